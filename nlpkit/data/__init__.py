@@ -1,0 +1,1 @@
+"""Rows in and out: records, typed examples, splits and checks."""

