@@ -1,0 +1,188 @@
+"""Parquet and Arrow: values as Python values. What is damaged is named, as far as the format can tell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.data.files import DataFile
+from nlpkit.data.rows import BadRow, Record, require, unreadable
+from nlpkit.errors import DataError, NlpkitError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH = 1024
+_UNREADABLE = object()
+"""Stands for a value that is no text although its column says so."""
+
+
+def header(file: DataFile) -> list[str]:
+    """The column names."""
+    with _whole(file), _opened(file) as (schema, _):
+        return _names(schema, file)
+
+
+def count(file: DataFile) -> int:
+    """The number of rows, exactly; the rows themselves are not read."""
+    with _whole(file):
+        if file.format == "parquet":
+            import pyarrow.parquet as pq
+
+            with pq.ParquetFile(file.path) as parquet:
+                return int(parquet.metadata.num_rows)
+        with _opened(file) as (_, batches):
+            return sum(batch.num_rows for batch in batches)
+
+
+def rows(file: DataFile, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
+    """The records of a file, in order; rows with text that cannot be used come as bad rows."""
+    with _whole(file), _opened(file) as (schema, batches):
+        require(columns, _names(schema, file), file=file.name)
+        yield from batch_rows(batches, file=file.name)
+
+
+def batch_rows(batches: Iterator[pa.RecordBatch], *, file: str) -> Iterator[Record | BadRow]:
+    """The rows of record batches, numbered from 1."""
+    row = 0
+    for batch in batches:
+        names = batch.schema.names
+        # A batch of an Arrow file may be as large as the file: only a slice of it becomes Python values at once.
+        for start in range(0, batch.num_rows, _BATCH):
+            part = batch.slice(start, _BATCH)
+            suspect = _suspect(part)
+            table = [_values(column, suspect) for column in part.columns]
+            for values in zip(*table, strict=True):
+                row += 1
+                fields = dict(zip(names, values, strict=True))
+                if suspect and (reason := _reason(fields)):
+                    raw = repr({name: value for name, value in fields.items() if value is not _UNREADABLE})
+                    yield BadRow(file=file, row=row, reason=reason, raw=raw)
+                else:
+                    yield Record(fields=fields, file=file, row=row)
+
+
+@contextmanager
+def _whole(file: DataFile) -> Iterator[None]:
+    """Turns whatever the Arrow library raises on a damaged file into a DataError that names the file."""
+    try:
+        yield
+    except NlpkitError:
+        raise
+    except PermissionError as error:
+        raise DataError(f"{file.name}: cannot be read: {error.strerror}") from error
+    except (MemoryError, Exception) as error:  # Arrow documents no closed list of what a damaged file raises
+        found = str(error).strip().split("\n")[0][:200]
+        if "encrypt" in found.lower() or "decrypt" in found.lower():
+            raise DataError(f"{file.name}: is encrypted; cure: decrypt it first") from error
+        kind = "Parquet" if file.format == "parquet" else "Arrow"
+        raise DataError(f"{file.name}: damaged, or not {kind} at all: {found}; cure: fetch or write the file again") from error
+
+
+@contextmanager
+def _opened(file: DataFile) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    if file.format == "parquet":
+        import pyarrow.parquet as pq
+
+        if file.path is None:
+            raise DataError("standard input: Parquet cannot be read from a pipe; cure: save it to a file")
+        _refuse_empty(file)
+        with pq.ParquetFile(file.path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20) as parquet:
+            yield parquet.schema_arrow, parquet.iter_batches(batch_size=_BATCH, use_threads=False)
+    else:
+        with _opened_arrow(file) as reader:
+            number = getattr(reader, "num_record_batches", None)
+            yield reader.schema, iter(reader) if number is None else (reader.get_batch(one) for one in range(number))
+
+
+@contextmanager
+def _opened_arrow(file: DataFile) -> Iterator[Any]:
+    import pyarrow as pa
+
+    if file.path is None:
+        with pa.ipc.open_stream(sys.stdin.buffer) as reader:
+            yield reader
+        return
+    _refuse_empty(file)
+    with pa.OSFile(str(file.path)) as source:
+        start = source.read(6)
+        source.seek(0)
+        if start.startswith(b"FEA1"):
+            raise DataError(f"{file.name}: is of the old Feather version 1; cure: write it again as version 2")
+        with (pa.ipc.open_file if start == b"ARROW1" else pa.ipc.open_stream)(source) as reader:
+            yield reader
+
+
+def _refuse_empty(file: DataFile) -> None:
+    if file.path is not None and file.path.is_file() and file.path.stat().st_size == 0:
+        raise DataError(f"{file.name}: is empty")
+
+
+def _names(schema: pa.Schema, file: DataFile) -> list[str]:
+    names: list[str] = list(schema.names)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{file.name}: the column {twice!r} stands there twice; cure: give each column a name of its own")
+    return names
+
+
+def _suspect(batch: pa.RecordBatch) -> bool:
+    """Whether some text of the batch cannot be used. Raises what Arrow says of a damaged batch."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in batch.columns:
+        try:
+            # Without this look, offsets that a broken file holds would be followed out of the memory.
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            if "Invalid UTF8" in str(error) and column.type.num_fields == 0:
+                return True
+            raise
+    return any(pc.any(pc.match_substring(texts, "\0")).as_py() for column in batch.columns for texts in _texts(column))
+
+
+def _texts(array: pa.Array) -> Iterator[pa.Array]:
+    """The text columns inside a column."""
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield array
+    elif pa.types.is_string_view(kind):
+        yield array.cast(pa.large_string())
+    elif pa.types.is_dictionary(kind):
+        yield from _texts(array.dictionary)
+    elif pa.types.is_struct(kind):
+        for part in array.flatten():
+            yield from _texts(part)
+    elif pa.types.is_map(kind):
+        yield from _texts(array.keys)
+        yield from _texts(array.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _texts(array.flatten())
+
+
+def _values(column: pa.Array, suspect: bool) -> list[object]:
+    if not suspect:
+        values: list[object] = column.to_pylist()
+        return values
+    return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pa.Scalar) -> object:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        return _UNREADABLE
+
+
+def _reason(fields: dict[str, object]) -> str | None:
+    for name, value in fields.items():
+        if value is _UNREADABLE:
+            return f"column {name!r}: bytes that are not UTF-8"
+        if fault := unreadable(value):
+            return f"column {name!r}: {fault}"
+    return None

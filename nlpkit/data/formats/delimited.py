@@ -1,0 +1,162 @@
+"""CSV and TSV: every value is the text as it was written.
+
+Rows are records, not lines: a quoted field may hold line ends. Blank lines are passed over. Column names are kept as they stand,
+spaces included.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from nlpkit.data.encoding import advice
+from nlpkit.data.files import DataFile, opened_text, readable
+from nlpkit.data.rows import BadRow, Record, require, unreadable_text
+from nlpkit.errors import DataError
+
+FIELD_LIMIT = 64 << 20
+"""Characters in one field; a longer one means a quotation mark that is never closed."""
+
+_BLOCK = 1 << 20
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_DIALECTS: dict[str, dict[str, Any]] = {
+    "csv": {"delimiter": ","},
+    "tsv": {"delimiter": "\t"},
+    "tsv-plain": {"delimiter": "\t", "quoting": csv.QUOTE_NONE},
+}
+
+
+class _Lines:
+    """The lines of a text, read in blocks; `suspect` says that the row at hand may hold text that cannot be used."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._block_suspect = False
+        self.suspect = False
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[list[str]]:
+        # Looking at a whole block at once costs next to nothing; looking at each row would halve the speed.
+        while block := self._text.readlines(_BLOCK):
+            self._block_suspect = unreadable_text("".join(block)) is not None
+            self.suspect = self.suspect or self._block_suspect
+            yield block
+
+    def row_done(self) -> None:
+        """The row at hand was looked at. A long one may have begun blocks ago, so `suspect` stays until this is called."""
+        self.suspect = self._block_suspect
+
+
+def header(file: DataFile) -> list[str]:
+    """The column names."""
+    with readable(file), opened_text(file, newline="") as text:
+        return _header(_reader(_Lines(text), file), file)
+
+
+def rows(file: DataFile, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
+    """The records of a file, in order; rows that cannot be read come as bad rows."""
+    with readable(file), opened_text(file, newline="") as text:
+        lines = _Lines(text)
+        reader = _reader(lines, file)
+        names = _header(reader, file)
+        require(columns, names, file=file.name, hint=_wrong_delimiter(names, file))
+        yield from _records(reader, lines, names, file)
+
+
+def _reader(lines: _Lines, file: DataFile) -> Any:
+    # The limit belongs to the whole process and is looked at while reading: it is only ever raised, and left so.
+    csv.field_size_limit(max(csv.field_size_limit(), FIELD_LIMIT))
+    return csv.reader(lines, strict=True, **_DIALECTS[file.format])
+
+
+def _header(reader: Any, file: DataFile) -> list[str]:
+    try:
+        names: list[str] = next((values for values in reader if values), [])
+    except csv.Error as error:
+        raise DataError(f"{file.name}, header: {_syntax(error, 1)}") from error
+    if not names:
+        raise DataError(f"{file.name}: is empty; expected a header and rows")
+    for number, name in enumerate(names, 1):
+        if reason := unreadable_text(name):
+            cure = advice(file.path) if "byte 0x" in reason and file.path and not file.encoding else ""
+            raise DataError(f"{file.name}, header, column {number}: {reason}{cure}")
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        what = f"the column {twice!r} stands" if twice else "columns without a name stand"
+        raise DataError(f"{file.name}, header: {what} there twice; cure: give each column a name of its own")
+    return names
+
+
+def _records(reader: Any, lines: _Lines, names: list[str], file: DataFile) -> Iterator[Record | BadRow]:
+    name, width, row, line = file.name, len(names), 0, reader.line_num + 1
+    while True:
+        try:
+            for values in reader:
+                if values:
+                    row += 1
+                    if len(values) == width and not lines.suspect:
+                        yield Record(fields=dict(zip(names, values, strict=True)), file=name, row=row)
+                    else:
+                        yield _looked_at(values, names, line, file=name, row=row)
+                        lines.row_done()
+                line = reader.line_num + 1
+            return
+        except csv.Error as error:
+            # Python's reader begins anew with the next line, so only this one is lost.
+            row += 1
+            reason = _syntax(error, line)
+            if _never_closed(error):
+                raise DataError(f"{name}, row {row}: {reason}") from error
+            yield BadRow(file=name, row=row, reason=reason, raw="")
+            lines.row_done()
+            line = reader.line_num + 1
+
+
+def _looked_at(values: list[str], names: list[str], line: int, *, file: str, row: int) -> Record | BadRow:
+    reason = None
+    if len(values) != len(names):
+        reason = f"line {line}: expected {len(names)} fields, found {len(values)}; cure: quote fields that hold the separator"
+    else:
+        for column, value in zip(names, values, strict=True):
+            if fault := unreadable_text(value):
+                reason = f"line {line}, column {column!r}: {fault}"
+                break
+    if reason is None:
+        return Record(fields=dict(zip(names, values, strict=True)), file=file, row=row)
+    return BadRow(file=file, row=row, reason=reason, raw=_as_csv(values))
+
+
+def _as_csv(values: list[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(values)
+    return buffer.getvalue()
+
+
+def _never_closed(error: csv.Error) -> bool:
+    return "unexpected end of data" in str(error) or "field larger than" in str(error)
+
+
+def _syntax(error: csv.Error, line: int) -> str:
+    if _never_closed(error):
+        return f"line {line}: a quotation mark is opened and never closed; cure: close it, or double it where it is part of the text"
+    if "expected after" in str(error):
+        return (
+            f"line {line}: a quoted field goes on after its closing quotation mark; cure: double the quotation marks inside it"
+            " (or, where a tab-separated file has no quoting, --format tsv-plain)"
+        )
+    return f"line {line}: {error}"
+
+
+def _wrong_delimiter(names: list[str], file: DataFile) -> str:
+    """A hint, where the whole header came out as one column and another separator stands in it."""
+    used = _DIALECTS[file.format]["delimiter"]
+    found = next((one for one in _NAMES if one != used and one in names[0]), None) if len(names) == 1 else None
+    if found is None:
+        return ""
+    cure = {",": "say --format csv", "\t": "say --format tsv"}.get(found, "save the file with commas")
+    return f"; the header seems to be separated by {_NAMES[found]}, not {_NAMES[used]}; cure: {cure}"
