@@ -1,0 +1,24 @@
+"""Where a model or a data set comes from: a path, a hub, or a package index; verified, and cached.
+
+`resolve` is the only door for weights and data.
+"""
+
+from nlpkit.sources.cache import cache_folder, is_cached
+from nlpkit.sources.catalogue import Entry, Part, Wheel, catalogue
+from nlpkit.sources.fetching import fetch
+from nlpkit.sources.refusal import refuse_pickles
+from nlpkit.sources.resolution import Identity, identity, resolve
+
+__all__ = [
+    "Entry",
+    "Identity",
+    "Part",
+    "Wheel",
+    "cache_folder",
+    "catalogue",
+    "fetch",
+    "identity",
+    "is_cached",
+    "refuse_pickles",
+    "resolve",
+]

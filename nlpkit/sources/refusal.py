@@ -1,0 +1,138 @@
+"""Refusing: model folders whose loading could run somebody's code or read outside of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlpkit.errors import RunError
+
+_PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill"})
+_ARCHIVES = frozenset({".zip", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".rar"})
+_ATTENTION = frozenset({"attn_implementation", "_attn_implementation", "_attn_implementation_internal"})
+_CONVERT = (
+    "cure: convert the weights to safetensors on a machine where you trust the file (save_pretrained writes them), or take another model"
+)
+_AGAIN = "cure: fetch or copy the model again"
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Nothing, when the model's folder holds only what can be loaded without running code.
+
+    Refused: pickles (save the twins of safetensors weights, which are never read) and archives, links that leave the folder,
+    a safetensors index that points outside, a config that asks for code.
+
+    Raises:
+        RunError: naming the file and the cure.
+    """
+    for path in _files(folder):
+        _check_link(path, folder)
+        _check_kind(path)
+        if path.suffix == ".json":
+            _check_json(path)
+        if path.suffix == ".safetensors":
+            _check_header(path)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_file():
+        yield folder
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or path.is_file():
+            yield path
+
+
+def _check_link(path: Path, folder: Path) -> None:
+    if not path.is_symlink():
+        return
+    target = path.resolve()
+    if not target.is_relative_to(folder.resolve()) and not _is_blob(target, folder):
+        raise RunError(f"{path}: is a link to {target}, outside of the model's folder; cure: put a copy of the file there")
+    if not target.exists():
+        raise RunError(f"{path}: is a link to {target}, which is not there; {_AGAIN}")
+
+
+def _is_blob(target: Path, folder: Path) -> bool:
+    """Whether it is a file of the same repository in the hub's cache, whose snapshots are made of links to their blobs."""
+    # models--org--name/snapshots/<commit>/file -> models--org--name/blobs/<hash>
+    for parent in (folder.resolve(), *folder.resolve().parents):
+        if parent.name == "snapshots":
+            return target.is_relative_to(parent.parent / "blobs")
+    return False
+
+
+def _check_kind(path: Path) -> None:
+    kind = path.suffix.lower()
+    if kind in _PICKLED and not _has_twin(path):
+        raise RunError(f"{path}: pickled data, which can run code when it is loaded; expected safetensors; {_CONVERT}")
+    if kind in _ARCHIVES:
+        raise RunError(f"{path}: an archive, which is not opened; expected safetensors, JSON and text; cure: take it out of the folder")
+
+
+def _has_twin(path: Path) -> bool:
+    """Whether the same weights stand beside it as safetensors: then these are loaded, and the pickle is not touched."""
+    if path.suffix != ".bin":
+        return False
+    if path.name.startswith("pytorch_model"):
+        return any(path.parent.glob("model*.safetensors"))
+    return path.name == "adapter_model.bin" and (path.parent / "adapter_model.safetensors").exists()
+
+
+def _check_json(path: Path) -> None:
+    # A vocabulary's keys are words, and may be any.
+    if not (path.name.endswith(".index.json") or "config" in path.name):
+        return
+    try:
+        content = json.loads(path.read_bytes())
+        _check_config(path, content)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not readable as JSON ({error}); {_AGAIN}") from error
+    if path.name.endswith(".index.json"):
+        _check_index(path, content)
+
+
+def _check_config(path: Path, content: object) -> None:
+    for key, value in _settings(content):
+        if key == "auto_map" and value:
+            raise RunError(f"{path}: has {key!r}, which asks for code that comes with the model and is never run; {_other(path)}")
+        # The internal one has no business in a file; a slash in the others names a repository of kernels (CVE-2026-4372).
+        if key in _ATTENTION and value and (key.endswith("_internal") or "/" in str(value)):
+            raise RunError(f"{path}: has {key!r}: {value!r}, which can fetch code from a hub; {_other(path)}")
+
+
+def _other(path: Path) -> str:
+    return f"cure: take a model that transformers knows by itself, or take the entry out of {path.name} if you know that it is not needed"
+
+
+def _settings(content: object) -> Iterator[tuple[str, object]]:
+    """Every key and value of a config and of the configs inside it."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield key, value
+            yield from _settings(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _settings(value)
+
+
+def _check_index(path: Path, content: object) -> None:
+    shards = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(shards, dict):
+        raise RunError(f"{path}: has no weight_map; {_AGAIN}")
+    for shard in sorted({str(one) for one in shards.values()}):
+        if Path(shard).name != shard or "\\" in shard:
+            raise RunError(f"{path}: points to {shard!r}, outside of the model's folder; cure: take another copy of the model")
+        if not shard.endswith(".safetensors") and not _has_twin(path.parent / shard):
+            raise RunError(f"{path}: points to {shard!r}, expected safetensors; {_CONVERT}")
+        if not (path.parent / shard).is_file():
+            raise RunError(f"{path}: points to {shard!r}, which is not there; {_AGAIN}")
+
+
+def _check_header(path: Path) -> None:
+    """A pickle or an archive that was renamed has no safetensors header: a length, then a JSON object of that length."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        start = file.read(1)
+    if start != b"{" or length + 8 > path.stat().st_size:
+        raise RunError(f"{path}: named safetensors but is not; {_CONVERT}")

