@@ -22,6 +22,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_COMMON = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "mac_roman"),
+    *("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"),
+)
+_NOT_CP1252 = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 
 
 def detect_encoding(path: Path | str) -> str:
@@ -62,7 +67,7 @@ def encoding_for(start: bytes, said: str | None) -> str:
         "".encode(name)
     except (LookupError, ValueError) as error:
         raise ConfigError(f"encoding {said!r} is not known; expected a name such as utf-8, cp1252, latin-1, utf-16, shift_jis") from error
-    return "utf-8-sig" if name == "utf-8" and marked == "utf-8-sig" else name
+    return marked if marked and name.startswith(marked.removesuffix("-sig")) else name
 
 
 def errors_for(encoding: str) -> str:
@@ -85,10 +90,10 @@ def advice(path: Path) -> str:
     found = f" (byte {at} of the file)"
     if _mostly_wide(around):
         return f"{found}; it looks like UTF-16 without a mark; cure: say the encoding, --encoding utf-16-le"
-    guess = _guess(around)
-    if guess is None:
+    guesses = _guesses(around)
+    if not guesses:
         return f"{found}; cure: say the encoding, --encoding"
-    return f"{found}; it looks like {guess}; cure: if so, say it: --encoding {guess}"
+    return f"{found}; it may be {' or '.join(guesses)}; cure: say which, such as --encoding {guesses[0]}"
 
 
 def _first_misfit(path: Path) -> tuple[int | None, bytes]:
@@ -120,8 +125,13 @@ def _mostly_wide(data: bytes) -> bool:
     return data.count(0) * 3 > len(data)
 
 
-def _guess(data: bytes) -> str | None:
+def _guesses(data: bytes) -> list[str]:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
-    return best.encoding if best and best.encoding != "utf_8" else None
+    best = from_bytes(data, cp_isolation=list(_COMMON)).best()
+    guesses = [best.encoding] if best else []
+    # Western code pages cannot be told apart by a few accents; the commonest by far is named first.
+    accents = len(data) - len(data.translate(None, bytes(range(128, 256))))
+    if accents * 3 < len(data) and not set(data) & _NOT_CP1252:
+        guesses.insert(0, "cp1252")
+    return list(dict.fromkeys(guesses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
 import zlib
@@ -72,7 +73,7 @@ def format_of(path: Path | str) -> str:
     found = _BY_SUFFIX.get(suffix)
     if found is None:
         ending = f"the ending {suffix!r}" if suffix else "a name without an ending"
-        raise DataError(f"{path}: {ending} does not tell the format{nearest(suffix, _BY_SUFFIX)}; expected {_READABLE}")
+        raise DataError(f"{path}: {ending} does not tell the format; expected {_READABLE}; cure: say it, --format")
     if packed and found not in PACKED:
         raise DataError(f"{path}: a {found} file compresses its own columns; cure: unpack it with gunzip")
     return found
@@ -116,7 +117,7 @@ def readable(file: DataFile) -> Iterator[None]:
     """Turns what goes wrong while a file is read into a DataError that names it."""
     try:
         yield
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{file.name}: the gzip data is cut short or damaged ({error}); cure: fetch the file again") from error
     except UnicodeError as error:
         raise DataError(f"{file.name}: not {file.encoding or 'UTF-8'} text ({error}); cure: say the encoding, --encoding") from error
@@ -128,13 +129,16 @@ def readable(file: DataFile) -> Iterator[None]:
 def opened_bytes(file: DataFile) -> Iterator[io.BufferedReader]:
     """The bytes of a text file, which has been looked at: it is text. Standard input is left open."""
     stream: BinaryIO = sys.stdin.buffer if file.path is None else open_bytes(file.path)
+    peekable = isinstance(stream, io.BufferedReader)
+    buffered = cast("io.BufferedReader", stream if peekable else io.BufferedReader(cast("io.RawIOBase", stream)))
     try:
-        buffered = cast("io.BufferedReader", stream)
         _refuse_binary(buffered.peek(START)[:START], file)
         yield buffered
     finally:
         if file.path is not None:
             stream.close()
+        elif not peekable:
+            buffered.detach()
 
 
 @contextmanager

@@ -133,15 +133,16 @@ def _suspect(batch: pa.RecordBatch) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    misfit = False
     for column in batch.columns:
         try:
-            # Without this look, offsets that a broken file holds would be followed out of the memory.
+            # Without this look, offsets that a broken file holds would be followed out of the memory. Every column needs it.
             column.validate(full=True)
         except pa.ArrowInvalid as error:
-            if "Invalid UTF8" in str(error) and column.type.num_fields == 0:
-                return True
-            raise
-    return any(pc.any(pc.match_substring(texts, "\0")).as_py() for column in batch.columns for texts in _texts(column))
+            if "Invalid UTF8" not in str(error) or not _is_text(column.type):
+                raise
+            misfit = True
+    return misfit or any(pc.any(pc.match_substring(texts, "\0")).as_py() for column in batch.columns for texts in _texts(column))
 
 
 def _texts(array: pa.Array) -> Iterator[pa.Array]:
@@ -149,10 +150,8 @@ def _texts(array: pa.Array) -> Iterator[pa.Array]:
     import pyarrow as pa
 
     kind = array.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        yield array
-    elif pa.types.is_string_view(kind):
-        yield array.cast(pa.large_string())
+    if _is_text(kind):
+        yield array.cast(pa.large_string()) if pa.types.is_string_view(kind) else array
     elif pa.types.is_dictionary(kind):
         yield from _texts(array.dictionary)
     elif pa.types.is_struct(kind):
@@ -163,6 +162,12 @@ def _texts(array: pa.Array) -> Iterator[pa.Array]:
         yield from _texts(array.items)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         yield from _texts(array.flatten())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _values(column: pa.Array, suspect: bool) -> list[object]:

@@ -63,10 +63,13 @@ def saved_rows(folder: Path, *, columns: Sequence[str]) -> Iterator[Record | Bad
 def other_rows(folder: Path, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
     """The rows of a folder that only `datasets` knows how to read, in order."""
     dataset = _other(folder)
-    for row, fields in enumerate(dataset, 1):
-        if row == 1:
-            require(columns, fields, file=str(folder))
-        yield Record(fields=fields, file=str(folder), row=row)
+    require(columns, next(iter(dataset), {}), file=str(folder))
+    row = 0
+    try:
+        for row, fields in enumerate(dataset, 1):
+            yield Record(fields=fields, file=str(folder), row=row)
+    except Exception as error:  # as above
+        raise DataError(f"{folder}, after row {row}: cannot be read: {_first_line(error)}") from error
 
 
 def other_columns(folder: Path) -> list[str]:

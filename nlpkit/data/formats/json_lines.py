@@ -89,10 +89,9 @@ def _blocks(file: DataFile) -> Iterator[list[bytes]]:
 
 
 def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | BadRow:
-    raw = line.decode().rstrip("\r\n")
-    if not isinstance(fields, dict):
-        reason = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
-        return BadRow(file=file, row=row, reason=reason + (_one_value() if row == 1 and isinstance(fields, list) else ""), raw=raw)
+    raw, reason = line.decode().rstrip("\r\n"), _no_object(fields, row)
+    if reason:
+        return BadRow(file=file, row=row, reason=reason, raw=raw)
     try:
         # Unlike the fast parser, this one keeps integers of any size and lets us see keys that stand twice.
         exact: dict[str, object] = json.loads(line, object_pairs_hook=_once)
@@ -104,6 +103,13 @@ def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | 
     if reason:
         return BadRow(file=file, row=row, reason=reason, raw=raw)
     return Record(fields=exact, file=file, row=row)
+
+
+def _no_object(fields: object, row: int) -> str | None:
+    if isinstance(fields, dict):
+        return None
+    found = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
+    return found + _one_value() if row == 1 and isinstance(fields, list) else found
 
 
 class _TwiceError(Exception):
@@ -128,7 +134,8 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
         line.decode()
     except UnicodeDecodeError as misfit:
         return f"byte 0x{line[misfit.start]:02x} at byte {misfit.start + 1} of the line does not fit the encoding"
-    hint = _one_value() if row == 1 and line.strip() in (b"[", b"{") else ""
+    # The first line of a list or of an indented object: it opens more than it closes.
+    hint = _one_value() if row == 1 and line.lstrip()[:1] in (b"[", b"{") and error.pos >= len(line.decode().rstrip()) else ""
     return f"column {error.colno}: not JSON: {error.msg}{hint}"
 
 
