@@ -1,0 +1,48 @@
+"""The script and the language of a text."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+SURE = 0.8
+"""A language counts as found from this probability on; short texts rarely reach it, and then nothing is said of them."""
+
+_BEGINNING = 300  # characters that the language is judged by
+_ONE_SCRIPT = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "BOPOMOFO": "CJK", "KANGXI": "CJK"}
+
+
+def script(text: str) -> str | None:
+    """The script of most letters (LATIN, CYRILLIC, CJK, ...); None where there are no letters."""
+    if text.isascii():
+        return "LATIN" if any(one.isalpha() for one in text) else None
+    counts = Counter(found for one in unicodedata.normalize("NFKC", text) if (found := _script_of(one)))
+    return counts.most_common(1)[0][0] if counts else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _script_of(character: str) -> str | None:
+    """Unicode names begin with the script: 'CYRILLIC SMALL LETTER ZHE'."""
+    if not character.isalpha() or unicodedata.category(character) == "Lm":
+        return None
+    name = unicodedata.name(character, "").split(" ")[0].split("-")[0]
+    return _ONE_SCRIPT.get(name, name) or None
+
+
+def detector() -> Callable[[str], str | None] | None:
+    """A function that names a text's language (ISO 639) or None where it is not sure; None where py3langid is not installed."""
+    if importlib.util.find_spec("py3langid") is None:
+        return None
+    langid: Any = importlib.import_module("py3langid.langid")
+    identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+    def language(text: str) -> str | None:
+        name, probability = identifier.classify(text[:_BEGINNING])
+        return str(name) if probability >= SURE else None
+
+    return language

@@ -1,0 +1,224 @@
+"""Findings about texts: what is empty, broken, repeated, contradictory, in two parts, foreign, or personal."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nlpkit.data.check_report import Excerpt, Finding, Severity, shown
+from nlpkit.data.examples import LabeledText
+from nlpkit.data.language import detector, script
+from nlpkit.data.near import near_groups
+from nlpkit.data.personal import Scan
+
+EXAMPLES = 6
+"""Rows that a finding shows."""
+
+_APART = 0.25  # equal texts whose values differ by this share of the range contradict each other
+_BEFORE = 50  # characters shown before the place that an example is about
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A row with all that several checks look at."""
+
+    part: str
+    example: LabeledText
+    key: str
+    """Equal for texts that differ in case, width and spaces alone; empty for a text with nothing to read."""
+    group: int
+
+    @property
+    def label(self) -> str:
+        """The label, or the value in words."""
+        if self.example.label is not None:
+            return self.example.label
+        return "" if self.example.value is None else f"{self.example.value:g}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """All rows of all parts, and what masks them where they are shown."""
+
+    rows: list[Row]
+    scan: Scan
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is to be said of the texts."""
+        yield from self._empty()
+        yield from self._broken()
+        yield from self._repeats()
+        yield from self._contradictions()
+        yield from self._overlaps()
+        yield from self._minority("script", script)
+        yield from self._languages()
+        yield from self._personal()
+
+    def _found(
+        self,
+        kind: str,
+        rows: list[Row],
+        what: str,
+        cure: str,
+        limit: float = 0.0,
+        note: Callable[[Row], str] = lambda _: "",
+        at: re.Pattern[str] | None = None,
+    ) -> Iterator[Finding]:
+        """A finding for each part that has such rows: a warning where their share is above the limit, else information.
+
+        Examples are shown from a little before the place that `at` finds in the masked text, else from the beginning.
+        """
+        totals = Counter(row.part for row in self.rows)
+        for part, found in by_part(rows).items():
+            share = len(found) / totals[part]
+            severity: Severity = "warning" if share > limit else "info"
+            message = f"{counted(len(found))} ({share:.2%}): {what}"
+            examples = self._excerpts(found, note, at)
+            yield Finding(kind=kind, severity=severity, part=part, rows=len(found), message=message, cure=cure, examples=examples)
+
+    def _excerpts(self, rows: Iterable[Row], note: Callable[[Row], str], at: re.Pattern[str] | None = None) -> tuple[Excerpt, ...]:
+        """The first rows to look at. Personal data is masked in every excerpt, whatever the finding is about."""
+        return tuple(
+            Excerpt(part=row.part, where=shown(row.example.where), text=self._shown(row.example.text, at), note=shown(note(row)))
+            for row in itertools.islice(rows, EXAMPLES)
+        )
+
+    def _shown(self, text: str, at: re.Pattern[str] | None) -> str:
+        masked = self.scan(text)[0]
+        place = at.search(masked) if at else None
+        start = max(0, place.start() - _BEFORE) if place else 0
+        return ("..." if start else "") + shown(masked[start:])
+
+    def _empty(self) -> Iterator[Finding]:
+        empty = [row for row in self.rows if not row.key]
+        yield from self._found("empty text", empty, "no text", "Remove them", note=lambda row: row.label)
+
+    def _broken(self) -> Iterator[Finding]:
+        """Texts that were read in the wrong encoding somewhere on their way."""
+        from ftfy.badness import BADNESS_RE
+
+        bad = re.compile(f"\ufffd|{BADNESS_RE.pattern}", BADNESS_RE.flags)
+        broken = [row for row in self.rows if not row.example.text.isascii() and bad.search(row.example.text)]
+        cure = "Say the file's encoding in the config, or repair the file (ftfy can)"
+        yield from self._found("broken encoding", broken, "letters that come from reading in a wrong encoding", cure, 0.001, at=bad)
+
+    def _repeats(self) -> Iterator[Finding]:
+        """Within a part: texts that came before, and texts that nearly did."""
+        equal, near = [], []
+        seen: set[tuple[str, str | int]] = set()
+        for row in self.rows:
+            if not row.key:
+                continue
+            if (row.part, row.key) in seen:
+                equal.append(row)
+            elif (row.part, row.group) in seen:
+                near.append(row)
+            seen |= {(row.part, row.key), (row.part, row.group)}
+        yield from self._found("duplicate", equal, "the text of an earlier row again", "Remove them if each text should count once", 0.01)
+        cure = "Look at them: templates and copies teach little; nlpkit keeps them on one side when it splits"
+        yield from self._found("near-duplicate", near, "nearly the text of an earlier row", cure, 0.05)
+
+    def _contradictions(self) -> Iterator[Finding]:
+        """Equal texts with different labels, or with values far apart."""
+        values = [row.example.value for row in self.rows if row.example.value is not None]
+        far = _APART * (max(values) - min(values)) if values else 0.0
+        same: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            same[row.key].append(row)
+        # Rows with the same text stand together, so that the examples show the contradiction.
+        found = [row for key, rows in same.items() if key and _differ(rows, far) for row in rows]
+        cure = "Decide on one label for each text or remove them: no model can get both right"
+        what = "a text that another row labels differently"
+        yield from self._found("contradiction", found, what, cure, 0.001, lambda row: row.label)
+
+    def _overlaps(self) -> Iterator[Finding]:
+        """Texts of one part that stand in another: what is measured there has been seen in training."""
+        parts = by_part(row for row in self.rows if row.key)
+        for seen, later in itertools.combinations(parts.values(), 2):
+            first = seen[0].part
+            keys: dict[str | int, Row] = {row.key: row for row in reversed(seen)}
+            groups: dict[str | int, Row] = {row.group: row for row in reversed(seen)}
+            equal = [(keys[row.key], row) for row in later if row.key in keys]
+            near = [(groups[row.group], row) for row in later if row.key not in keys and row.group in groups]
+            yield from self._overlap("overlap", "error", equal, f"equal to texts of {first}", len(later))
+            yield from self._overlap("near overlap", "warning", near, f"nearly equal to texts of {first}", len(later))
+
+    def _overlap(self, kind: str, severity: Severity, pairs: list[tuple[Row, Row]], what: str, of: int) -> Iterator[Finding]:
+        if not pairs:
+            return
+        first, second = (row.part for row in pairs[0])
+        yield Finding(
+            kind=kind,
+            severity=severity,
+            part=f"{first}, {second}",
+            rows=len(pairs),
+            message=f"{counted(len(pairs))} of {second} ({len(pairs) / of:.2%}): {what}",
+            cure=f"Remove them from {first}, or let nlpkit split one file: it keeps such texts on one side",
+            examples=self._excerpts(itertools.chain.from_iterable(pairs), lambda row: row.part),
+        )
+
+    def _languages(self) -> Iterator[Finding]:
+        detect = detector()
+        if detect is not None:
+            yield from self._minority("language", detect)
+            return
+        message = "languages were not looked at: the package py3langid is not installed"
+        cure = "To look at them: pip install 'nlpkit[language]'"
+        yield Finding(kind="language", severity="info", part="all parts", rows=0, message=message, cure=cure)
+
+    def _minority(self, kind: str, tell: Callable[[str], str | None]) -> Iterator[Finding]:
+        """Rows that differ from most in script or language; rows of which nothing can be said are left out."""
+        told = [(row, found) for row in self.rows if row.key and (found := tell(row.example.text))]
+        if not told:
+            return
+        most = Counter(found for _, found in told).most_common(1)[0][0]
+        others = {id(row): found for row, found in told if found != most}
+        rows = [row for row, _ in told if id(row) in others]
+        cure = "Remove them, or choose a base model that knows them"
+        yield from self._found(kind, rows, f"another {kind} than most ({most})", cure, 0.01, lambda row: others[id(row)])
+
+    def _personal(self) -> Iterator[Finding]:
+        """Rows that hold personal data or secrets."""
+        kinds: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            for kind in self.scan(row.example.text)[1]:
+                kinds[kind].append(row)
+        cure = "Mask or remove it unless you may train on it: a model can repeat what it has read"
+        for kind, rows in kinds.items():
+            yield from self._found(f"personal data: {kind}", rows, f"personal data ({kind})", cure, at=re.compile(re.escape(f"[{kind}]")))
+
+
+def sheet(splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float, scan: Scan) -> Sheet:
+    """The rows of all parts with what the checks compare them by."""
+    pairs = [(name, one) for name, part in splits.items() for one in part]
+    groups = near_groups([one.text for _, one in pairs], threshold=near_duplicates, seed=0)
+    rows = [Row(part=part, example=one, key=_key(one.text), group=group) for (part, one), group in zip(pairs, groups, strict=True)]
+    return Sheet(rows=rows, scan=scan)
+
+
+def by_part(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each part that has any."""
+    parts: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        parts[row.part].append(row)
+    return parts
+
+
+def counted(rows: int) -> str:
+    """The number of rows in words."""
+    return f"{rows:,} row" + ("" if rows == 1 else "s")
+
+
+def _key(text: str) -> str:
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    # Zero-width and control characters alone leave nothing to read.
+    return folded if any(unicodedata.category(one)[0] not in "CZ" for one in folded) else ""
+
+
+def _differ(rows: list[Row], far: float) -> bool:
+    values = [row.example.value for row in rows if row.example.value is not None]
+    return len({row.example.label for row in rows}) > 1 or (len(values) > 1 and max(values) - min(values) > far)
