@@ -4,10 +4,10 @@
 """
 
 from nlpkit.sources.cache import cache_folder, is_cached
-from nlpkit.sources.catalogue import Entry, Part, Wheel, catalogue
+from nlpkit.sources.entries import Entry, Part, Wheel, catalogue
 from nlpkit.sources.fetching import fetch
 from nlpkit.sources.refusal import refuse_pickles
-from nlpkit.sources.resolution import Identity, identity, resolve
+from nlpkit.sources.resolution import Identity, hub_id, identity, resolve
 
 __all__ = [
     "Entry",
@@ -17,6 +17,7 @@ __all__ = [
     "cache_folder",
     "catalogue",
     "fetch",
+    "hub_id",
     "identity",
     "is_cached",
     "refuse_pickles",

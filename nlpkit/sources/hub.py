@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.sources.catalogue import Kind, names
+from nlpkit.sources.entries import Kind, names
 
 # Weights as safetensors and texts: never pickles, never code.
 _PATTERNS: dict[Kind, list[str]] = {

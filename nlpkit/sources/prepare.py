@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nlpkit.errors import SourceError
 from nlpkit.sources import conversations, ratings, reviews, weights
-from nlpkit.sources.catalogue import Entry
+from nlpkit.sources.entries import Entry
 
 Prepare = Callable[[list[Path], Path], None]
 

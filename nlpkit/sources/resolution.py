@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nlpkit.errors import DataError, SourceError, nearest
 from nlpkit.sources import hub
-from nlpkit.sources.catalogue import Kind, find, names
+from nlpkit.sources.entries import Kind, find, names
 from nlpkit.sources.fetching import fetch
 from nlpkit.sources.wheels import Progress
 
@@ -52,6 +52,13 @@ def identity(source: str, path: Path) -> Identity:
     if _in_catalogue(source):
         return Identity(source=source, revision=find(source)[0].version)
     return Identity(source=source, revision=None)
+
+
+def hub_id(source: str) -> str | None:
+    """The name on the Hugging Face hub under which everyone finds this model; None for a plain path."""
+    if source.startswith("hub:"):
+        return source.removeprefix("hub:").partition("@")[0]
+    return find(source)[0].hub if _in_catalogue(source) else None
 
 
 def _in_catalogue(source: str) -> bool:

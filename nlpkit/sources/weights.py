@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 from pathlib import Path
@@ -43,8 +45,12 @@ def convert_gguf(raw: list[Path], folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     where = {"pretrained_model_name_or_path": str(raw[0].parent), "gguf_file": raw[0].name}
-    tokenizer = AutoTokenizer.from_pretrained(**where)
-    # Left quantised, the weights could be neither trained nor saved.
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    # The reader of GGUF files draws bars of its own on stderr, which no setting turns off.
+    with contextlib.redirect_stderr(io.StringIO()):
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        # Left quantised, the weights could be neither trained nor saved.
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True))
+        # A GGUF tokenizer does not say what the model can read.
+        tokenizer.model_max_length = model.config.max_position_embeddings
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)

