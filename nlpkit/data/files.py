@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import isdir
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -66,7 +67,7 @@ def format_of(path: Path | str) -> str:
     if str(path) == "-":
         raise ConfigError(f"standard input has no name to tell its format; say it: --format {'|'.join(FORMATS)}")
     path = Path(path)
-    if path.is_dir():
+    if isdir(path):
         return "folder"
     packed = path.suffix.lower() == ".gz"
     suffix = Path(path.stem).suffix.lower() if packed else path.suffix.lower()

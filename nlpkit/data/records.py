@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -51,7 +52,7 @@ def read_records(
             ends the reading whatever `on_bad` is, because where the next row begins cannot be known.
         ConfigError: the format or the encoding that was said is not known.
     """
-    if Path(path).is_dir():
+    if isdir(path):
         return _good(_folder_rows(Path(path), format, encoding, columns), str(path), encoding, on_bad)
     file = data_file(path, format=format, encoding=encoding)
     return _good(_reader(file).rows(file, columns=columns), file.name, encoding, on_bad)
@@ -60,7 +61,7 @@ def read_records(
 def columns_of(path: Path | str, *, format: str | None = None, encoding: str | None = None) -> list[str]:
     """The column names; of JSON Lines the keys of the first 20 rows. Standard input cannot be asked: it can be read only once."""
     path = Path(path)
-    if not path.is_dir():
+    if not isdir(path):
         file = data_file(path, format=format, encoding=encoding)
         if file.path is None:
             raise DataError("standard input: its columns cannot be known before its rows are read")
@@ -80,7 +81,7 @@ def count_rows(path: Path | str, *, format: str | None = None) -> int | None:
     reading tells.
     """
     path = Path(path)
-    if not path.is_dir():
+    if not isdir(path):
         file = data_file(path, format=format, encoding=None)
         return _count(file)
     from nlpkit.data.formats import folders

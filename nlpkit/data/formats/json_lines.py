@@ -14,6 +14,9 @@ from nlpkit.data.files import DataFile, opened_bytes, opened_text, readable
 from nlpkit.data.rows import BadRow, Record, require, unreadable
 from nlpkit.errors import nearest
 
+NESTING = 100
+"""How deep lists and objects may lie in each other."""
+
 _BLOCK = 1 << 20
 _HEAD = 20
 """Rows that are looked at to learn the columns."""
@@ -67,7 +70,7 @@ def _objects(file: DataFile) -> Iterator[Record | BadRow]:
                     yield _unparsed(line, error, file=name, row=row)
                 continue
             # As many `":` as fields: nothing nested, no key twice. Else look closely.
-            if type(fields) is dict and line.count(b'":') == len(fields) and not suspect:
+            if type(fields) is dict and line.count(b'":') == len(fields) and line.count(b"[") < NESTING and not suspect:
                 yield Record(fields=fields, file=name, row=row)
             else:
                 yield _looked_at(fields, line, file=name, row=row)
@@ -89,7 +92,7 @@ def _blocks(file: DataFile) -> Iterator[list[bytes]]:
 
 
 def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | BadRow:
-    raw, reason = line.decode().rstrip("\r\n"), _no_object(fields, row)
+    raw, reason = line.decode().rstrip("\r\n"), _no_row(fields, row)
     if reason:
         return BadRow(file=file, row=row, reason=reason, raw=raw)
     try:
@@ -98,18 +101,26 @@ def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | 
         reason = unreadable(exact)
     except _TwiceError as error:
         reason = f"the key {str(error)!r} stands there twice; cure: keep one"
-    except RecursionError:
-        reason = "nested too deeply"
     if reason:
         return BadRow(file=file, row=row, reason=reason, raw=raw)
     return Record(fields=exact, file=file, row=row)
 
 
-def _no_object(fields: object, row: int) -> str | None:
+def _no_row(fields: object, row: int) -> str | None:
     if isinstance(fields, dict):
-        return None
+        return f"nested deeper than {NESTING} levels" if _too_deep(fields) else None
     found = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
     return found + _one_value() if row == 1 and isinstance(fields, list) else found
+
+
+def _too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(NESTING):
+        # Level by level, because recursion is what deep nesting breaks, here and in everything that writes the row.
+        level = [inner for one in level if isinstance(one, (dict, list)) for inner in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return False
+    return True
 
 
 class _TwiceError(Exception):
@@ -136,7 +147,8 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
         return f"byte 0x{line[misfit.start]:02x} at byte {misfit.start + 1} of the line does not fit the encoding"
     # The first line of a list or of an indented object: it opens more than it closes.
     hint = _one_value() if row == 1 and line.lstrip()[:1] in (b"[", b"{") and error.pos >= len(line.decode().rstrip()) else ""
-    return f"column {error.colno}: not JSON: {error.msg}{hint}"
+    column = min(error.pos, len(line.decode().rstrip())) + 1
+    return f"column {column}: not JSON: {error.msg}{hint}"
 
 
 def _one_value() -> str:
