@@ -1,0 +1,1 @@
+"""Files in, scored files out: resumable, and whole or not at all."""

@@ -1,0 +1,112 @@
+"""What of a scoring is done and safe on disk, and whether it can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nlpkit.errors import DataError, RunError
+
+STATE = "state.json"
+
+
+class Source(BaseModel):
+    """An input file as it was when it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Source:
+        """The file as it is now."""
+        status = path.stat()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+    def still(self, path: Path) -> bool:
+        """Whether the file holds what it held; its content is read again only when its size or time says that it may not."""
+        status = path.stat()
+        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or Source.of(path).sha256 == self.sha256
+
+
+class State(BaseModel):
+    """How far a scoring has come. What lies behind these sizes in the files was being written when it was cut off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Source | None
+    """None for standard input, which cannot be read again."""
+    settings: Mapping[str, str]
+    """All else that decides a byte of the output."""
+    read: int = 0
+    """Records that the reader has given."""
+    rows: int = 0
+    """Rows that were scored."""
+    rejected: int = 0
+    partly_read: int = 0
+    """Texts that were too long to be read whole."""
+    size: int = 0
+    """Bytes of the partial output."""
+    rejects_size: int = 0
+    sealed: str | None = None
+    """The name of the file that holds the whole output, once it does; it is then moved into place."""
+
+    def save(self, folder: Path) -> None:
+        """Put this in the place of the state before, whole or not at all."""
+        fresh = folder / f"{STATE}.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(self.model_dump_json(indent=2))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, folder / STATE)
+
+    def refuse_other(self, now: State, target: Path) -> None:
+        """Raise where what was begun is not what is asked for now.
+
+        Raises:
+            DataError: the input's content has changed.
+            RunError: the model or the settings have changed.
+        """
+        cure = "cure: score it from the start with --overwrite, or name another output"
+        if self.source and now.source and self.source.sha256 != now.source.sha256:
+            raise DataError(
+                f"{target}: {self.rows:,} rows are done, but the content of the input has changed since "
+                f"({self.source.size:,} bytes then, {now.source.size:,} now); {cure}"
+            )
+        changed = [
+            f"{name} ({self.settings.get(name, 'none')} then, {now.settings.get(name, 'none')} now)"
+            for name in dict.fromkeys([*self.settings, *now.settings])
+            if self.settings.get(name) != now.settings.get(name)
+        ]
+        if changed:
+            raise RunError(f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {cure}")
+
+
+def load(folder: Path) -> State | None:
+    """The state in a folder; None where nothing was begun that can go on.
+
+    Raises:
+        DataError: there is a state, but it was damaged.
+    """
+    path = folder / STATE
+    try:
+        state = State.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValidationError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as the state of a scoring; cure: start again with --overwrite") from error
+    return state if state.source else None
+
+
+def finished(folder: Path) -> bool:
+    """Whether the output was moved into place and this folder is all that is left to remove."""
+    state = load(folder)
+    return bool(state and state.sealed and not (folder / state.sealed).exists())
