@@ -50,13 +50,16 @@ class DataSource(Settings):
     """Take at most this many rows, chosen by the seed."""
 
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Data(Settings):
     """What is learnt from, and what is held out."""
 
     train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-    validation: Annotated[tuple[DataSource, ...] | float, BeforeValidator(_as_tuple)] = 0.1
+    validation: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.1
     """Sources, or the share of the training rows that is held out to choose and calibrate on."""
-    test: Annotated[tuple[DataSource, ...] | float, BeforeValidator(_as_tuple)] = 0.0
+    test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.0
     """Sources, or the share of the training rows that is held out to report on."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
@@ -64,8 +67,8 @@ class Data(Settings):
     @model_validator(mode="after")
     def _shares(self) -> Data:
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
-        if any(not 0 <= share < 1 for share in shares) or sum(shares) >= 1:
-            raise ValueError(f"shares must lie in [0, 1) and leave rows to train on, got {shares}")
+        if sum(shares) >= 1:
+            raise ValueError(f"the shares of validation and test must leave rows to train on, got {shares}")
         return self
 
 

@@ -26,7 +26,7 @@ th{font-weight:600;color:#515c69}.finding{border-left:5px solid #3b6fb6}.finding
 .tag{font-weight:600;text-transform:uppercase;font-size:.75rem;letter-spacing:.05em}
 .info .tag{color:#2b5792}.warning .tag{color:#8f5500}.error .tag{color:#b3261e}.cure{color:#515c69}
 ul{margin:.5rem 0 0;padding-left:1.2rem}li{overflow-wrap:anywhere}.where{color:#515c69;font-size:.85rem}
-figure{margin:0 0 1rem}svg{max-width:100%;height:auto}
+figure{margin:0 0 1rem}svg{width:100%;height:auto}
 </style></head><body><main>
 <h1>Data check</h1>
 <p>{{ errors }} error{{ "" if errors == 1 else "s" }}, {{ warnings }} warning{{ "" if warnings == 1 else "s" }}.
@@ -125,7 +125,7 @@ def _svg(figure: Any, axes: Any, title: str) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     axes.set_title(title, loc="left", fontweight="bold")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=4)
     written = io.StringIO()
     with rc_context({"svg.hashsalt": title, "svg.fonttype": "none"}), warnings.catch_warnings():
         # The reader's browser has the letters that matplotlib's own font lacks.

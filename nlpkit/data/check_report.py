@@ -155,10 +155,10 @@ def table(report: CheckReport) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 def _labels(part: Part) -> str:
     if part.values:
-        return ", ".join(f"{name} {value:.3g}" for name, value in part.values.items())
+        return ", ".join(f"{name}: {value:.3g}" for name, value in part.values.items())
     ranked = sorted(part.labels.items(), key=lambda item: -item[1])
     more = f", and {len(ranked) - 8} more" if len(ranked) > 8 else ""
-    return ", ".join(f"{label} {count:,} ({count / part.rows:.0%})" for label, count in ranked[:8]) + more
+    return ", ".join(f"{label}: {count:,} ({count / part.rows:.0%})" for label, count in ranked[:8]) + more
 
 
 def _lengths(lengths: Lengths | None) -> str:

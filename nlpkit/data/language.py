@@ -13,7 +13,7 @@ from typing import Any
 SURE = 0.8
 """A language counts as found from this probability on; short texts rarely reach it, and then nothing is said of them."""
 
-_BEGINNING = 300  # characters that the language is judged by
+_BEGINNING = 200  # characters that the language is judged by
 _ONE_SCRIPT = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "BOPOMOFO": "CJK", "KANGXI": "CJK"}
 
 

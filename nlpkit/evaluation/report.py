@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
@@ -9,6 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.errors import DataError
+
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
@@ -243,9 +246,14 @@ def cost_rows(cost: Cost) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value is not None]
 
 
+def visible(text: object) -> str:
+    """The text without control characters and without those that turn the direction of what stands around them."""
+    return "".join(one for one in str(text) if one in "\n\t" or not (unicodedata.category(one) in ("Cc", "Cs") or one in _TURNING))
+
+
 def _cell(value: object) -> str:
     """Text that stays inside its cell: no pipe, line break or markup of its own."""
-    flat = " ".join(str(value).split())
+    flat = " ".join(visible(value).split())
     return "".join("\\" + one if one in "\\|`*_<>[]#" else one for one in flat)
 
 

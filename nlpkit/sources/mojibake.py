@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 # What UTF-8 looks like when it was read as Windows-1252: the first bytes of punctuation, symbols and emoji.
-_UTF8_SEEN = re.compile("â€|â[œ\u009d„†‡˜™š›]|Ÿ[\u008d\u008f\u0090˜™‘’“”•–—¤¦]|Ã[\u00a0-¿]|ï¸")
+_UTF8_SEEN = re.compile("â€|â[œ\u009d„†‡˜™š›]|[_ð]Ÿ[\u008d\u008f\u0090˜™‘’“”•–—¤¦]|Ã[\u00a0-¿]|ï¸")
 # Bytes without a character in Windows-1252 went through as they were; read as Mac Roman they are these letters.
 _PASSED_ON = str.maketrans("Åçèêù", "\u0081\u008d\u008f\u0090\u009d")
 # Mac Roman lacks some of the characters: the first byte of an emoji, the last of an ellipsis and of a heart became "_".
@@ -45,7 +45,7 @@ def _rounds(text: str) -> Iterator[str]:
     """The text, and what it was one, two and three rounds before."""
     import ftfy.bad_codecs  # noqa: F401  (registers sloppy-windows-1252, which keeps the bytes without a character)
 
-    yield text
+    yield text.translate(_PASSED_ON)
     for _ in range(3):
         try:
             text = text.translate(_PASSED_ON).encode("sloppy-windows-1252").decode("mac_roman")

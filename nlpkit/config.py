@@ -1,0 +1,215 @@
+"""YAML 1.2 and dotted overrides become a frozen, valid config, or one error that lists every problem at once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from nlpkit.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAX_BYTES = 1_000_000
+"""A config larger than this is a mistake: it is data, or a bomb."""
+
+Config = TypeVar("Config", bound=BaseModel)
+Keys = tuple[str | int, ...]
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[Keys, int]]:
+    """The plain tree that a YAML file and its overrides hold, and the line on which each key stands.
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML 1.2 mapping, repeats a key or uses aliases, or an override is malformed.
+    """
+    tree, lines = _parse(_text_of(path), path)
+    problems = []
+    for override in overrides:
+        problem = _apply(tree, lines, override)
+        if problem:
+            problems.append(problem)
+    if problems:
+        raise _problems(path, problems)
+    return tree, lines
+
+
+def load_config(path: Path, model: type[Config], overrides: Sequence[str] = ()) -> Config:
+    """The config in `path`, with `key.path=value` overrides applied, checked against `model`.
+
+    Raises:
+        ConfigError: with every problem: file, line, dotted key, what was expected, what was found, the nearest name.
+    """
+    tree, lines = read_config(path, overrides)
+    return validate(tree, model, where=path, lines=lines)
+
+
+def validate(tree: Mapping[str, Any], model: type[Config], *, where: Path, lines: Mapping[Keys, int] | None = None) -> Config:
+    """The tree as a frozen config.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        found = sorted(error.errors(include_url=False), key=lambda one: (lines or {}).get(_real(one["loc"], tree), 0))
+        raise _problems(where, _merge(_sentence(one, tree, model, lines or {}) for one in found)) from None
+
+
+def to_yaml(config: BaseModel) -> str:
+    """The resolved config as YAML that can be run again."""
+    stream = io.StringIO()
+    yaml = _yaml()
+    yaml.default_flow_style = False
+    yaml.dump(config.model_dump(mode="json"), stream)
+    return stream.getvalue()
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 2)  # 1.1 reads `no` as False and 3e-4 as a string
+    yaml.sort_base_mapping_type_on_output = False
+    return yaml
+
+
+def _text_of(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(f"{path}: {size} bytes; expected a config of at most {MAX_BYTES}")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        beside = [one.name for one in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file{nearest(path.name, beside)}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; expected a YAML text file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[Keys, int]]:
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent
+
+    try:
+        if any(isinstance(event, AliasEvent) for event in _yaml().parse(io.StringIO(text))):
+            raise ConfigError(f"{path}: aliases (*name) are not allowed in a config; write the value out")
+        tree = _yaml().load(text)
+        lines = dict(_lines(_yaml().compose(text)))
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid YAML 1.2: {_first_lines(error)}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings, found {type(tree).__name__}")
+    return tree, lines
+
+
+def _first_lines(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}: " if mark is not None else ""
+    return place + str(getattr(error, "problem", None) or error).strip().splitlines()[0]
+
+
+def _lines(node: Any, at: Keys = ()) -> Iterator[tuple[Keys, int]]:
+    """The line, from 1, of each key below a composed node."""
+    if node is None or isinstance(node.value, str):
+        return
+    for position, child in enumerate(node.value):
+        key, value = child if isinstance(child, tuple) else (None, child)
+        here = (*at, key.value if key is not None else position)
+        yield here, (key or value).start_mark.line + 1
+        yield from _lines(value, here)
+
+
+def _apply(tree: dict[str, Any], lines: dict[Keys, int], override: str) -> str | None:
+    """Set one dotted key; the answer is what is wrong with the override, if anything."""
+    key, equals, text = override.partition("=")
+    if not equals or not all(key.split(".")):
+        return f"override {override!r}: expected key=value, such as training.lr=3e-4"
+    try:
+        value = _yaml().load(text)
+    except Exception as error:
+        return f"override {override!r}: the value is not valid YAML: {_first_lines(error)}"
+    here: Any = tree
+    *parents, last = [int(part) if part.isdecimal() else part for part in key.split(".")]
+    for part in parents:
+        inner = here[part] if _holds(here, part) else None
+        if not isinstance(inner, (dict, list)):
+            if not isinstance(here, dict):
+                return f"override {override!r}: {key!r} names no place in the config"
+            inner = here[part] = {}
+        here = inner
+    if isinstance(here, list) and not _holds(here, last):
+        return f"override {override!r}: {key!r} names no place in the config"
+    here[last] = value
+    lines.pop((*parents, last), None)
+    return None
+
+
+def _holds(inside: Any, key: str | int) -> bool:
+    return (isinstance(inside, dict) and key in inside) or (isinstance(inside, list) and isinstance(key, int) and key < len(inside))
+
+
+def _real(loc: Keys, tree: Mapping[str, Any]) -> Keys:
+    """The part of pydantic's location that stands in the file: it also names the members of unions."""
+    here: Any = tree
+    real: list[str | int] = []
+    for part in loc:
+        if _holds(here, part):
+            here = here[part]
+            real.append(part)
+        elif part == loc[-1] and isinstance(here, dict):
+            real.append(part)
+    return tuple(real)
+
+
+def _sentence(error: ErrorDetails, tree: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Keys, int]) -> str:
+    keys = _real(error["loc"], tree)
+    at = f"line {lines[keys]}: " if keys in lines else ""
+    name = ".".join(str(key) for key in keys) or "the config"
+    if error["type"] == "extra_forbidden":
+        return f"{at}{name}: unknown key{nearest(str(keys[-1]), _fields_at(model, error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{at}{name}: missing; a value is required"
+    found = error["input"]
+    shown = f"{str(found)[:60]!r}" if isinstance(found, str) else f"{str(found)[:60]} ({type(found).__name__})"
+    hint = ""
+    if error["type"] == "literal_error" and isinstance(found, str):
+        hint = nearest(found, [one.strip("'") for one in error["ctx"]["expected"].replace(" or ", ", ").split(", ")])
+    if error["type"] == "value_error":
+        return f"{at}{name}: {error['ctx']['error']}"
+    return f"{at}{name}: {error['msg'][0].lower()}{error['msg'][1:]}, found {shown}{hint}"
+
+
+def _fields_at(model: type[BaseModel], loc: Keys) -> list[str]:
+    """The keys that are allowed at a location, walking through tuples and unions of models."""
+    models = [model]
+    for part in loc:
+        inner = [one.model_fields[part].annotation for one in models if isinstance(part, str) and part in one.model_fields]
+        models = [found for annotation in inner for found in _models_in(annotation)] or models
+    return sorted({name for one in models for name in one.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for inner in getattr(annotation, "__args__", ()) for found in _models_in(inner)]
+
+
+def _merge(sentences: Iterable[str]) -> list[str]:
+    """One sentence a key: a union complains once for each of its members."""
+    first: dict[str, str] = {}
+    for sentence in sentences:
+        first.setdefault(sentence.split(": ")[0] + sentence.split(": ")[1] if sentence.startswith("line") else sentence.split(": ")[0], sentence)
+    return list(first.values())
+
+
+def _problems(path: Path, problems: Sequence[str]) -> ConfigError:
+    count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+    return ConfigError(f"{path}: {count}\n" + "\n".join(f"  - {problem}" for problem in problems))

@@ -1,0 +1,159 @@
+"""Measure a whole run as it will be served, and write its report."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.errors import ConfigError, DataError
+from nlpkit.evaluation.card import model_card
+from nlpkit.evaluation.findings import describe
+from nlpkit.evaluation.html import to_html
+from nlpkit.evaluation.intervals import bootstrap, paired
+from nlpkit.evaluation.metrics import Outcomes, names
+from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report, Step
+from nlpkit.inference.classifier import Classifier
+from nlpkit.run import Run, versions, write_whole
+from nlpkit.settings import DataSource
+from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.reading import read_examples
+from nlpkit.tasks.task import Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Report:
+    """The run's scores on labelled rows, written into the run as JSON, predictions and page.
+
+    Raises:
+        DataError: a file or a row is wrong, or it holds no rows.
+        RunError: the run is refused.
+    """
+    classifier = Classifier.load(run)
+    examples = read_examples(classifier.task, [source], seed=0)
+    report = measure(run, classifier, examples, data=source.source, baseline=Classifier.load(baseline) if baseline else None)
+    write_report(run, [report])
+    return report
+
+
+def report_run(run: Run, parts: Mapping[str, Sequence[LabeledText]], *, talk: Callable[[str], None]) -> None:
+    """Measure a fresh run on its held-out parts and write report and model card; the last part that has rows is the headline."""
+    classifier = Classifier.load(run)
+    reports = [measure(run, classifier, examples, data=name) for name, examples in parts.items() if examples]
+    write_report(run, reports)
+    for report in reports:
+        shown = ", ".join(f"{score.title} {score.shown(score.value)} ({score.interval})" for score in list(report.scores.values())[:3])
+        talk(f"{report.data}: {shown}")
+
+
+def measure(run: Run, classifier: Classifier, examples: Sequence[LabeledText], *, data: str, baseline: Classifier | None = None) -> Report:
+    """The report of one classifier on examples. Every score comes from what `classifier.predict` answers, and from nothing else."""
+    if not examples:
+        raise DataError(f"{data}: no rows; expected labelled texts to measure on")
+    record = run.read()
+    started = time.monotonic()
+    predictions = classifier.predict([example.text for example in examples])
+    seconds = time.monotonic() - started
+    outcomes = outcomes_of(classifier.task, examples, predictions)
+    metric_names = names(outcomes.kind)
+    scores = bootstrap(outcomes, metric_names, seed=record.seed)
+    _write_predictions(run, data, examples, predictions)
+    return Report(
+        run=run.name,
+        data=data,
+        kind=outcomes.kind,
+        seed=record.seed,
+        scores=scores,
+        findings=describe(outcomes, [example.text for example in examples], [example.where for example in examples]),
+        baselines=(_against(outcomes, baseline, examples, metric_names, record.seed),) if baseline else (),
+        curve=_curve(run),
+        data_card=_data_card(record.data),
+        cost=Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1)),
+        config=run.config.read_text(encoding="utf-8"),
+        versions=versions(),
+    )
+
+
+def outcomes_of(task: Task, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> Outcomes:
+    """Truth beside prediction, row by row."""
+    import numpy as np
+
+    if task.kind == "intensity":
+        truth = np.array([example.value for example in examples], dtype=float)
+        return Outcomes(truth=truth, predicted=np.array([one.value for one in predictions], dtype=float))
+    labels = tuple(task.id2label.values())
+    return Outcomes(
+        labels=labels,
+        truth=np.array([labels.index(str(example.label)) for example in examples]),
+        probabilities=np.array([[one.probabilities[label] for label in labels] for one in predictions]),
+    )
+
+
+def write_report(run: Run, reports: Sequence[Report]) -> None:
+    """JSON and Markdown of each, the page and the model card of the last."""
+    for report in reports:
+        write_whole(run.evaluation / f"{_file_name(report.data)}.json", report.to_json())
+        write_whole(run.evaluation / f"{_file_name(report.data)}.md", report.to_markdown())
+    if reports:
+        write_whole(run.report, to_html(reports[-1]))
+        write_whole(run.card, model_card(reports[-1], run.read().model_dump(mode="json")))
+
+
+def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[LabeledText], metric_names: Sequence[str], seed: int) -> Baseline:
+    predictions = baseline.predict([example.text for example in examples])
+    if baseline.task.id2label != {place: label for place, label in enumerate(outcomes.labels)} and outcomes.labels:
+        found = ", ".join(baseline.task.id2label.values())
+        raise ConfigError(f"{baseline.name}: the baseline's labels are {found}; expected {', '.join(outcomes.labels)}")
+    theirs = outcomes_of(baseline.task, examples, predictions)
+    return Baseline(
+        name=baseline.name,
+        scores=bootstrap(theirs, metric_names, seed=seed),
+        tests={name: paired(outcomes, theirs, name, seed=seed) for name in metric_names},
+    )
+
+
+def _curve(run: Run) -> tuple[Step, ...]:
+    """The learning curve from the run's log; a run that ships without one has none."""
+    if not run.log.is_file():
+        return ()
+    steps = []
+    for line in run.log.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        metrics = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_") and "_per_second" not in name}
+        metrics.pop("runtime", None)
+        if "loss" in entry or metrics:
+            steps.append(Step(step=entry["step"], epoch=entry.get("epoch"), loss=entry.get("loss"), metrics=metrics))
+    return tuple(steps)
+
+
+def _data_card(data: Mapping[str, Any]) -> DataCard:
+    return DataCard(
+        counts={name: rows for name, rows in data["rows"].items() if rows},
+        balance={name: counts for name, counts in data["labels"].items() if counts},
+        dropped={"near-duplicates of held-out texts": data["near_duplicates_dropped"]},
+    )
+
+
+def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> None:
+    """Every row with its truth and its answer, so that the numbers can be defended one by one."""
+    import pyarrow
+    from pyarrow import parquet
+
+    path: Path = run.evaluation / f"{_file_name(data)}.predictions.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"where": example.where, "text": example.text, "truth": example.label if example.label is not None else example.value, **answer.row()}
+        for example, answer in zip(examples, predictions, strict=True)
+    ]
+    beside = path.with_name(f".{path.name}.part")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
+    beside.replace(path)
+
+
+def _file_name(data: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-.")[-80:] or "data"

@@ -1,0 +1,1 @@
+"""A whole run, loaded as everyone loads it, and asked."""

@@ -1,0 +1,130 @@
+"""LoRA on a classifier: put on, saved with its head as plain PEFT, and loaded only onto the base that it was made for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nlpkit.errors import ConfigError, RunError
+from nlpkit.models.pretrained import quiet
+from nlpkit.settings import Lora
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def add_lora(model: Any, lora: Lora) -> Any:
+    """The model with LoRA on its linear layers and its head trained in full.
+
+    Raises:
+        ConfigError: the targets name no module of this model.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        task_type="SEQ_CLS",
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=_targets(model, lora),
+        modules_to_save=_head(model),
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        init_lora_weights="pissa" if lora.init == "pissa" else True,
+    )
+    with quiet():
+        return get_peft_model(model, config)
+
+
+def _head(model: Any) -> list[str]:
+    """The modules outside the pretrained body, and the body's pooler, which feeds them."""
+    names = [name for name, module in model.named_children() if name != model.base_model_prefix and any(True for _ in module.parameters())]
+    body = getattr(model, model.base_model_prefix, None)
+    if getattr(body, "pooler", None) is not None:
+        names.append("pooler")
+    return names
+
+
+def _targets(model: Any, lora: Lora) -> list[str]:
+    """The full names of the linear layers to adapt: all of the body's, or those that end as told."""
+    import torch
+
+    head = tuple(_head(model))
+    linear = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and not any(part in head for part in name.split("."))
+    ]
+    if lora.targets == "all-linear":
+        return linear
+    ends = (lora.targets,) if isinstance(lora.targets, str) else lora.targets
+    chosen = [name for name in linear if any(name == end or name.endswith(f".{end}") for end in ends)]
+    if not chosen:
+        known = sorted({name.rsplit(".", 1)[-1] for name in linear})
+        raise ConfigError(f"lora.targets: {list(ends)} names no linear layer of this model; known: {', '.join(known)}, all-linear")
+    return chosen
+
+
+def save_adapter(model: Any, folder: Path, *, base: str, initial: Path | None) -> None:
+    """Write the adapter and the head as PEFT's own folder, with the base's name in it.
+
+    PiSSA changes the base's weights, so what is saved is the difference to `initial`, its untrained state: plain LoRA.
+    """
+    name = "default"
+    model.peft_config[name].base_model_name_or_path = base
+    with quiet():
+        if initial is None:
+            model.save_pretrained(folder, safe_serialization=True)
+        else:
+            model.save_pretrained(folder, safe_serialization=True, path_initial_model_for_weight_conversion=str(initial))
+    for beside in ("README.md", "training_args.bin"):
+        (folder / beside).unlink(missing_ok=True)
+
+
+def load_adapter(base: Any, folder: Path) -> Any:
+    """The base with the adapter merged into its weights and the trained head in place: a plain model, ready to serve.
+
+    Raises:
+        RunError: the folder holds no safetensors adapter, or one that does not fit this base.
+    """
+    from peft import PeftModel
+
+    if not (folder / WEIGHTS).is_file():
+        other = sorted(one.name for one in folder.glob("adapter_model.*")) if folder.is_dir() else []
+        found = f"only {', '.join(other)}: pickled weights are refused" if other else "no adapter"
+        raise RunError(f"{folder}: {found}; expected {WEIGHTS}")
+    _refuse_misfit(base, folder)
+    with quiet():
+        try:
+            return PeftModel.from_pretrained(base, folder, is_trainable=False, local_files_only=True).merge_and_unload().eval()
+        except Exception as error:  # PEFT raises whatever a broken file makes it trip over
+            raise RunError(f"{folder}: the adapter cannot be loaded: {str(error).strip().splitlines()[0][:300]}") from error
+
+
+def _refuse_misfit(base: Any, folder: Path) -> None:
+    """PEFT drops keys that it cannot place without a word: every key must have its module, and the same shape."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        with safe_open(folder / WEIGHTS, "pt") as weights:
+            shapes = {key: list(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunError(f"{folder}: damaged adapter: {error}") from None
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        raise RunError(f"{folder}/adapter_config.json: expected a LoRA adapter, found {str(config)[:60]}")
+    modules = dict(base.named_modules())
+    parameters = dict(base.named_parameters())
+    for key, shape in shapes.items():
+        name = key.removeprefix("base_model.model.")
+        module, _, part = name.partition(".lora_")
+        if part:
+            weight = getattr(modules.get(module), "weight", None)
+            side = {"A": 1, "B": 0}.get(part[0])
+            fits = weight is not None and (side is None or shape[side] == weight.shape[side])
+        else:
+            weight = parameters.get(name)
+            fits = weight is not None and list(weight.shape) == shape
+        if not fits:
+            held = "no such place" if weight is None else f"{list(weight.shape)} there"
+            raise RunError(f"{folder}: the adapter does not fit this base: {name} of shape {shape}, {held}")

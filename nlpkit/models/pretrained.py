@@ -1,0 +1,132 @@
+"""A pretrained base and its tokenizer, loaded from a folder of safetensors; nothing else is opened."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.errors import RunError
+from nlpkit.run import BaseModelIdentity, sha256_of
+from nlpkit.sources import identity, refuse_pickles, resolve
+
+if TYPE_CHECKING:
+    import torch
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "vocab.json", "merges.txt")
+
+NO_LIMIT = 1_000_000
+"""Tokenizers that know no limit say 10**30."""
+
+
+def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
+    """The folder of a base model, checked to hold nothing that runs, and which model it is exactly.
+
+    Raises:
+        RunError: pickled weights, code, or no model.
+        SourceError: it cannot be brought here.
+    """
+    folder = resolve(source, kind="model")
+    refuse_pickles(folder)
+    if not (folder / "config.json").is_file():
+        raise RunError(f"{folder}: no config.json; expected the folder of a transformers model")
+    who = identity(source, folder)
+    weights = sorted(folder.glob("*.safetensors"))
+    tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    return folder, BaseModelIdentity(
+        source=who.source, revision=who.revision, weights_sha256=sha256_of(weights), tokenizer_sha256=sha256_of(tokenizer)
+    )
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder; it pads with its end token where it has no other."""
+    from transformers import AutoTokenizer
+
+    with quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(f"{folder}: its tokenizer cannot be loaded: {_first_line(error)}") from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_classifier(folder: Path, *, id2label: dict[int, str], regression: bool, dropout: float | None = None, pad_id: int | None = None) -> Any:
+    """The base with a fresh head of one output a label; seed torch before, since the head is drawn at random.
+
+    Raises:
+        RunError: transformers cannot make a classifier of it.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    with quiet():
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            config.num_labels = len(id2label)
+            config.id2label, config.label2id = dict(id2label), {label: place for place, label in id2label.items()}
+            config.problem_type = "regression" if regression else "single_label_classification"
+            if config.pad_token_id is None:
+                config.pad_token_id = pad_id
+            _set_dropout(config, dropout)
+            return AutoModelForSequenceClassification.from_pretrained(
+                folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise RunError(f"{folder}: no classifier can be made of this model: {_first_line(error)}") from None
+
+
+def window_of(folder: Path, tokenizer: Any) -> int:
+    """How many tokens the model reads at once: the smaller of what the model and the tokenizer say."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    positions = config.get("max_position_embeddings", NO_LIMIT)
+    if config.get("model_type") in ("mpnet", "roberta", "xlm-roberta", "camembert"):
+        positions -= 2  # these number their positions from 2
+    limit = min(positions, tokenizer.model_max_length)
+    return int(limit) if limit < NO_LIMIT else 512
+
+
+def pick_device() -> torch.device:
+    """The fastest device here: CUDA, then MPS, then the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' loading report and progress bars: a fresh head is what we ask for."""
+    from transformers.utils import logging as talk
+
+    level, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
+    talk.set_verbosity(logging.ERROR)
+    talk.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        talk.set_verbosity(level)
+        if bars:
+            talk.enable_progress_bar()
+
+
+def _set_dropout(config: Any, dropout: float | None) -> None:
+    if dropout is None:
+        return
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "classifier_dropout"):
+        if getattr(config, name, None) is not None or name == "classifier_dropout":
+            setattr(config, name, dropout)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,231 @@
+"""The run directory: what one training leaves, and the only file that knows the names in it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nlpkit.errors import ConfigError, RunError
+
+FORMAT = 1
+"""Raised when a run that an older nlpkit cannot read is written."""
+
+LIBRARIES = ("nlpkit", "torch", "transformers", "peft", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
+
+
+class BaseModelIdentity(BaseModel):
+    """Which pretrained model an adapter belongs to: another one is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    revision: str | None
+    weights_sha256: str
+    tokenizer_sha256: str
+
+
+class RunRecord(BaseModel):
+    """What `run.json` holds: enough to load the run without its config."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = FORMAT
+    name: str
+    recipe: str
+    created: str
+    task: dict[str, Any]
+    """The task with everything that it learnt from the data, such as its labels."""
+    base: BaseModelIdentity
+    outputs: int
+    max_tokens: int
+    temperature: float = 1.0
+    seed: int
+    data: dict[str, Any]
+    """Counts and fingerprints of what was trained on and held out."""
+    cost: dict[str, Any]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training's folder. `Run.open` takes whole runs only."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, with its parent's when it is one seed of several."""
+        return f"{self.path.parent.name}/{self.path.name}" if self.path.name.startswith("seed-") else self.path.name
+
+    @property
+    def adapter(self) -> Path:
+        """PEFT's own folder, the classifier's head included."""
+        return self.path / "adapter"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer, as transformers saves it."""
+        return self.path / "tokenizer"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What a killed training resumes from; only there while it runs."""
+        return self.path / "checkpoints"
+
+    @property
+    def config(self) -> Path:
+        """The resolved config: it can be run again."""
+        return self.path / "config.yaml"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line: losses and validation metrics by step."""
+        return self.path / "log.jsonl"
+
+    @property
+    def evaluation(self) -> Path:
+        """The reports, one JSON file a data set, with the predictions beside them."""
+        return self.path / "evaluation"
+
+    @property
+    def report(self) -> Path:
+        """The page to show to others."""
+        return self.path / "report.html"
+
+    @property
+    def card(self) -> Path:
+        """The model card, with the Hub's metadata."""
+        return self.path / "README.md"
+
+    @property
+    def marker(self) -> Path:
+        """`run.json`: there exactly when the run is whole."""
+        return self.path / "run.json"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the training came to its end."""
+        return self.marker.is_file()
+
+    @classmethod
+    def create(cls, path: Path, *, config: str) -> Run:
+        """A folder to train in; one that a killed training left is taken up again."""
+        run = cls(path)
+        if run.is_whole:
+            raise ConfigError(f"{path}: a finished run is there; cure: another name, or --overwrite")
+        try:
+            run.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_whole(run.config, config)
+        except OSError as error:
+            raise ConfigError(f"{path}: a run cannot be written here: {error.strerror}") from None
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """A whole run.
+
+        Raises:
+            RunError: the folder is no run, or its training did not come to its end.
+        """
+        run = cls(Path(path))
+        if run.is_whole:
+            return run
+        if not run.path.exists():
+            raise RunError(f"{path}: no such run; `nlpkit runs` lists the runs below ./runs")
+        if run.checkpoints.is_dir():
+            raise RunError(f"{path}: its training did not come to its end; cure: nlpkit train {run.config}")
+        inner = sorted(one.parent.name for one in run.path.glob("*/run.json"))
+        hint = f"; it holds the runs {', '.join(inner)}: name one of them" if inner else ""
+        raise RunError(f"{path}: not a run: it holds no run.json{hint}")
+
+    def read(self) -> RunRecord:
+        """What `run.json` says.
+
+        Raises:
+            RunError: it is damaged, or of a newer format.
+        """
+        try:
+            tree = json.loads(self.marker.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.marker}: cannot be read: {error}") from None
+        found = tree.get("format") if isinstance(tree, dict) else None
+        if isinstance(found, int) and found > FORMAT:
+            raise RunError(f"{self.marker}: format {found}; this nlpkit reads up to {FORMAT}; cure: pip install --upgrade nlpkit")
+        try:
+            return RunRecord.model_validate(tree)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise RunError(f"{self.marker}: damaged: {place}: {first['msg']}") from None
+
+    def finish(self, record: RunRecord) -> None:
+        """Drop the checkpoints and write `run.json` last: from now on the run is whole."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        write_whole(self.marker, record.model_dump_json(indent=2) + "\n")
+
+    def remove(self) -> None:
+        """Delete the folder, its marker first, so that it is never taken for whole."""
+        self.marker.unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """The whole runs below a folder, by name."""
+    return [Run(one.parent) for one in sorted(folder.glob("**/run.json"))]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def sha256_of(paths: Sequence[Path]) -> str:
+    """One hash over the contents of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint(tree: Mapping[str, Any]) -> str:
+    """A short hash of plain values: equal settings have equal fingerprints."""
+    return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """The installed versions that a result depends on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    from nlpkit import __version__
+
+    return {**found, "nlpkit": __version__}
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

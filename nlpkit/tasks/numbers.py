@@ -1,0 +1,26 @@
+"""Numbers in records."""
+
+from __future__ import annotations
+
+import math
+
+from nlpkit.data.records import Record
+from nlpkit.errors import DataError, nearest
+
+
+def number_of(record: Record, column: str) -> float:
+    """The finite number that a column holds.
+
+    Raises:
+        DataError: no such column, or no number in it, with file and row.
+    """
+    if column not in record.fields:
+        raise DataError(f"{record.where}: no column {column!r}{nearest(column, record.fields)}")
+    found = record.fields[column]
+    try:
+        value = float(found)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        value = math.nan
+    if isinstance(found, bool) or not math.isfinite(value):
+        raise DataError(f"{record.where}: column {column!r} holds {str(found)[:40]!r}; expected a number")
+    return value

@@ -1,0 +1,1 @@
+"""Rows to a whole run: preflight, trainer, checkpoints that can be trusted."""

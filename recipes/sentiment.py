@@ -1,0 +1,97 @@
+"""Fine-tune a pretrained encoder with LoRA on labelled texts: polarity or intensity.
+
+Run it with `nlpkit train CONFIG.yaml`, on several processes with `accelerate launch -m nlpkit train CONFIG.yaml`.
+The order of a training stands here; how each step is done stands in nlpkit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nlpkit.config import to_yaml
+from nlpkit.evaluation.evaluate import report_run
+from nlpkit.evaluation.seeds import summarize
+from nlpkit.run import Run, fingerprint, versions
+from nlpkit.settings import Base, Data, Lora, Settings, Training
+from nlpkit.tasks.intensity import Intensity
+from nlpkit.tasks.polarity import Polarity
+from nlpkit.training.classifier import OpenBase, build, count_weights, finish, is_main_process, open_base, save_initial
+from nlpkit.training.preflight import preflight
+from nlpkit.training.rows import Rows, encode, load_rows
+from nlpkit.training.trainer import Step, fit, planned_steps
+
+
+class SentimentConfig(Settings):
+    """All that this recipe can do."""
+
+    recipe: Literal["sentiment"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """The run's folder inside `output`."""
+    task: Annotated[Polarity | Intensity, Field(discriminator="kind")] = Polarity()
+    data: Data
+    base: Base = Base()
+    lora: Lora = Lora()
+    training: Training = Training()
+    seed: int = 1
+    """Splits the data."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+    """Draws heads, adapters and batches: one run for each; several give a mean and a spread."""
+    output: Path = Path("runs")
+
+
+Config = SentimentConfig
+
+
+def train(
+    config: SentimentConfig, *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None]
+) -> list[Run]:  # fmt: skip
+    """The runs that the config asks for, one a seed, each trained, measured and reported on; none when only checked."""
+    rows = load_rows(config.task, config.data, seed=config.seed)
+    base = open_base(config.base)
+    runs = [_train_one(config, rows, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress) for seed in config.seeds]
+    if len(runs) > 1 and not check and is_main_process():
+        talk(summarize(config.output / config.name, runs))
+    return [] if check else runs
+
+
+def _train_one(
+    config: SentimentConfig, rows: Rows, base: OpenBase, seed: int,
+    *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
+) -> Run:  # fmt: skip
+    started = time.monotonic()
+    folder = config.output / config.name
+    run = Run(folder / f"seed-{seed}" if len(config.seeds) > 1 else folder)
+    whole = {**config.model_dump(mode="json", exclude={"seeds", "output", "name"}), "data": rows.describe()}
+    asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
+    if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
+        talk(f"{run.path}: trained already")
+        return run
+    if overwrite and not check:
+        run.remove()
+
+    train_rows = encode(rows.train, rows.task, base.tokenizer, base.max_tokens)
+    validation_rows = encode(rows.validation, rows.task, base.tokenizer, base.max_tokens)
+    model = build(base, rows.task, config.lora, dropout=config.base.dropout, seed=seed)
+    trainable, total = count_weights(model)
+    steps = planned_steps(len(train_rows), config.training)
+    facts = preflight(rows, train_rows, max_tokens=base.max_tokens, trainable=trainable, total=total, steps=steps)
+    for line in (*facts.lines, *(f"warning    {warning}" for warning in facts.warnings)):
+        talk(line)
+    if check:
+        return run
+
+    run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
+    initial = save_initial(model, run, config.lora)
+    model = fit(
+        model, base.tokenizer, rows.task, train=train_rows, validation=validation_rows,
+        training=config.training, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress,
+    )  # fmt: skip
+    if is_main_process():
+        finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)
+        report_run(run, {"validation": rows.validation, "test": rows.test}, talk=talk)
+    return run
