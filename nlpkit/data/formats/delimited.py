@@ -34,6 +34,8 @@ class _Lines:
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
+        self._block: list[str] = []
+        self._before = 0
         self._block_suspect = False
         self.suspect = False
 
@@ -43,9 +45,14 @@ class _Lines:
     def _blocks(self) -> Iterator[list[str]]:
         # Looking at a whole block at once costs next to nothing; looking at each row would halve the speed.
         while block := self._text.readlines(_BLOCK):
+            self._before, self._block = self._before + len(self._block), block
             self._block_suspect = unreadable_text("".join(block)) is not None
             self.suspect = self.suspect or self._block_suspect
             yield block
+
+    def last(self, number: int) -> str:
+        """The line that was handed out last, given its number (from 1)."""
+        return self._block[number - 1 - self._before].rstrip("\r\n")
 
     def row_done(self) -> None:
         """The row at hand was looked at. A long one may have begun blocks ago, so `suspect` stays until this is called."""
@@ -112,7 +119,7 @@ def _records(reader: Any, lines: _Lines, names: list[str], file: DataFile) -> It
             reason = _syntax(error, line)
             if _never_closed(error):
                 raise DataError(f"{name}, row {row}: {reason}") from error
-            yield BadRow(file=name, row=row, reason=reason, raw="")
+            yield BadRow(file=name, row=row, reason=reason, raw=lines.last(reader.line_num))
             lines.row_done()
             line = reader.line_num + 1
 

@@ -182,7 +182,7 @@ def test_bad_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     path.write_bytes(b'id,text\n1,a\n2,"b,c"\n3,b,c\n4\n5,"x"y\n6,\x00\n7,\xff\n8,ok\n')
     bad: list[BadRow] = []
     assert [record.row for record in read_records(path, on_bad=bad.append)] == [1, 2, 8]
-    assert [(one.row, one.raw) for one in bad] == [(3, "3,b,c"), (4, "4"), (5, ""), (6, "6,\0"), (7, "7,\\udcff")]
+    assert [(one.row, one.raw) for one in bad] == [(3, "3,b,c"), (4, "4"), (5, '5,"x"y'), (6, "6,\0"), (7, "7,\\udcff")]
     assert "expected 2 fields, found 3" in bad[0].reason
     assert bad[1].where == f"{path}, row 4"
     assert "line 6" in bad[2].reason
@@ -439,3 +439,11 @@ ODD = st.sampled_from(
 def test_any_text_comes_out_as_it_went_in(tmp_path_factory: pytest.TempPathFactory, format: str, texts: list[str]) -> None:
     path = write(tmp_path_factory.getbasetemp() / f"unicode.{format}", texts)
     assert [record.fields["text"] for record in read_records(path)] == texts
+
+
+def test_a_bad_line_far_into_a_file_is_told_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n" + '1,"two\nlines"\n' * 200_000 + '7,"x"y\n8,z\n')
+    bad: list[BadRow] = []
+    assert sum(1 for _ in read_records(path, on_bad=bad.append)) == 200_001
+    assert [(one.row, one.raw, one.reason.split(":")[0]) for one in bad] == [(200_001, '7,"x"y', "line 400002")]
