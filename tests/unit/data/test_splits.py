@@ -118,7 +118,7 @@ SMALL = st.lists(
 
 
 @given(SMALL, st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([0.0, 0.2, 0.4]), st.integers(0, 9), st.sampled_from([0.4, 0.8, 1.0]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_invariants(examples: list[LabeledText], validation: float, test: float, seed: int, near: float) -> None:
     groups = near_groups([one.text for one in examples], threshold=near, seed=seed)
     sizes = Counter(groups)
