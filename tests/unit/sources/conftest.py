@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
 from nlpkit.sources import entries
 from nlpkit.sources.entries import Entry, Wheel
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from nlpkit.sources import Entry, cache_folder, fetch, is_cached
 from nlpkit.sources.cache import Cached, content, home, write_manifest
 

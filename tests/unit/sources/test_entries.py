@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import pytest
+
 from nlpkit.errors import SourceError
 from nlpkit.sources import Entry, catalogue
 from nlpkit.sources.entries import find, names

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nlpkit.errors import SourceError
 from nlpkit.sources import Entry, Wheel, fetch, fetching, is_cached, resolve
 
@@ -80,7 +81,10 @@ def test_a_source_package_is_never_built(index: Path, cache: Path, use: Use, ent
 
     setup = b"open('ran', 'w').close()"
     with tarfile.open(index / "pack-1.0.tar.gz", "w:gz") as made:
-        for name, content in {"pack-1.0/setup.py": setup, "pack-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: pack\nVersion: 1.0\n"}.items():
+        for name, content in {
+            "pack-1.0/setup.py": setup,
+            "pack-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: pack\nVersion: 1.0\n",
+        }.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             made.addfile(member, io.BytesIO(content))

@@ -9,6 +9,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
 from nlpkit.errors import SourceError
 from nlpkit.sources import hub, resolve
 

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from nlpkit.errors import RunError
 from nlpkit.sources import refuse_pickles
 
@@ -75,7 +76,13 @@ def test_the_pickled_twin_of_safetensors_weights_is_left_alone(model: Path) -> N
 
 
 def test_a_pickle_or_an_archive_renamed_to_safetensors_is_refused(model: Path) -> None:
-    for content in (pickle.dumps(Canary()), b"7z\xbc\xaf\x27\x1c" + bytes(40), b"PK\x03\x04" + bytes(40), b"", struct.pack("<Q", 10**12) + b"{"):
+    for content in (
+        pickle.dumps(Canary()),
+        b"7z\xbc\xaf\x27\x1c" + bytes(40),
+        b"PK\x03\x04" + bytes(40),
+        b"",
+        struct.pack("<Q", 10**12) + b"{",
+    ):
         (model / "model.safetensors").write_bytes(content)
         refused(model, "model.safetensors")
 
@@ -98,7 +105,12 @@ def test_an_index_that_points_outside_is_refused(model: Path, shard: str) -> Non
 
 @pytest.mark.parametrize(
     ("index", "words"),
-    [({"weight_map": {"w": "no.safetensors"}}, "not there"), ({"weight_map": {"w": "x.bin"}}, "x.bin"), ({}, "weight_map"), ([], "weight_map")],
+    [
+        ({"weight_map": {"w": "no.safetensors"}}, "not there"),
+        ({"weight_map": {"w": "x.bin"}}, "x.bin"),
+        ({}, "weight_map"),
+        ([], "weight_map"),
+    ],
 )
 def test_an_index_that_can_not_be_followed_is_refused(model: Path, index: object, words: str) -> None:
     (model / "model.safetensors.index.json").write_text(json.dumps(index))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from nlpkit.errors import DataError, SourceError
 from nlpkit.sources import Entry, hub_id, identity, resolve
 
@@ -34,7 +35,9 @@ def test_what_is_neither_path_nor_name_is_a_source_error(source: str, tmp_path: 
         resolve(source)
 
 
-def test_a_catalogue_name_means_the_catalogue_and_dot_slash_the_folder(fake: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalogue_name_means_the_catalogue_and_dot_slash_the_folder(
+    fake: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path(fake.name).mkdir()
     assert resolve(fake.name).name == "model"

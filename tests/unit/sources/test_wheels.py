@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from nlpkit.errors import SourceError
 from nlpkit.sources.wheels import digest, take
 
