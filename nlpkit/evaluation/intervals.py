@@ -93,8 +93,11 @@ def _score(outcomes: Outcomes, name: str, value: float | None, spread: Array | N
         low, high = _percentiles(spread[spread == spread])
         if name == "accuracy" and value in (0.0, 1.0):
             low, high = _exact(round(value * len(outcomes)), len(outcomes))
-        elif low is None or low == high:
+        elif low is None or high is None or low == high:
             low, high, reason = None, None, "no interval: the rows are too few or too alike"
+        else:
+            # Resampling adds noise to each bin, so a small calibration error may lie below nearly all of its resamples.
+            low, high = min(low, value), max(high, value)
     return Score(
         value=value,
         low=low,
