@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nlpkit.errors import DataError, NlpkitError
 from nlpkit.scoring.paths import Paths, refuse_existing
-from nlpkit.scoring.state import STATE, State, load
+from nlpkit.scoring.state import STATE, State, finished, load
 
 PARTIAL, REJECTS, WHOLE, LOCK = "partial", "rejects", "whole", "lock"
 
@@ -75,11 +75,10 @@ class Journal:
                 _sync(whole)
                 self.state = self.state.model_copy(update={"sealed": whole.name})
                 self.state.save(self.folder)
-            self._place_rejects(rejects)
-            assert self.state.sealed is not None  # noqa: S101
-            with suppress(FileNotFoundError):
-                os.replace(self.folder / self.state.sealed, self.target)
-            _sync_folder(self.target.parent)
+            if not finished(self.folder):
+                self._place_rejects(rejects)
+                os.replace(self.folder / (self.state.sealed or WHOLE), self.target)
+                _sync_folder(self.target.parent)
         remove(self.folder)
 
     def _place_rejects(self, rejects: Path | None) -> None:
@@ -128,6 +127,8 @@ def _resumed(folder: Path, target: Path, begin: State, *, overwrite: bool) -> St
     """The state to go on from, with the files cut back to it."""
     try:
         before = load(folder)
+        if finished(folder) and not target.exists():
+            before = None  # Someone took the output away before the folder could go: there is nothing to go on from.
         if before is not None:
             before.refuse_other(begin, target)
     except NlpkitError:

@@ -82,14 +82,14 @@ def check_paths(
     if here is not None:
         _check_source(here)
     read_as = data_file(source, format=format, encoding=encoding).format
+    if there is not None:
+        _check_target(here, there)
     written_as, compress = _target_format(there, output_format, read_as)
     if rejects is None and there is not None:
         rejects = _beside(there, ".rejects.jsonl")
     if rejects is None and on_error == "skip":
         raise ConfigError("rows that are skipped need a place beside standard output; cure: say it, as with --rejects bad.jsonl")
     paths = Paths(source=here, target=there, format=read_as, output_format=written_as, compress=compress, rejects=rejects)
-    if there is not None:
-        _check_target(paths, there)
     refuse_existing(paths, overwrite=overwrite)
     if here is not None:
         # The reader itself says what is wrong with the first row; bad rows after it are met, and counted, while scoring.
@@ -130,7 +130,7 @@ def _check_source(source: Path) -> None:
         raise DataError(f"{source}: is not a regular file, and can be read only once; cure: pipe it in, and give - as the input")
 
 
-def _check_target(paths: Paths, target: Path) -> None:
+def _check_target(source: Path | None, target: Path) -> None:
     if target.is_symlink():
         raise ConfigError(f"{target}: is a symbolic link; expected a plain file; cure: name the file it points to: {target.resolve()}")
     if target.is_dir():
@@ -139,7 +139,7 @@ def _check_target(paths: Paths, target: Path) -> None:
         raise ConfigError(f"{target}: is not a regular file; cure: write to standard output instead, as with -o - > {target}")
     if not target.parent.is_dir():
         raise ConfigError(f"{target.parent}: not found; expected the folder that {target.name} is written to")
-    if paths.source is not None and target.exists() and target.samefile(paths.source):
+    if source is not None and target.exists() and target.samefile(source):
         raise ConfigError(f"{target}: is the input; expected another file to write")
     _probe(target.parent)
 

@@ -1,0 +1,77 @@
+"""Scorings that are killed for real, at random moments, until they are done."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHUNKS, CHUNK_ROWS, KILLS = 120, 10, 10
+
+SCRIPT = """
+import sys, zlib
+from nlpkit.scoring.score import score_file
+from nlpkit.tasks.prediction import Prediction
+
+class Engine:
+    fingerprint, columns = "fake", ("label", "score")
+    def predict(self, texts):
+        return [Prediction(label="even", score=zlib.crc32(text.encode()) / 2**32) for text in texts]
+
+print("ready", flush=True)
+summary = score_file(Engine(), sys.argv[1], sys.argv[2], on_error="skip", chunk_rows=int(sys.argv[3]))
+print(summary.rows, summary.rejected)
+"""
+
+
+def start(source: Path, target: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, str(source), str(target), str(CHUNK_ROWS)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl.gz", ".parquet"])
+def test_killed_at_random_moments_it_makes_the_same_bytes(tmp_path, ending):
+    source, whole, target = tmp_path / "in.csv", tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
+    rows = [f"{'' if n % 97 == 5 else f'text {n % 300}'},{n}" for n in range(CHUNKS * CHUNK_ROWS)]
+    source.write_text("\n".join(["text,n", *rows]) + "\n")
+    begin = time.perf_counter()
+    answer, _ = start(source, whole).communicate(timeout=120)
+    length = time.perf_counter() - begin
+    rejected = sum(row.startswith(",") for row in rows)
+    assert answer == f"{len(rows) - rejected} {rejected}\n"
+
+    moments, kills, finished = random.Random(7), 0, 0
+    interrupted = 0
+    rejects = tmp_path / f"out{ending}.rejects.jsonl"
+    while kills < KILLS or not finished:
+        child = start(source, target)
+        try:
+            # After the kills a run is left to end. A third of a whole run at most, so that several kills hit the same work.
+            answer, _ = child.communicate(timeout=moments.uniform(0, length / 3) if kills < KILLS else 120)
+        except subprocess.TimeoutExpired:
+            kills += 1
+            child.send_signal(moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+            child.communicate(timeout=120)
+            interrupted += (tmp_path / f"out{ending}.nlpkit" / "state.json").exists()
+            if not target.exists():
+                continue
+        else:
+            assert child.returncode == 0
+            assert answer == f"{len(rows) - rejected} {rejected}\n"
+        # Whoever looks sees the whole output or none, also when the kill came in the last step.
+        finished += 1
+        assert target.read_bytes() == whole.read_bytes()
+        assert rejects.read_bytes() == (tmp_path / f"whole{ending}.rejects.jsonl").read_bytes()
+        if child.returncode == 0:
+            assert not (tmp_path / f"out{ending}.nlpkit").exists()
+        target.unlink()
+        rejects.unlink()
+    assert interrupted >= KILLS / 2  # Most kills hit work that had to go on, not a process that had not begun.

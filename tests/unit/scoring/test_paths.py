@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from nlpkit.errors import ConfigError, DataError, NlpkitError
+from nlpkit.scoring.paths import check_paths
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("text\nfine\n")
+    return path
+
+
+def refused(*args, kind: type[NlpkitError] = ConfigError, **kwargs) -> str:
+    with pytest.raises(kind) as caught:
+        check_paths(*args, **kwargs)
+    assert type(caught.value) is kind
+    return str(caught.value)
+
+
+def test_good_paths_are_told_apart_and_nothing_is_written(tmp_path, source):
+    paths = check_paths(source, tmp_path / "out.jsonl.gz")
+    assert (paths.format, paths.output_format, paths.compress) == ("csv", "jsonl", True)
+    assert (paths.rejects, paths.folder) == (tmp_path / "out.jsonl.gz.rejects.jsonl", tmp_path / "out.jsonl.gz.nlpkit")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("read_as", "written_as"), [("csv", "csv"), ("tsv", "tsv"), ("tsv-plain", "tsv"), ("jsonl", "jsonl"), ("arrow", "jsonl")]
+)
+def test_standard_output_takes_the_format_of_the_input_where_it_is_text(read_as, written_as):
+    paths = check_paths("-", "-", format=read_as)
+    assert (paths.source, paths.target, paths.output_format, paths.rejects) == (None, None, written_as, None)
+
+
+def test_formats_that_are_said_go_before_names(tmp_path):
+    source = tmp_path / "rows.txt"
+    source.write_text('{"text": "a"}\n')
+    paths = check_paths(source, tmp_path / "out.dat", format="jsonl", output_format="parquet")
+    assert (paths.format, paths.output_format) == ("jsonl", "parquet")
+
+
+def test_an_output_that_cannot_be_meant_is_refused(tmp_path, source):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "elsewhere.csv")
+    (tmp_path / "hard.csv").hardlink_to(source)
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "file").write_text("")
+    assert "symbolic link" in refused(source, tmp_path / "link.csv")
+    assert str(tmp_path / "elsewhere.csv") in refused(source, tmp_path / "link.csv")
+    assert "is a folder; expected a file to write" in refused(source, tmp_path / "folder.csv")
+    assert "is not a regular file" in refused(source, tmp_path / "pipe.csv", overwrite=True)
+    assert "is the input" in refused(source, source, overwrite=True)
+    assert "is the input" in refused(source, tmp_path / "hard.csv", overwrite=True)
+    assert f"{tmp_path / 'no'}: not found" in refused(source, tmp_path / "no" / "out.csv")
+    assert "not found" in refused(source, tmp_path / "file" / "out.csv")
+    assert source.read_text() == "text\nfine\n"
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(source, tmp_path, monkeypatch):
+    def read_only(**_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    assert f"{tmp_path}: cannot be written to (Read-only file system)" in refused(source, tmp_path / "out.csv")
+
+
+def test_an_output_format_that_cannot_be_meant_is_refused(tmp_path, source):
+    assert "cure: say it, --output-format" in refused(source, tmp_path / "out.xyz")
+    assert "did you mean 'parquet'" in refused(source, tmp_path / "out.csv", output_format="parkett")
+    assert "compresses its own columns" in refused(source, tmp_path / "out.dat.gz", output_format="parquet")
+    assert "standard output cannot be arrow" in refused(source, "-", output_format="arrow")
+    assert "--format" in refused("-", tmp_path / "out.csv")
+
+
+def test_a_bad_input_is_told_before_a_model_is_loaded(tmp_path, source):
+    out, begin = tmp_path / "out.csv", time.perf_counter()
+    assert "no such file; did you mean 'in.csv'?" in refused(tmp_path / "im.csv", out, kind=DataError)
+    assert "is a folder" in refused(tmp_path, out, kind=DataError)
+    assert "no column 'txet'; did you mean 'text'?" in refused(source, out, text_column="txet", kind=DataError)
+    (tmp_path / "empty.csv").write_text("")
+    assert "empty.csv" in refused(tmp_path / "empty.csv", out, kind=DataError)
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "cure: pipe it in" in refused(tmp_path / "pipe.csv", out, kind=DataError)
+    assert time.perf_counter() - begin < 60  # A pipe that is opened would wait for ever.
