@@ -219,9 +219,9 @@ class Report(Part):
     def to_markdown(self) -> str:
         """The numbers as Markdown tables: scores, baselines, labels, confusion, data, cost and versions. Holds no texts."""
         parts = [
-            f"# {_cell(self.run)} on {_cell(self.data)}",
+            f"# {cell(self.run)} on {cell(self.data)}",
             f"{max((score.count for score in self.scores.values()), default=0):,} texts, {self.created:%Y-%m-%d %H:%M %Z}.",
-            _table(("Metric", "Value", "95% interval", "Reading"), map(_score_row, self.scores.items())),
+            score_table(self.scores),
             *(_section(f"Against {one.name}", _baseline_table(self.scores, one)) for one in self.baselines),
             _section("Labels", _class_table(self.findings)),
             _section("Confusion (rows: truth, columns: predicted)", _confusion_table(self.findings)),
@@ -251,26 +251,27 @@ def visible(text: object) -> str:
     return "".join(one for one in str(text) if one in "\n\t" or not (unicodedata.category(one) in ("Cc", "Cs") or one in _TURNING))
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """Text that stays inside its cell: no pipe, line break or markup of its own."""
     flat = " ".join(visible(value).split())
     return "".join("\\" + one if one in "\\|`*_<>[]#" else one for one in flat)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
-    lines = [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+    lines = [f"| {' | '.join(cell(value) for value in row)} |" for row in rows]
     if not lines:
         return ""
-    return "\n".join([f"| {' | '.join(_cell(one) for one in head)} |", "|" + " --- |" * len(head), *lines])
+    return "\n".join([f"| {' | '.join(cell(one) for one in head)} |", "|" + " --- |" * len(head), *lines])
 
 
 def _section(title: str, body: str) -> str:
-    return f"## {_cell(title)}\n\n{body}" if body else ""
+    return f"## {cell(title)}\n\n{body}" if body else ""
 
 
-def _score_row(named: tuple[str, Score]) -> tuple[object, ...]:
-    name, score = named
-    return score.title or name, score.shown(score.value), score.interval, score.undefined or score.meaning
+def score_table(scores: Mapping[str, Score]) -> str:
+    """A Markdown table of scores with their intervals and what they mean; empty without scores."""
+    rows = [(one.title or name, one.shown(one.value), one.interval, one.undefined or one.meaning) for name, one in scores.items()]
+    return _table(("Metric", "Value", "95% interval", "Reading"), rows)
 
 
 def _baseline_table(scores: Mapping[str, Score], baseline: Baseline) -> str:
