@@ -1,3 +1,80 @@
-"""Sentiment and dialogue from your own data: fine-tune with LoRA, measure honestly, score files, anywhere."""
+"""Sentiment and dialogue from your own data: fine-tune with LoRA, measure honestly, score files, anywhere.
+
+Every public name stands in `__all__` and is imported when it is first asked for, so that `import nlpkit` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nlpkit.data.checks import check
+    from nlpkit.data.examples import LabeledText
+    from nlpkit.data.records import Record, read_records
+    from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
+    from nlpkit.evaluation.evaluate import evaluate
+    from nlpkit.evaluation.report import Report, Score
+    from nlpkit.inference.classifier import Classifier
+    from nlpkit.run import Run
+    from nlpkit.scoring.score import score_file
+    from nlpkit.sources import resolve
+    from nlpkit.tasks.prediction import Prediction
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Classifier",
+    "ConfigError",
+    "DataError",
+    "LabeledText",
+    "NlpkitError",
+    "Prediction",
+    "Record",
+    "Report",
+    "Run",
+    "RunError",
+    "Score",
+    "SourceError",
+    "__version__",
+    "check",
+    "evaluate",
+    "read_records",
+    "resolve",
+    "score_file",
+]
+
+_HOMES = {
+    "Classifier": "nlpkit.inference.classifier",
+    "ConfigError": "nlpkit.errors",
+    "DataError": "nlpkit.errors",
+    "LabeledText": "nlpkit.data.examples",
+    "NlpkitError": "nlpkit.errors",
+    "Prediction": "nlpkit.tasks.prediction",
+    "Record": "nlpkit.data.records",
+    "Report": "nlpkit.evaluation.report",
+    "Run": "nlpkit.run",
+    "RunError": "nlpkit.errors",
+    "Score": "nlpkit.evaluation.report",
+    "SourceError": "nlpkit.errors",
+    "check": "nlpkit.data.checks",
+    "evaluate": "nlpkit.evaluation.evaluate",
+    "read_records": "nlpkit.data.records",
+    "resolve": "nlpkit.sources",
+    "score_file": "nlpkit.scoring.score",
+}
+"""Where each public name is defined."""
+
+
+if not TYPE_CHECKING:  # a type checker that saw this would take any misspelt name for a public one
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = found  # from now on found without this function
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
