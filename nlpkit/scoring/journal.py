@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from nlpkit.scoring.paths import Paths, refuse_existing
 from nlpkit.scoring.state import STATE, State, finished, load
 
 PARTIAL, REJECTS, WHOLE, LOCK = "partial", "rejects", "whole", "lock"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,9 +219,10 @@ def disk(folder: Path) -> Iterator[None]:
     except TimeoutError:
         raise  # A lock that is held, not a disk that fails.
     except OSError as error:
+        cure = "make room" if error.errno in _FULL else "put that right"
         raise NlpkitError(
             f"{error.filename or folder}: could not be written: {error.strerror or error}; {_free(folder)} bytes are free there; "
-            "what is done is kept; cure: make room and run the same command again"
+            f"what is done is kept; cure: {cure} and run the same command again"
         ) from error
 
 

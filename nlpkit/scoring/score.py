@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +16,7 @@ from nlpkit.errors import DataError, NlpkitError
 from nlpkit.scoring.columns import Columns, Kind, columns_of
 from nlpkit.scoring.journal import Chunk, disk, open_journal
 from nlpkit.scoring.paths import OnError, Paths, check_paths
+from nlpkit.scoring.progress import Clock, Progress
 from nlpkit.scoring.reading import Batch, Input, reject_lines
 from nlpkit.scoring.state import Source, State
 from nlpkit.scoring.writing import Format, writer_of
@@ -39,29 +39,6 @@ class Engine(Protocol):
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction for each text; the same list gives the same predictions."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a scoring is."""
-
-    rows: int
-    """Rows that are done, rejected ones and those of earlier runs included."""
-    total: int | None
-    """Rows of the input, where they could be counted."""
-    resumed_from: int
-    seconds: float
-    """Since this run began to score."""
-
-    @property
-    def rate(self) -> float:
-        """Rows of this run in a second."""
-        return (self.rows - self.resumed_from) / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """What the rest will take at this rate."""
-        return (self.total - self.rows) / self.rate if self.total is not None and self.rate > 0 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +131,7 @@ def score_file(
         prefix=prefix,
         chunk_rows=chunk_rows,
     )
-    clock = _Clock(progress, total=count_rows(paths.source, format=paths.format) if progress and paths.source else None)
+    clock = Clock(progress, total=count_rows(paths.source, format=paths.format) if progress and paths.source else None)
     if paths.target is None:
         return _to_stdout(scorer, paths, clock, overwrite=overwrite)
     return _to_file(scorer, paths, paths.target, clock, settings=scorer.settings(paths, raw_csv=raw_csv), overwrite=overwrite)
@@ -225,30 +202,7 @@ class _Scorer:
         return found
 
 
-class _Clock:
-    """Tells how far the work is, and how fast."""
-
-    def __init__(self, tell: Callable[[Progress], None] | None, *, total: int | None) -> None:
-        self._tell, self._total = tell, total
-        self._start = time.perf_counter()
-        self.resumed_from = 0
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start
-
-    def begin(self, state: State) -> None:
-        self.resumed_from = state.rows + state.rejected
-        self._start = time.perf_counter()
-        self.tick(state)
-
-    def tick(self, state: State) -> None:
-        if self._tell:
-            rows = state.rows + state.rejected
-            self._tell(Progress(rows=rows, total=self._total, resumed_from=self.resumed_from, seconds=self.seconds))
-
-
-def _to_file(scorer: _Scorer, paths: Paths, target: Path, clock: _Clock, *, settings: Mapping[str, str], overwrite: bool) -> ScoreSummary:
+def _to_file(scorer: _Scorer, paths: Paths, target: Path, clock: Clock, *, settings: Mapping[str, str], overwrite: bool) -> ScoreSummary:
     source = Source.of(paths.source) if paths.source else None
     with open_journal(paths, target, State(source=source, settings=settings), overwrite=overwrite) as journal:
         clock.begin(journal.state)
@@ -263,15 +217,14 @@ def _to_file(scorer: _Scorer, paths: Paths, target: Path, clock: _Clock, *, sett
     return _summary(journal.state, paths, clock)
 
 
-def _to_stdout(scorer: _Scorer, paths: Paths, clock: _Clock, *, overwrite: bool) -> ScoreSummary:
+def _to_stdout(scorer: _Scorer, paths: Paths, clock: Clock, *, overwrite: bool) -> ScoreSummary:
     state = State(source=None, settings={})
     clock.begin(state)
     if paths.rejects:
         with disk(paths.rejects.parent):
             paths.rejects.open("wb" if overwrite else "xb").close()
     for chunk in scorer.chunks(state):
-        sys.stdout.buffer.write(chunk.data)
-        sys.stdout.buffer.flush()
+        _put_out(chunk.data)
         if chunk.rejects and paths.rejects:
             with disk(paths.rejects.parent), paths.rejects.open("ab") as file:
                 file.write(chunk.rejects)
@@ -281,13 +234,23 @@ def _to_stdout(scorer: _Scorer, paths: Paths, clock: _Clock, *, overwrite: bool)
     return _summary(state, paths, clock)
 
 
+def _put_out(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # Whoever read has had enough, as `head` does; that is no fault of the disk.
+    except OSError as error:
+        raise NlpkitError(f"standard output: could not be written: {error.strerror or error}; expected a place that takes it") from error
+
+
 def _refuse_empty(source: Input, state: State) -> None:
     if not state.rows:
         found = f"none of its {state.rejected:,} rows can be scored" if state.rejected else "holds no rows"
         raise DataError(f"{source.name}: {found}; expected a text in the column {source.text_column!r}")
 
 
-def _summary(state: State, paths: Paths, clock: _Clock) -> ScoreSummary:
+def _summary(state: State, paths: Paths, clock: Clock) -> ScoreSummary:
     done = state.rows + state.rejected - clock.resumed_from
     return ScoreSummary(
         rows=state.rows,

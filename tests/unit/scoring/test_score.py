@@ -419,6 +419,27 @@ def test_a_late_column_of_standard_input_has_no_place_in_a_table(monkeypatch, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "raised"), [(BrokenPipeError(32, "Broken pipe"), BrokenPipeError), (OSError(28, "No space left"), NlpkitError)]
+)
+def test_a_standard_output_that_fails(monkeypatch, tmp_path, engine, write, error, raised):
+    class Failing(io.BytesIO):
+        def write(self, data):
+            raise error
+
+    output = _Pipe()
+    output.buffer = Failing()
+    monkeypatch.setattr(sys, "stdout", output)
+    with pytest.raises(raised):
+        score_file(engine, write(tmp_path / "in.csv", ROWS), "-")
+
+
+def test_a_late_value_that_does_not_fit_its_column_is_an_error(monkeypatch, tmp_path, engine):
+    monkeypatch.setattr(sys, "stdin", _Pipe(b'{"text": "a", "n": 1}\n{"text": "b", "n": "two"}\n'))
+    with pytest.raises(DataError, match="do not fit the columns of a parquet file"):
+        score_file(engine, "-", tmp_path / "out.parquet", format="jsonl", chunk_rows=1)
+
+
 def test_a_file_to_standard_output_with_rejects(monkeypatch, tmp_path, engine, read):
     output, source = _Pipe(), tmp_path / "in.csv"
     source.write_text("text\na\n \nb\n")
