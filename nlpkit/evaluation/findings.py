@@ -22,9 +22,7 @@ POINTS = 2000
 HISTOGRAM_BINS = 20
 
 
-def describe(
-    outcomes: Outcomes, *, texts: Sequence[str] = (), where: Sequence[str] = (), worst: int = WORST, seed: int = 0
-) -> Findings:
+def describe(outcomes: Outcomes, *, texts: Sequence[str] = (), where: Sequence[str] = (), worst: int = WORST, seed: int = 0) -> Findings:
     """All tables and counts that a report shows. Without `texts` it holds no mistakes; `seed` chooses the points of the scatter plot."""
     mistakes = _mistakes(outcomes, texts, where, worst) if texts else ()
     if outcomes.kind == "values":

@@ -47,23 +47,27 @@ class Comparison:
 def to_html(report: Report) -> str:
     """The page, whole: style and pictures are inside it."""
     findings = report.findings
-    return _environment().get_template("report.html.jinja").render(
-        report=report,
-        findings=findings,
-        sentences=list(sentences(report)),
-        cards=[(name, score, track(name, score)) for name, score in report.scores.items()],
-        baselines=[(one.name, comparisons(report, one)) for one in report.baselines],
-        texts=_count(report),
-        plots={
-            "curve": plots.learning_curve(report.curve),
-            "reliability": plots.reliability_diagram(findings.reliability),
-            "histograms": "" if report.kind == "values" else plots.histograms(findings.histograms),
-            "residuals": plots.residuals(findings.histograms[0]) if report.kind == "values" and findings.histograms else "",
-            "scatter": plots.scatter(findings.points),
-        },
-        costs=cost_rows(report.cost),
-        heat=heat,
-        shown_mistakes=SHOWN_MISTAKES,
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            report=report,
+            findings=findings,
+            sentences=list(sentences(report)),
+            cards=[(name, score, track(name, score)) for name, score in report.scores.items()],
+            baselines=[(one.name, comparisons(report, one)) for one in report.baselines],
+            texts=_count(report),
+            plots={
+                "curve": plots.learning_curve(report.curve),
+                "reliability": plots.reliability_diagram(findings.reliability),
+                "histograms": "" if report.kind == "values" else plots.histograms(findings.histograms),
+                "residuals": plots.residuals(findings.histograms[0]) if report.kind == "values" and findings.histograms else "",
+                "scatter": plots.scatter(findings.points),
+            },
+            costs=cost_rows(report.cost),
+            heat=heat,
+            shown_mistakes=SHOWN_MISTAKES,
+        )
     )
 
 

@@ -346,9 +346,7 @@ def per_class(outcomes: Outcomes) -> tuple[PerClass, ...]:
     import numpy as np
     from sklearn.metrics import precision_recall_fscore_support
 
-    columns = precision_recall_fscore_support(
-        outcomes.truth, outcomes.predicted, labels=range(len(outcomes.labels)), zero_division=np.nan
-    )
+    columns = precision_recall_fscore_support(outcomes.truth, outcomes.predicted, labels=range(len(outcomes.labels)), zero_division=np.nan)
     rows = zip(outcomes.labels, *(column.tolist() for column in columns), strict=True)
     return tuple(
         PerClass(

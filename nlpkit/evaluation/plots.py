@@ -65,6 +65,7 @@ def learning_curve(steps: Sequence[Step]) -> str:
             axis.legend(ncols=2, loc="best")
             axis.margins(y=0.2)
         axes[-1].set_xlabel("optimizer steps")
+        axes[-1].locator_params(axis="x", integer=True)
 
     ends = (f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}" for panel in panels for name, points in panel.items())
     return _draw("learning-curve", "Learning curve: " + "; ".join(ends), HEIGHT if len(panels) == 1 else 1.4 * HEIGHT, paint)
@@ -78,7 +79,8 @@ def _curves(steps: Sequence[Step]) -> tuple[Curves, Curves]:
         if one.loss is not None:
             losses.setdefault("training loss", []).append((one.step, one.loss))
         for name, value in one.metrics.items():
-            (losses if "loss" in name else others).setdefault(_short(name.replace("_", " ")), []).append((one.step, value))
+            title = "validation loss" if name == "loss" else _short(name.replace("_", " "))
+            (losses if "loss" in name else others).setdefault(title, []).append((one.step, value))
     return losses, others
 
 
@@ -119,7 +121,8 @@ def _together(figure: Figure, found: Sequence[Histogram]) -> None:
     axis = figure.subplots()
     for number, one in enumerate(found):
         _bars(axis, one, SERIES[number], alpha=0.55, label=f"truly {_short(one.name)}")
-    axis.set(xlabel=f"probability of {_short(found[1].name)}", ylabel="texts", xlim=(0, 1))
+    highest = max(max(one.counts) for one in found)
+    axis.set(xlabel=f"probability of {_short(found[1].name)}", ylabel="texts", xlim=(0, 1), ylim=(0, 1.25 * highest))
     axis.legend(loc="upper center")
 
 

@@ -81,7 +81,7 @@ def test_the_text_says_the_numbers_and_their_limits() -> None:
 
 
 def test_the_lines_for_plain_transformers_are_python_whatever_the_labels() -> None:
-    hostile = "it's \"good\"\n```\n<script>alert(1)</script>"
+    hostile = 'it\'s "good"\n```\n<script>alert(1)</script>'
     for card in (
         model_card(labelled(), record("hub:org/base@main")),
         model_card(labelled(hostile, hostile), record()),

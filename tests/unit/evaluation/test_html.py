@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from nlpkit.evaluation import findings, html, intervals, metrics
+from nlpkit.evaluation import findings, html, intervals, metrics, plots
 from nlpkit.evaluation.metrics import Outcomes
 from nlpkit.evaluation.report import Baseline, Cost, DataCard, PairedTest, Report, Score, SourceCard, Step
 
@@ -122,6 +122,20 @@ def test_every_picture_has_words() -> None:
     pictures = re.findall(r"<svg[^>]*>", page)
     assert len(pictures) == 3
     assert all('role="img"' in one and re.search(r'aria-label="[^"]{20,}"', one) for one in pictures)
+
+
+def test_a_learning_curve_tells_training_from_validation() -> None:
+    steps = [
+        Step(step=1, loss=0.7),
+        Step(step=2, loss=0.5, metrics={"loss": 0.6, "macro_f1": 0.4}),
+        Step(step=3, metrics={"macro_f1": 0.5}),
+    ]
+    words = re.search(r'aria-label="([^"]*)"', plots.learning_curve(steps))
+    assert words is not None
+    assert words[1] == (
+        "Learning curve: training loss from 0.700 to 0.500; validation loss from 0.600 to 0.600; macro f1 from 0.400 to 0.500"
+    )
+    assert plots.learning_curve(steps[:1]) == ""
 
 
 def test_numbers_stand_in_the_page() -> None:

@@ -15,9 +15,7 @@ def labelled(rows: int, labels: int, seed: int, skill: float = 2.0) -> Outcomes:
     logits = random.normal(size=(rows, labels)) + skill * np.eye(labels)[truth]
     # Rounded, so that equal probabilities (ties) occur.
     probabilities = np.exp(logits).round(1) + 0.1
-    return Outcomes(
-        labels=tuple("abcdefgh"[:labels]), truth=truth, probabilities=probabilities / probabilities.sum(axis=1, keepdims=True)
-    )
+    return Outcomes(labels=tuple("abcdefgh"[:labels]), truth=truth, probabilities=probabilities / probabilities.sum(axis=1, keepdims=True))
 
 
 def valued(rows: int, seed: int) -> Outcomes:
@@ -78,9 +76,9 @@ def test_intervals_cover_the_true_value_about_as_often_as_they_say(name: str) ->
     covered = 0
     for seed in range(200):
         truth = random.normal(size=150)
-        score = intervals.bootstrap(
-            Outcomes(truth=truth, predicted=truth + random.normal(size=150)), [name], resamples=300, seed=seed
-        )[name]
+        score = intervals.bootstrap(Outcomes(truth=truth, predicted=truth + random.normal(size=150)), [name], resamples=300, seed=seed)[
+            name
+        ]
         assert score.low is not None
         assert score.high is not None
         covered += score.low <= expected <= score.high
