@@ -1,0 +1,1 @@
+"""Speed, memory and quality, each against a named peer in the same run; results as JSON and Markdown."""

@@ -1,0 +1,98 @@
+"""The most memory that `nlpkit score` holds, from ten thousand rows to a million.
+
+The model is a tiny one of random weights, so that a million rows take minutes: what grows with rows would show all the same.
+
+Example: python -m benchmarks.memory --rows 10000 100000 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import Machine, run_child
+from benchmarks.results import FOLDER, save, table
+from benchmarks.tiny import tiny_texts
+from nlpkit.errors import NlpkitError
+
+ROWS = (10_000, 100_000, 1_000_000)
+_BLOCK = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One scoring in a process of its own."""
+
+    rows: int
+    input_mb: float
+    peak_mb: float
+    seconds: float
+    rows_per_second: float
+
+
+def score_rows(run: str, rows: int, folder: Path, *, threads: int) -> Point:
+    """`nlpkit score` of a CSV with so many rows."""
+    source, target = folder / f"{rows}.csv", folder / f"{rows}-scored.csv"
+    with source.open("w", encoding="utf-8") as file:
+        file.write("id,text\n")
+        file.writelines(_lines(rows))
+    child = run_child(["-m", "nlpkit", "score", run, str(source), "-o", str(target), "--threads", str(threads), "--json"], threads=threads)
+    found = json.loads(child.output)
+    if found["rows"] != rows:
+        raise NlpkitError(f"{source}: {found['rows']:,} rows scored, expected {rows:,}")
+    size = source.stat().st_size / 1e6
+    source.unlink()
+    target.unlink()
+    return Point(rows=rows, input_mb=size, peak_mb=child.peak_mb, seconds=found["seconds"], rows_per_second=rows / found["seconds"])
+
+
+def _lines(rows: int) -> Iterator[str]:
+    for start in range(0, rows, _BLOCK):
+        for number, text in enumerate(tiny_texts(min(_BLOCK, rows - start), seed=start), start=start):
+            yield f"{number},{text}\n"
+
+
+def bench(rows: Sequence[int], *, threads: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+    """What was found; it is written as memory.json and memory.md too.
+
+    Raises:
+        NlpkitError: a child process failed.
+    """
+    machine = Machine()
+    points: list[Point] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = run_child(["-m", "benchmarks.tiny", str(folder)], threads=1).output.strip()
+        for count in rows:
+            points.append(point := score_rows(run, count, folder, threads=threads))
+            talk(f"{count:,} rows: {point.peak_mb:,.0f} MB, {point.rows_per_second:,.0f} rows/s")
+    grown = points[-1].peak_mb - points[0].peak_mb
+    found = {"points": [asdict(point) for point in points], "grown_mb": grown}
+    cells = [(f"{one.rows:,}", f"{one.input_mb:,.1f}", f"{one.peak_mb:,.0f}", f"{one.rows_per_second:,.0f}") for one in points]
+    said = f"From {points[0].rows:,} to {points[-1].rows:,} rows the peak changes by {grown:+,.0f} MB."
+    lines = [*table(("Rows", "Input MB", "Peak MB", "Rows/s"), cells), "", said]
+    talk(save(results, "memory", found, title="Memory of `nlpkit score`, tiny model of random weights", machine=machine, lines=lines))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
+    asked = parser.parse_args(arguments)
+    try:
+        bench(asked.rows, threads=asked.threads, results=asked.results, talk=print)
+    except NlpkitError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The peer: transformers.pipeline as its documentation advises, in a process of its own.
+
+python -m benchmarks.peer export RUN FOLDER          the run's weights as a plain transformers model
+python -m benchmarks.peer pipeline FOLDER IN OUT     score a CSV with the pipeline; prints seconds as JSON
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.texts import read_column
+
+BATCH_SIZE = 32
+
+
+def export(run: str | None, folder: Path) -> None:
+    """Save the run's merged weights and tokenizer for the pipeline, and print labels and temperature."""
+    from nlpkit.inference.classifier import Classifier
+    from nlpkit.models.pretrained import quiet
+
+    classifier = Classifier.load(run)
+    with quiet():
+        classifier.model.save_pretrained(folder)
+        classifier.tokenizer.save_pretrained(folder)
+    print(json.dumps({"labels": list(classifier.task.id2label.values()), "temperature": classifier.temperature, "name": classifier.name}))
+
+
+def score(folder: Path, source: Path, target: Path) -> None:
+    """Write the logits of each text of a CSV; the seconds that are printed are those of the pipeline's call alone."""
+    import torch
+    from transformers import pipeline
+
+    from nlpkit.models.pretrained import quiet
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    with quiet():
+        classify = pipeline("text-classification", model=str(folder), tokenizer=str(folder), device="cpu")
+    texts = read_column(source)
+    classify(texts[:BATCH_SIZE], batch_size=BATCH_SIZE, truncation=True)  # the first call pays for what is set up once
+    started = time.perf_counter()
+    # Logits, so that nlpkit's calibrated probabilities can be compared with them; it saves the pipeline a softmax.
+    answers = classify(texts, batch_size=BATCH_SIZE, truncation=True, top_k=None, function_to_apply="none")
+    seconds = time.perf_counter() - started
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(sorted(one["label"] for one in answers[0]))
+        writer.writerows([one["score"] for one in sorted(answer, key=lambda one: one["label"])] for answer in answers)
+    print(json.dumps({"seconds": seconds, "dtype": str(classify.model.dtype).removeprefix("torch.")}))
+
+
+def main() -> None:
+    """Do what the command line says."""
+    verb, *paths = sys.argv[1:]
+    if verb == "export":
+        export(paths[0] or None, Path(paths[1]))
+    else:
+        score(*map(Path, paths))
+
+
+if __name__ == "__main__":
+    main()

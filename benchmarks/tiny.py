@@ -1,0 +1,66 @@
+"""A whole run with a tiny model of random weights: it answers nonsense, fast, and costs what everything around a model costs."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+WORDS = tuple(first + last for first in ("ba", "de", "fi", "go", "lu", "ma", "ne", "so") for last in ("ck", "lm", "nd", "rt", "st", "x"))
+"""What its texts are made of; each is a token."""
+LABELS = ("negative", "neutral", "positive")
+HIDDEN = 32
+
+
+def tiny_run(folder: Path, *, seed: int = 1) -> Path:
+    """The folder of the run: `base` beside it holds the model that its adapter belongs to."""
+    from nlpkit.models.lora import add_lora, save_adapter
+    from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer
+    from nlpkit.run import Run, RunRecord, now, versions
+    from nlpkit.settings import Lora
+    from nlpkit.tasks.polarity import Polarity
+
+    _write_base(folder / "base", seed)
+    base, identity = find_base(str(folder / "base"))
+    task = Polarity(labels=LABELS)
+    model = add_lora(load_classifier(base, id2label=task.id2label, regression=False), Lora(rank=2, alpha=4))
+    run = Run.create(folder / "run", config="recipe: sentiment\n")
+    save_adapter(model, run.adapter, base=identity.source, initial=None)
+    load_tokenizer(base).save_pretrained(run.tokenizer)
+    run.finish(
+        RunRecord(
+            name="tiny", recipe="sentiment", created=now(), task=task.model_dump(mode="json"), base=identity, outputs=task.outputs,
+            max_tokens=64, seed=seed, data={}, cost={}, versions=versions(),
+        )
+    )  # fmt: skip
+    return run.path
+
+
+def tiny_texts(count: int, *, seed: int) -> list[str]:
+    """Texts of 3 to 12 of its words, nearly all different."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(WORDS, k=draw.randint(3, 12))) for _ in range(count)]
+
+
+def _write_base(folder: Path, seed: int) -> None:
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    from nlpkit.models.pretrained import quiet
+
+    folder.mkdir(parents=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=HIDDEN, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=4 * HIDDEN, max_position_embeddings=64, pad_token_id=0,
+    )  # fmt: skip
+    with quiet():
+        BertModel(config).save_pretrained(folder)
+        BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(tiny_run(Path(sys.argv[1])))
