@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nlpkit.inference.classifier import Classifier
     from nlpkit.run import Run
     from nlpkit.scoring.score import score_file
+    from nlpkit.settings import DataSource
     from nlpkit.sources import resolve
     from nlpkit.tasks.prediction import Prediction
 
@@ -27,6 +28,7 @@ __all__ = [
     "Classifier",
     "ConfigError",
     "DataError",
+    "DataSource",
     "LabeledText",
     "NlpkitError",
     "Prediction",
@@ -48,6 +50,7 @@ _HOMES = {
     "Classifier": "nlpkit.inference.classifier",
     "ConfigError": "nlpkit.errors",
     "DataError": "nlpkit.errors",
+    "DataSource": "nlpkit.settings",
     "LabeledText": "nlpkit.data.examples",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="Sentiment from your own data: fine-tune with LoRA, measure with error bars, score files of any size.",
-    epilog="First steps: nlpkit predict 'What a lovely day'   |   nlpkit score reviews.csv -o scored.csv   |   nlpkit train CONFIG.yaml --check",
+    epilog="First steps: nlpkit predict 'What a lovely day' | nlpkit score reviews.csv -o scored.csv | nlpkit train CONFIG.yaml --check",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -31,7 +32,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 @app.command(epilog="Example: nlpkit train recipes/configs/quickstart.yaml training.lr=3e-4 seeds='[1,2,3]'")
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML config; its `recipe:` names the recipe.", show_default=False)],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value settings that win over the file.", show_default=False)] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value, wins over the file.", show_default=False)] = None,
     check: Annotated[bool, typer.Option("--check", help="Stop after the preflight: nothing is trained, nothing written.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete a run of that name first.")] = False,
 ) -> None:
@@ -42,8 +43,11 @@ def train(
     tree, lines = read_config(config, overrides or [])
     recipe = load_recipe(tree.get("recipe"))
     settings = validate(tree, recipe.Config, where=config, lines=lines)
-    with _bar("training") as progress, _resumable(f"nlpkit train {config} {' '.join(overrides or [])}".strip()):
-        runs = recipe.train(settings, check=check, overwrite=overwrite, talk=_talk, progress=progress)
+    with _bar("training") as show, _resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
+        runs = recipe.train(
+            settings, check=check, overwrite=overwrite, talk=_talk,
+            progress=lambda step: show(step.done, step.total, "" if step.loss is None else f"loss {step.loss:.3f}"),
+        )  # fmt: skip
     for run in runs:
         _talk(f"report: {run.report}")
 
@@ -72,34 +76,41 @@ def evaluate(
 
 @app.command(epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   nlpkit score runs/mine reviews.parquet -o scored.parquet")
 def score(
-    paths: Annotated[list[str], typer.Argument(help="[RUN] INPUT: with no run, the classifier that nlpkit carries. INPUT - is stdin.", show_default=False)],
+    paths: Annotated[list[str], typer.Argument(metavar="[RUN] INPUT", help="No RUN: nlpkit's own classifier. INPUT - is stdin.")],
     output: Annotated[str, typer.Option("-o", "--output", help="CSV, TSV, JSONL, Parquet or Arrow by its ending, .gz too; - is stdout.")],
     text_column: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
-    on_error: Annotated[str, typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5).")] = "stop",
+    on_error: Annotated[
+        Literal["stop", "skip"], typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5).")
+    ] = "stop",
+    rejects: Annotated[Path | None, typer.Option(help="The file for skipped rows, where OUTPUT.rejects.jsonl will not do.")] = None,
     format: Annotated[str | None, typer.Option(help="Format of the input, where its name does not say it.")] = None,
     output_format: Annotated[str | None, typer.Option(help="Format of the output, where its name does not say it.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Text encoding of the input, if not UTF-8.")] = None,
     prefix: Annotated[str, typer.Option(help="Put before the new columns' names, if the input has the same ones.")] = "",
     threads: Annotated[int | None, typer.Option(help="Processor threads; default: all that this process may use.", min=1)] = None,
     raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Leave cells that a spreadsheet would run as formulas as they are.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output, and forget an unfinished one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output, and whatever unfinished one is in the way.")] = False,
     as_json: Json = False,
 ) -> None:
     """Score a file of any size: all its columns, and label, score and probabilities. Kill it at any time; the same command goes on."""
-    from nlpkit.scoring import check_paths, score_file
+    from nlpkit.scoring.paths import check_paths
+    from nlpkit.scoring.score import score_file
 
     if len(paths) not in (1, 2):
         raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
-    mode: Literal["stop", "skip"] = _choice("--on-error", on_error, ("stop", "skip"))
-    options: dict[str, Any] = {"format": format, "output_format": output_format, "overwrite": overwrite}
+    options: dict[str, Any] = {
+        "text_column": text_column, "format": format, "output_format": output_format, "encoding": encoding,
+        "on_error": on_error, "rejects": rejects, "overwrite": overwrite,
+    }  # fmt: skip
     check_paths(source, output, **options)
     classifier = _classifier(run, threads)
-    again = " ".join(["nlpkit score", *paths, "-o", output])
-    with _bar("scoring") as progress, _resumable(again if "-" not in (source, output) else None):
+    again = shlex.join(["nlpkit", *sys.argv[1:]])
+    with _bar("scoring") as show, _resumable(again if "-" not in (source, output) else None):
         summary = score_file(
-            classifier, source, output, **options, text_column=text_column, encoding=encoding, on_error=mode, prefix=prefix, raw_csv=raw_csv, progress=progress
-        )
+            classifier, source, output, **options, prefix=prefix, raw_csv=raw_csv,
+            progress=lambda at: show(at.rows, at.total, f"{at.rate:,.0f} rows/s"),
+        )  # fmt: skip
     _summary(summary, as_json)
     if summary.rejected:
         raise typer.Exit(5)
@@ -132,19 +143,30 @@ def check(
     label: Annotated[str, typer.Option(help="The column that holds the label.")] = "label",
     test: Annotated[str | None, typer.Option(help="Held-out rows, to look for overlap with.")] = None,
     base: Annotated[str | None, typer.Option(help="Count lengths in this model's tokens, such as minilm-l6; default: words.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Text encoding, if not UTF-8.")] = None,
+    pii: Annotated[Literal["patterns", "presidio"], typer.Option(help="What finds personal data; presidio: the extra pii.")] = "patterns",
     html: Annotated[Path | None, typer.Option(help="Also write a page with plots.")] = None,
     as_json: Json = False,
 ) -> None:
     """Look at labelled rows before training: balance, lengths, duplicates, contradictions, leaks, other scripts, personal data."""
     from nlpkit.training.look import check_source
 
-    report = check_source(data, text=text, label=label, test=test, base=base)
+    report, bad = check_source(data, text=text, label=label, test=test, base=base, encoding=encoding, pii=pii)
     if html:
         from nlpkit.run import write_whole
 
         write_whole(html, report.to_html())
         _talk(f"page: {html}")
-    typer.echo(report.to_json() if as_json else report.to_text())
+    for row in bad[:10]:
+        _talk(f"unreadable: {row.where}: {row.reason}")
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        from rich.console import Console
+
+        Console().print(report.to_terminal())
+    if bad or report.worst == "error":
+        raise typer.Exit(3)
 
 
 @app.command(epilog="Example: nlpkit push runs/mine my-org/my-sentiment")
@@ -183,8 +205,13 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is None:
         from nlpkit.sources import catalogue, is_cached
 
-        rows = [{"name": entry.name, "kind": entry.kind, "size_mb": round(entry.size / 1e6), "licence": entry.licence,
-                 "cached": is_cached(entry), "parts": [part.name for part in entry.parts], "about": entry.origin} for entry in catalogue()]  # fmt: skip
+        rows = [
+            {
+                "name": entry.name, "kind": entry.kind, "size_mb": round(entry.size / 1e6), "licence": entry.licence,
+                "cached": is_cached(entry), "parts": [part.name for part in entry.parts], "about": entry.summary,
+            }
+            for entry in catalogue()
+        ]  # fmt: skip
         _print_sources(rows, as_json)
 
 
@@ -238,14 +265,6 @@ def _talk(message: str) -> None:
     _console().print(_safe(message), highlight=False, soft_wrap=True)
 
 
-def _choice(option: str, value: str, known: tuple[str, ...]) -> Any:
-    if value not in known:
-        from nlpkit.errors import nearest
-
-        raise ConfigError(f"{option}: {value!r} is not a choice{nearest(value, known)}")
-    return value
-
-
 def _classifier(run: str | None, threads: int | None) -> Any:
     from nlpkit.inference.classifier import Classifier
 
@@ -259,20 +278,16 @@ def _bar(what: str) -> Iterator[Any]:
     """A progress bar with rate and time left on a terminal; elsewhere nothing."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    note = TextColumn("{task.fields[note]}")
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), note, TimeElapsedColumn(), TimeRemainingColumn())
     console = _console()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None, note="")
 
-        def show(step: Any) -> None:
-            bar.update(task, completed=step.done, total=step.total, note=_note(step))
+        def show(done: int, total: int | None, note: str) -> None:
+            bar.update(task, completed=done, total=total, note=note)
 
         yield show
-
-
-def _note(step: Any) -> str:
-    loss, rate = getattr(step, "loss", None), getattr(step, "rate", None)
-    return f"loss {loss:.3f}" if loss is not None else f"{rate:,.0f} rows/s" if rate else ""
 
 
 @contextmanager
@@ -280,7 +295,8 @@ def _bytes_bar(name: str) -> Iterator[Any]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     console = _console()
-    with Progress(TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, disable=not console.is_terminal) as bar:
+    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -318,10 +334,13 @@ def _summary(summary: Any, as_json: bool) -> None:
         import dataclasses
         import json
 
-        _console().file.write(json.dumps(dataclasses.asdict(summary), default=str) + "\n")
+        # stdout may be the scored rows themselves
+        typer.echo(json.dumps(dataclasses.asdict(summary), default=str), err=summary.output is None)
         return
     resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
     _talk(f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output}")
+    if summary.partly_read:
+        _talk(f"{summary.partly_read:,} texts were too long to be read whole: windows spread over each were read")
     if summary.rejected:
         _talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
 
@@ -334,7 +353,8 @@ def _colourful(text: str, answer: Any) -> None:
     head = answer.label if answer.label is not None else f"{answer.value:+.2f}"
     shares = "  ".join(f"{label} {share:.0%}" for label, share in answer.probabilities.items())
     signed = f"  score {answer.score:+.2f}" if answer.score is not None else ""
-    Console().print(f"[bold {colour}]{_safe(head):<10}[/]{signed}  [dim]{_safe(shares)}[/]  {_safe(text[:200])}", highlight=False, soft_wrap=True)
+    line = f"[bold {colour}]{_safe(head):<10}[/]{signed}  [dim]{_safe(shares)}[/]  {_safe(text[:200])}"
+    Console().print(line, highlight=False, soft_wrap=True)
 
 
 def _print_sources(rows: list[dict[str, Any]], as_json: bool) -> None:

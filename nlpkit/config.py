@@ -30,9 +30,9 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
     tree, lines = _parse(_text_of(path), path)
     problems = []
     for override in overrides:
-        problem = _apply(tree, lines, override)
-        if problem:
-            problems.append(problem)
+        wrong = _apply(tree, lines, override)
+        if wrong:
+            problems.append(wrong)
     if problems:
         raise _problems(path, problems)
     return tree, lines
@@ -206,7 +206,8 @@ def _merge(sentences: Iterable[str]) -> list[str]:
     """One sentence a key: a union complains once for each of its members."""
     first: dict[str, str] = {}
     for sentence in sentences:
-        first.setdefault(sentence.split(": ")[0] + sentence.split(": ")[1] if sentence.startswith("line") else sentence.split(": ")[0], sentence)
+        at, _, rest = sentence.partition(": ") if sentence.startswith("line ") else ("", "", sentence)
+        first.setdefault(f"{at} {rest.partition(': ')[0]}", sentence)
     return list(first.values())
 
 

@@ -25,6 +25,8 @@ def load_recipe(name: object) -> ModuleType:
     known = {path.stem: path for path in sorted(recipes_folder().glob("[a-z]*.py"))}
     if name not in known:
         raise ConfigError(f"recipe: {name!r} is no recipe{nearest(str(name), known)}")
+    if loaded := sys.modules.get(f"nlpkit_recipe_{name}"):
+        return loaded
     spec = importlib.util.spec_from_file_location(f"nlpkit_recipe_{name}", known[str(name)])
     if spec is None or spec.loader is None:
         raise ConfigError(f"recipe: {known[str(name)]} cannot be loaded")

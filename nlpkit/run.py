@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nlpkit.errors import ConfigError, RunError
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Raised when a run that an older nlpkit cannot read is written."""
 
 LIBRARIES = ("nlpkit", "torch", "transformers", "peft", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")

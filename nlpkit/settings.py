@@ -43,7 +43,9 @@ class DataSource(Settings):
     spread: str | None = None
     """The column that holds the spread of the ratings, for an intensity that learns it."""
     weight: str | None = None
-    """The column that says how much a row counts, such as the annotators' confidence."""
+    """The column that says how much a row counts, such as the annotators' confidence; where it is empty, the row counts 1."""
+    format: str | None = None
+    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)

@@ -51,7 +51,9 @@ def report_run(run: Run, parts: Mapping[str, Sequence[LabeledText]], *, talk: Ca
         talk(f"{report.data}: {shown}")
 
 
-def measure(run: Run, classifier: Classifier, examples: Sequence[LabeledText], *, data: str, baseline: Classifier | None = None) -> Report:
+def measure(
+    run: Run, classifier: Classifier, examples: Sequence[LabeledText], *, data: str, baseline: Classifier | None = None
+) -> Report:  # fmt: skip
     """The report of one classifier on examples. Every score comes from what `classifier.predict` answers, and from nothing else."""
     if not examples:
         raise DataError(f"{data}: no rows; expected labelled texts to measure on")
@@ -69,7 +71,7 @@ def measure(run: Run, classifier: Classifier, examples: Sequence[LabeledText], *
         kind=outcomes.kind,
         seed=record.seed,
         scores=scores,
-        findings=describe(outcomes, [example.text for example in examples], [example.where for example in examples]),
+        findings=describe(outcomes, texts=[one.text for one in examples], where=[one.where for one in examples], seed=record.seed),
         baselines=(_against(outcomes, baseline, examples, metric_names, record.seed),) if baseline else (),
         curve=_curve(run),
         data_card=_data_card(record.data),
@@ -105,15 +107,14 @@ def write_report(run: Run, reports: Sequence[Report]) -> None:
 
 
 def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[LabeledText], metric_names: Sequence[str], seed: int) -> Baseline:
-    predictions = baseline.predict([example.text for example in examples])
-    if baseline.task.id2label != {place: label for place, label in enumerate(outcomes.labels)} and outcomes.labels:
-        found = ", ".join(baseline.task.id2label.values())
-        raise ConfigError(f"{baseline.name}: the baseline's labels are {found}; expected {', '.join(outcomes.labels)}")
-    theirs = outcomes_of(baseline.task, examples, predictions)
+    theirs = tuple(baseline.task.id2label.values())
+    if outcomes.labels and theirs != outcomes.labels:
+        raise ConfigError(f"{baseline.name}: the baseline's labels are {', '.join(theirs)}; expected {', '.join(outcomes.labels)}")
+    answers = outcomes_of(baseline.task, examples, baseline.predict([example.text for example in examples]))
     return Baseline(
         name=baseline.name,
-        scores=bootstrap(theirs, metric_names, seed=seed),
-        tests={name: paired(outcomes, theirs, name, seed=seed) for name in metric_names},
+        scores=bootstrap(answers, metric_names, seed=seed),
+        tests={name: paired(outcomes, answers, name, seed=seed) for name in metric_names},
     )
 
 
@@ -124,8 +125,8 @@ def _curve(run: Run) -> tuple[Step, ...]:
     steps = []
     for line in run.log.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
-        metrics = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_") and "_per_second" not in name}
-        metrics.pop("runtime", None)
+        looks = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")}
+        metrics = {name: value for name, value in looks.items() if name != "runtime" and not name.endswith("_per_second")}
         if "loss" in entry or metrics:
             steps.append(Step(step=entry["step"], epoch=entry.get("epoch"), loss=entry.get("loss"), metrics=metrics))
     return tuple(steps)
@@ -147,8 +148,8 @@ def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], pre
     path: Path = run.evaluation / f"{_file_name(data)}.predictions.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
-        {"where": example.where, "text": example.text, "truth": example.label if example.label is not None else example.value, **answer.row()}
-        for example, answer in zip(examples, predictions, strict=True)
+        {"where": one.where, "text": one.text, "truth": one.value if one.label is None else one.label, **answer.row()}
+        for one, answer in zip(examples, predictions, strict=True)
     ]
     beside = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), beside)

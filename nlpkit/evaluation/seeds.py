@@ -30,7 +30,7 @@ def summarize(folder: Path, runs: Sequence[Run]) -> str:
     lines = [f"# {folder.name}: {len(runs)} seeds", "", "| data | metric | mean | sd | seeds |", "| --- | --- | --- | --- | --- |"]
     for data, metrics in table.items():
         for name, row in metrics.items():
-            each = ", ".join(f"{value:.4f}" for value in row["seeds"])  # type: ignore[union-attr]
+            each = ", ".join(f"{value:.4f}" for value in found[data][name])
             lines.append(f"| {data} | {name} | {row['mean']:.4f} | {row['sd']:.4f} | {each} |")
     write_whole(folder / "seeds.json", json.dumps(table, indent=2) + "\n")
     write_whole(folder / "seeds.md", "\n".join(lines) + "\n")

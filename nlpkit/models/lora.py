@@ -77,8 +77,18 @@ def save_adapter(model: Any, folder: Path, *, base: str, initial: Path | None) -
             model.save_pretrained(folder, safe_serialization=True)
         else:
             model.save_pretrained(folder, safe_serialization=True, path_initial_model_for_weight_conversion=str(initial))
+            _add_head(model, folder)
     for beside in ("README.md", "training_args.bin"):
         (folder / beside).unlink(missing_ok=True)
+
+
+def _add_head(model: Any, folder: Path) -> None:
+    """PEFT's conversion writes the adapter alone; the head belongs beside it."""
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import load_file, save_file
+
+    head = {key: weight.contiguous() for key, weight in get_peft_model_state_dict(model).items() if ".lora_" not in key}
+    save_file({**head, **load_file(folder / WEIGHTS)}, folder / WEIGHTS, metadata={"format": "pt"})
 
 
 def load_adapter(base: Any, folder: Path) -> Any:
@@ -115,6 +125,10 @@ def _refuse_misfit(base: Any, folder: Path) -> None:
         raise RunError(f"{folder}/adapter_config.json: expected a LoRA adapter, found {str(config)[:60]}")
     modules = dict(base.named_modules())
     parameters = dict(base.named_parameters())
+    whole = set(config.get("modules_to_save") or ())
+    lost = [name for name in parameters if whole & set(name.split(".")) and f"base_model.model.{name}" not in shapes]
+    if lost:
+        raise RunError(f"{folder}: the adapter lacks {', '.join(lost)}: its head is lost")
     for key, shape in shapes.items():
         name = key.removeprefix("base_model.model.")
         module, _, part = name.partition(".lora_")

@@ -56,7 +56,9 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def load_classifier(folder: Path, *, id2label: dict[int, str], regression: bool, dropout: float | None = None, pad_id: int | None = None) -> Any:
+def load_classifier(
+    folder: Path, *, id2label: dict[int, str], regression: bool, dropout: float | None = None, pad_id: int | None = None
+) -> Any:  # fmt: skip
     """The base with a fresh head of one output a label; seed torch before, since the head is drawn at random.
 
     Raises:

@@ -32,7 +32,8 @@ def token_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     if not texts:
         return []
     cut = [text[:MAX_CHARACTERS] for text in texts]
-    return list(tokenizer(cut, add_special_tokens=False, truncation=False, padding=False, verbose=False, return_attention_mask=False)["input_ids"])
+    encoded = tokenizer(cut, add_special_tokens=False, truncation=False, padding=False, verbose=False, return_attention_mask=False)
+    return list(encoded["input_ids"])
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def windows(ids: list[int], room: int) -> list[list[int]]:
     if len(ids) <= room:
         return [ids]
     step = max(1, room - int(room * OVERLAP))
-    starts = list(range(0, len(ids) - room, step)) + [len(ids) - room]
+    starts = [*range(0, len(ids) - room, step), len(ids) - room]
     if len(starts) > MAX_WINDOWS:
         last = len(starts) - 1
         starts = [starts[round(place * last / (MAX_WINDOWS - 1))] for place in range(MAX_WINDOWS)]

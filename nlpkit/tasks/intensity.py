@@ -11,7 +11,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.settings import DataSource, Settings
-from nlpkit.tasks.numbers import number_of
+from nlpkit.tasks.numbers import number_of, weight_of
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Intensity(Settings):
             text=text_of(record, source.text),
             value=value,
             spread=number_of(record, source.spread) if source.spread else None,
-            weight=number_of(record, source.weight) if source.weight else 1.0,
+            weight=weight_of(record, source.weight),
             where=record.where,
         )
 

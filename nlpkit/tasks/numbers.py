@@ -24,3 +24,17 @@ def number_of(record: Record, column: str) -> float:
     if isinstance(found, bool) or not math.isfinite(value):
         raise DataError(f"{record.where}: column {column!r} holds {str(found)[:40]!r}; expected a number")
     return value
+
+
+def weight_of(record: Record, column: str | None) -> float:
+    """How much a row counts: 1 where there is no column for it, or nothing in it.
+
+    Raises:
+        DataError: no such column, or neither nothing nor a number from 0 up, with file and row.
+    """
+    if column is None or record.fields.get(column, 0.0) in (None, ""):
+        return 1.0
+    weight = number_of(record, column)
+    if weight < 0:
+        raise DataError(f"{record.where}: column {column!r} holds the weight {weight}; expected 0 or more")
+    return weight

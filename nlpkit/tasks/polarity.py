@@ -12,7 +12,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings import DataSource, Settings
-from nlpkit.tasks.numbers import number_of
+from nlpkit.tasks.numbers import number_of, weight_of
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ class Polarity(Settings):
         if self.labels and label not in self.labels:
             hint = nearest(label, self.labels)
             raise DataError(f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does not have{hint}")
-        weight = number_of(record, source.weight) if source.weight else 1.0
-        if weight < 0:
-            raise DataError(f"{record.where}: column {source.weight!r} holds the weight {weight}; expected 0 or more")
-        return LabeledText(text=text, label=label, weight=weight, where=record.where)
+        return LabeledText(text=text, label=label, weight=weight_of(record, source.weight), where=record.where)
 
     def _label(self, record: Record, source: DataSource) -> str:
         if source.bins:
@@ -89,9 +86,9 @@ class Polarity(Settings):
                 raise DataError(f"{source.source}: {found}; expected one fewer than labels, and the labels in the config")
             return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
         found = record.fields.get(source.label)
-        if found is None or str(found).strip() == "":
+        named = "" if found is None else str(found).strip()
+        if not named:
             raise DataError(f"{record.where}: column {source.label!r} holds no label")
-        named = str(found).strip()
         return source.labels.get(named, named)
 
     def fitted(self, examples: Sequence[LabeledText]) -> Polarity:

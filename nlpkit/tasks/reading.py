@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import read_records
@@ -26,7 +25,7 @@ def read_examples(task: Task, sources: Sequence[DataSource], *, seed: int) -> li
 def _read_one(task: Task, source: DataSource, seed: int) -> list[LabeledText]:
     path = resolve(source.source, kind="data")
     needed = [source.text, source.label, *(one for one in (source.spread, source.weight) if one)]
-    records = read_records(_only_file(path), encoding=source.encoding, columns=needed)
+    records = read_records(path, format=source.format, encoding=source.encoding, columns=needed)
     examples = [task.parse(record, source) for record in records]
     if not examples:
         raise DataError(f"{source.source}: no rows; expected labelled texts")
@@ -34,9 +33,3 @@ def _read_one(task: Task, source: DataSource, seed: int) -> list[LabeledText]:
         return examples
     chosen = sorted(random.Random(seed).sample(range(len(examples)), source.limit))  # noqa: S311
     return [examples[place] for place in chosen]
-
-
-def _only_file(path: Path) -> Path:
-    """The one data file of a fetched folder; a folder of several is read as one data set."""
-    files = [one for one in path.iterdir() if one.suffix in (".parquet", ".jsonl", ".csv")] if path.is_dir() else []
-    return files[0] if len(files) == 1 else path

@@ -25,16 +25,13 @@ def last_trusted(folder: Path, *, fingerprint: str, warn: Callable[[str], None])
     Raises:
         ConfigError: the checkpoints are of another training: other data, settings or libraries.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
-    for checkpoint in found:
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
         problem = _problem(checkpoint)
         if problem is None:
             stored = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["fingerprint"]
             if stored != fingerprint:
-                where = folder.parent
-                raise ConfigError(
-                    f"{where}: an unfinished training with other data, settings or library versions is there; cure: --overwrite, or another name"
-                )
+                found = f"{folder.parent}: an unfinished training with other data, settings or library versions is there"
+                raise ConfigError(f"{found}; cure: --overwrite, or another name")
             return checkpoint
         warn(f"{checkpoint}: not complete ({problem}); going back to the one before")
         shutil.rmtree(checkpoint, ignore_errors=True)

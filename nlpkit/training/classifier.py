@@ -93,13 +93,15 @@ def finish(
     Raises:
         RunError: what was saved answers otherwise than what was trained.
     """
+    import numpy as np
+
     save_adapter(model, run.adapter, base=_public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
     _prove(model, saved, rows)
     temperature = 1.0
     if rows.task.kind == "polarity":
-        truth = [int(rows.task.target(example)[0]) for example in rows.validation]
+        truth = np.array([int(rows.task.target(example)[0]) for example in rows.validation])
         temperature = fit_temperature(saved.logits([example.text for example in rows.validation]), truth)
         talk(f"calibrated: temperature {temperature:.2f}")
     trainable, total = count_weights(model)
@@ -164,7 +166,8 @@ def _prove(model: Any, saved: Classifier, rows: Rows) -> None:
         trained = np.concatenate([model(input_ids=torch.tensor([one], device=device)).logits.float().cpu().numpy() for one in ids])
     drift = float(np.abs(trained - saved.logits(texts)).max())
     if not drift <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
-        raise RunError(f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g}; expected at most {TOLERANCE}")
+        found = f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g}"
+        raise RunError(f"{found}; expected at most {TOLERANCE}")
 
 
 def _short(examples: Sequence[LabeledText], saved: Classifier, count: int = 16) -> list[str]:

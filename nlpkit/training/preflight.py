@@ -33,7 +33,8 @@ def preflight(rows: Rows, train: Sequence[Encoded], *, max_tokens: int, trainabl
     lines = [
         f"rows       {len(rows.train):,} to train on, {len(rows.validation):,} to choose on, {len(rows.test):,} to report on",
         *_targets(rows),
-        f"tokens     median {int(statistics.median(lengths))}, 95% within {lengths[int(0.95 * (len(lengths) - 1))]}, longest {lengths[-1]} of {max_tokens}",
+        f"tokens     median {int(statistics.median(lengths))}, 95% within {lengths[int(0.95 * (len(lengths) - 1))]}, "
+        f"longest {lengths[-1]} of {max_tokens}",
         f"cut        {cut:,} texts ({cut / len(train):.1%}) lose {lost:,} tokens at their end",
         f"dropped    {rows.dropped:,} training rows that stand, nearly equal, in the held-out ones",
         f"learnt     {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
@@ -54,7 +55,8 @@ def _refuse(rows: Rows, train: Sequence[Encoded], max_tokens: int) -> None:
     if not rows.validation:
         raise DataError("no validation rows: nothing to choose and calibrate on; cure: data.validation: 0.1, or a file")
     if all(one.cut for one in train):
-        raise DataError(f"all {len(train):,} training texts are cut at {max_tokens} tokens; cure: a larger base.max_tokens, or shorter texts")
+        cure = "cure: a larger base.max_tokens, or shorter texts"
+        raise DataError(f"all {len(train):,} training texts are cut at {max_tokens} tokens; {cure}")
     if not any(one.weight > 0 for one in train):
         raise DataError("every training row has the weight 0: there is nothing to learn; cure: look at data.train.*.weight")
     if rows.task.kind == "intensity":

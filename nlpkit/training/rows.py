@@ -32,7 +32,7 @@ class Rows:
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
             "rows": {name: len(rows) for name, rows in parts.items()},
-            "labels": {name: dict(sorted(Counter(str(row.label) for row in rows if row.label is not None).items())) for name, rows in parts.items()},
+            "labels": {name: _balance(rows) for name, rows in parts.items()},
             "near_duplicates_dropped": self.dropped,
             "sha256": {name: _hash(rows) for name, rows in parts.items() if rows},
         }
@@ -83,6 +83,10 @@ def encode(examples: Sequence[LabeledText], task: Task, tokenizer: Any, max_toke
         )
         for example, ids in zip(examples, token_ids(tokenizer, [example.text for example in examples]), strict=True)
     ]
+
+
+def _balance(rows: Sequence[LabeledText]) -> dict[str, int]:
+    return dict(sorted(Counter(row.label for row in rows if row.label is not None).items()))
 
 
 def _hash(rows: Sequence[LabeledText]) -> str:

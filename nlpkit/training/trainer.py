@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import NlpkitError
+from nlpkit.models.pretrained import quiet
 from nlpkit.run import Run, write_whole
 from nlpkit.settings import Training
 from nlpkit.tasks.encoding import Encoded
@@ -72,7 +73,8 @@ def fit(
     checkpoint = last_trusted(run.checkpoints, fingerprint=fingerprint, warn=talk)
     if checkpoint:
         talk(f"going on from step {checkpoint.name.rpartition('-')[2]} of {steps}")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with quiet():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer.model
 
 
@@ -193,7 +195,7 @@ def _watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None
     """A callback that logs, marks checkpoints, reports progress, looks at the last step, and stops at a loss that is no number."""
     from transformers import TrainerCallback
 
-    class Watcher(TrainerCallback):
+    class Watcher(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step >= state.max_steps:
                 control.should_evaluate = True
@@ -204,7 +206,8 @@ def _watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None
         def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             last = state.log_history[-1]
             if not math.isfinite(last.get("loss", 0.0)):
-                raise NlpkitError(f"step {state.global_step}: the loss is {last['loss']}; cure: a smaller training.lr, or more training.warmup")
+                cure = "cure: a smaller training.lr, or more training.warmup"
+                raise NlpkitError(f"step {state.global_step}: the loss is {last['loss']}; {cure}")
             if state.is_world_process_zero:
                 write_whole(run.log, "".join(json.dumps(entry) + "\n" for entry in state.log_history))
 

@@ -1,0 +1,30 @@
+"""A run on the Hugging Face hub: adapter, tokenizer and card, and nothing else of the folder."""
+
+from __future__ import annotations
+
+from nlpkit.errors import SourceError
+from nlpkit.run import Run
+
+PUBLISHED = ("README.md", "config.yaml", "run.json", "adapter/*.safetensors", "adapter/*.json", "tokenizer/*.json", "tokenizer/*.txt")
+"""Texts of the data are in none of these: predictions and reports stay at home."""
+
+
+def push_run(run: Run, repository: str, *, private: bool) -> str:
+    """The address of the published run; the hub's own HF_TOKEN, HF_ENDPOINT and login are used.
+
+    Raises:
+        SourceError: the hub cannot be reached, or it refuses.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+
+    run.read()  # a damaged run is not published
+    hub = HfApi()
+    try:
+        address = hub.create_repo(repository, private=private, exist_ok=True)
+        hub.upload_folder(repo_id=repository, folder_path=run.path, allow_patterns=list(PUBLISHED), commit_message=f"nlpkit run {run.name}")
+    except (HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, httpx2.HTTPError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{repository}: not published: {reason}; cure: HF_TOKEN with write access, and a way to the hub") from None
+    return str(address)

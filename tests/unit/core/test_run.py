@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from nlpkit.errors import ConfigError, RunError
+from nlpkit.run import BaseModelIdentity, Run, RunRecord, find_runs, fingerprint, sha256_of, write_whole
+
+
+def record(**changes: object) -> RunRecord:
+    base = BaseModelIdentity(source="minilm-l6", revision=None, weights_sha256="a", tokenizer_sha256="b")
+    values = {"name": "r", "recipe": "sentiment", "created": "now", "task": {"kind": "polarity"}, "base": base, "outputs": 2,
+              "max_tokens": 8, "seed": 1, "data": {}, "cost": {}, "versions": {}}  # fmt: skip
+    return RunRecord(**{**values, **changes})
+
+
+def whole(path: Path) -> Run:
+    run = Run.create(path, config="recipe: sentiment\n")
+    run.finish(record())
+    return run
+
+
+def test_a_finished_run_is_whole_and_keeps_no_checkpoints(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "r", config="x")
+    assert run.checkpoints.is_dir()
+    assert not run.is_whole
+    run.finish(record(temperature=1.5))
+    assert Run.open(tmp_path / "r").read().temperature == 1.5
+    assert not run.checkpoints.exists()
+    assert [one.path for one in find_runs(tmp_path)] == [tmp_path / "r"]
+
+
+def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "r", config="x")
+    with pytest.raises(RunError, match=r"did not come to its end; cure: nlpkit train .*config.yaml") as caught:
+        Run.open(run.path)
+    assert caught.value.exit_code == 4
+
+
+def test_a_folder_that_is_no_run_is_refused_and_names_the_runs_inside(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no such run"):
+        Run.open(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"not a run: it holds no run.json$"):
+        Run.open(tmp_path)
+    whole(tmp_path / "seed-1")
+    with pytest.raises(RunError, match="it holds the runs seed-1: name one of them"):
+        Run.open(tmp_path)
+
+
+def test_a_run_of_a_newer_format_is_refused(tmp_path: Path) -> None:
+    run = whole(tmp_path / "r")
+    write_whole(run.marker, json.dumps({**json.loads(run.marker.read_text()), "format": 2}))
+    with pytest.raises(RunError, match=r"format 2; this nlpkit reads up to 1; cure: pip install --upgrade"):
+        run.read()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}', '{"format": "x"}'])
+def test_a_damaged_marker_is_refused(tmp_path: Path, text: str) -> None:
+    run = whole(tmp_path / "r")
+    run.marker.write_text(text)
+    with pytest.raises(RunError, match=r"run\.json: (cannot be read|damaged)"):
+        run.read()
+
+
+def test_a_finished_run_is_not_trained_over(tmp_path: Path) -> None:
+    run = whole(tmp_path / "r")
+    with pytest.raises(ConfigError, match="a finished run is there; cure: another name, or --overwrite"):
+        Run.create(run.path, config="x")
+    run.remove()
+    assert not run.path.exists()
+
+
+def test_a_run_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written here"):
+        Run.create(tmp_path / "file" / "r", config="x")
+
+
+def test_one_seed_of_several_is_named_with_its_parent() -> None:
+    assert Run(Path("runs/sst2/seed-3")).name == "sst2/seed-3"
+    assert Run(Path("runs/sst2")).name == "sst2"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    write_whole(path, "old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["f"]
+
+
+def test_hashes_depend_on_content_and_order(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("abc")
+    (tmp_path / "b").write_text("")
+    assert sha256_of([tmp_path / "a"]) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of "abc", FIPS 180-2
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
