@@ -14,6 +14,7 @@ PUBLIC = [
     "Classifier",
     "ConfigError",
     "DataError",
+    "DataSource",
     "LabeledText",
     "NlpkitError",
     "Prediction",
