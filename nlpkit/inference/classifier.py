@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import NlpkitError, RunError
 from nlpkit.inference.batching import TOKEN_BUDGET, batches
+from nlpkit.inference.first_token import first_token_only
 from nlpkit.models.lora import WEIGHTS, load_adapter
 from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, pick_device
 from nlpkit.run import BaseModelIdentity, Run, fingerprint, sha256_of, versions
@@ -34,7 +35,7 @@ class Classifier:
         self, model: Any, tokenizer: Any, task: Task, *, max_tokens: int, temperature: float = 1.0,
         threads: int | None = None, name: str = "", identity: str = "",
     ) -> None:  # fmt: skip
-        self.model = model.eval()
+        self.model = first_token_only(model.eval())
         self.tokenizer = tokenizer
         self.task = task
         self.max_tokens = max_tokens
