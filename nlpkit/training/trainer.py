@@ -17,6 +17,7 @@ from nlpkit.settings import Training
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.task import Task
 from nlpkit.training.checkpoints import last_trusted, mark
+from nlpkit.training.sampler import RowOrder
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +57,13 @@ def fit(
     steps = planned_steps(len(train), training, _processes())
     arguments = _arguments(run, training, task, seed=seed, steps=steps)
     weights = _class_weights(train, task) if training.class_weights == "balanced" and task.kind == "polarity" else None
-    trainer = Trainer(
+    order = RowOrder([len(one.input_ids) for one in train], batch_size=training.batch_size, grouped=training.group_by_length, seed=seed)
+
+    class OrderedTrainer(Trainer):  # type: ignore[misc]
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return order
+
+    trainer = OrderedTrainer(
         model=model,
         args=arguments,
         train_dataset=[asdict(one) for one in train],
@@ -97,7 +104,6 @@ def _arguments(run: Run, training: Training, task: Task, *, seed: int, steps: in
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         bf16=bf16,
-        train_sampling_strategy="group_by_length" if training.group_by_length else "random",
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",

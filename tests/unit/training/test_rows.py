@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import pytest
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.errors import DataError
+from nlpkit.models.pretrained import load_tokenizer
+from nlpkit.settings import Data, DataSource
+from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.intensity import Intensity
+from nlpkit.tasks.polarity import Polarity
+from nlpkit.training.preflight import preflight
+from nlpkit.training.rows import Rows, encode, load_rows
+from tests.conftest import sentences, write_csv
+
+TWO = Polarity(labels=("negative", "positive"))
+
+
+def data(train: Path, **settings: object) -> Data:
+    return Data(train=(DataSource(source=str(train)),), **{"near_duplicates": 1.0, **settings})
+
+
+def examples(*pairs: tuple[str, str]) -> tuple[LabeledText, ...]:
+    return tuple(LabeledText(text=text, label=label) for text, label in pairs)
+
+
+def test_shares_are_split_off_and_files_are_kept_apart(tmp_path: Path) -> None:
+    train = write_csv(tmp_path / "train.csv", sentences(100))
+    rows = load_rows(TWO, data(train, validation=0.2, test=0.1), seed=1)
+    assert [len(part) for part in (rows.train, rows.validation, rows.test)] == [70, 20, 10]
+    assert load_rows(TWO, data(train, validation=0.2, test=0.1), seed=1).describe() == rows.describe()
+    assert load_rows(TWO, data(train, validation=0.2, test=0.1), seed=2).describe() != rows.describe()
+
+
+def test_a_training_row_that_stands_in_a_held_out_file_is_dropped_and_counted(tmp_path: Path) -> None:
+    pairs = sentences(60)
+    train, held = write_csv(tmp_path / "train.csv", pairs), write_csv(tmp_path / "held.csv", [(pairs[0][0].upper() + "!", "negative"), *sentences(20, seed=9)])
+    rows = load_rows(TWO, data(train, validation=(DataSource(source=str(held)),)), seed=1)
+    assert pairs[0][0] not in {row.text for row in rows.train}
+    assert rows.dropped == 60 - len(rows.train) >= 1
+    assert len(rows.validation) == 21
+
+
+def test_a_limit_takes_so_many_rows_by_the_seed(tmp_path: Path) -> None:
+    train = write_csv(tmp_path / "train.csv", sentences(100))
+    limited = Data(train=(DataSource(source=str(train), limit=40),), validation=0.25, near_duplicates=1.0)
+    first, again, other = (load_rows(TWO, limited, seed=seed) for seed in (1, 1, 2))
+    assert len(first.train) + len(first.validation) == 40
+    assert first.describe() == again.describe() != other.describe()
+
+
+def test_what_does_not_fit_is_cut_from_the_end_and_counted(tiny_base: Path) -> None:
+    tokenizer = load_tokenizer(tiny_base)
+    long, short = encode(examples(("good " * 10, "positive"), ("bad", "negative")), TWO, tokenizer, 8)
+    assert (len(long.input_ids), long.cut, long.target) == (8, 4, [1.0])
+    assert long.input_ids == tokenizer("good " * 6)["input_ids"]
+    assert (len(short.input_ids), short.cut, short.target) == (3, 0, [0.0])
+
+
+def test_weights_are_scaled_to_average_one(tiny_base: Path) -> None:
+    rows = [LabeledText(text="good", label="positive", weight=weight) for weight in (0.2, 0.6)]
+    assert [one.weight for one in encode(rows, TWO, load_tokenizer(tiny_base), 8)] == pytest.approx([0.5, 1.5])
+
+
+def encoded(cut: int = 0, weight: float = 1.0) -> Encoded:
+    return Encoded(input_ids=[2, 5, 3], target=[1.0], weight=weight, cut=cut)
+
+
+def refuse(rows: Rows, train: list[Encoded]) -> str:
+    with pytest.raises(DataError) as caught:
+        preflight(rows, train, max_tokens=8, trainable=1, total=2, steps=3)
+    assert caught.value.exit_code == 3
+    return str(caught.value)
+
+
+def rows_of(task: Polarity | Intensity, train: tuple[LabeledText, ...], validation: tuple[LabeledText, ...] | None = None) -> Rows:
+    return Rows(task=task, train=train, validation=train if validation is None else validation, test=(), dropped=0)
+
+
+BOTH = examples(("a", "negative"), ("b", "positive"))
+
+
+def test_preflight_refuses_what_cannot_be_meant() -> None:
+    assert "all 1 training texts are cut at 8 tokens; cure" in refuse(rows_of(TWO, BOTH), [encoded(cut=3)])
+    assert "weight 0" in refuse(rows_of(TWO, BOTH), [encoded(weight=0)])
+    assert "only the label 'positive'" in refuse(rows_of(TWO, BOTH[1:]), [encoded()])
+    three = Polarity(labels=("negative", "neutral", "positive"))
+    assert "the label 'neutral' of the config never occurs" in refuse(rows_of(three, BOTH), [encoded()])
+    assert "no validation rows" in refuse(rows_of(TWO, BOTH, ()), [encoded()])
+    flat = (LabeledText(text="a", value=1.0), LabeledText(text="b", value=1.0))
+    assert "hold the value 1.0" in refuse(rows_of(Intensity(low=0, high=2), flat), [encoded()])
+
+
+def test_preflight_says_what_is_learnt_cut_and_dropped() -> None:
+    train = BOTH * 6 + examples(*[("c", "positive")] * 120)
+    facts = preflight(rows_of(TWO, train, BOTH), [encoded()] * 99 + [encoded(cut=5)] * 33, max_tokens=8, trainable=25, total=100, steps=7)
+    said = "\n".join(facts.lines)
+    assert "132 to train on, 2 to choose on, 0 to report on" in said
+    assert "negative 6 (5%), positive 126 (95%)" in said
+    assert "33 texts (25.0%) lose 165 tokens" in said
+    assert "25 of 100 weights (25.0%) in 7 steps" in said
+    warned = "\n".join(facts.warnings)
+    assert "25% of the training texts are cut" in warned
+    assert "'negative' is rare (6 rows); training.class_weights: balanced may help" in warned
+    assert "only 2 validation rows" in warned

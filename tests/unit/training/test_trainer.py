@@ -1,0 +1,212 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from nlpkit.errors import ConfigError, NlpkitError
+from nlpkit.run import Run
+from nlpkit.settings import Training
+from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.intensity import Intensity
+from nlpkit.tasks.polarity import Polarity
+from nlpkit.training.checkpoints import last_trusted, mark
+from nlpkit.training.trainer import _class_weights, _collator, _loss, planned_steps
+
+TWO = Polarity(labels=("negative", "positive"))
+
+
+def test_steps_follow_from_rows_batches_and_processes() -> None:
+    assert planned_steps(100, Training(batch_size=32, epochs=2)) == 8
+    assert planned_steps(100, Training(batch_size=32, epochs=2, accumulate=2)) == 4
+    assert planned_steps(100, Training(batch_size=32, epochs=1), processes=2) == 2
+    assert planned_steps(100, Training(batch_size=32, epochs=2, max_steps=3)) == 3
+    assert planned_steps(1, Training(batch_size=32, epochs=0.1)) == 1
+
+
+def batch(*rows: tuple[list[int], float, float]) -> dict[str, torch.Tensor]:
+    return _collator(0)([{"input_ids": ids, "target": [target], "weight": weight} for ids, target, weight in rows])
+
+
+def test_a_batch_is_padded_to_its_longest_text() -> None:
+    found = batch(([2, 5, 3], 1.0, 1.0), ([2, 3], 0.0, 0.5))
+    assert found["input_ids"].tolist() == [[2, 5, 3], [2, 3, 0]]
+    assert found["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert found["labels"].tolist() == [[1.0, 1.0], [0.0, 0.5]]
+
+
+def test_the_loss_is_a_weighted_sum_over_a_count_however_rows_are_batched() -> None:
+    logits = torch.tensor([[0.0, 0.0], [1.0, -1.0], [0.5, 2.0], [3.0, 0.0]])
+    labels = torch.tensor([[0.0, 1.0], [1.0, 2.0], [1.0, 0.5], [0.0, 0.5]])
+    loss = _loss(TWO, 0.0, None)
+    each = torch.nn.functional.cross_entropy(logits, labels[:, 0].long(), reduction="none")
+    expected = (each * labels[:, 1]).sum() / 4
+    assert torch.allclose(loss({"logits": logits}, labels), expected)
+    counted = labels.numel()  # as Trainer counts them over an accumulated step
+    parts = sum(loss({"logits": logits[part]}, labels[part], counted) for part in (slice(0, 1), slice(1, 4)))
+    assert torch.allclose(parts, expected)
+
+
+def test_class_weights_balance_the_classes() -> None:
+    train = [Encoded(input_ids=[1], target=[float(label)], weight=1.0, cut=0) for label in (0, 1, 1, 1)]
+    weights = _class_weights(train, TWO)
+    assert weights == pytest.approx([2.0, 2 / 3])
+    loss = _loss(TWO, 0.0, weights)({"logits": torch.zeros(4, 2)}, torch.tensor([[one.target[0], 1.0] for one in train]))
+    assert loss.item() == pytest.approx(0.6931, abs=1e-4)  # ln 2: the weights average 1 over the rows
+
+
+def test_intensity_learns_mean_and_spread_by_squared_error() -> None:
+    loss = _loss(Intensity(low=-1, high=1, spread=True), 0.0, None)
+    found = loss({"logits": torch.tensor([[0.5, 0.1], [0.0, 0.0]])}, torch.tensor([[0.0, 0.3, 1.0], [1.0, 0.0, 2.0]]))
+    assert found.item() == pytest.approx((0.25 + 0.04 + 2 * 1.0) / 2)
+
+
+def checkpoint(folder: Path, step: int, fingerprint: str = "f", marked: bool = True) -> Path:
+    path = folder / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    for name in ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"):
+        (path / name).write_text(f"{name} {step}")
+    if marked:
+        mark(path, fingerprint=fingerprint)
+    return path
+
+
+def test_the_newest_complete_checkpoint_is_trusted(tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoint(tmp_path, 9)
+    newest = checkpoint(tmp_path, 10)
+    half = checkpoint(tmp_path, 11, marked=False)
+    assert last_trusted(tmp_path, fingerprint="f", warn=said.append) == newest
+    assert not half.exists()
+    assert len(said) == 1
+    assert "checkpoint-11: not complete (killed while it was written)" in said[0]
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "nlpkit.json"])
+@pytest.mark.parametrize("how", ["deleted", "truncated"])
+def test_a_checkpoint_with_any_file_gone_or_cut_is_passed_over(tmp_path: Path, name: str, how: str) -> None:
+    said: list[str] = []
+    older, newer = checkpoint(tmp_path, 5), checkpoint(tmp_path, 10)
+    if how == "deleted":
+        (newer / name).unlink()
+    else:
+        (newer / name).write_text((newer / name).read_text()[:-3])
+    assert last_trusted(tmp_path, fingerprint="f", warn=said.append) == older
+    assert "checkpoint-10" in said[0]
+
+
+def test_none_left_is_a_fresh_start_and_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoint(tmp_path, 5, marked=False)
+    assert last_trusted(tmp_path, fingerprint="f", warn=said.append) is None
+    assert len(said) == 1
+
+
+def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
+    checkpoint(tmp_path, 5, fingerprint="other")
+    with pytest.raises(ConfigError, match="other data, settings or library versions is there; cure: --overwrite"):
+        last_trusted(tmp_path, fingerprint="f", warn=lambda _: None)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(toy_config: Path, tmp_path: Path) -> None:
+    from tests.conftest import train_toy
+
+    with pytest.raises(NlpkitError, match=r"step \d+: the loss is (nan|inf); cure: a smaller training.lr"):
+        train_toy(toy_config, f"output={tmp_path}", "training.lr=1e30", "training.max_grad_norm=1e30")
+    assert not (tmp_path / "toy" / "run.json").exists()
+
+
+def test_two_runs_of_one_seed_are_equal_and_two_seeds_are_not(toy_config: Path, toy_run: Path, tmp_path: Path) -> None:
+    from tests.conftest import train_toy
+
+    def weights(run: Path) -> bytes:
+        return (run / "adapter" / "adapter_model.safetensors").read_bytes()
+
+    again, = train_toy(toy_config, f"output={tmp_path}")
+    assert weights(again) == weights(toy_run)
+    runs = train_toy(toy_config, f"output={tmp_path / 'seeds'}", "seeds=[1, 2]", "training.max_steps=4")
+    assert [run.name for run in runs] == ["seed-1", "seed-2"]
+    assert weights(runs[0]) != weights(runs[1])
+    table = json.loads((tmp_path / "seeds" / "toy" / "seeds.json").read_text())
+    values = table["test"]["accuracy"]["seeds"]
+    assert len(values) == 2
+    assert table["test"]["accuracy"]["mean"] == pytest.approx(sum(values) / 2)
+
+
+def test_check_writes_nothing(toy_config: Path, tmp_path: Path) -> None:
+    from tests.conftest import train_toy
+
+    said: list[str] = []
+    assert train_toy(toy_config, f"output={tmp_path / 'none'}", check=True, said=said) == []
+    assert any(line.startswith("rows") for line in said)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(toy_config: Path, toy_run: Path) -> None:
+    from tests.conftest import train_toy
+
+    said: list[str] = []
+    before = (toy_run / "run.json").read_text()
+    assert train_toy(toy_config, said=said) == [toy_run]
+    assert said == [f"{toy_run}: trained already"]
+    with pytest.raises(ConfigError, match="a finished run is there; cure: another name, or --overwrite"):
+        train_toy(toy_config, "training.lr=0.001")
+    assert (toy_run / "run.json").read_text() == before
+
+
+def test_the_run_holds_what_the_design_says_and_no_pickle(toy_run: Path) -> None:
+    names = {str(path.relative_to(toy_run)) for path in toy_run.rglob("*") if path.is_file()}
+    assert {"config.yaml", "run.json", "log.jsonl", "report.html", "README.md", "adapter/adapter_model.safetensors", "adapter/adapter_config.json",
+            "tokenizer/tokenizer.json", "evaluation/test.json", "evaluation/test.predictions.parquet"} <= names  # fmt: skip
+    assert not (toy_run / "checkpoints").exists()
+    assert {Path(name).suffix for name in names} <= {".yaml", ".json", ".jsonl", ".html", ".md", ".safetensors", ".parquet", ".jinja", ".txt"}
+
+
+def test_adapters_of_every_kind_train_and_come_back(toy_config: Path, tmp_path: Path) -> None:
+    from tests.conftest import train_toy
+
+    for name, override in (("dora", "lora.dora=true"), ("pissa", "lora.init=pissa"), ("rslora", "lora.rslora=true")):
+        (run,) = train_toy(toy_config, f"output={tmp_path}", f"name={name}", override, "training.max_steps=3", "training.evaluations=1")
+        assert Run.open(run).read().temperature > 0
+        shutil.rmtree(run)
+
+
+def test_intensity_trains_early_stopping_and_balanced_weights_too(tiny_base: Path, tmp_path: Path) -> None:
+    from tests.conftest import CONFIG, sentences, train_toy, write_csv
+
+    rows = [(text, "3.0" if label == "positive" else "-3.0") for text, label in sentences(80)]
+    data = write_csv(tmp_path / "rated.csv", rows)
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG.format(data=data, base=tiny_base, output=tmp_path / "runs"))
+    (run,) = train_toy(path, "task={kind: intensity, low: -4, high: 4}", "training.patience=1", "name=rated")
+    report = json.loads((run / "evaluation" / "test.json").read_text())
+    assert set(report["scores"]) == {"pearson", "spearman", "mae", "rmse"}
+    assert Run.open(run).read().task == {"kind": "intensity", "low": -4.0, "high": 4.0, "spread": False}
+
+
+@pytest.mark.parametrize("grouped", ["true", "false"])
+def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(toy_config: Path, tmp_path: Path, grouped: str) -> None:
+    from nlpkit.config import load_config
+    from nlpkit.recipes import load_recipe
+
+    recipe = load_recipe("sentiment")
+    # 9 steps an epoch, a checkpoint every 5: none at an epoch's end but the last
+    overrides = ["training.epochs=5", "training.evaluations=9", f"training.group_by_length={grouped}"]
+
+    def run(name: str, stop_at: int | None = None) -> bytes | None:
+        def progress(step: object) -> None:
+            if step.done == stop_at:
+                raise KeyboardInterrupt
+
+        settings = load_config(toy_config, recipe.Config, [*overrides, f"output={tmp_path / name}"])
+        try:
+            (found,) = recipe.train(settings, check=False, overwrite=False, talk=lambda _: None, progress=progress)
+        except KeyboardInterrupt:
+            return None
+        return (found.path / "adapter" / "adapter_model.safetensors").read_bytes()
+
+    whole = run("whole")
+    assert run("stopped", stop_at=13) is None
+    assert run("stopped", stop_at=28) is None
+    assert run("stopped") == whole
