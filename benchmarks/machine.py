@@ -37,11 +37,13 @@ class Machine:
             return None
         return f"the machine is busy (load {self.load:.1f} on {self.cores} cores): believe CPU seconds and ratios, not wall times"
 
-    def lines(self) -> list[str]:
+    def lines(self, *, timed: bool) -> list[str]:
         """The machine in words, for Markdown."""
         libraries = ", ".join(f"{name} {version}" for name, version in self.versions.items() if name in ("nlpkit", "torch", "transformers"))
-        about = f"{self.processor}, {self.cores} cores, {self.system}, Python {self.python}, {libraries}; load {self.load:.1f} before."
-        return [about, *([f"**Warning:** {self.warning}."] if self.warning else [])]
+        about = f"{self.processor}, {self.cores} cores, {self.system}, Python {self.python}, {libraries}"
+        if not timed:
+            return [f"{about}."]
+        return [f"{about}; load {self.load:.1f} before.", *([f"**Warning:** {self.warning}."] if self.warning else [])]
 
 
 @dataclass(frozen=True, kw_only=True)

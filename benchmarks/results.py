@@ -14,10 +14,10 @@ from nlpkit.run import now, write_whole
 FOLDER = Path(__file__).parent / "results"
 
 
-def save(folder: Path, name: str, found: dict[str, Any], *, title: str, machine: Machine, lines: Sequence[str]) -> str:
-    """The Markdown page, once it and `NAME.json` are written."""
+def save(folder: Path, name: str, found: dict[str, Any], *, title: str, machine: Machine, lines: Sequence[str], timed: bool = True) -> str:
+    """The Markdown page, once it and `NAME.json` are written. What is not timed does not depend on how busy the machine was."""
     whole = {"benchmark": name, "created": now(), "machine": dataclasses.asdict(machine), **found}
-    page = "\n".join([f"# {title}", "", *machine.lines(), "", *lines]) + "\n"
+    page = "\n".join([f"# {title}", "", *machine.lines(timed=timed), "", *lines]) + "\n"
     write_whole(folder / f"{name}.json", json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     write_whole(folder / f"{name}.md", page)
     return page

@@ -1,0 +1,106 @@
+"""The classifier that the package carries beside VADER: on the rows that it held out, by where they come from, and on the suites."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import vader
+from benchmarks.machine import Machine
+from benchmarks.results import save, table
+from benchmarks.sentences import METRICS, outcomes_of
+from benchmarks.training import Trained, open_run
+from nlpkit.data.examples import LabeledText
+from nlpkit.evaluation.behaviour import SUITES, Rate, SuiteResult, load_suite, run_suite
+from nlpkit.evaluation.intervals import bootstrap, paired
+from nlpkit.evaluation.report import difference, p_value
+from nlpkit.inference.classifier import default_run
+from nlpkit.run import Run
+
+SEED = 1
+_CACHED = re.compile(r"([^/\\]+)-[0-9a-f]{12}[/\\]data[/\\]([^/\\]+)\.parquet$")
+
+
+def bench(run: str | None, *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+    """What was found; it is written as default.json and default.md too."""
+    machine = Machine()
+    trained = open_run(Run.open(run) if run else default_run())
+    groups = {name: _held_out(trained, rows) for name, rows in sorted(by_source(trained.rows.test).items())}
+    suites = {name: _suite(trained, name) for name in SUITES}
+    found = {
+        "run": trained.run.name,
+        "held_out": {name: _dump_group(group) for name, group in groups.items()},
+        "suites": {name: {who: _dump_suite(one) for who, one in pair.items()} for name, pair in suites.items()},
+    }
+    lines = [*_groups_table(groups), "", "Share of wrong answers, and of templates whose label changes with the group that they name:", ""]
+    title = "The classifier that nlpkit carries, and VADER"
+    talk(save(results, "default", found, title=title, machine=machine, lines=[*lines, *_suites_table(suites)], timed=False))
+    return found
+
+
+def by_source(examples: Sequence[LabeledText]) -> dict[str, list[LabeledText]]:
+    """The examples by the catalogue's name of the file that they come from, such as `sentiment-ratings/editorials`."""
+    found = defaultdict(list)
+    for one in examples:
+        found[source_of(one.where)].append(one)
+    return dict(found)
+
+
+def source_of(where: str) -> str:
+    """The catalogue's name of a cached file; for any other file its own name without its ending."""
+    file = where.rpartition(", row ")[0] or where
+    cached = _CACHED.search(file)
+    return f"{cached[1]}/{cached[2]}" if cached else Path(file).stem
+
+
+def _held_out(trained: Trained, rows: Sequence[LabeledText]) -> dict[str, Any]:
+    texts = [one.text for one in rows]
+    ours = outcomes_of(rows, [one.probabilities for one in trained.classifier.predict(texts)])
+    theirs = outcomes_of(rows, [{vader.label_of(one): 1.0} for one in vader.compounds(texts)])
+    return {
+        "rows": len(rows),
+        "nlpkit": bootstrap(ours, METRICS, seed=SEED),
+        "vader": bootstrap(theirs, METRICS, seed=SEED),
+        "test": paired(ours, theirs, "macro_f1", seed=SEED),
+    }
+
+
+def _suite(trained: Trained, name: str) -> dict[str, SuiteResult]:
+    suite = load_suite(name)
+    return {"nlpkit": run_suite(trained.classifier.predict, suite), "vader": run_suite(vader.predict, suite)}
+
+
+def _dump_group(group: dict[str, Any]) -> dict[str, Any]:
+    scores = {who: {name: score.model_dump() for name, score in group[who].items()} for who in ("nlpkit", "vader")}
+    return {"rows": group["rows"], **scores, "test": group["test"].model_dump()}
+
+
+def _dump_suite(result: SuiteResult) -> dict[str, Any]:
+    whole = dataclasses.asdict(result)
+    return {**whole, "failures": [{"text": one.case.text, "label": one.label, "score": one.score} for one in result.failures]}
+
+
+def _groups_table(groups: dict[str, dict[str, Any]]) -> list[str]:
+    rows = []
+    for name, group in groups.items():
+        scores = [group[who]["macro_f1"] for who in ("nlpkit", "vader")]
+        shown = [f"{one.shown(one.value)} ({one.interval})" for one in scores]
+        rows.append([name, f"{group['rows']:,}", *shown, difference(scores[0], group["test"]), p_value(group["test"])])
+    return table(("Held-out rows of", "Texts", "Macro-F1 of nlpkit", "of VADER", "Difference", "p"), rows)
+
+
+def _suites_table(suites: dict[str, dict[str, SuiteResult]]) -> list[str]:
+    rows = []
+    for name, pair in suites.items():
+        unequal = [_rate(pair[who].groups.unequal) if pair[who].groups else "" for who in ("nlpkit", "vader")]  # type: ignore[union-attr]
+        rows.append([name, *(_rate(pair[who].failed) for who in ("nlpkit", "vader")), *unequal])
+    return table(("Suite", "nlpkit wrong", "VADER wrong", "nlpkit unequal", "VADER unequal"), rows)
+
+
+def _rate(rate: Rate) -> str:
+    low, high = rate.interval
+    return f"{rate.value:.1%} ({low:.1%} to {high:.1%})"

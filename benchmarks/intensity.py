@@ -1,0 +1,104 @@
+"""Intensity across domains: trained on three kinds of text, tested on the fourth, beside VADER and one human."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import vader
+from benchmarks.machine import Machine
+from benchmarks.results import save, table
+from benchmarks.training import CONFIGS, train
+from nlpkit.data.records import read_records
+from nlpkit.evaluation.intervals import bootstrap, paired
+from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.report import Score, difference, p_value
+from nlpkit.sources import resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DOMAINS = ("tweets", "movies", "amazon", "editorials")
+RESAMPLES = 1000
+SEED = 1
+
+
+def bench(overrides: Sequence[str], *, domains: Sequence[str], results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+    """What was found; it is written as intensity.json and intensity.md too."""
+    machine = Machine()
+    found = {domain: _domain(domain, overrides, talk) for domain in domains}
+    rows = [_row(domain, one) for domain, one in found.items()]
+    head = ("Tested on", "Texts", "nlpkit", "VADER", "One human", "nlpkit minus VADER", "p")
+    title = "Pearson r with the mean human rating, trained on the three other domains"
+    dumped = {
+        domain: {name: value if isinstance(value, (int, str)) else value.model_dump() for name, value in one.items()}
+        for domain, one in found.items()
+    }
+    talk(save(results, "intensity", {"domains": dumped}, title=title, machine=machine, lines=table(head, rows), timed=False))
+    return dumped
+
+
+def sources(tested: str) -> list[str]:
+    """The overrides that train on the other domains; what is near-equal to a tested text is not learnt from."""
+    def source(domain: str) -> str:
+        return f"{{source: sentiment-ratings/{domain}, label: mean}}"
+
+    others = ", ".join(source(domain) for domain in DOMAINS if domain != tested)
+    return [f"name=intensity-{tested}", f"data.train=[{others}]", f"data.test=[{source(tested)}]"]
+
+
+def _domain(domain: str, overrides: Sequence[str], talk: Callable[[str], None]) -> dict[str, Any]:
+    import numpy as np
+
+    trained = train(CONFIGS / "intensity.yaml", [*sources(domain), *overrides], talk=talk)
+    test = trained.rows.test
+    texts = [one.text for one in test]
+    truth = np.array([one.value for one in test])
+    ours = Outcomes(truth=truth, predicted=np.array([one.value for one in trained.classifier.predict(texts)]))
+    # the scale of the ratings; a correlation does not see it
+    theirs = Outcomes(truth=truth, predicted=np.array(vader.compounds(texts)) * 4)
+    return {
+        "rows": len(test),
+        "dropped": trained.rows.dropped,
+        "nlpkit": bootstrap(ours, ["pearson"], seed=SEED)["pearson"],
+        "mae": bootstrap(ours, ["mae"], seed=SEED)["mae"],
+        "vader": bootstrap(theirs, ["pearson"], seed=SEED)["pearson"],
+        "test": paired(ours, theirs, "pearson", seed=SEED),
+        "human": one_human(ratings(domain)),
+    }
+
+
+def _row(domain: str, found: dict[str, Any]) -> list[object]:
+    shown = [f"{one.shown(one.value)} ({one.interval})" for one in (found["nlpkit"], found["vader"], found["human"])]
+    return [domain, f"{found['rows']:,}", *shown, difference(found["nlpkit"], found["test"]), p_value(found["test"])]
+
+
+def ratings(domain: str) -> Iterator[list[float]]:
+    """Every rating of each text of a domain."""
+    for record in read_records(resolve(f"sentiment-ratings/{domain}", kind="data"), columns=("ratings",)):
+        yield [float(one) for one in record.fields["ratings"]]  # type: ignore[attr-defined]
+
+
+def one_human(rated: Iterator[list[float]]) -> Score:
+    """How well one rating goes with the mean of the others of its text, over all ratings: the interval draws texts anew."""
+    import numpy as np
+
+    sums = np.array([_sums(np.array(one)) for one in rated])  # (texts, 6)
+    drawn = np.random.default_rng(SEED).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
+    low, high = np.percentile(_correlation(drawn @ sums), (2.5, 97.5))
+    value = float(_correlation(sums.sum(axis=0, keepdims=True))[0])
+    return Score(value=value, low=float(low), high=float(high), count=len(sums), title="One human, leave-one-out")
+
+
+def _sums(given: NDArray[Any]) -> list[float]:
+    """What a correlation needs to know of one text: n, and the sums of x, y, x², y² and xy, where y is the mean of the other ratings."""
+    others = (given.sum() - given) / (len(given) - 1)
+    return [len(given), given.sum(), others.sum(), (given**2).sum(), (others**2).sum(), (given * others).sum()]
+
+
+def _correlation(sums: NDArray[Any]) -> NDArray[Any]:
+    """Pearson's r of each row of sums, (rows, 6)."""
+    n, x, y, xx, yy, xy = sums.T
+    found: NDArray[Any] = (n * xy - x * y) / ((n * xx - x**2) * (n * yy - y**2)) ** 0.5
+    return found

@@ -1,0 +1,58 @@
+"""A run that a benchmark needs: trained as anyone would train it, or taken up where it stands, and the rows that it held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlpkit.errors import RunError
+from nlpkit.inference.classifier import Classifier
+from nlpkit.run import Run
+from nlpkit.training.rows import Rows, load_rows
+
+CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A whole run, loaded, and its rows."""
+
+    run: Run
+    classifier: Classifier
+    rows: Rows
+
+
+def train(config: Path, overrides: Sequence[str], *, talk: Callable[[str], None]) -> Trained:
+    """The first run of a config, trained now unless it was before.
+
+    Raises:
+        ConfigError, DataError, SourceError, RunError: as `nlpkit train`.
+    """
+    settings, recipe = _read(config, overrides)
+    runs = recipe.train(settings, check=False, overwrite=False, talk=talk, progress=lambda step: None)
+    return open_run(runs[0])
+
+
+def open_run(run: Run) -> Trained:
+    """A run and its rows, made again from its config.
+
+    Raises:
+        RunError: the rows are not those that it was trained and tested on.
+    """
+    settings, _ = _read(run.config, ())
+    rows = load_rows(settings.task, settings.data, seed=settings.seed)
+    record = run.read()
+    if rows.describe()["sha256"] != record.data.get("sha256"):
+        raise RunError(f"{run.path}: the rows of its config are not those that it was trained on: what it held out is not known")
+    return Trained(run=run, classifier=Classifier.load(run), rows=rows)
+
+
+def _read(config: Path, overrides: Sequence[str]) -> tuple[Any, Any]:
+    from nlpkit.config import read_config, validate
+    from nlpkit.recipes import load_recipe
+
+    tree, lines = read_config(config, list(overrides))
+    recipe = load_recipe(tree.get("recipe"))
+    return validate(tree, recipe.Config, where=config, lines=lines), recipe
