@@ -338,7 +338,7 @@ def _summary(summary: Any, as_json: bool) -> None:
         typer.echo(json.dumps(dataclasses.asdict(summary), default=str), err=summary.output is None)
         return
     resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
-    _talk(f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output}")
+    _talk(f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output or 'standard output'}")
     if summary.partly_read:
         _talk(f"{summary.partly_read:,} texts were too long to be read whole: windows spread over each were read")
     if summary.rejected:
