@@ -1,0 +1,63 @@
+"""What pyproject.toml asks for is what the package imports, and constraints.txt pins all of it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOT_IMPORTED = {"accelerate", "gguf"}
+"""Needed by transformers when nlpkit asks it to train, and to read a GGUF."""
+
+
+def canonical(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found, requirement
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+REQUIRED = {canonical(one) for one in PROJECT["dependencies"]}
+OPTIONAL = {canonical(one) for extra in PROJECT["optional-dependencies"].values() for one in extra}
+
+
+def imported() -> set[str]:
+    """The distributions that the package and its recipes import, wherever in a file."""
+    homes = packages_distributions()
+    found = set()
+    for path in [*(ROOT / "nlpkit").rglob("*.py"), *(ROOT / "recipes").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            for top in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - {"nlpkit"}:
+                # one import name may belong to several distributions, such as those of ruamel
+                found |= {canonical(home) for home in homes.get(top, [top])[:1]}
+    return found
+
+
+def test_what_is_imported_is_asked_for() -> None:
+    brought_by_others = {"pydantic-core"}  # pydantic pins it to its own version
+    assert imported() - REQUIRED - brought_by_others == set()
+
+
+def test_what_is_asked_for_is_imported() -> None:
+    assert REQUIRED - imported() == NOT_IMPORTED
+
+
+def test_every_dependency_is_pinned_to_a_version_that_anyone_can_get() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert (REQUIRED | OPTIONAL) - {canonical(name) for name in pins} == set()
+    # a local version such as +cpu is on no public index
+    assert [name for name, version in pins.items() if "+" in version] == []
+
+
+def test_the_wheel_carries_the_recipes_and_the_mark_of_types() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert settings["force-include"] == {"recipes": "nlpkit/recipes_"}
+    assert (ROOT / "nlpkit" / "py.typed").is_file()
