@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.carried import by_source, source_of
+from benchmarks.intensity import DOMAINS, one_human, sources
+from benchmarks.quality import main
+from benchmarks.sentences import outcomes_of, tfidf
+from benchmarks.tiny import WORDS, tiny_run, tiny_texts
+from benchmarks.vader import compounds, label_of
+from nlpkit.data.examples import LabeledText
+from nlpkit.evaluation.metrics import measure
+
+
+def labelled(text: str, label: str) -> LabeledText:
+    return LabeledText(text=text, label=label)
+
+
+def test_one_human_is_the_correlation_of_each_rating_with_the_mean_of_the_others():
+    rated = [[1.0, 2.0, 3.0], [-2.0, -1.0], [0.0, 0.0, 4.0, -1.0], [3.0, 3.0]] * 10
+    ratings = [one for row in rated for one in row]
+    others = [np.mean(row[:at] + row[at + 1 :]) for row in rated for at in range(len(row))]
+    found = one_human(iter(rated))
+    assert found.value == pytest.approx(np.corrcoef(ratings, others)[0, 1])
+    assert found.count == 40
+    assert found.low < found.value < found.high
+
+
+def test_the_tested_domain_is_not_trained_on():
+    for domain in DOMAINS:
+        name, train, test = sources(domain)
+        assert name == f"name=intensity-{domain}"
+        assert domain in test
+        assert f"/{domain}," not in train
+        assert train.count("label: mean") == 3
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("/home/me/.cache/nlpkit/sentiment-ratings-5521c3ed9af2/data/editorials.parquet, row 12", "sentiment-ratings/editorials"),
+        ("/c/tweets-b689d717f051/data/tweets.parquet, row 1", "tweets/tweets"),
+        ("data/mine, row by row.csv, row 7", "mine, row by row"),
+        ("rows.jsonl, row 1", "rows"),
+    ],
+)
+def test_rows_are_named_by_their_source(where, name):
+    assert source_of(where) == name
+
+
+def test_rows_are_grouped_in_order():
+    rows = [LabeledText(text=text, label="x", where=f"{file}.csv, row 1") for text, file in (("1", "a"), ("2", "b"), ("3", "a"))]
+    assert {name: [one.text for one in group] for name, group in by_source(rows).items()} == {"a": ["1", "3"], "b": ["2"]}
+
+
+def test_neutral_is_wrong_where_no_row_is():
+    rows = [labelled("a", "negative"), labelled("b", "positive"), labelled("c", "positive")]
+    outcomes = outcomes_of(rows, [{"negative": 1.0}, {"neutral": 1.0}, {"positive": 0.7, "negative": 0.3}])
+    assert measure(outcomes, "accuracy") == pytest.approx(2 / 3)
+    # F1 of negative 1, of positive 2/3; neutral does not occur
+    assert measure(outcomes, "macro_f1") == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_tfidf_learns_words():
+    words = (("good", "positive"), ("bad", "negative"))
+    train = [labelled(f"a {word} film {number}", label) for number in range(10) for word, label in words]
+    validation = [labelled("good", "positive"), labelled("bad", "negative")]
+    answers, strength = tfidf(train, validation, ["such a good one", "so bad"])
+    assert [max(one, key=one.__getitem__) for one in answers] == ["positive", "negative"]
+    assert all(sum(one.values()) == pytest.approx(1) for one in answers)
+    assert strength > 0
+
+
+@pytest.mark.parametrize(("compound", "label"), [(0.05, "positive"), (0.049, "neutral"), (-0.049, "neutral"), (-0.05, "negative")])
+def test_vader_thresholds_are_its_authors(compound, label):
+    assert label_of(compound) == label
+
+
+def test_vader_reads_texts():
+    pytest.importorskip("vaderSentiment")
+    good, bad, plain = compounds(["I love it", "I hate it", "It is a table"])
+    assert good > 0.05 > plain > -0.05 > bad
+
+
+def test_the_tiny_run_answers(tmp_path):
+    from nlpkit.inference.classifier import Classifier
+
+    classifier = Classifier.load(tiny_run(tmp_path), threads=1)
+    texts = tiny_texts(20, seed=1)
+    assert texts == tiny_texts(20, seed=1)
+    assert all(set(text.split()) <= set(WORDS) for text in texts)
+    answers = classifier.predict(texts)
+    assert len(answers) == 20
+    assert all(sum(one.probabilities.values()) == pytest.approx(1) for one in answers)
+
+
+def test_an_unknown_run_is_one_message(tmp_path):
+    with pytest.raises(SystemExit, match="no such run"):
+        main(["default", "--run", str(tmp_path / "none"), "--results", str(tmp_path)])
