@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nlpkit.errors import ConfigError, NlpkitError, RunError
+from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,7 +106,7 @@ def score(
     check_paths(source, output, **options)
     classifier = _classifier(run, threads)
     again = shlex.join(["nlpkit", *sys.argv[1:]])
-    with _bar("scoring") as show, _resumable(again if "-" not in (source, output) else None):
+    with _bar("scoring") as show, _resumable(again if "-" not in (source, output) else None), _skippable(on_error):
         summary = score_file(
             classifier, source, output, **options, prefix=prefix, raw_csv=raw_csv,
             progress=lambda at: show(at.rows, at.total, f"{at.rate:,.0f} rows/s"),
@@ -317,6 +317,17 @@ def _resumable(command: str | None) -> Iterator[None]:
         raise SystemExit(143 if interrupt.args else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _skippable(on_error: str) -> Iterator[None]:
+    """A bad row's message also says how to go past it."""
+    try:
+        yield
+    except DataError as error:
+        if on_error == "stop" and ", row " in str(error):
+            raise DataError(f"{error}; or go past bad rows with --on-error skip") from None
+        raise
 
 
 def _scores(report: Any) -> None:

@@ -73,7 +73,7 @@ def to_yaml(config: BaseModel) -> str:
 def _yaml() -> Any:
     from ruamel.yaml import YAML
 
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.version = (1, 2)  # 1.1 reads `no` as False and 3e-4 as a string
     yaml.sort_base_mapping_type_on_output = False
     return yaml

@@ -70,6 +70,8 @@ def _train_one(
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
     if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
+        if not run.report.is_file():
+            report_run(run, {"validation": rows.validation, "test": rows.test}, talk=talk)
         return run
     if overwrite and not check:
         run.remove()

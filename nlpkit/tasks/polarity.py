@@ -85,8 +85,8 @@ class Polarity(Settings):
                 found = f"{len(source.bins)} cut points in `bins` for {len(self.labels)} labels"
                 raise DataError(f"{source.source}: {found}; expected one fewer than labels, and the labels in the config")
             return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
-        found = record.fields.get(source.label)
-        named = "" if found is None else str(found).strip()
+        held = record.fields.get(source.label)
+        named = "" if held is None else str(held).strip()
         if not named:
             raise DataError(f"{record.where}: column {source.label!r} holds no label")
         return source.labels.get(named, named)

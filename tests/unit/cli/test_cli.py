@@ -1,0 +1,209 @@
+"""The command as a user meets it: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import sentences, write_csv
+
+
+class Said:
+    def __init__(self, code: int, out: str, talk: str) -> None:
+        self.code, self.out, self.talk = code, out, " ".join(talk.split())
+
+
+@pytest.fixture
+def nlpkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def call(*arguments: object) -> Said:
+        from nlpkit.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "reviews.csv", sentences(30, seed=8))
+
+
+def test_help_teaches_and_every_command_has_an_example(nlpkit) -> None:
+    said = nlpkit("--help")
+    assert said.code == 0
+    for command in ("train", "evaluate", "score", "predict", "check", "push", "runs", "sources"):
+        assert command in said.out
+    for command in ("train", "evaluate", "score", "predict", "check", "push", "runs"):
+        assert "Example" in nlpkit(command, "--help").out
+
+
+def test_version(nlpkit) -> None:
+    from nlpkit import __version__
+
+    assert nlpkit("--version").out.strip() == __version__
+
+
+@pytest.mark.parametrize("arguments", [("scor", "x"), ("score",), ("train",), ("score", "a.csv", "-o", "b.csv", "--on-error", "ignore"), ("predict",)])
+def test_wrong_usage_ends_with_2(nlpkit, arguments: tuple[str, ...]) -> None:
+    assert nlpkit(*arguments).code == 2
+
+
+def test_predict_answers_in_words_or_json(nlpkit, toy_run: Path) -> None:
+    said = nlpkit("predict", "--run", toy_run, "the food was lovely", "the food was awful")
+    assert said.code == 0
+    assert [line.split()[0] for line in said.out.splitlines()] == ["positive", "negative"]
+    rows = [json.loads(line) for line in nlpkit("predict", toy_run, "a great place", "--json").out.splitlines()]
+    assert rows[0]["label"] == "positive"
+    assert set(rows[0]) == {"text", "label", "score", "p_negative", "p_positive"}
+
+
+def test_predict_shows_hostile_text_inert(nlpkit, toy_run: Path) -> None:
+    said = nlpkit("predict", "--run", toy_run, "good \x1b[31m [bold]x[/] \u202e")
+    assert "\x1b" not in said.out
+    assert "[bold]x[/]" in said.out
+
+
+def test_score_keeps_columns_and_order(nlpkit, toy_run: Path, reviews: Path, tmp_path: Path) -> None:
+    source, target = write_csv(tmp_path / "in.csv", sentences(30, seed=8), ("text", "stars")), tmp_path / "scored.jsonl"
+    said = nlpkit("score", toy_run, source, "-o", target)
+    assert (said.code, said.out) == (0, "")
+    assert "30 rows scored" in said.talk
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [(row["text"], row["stars"]) for row in rows] == sentences(30, seed=8)
+    assert list(rows[0]) == ["text", "stars", "label", "score", "p_negative", "p_positive"]
+
+
+def test_a_column_of_ours_that_the_input_has_is_refused_and_prefix_cures_it(nlpkit, toy_run: Path, reviews: Path, tmp_path: Path) -> None:
+    said = nlpkit("score", toy_run, reviews, "-o", tmp_path / "scored.csv")
+    assert said.code == 2
+    assert "'label'" in said.talk
+    assert "--prefix" in said.talk
+    said = nlpkit("score", toy_run, reviews, "-o", tmp_path / "scored.csv", "--prefix", "nlp_")
+    assert said.code == 0
+    header = (tmp_path / "scored.csv").read_text().splitlines()[0]
+    assert header == "text,label,nlp_label,nlp_score,nlp_p_negative,nlp_p_positive"
+
+
+def test_skipped_rows_end_with_5_and_stand_in_a_side_file(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text,id\ngood food,1\n,2\nbad food,3\nragged\n")
+    said = nlpkit("score", toy_run, source, "-o", tmp_path / "out.csv", "--on-error", "skip", "--json")
+    assert said.code == 5
+    assert json.loads(said.out)["rejected"] == 2
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    rejects = [json.loads(line) for line in (tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in rejects] == [2, 4]
+
+
+def test_a_bad_row_stops_with_3_and_its_place(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text,id\ngood food,1\n,2\n")
+    said = nlpkit("score", toy_run, source, "-o", tmp_path / "out.csv")
+    assert said.code == 3
+    assert "in.csv, row 2" in said.talk
+    assert "--on-error skip" in said.talk
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_paths_are_checked_before_the_model_is_loaded(nlpkit, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr("nlpkit.cli._classifier", loaded)
+    assert nlpkit("score", tmp_path / "missing.csv", "-o", tmp_path / "o.csv").code == 3
+    assert nlpkit("score", reviews, "-o", reviews).code == 2
+    said = nlpkit("score", reviews, "-o", tmp_path / "o.csv", "--text-column", "txt")
+    assert said.code == 3
+    assert "did you mean 'text'" in said.talk
+
+
+def test_a_folder_that_is_no_run_ends_with_4(nlpkit, reviews: Path, tmp_path: Path) -> None:
+    said = nlpkit("score", tmp_path, reviews, "-o", tmp_path / "o.csv")
+    assert said.code == 4
+    assert "not a run" in said.talk
+    assert nlpkit("predict", "--run", tmp_path / "none", "x").code == 4
+
+
+def test_check_reports_and_its_code_says_whether_to_worry(nlpkit, reviews: Path, tmp_path: Path) -> None:
+    said = nlpkit("check", reviews, "--html", tmp_path / "c.html")
+    assert said.code == 0
+    assert "negative" in said.out
+    assert "<svg" in (tmp_path / "c.html").read_text()
+    broken = tmp_path / "broken.csv"
+    broken.write_text("text,label\ngood,positive\nragged\nbad,negative\n")
+    said = nlpkit("check", broken, "--json")
+    assert said.code == 3
+    assert "row 2" in said.talk
+    assert json.loads(said.out)["parts"]["data"]["rows"] == 2
+
+
+def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "held.csv", sentences(60, seed=21))
+    said = nlpkit("evaluate", toy_run, data, "--baseline", toy_run, "--json")
+    assert said.code == 0
+    report = json.loads(said.out)
+    assert report["scores"]["accuracy"]["count"] == 60
+    assert report["baselines"][0]["tests"]["accuracy"]["difference"] == 0
+    table = nlpkit("evaluate", toy_run, data)
+    assert "Macro F1" in table.out
+    unknown = write_csv(tmp_path / "unknown.csv", [("good", "positive"), ("bad", "negatve")])
+    said = nlpkit("evaluate", toy_run, unknown)
+    assert said.code == 3
+    assert "row 2" in said.talk
+    assert "did you mean 'negative'" in said.talk
+
+
+def test_train_check_and_its_refusals(nlpkit, toy_config: Path, tmp_path: Path) -> None:
+    said = nlpkit("train", toy_config, f"output={tmp_path}", "--check")
+    assert said.code == 0
+    assert "to train on" in said.talk
+    assert list(tmp_path.iterdir()) == []
+    assert nlpkit("train", toy_config, "training.lrr=1").code == 2
+    assert nlpkit("train", toy_config, "data.train.0.source=nowhere.csv").code == 3
+    assert nlpkit("train", toy_config, "recipe=sentimnet").code == 2
+    said = nlpkit("train", toy_config, "base.source=minilm-6")
+    assert said.code == 1
+    assert "did you mean 'minilm-l6'" in said.talk
+
+
+def test_runs_lists_whole_runs(nlpkit, toy_run: Path) -> None:
+    rows = json.loads(nlpkit("runs", toy_run.parent, "--json").out)
+    assert [row["path"] for row in rows] == [str(toy_run)]
+    assert str(toy_run) in nlpkit("runs", toy_run.parent).out
+
+
+def test_sources_lists_the_catalogue(nlpkit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    rows = json.loads(nlpkit("sources", "--json").out)
+    assert {"minilm-l6", "mpnet-base", "smollm2-135m", "movie-reviews", "tweets", "sentiment-ratings", "chitchat", "movie-dialog"} <= {row["name"] for row in rows}
+    assert not any(row["cached"] for row in rows)
+    assert "minilm-l6" in nlpkit("sources").out
+    said = nlpkit("sources", "fetch", "tweet")
+    assert said.code == 1
+    assert "did you mean 'tweets'" in said.talk
+
+
+def test_push_without_a_hub_says_what_it_needs(nlpkit, toy_run: Path) -> None:
+    said = nlpkit("push", toy_run, "me/mine")
+    assert said.code == 1
+    assert "me/mine: not published" in said.talk
+    assert "HF_TOKEN" in said.talk
+
+
+def test_score_reads_stdin_and_writes_stdout_with_nothing_but_data(toy_run: Path) -> None:
+    command = [sys.executable, "-m", "nlpkit", "score", str(toy_run), "-", "-o", "-", "--format", "csv", "--output-format", "jsonl"]
+    done = subprocess.run(command, input=b"text\ngood food\nbad food\n", capture_output=True, check=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["label"] for row in rows] == ["positive", "negative"]
+    assert b"2 rows scored" in done.stderr

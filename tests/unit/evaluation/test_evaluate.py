@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.errors import ConfigError, DataError
+from nlpkit.evaluation.evaluate import evaluate, measure
+from nlpkit.evaluation.report import Report
+from nlpkit.inference.classifier import Classifier
+from nlpkit.run import Run
+from nlpkit.settings import DataSource
+from nlpkit.tasks.polarity import Polarity
+from tests.conftest import sentences, write_csv
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_csv(tmp_path_factory.mktemp("held") / "held.csv", sentences(80, seed=31))
+
+
+def test_scores_are_those_of_the_served_predictions(toy_run: Path, held: Path) -> None:
+    report = evaluate(Run.open(toy_run), DataSource(source=str(held)))
+    answers = Classifier.load(toy_run).predict([text for text, _ in sentences(80, seed=31)])
+    right = sum(answer.label == label for answer, (_, label) in zip(answers, sentences(80, seed=31), strict=True))
+    accuracy = report.scores["accuracy"]
+    assert accuracy.value == pytest.approx(right / 80)
+    assert accuracy.low <= accuracy.value <= accuracy.high
+    assert accuracy.count == 80
+    assert sum(map(sum, report.findings.confusion)) == 80
+
+
+def test_the_report_lies_in_the_run_in_every_form(toy_run: Path, held: Path) -> None:
+    evaluate(Run.open(toy_run), DataSource(source=str(held)))
+    folder = toy_run / "evaluation"
+    name = next(path.name for path in folder.glob("*held.csv.json")).removesuffix(".json")
+    report = Report.from_json((folder / f"{name}.json").read_text())
+    assert report.run == "toy"
+    assert report.versions["transformers"]
+    assert [step.step for step in report.curve][-1] > 0
+    assert any(step.metrics.get("macro_f1") for step in report.curve)
+    assert report.data_card.counts == {"train": 144, "validation": 48, "test": 48}
+    assert "# toy on" in (folder / f"{name}.md").read_text()
+    rows = parquet.read_table(folder / f"{name}.predictions.parquet").to_pylist()
+    assert len(rows) == 80
+    assert {"where", "text", "truth", "label", "score", "p_negative", "p_positive"} == set(rows[0])
+    page = (toy_run / "report.html").read_text()
+    assert "<svg" in page
+    assert "<script" not in page
+    assert (toy_run / "README.md").read_text().startswith("---\n")
+
+
+def test_a_baseline_is_compared_pair_by_pair(toy_run: Path, held: Path) -> None:
+    run = Run.open(toy_run)
+    report = evaluate(run, DataSource(source=str(held)), baseline=run)
+    assert report.baselines[0].name == "toy"
+    assert report.baselines[0].tests["macro_f1"].difference == 0
+
+
+def test_a_baseline_with_other_labels_is_refused(toy_run: Path) -> None:
+    run = Run.open(toy_run)
+    ours, theirs = Classifier.load(run), Classifier.load(run)
+    theirs.task = Polarity(labels=("neg", "pos"))
+    examples = [LabeledText(text="good food", label="positive"), LabeledText(text="bad food", label="negative")]
+    with pytest.raises(ConfigError, match="labels are neg, pos; expected negative, positive"):
+        measure(run, ours, examples, data="x", baseline=theirs)
+
+
+def test_no_rows_is_an_error(toy_run: Path) -> None:
+    run = Run.open(toy_run)
+    with pytest.raises(DataError, match="no rows"):
+        measure(run, Classifier.load(run), [], data="empty")
+
+
+def test_one_class_in_the_truth_leaves_auroc_undefined_and_says_why(toy_run: Path) -> None:
+    run = Run.open(toy_run)
+    examples = [LabeledText(text=text, label=label) for text, label in sentences(40, seed=2) if label == "positive"]
+    score = measure(run, Classifier.load(run), examples, data="one").scores["auroc"]
+    assert score.value is None
+    assert score.undefined
+
+
+def test_publishing_takes_the_model_and_never_the_texts(toy_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import HfApi
+
+    from nlpkit.evaluation.publish import push_run
+
+    seen: dict[str, object] = {}
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, name, **options: seen.update(options) or f"https://hub/{name}")
+    monkeypatch.setattr(HfApi, "upload_folder", lambda self, **options: seen.update(options))
+    assert push_run(Run.open(toy_run), "me/mine", private=True) == "https://hub/me/mine"
+    assert seen["private"] is True
+    from fnmatch import fnmatch
+
+    sent = {str(path.relative_to(toy_run)) for path in toy_run.rglob("*") if any(fnmatch(str(path.relative_to(toy_run)), one) for one in seen["allow_patterns"])}
+    assert {"README.md", "run.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json"} <= sent
+    assert not any("evaluation" in name or "report" in name or "log" in name for name in sent)
+    assert json.loads((toy_run / "run.json").read_text())["format"] == 1
