@@ -41,6 +41,7 @@ def bench(overrides: Sequence[str], *, domains: Sequence[str], results: Path, ta
 
 def sources(tested: str) -> list[str]:
     """The overrides that train on the other domains; what is near-equal to a tested text is not learnt from."""
+
     def source(domain: str) -> str:
         return f"{{source: sentiment-ratings/{domain}, label: mean}}"
 

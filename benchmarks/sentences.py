@@ -53,9 +53,7 @@ def bench(overrides: Sequence[str], *, results: Path, talk: Callable[[str], None
     return found
 
 
-def tfidf(
-    train: Sequence[LabeledText], validation: Sequence[LabeledText], texts: Sequence[str]
-) -> tuple[list[dict[str, float]], float]:
+def tfidf(train: Sequence[LabeledText], validation: Sequence[LabeledText], texts: Sequence[str]) -> tuple[list[dict[str, float]], float]:
     """Probabilities of a logistic regression on words and pairs of words, and the C that did best on the validation rows."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
