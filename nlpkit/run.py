@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nlpkit.errors import ConfigError, RunError
+from nlpkit.errors import ConfigError, NlpkitError, RunError
 
 FORMAT: Literal[1] = 1
 """Raised when a run that an older nlpkit cannot read is written."""
+
+NEARLY_FULL = 1_000_000
+"""Free bytes under which a failed write is put down to the full disk."""
 
 LIBRARIES = ("nlpkit", "torch", "transformers", "peft", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
 
@@ -177,6 +182,23 @@ class Run:
         """Delete the folder, its marker first, so that it is never taken for whole."""
         self.marker.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextmanager
+def room_left(folder: Path) -> Iterator[None]:
+    """Say so when a disk is full: libraries then fail with whatever they trip over.
+
+    Raises:
+        NlpkitError: naming the folder and what is free.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch reports a short write as a RuntimeError
+        free = shutil.disk_usage(folder).free
+        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT) and free > NEARLY_FULL:
+            raise
+        found = f"{folder}: no space left on the disk, {free:,} bytes free"
+        raise NlpkitError(f"{found}; cure: free some, then the same command goes on from the last checkpoint") from error
 
 
 def find_runs(folder: Path) -> list[Run]:

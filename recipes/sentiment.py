@@ -16,7 +16,7 @@ from pydantic import Field
 from nlpkit.config import to_yaml
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.evaluation.seeds import summarize
-from nlpkit.run import Run, fingerprint, versions
+from nlpkit.run import Run, fingerprint, room_left, versions
 from nlpkit.settings import Base, Data, Lora, Settings, Training
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
@@ -94,6 +94,7 @@ def _train_one(
         training=config.training, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress,
     )  # fmt: skip
     if is_main_process():
-        finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)
+        with room_left(run.path):
+            finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)
         report_run(run, {"validation": rows.validation, "test": rows.test}, talk=talk)
     return run

@@ -15,10 +15,11 @@ from nlpkit.evaluation.findings import describe
 from nlpkit.evaluation.html import to_html
 from nlpkit.evaluation.intervals import bootstrap, paired
 from nlpkit.evaluation.metrics import Outcomes, names
-from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report, Step
+from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report, SourceCard, Step
 from nlpkit.inference.classifier import Classifier
 from nlpkit.run import Run, versions, write_whole
 from nlpkit.settings import DataSource
+from nlpkit.sources import catalogue
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task
@@ -136,8 +137,15 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
     return DataCard(
         counts={name: rows for name, rows in data["rows"].items() if rows},
         balance={name: counts for name, counts in data["labels"].items() if counts},
+        sources=tuple(_source_card(name) for name in data.get("sources", ())),
         dropped={"near-duplicates of held-out texts": data["near_duplicates_dropped"]},
     )
+
+
+def _source_card(name: str) -> SourceCard:
+    """Licence and origin of a catalogue entry; of a file of the user's own, its name alone."""
+    entry = next((one for one in catalogue() if one.name == name.partition("/")[0]), None)
+    return SourceCard(name=name, licence=entry.licence, origin=entry.origin) if entry else SourceCard(name=name)
 
 
 def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> None:

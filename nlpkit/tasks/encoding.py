@@ -32,7 +32,15 @@ def token_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     if not texts:
         return []
     cut = [text[:MAX_CHARACTERS] for text in texts]
-    encoded = tokenizer(cut, add_special_tokens=False, truncation=False, padding=False, verbose=False, return_attention_mask=False)
+    encoded = tokenizer(
+        cut,
+        add_special_tokens=False,
+        split_special_tokens=True,  # a text that says [SEP] is those characters, not the end of a text
+        truncation=False,
+        padding=False,
+        verbose=False,
+        return_attention_mask=False,
+    )
     return list(encoded["input_ids"])
 
 

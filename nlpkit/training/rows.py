@@ -26,11 +26,14 @@ class Rows:
     test: tuple[LabeledText, ...]
     dropped: int
     """Training rows dropped because they stand, nearly equal, in the held-out ones."""
+    sources: tuple[str, ...] = ()
+    """Where the training rows came from, as the config names it."""
 
     def describe(self) -> dict[str, Any]:
         """Counts, label balance and a fingerprint of each part, for run.json."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
+            "sources": list(self.sources),
             "rows": {name: len(rows) for name, rows in parts.items()},
             "labels": {name: _balance(rows) for name, rows in parts.items()},
             "near_duplicates_dropped": self.dropped,
@@ -51,6 +54,7 @@ def load_rows(task: Task, data: Data, *, seed: int) -> Rows:
         name: tuple(read_examples(fitted, value, seed=seed)) if isinstance(value, tuple) else ()
         for name, value in (("validation", data.validation), ("test", data.test))
     }
+    sources = tuple(one.source for one in data.train)
     dropped = 0
     if held := (*files["validation"], *files["test"]):
         before = len(train)
@@ -58,7 +62,9 @@ def load_rows(task: Task, data: Data, *, seed: int) -> Rows:
         dropped = before - len(train)
     shares = {name: value if isinstance(value, float) else 0.0 for name, value in (("validation", data.validation), ("test", data.test))}
     if not any(shares.values()):
-        return Rows(task=fitted, train=tuple(train), validation=files["validation"], test=files["test"], dropped=dropped)
+        return Rows(
+            task=fitted, train=tuple(train), validation=files["validation"], test=files["test"], dropped=dropped, sources=sources
+        )  # fmt: skip
     parts = split(train, validation=shares["validation"], test=shares["test"], seed=seed, near_duplicates=data.near_duplicates)
     return Rows(
         task=fitted,
@@ -66,6 +72,7 @@ def load_rows(task: Task, data: Data, *, seed: int) -> Rows:
         validation=parts.validation or files["validation"],
         test=parts.test or files["test"],
         dropped=dropped,
+        sources=sources,
     )
 
 

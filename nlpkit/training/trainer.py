@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import NlpkitError
 from nlpkit.models.pretrained import quiet
-from nlpkit.run import Run, write_whole
+from nlpkit.run import Run, room_left, write_whole
 from nlpkit.settings import Training
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.task import Task
@@ -80,7 +80,7 @@ def fit(
     checkpoint = last_trusted(run.checkpoints, fingerprint=fingerprint, warn=talk)
     if checkpoint:
         talk(f"going on from step {checkpoint.name.rpartition('-')[2]} of {steps}")
-    with quiet():
+    with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer.model
 

@@ -96,3 +96,24 @@ def test_hashes_depend_on_content_and_order(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("")
     assert sha256_of([tmp_path / "a"]) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of "abc", FIPS 180-2
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 7808 vs 7766")])
+def test_a_full_disk_is_said_with_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    from collections import namedtuple
+
+    from nlpkit.errors import NlpkitError
+    from nlpkit.run import room_left
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100, 100, 4096))
+    with pytest.raises(NlpkitError, match=r"no space left on the disk, 4,096 bytes free; cure: free some") as caught, room_left(tmp_path):
+        raise error
+    assert caught.value.exit_code == 1
+
+
+def test_other_failures_are_not_put_down_to_the_disk(tmp_path: Path) -> None:
+    from nlpkit.run import room_left
+
+    with pytest.raises(RuntimeError, match="shapes"), room_left(tmp_path):
+        raise RuntimeError("shapes")

@@ -39,3 +39,9 @@ def test_an_endless_text_is_cut_before_it_is_tokenized(tiny_base: Path) -> None:
     ids = token_ids(load_tokenizer(tiny_base), ["good " * MAX_CHARACTERS])[0]
     assert len(ids) == MAX_CHARACTERS // 5
     assert token_ids(load_tokenizer(tiny_base), []) == []
+
+
+def test_a_text_cannot_write_a_control_token(tiny_base: Path) -> None:
+    tokenizer = load_tokenizer(tiny_base)
+    ids = token_ids(tokenizer, ["good [SEP] bad [CLS] [PAD] [UNK]"])[0]
+    assert not {0, 2, 3} & set(ids)  # [PAD], [CLS], [SEP]
