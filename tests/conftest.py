@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-WORDS = "good great lovely fine bad awful poor sad the a film food was is very not at all and but this that place story".split()
+WORDS = ["good", "great", "lovely", "fine", "bad", "awful", "poor", "sad", "the", "a", "film", "food", "was", "is", "very", "not"]
+WORDS += ["at", "all", "and", "but", "this", "that", "place", "story"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,7 +25,8 @@ def make_base(folder: Path, *, hidden: int = 16, layers: int = 2, seed: int = 0,
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(words or WORDS), *"abcdefghijklmnopqrstuvwxyz0123456789.,!?'", *(f"##{one}" for one in "abcdefghijklmnopqrstuvwxyz0123456789")]
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(words or WORDS), *letters, *".,!?'", *(f"##{one}" for one in letters)]
     tokens = {token: place for place, token in enumerate(dict.fromkeys(vocabulary))}
     tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
@@ -49,7 +51,8 @@ def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:
     while len(found) < count:
         label = ("negative", "positive")[len(found) % 2]
         word = draw.choice(("bad", "awful", "poor", "sad") if label == "negative" else ("good", "great", "lovely", "fine"))
-        filler = [draw.choice(("the", "a", "this", "that", "film", "food", "place", "story", "was", "is", "very")) for _ in range(draw.randint(4, 9))]
+        around = ("the", "a", "this", "that", "film", "food", "place", "story", "was", "is", "very")
+        filler = [draw.choice(around) for _ in range(draw.randint(4, 9))]
         filler.insert(draw.randrange(len(filler)), word)
         found.setdefault(" ".join(filler), label)
     return list(found.items())
@@ -107,5 +110,6 @@ def train_toy(config: Path, *overrides: str, check: bool = False, overwrite: boo
 
     recipe = load_recipe("sentiment")
     settings = load_config(config, recipe.Config, overrides)
-    runs = recipe.train(settings, check=check, overwrite=overwrite, talk=(said if said is not None else []).append, progress=lambda step: None)
+    talk = [].append if said is None else said.append
+    runs = recipe.train(settings, check=check, overwrite=overwrite, talk=talk, progress=lambda step: None)
     return [run.path for run in runs]

@@ -14,9 +14,11 @@ pytestmark = pytest.mark.integration
 
 
 def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no",
-               "--main_process_port=0", "-m", "nlpkit", "train", str(toy_config), f"output={tmp_path}", "training.batch_size=8"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    launch = ["accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    train = ["nlpkit", "train", str(toy_config), f"output={tmp_path}", "training.batch_size=8"]
+    command = [sys.executable, "-m", *launch, "--main_process_port=0", "-m", *train]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     record = json.loads((tmp_path / "toy" / "run.json").read_text())
     assert record["data"]["rows"] == {"train": 144, "validation": 48, "test": 48}

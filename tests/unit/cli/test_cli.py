@@ -54,7 +54,9 @@ def test_version(nlpkit) -> None:
     assert nlpkit("--version").out.strip() == __version__
 
 
-@pytest.mark.parametrize("arguments", [("scor", "x"), ("score",), ("train",), ("score", "a.csv", "-o", "b.csv", "--on-error", "ignore"), ("predict",)])
+@pytest.mark.parametrize(
+    "arguments", [("scor", "x"), ("score",), ("train",), ("score", "a.csv", "-o", "b.csv", "--on-error", "ignore"), ("predict",)]
+)
 def test_wrong_usage_ends_with_2(nlpkit, arguments: tuple[str, ...]) -> None:
     assert nlpkit(*arguments).code == 2
 
@@ -186,7 +188,8 @@ def test_runs_lists_whole_runs(nlpkit, toy_run: Path) -> None:
 def test_sources_lists_the_catalogue(nlpkit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
     rows = json.loads(nlpkit("sources", "--json").out)
-    assert {"minilm-l6", "mpnet-base", "smollm2-135m", "movie-reviews", "tweets", "sentiment-ratings", "chitchat", "movie-dialog"} <= {row["name"] for row in rows}
+    models, data = {"minilm-l6", "mpnet-base", "smollm2-135m"}, {"movie-reviews", "tweets", "sentiment-ratings", "chitchat", "movie-dialog"}
+    assert models | data <= {row["name"] for row in rows}
     assert not any(row["cached"] for row in rows)
     assert "minilm-l6" in nlpkit("sources").out
     said = nlpkit("sources", "fetch", "tweet")

@@ -40,7 +40,13 @@ def adapter(tiny_base: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "lora",
-    [Lora(rank=4), Lora(rank=4, rslora=True), Lora(rank=4, dora=True), Lora(rank=2, targets=("query", "value")), Lora(rank=4, targets="dense")],
+    [
+        Lora(rank=4),
+        Lora(rank=4, rslora=True),
+        Lora(rank=4, dora=True),
+        Lora(rank=2, targets=("query", "value")),
+        Lora(rank=4, targets="dense"),
+    ],
     ids=["plain", "rslora", "dora", "targets", "one-target"],
 )
 def test_adapter_and_head_come_back_as_they_were(tiny_base: Path, tmp_path: Path, lora: Lora) -> None:

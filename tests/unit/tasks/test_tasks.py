@@ -120,12 +120,12 @@ def test_intensity_takes_its_range_from_the_data() -> None:
 
 @pytest.mark.parametrize("value", ["many", None, True, "nan", float("inf")])
 def test_what_is_no_number_is_refused_with_its_row(value: object) -> None:
-    with pytest.raises(DataError, match="a.csv, row 7: column 'label' holds .* expected a number"):
+    with pytest.raises(DataError, match=r"a\.csv, row 7: column 'label' holds .* expected a number"):
         Intensity(low=0, high=1).parse(record(label=value), source())
 
 
 def test_a_value_outside_the_range_is_refused() -> None:
-    with pytest.raises(DataError, match="holds 9.0, outside the task's -4.0 to 4.0"):
+    with pytest.raises(DataError, match=r"holds 9\.0, outside the task's -4\.0 to 4\.0"):
         Intensity(low=-4, high=4).parse(record(label=9), source())
 
 

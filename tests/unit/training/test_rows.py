@@ -34,7 +34,8 @@ def test_shares_are_split_off_and_files_are_kept_apart(tmp_path: Path) -> None:
 
 def test_a_training_row_that_stands_in_a_held_out_file_is_dropped_and_counted(tmp_path: Path) -> None:
     pairs = sentences(60)
-    train, held = write_csv(tmp_path / "train.csv", pairs), write_csv(tmp_path / "held.csv", [(pairs[0][0].upper() + "!", "negative"), *sentences(20, seed=9)])
+    train = write_csv(tmp_path / "train.csv", pairs)
+    held = write_csv(tmp_path / "held.csv", [(pairs[0][0].upper() + "!", "negative"), *sentences(20, seed=9)])
     rows = load_rows(TWO, data(train, validation=(DataSource(source=str(held)),)), seed=1)
     assert pairs[0][0] not in {row.text for row in rows.train}
     assert rows.dropped == 60 - len(rows.train) >= 1
