@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from nlpkit.errors import ConfigError, NlpkitError, RunError
+from nlpkit.terminal import bar, bytes_bar, console, resumable, safe, show_answer, show_scores, show_sources, show_summary, skippable, talk
 
 app = typer.Typer(
     help="Sentiment from your own data: fine-tune with LoRA, measure with error bars, score files of any size.",
@@ -31,47 +27,56 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 
 @app.command(epilog="Example: nlpkit train recipes/configs/quickstart.yaml training.lr=3e-4 seeds='[1,2,3]'")
 def train(
-    config: Annotated[Path, typer.Argument(help="A YAML config; its `recipe:` names the recipe.", show_default=False)],
+    config: Annotated[Path, typer.Argument(help="A YAML config, or the name of one that nlpkit brings.", show_default=False)],
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value, wins over the file.", show_default=False)] = None,
     check: Annotated[bool, typer.Option("--check", help="Stop after the preflight: nothing is trained, nothing written.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete a run of that name first.")] = False,
 ) -> None:
     """Train what a config asks for, measure it, and leave a run with its report. A killed training goes on when asked again."""
     from nlpkit.config import read_config, validate
-    from nlpkit.recipes import load_recipe
+    from nlpkit.recipes import find_config, load_recipe
 
+    config = find_config(config)
     tree, lines = read_config(config, overrides or [])
     recipe = load_recipe(tree.get("recipe"))
     settings = validate(tree, recipe.Config, where=config, lines=lines)
-    with _bar("training") as show, _resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
+    with bar("training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
         runs = recipe.train(
-            settings, check=check, overwrite=overwrite, talk=_talk,
+            settings, check=check, overwrite=overwrite, talk=talk,
             progress=lambda step: show(step.done, step.total, "" if step.loss is None else f"loss {step.loss:.3f}"),
         )  # fmt: skip
     for run in runs:
-        _talk(f"report: {run.report}")
+        talk(f"report: {run.report}")
 
 
-@app.command(epilog="Example: nlpkit evaluate runs/mine test.csv --label stars --baseline runs/older")
+@app.command(epilog="Example: nlpkit evaluate runs/mine test.csv --label stars --labels '{1: negative, 5: positive}' --baseline runs/older")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, hub:org/name, or a catalogue name.", show_default=False)],
     text: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
     label: Annotated[str, typer.Option(help="The column that holds the label or the number.")] = "label",
+    labels: Annotated[str, typer.Option(help="What the file calls a label: what the run calls it.")] = "{}",
+    bins: Annotated[str, typer.Option(help="Cut points that turn the file's numbers into the run's labels.")] = "[]",
+    format: Annotated[str | None, typer.Option(help="Format of the file, where its name does not say it.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Text encoding, if not UTF-8.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="Another run, to compare with on the same rows.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a run on labelled rows: every number with its 95% interval, a report to show around."""
+    from nlpkit.config import settings_from
     from nlpkit.evaluation.evaluate import evaluate as measure
+    from nlpkit.evaluation.evaluate import page_of
     from nlpkit.run import Run
     from nlpkit.settings import DataSource
 
-    report = measure(Run.open(run), DataSource(source=data, text=text, label=label), baseline=Run.open(baseline) if baseline else None)
+    asked = {"source": data, "text": text, "label": label, "format": format, "encoding": encoding}
+    source = settings_from(DataSource, asked, {"labels": labels, "bins": bins})
+    report = measure(Run.open(run), source, baseline=Run.open(baseline) if baseline else None)
     if as_json:
         typer.echo(report.to_json())
         return
-    _scores(report)
-    _talk(f"report: {run / 'report.html'}")
+    show_scores(report)
+    talk(f"report: {page_of(Run.open(run), report)}")
 
 
 @app.command(epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   nlpkit score runs/mine reviews.parquet -o scored.parquet")
@@ -106,12 +111,12 @@ def score(
     check_paths(source, output, **options)
     classifier = _classifier(run, threads)
     again = shlex.join(["nlpkit", *sys.argv[1:]])
-    with _bar("scoring") as show, _resumable(again if "-" not in (source, output) else None), _skippable(on_error):
+    with bar("scoring") as show, resumable(again if "-" not in (source, output) else None), skippable(on_error):
         summary = score_file(
             classifier, source, output, **options, prefix=prefix, raw_csv=raw_csv,
             progress=lambda at: show(at.rows, at.total, f"{at.rate:,.0f} rows/s"),
         )  # fmt: skip
-    _summary(summary, as_json)
+    show_summary(summary, as_json)
     if summary.rejected:
         raise typer.Exit(5)
 
@@ -133,7 +138,7 @@ def predict(
         if as_json:
             typer.echo(json.dumps({"text": text, **answer.row()}, ensure_ascii=False))
         else:
-            _colourful(text, answer)
+            show_answer(text, answer)
 
 
 @app.command(epilog="Example: nlpkit check reviews.csv --label stars --html check.html")
@@ -156,9 +161,9 @@ def check(
         from nlpkit.run import write_whole
 
         write_whole(html, report.to_html())
-        _talk(f"page: {html}")
+        talk(f"page: {html}")
     for row in bad[:10]:
-        _talk(f"unreadable: {row.where}: {row.reason}")
+        talk(f"unreadable: {row.where}: {row.reason}")
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -179,7 +184,7 @@ def push(
     from nlpkit.evaluation.publish import push_run
     from nlpkit.run import Run
 
-    _talk(push_run(Run.open(run), repository, private=not public))
+    talk(push_run(Run.open(run), repository, private=not public))
 
 
 @app.command(epilog="Example: nlpkit runs")
@@ -196,7 +201,7 @@ def runs(folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path("
     for run, record in found:
         typer.echo(f"{run.path}  {record.task['kind']}  base {record.base.source}  seed {record.seed}  {record.created}")
     if not found:
-        _talk(f"no runs below {folder}")
+        talk(f"no runs below {folder}")
 
 
 @sources_app.callback(invoke_without_command=True)
@@ -212,7 +217,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
             }
             for entry in catalogue()
         ]  # fmt: skip
-        _print_sources(rows, as_json)
+        show_sources(rows, as_json)
 
 
 @sources_app.command(epilog="Example: nlpkit sources fetch minilm-l6 tweets")
@@ -221,7 +226,7 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Names of the catalogu
     from nlpkit.sources import fetch as bring
 
     for name in names:
-        with _bytes_bar(name) as progress:
+        with bytes_bar(name) as progress:
             path = bring(name, progress=progress)
         typer.echo(str(path))
 
@@ -240,29 +245,12 @@ def main() -> None:
     try:
         app()
     except NlpkitError as error:
-        _console().print(f"[bold red]error:[/] {_safe(str(error))}", highlight=False, soft_wrap=True)
+        console().print(f"[bold red]error:[/] {safe(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def _safe(text: str) -> str:
-    """Text for the terminal: no markup of ours, no control characters of theirs."""
-    from rich.markup import escape
-
-    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
-
-
-def _talk(message: str) -> None:
-    _console().print(_safe(message), highlight=False, soft_wrap=True)
 
 
 def _classifier(run: str | None, threads: int | None) -> Any:
@@ -271,114 +259,3 @@ def _classifier(run: str | None, threads: int | None) -> Any:
     if run is not None and not Path(run).exists():
         raise RunError(f"{run}: no such run; `nlpkit runs` lists the runs below ./runs")
     return Classifier.load(run, threads=threads)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Any]:
-    """A progress bar with rate and time left on a terminal; elsewhere nothing."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    note = TextColumn("{task.fields[note]}")
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), note, TimeElapsedColumn(), TimeRemainingColumn())
-    console = _console()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None, note="")
-
-        def show(done: int, total: int | None, note: str) -> None:
-            bar.update(task, completed=done, total=total, note=note)
-
-        yield show
-
-
-@contextmanager
-def _bytes_bar(name: str) -> Iterator[Any]:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = _console()
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def _resumable(command: str | None) -> Iterator[None]:
-    """What a killed command says: how to go on. SIGTERM ends as Ctrl-C does, but with its own exit code."""
-    import signal
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt(number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        _talk(f"stopped; the same command goes on from here: {command}" if command else "stopped")
-        raise SystemExit(143 if interrupt.args else 130) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _skippable(on_error: str) -> Iterator[None]:
-    """A bad row's message also says how to go past it."""
-    try:
-        yield
-    except DataError as error:
-        if on_error == "stop" and ", row " in str(error):
-            raise DataError(f"{error}; or go past bad rows with --on-error skip") from None
-        raise
-
-
-def _scores(report: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("metric", "value", "95% interval", title=f"{_safe(report.run)} on {_safe(report.data)}")
-    for name, score in report.scores.items():
-        table.add_row(score.title or name, score.shown(score.value), score.interval)
-    Console().print(table)
-
-
-def _summary(summary: Any, as_json: bool) -> None:
-    if as_json:
-        import dataclasses
-        import json
-
-        # stdout may be the scored rows themselves
-        typer.echo(json.dumps(dataclasses.asdict(summary), default=str), err=summary.output is None)
-        return
-    resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
-    _talk(f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output or 'standard output'}")
-    if summary.partly_read:
-        _talk(f"{summary.partly_read:,} texts were too long to be read whole: windows spread over each were read")
-    if summary.rejected:
-        _talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
-
-
-def _colourful(text: str, answer: Any) -> None:
-    from rich.console import Console
-
-    score = answer.score or 0.0
-    colour = "green" if score > 0.25 else "red" if score < -0.25 else "yellow"
-    head = answer.label if answer.label is not None else f"{answer.value:+.2f}"
-    shares = "  ".join(f"{label} {share:.0%}" for label, share in answer.probabilities.items())
-    signed = f"  score {answer.score:+.2f}" if answer.score is not None else ""
-    line = f"[bold {colour}]{_safe(head):<10}[/]{signed}  [dim]{_safe(shares)}[/]  {_safe(text[:200])}"
-    Console().print(line, highlight=False, soft_wrap=True)
-
-
-def _print_sources(rows: list[dict[str, Any]], as_json: bool) -> None:
-    import json
-
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("name", "kind", "MB", "licence", "here", "what it is")
-    for row in rows:
-        name = row["name"] + "".join(f"\n  /{part}" for part in row["parts"])
-        table.add_row(name, row["kind"], str(row["size_mb"]), row["licence"], "yes" if row["cached"] else "no", row["about"])
-    Console().print(table)

@@ -61,6 +61,23 @@ def validate(tree: Mapping[str, Any], model: type[Config], *, where: Path, lines
         raise _problems(where, _merge(_sentence(one, tree, model, lines or {}) for one in found)) from None
 
 
+def settings_from(model: type[Config], values: Mapping[str, Any], yaml: Mapping[str, str]) -> Config:
+    """Settings that a command line gives: plain values, and texts that hold YAML.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    tree = dict(values)
+    for name, text in yaml.items():
+        try:
+            tree[name] = _yaml().load(text)
+        except YAMLError as error:
+            raise ConfigError(f"--{name} {text!r}: not valid YAML: {_first_lines(error)}") from None
+    return validate(tree, model, where=Path("the command line"))
+
+
 def to_yaml(config: BaseModel) -> str:
     """The resolved config as YAML that can be run again."""
     stream = io.StringIO()

@@ -16,6 +16,12 @@ def recipes_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
 
 
+def find_config(path: Path) -> Path:
+    """The config at a path, or the shipped one of that name: `quickstart` stands for recipes/configs/quickstart.yaml."""
+    shipped = recipes_folder() / "configs" / f"{path}.yaml"
+    return shipped if not path.suffix and not path.exists() and shipped.is_file() else path
+
+
 def load_recipe(name: object) -> ModuleType:
     """The recipe of that name: a module with `Config` and `train`.
 

@@ -38,7 +38,7 @@ def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Re
     classifier = Classifier.load(run)
     examples = read_examples(classifier.task, [source], seed=0)
     report = measure(run, classifier, examples, data=source.source, baseline=Classifier.load(baseline) if baseline else None)
-    write_report(run, [report])
+    write_report(run, report)
     return report
 
 
@@ -46,7 +46,10 @@ def report_run(run: Run, parts: Mapping[str, Sequence[LabeledText]], *, talk: Ca
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has rows is the headline."""
     classifier = Classifier.load(run)
     reports = [measure(run, classifier, examples, data=name) for name, examples in parts.items() if examples]
-    write_report(run, reports)
+    for report in reports:
+        write_report(run, report)
+    write_whole(run.report, to_html(reports[-1]))
+    write_whole(run.card, model_card(reports[-1], run.read().model_dump(mode="json")))
     for report in reports:
         shown = ", ".join(f"{score.title} {score.shown(score.value)} ({score.interval})" for score in list(report.scores.values())[:3])
         talk(f"{report.data}: {shown}")
@@ -97,14 +100,20 @@ def outcomes_of(task: Task, examples: Sequence[LabeledText], predictions: Sequen
     )
 
 
-def write_report(run: Run, reports: Sequence[Report]) -> None:
-    """JSON and Markdown of each, the page and the model card of the last."""
-    for report in reports:
-        write_whole(run.evaluation / f"{_file_name(report.data)}.json", report.to_json())
-        write_whole(run.evaluation / f"{_file_name(report.data)}.md", report.to_markdown())
-    if reports:
-        write_whole(run.report, to_html(reports[-1]))
-        write_whole(run.card, model_card(reports[-1], run.read().model_dump(mode="json")))
+def write_report(run: Run, report: Report) -> None:
+    """The page of one report, with JSON and Markdown beside it, in the run's `evaluation/`.
+
+    The run's own `report.html` and model card stay those of its training: its held-out rows, measured once.
+    """
+    name = run.evaluation / _file_name(report.data)
+    write_whole(name.with_name(f"{name.name}.json"), report.to_json())
+    write_whole(name.with_name(f"{name.name}.md"), report.to_markdown())
+    write_whole(page_of(run, report), to_html(report))
+
+
+def page_of(run: Run, report: Report) -> Path:
+    """Where `write_report` puts the page of a report."""
+    return run.evaluation / f"{_file_name(report.data)}.html"
 
 
 def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[LabeledText], metric_names: Sequence[str], seed: int) -> Baseline:

@@ -14,10 +14,11 @@ pytestmark = pytest.mark.integration
 
 
 def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
-    launch = ["accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    # accelerate starts processes on CPUs only through MPI; torch's own launcher starts them as accelerate does on GPUs
+    launch = ["torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     train = ["nlpkit", "train", str(toy_config), f"output={tmp_path}", "training.batch_size=8"]
-    command = [sys.executable, "-m", *launch, "--main_process_port=0", "-m", *train]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *launch, "-m", *train]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     record = json.loads((tmp_path / "toy" / "run.json").read_text())

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.tasks",),
     ("nlpkit.models",),
     ("nlpkit.inference",),
-    ("nlpkit.training", "nlpkit.evaluation", "nlpkit.scoring", "nlpkit.chat", "nlpkit.recipes"),
+    ("nlpkit.training", "nlpkit.evaluation", "nlpkit.scoring", "nlpkit.chat", "nlpkit.recipes", "nlpkit.terminal"),
     ("nlpkit.cli",),
     ("nlpkit.__main__", "recipes", "demo", "benchmarks"),
 )

@@ -159,6 +159,13 @@ def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Pa
     assert report["baselines"][0]["tests"]["accuracy"]["difference"] == 0
     table = nlpkit("evaluate", toy_run, data)
     assert "Macro F1" in table.out
+    stars = write_csv(tmp_path / "stars.csv", [("good food", "5"), ("bad food", "1"), ("sad place", "1")], ("body", "stars"))
+    columns = ("--text", "body", "--label", "stars")
+    report = json.loads(nlpkit("evaluate", toy_run, stars, *columns, "--labels", "{1: negative, 5: positive}", "--json").out)
+    assert report["scores"]["accuracy"]["count"] == 3
+    assert json.loads(nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[3]", "--json").out)["scores"] == report["scores"]
+    assert nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[x").code == 2
+    assert nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[x]").code == 2
     unknown = write_csv(tmp_path / "unknown.csv", [("good", "positive"), ("bad", "negatve")])
     said = nlpkit("evaluate", toy_run, unknown)
     assert said.code == 3

@@ -116,6 +116,16 @@ def test_shares_must_leave_rows_to_train_on(tmp_path: Path) -> None:
     assert "must leave rows to train on" in refusal(tmp_path, GOOD, "data.validation=0.6", "data.test=0.5")
 
 
+def test_a_shipped_config_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlpkit.recipes import find_config
+
+    monkeypatch.chdir(tmp_path)
+    assert find_config(Path("quickstart")).name == "quickstart.yaml"
+    assert find_config(Path("quickstart.yaml")) == Path("quickstart.yaml")
+    Path("quickstart").write_text(GOOD)
+    assert find_config(Path("quickstart")) == Path("quickstart")
+
+
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'sentiment'"):
         load_recipe("sentimnet")

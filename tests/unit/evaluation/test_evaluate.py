@@ -17,7 +17,7 @@ from tests.conftest import sentences, write_csv
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_csv(tmp_path_factory.mktemp("held") / "held.csv", sentences(80, seed=31))
+    return write_csv(tmp_path_factory.mktemp("held") / "seen-never.csv", sentences(80, seed=31))
 
 
 def test_scores_are_those_of_the_served_predictions(toy_run: Path, held: Path) -> None:
@@ -34,7 +34,7 @@ def test_scores_are_those_of_the_served_predictions(toy_run: Path, held: Path) -
 def test_the_report_lies_in_the_run_in_every_form(toy_run: Path, held: Path) -> None:
     evaluate(Run.open(toy_run), DataSource(source=str(held)))
     folder = toy_run / "evaluation"
-    name = next(path.name for path in folder.glob("*held.csv.json")).removesuffix(".json")
+    name = next(path.name for path in folder.glob("*seen-never.csv.json")).removesuffix(".json")
     report = Report.from_json((folder / f"{name}.json").read_text())
     assert report.run == "toy"
     assert report.versions["transformers"]
@@ -45,10 +45,11 @@ def test_the_report_lies_in_the_run_in_every_form(toy_run: Path, held: Path) -> 
     rows = parquet.read_table(folder / f"{name}.predictions.parquet").to_pylist()
     assert len(rows) == 80
     assert {"where", "text", "truth", "label", "score", "p_negative", "p_positive"} == set(rows[0])
-    page = (toy_run / "report.html").read_text()
+    page = (folder / f"{name}.html").read_text()
     assert "<svg" in page
     assert "<script" not in page
     assert (toy_run / "README.md").read_text().startswith("---\n")
+    assert "seen-never.csv" not in (toy_run / "report.html").read_text()  # the run's own page stays that of its training
 
 
 def test_a_baseline_is_compared_pair_by_pair(toy_run: Path, held: Path) -> None:

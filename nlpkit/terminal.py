@@ -1,0 +1,142 @@
+"""What the command shows on a terminal: bars, tables, coloured answers, and how a stopped one says how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nlpkit.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def safe(text: str) -> str:
+    """Text for the terminal: no markup of ours, no control characters of theirs."""
+    from rich.markup import escape
+
+    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
+
+
+def talk(message: str) -> None:
+    console().print(safe(message), highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Any]:
+    """A progress bar with rate and time left on a terminal; elsewhere nothing."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    note = TextColumn("{task.fields[note]}")
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), note, TimeElapsedColumn(), TimeRemainingColumn())
+    screen = console()
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(what, total=None, note="")
+
+        def show(done: int, total: int | None, note: str) -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield show
+
+
+@contextmanager
+def bytes_bar(name: str) -> Iterator[Any]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    screen = console()
+    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def resumable(command: str | None) -> Iterator[None]:
+    """What a killed command says: how to go on. SIGTERM ends as Ctrl-C does, but with its own exit code."""
+    import signal
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        talk(f"stopped; the same command goes on from here: {command}" if command else "stopped")
+        raise SystemExit(143 if interrupt.args else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def skippable(on_error: str) -> Iterator[None]:
+    """A bad row's message also says how to go past it."""
+    try:
+        yield
+    except DataError as error:
+        if on_error == "stop" and ", row " in str(error):
+            raise DataError(f"{error}; or go past bad rows with --on-error skip") from None
+        raise
+
+
+def show_scores(report: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "value", "95% interval", title=f"{safe(report.run)} on {safe(report.data)}")
+    for name, score in report.scores.items():
+        table.add_row(score.title or name, score.shown(score.value), score.interval)
+    Console().print(table)
+
+
+def show_summary(summary: Any, as_json: bool) -> None:
+    if as_json:
+        import dataclasses
+        import json
+
+        # stdout may be the scored rows themselves
+        typer.echo(json.dumps(dataclasses.asdict(summary), default=str), err=summary.output is None)
+        return
+    resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
+    talk(f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output or 'standard output'}")
+    if summary.partly_read:
+        talk(f"{summary.partly_read:,} texts were too long to be read whole: windows spread over each were read")
+    if summary.rejected:
+        talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
+
+
+def show_answer(text: str, answer: Any) -> None:
+    from rich.console import Console
+
+    score = answer.score or 0.0
+    colour = "green" if score > 0.25 else "red" if score < -0.25 else "yellow"
+    head = answer.label if answer.label is not None else f"{answer.value:+.2f}"
+    shares = "  ".join(f"{label} {share:.0%}" for label, share in answer.probabilities.items())
+    signed = f"  score {answer.score:+.2f}" if answer.score is not None else ""
+    line = f"[bold {colour}]{safe(head):<10}[/]{signed}  [dim]{safe(shares)}[/]  {safe(text[:200])}"
+    Console().print(line, highlight=False, soft_wrap=True)
+
+
+def show_sources(rows: list[dict[str, Any]], as_json: bool) -> None:
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "kind", "MB", "licence", "here", "what it is")
+    for row in rows:
+        name = row["name"] + "".join(f"\n  /{part}" for part in row["parts"])
+        table.add_row(name, row["kind"], str(row["size_mb"]), row["licence"], "yes" if row["cached"] else "no", row["about"])
+    Console().print(table)

@@ -1,0 +1,63 @@
+"""Scoring with a real model, killed at ten random moments: the bytes of a run that was not."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import sentences, write_csv
+
+pytestmark = pytest.mark.integration
+
+ROWS = 40_000
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = sentences(ROWS, seed=3)
+    return write_csv(tmp_path_factory.mktemp("in") / "in.csv", rows, ("text", "truth"))
+
+
+def start(run: Path, source: Path, target: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "nlpkit", "score", str(run), str(source), "-o", str(target)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def rows_done(target: Path) -> str:
+    try:
+        return (target.with_name(target.name + ".nlpkit") / "state.json").read_text()
+    except OSError:
+        return ""
+
+
+def test_ten_kills_and_the_same_bytes(toy_run: Path, texts: Path, tmp_path: Path) -> None:
+    whole = start(toy_run, texts, tmp_path / "whole.csv")
+    _, talk = whole.communicate(timeout=300)
+    assert whole.returncode == 0, talk.decode()
+    expected = (tmp_path / "whole.csv").read_bytes()
+    assert expected.count(b"\n") == ROWS + 1
+
+    draw, target, killed = random.Random(5), tmp_path / "killed.csv", 0
+    while killed < 10 and not target.exists():
+        process = start(toy_run, texts, target)
+        before, deadline = rows_done(target), time.monotonic() + 120
+        # one chunk or two further than the last kill, then a random moment more
+        while process.poll() is None and rows_done(target) == before and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(draw.uniform(0, 0.1))
+        process.kill()
+        process.communicate()
+        killed += 1
+    assert not target.exists()  # ten kills came before its end
+    last = start(toy_run, texts, target)
+    _, talk = last.communicate(timeout=300)
+    assert last.returncode == 0, talk.decode()
+    assert b"of them" in talk  # it went on, it did not start again
+    assert target.read_bytes() == expected
+    assert not target.with_name(target.name + ".nlpkit").exists()
