@@ -16,52 +16,53 @@ pytestmark = pytest.mark.integration
 
 
 def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=12"]
+    command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30"]
     # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")} | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
 
-def finish(config: Path, output: Path) -> tuple[bytes, float]:
-    began = time.monotonic()
+def finish(config: Path, output: Path) -> bytes:
     process = start(config, output)
     _, talk = process.communicate(timeout=300)
     assert process.returncode == 0, talk.decode()
-    return (output / "toy" / "adapter" / "adapter_model.safetensors").read_bytes(), time.monotonic() - began
+    return (output / "toy" / "adapter" / "adapter_model.safetensors").read_bytes()
 
 
-def checkpoints(output: Path) -> list[Path]:
-    return list((output / "toy" / "checkpoints").glob("checkpoint-*"))
+def newest(output: Path) -> int:
+    """The step of the newest checkpoint, complete or not."""
+    return max((int(one.name.rpartition("-")[2]) for one in (output / "toy" / "checkpoints").glob("checkpoint-*")), default=0)
+
+
+def wait_beyond(step: int, process: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + 120
+    while process.poll() is None and newest(output) <= step and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def test_five_kills_at_random_moments_and_the_same_weights(toy_config: Path, tmp_path: Path) -> None:
-    expected, _ = finish(toy_config, tmp_path / "whole")
-    draw = random.Random(11)
-    output = tmp_path / "killed"
-    for number in range(5):
+    expected = finish(toy_config, tmp_path / "whole")
+    draw, output, reached = random.Random(11), tmp_path / "killed", []
+    for _ in range(5):
         process = start(toy_config, output)
-        seen = len(checkpoints(output))
-        deadline = time.monotonic() + 120
-        # Wait for work to be under way, then a random moment more: between and within the saves.
-        while process.poll() is None and len(checkpoints(output)) <= seen % 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.5))
+        # A checkpoint further than the last time, then a random moment more: between the saves and within them.
+        wait_beyond(newest(output), process, output)
+        time.sleep(draw.uniform(0, 0.15))
         process.kill()
-        process.wait()
-        if (output / "toy" / "run.json").is_file():
-            break
-        assert number < 5
-    weights, _ = finish(toy_config, output)
-    assert weights == expected
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL  # it was not through before
+        reached.append(newest(output))
+    assert reached == sorted(reached)
+    assert not (output / "toy" / "run.json").exists()
+    assert finish(toy_config, output) == expected
+    assert not (output / "toy" / "checkpoints").exists()
 
 
 def test_a_polite_stop_says_how_to_go_on(toy_config: Path, tmp_path: Path) -> None:
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         output = tmp_path / str(code)
         process = start(toy_config, output)
-        deadline = time.monotonic() + 120
-        while process.poll() is None and not checkpoints(output) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_beyond(0, process, output)
         process.send_signal(number)
         _, talk = process.communicate(timeout=120)
         assert process.returncode == code, talk.decode()
