@@ -12,7 +12,7 @@ from benchmarks.results import save, table
 from benchmarks.training import CONFIGS, train
 from nlpkit.data.records import read_records
 from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import Score, difference, p_value
 from nlpkit.sources import resolve
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import DataError
-from nlpkit.evaluation.metrics import BINS, Outcomes, confidence_bins
+from nlpkit.evaluation.metrics import BINS, confidence_bins
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import Bin
 
 if TYPE_CHECKING:

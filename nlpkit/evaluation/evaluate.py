@@ -14,7 +14,8 @@ from nlpkit.evaluation.card import model_card
 from nlpkit.evaluation.findings import describe
 from nlpkit.evaluation.html import to_html
 from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.metrics import Outcomes, names
+from nlpkit.evaluation.metrics import names
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report, SourceCard, Step
 from nlpkit.inference.classifier import Classifier
 from nlpkit.run import Run, versions, write_whole

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.evaluation.calibration import reliability
-from nlpkit.evaluation.metrics import Outcomes, confusion_matrix, per_class
+from nlpkit.evaluation.metrics import confusion_matrix, per_class
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import ClassScore, Findings, Histogram, Mistake
 
 if TYPE_CHECKING:

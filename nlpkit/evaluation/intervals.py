@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nlpkit.evaluation.metrics import (
     BINS,
     METRICS,
-    Outcomes,
     confidence_bins,
     find,
     measure,
@@ -21,6 +20,7 @@ from nlpkit.evaluation.metrics import (
     row_log_losses,
     why_undefined,
 )
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import PairedTest, Score
 
 if TYPE_CHECKING:

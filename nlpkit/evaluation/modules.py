@@ -23,7 +23,8 @@ import evaluate
 import numpy as np
 
 from nlpkit.errors import DataError
-from nlpkit.evaluation.metrics import METRICS, Outcomes, find, measure
+from nlpkit.evaluation.metrics import METRICS, find, measure
+from nlpkit.evaluation.outcomes import Outcomes
 
 _PROBABILITIES = datasets.Features({"predictions": datasets.List(datasets.Value("float64")), "references": datasets.Value("int64")})
 _NUMBERS = datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")})

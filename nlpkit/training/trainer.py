@@ -185,7 +185,7 @@ def _metrics(task: Task) -> Callable[[Any], dict[str, float]]:
         from scipy.special import softmax
 
         from nlpkit.evaluation import metrics as found
-        from nlpkit.evaluation.metrics import Outcomes
+        from nlpkit.evaluation.outcomes import Outcomes
 
         logits, truth = prediction.predictions, prediction.label_ids[:, 0]
         if task.kind == "intensity":

@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "nlpkit.data.formats",
         "nlpkit.data.encoding",
         "nlpkit.data.examples",
+        "nlpkit.evaluation.outcomes",
         "nlpkit.evaluation.metrics",
         "nlpkit.evaluation.report",
     ),

@@ -9,7 +9,8 @@ from sklearn.frozen import FrozenEstimator
 
 from nlpkit.errors import DataError
 from nlpkit.evaluation.calibration import COLDEST, HOTTEST, fit_temperature, reliability
-from nlpkit.evaluation.metrics import Outcomes, expected_calibration_error
+from nlpkit.evaluation.metrics import expected_calibration_error
+from nlpkit.evaluation.outcomes import Outcomes
 
 
 def drawn(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

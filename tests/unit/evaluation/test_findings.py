@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from nlpkit.evaluation import findings
-from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import Mistake
 
 

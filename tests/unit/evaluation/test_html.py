@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nlpkit.evaluation import findings, html, intervals, metrics, plots
-from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.outcomes import Outcomes
 from nlpkit.evaluation.report import Baseline, Cost, DataCard, PairedTest, Report, Score, SourceCard, Step
 
 HOSTILE = (

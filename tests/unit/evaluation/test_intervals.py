@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from nlpkit.errors import ConfigError
 from nlpkit.evaluation import intervals, metrics
-from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.outcomes import Outcomes
 
 
 def labelled(rows: int, labels: int, seed: int, skill: float = 2.0) -> Outcomes:

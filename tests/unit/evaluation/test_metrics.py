@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation import metrics
-from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.outcomes import Outcomes
 
 
 def three() -> Outcomes:

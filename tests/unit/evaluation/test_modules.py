@@ -8,7 +8,7 @@ import pytest
 
 from nlpkit.errors import ConfigError
 from nlpkit.evaluation import metrics, modules
-from nlpkit.evaluation.metrics import Outcomes
+from nlpkit.evaluation.outcomes import Outcomes
 
 
 @pytest.fixture(autouse=True)
