@@ -64,6 +64,8 @@ def test_score_without_a_run_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     source = tmp_path / "in.csv"
     source.write_text("text\nI love it\nIt arrived on Monday\n")
     monkeypatch.setattr(sys, "argv", ["nlpkit", "score", str(source), "-o", str(tmp_path / "out.jsonl")])
-    main()
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["label"] for row in rows] == ["positive", "neutral"]
