@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_000_000
 """A config larger than this is a mistake: it is data, or a bomb."""
 
+MAX_DEPTH = 30
+"""No setting stands deeper than a handful of keys."""
+
 Config = TypeVar("Config", bound=BaseModel)
 Keys = tuple[str | int, ...]
 
@@ -113,11 +116,9 @@ def _text_of(path: Path) -> str:
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[Keys, int]]:
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent
 
     try:
-        if any(isinstance(event, AliasEvent) for event in _yaml().parse(io.StringIO(text))):
-            raise ConfigError(f"{path}: aliases (*name) are not allowed in a config; write the value out")
+        _refuse_bombs(text, path)
         tree = _yaml().load(text)
         lines = dict(_lines(_yaml().compose(text)))
     except (YAMLError, ValueError, RecursionError) as error:
@@ -125,6 +126,19 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[Keys, int]]:
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, found {type(tree).__name__}")
     return tree, lines
+
+
+def _refuse_bombs(text: str, path: Path) -> None:
+    """Aliases grow without end when they are loaded, and brackets in brackets take minutes to parse."""
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in _yaml().parse(io.StringIO(text)):
+        if isinstance(event, AliasEvent):
+            raise ConfigError(f"{path}: aliases (*name) are not allowed in a config; write the value out")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{path}: nested deeper than {MAX_DEPTH}; expected a config")
 
 
 def _first_lines(error: Exception) -> str:

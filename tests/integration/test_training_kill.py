@@ -19,7 +19,11 @@ def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30"]
     # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")} | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+
+    def hear_ctrl_c() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
+
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_ctrl_c)
 
 
 def finish(config: Path, output: Path) -> bytes:
