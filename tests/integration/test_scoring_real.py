@@ -15,7 +15,7 @@ from tests.conftest import sentences, write_csv
 
 pytestmark = pytest.mark.integration
 
-ROWS = 40_000
+ROWS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_ten_kills_and_the_same_bytes(toy_run: Path, texts: Path, tmp_path: Path
         # one chunk or two further than the last kill, then a random moment more
         while process.poll() is None and rows_done(target) == before and time.monotonic() < deadline:
             time.sleep(0.002)
-        time.sleep(draw.uniform(0, 0.1))
+        time.sleep(draw.uniform(0, 0.05))
         process.kill()
         process.communicate()
         killed += 1

@@ -51,7 +51,7 @@ def test_five_kills_at_random_moments_and_the_same_weights(toy_config: Path, tmp
         process = start(toy_config, output)
         # A checkpoint further than the last time, then a random moment more: between the saves and within them.
         wait_beyond(newest(output), process, output)
-        time.sleep(draw.uniform(0, 0.15))
+        time.sleep(draw.uniform(0, 0.08))
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL  # it was not through before
