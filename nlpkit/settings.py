@@ -52,6 +52,41 @@ class DataSource(Settings):
     """Take at most this many rows, chosen by the seed."""
 
 
+class ConversationSource(Settings):
+    """Where conversations come from, what shape they have, and whom the bot learns to be."""
+
+    source: str
+    """A file, a folder, `hub:org/name`, or a catalogue name such as `chitchat`."""
+    shape: Literal["auto", "messages", "sharegpt", "alpaca", "pairs", "turns"] = "auto"
+    """`messages`: a list of role and content; `sharegpt`: of from and value; `alpaca`: instruction, input, output; `pairs`: a prompt and
+    its reply; `turns`: a row a turn. `auto` looks at the columns."""
+    bot: str | None = None
+    """The speaker that the bot learns to be: a name or a role in the file; `first` or `second` to speak; `each`, which makes two
+    conversations of every one. Default: `assistant` and its other names."""
+    messages: str = "messages"
+    """The column that holds the list of messages; ShareGPT calls it `conversations`."""
+    system: str | None = None
+    """The column that holds what the bot is told beforehand: a system prompt, a persona, a topic."""
+    prompt: str = "prompt"
+    """The column of what is said to the bot, for pairs."""
+    reply: str = "reply"
+    """The column of what the bot answers, for pairs."""
+    conversation: str = "conversation"
+    """The column that tells conversations apart, where a row is a turn."""
+    speaker: str = "speaker"
+    """The column of who speaks, where a row is a turn."""
+    text: str = "text"
+    """The column of what is said, where a row is a turn."""
+    format: str | None = None
+    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many conversations, chosen by the seed."""
+    on_bad: Literal["stop", "skip"] = "stop"
+    """What a conversation that cannot be meant does: ends the reading with its place, or is left out and counted."""
+
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["user", "assistant"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,5 +18,26 @@ class LabeledText:
     spread: float | None = None
     weight: float = 1.0
     """How much this example counts in the loss, such as the annotators' confidence."""
+    where: str = ""
+    """The file and the row that it came from, for messages."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """What one side said before the other spoke: `assistant` is the side that the bot learns to be."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """Turns of two sides that take each other's place, either of which may begin; no turn is empty."""
+
+    turns: tuple[Turn, ...]
+    system: str = ""
+    """What the bot is told beforehand: a system prompt, a persona, a topic."""
+    id: str = ""
+    """Equal for all parts and views of one conversation, so that a split keeps them on one side."""
     where: str = ""
     """The file and the row that it came from, for messages."""

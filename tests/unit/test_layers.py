@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "nlpkit.evaluation.outcomes",
         "nlpkit.evaluation.metrics",
         "nlpkit.evaluation.report",
+        "nlpkit.evaluation.dialogue_report",
     ),
     ("nlpkit.sources", "nlpkit.data", "nlpkit.evaluation.intervals", "nlpkit.evaluation.calibration"),
     ("nlpkit.tasks",),
