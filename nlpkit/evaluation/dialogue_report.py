@@ -42,7 +42,7 @@ class Rival(Part):
 
     name: str
     scores: dict[str, Score]
-    tests: dict[str, PairedTest] = {}
+    tests: dict[str, PairedTest] = Field(default={})
     """Run minus rival, by score."""
     context: ContextUse = ContextUse()
 
@@ -94,4 +94,4 @@ class DialogueReport(Part):
     data_card: DataCard = DataCard()
     cost: Cost = Cost()
     config: str = ""
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default={})
