@@ -1,0 +1,261 @@
+"""What people liked: replies with a thumb up or down, and pairs of replies of which one was preferred."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.records import Record, text_of
+from nlpkit.errors import DataError, nearest
+from nlpkit.settings import Settings
+
+ROLES: dict[str, Role | None] = {
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "bot", "model"), "assistant"),
+    "system": None,
+}
+"""What a message's role may be called; the system's message is no turn."""
+
+UP, DOWN = frozenset({"up", "1", "+1", "true"}), frozenset({"down", "-1", "false"})
+"""Ratings that need no explanation. 0 is not among them: it may mean disliked or not rated."""
+
+FEWEST = 10
+"""Rows below which nothing can be learnt and compared."""
+
+
+def _rating_keys(value: object) -> object:
+    return {_rating_key(key): one for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _rating_key(value: object) -> str:
+    """A rating as it is looked up: 1, 1.0, "1" and " UP " in one spelling."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().casefold()
+
+
+class PreferenceSource(Settings):
+    """Where rated replies or pairs come from, and which columns hold what."""
+
+    source: str
+    """A file, a folder, `hub:org/name`, or a catalogue name."""
+    messages: str = "messages"
+    """The column of the conversation before the reply: a list of role and content, or its JSON."""
+    prompt: str = "prompt"
+    """The column of what was said to the bot, where that is all there was; a list of messages too."""
+    system: str | None = None
+    """The column of what the bot was told beforehand; default: `system` where there is such a column."""
+    conversation: str | None = None
+    """The column that tells conversations apart: the rows of one are never split between training and held-out rows."""
+    reply: str = "reply"
+    """The column of the reply that was rated."""
+    rating: str = "rating"
+    """The column of its rating: up or down, 1 or -1, true or false."""
+    ratings: Annotated[dict[str, Literal["up", "down"]], BeforeValidator(_rating_keys)] = Field(default={})
+    """What the file calls a rating -> `up` or `down`, such as `{5: up, 1: down}`."""
+    chosen: str = "chosen"
+    """The column of the reply that was preferred, for pairs."""
+    rejected: str = "rejected"
+    """The column of the other reply, for pairs."""
+    format: str | None = None
+    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many rows, chosen by the seed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RatedReply:
+    """A reply that a person liked or not, and the conversation before it."""
+
+    history: Conversation
+    reply: str
+    liked: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplyPair:
+    """Two different replies to one conversation, of which a person preferred one."""
+
+    history: Conversation
+    chosen: str
+    rejected: str
+
+
+Preference: TypeAlias = RatedReply | ReplyPair
+P = TypeVar("P", RatedReply, ReplyPair)
+
+
+def parse(record: Record, source: PreferenceSource) -> Preference:
+    """The pair or the rated reply of a row.
+
+    Raises:
+        DataError: a column is missing, a text is empty, a role or a rating is not known, or a pair holds one reply twice.
+    """
+    if source.chosen in record.fields or source.rejected in record.fields:
+        chosen, rejected = _reply(record, source.chosen), _reply(record, source.rejected)
+        history = _history(record, source, implied=(chosen[0], rejected[0]))
+        if chosen[1].strip() == rejected[1].strip():
+            raise DataError(f"{record.where}: {source.chosen!r} and {source.rejected!r} hold the same reply; expected two different ones")
+        return ReplyPair(history=history, chosen=chosen[1], rejected=rejected[1])
+    for column in (source.reply, source.rating):
+        if column not in record.fields:
+            expected = f"expected {source.reply!r} and {source.rating!r}, or {source.chosen!r} and {source.rejected!r}"
+            raise DataError(f"{record.where}: no column {column!r}; {expected}{nearest(column, record.fields)}")
+    before, reply = _reply(record, source.reply)
+    return RatedReply(history=_history(record, source, implied=(before,)), reply=reply, liked=_liked(record, source))
+
+
+def pair_up(replies: Sequence[RatedReply]) -> list[ReplyPair]:
+    """A pair for every liked and disliked reply to the same history, until each has been in one; the same text makes no pair."""
+    sides: dict[Hashable, tuple[list[RatedReply], list[RatedReply]]] = {}
+    for one in replies:
+        sides.setdefault(history_key(one.history), ([], []))[0 if one.liked else 1].append(one)
+    pairs = []
+    for liked, other in sides.values():
+        for place in range(max(len(liked), len(other)) if liked and other else 0):
+            up, down = liked[place % len(liked)], other[place % len(other)]
+            if up.reply.strip() != down.reply.strip():
+                pairs.append(ReplyPair(history=up.history, chosen=up.reply, rejected=down.reply))
+    return pairs
+
+
+def take_apart(pairs: Sequence[ReplyPair]) -> list[RatedReply]:
+    """Each pair as a liked and a disliked reply."""
+    return [
+        RatedReply(history=one.history, reply=reply, liked=liked)
+        for one in pairs
+        for reply, liked in ((one.chosen, True), (one.rejected, False))
+    ]
+
+
+def history_key(history: Conversation) -> Hashable:
+    """What two equal histories have in common, whatever their ids and the space around their texts."""
+    return history.system.strip(), tuple((one.role, one.text.strip()) for one in history.turns)
+
+
+def sample(rows: Sequence[P], limit: int | None, *, seed: int) -> list[P]:
+    """The rows, or so many of them, chosen by the seed, in their order."""
+    if limit is None or limit >= len(rows):
+        return list(rows)
+    return [rows[place] for place in sorted(random.Random(seed).sample(range(len(rows)), limit))]  # noqa: S311
+
+
+def refuse_useless(rows: Sequence[Preference], *, where: str, fewest: int = FEWEST) -> None:
+    """Nothing, where there is something to learn or to compare on.
+
+    Raises:
+        DataError: fewer rows than a handful, or replies that are all liked or all disliked.
+    """
+    rated = [one.liked for one in rows if isinstance(one, RatedReply)]
+    if len(rated) == len(rows) and rated and len(set(rated)) == 1:
+        found = f"all {len(rated):,} replies are rated {'up' if rated[0] else 'down'}"
+        raise DataError(f"{where}: {found}; expected both, because only the difference between them can be learnt")
+    if len(rows) < fewest:
+        raise DataError(f"{where}: {len(rows)} rows; expected at least {fewest}")
+
+
+def _liked(record: Record, source: PreferenceSource) -> bool:
+    value = record.fields[source.rating]
+    key = _rating_key(value)
+    said = source.ratings.get(key, key)
+    if said in UP or said in DOWN:
+        return said in UP
+    known = ", ".join(source.ratings) or "up, down, 1, -1, true, false"
+    found = "nothing" if value is None or not key else repr(value)[:40]
+    raise DataError(f"{record.where}, column {source.rating!r}: found {found}; expected one of {known}; cure: say it under `ratings`")
+
+
+def _reply(record: Record, column: str) -> tuple[list[Any], str]:
+    """The messages that stand before the reply in its own column, if any, and the reply."""
+    value = record.fields.get(column)
+    if not isinstance(value, (list, tuple)) or not value:
+        return [], text_of(record, column)
+    *before, last = value
+    role, text = _message(record, column, len(value), last)
+    if ROLES[role] != "assistant":
+        raise DataError(f"{record.where}, column {column!r}: the last message is the {role}'s; expected the assistant's")
+    return before, text
+
+
+def _history(record: Record, source: PreferenceSource, *, implied: Sequence[list[Any]]) -> Conversation:
+    """What was said before the reply, which may also stand before each reply in its own column."""
+    if any(one != implied[0] for one in implied):
+        found = f"{source.chosen!r} and {source.rejected!r} begin with different messages"
+        raise DataError(f"{record.where}: {found}; expected one conversation and two replies to it")
+    column = next((one for one in (source.messages, source.prompt) if one in record.fields), None)
+    if column is None and not implied[0]:
+        hint = nearest(source.messages, record.fields)
+        raise DataError(f"{record.where}: no column {source.messages!r} or {source.prompt!r}: to what was this replied?{hint}")
+    told, turns = _turns(record, column or source.chosen, [*_messages(record, column), *implied[0]])
+    if turns and turns[-1].role == "assistant":
+        raise DataError(f"{record.where}, column {column!r}: the last turn is the assistant's; expected the user's, which was replied to")
+    system = _system(record, source)
+    if system and told and system != told:
+        raise DataError(f"{record.where}: a system message and a column {source.system or 'system'!r} that differs; expected one")
+    name = record.fields.get(source.conversation) if source.conversation else None
+    if source.conversation and name is None:
+        raise DataError(f"{record.where}: no column {source.conversation!r}{nearest(source.conversation, record.fields)}")
+    return Conversation(turns=turns, system=system or told, id="" if name is None else str(name), where=record.where)
+
+
+def _system(record: Record, source: PreferenceSource) -> str:
+    if source.system is not None and source.system not in record.fields:
+        raise DataError(f"{record.where}: no column {source.system!r}{nearest(source.system, record.fields)}")
+    column = source.system or "system"
+    return text_of(record, column, empty="allow").strip() if record.fields.get(column) is not None else ""
+
+
+def _messages(record: Record, column: str | None) -> list[Any]:
+    """The messages of a column: a list, its JSON, or one text that the user said."""
+    value = record.fields[column] if column else []
+    if isinstance(value, str) and column:
+        text = text_of(record, column)
+        if not text.lstrip().startswith("[{"):
+            return [{"role": "user", "content": text}]
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{record.where}, column {column!r}: not JSON: {error}") from None
+    if not isinstance(value, (list, tuple)):
+        raise DataError(f"{record.where}, column {column!r}: expected a list of messages, found {type(value).__name__}")
+    return list(value)
+
+
+def _turns(record: Record, column: str, messages: Sequence[Any]) -> tuple[str, tuple[Turn, ...]]:
+    """What the bot is told, and the turns; what one side says in several messages is one turn."""
+    told: list[str] = []
+    turns: list[Turn] = []
+    for place, message in enumerate(messages, start=1):
+        name, text = _message(record, column, place, message)
+        role = ROLES[name]
+        if role is None:
+            if turns or told:
+                raise DataError(f"{record.where}, column {column!r}, message {place}: a system message; expected at most one, the first")
+            told.append(text)
+        elif turns and turns[-1].role == role:
+            turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{text}")
+        else:
+            turns.append(Turn(role=role, text=text))
+    return "".join(told), tuple(turns)
+
+
+def _message(record: Record, column: str, place: int, message: Any) -> tuple[str, str]:
+    """The role, one of ROLES, and the text of a message."""
+    where = f"{record.where}, column {column!r}, message {place}"
+    if not isinstance(message, Mapping):
+        raise DataError(f"{where}: expected an object of role and content, found {type(message).__name__}")
+    role, text = message.get("role", message.get("from")), message.get("content", message.get("value"))
+    if not isinstance(role, str) or role.casefold() not in ROLES:
+        hint = "" if role is None else nearest(str(role), ROLES)
+        raise DataError(f"{where}: the role {role!r}; expected one of {', '.join(ROLES)}{hint}")
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected what was said")
+    return role.casefold(), text
