@@ -17,7 +17,7 @@ from benchmarks.training import Trained, open_run
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.behaviour import SUITES, Rate, SuiteResult, load_suite, run_suite
 from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.report import difference, p_value
+from nlpkit.evaluation.wording import difference, p_value
 from nlpkit.inference.classifier import default_run
 from nlpkit.run import Run
 

@@ -13,7 +13,8 @@ from benchmarks.training import CONFIGS, train
 from nlpkit.data.records import read_records
 from nlpkit.evaluation.intervals import bootstrap, paired
 from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import Score, difference, p_value
+from nlpkit.evaluation.report import Score
+from nlpkit.evaluation.wording import difference, p_value
 from nlpkit.sources import resolve
 
 if TYPE_CHECKING:

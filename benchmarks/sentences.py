@@ -13,7 +13,8 @@ from benchmarks.training import CONFIGS, train
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.intervals import bootstrap, paired
 from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import PairedTest, Score, difference, p_value
+from nlpkit.evaluation.report import PairedTest, Score
+from nlpkit.evaluation.wording import difference, p_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

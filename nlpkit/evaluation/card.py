@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nlpkit.evaluation.report import Report, cell, score_table
+from nlpkit.evaluation.report import Report
+from nlpkit.evaluation.wording import cell, score_table
 from nlpkit.sources import hub_id
 
 HUB_METRICS = {

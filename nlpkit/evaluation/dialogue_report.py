@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from nlpkit.evaluation.report import Cost, DataCard, PairedTest, Part, Score, Step
+from nlpkit.evaluation.report import Baseline, Cost, DataCard, Document, Part, Score, Step
 
 
 class ContextGain(Part):
@@ -37,13 +37,9 @@ class ContextUse(Part):
     turns_back: tuple[TurnsBack, ...] = ()
 
 
-class Rival(Part):
-    """Another model on the same rows: the base before it was tuned, or an older run."""
+class Rival(Baseline):
+    """Another model on the same rows: the base before it was tuned, or an older run. Its tests are run minus rival."""
 
-    name: str
-    scores: dict[str, Score]
-    tests: dict[str, PairedTest] = Field(default={})
-    """Run minus rival, by score."""
     context: ContextUse = ContextUse()
 
 
@@ -75,7 +71,7 @@ class Verdict(Part):
     """Answers of the judge that named no winner."""
 
 
-class DialogueReport(Part):
+class DialogueReport(Document):
     """Everything that one evaluation of one dialogue run on one data set found."""
 
     format: Literal[1] = 1
@@ -84,6 +80,12 @@ class DialogueReport(Part):
     data: str
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     seed: int
+    conversations: int | None = None
+    """How many were measured on."""
+    replies: int | None = None
+    """How many replies of people in them."""
+    candidates: int = 20
+    """Replies that hits@k and mrr rank, the true one among them."""
     scores: dict[str, Score]
     """perplexity, hits@1, hits@5, mrr, and what describes the generated replies, in the order in which they are shown."""
     context: ContextUse = ContextUse()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.evaluation import plots
-from nlpkit.evaluation.report import Baseline, PairedTest, Report, Score, cost_rows, difference, p_value, shown_share, visible
+from nlpkit.evaluation.report import Baseline, Report, Score
+from nlpkit.evaluation.wording import VERDICTS, Verdict, cost_rows, difference, p_value, shown_share, surely, verdict, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -35,40 +36,42 @@ class Track:
 class Comparison:
     """One line of the table against a baseline."""
 
+    name: str
     ours: Score
     theirs: Score
     difference: str
     p: str
-    verdict: str
-    """`better`, `worse`, or `even` where the interval holds zero."""
+    verdict: Verdict
     tracks: tuple[Track | None, Track | None]
 
 
 def to_html(report: Report) -> str:
     """The page, whole: style and pictures are inside it."""
     findings = report.findings
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            report=report,
-            findings=findings,
-            sentences=list(sentences(report)),
-            cards=[(name, score, track(name, score)) for name, score in report.scores.items()],
-            baselines=[(one.name, comparisons(report, one)) for one in report.baselines],
-            texts=_count(report),
-            plots={
-                "curve": plots.learning_curve(report.curve),
-                "reliability": plots.reliability_diagram(findings.reliability),
-                "histograms": "" if report.kind == "values" else plots.histograms(findings.histograms),
-                "residuals": plots.residuals(findings.histograms[0]) if report.kind == "values" and findings.histograms else "",
-                "scatter": plots.scatter(findings.points),
-            },
-            costs=cost_rows(report.cost),
-            heat=heat,
-            shown_mistakes=SHOWN_MISTAKES,
-        )
+    return render(
+        "report.html.jinja",
+        report=report,
+        findings=findings,
+        sentences=list(sentences(report)),
+        cards=[(name, score, track(name, score)) for name, score in report.scores.items()],
+        baselines=[(one.name, comparisons(report.scores, one)) for one in report.baselines],
+        texts=_count(report),
+        plots={
+            "curve": plots.learning_curve(report.curve),
+            "reliability": plots.reliability_diagram(findings.reliability),
+            "histograms": "" if report.kind == "values" else plots.histograms(findings.histograms),
+            "residuals": plots.residuals(findings.histograms[0]) if report.kind == "values" and findings.histograms else "",
+            "scatter": plots.scatter(findings.points),
+        },
+        costs=cost_rows(report.cost),
+        heat=heat,
+        shown_mistakes=SHOWN_MISTAKES,
     )
+
+
+def render(template: str, **values: Any) -> str:
+    """A page of `templates/`: whatever it is given is text, and escaped."""
+    return _environment().get_template(template).render(**values)
 
 
 def _environment() -> Environment:
@@ -83,6 +86,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else visible(value),
     )
+    made.globals["verdicts"] = VERDICTS
     made.filters["share"] = shown_share
     made.filters["svg"] = Markup  # plots.py escapes what it is given
     return made
@@ -97,19 +101,15 @@ def sentences(report: Report) -> Iterator[str]:
     accuracy, error = report.scores.get("accuracy"), report.scores.get("expected_calibration_error")
     pearson, mae = report.scores.get("pearson"), report.scores.get("mae")
     if accuracy is not None and accuracy.value is not None:
-        yield f"It gets {accuracy.shown(accuracy.value)} of {_count(report):,} texts right{_surely(accuracy)}."
+        yield f"It gets {accuracy.shown(accuracy.value)} of {_count(report):,} texts right{surely(accuracy)}."
     if pearson is not None and pearson.value is not None:
-        yield f"Its values correlate with people's at r = {pearson.shown(pearson.value)}{_surely(pearson)}."
+        yield f"Its values correlate with people's at r = {pearson.shown(pearson.value)}{surely(pearson)}."
     if mae is not None and mae.value is not None:
         yield f"On average it is {mae.shown(mae.value)} off."
     for baseline in report.baselines:
         yield from _against(report, baseline)
     if error is not None and error.value is not None:
         yield f"How sure it says it is and how often it is right differ by {error.shown(error.value)} on average."
-
-
-def _surely(score: Score) -> str:
-    return f" (95% interval {score.interval})" if score.interval else ""
 
 
 def _against(report: Report, baseline: Baseline) -> Iterator[str]:
@@ -122,41 +122,37 @@ def _against(report: Report, baseline: Baseline) -> Iterator[str]:
             return
 
 
-def verdict(score: Score, test: PairedTest | None) -> str:
-    """`better` or `worse` when the whole interval of the difference says so, else `even`."""
-    if test is None or test.low is None or test.high is None or test.low <= 0 <= test.high:
-        return "even"
-    return "better" if (test.low > 0) == score.higher_is_better else "worse"
-
-
-def comparisons(report: Report, baseline: Baseline) -> Sequence[Comparison]:
-    """The metrics that both have, in the report's order."""
+def comparisons(
+    scores: Mapping[str, Score], baseline: Baseline, scales: Mapping[str, tuple[float, float]] = SCALES
+) -> Sequence[Comparison]:  # fmt: skip
+    """The metrics that both have, in the order of `scores`."""
     return [
         Comparison(
+            name=ours.title or name,
             ours=ours,
             theirs=baseline.scores[name],
             difference=difference(ours, baseline.tests.get(name)),
             p=p_value(baseline.tests.get(name)),
             verdict=verdict(ours, baseline.tests.get(name)),
-            tracks=(track(name, ours), track(name, baseline.scores[name])),
+            tracks=(track(name, ours, scales), track(name, baseline.scores[name], scales)),
         )
-        for name, ours in report.scores.items()
+        for name, ours in scores.items()
         if name in baseline.scores
     ]
 
 
-def track(name: str, score: Score) -> Track | None:
+def track(name: str, score: Score, scales: Mapping[str, tuple[float, float]] = SCALES) -> Track | None:
     """Where value and interval lie on the metric's scale; None without a scale or a value."""
-    if name not in SCALES or score.value is None:
+    if name not in scales or score.value is None:
         return None
-    start, end = SCALES[name]
+    start, end = scales[name]
 
     def percent(value: float) -> float:
         return round(100 * min(1.0, max(0.0, (value - start) / (end - start))), 2)
 
     low = percent(score.value if score.low is None else score.low)
     high = percent(score.value if score.high is None else score.high)
-    words = f"{score.title or name} {score.shown(score.value)}{_surely(score)} on a scale from {start:g} to {end:g}"
+    words = f"{score.title or name} {score.shown(score.value)}{surely(score)} on a scale from {start:.3g} to {end:.3g}"
     return Track(at=percent(score.value), low=low, width=round(high - low, 2), words=words)
 
 

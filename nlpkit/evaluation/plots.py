@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nlpkit.evaluation.report import Bin, Histogram, Step, visible
+from nlpkit.evaluation.report import Bin, Histogram, Step
+from nlpkit.evaluation.wording import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +69,7 @@ def learning_curve(steps: Sequence[Step]) -> str:
         axes[-1].locator_params(axis="x", integer=True)
 
     ends = (f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}" for panel in panels for name, points in panel.items())
-    return _draw("learning-curve", "Learning curve: " + "; ".join(ends), HEIGHT if len(panels) == 1 else 1.4 * HEIGHT, paint)
+    return draw("learning-curve", "Learning curve: " + "; ".join(ends), HEIGHT if len(panels) == 1 else 1.4 * HEIGHT, paint)
 
 
 def _curves(steps: Sequence[Step]) -> tuple[Curves, Curves]:
@@ -79,7 +80,7 @@ def _curves(steps: Sequence[Step]) -> tuple[Curves, Curves]:
         if one.loss is not None:
             losses.setdefault("training loss", []).append((one.step, one.loss))
         for name, value in one.metrics.items():
-            title = "validation loss" if name == "loss" else _short(name.replace("_", " "))
+            title = "validation loss" if name == "loss" else short(name.replace("_", " "))
             (losses if "loss" in name else others).setdefault(title, []).append((one.step, value))
     return losses, others
 
@@ -103,7 +104,7 @@ def reliability_diagram(bins: Sequence[Bin]) -> str:
         lower.locator_params(axis="y", nbins=3)
 
     words = (f"confidence {one.low:.2f} to {one.high:.2f}: {one.accuracy:.0%} of {one.count} right" for one in full)
-    return _draw("reliability", "Reliability diagram: " + "; ".join(words), 1.4 * HEIGHT, paint)
+    return draw("reliability", "Reliability diagram: " + "; ".join(words), 1.4 * HEIGHT, paint)
 
 
 def histograms(found: Sequence[Histogram]) -> str:
@@ -113,16 +114,16 @@ def histograms(found: Sequence[Histogram]) -> str:
     shown = found[:PANELS]
     words = "Histograms of probabilities: " + "; ".join(f"{one.name}, {sum(one.counts)} texts" for one in shown)
     if len(found) == 2:
-        return _draw("histograms", words, 1.4 * HEIGHT, lambda figure: _together(figure, found))
-    return _draw("histograms", words, max(1.4 * HEIGHT, 1.5 * -(-len(shown) // 2) + 0.5), lambda figure: _apart(figure, shown))
+        return draw("histograms", words, 1.4 * HEIGHT, lambda figure: _together(figure, found))
+    return draw("histograms", words, max(1.4 * HEIGHT, 1.5 * -(-len(shown) // 2) + 0.5), lambda figure: _apart(figure, shown))
 
 
 def _together(figure: Figure, found: Sequence[Histogram]) -> None:
     axis = figure.subplots()
     for number, one in enumerate(found):
-        _bars(axis, one, SERIES[number], alpha=0.55, label=f"truly {_short(one.name)}")
+        _bars(axis, one, SERIES[number], alpha=0.55, label=f"truly {short(one.name)}")
     highest = max(max(one.counts) for one in found)
-    axis.set(xlabel=f"probability of {_short(found[1].name)}", ylabel="texts", xlim=(0, 1), ylim=(0, 1.25 * highest))
+    axis.set(xlabel=f"probability of {short(found[1].name)}", ylabel="texts", xlim=(0, 1), ylim=(0, 1.25 * highest))
     axis.legend(loc="upper center")
 
 
@@ -130,7 +131,7 @@ def _apart(figure: Figure, found: Sequence[Histogram]) -> None:
     panels = figure.subplots(-(-len(found) // 2), 2, sharex=True, squeeze=False).ravel()
     for number, (axis, one) in enumerate(zip(panels, found, strict=False)):
         _bars(axis, one, SERIES[number % len(SERIES)], alpha=0.7)
-        axis.set_title(f"truly {_short(one.name)}", loc="left")
+        axis.set_title(f"truly {short(one.name)}", loc="left")
         axis.set_xlim(0, 1)
         axis.locator_params(axis="y", nbins=3)
     for axis in panels[len(found) :]:
@@ -142,7 +143,8 @@ def _bars(axis: Axes, one: Histogram, color: str, **style: Any) -> None:
     axis.stairs(one.counts, one.edges, fill=True, color=color, linewidth=0, **style)
 
 
-def _short(label: str) -> str:
+def short(label: str) -> str:
+    """A name that fits a legend."""
     label = visible(label)
     return label if len(label) <= 24 else label[:23] + "…"
 
@@ -157,7 +159,7 @@ def residuals(found: Histogram) -> str:
         axis.set(xlabel="predicted minus true", ylabel="texts")
 
     words = f"Histogram of {sum(found.counts)} errors between {found.edges[0]:.2f} and {found.edges[-1]:.2f}"
-    return _draw("residuals", words, 1.3 * HEIGHT, paint)
+    return draw("residuals", words, 1.3 * HEIGHT, paint)
 
 
 def scatter(points: Sequence[tuple[float, float]]) -> str:
@@ -179,7 +181,7 @@ def scatter(points: Sequence[tuple[float, float]]) -> str:
         axis.set(xlabel="true value", ylabel="predicted value", xlim=ends, ylim=ends, aspect="equal")
 
     words = f"Predicted against true values of {len(points)} texts; the dashed line is a perfect prediction"
-    return _draw("scatter", words, 1.3 * HEIGHT, paint)
+    return draw("scatter", words, 1.3 * HEIGHT, paint)
 
 
 def _hexagons(axis: Axes, true: Sequence[float], predicted: Sequence[float], ends: tuple[float, float]) -> None:
@@ -193,7 +195,7 @@ def _hexagons(axis: Axes, true: Sequence[float], predicted: Sequence[float], end
     found.set_alpha(0.15 + 0.85 * (counts / counts.max()) ** 0.5)
 
 
-def _draw(name: str, words: str, height: float, paint: Callable[[Figure], None]) -> str:
+def draw(name: str, words: str, height: float, paint: Callable[[Figure], None]) -> str:
     """An SVG element to stand in a page; `words` say the same to who cannot see it."""
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "nlpkit.evaluation.metrics",
         "nlpkit.evaluation.report",
         "nlpkit.evaluation.dialogue_report",
+        "nlpkit.evaluation.wording",
     ),
     ("nlpkit.sources", "nlpkit.data", "nlpkit.evaluation.intervals", "nlpkit.evaluation.calibration"),
     ("nlpkit.tasks",),

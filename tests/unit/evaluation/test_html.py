@@ -177,21 +177,6 @@ def score(**fields: object) -> Score:
     return Score.model_validate({"value": 0.5, "count": 10, "title": "T", **fields})
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "higher_is_better", "expected"),
-    [
-        (0.1, 0.2, True, "better"),
-        (0.1, 0.2, False, "worse"),
-        (-0.2, -0.1, False, "better"),
-        (-0.1, 0.1, True, "even"),
-        (None, None, True, "even"),
-    ],
-)
-def test_verdict(low: float | None, high: float | None, higher_is_better: bool, expected: str) -> None:
-    test = PairedTest(metric="m", difference=0.1, low=low, high=high, count=10, resamples=10)
-    assert html.verdict(score(higher_is_better=higher_is_better), test) == expected
-
-
 def test_the_answer_in_words() -> None:
     test = PairedTest(metric="accuracy", difference=0.1, low=-0.1, high=0.3, count=10, resamples=10)
     report = Report(

@@ -6,7 +6,6 @@ import pytest
 from pydantic import ValidationError
 
 from nlpkit.errors import DataError
-from nlpkit.evaluation import report
 from nlpkit.evaluation.report import Baseline, ClassScore, Cost, DataCard, Findings, Mistake, PairedTest, Report, Score, SourceCard, Step
 
 
@@ -91,15 +90,3 @@ def test_markdown_holds_no_texts() -> None:
 def test_markdown_of_a_bare_report_has_no_empty_sections() -> None:
     text = Report(run="r", data="d", kind="values", scores={}).to_markdown()
     assert "##" not in text
-
-
-def test_p_values() -> None:
-    def test(p: float | None) -> PairedTest:
-        return PairedTest(metric="mae", difference=0.1, p=p, count=1, resamples=1)
-
-    assert [report.p_value(one) for one in (None, test(None), test(0.0004), test(0.04))] == ["", "", "< 0.001", "0.040"]
-    assert report.difference(Score(value=1.0, count=1), test(0.5)) == "+0.100"
-
-
-def test_visible_drops_what_steers_and_keeps_what_speaks() -> None:
-    assert report.visible("a\x00\x1b[31m\u202eb\u2066\u200fc\ud800\n\td \u05d0 \u200d") == "a[31mbc\n\td \u05d0 \u200d"
