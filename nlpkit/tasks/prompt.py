@@ -6,13 +6,14 @@ never meet in one string: the template's part is encoded with its control tokens
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.examples import Conversation, Role
 from nlpkit.errors import DataError, RunError
 
 DEFAULT_TEMPLATE = (
@@ -31,6 +32,11 @@ MAX_CHARACTERS = 1_000_000
 """A text is refused beyond this, before a tokenizer spends seconds on it."""
 
 _SLOT = re.compile("\ue000(\\d+)\ue001")
+
+
+def _slot(place: int) -> str:
+    """Where the text of a message goes: 1 is the first turn, 0 what the system says."""
+    return f"\ue000{place}\ue001"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,11 +85,10 @@ def prompt(conversation: Conversation, tokenizer: Any, room: int) -> Prompt:
     """
     template = Template.of(tokenizer)
     parts = template.parts(conversation)
-    count = len(conversation.turns)
-    for dropped in range(max(1, count)):
-        ids = template.fill(parts, dropped, count, asking=True)
-        if len(ids) <= room:
-            return Prompt(ids=ids, dropped=dropped)
+    dropped = template.dropped(parts, len(parts.turns), room)
+    ids = template.fill(parts, dropped, len(parts.turns), asking=True)
+    if len(ids) <= room:
+        return Prompt(ids=ids, dropped=dropped)
     where = f"{conversation.where}: " if conversation.where else ""
     raise DataError(f"{where}the last turn, with all that goes around it, takes {len(ids):,} tokens; there is room for {room:,}")
 
@@ -108,8 +113,8 @@ def encode(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[
     template = Template.of(tokenizer)
     parts = template.parts(conversation)
     if not template.is_steady:
-        rows = (_single(template, parts, place, max_tokens) for place, turn in enumerate(parts.turns) if turn == "assistant")
-        return [row for row in rows if row]
+        replies = [place for place, turn in enumerate(parts.turns) if turn == "assistant"]
+        return [row for place in replies if (row := _single(template, parts, place, max_tokens))]
     rows = []
     for start, learnt, end in _windows(template, parts, max_tokens):
         row = template.learn(parts, start, learnt, end)
@@ -121,11 +126,11 @@ def encode(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[
 def _single(template: Template, parts: Parts, place: int, max_tokens: int) -> EncodedDialogue | None:
     """The reply at `place` after the prompt that asks for it; None where both do not fit."""
     answer = [*parts.texts[place], *template.closing]
-    for start in range(max(1, place)):
-        ids = template.fill(parts, start, place, asking=True)
-        if len(ids) + len(answer) <= max_tokens:
-            return EncodedDialogue(input_ids=[*ids, *answer], labels=[READ_ONLY] * len(ids) + answer, replies=1)
-    return None
+    start = template.dropped(parts, place, max_tokens - len(answer))
+    ids = template.fill(parts, start, place, asking=True)
+    if len(ids) + len(answer) > max_tokens:
+        return None
+    return EncodedDialogue(input_ids=[*ids, *answer], labels=[READ_ONLY] * len(ids) + answer, replies=1)
 
 
 def _windows(template: Template, parts: Parts, max_tokens: int) -> list[tuple[int, int, int]]:
@@ -172,11 +177,12 @@ class Template:
         self._unknown = {tokenizer.unk_token_id} - {tokenizer.eos_token_id, tokenizer.bos_token_id}
         self._controls = re.compile("|".join(re.escape(one.content) for one in sorted(added.values(), key=lambda one: -len(one.content))))
         self._frames: dict[tuple[tuple[Role, ...], bool, bool], _Frame] = {}
+        self._literals: dict[tuple[str, bool], list[int]] = {}
         self._line = self._bare("\n")
         self._prefixed = self._bare("\na") != [*self._line, *self._bare("a")]
         self.trims = self._trims()
-        self.has_system = self._works([("system", 0), ("user", 1)])
-        self.user_first = not self._works([("assistant", 1), ("user", 2)])
+        self.has_system = self._works([("system", _slot(0)), ("user", _slot(1))])
+        self.user_first = not self._works([("assistant", _slot(1)), ("user", _slot(2))])
         self.closing = self._closing()
         self.end_id = self.closing[-1]
         self.is_steady = self._steady()
@@ -213,17 +219,18 @@ class Template:
         return ids
 
     def parts(self, conversation: Conversation) -> Parts:
-        """The texts of a conversation as ids; the system's goes to the first turn where the template has no place for it."""
-        turns = conversation.turns
-        system = conversation.system
-        if system and not self.has_system:
-            first = f"{system}\n\n{turns[0].text}" if turns and turns[0].role == "user" else system
-            turns = (Turn(role="user", text=first), *(turns[1:] if turns and turns[0].role == "user" else turns))
-            system = ""
+        """The texts of a conversation as ids.
+
+        Raises:
+            DataError: a role is not one of the two, which a template would write as it stands.
+        """
+        roles = tuple(one.role for one in conversation.turns)
+        if strange := sorted({str(one) for one in roles} - {"user", "assistant"}):
+            raise DataError(f"the role {strange[0]!r}; expected 'user' or 'assistant'")
         return Parts(
-            system=self.content(system) if system else [],
-            turns=tuple(one.role for one in turns),
-            texts=tuple(self.content(one.text) for one in turns),
+            system=self.content(conversation.system) if conversation.system else [],
+            turns=roles,
+            texts=tuple(self.content(one.text) for one in conversation.turns),
         )
 
     def fill(self, parts: Parts, start: int, end: int, *, asking: bool) -> list[int]:
@@ -235,9 +242,13 @@ class Template:
             ids += piece
         return ids
 
-    def size(self, parts: Parts, start: int, end: int) -> int:
-        """How many ids `learn` makes of the turns."""
-        frame = self._frame(parts.turns[start:end], bool(parts.system), asking=False)
+    def dropped(self, parts: Parts, end: int, room: int) -> int:
+        """How many of the oldest turns before `end` must go for the prompt to fit; the last one stays, even where it does not."""
+        return bisect.bisect_left(range(end - 1), True, key=lambda start: self.size(parts, start, end, asking=True) <= room)
+
+    def size(self, parts: Parts, start: int, end: int, *, asking: bool = False) -> int:
+        """How many ids `learn`, or `fill` where it asks, makes of the turns."""
+        frame = self._frame(parts.turns[start:end], bool(parts.system), asking)
         return frame.size + len(parts.system) + sum(map(len, parts.texts[start:end]))
 
     def learn(self, parts: Parts, start: int, learnt: int, end: int) -> EncodedDialogue:
@@ -265,30 +276,47 @@ class Template:
     def _frame(self, roles: Sequence[Role], system: bool, asking: bool) -> _Frame:
         key = (tuple(roles), system, asking)
         if key not in self._frames:
-            messages = [("system", 0)] if system else []
-            messages += [(role, place) for place, role in enumerate(roles, start=1)]
-            if self.user_first and (not roles or roles[0] != "user"):
-                messages.insert(len(messages) - len(roles), ("user", -1))
-            self._frames[key] = self._render(messages, asking)
+            messages = self._messages(roles, system)
+            if messages:
+                self._frames[key] = self._render(messages, asking)
+            else:  # transformers renders no empty conversation: the words before a first reply are those that ask for it
+                self._frames[key] = _Frame(pieces=self._frame(("assistant",), system, asking=False).pieces[:1], slots=())
         return self._frames[key]
 
-    def _render(self, messages: Sequence[tuple[str, int]], asking: bool) -> _Frame:
-        """The template around placeholders; a message numbered -1 is empty."""
-        shown = [{"role": role, "content": "" if slot < 0 else f"\ue000{slot}\ue001"} for role, slot in messages]
-        try:
-            text = self.tokenizer.apply_chat_template(
-                shown, chat_template=self._source, tokenize=False, add_generation_prompt=asking, enable_thinking=False
-            )
-        except Exception as error:  # a template is a program of its own and raises what it likes
-            raise RunError(f"the model's chat template fails: {(str(error).splitlines() or [''])[0][:200]}") from None
+    def _messages(self, roles: Sequence[Role], system: bool) -> list[tuple[str, str]]:
+        """Roles and slots as the template takes them; the system's slot is in the first question where there is no place for it."""
+        messages = [(str(role), _slot(place)) for place, role in enumerate(roles, start=1)]
+        begins = bool(messages) and messages[0][0] == "user"
+        if system and self.has_system:
+            told = [("system", _slot(0))]
+            return [*told, *messages] if begins or not self.user_first else [*told, ("user", ""), *messages]
+        if system and begins:
+            return [("user", f"{_slot(0)}\n\n{_slot(1)}"), *messages[1:]]
+        if system:
+            return [("user", _slot(0)), *messages]
+        return messages if begins or not self.user_first else [("user", ""), *messages]
+
+    def _render(self, messages: Sequence[tuple[str, str]], asking: bool) -> _Frame:
+        """The template around the slots."""
+        text = self._written(messages, asking)
         pieces = _SLOT.split(text)
         slots = tuple(int(one) for one in pieces[1::2])
-        expected = [slot for _, slot in messages if slot >= 0]
+        expected = [int(one) for _, content in messages for one in _SLOT.findall(content)]
         if sorted(slots) != sorted(expected):
             raise RunError(f"the model's chat template writes the messages {list(slots)}; expected each of {expected} once")
         return _Frame(pieces=tuple(tuple(self._literal(one, first=not place)) for place, one in enumerate(pieces[::2])), slots=slots)
 
-    def _works(self, messages: Sequence[tuple[str, int]]) -> bool:
+    def _written(self, messages: Sequence[tuple[str, str]], asking: bool) -> str:
+        shown = [{"role": role, "content": content} for role, content in messages]
+        try:
+            written: str = self.tokenizer.apply_chat_template(
+                shown, chat_template=self._source, tokenize=False, add_generation_prompt=asking, enable_thinking=False
+            )
+        except Exception as error:  # a template is a program of its own and raises what it likes
+            raise RunError(f"the model's chat template fails: {(str(error).splitlines() or [''])[0][:200]}") from None
+        return written
+
+    def _works(self, messages: Sequence[tuple[str, str]]) -> bool:
         try:
             self._render(messages, asking=True)
         except RunError:
@@ -296,9 +324,8 @@ class Template:
         return True
 
     def _trims(self) -> bool:
-        shown = [{"role": "user", "content": " \ue0000\ue001 "}]
-        text = self.tokenizer.apply_chat_template(shown, chat_template=self._source, tokenize=False)
-        return " \ue0000\ue001 " not in text
+        spaced = f" {_slot(0)} "
+        return spaced not in self._written([("user", spaced)], asking=False)
 
     def _closing(self) -> tuple[int, ...]:
         """What ends a reply: the template's text up to its first control token, or the tokenizer's end token."""
@@ -312,16 +339,24 @@ class Template:
 
     def _steady(self) -> bool:
         """Whether a reply is asked for, and closed, in the same words wherever it stands."""
+        try:
+            return self._steady_with(system=False) and self._steady_with(system=True)
+        except RunError:  # some write what the system says only where the last word is the user's
+            return False
+
+    def _steady_with(self, *, system: bool) -> bool:
         roles: tuple[Role, ...] = ("user", "assistant", "user", "assistant")
-        whole = self._frame(roles, system=False, asking=False)
+        whole = self._frame(roles, system, asking=False)
         for turns in (1, 3):
-            asked = self._frame(roles[:turns], system=False, asking=True)
-            if asked.slots != whole.slots[:turns] or asked.pieces != whole.pieces[: turns + 1]:
+            asked = self._frame(roles[:turns], system, asking=True)
+            if asked.slots != whole.slots[: turns + system] or asked.pieces != whole.pieces[: turns + system + 1]:
                 return False
-        return all(whole.pieces[place][: len(self.closing)] == self.closing for place in (2, 4))
+        return all(whole.pieces[place + system][: len(self.closing)] == self.closing for place in (2, 4))
 
     def _literal(self, text: str, *, first: bool) -> list[int]:
-        return self._encoded(text, split=False, first=first) if text else []
+        if (text, first) not in self._literals:
+            self._literals[text, first] = self._encoded(text, split=False, first=first) if text else []
+        return self._literals[text, first]
 
     def _plain(self, text: str) -> list[int]:
         return self._encoded(text, split=True, first=False) if text else []
