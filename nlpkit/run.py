@@ -51,8 +51,10 @@ class RunRecord(BaseModel):
     task: dict[str, Any]
     """The task with everything that it learnt from the data, such as its labels."""
     base: BaseModelIdentity
-    outputs: int
+    outputs: int | None = None
+    """The size of a classifier's head."""
     max_tokens: int
+    """Tokens that the model reads at once."""
     temperature: float = 1.0
     seed: int
     data: dict[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -87,7 +87,15 @@ class ConversationSource(Settings):
     """What a conversation that cannot be meant does: ends the reading with its place, or is left out and counted."""
 
 
+Parts = TypeVar("Parts", "Data", "ConversationData")
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _leaves_rows(data: Parts) -> Parts:
+    shares = [share for share in (data.validation, data.test) if isinstance(share, float)]
+    if sum(shares) >= 1:
+        raise ValueError(f"the shares of validation and test must leave rows to train on, got {shares}")
+    return data
 
 
 class Data(Settings):
@@ -103,10 +111,23 @@ class Data(Settings):
 
     @model_validator(mode="after")
     def _shares(self) -> Data:
-        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
-        if sum(shares) >= 1:
-            raise ValueError(f"the shares of validation and test must leave rows to train on, got {shares}")
-        return self
+        return _leaves_rows(self)
+
+
+class ConversationData(Settings):
+    """What is learnt from, and what is held out, conversation by conversation."""
+
+    train: Annotated[tuple[ConversationSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    validation: Annotated[tuple[ConversationSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.05
+    """Sources, or the share of the training conversations that is held out to choose on."""
+    test: Annotated[tuple[ConversationSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.05
+    """Sources, or the share of the training conversations that is held out to report on."""
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Conversations that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> ConversationData:
+        return _leaves_rows(self)
 
 
 class Base(Settings):
@@ -118,6 +139,17 @@ class Base(Settings):
     """Cut training texts to this many tokens; default: all that the model can read."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Dropout inside the pretrained model while training; default: what the model says. 0 trains about 1.5 times as fast."""
+
+
+class LanguageBase(Base):
+    """The pretrained language model."""
+
+    source: str = "smollm2-135m"
+    """A folder, `hub:org/name@revision`, or a catalogue name."""
+    max_tokens: Annotated[int, Field(ge=8)] | None = 512
+    """Tokens of a training row, and of what the bot sees of a conversation later; default of the model: null."""
+    quantize: Literal["none", "4bit"] = "none"
+    """`4bit`: QLoRA, on CUDA only."""
 
 
 class Lora(Settings):
@@ -151,9 +183,6 @@ class Training(Settings):
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs each class by the inverse of its share."""
     group_by_length: bool = True
     """Batch texts of like length: less padding, about twice as fast."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -168,6 +197,25 @@ class Training(Settings):
     """Trackers of transformers' Trainer: tensorboard, trackio, wandb, mlflow."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Data loader processes."""
+
+
+class ClassifierTraining(Training):
+    """What only a classifier can do."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its share."""
+
+
+class DialogueTraining(Training):
+    """What only a language model can do."""
+
+    batch_size: Annotated[int, Field(ge=1)] = 4
+    epochs: Annotated[float, Field(gt=0)] = 1
+    packing: bool = False
+    """Put several conversations into one row, none of which sees another: less padding."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of keeping them: about half the memory, a little slower on a CPU."""
 
 
 class Output(Settings):

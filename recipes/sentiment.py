@@ -17,10 +17,12 @@ from nlpkit.config import to_yaml
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.evaluation.seeds import summarize
 from nlpkit.run import Run, fingerprint, room_left, versions
-from nlpkit.settings import Base, Data, Lora, Settings, Training
+from nlpkit.settings import Base, ClassifierTraining, Data, Lora, Settings
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classifier import OpenBase, build, count_weights, finish, is_main_process, open_base, save_initial
+from nlpkit.training.classifier import build, finish
+from nlpkit.training.classifying import classifying
+from nlpkit.training.opened import OpenBase, count_weights, is_main_process, open_base, save_initial
 from nlpkit.training.preflight import preflight
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.trainer import Step, fit, planned_steps
@@ -36,7 +38,7 @@ class SentimentConfig(Settings):
     data: Data
     base: Base = Base()
     lora: Lora = Lora()
-    training: Training = Training()
+    training: ClassifierTraining = ClassifierTraining()
     seed: int = 1
     """Splits the data."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
@@ -89,10 +91,10 @@ def _train_one(
 
     run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
     initial = save_initial(model, run, config.lora)
+    objective = classifying(train_rows, validation_rows, task=rows.task, tokenizer=base.tokenizer, training=config.training)
     model = fit(
-        model, base.tokenizer, rows.task, train=train_rows, validation=validation_rows,
-        training=config.training, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress,
-    )  # fmt: skip
+        model, base.tokenizer, objective, training=config.training, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress
+    )
     if is_main_process():
         with room_left(run.path):
             finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)

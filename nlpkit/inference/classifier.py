@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.errors import NlpkitError, RunError
+from nlpkit.errors import NlpkitError
 from nlpkit.inference.batching import TOKEN_BUDGET, batches
 from nlpkit.inference.first_token import first_token_only
 from nlpkit.models.lora import WEIGHTS, load_adapter
-from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, pick_device
-from nlpkit.run import BaseModelIdentity, Run, fingerprint, sha256_of, versions
+from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, pick_device, refuse_other_base, source_of
+from nlpkit.run import Run, fingerprint, sha256_of, versions
 from nlpkit.tasks.encoding import MAX_CHARACTERS, MAX_WINDOWS, Frame, token_ids, windows
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.task import Task, task_from
@@ -56,8 +56,8 @@ class Classifier:
         run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
         record = run.read()
         task = task_from(record.task)
-        folder, base = find_base(_source(record.base))
-        _refuse_other_base(run, record.base, base)
+        folder, base = find_base(source_of(record.base))
+        refuse_other_base(run.path, record.base, base)
         tokenizer = load_tokenizer(run.tokenizer)
         plain = load_classifier(folder, id2label=task.id2label, regression=task.kind == "intensity", pad_id=tokenizer.pad_token_id)
         model = load_adapter(plain, run.adapter).to(pick_device())
@@ -193,23 +193,6 @@ class Classifier:
 def default_run() -> Run:
     """The run that the package carries: three classes, trained on reviews and tweets."""
     return Run.open(Path(__file__).parent.parent / "default")
-
-
-def _source(base: BaseModelIdentity) -> str:
-    pinned = base.source.startswith("hub:") and base.revision and "@" not in base.source
-    return f"{base.source}@{base.revision}" if pinned else base.source
-
-
-def _refuse_other_base(run: Run, expected: BaseModelIdentity, found: BaseModelIdentity) -> None:
-    for what, one, other in (
-        ("weights", expected.weights_sha256, found.weights_sha256),
-        ("tokenizer", expected.tokenizer_sha256, found.tokenizer_sha256),
-    ):
-        if one != other:
-            raise RunError(
-                f"{run.path}: its adapter was trained on {expected.source} with {what} {one[:12]}, found {what} {other[:12]}; "
-                "an adapter on another base answers wrongly; cure: bring back the base that it was trained on"
-            )
 
 
 def _with_windows(answer: Prediction, count: int, partial: bool) -> Prediction:

@@ -1,10 +1,10 @@
-"""LoRA on a classifier: put on, saved with its head as plain PEFT, and loaded only onto the base that it was made for."""
+"""LoRA: put on, saved (a classifier's with its head) as plain PEFT, and loaded only onto the base that it was made for."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.models.pretrained import quiet
@@ -13,8 +13,8 @@ from nlpkit.settings import Lora
 WEIGHTS = "adapter_model.safetensors"
 
 
-def add_lora(model: Any, lora: Lora) -> Any:
-    """The model with LoRA on its linear layers and its head trained in full.
+def add_lora(model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS") -> Any:
+    """The model with LoRA on its linear layers; a classifier's head is trained in full.
 
     Raises:
         ConfigError: the targets name no module of this model.
@@ -22,12 +22,12 @@ def add_lora(model: Any, lora: Lora) -> Any:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
-        task_type="SEQ_CLS",
+        task_type=kind,
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=_targets(model, lora),
-        modules_to_save=_head(model),
+        modules_to_save=_head(model) if kind == "SEQ_CLS" else None,
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         init_lora_weights="pissa" if lora.init == "pissa" else True,
@@ -97,6 +97,20 @@ def load_adapter(base: Any, folder: Path) -> Any:
     Raises:
         RunError: the folder holds no safetensors adapter, or one that does not fit this base.
     """
+    with quiet():
+        return _opened(base, folder, trainable=False).merge_and_unload().eval()
+
+
+def load_trainable(base: Any, folder: Path) -> Any:
+    """The base with the adapter put on, to be trained further.
+
+    Raises:
+        RunError: the folder holds no safetensors adapter, or one that does not fit this base.
+    """
+    return _opened(base, folder, trainable=True)
+
+
+def _opened(base: Any, folder: Path, *, trainable: bool) -> Any:
     from peft import PeftModel
 
     if not (folder / WEIGHTS).is_file():
@@ -106,7 +120,7 @@ def load_adapter(base: Any, folder: Path) -> Any:
     _refuse_misfit(base, folder)
     with quiet():
         try:
-            return PeftModel.from_pretrained(base, folder, is_trainable=False, local_files_only=True).merge_and_unload().eval()
+            return PeftModel.from_pretrained(base, folder, is_trainable=trainable, local_files_only=True)
         except Exception as error:  # PEFT raises whatever a broken file makes it trip over
             raise RunError(f"{folder}: the adapter cannot be loaded: {str(error).strip().splitlines()[0][:300]}") from error
 

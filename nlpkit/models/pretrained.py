@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from nlpkit.errors import RunError
+from nlpkit.errors import ConfigError, RunError, optional
 from nlpkit.run import BaseModelIdentity, sha256_of
 from nlpkit.sources import identity, refuse_pickles, resolve
 
@@ -81,6 +81,72 @@ def load_classifier(
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise RunError(f"{folder}: no classifier can be made of this model: {_first_line(error)}") from None
+
+
+def load_language_model(folder: Path, *, dropout: float | None = None, quantize: Literal["none", "4bit"] = "none") -> Any:
+    """The base with its own language-model head: float32 on a CPU, bfloat16 on a GPU that has it, or 4-bit weights (QLoRA) on CUDA.
+
+    Raises:
+        RunError: transformers cannot make a language model of it.
+        ConfigError: 4-bit weights without CUDA or without bitsandbytes.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with quiet():
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            _set_dropout(config, dropout)
+            return AutoModelForCausalLM.from_pretrained(
+                folder, config=config, dtype=_dtype(), quantization_config=_quantization(quantize),
+                trust_remote_code=False, use_safetensors=True, local_files_only=True,
+            )  # fmt: skip
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise RunError(f"{folder}: no language model can be made of this: {_first_line(error)}") from None
+
+
+def _dtype() -> torch.dtype:
+    import torch
+
+    return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def _quantization(quantize: str) -> Any:
+    """Normal-float 4-bit weights with double quantization (Dettmers et al. 2023, arXiv:2305.14314)."""
+    if quantize == "none":
+        return None
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(f"base.quantize: {quantize} needs CUDA, which this machine does not have; cure: base.quantize: none")
+    optional("bitsandbytes", extra="cuda")
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+    )
+
+
+def refuse_other_base(place: Path, expected: BaseModelIdentity, found: BaseModelIdentity) -> None:
+    """Nothing, where the base is the one that a run's adapter was trained on.
+
+    Raises:
+        RunError: its weights or its tokenizer are others.
+    """
+    for what, one, other in (
+        ("weights", expected.weights_sha256, found.weights_sha256),
+        ("tokenizer", expected.tokenizer_sha256, found.tokenizer_sha256),
+    ):
+        if one != other:
+            raise RunError(
+                f"{place}: its adapter was trained on {expected.source} with {what} {one[:12]}, found {what} {other[:12]}; "
+                "an adapter on another base answers wrongly; cure: bring back the base that it was trained on"
+            )
+
+
+def source_of(base: BaseModelIdentity) -> str:
+    """The name that brings a run's base here again: of the hub, the revision that it was trained on."""
+    pinned = base.source.startswith("hub:") and base.revision and "@" not in base.source
+    return f"{base.source}@{base.revision}" if pinned else base.source
 
 
 def window_of(folder: Path, tokenizer: Any) -> int:

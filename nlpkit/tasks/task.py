@@ -47,6 +47,8 @@ def task_from(tree: Mapping[str, Any]) -> Polarity | Intensity:
         RunError: this nlpkit does not know the task.
     """
     kind = str(tree.get("kind"))
+    if kind == "dialogue":
+        raise RunError("this is a dialogue run, which has no labels; expected a sentiment run")
     if kind not in TASKS:
         raise RunError(f"task {kind!r} is unknown to this nlpkit{nearest(kind, TASKS)}")
     return TASKS[kind].model_validate(tree)

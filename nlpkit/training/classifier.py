@@ -2,57 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nlpkit.data.examples import LabeledText
-from nlpkit.errors import ConfigError, RunError
+from nlpkit.errors import RunError
 from nlpkit.evaluation.calibration import fit_temperature
 from nlpkit.inference.classifier import Classifier
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
-from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, pick_device, quiet, window_of
-from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
-from nlpkit.settings import Base, Lora
+from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
+from nlpkit.run import Run
+from nlpkit.settings import Lora
 from nlpkit.tasks.encoding import Frame
 from nlpkit.tasks.task import Task
+from nlpkit.training.opened import OpenBase, public_name, record_of
 from nlpkit.training.rows import Rows
 
 TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of a merge, not more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenBase:
-    """A base model on this machine: its folder, who it is, its tokenizer and its window."""
-
-    folder: Path
-    identity: BaseModelIdentity
-    tokenizer: Any
-    window: int
-    """Tokens that the model reads at once."""
-    max_tokens: int
-    """Tokens that training texts are cut to."""
-
-
-def open_base(base: Base) -> OpenBase:
-    """The base of the config.
-
-    Raises:
-        RunError, SourceError: it is refused, or cannot be brought here.
-        ConfigError: `max_tokens` is more than it reads.
-    """
-    folder, identity = find_base(base.source)
-    tokenizer = load_tokenizer(folder)
-    window = window_of(folder, tokenizer)
-    if base.max_tokens and base.max_tokens > window:
-        raise ConfigError(f"base.max_tokens: {base.max_tokens}; {base.source} reads {window} tokens at most")
-    return OpenBase(folder=folder, identity=identity, tokenizer=tokenizer, window=window, max_tokens=base.max_tokens or window)
 
 
 def build(base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed: int) -> Any:
@@ -66,24 +34,6 @@ def build(base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed
     return add_lora(plain, lora)
 
 
-def count_weights(model: Any) -> tuple[int, int]:
-    """How many weights are trained, and how many there are."""
-    return sum(one.numel() for one in model.parameters() if one.requires_grad), sum(one.numel() for one in model.parameters())
-
-
-def save_initial(model: Any, run: Run, lora: Lora) -> Path | None:
-    """PiSSA's untrained state, which turns it back into plain LoRA when it is saved; None for other adapters."""
-    if lora.init != "pissa":
-        return None
-    folder = run.checkpoints / "initial"
-    settings = model.peft_config["default"]
-    settings.init_lora_weights = True
-    with quiet():
-        model.save_pretrained(folder, safe_serialization=True)
-    settings.init_lora_weights = "pissa"
-    return folder
-
-
 def finish(
     run: Run, model: Any, base: OpenBase, rows: Rows, *, recipe: str, seed: int, started: float,
     initial: Path | None, fingerprint: str, talk: Callable[[str], None],
@@ -95,7 +45,7 @@ def finish(
     """
     import numpy as np
 
-    save_adapter(model, run.adapter, base=_public_name(base.identity), initial=initial)
+    save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
     _prove(model, saved, rows)
@@ -104,47 +54,13 @@ def finish(
         truth = np.array([int(rows.task.target(example)[0]) for example in rows.validation])
         temperature = fit_temperature(saved.logits([example.text for example in rows.validation]), truth)
         talk(f"calibrated: temperature {temperature:.2f}")
-    trainable, total = count_weights(model)
-    record = RunRecord(
-        name=run.name,
-        recipe=recipe,
-        created=now(),
-        task=rows.task.model_dump(mode="json"),
-        base=base.identity,
-        outputs=rows.task.outputs,
-        max_tokens=base.window,
-        temperature=temperature,
-        seed=seed,
+    record = record_of(
+        run, model, base, rows.task.model_dump(mode="json"), recipe=recipe, seed=seed, started=started,
         data={**rows.describe(), "fingerprint": fingerprint},
-        cost={
-            "train_seconds": round(time.monotonic() - started, 1),
-            "peak_memory_mb": peak_memory_mb(),
-            "device": str(pick_device()),
-            "trainable_parameters": trainable,
-            "total_parameters": total,
-        },
-        versions=versions(),
-    )
+        outputs=rows.task.outputs, max_tokens=base.window, temperature=temperature,
+    )  # fmt: skip
     run.finish(record)
     return Classifier.load(run)
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that writes: the only one, or the first of several that train together."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def peak_memory_mb() -> int:
-    """The most memory that this process has held so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
-
-
-def _public_name(identity: BaseModelIdentity) -> str:
-    """The name that plain PEFT finds the base by: its id on the hub where it has one."""
-    from nlpkit.sources import hub_id
-
-    return hub_id(identity.source) or identity.source
 
 
 def _load_saved(run: Run, base: OpenBase, task: Task) -> Classifier:

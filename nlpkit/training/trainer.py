@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,12 @@ from nlpkit.errors import NlpkitError
 from nlpkit.models.pretrained import quiet
 from nlpkit.run import Run, room_left, write_whole
 from nlpkit.settings import Training
-from nlpkit.tasks.encoding import Encoded
-from nlpkit.tasks.task import Task
 from nlpkit.training.checkpoints import last_trusted, mark
+from nlpkit.training.objective import Objective
 from nlpkit.training.sampler import RowOrder
 
 if TYPE_CHECKING:
-    import torch
-    from transformers import TrainingArguments
+    from transformers import Trainer, TrainingArguments
 
 Talk = Callable[[str], None]
 
@@ -43,8 +41,8 @@ def planned_steps(rows: int, training: Training, processes: int = 1) -> int:
 
 
 def fit(
-    model: Any, tokenizer: Any, task: Task, *, train: Sequence[Encoded], validation: Sequence[Encoded],
-    training: Training, seed: int, run: Run, fingerprint: str, talk: Talk, progress: Callable[[Step], None] | None = None,
+    model: Any, tokenizer: Any, objective: Objective, *, training: Training, seed: int, run: Run, fingerprint: str,
+    talk: Talk, progress: Callable[[Step], None] | None = None,
 ) -> Any:  # fmt: skip
     """The model as it was at its best look at the validation rows. A killed training goes on from its last complete checkpoint.
 
@@ -52,27 +50,20 @@ def fit(
         ConfigError: the checkpoints that are there are of another training.
         NlpkitError: the loss stopped being a number.
     """
-    from transformers import EarlyStoppingCallback, PrinterCallback, Trainer
+    from transformers import EarlyStoppingCallback, PrinterCallback
 
-    steps = planned_steps(len(train), training, _processes())
-    arguments = _arguments(run, training, task, seed=seed, steps=steps)
-    weights = _class_weights(train, task) if training.class_weights == "balanced" and task.kind == "polarity" else None
-    order = RowOrder([len(one.input_ids) for one in train], batch_size=training.batch_size, grouped=training.group_by_length, seed=seed)
-
-    class OrderedTrainer(Trainer):  # type: ignore[misc]
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return order
-
-    trainer = OrderedTrainer(
+    steps = planned_steps(len(objective.train), training, _processes())
+    order = RowOrder(objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed)
+    trainer = _trainer_of(objective, order)(
         model=model,
-        args=arguments,
-        train_dataset=[asdict(one) for one in train],
-        eval_dataset=[asdict(one) for one in validation],
+        args=_arguments(run, training, objective, seed=seed, steps=steps),
+        train_dataset=objective.train,
+        eval_dataset=objective.validation,
         processing_class=tokenizer,
-        data_collator=_collator(tokenizer.pad_token_id),
-        compute_loss_func=_loss(task, training.label_smoothing, weights),
-        compute_metrics=_metrics(task),
-        callbacks=[_watcher(run, fingerprint, progress)],
+        data_collator=objective.collate,
+        compute_loss_func=objective.loss,
+        compute_metrics=objective.metrics,
+        callbacks=[watcher(run, fingerprint, progress)],
     )
     trainer.remove_callback(PrinterCallback)  # stdout is for answers
     if training.patience:
@@ -85,7 +76,31 @@ def fit(
     return trainer.model
 
 
-def _arguments(run: Run, training: Training, task: Task, *, seed: int, steps: int) -> TrainingArguments:
+def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
+    """Transformers' Trainer with our order of rows, and with no more computed or kept than the objective asks for."""
+    import torch
+    from transformers import Trainer
+
+    class ObjectiveTrainer(Trainer):  # type: ignore[misc]
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return order
+
+        def compute_loss(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+            with objective.narrowed(model, inputs):
+                return super().compute_loss(model, inputs, *rest, **named)
+
+        def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+            if objective.tally is None:
+                return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+            inputs = self._prepare_inputs(inputs)
+            with torch.no_grad(), self.compute_loss_context_manager():
+                found = objective.tally(model, inputs)
+            return None, found, found  # a loss of None: the mean of batches' means is not wanted
+
+    return ObjectiveTrainer
+
+
+def _arguments(run: Run, training: Training, objective: Objective, *, seed: int, steps: int) -> TrainingArguments:
     import torch
     from transformers import TrainingArguments
 
@@ -110,8 +125,8 @@ def _arguments(run: Run, training: Training, task: Task, *, seed: int, steps: in
         save_steps=every,
         save_total_limit=2,
         load_best_model_at_end=True,
-        metric_for_best_model=training.metric or task.metric,
-        greater_is_better=_greater(training.metric or task.metric),
+        metric_for_best_model=objective.metric,
+        greater_is_better=objective.greater_is_better,
         logging_steps=max(1, min(50, steps // 20)),
         logging_nan_inf_filter=False,
         disable_tqdm=True,
@@ -123,81 +138,11 @@ def _arguments(run: Run, training: Training, task: Task, *, seed: int, steps: in
         remove_unused_columns=False,
         label_names=["labels"],
         run_name=run.name,
+        **objective.settings,
     )
 
 
-def _greater(metric: str) -> bool:
-    from nlpkit.evaluation.metrics import METRICS
-
-    return metric != "loss" and METRICS[metric].higher_is_better
-
-
-def _collator(pad_id: int) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
-    """Batches padded to their longest text; labels are (batch, targets + 1), the last column each example's weight."""
-
-    def collate(batch: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        import torch
-
-        width = max(len(one["input_ids"]) for one in batch)
-        ids = torch.full((len(batch), width), pad_id, dtype=torch.long)
-        mask = torch.zeros((len(batch), width), dtype=torch.long)
-        for row, one in enumerate(batch):
-            length = len(one["input_ids"])
-            ids[row, :length] = torch.tensor(one["input_ids"])
-            mask[row, :length] = 1
-        labels = torch.tensor([[*one["target"], one["weight"]] for one in batch], dtype=torch.float32)
-        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
-
-    return collate
-
-
-def _loss(task: Task, smoothing: float, class_weights: list[float] | None) -> Callable[..., torch.Tensor]:
-    """Weighted sum of the examples' losses over their count: the same however they are cut into batches."""
-
-    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
-        import torch
-        from torch.nn import functional
-
-        target, weight = labels[:, :-1], labels[:, -1]
-        logits = outputs["logits"].float()
-        if task.kind == "intensity":
-            each = functional.mse_loss(logits, target, reduction="none").sum(dim=1)
-        else:
-            index = target[:, 0].long()
-            each = functional.cross_entropy(logits, index, reduction="none", label_smoothing=smoothing)
-            if class_weights is not None:
-                each = each * torch.tensor(class_weights, device=each.device)[index]
-        # Trainer counts the entries of `labels`, not its rows
-        count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[1]
-        return (each * weight).sum() / count
-
-    return loss
-
-
-def _class_weights(train: Sequence[Encoded], task: Task) -> list[float]:
-    """For each class the inverse of its share, so that an average example weighs 1."""
-    counts = [sum(one.target[0] == place for one in train) for place in range(task.outputs)]
-    return [len(train) / (len(counts) * count) for count in counts]
-
-
-def _metrics(task: Task) -> Callable[[Any], dict[str, float]]:
-    def metrics(prediction: Any) -> dict[str, float]:
-        from scipy.special import softmax
-
-        from nlpkit.evaluation import metrics as found
-        from nlpkit.evaluation.outcomes import Outcomes
-
-        logits, truth = prediction.predictions, prediction.label_ids[:, 0]
-        if task.kind == "intensity":
-            outcomes = Outcomes(truth=truth, predicted=logits[:, 0])
-            return {"pearson": found.pearson(outcomes) or 0.0, "mae": found.mae(outcomes)}
-        outcomes = Outcomes(labels=tuple(task.id2label.values()), truth=truth.astype(int), probabilities=softmax(logits, axis=1))
-        return {"accuracy": found.accuracy(outcomes), "macro_f1": found.macro_f1(outcomes), "log_loss": found.log_loss(outcomes)}
-
-    return metrics
-
-
-def _watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None) -> Any:
+def watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None) -> Any:
     """A callback that logs, marks checkpoints, reports progress, looks at the last step, and stops at a loss that is no number."""
     from transformers import TrainerCallback
 
