@@ -109,10 +109,11 @@ def text_of(record: Record, column: str, *, empty: Literal["refuse", "allow"] = 
         return value
     if value is record:
         raise DataError(f"{record.where}: no column {column!r}{nearest(column, record.fields)}")
-    raise DataError(f"{record.where}, column {column!r}: expected text, found {_kind(value)}")
+    raise DataError(f"{record.where}, column {column!r}: expected text, found {kind_of(value)}")
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a value that is not text is, in words."""
     if value is None:
         return "null"
     if isinstance(value, bool):

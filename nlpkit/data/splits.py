@@ -51,14 +51,32 @@ def split(examples: Sequence[LabeledText], *, validation: float, test: float, se
         DataError: a part that was asked for stays empty.
     """
     groups = near_groups([one.text for one in examples], threshold=near_duplicates, seed=seed)
-    sizes = Counter(groups)
-    together = sum(size for size in sizes.values() if size > 1)
-    parts = _assign(groups, strata(examples), {"test": test, "validation": validation}, random.Random(seed))  # noqa: S311
-    found = {name: tuple(one for one, group in zip(examples, groups, strict=True) if parts[group] == name) for name in _PARTS}
+    places = parted(groups, strata(examples), validation=validation, test=test, seed=seed, near_duplicates=near_duplicates)
+    found = {name: tuple(examples[place] for place in chosen) for name, chosen in places.items()}
+    return Split(**found, kept_together=companions(groups))
+
+
+def parted(
+    groups: Sequence[int], labels: Sequence[str], *, validation: float, test: float, seed: int, near_duplicates: float, what: str = "rows"
+) -> dict[str, list[int]]:
+    """The places of what is in each part, in order: groups stay whole, and each label is spread alike.
+
+    Raises:
+        DataError: a part that was asked for stays empty.
+    """
+    parts = _assign(groups, labels, {"test": test, "validation": validation}, random.Random(seed))  # noqa: S311
+    places: dict[str, list[int]] = {name: [] for name in _PARTS}
+    for place, group in enumerate(groups):
+        places[parts[group]].append(place)
     for name, share in (("train", 1.0), ("validation", validation), ("test", test)):
-        if share and not found[name]:
-            raise DataError(_empty(name, share, len(examples), len(sizes), near_duplicates))
-    return Split(**found, kept_together=together)
+        if share and not places[name]:
+            raise DataError(_empty(name, share, what, len(groups), len(parts), near_duplicates))
+    return places
+
+
+def companions(groups: Sequence[int]) -> int:
+    """How many are not alone in their group."""
+    return sum(size for size in Counter(groups).values() if size > 1)
 
 
 def hold_out(train: Sequence[LabeledText], held: Sequence[LabeledText], near_duplicates: float) -> HeldOut:
@@ -148,13 +166,13 @@ def _fill(parts: dict[int, str], counts: dict[int, Counter[str]], lacking: dict[
                     lacking["train"].update(counts[group])
 
 
-def _empty(name: str, share: float, rows: int, groups: int, near_duplicates: float) -> str:
+def _empty(name: str, share: float, what: str, count: int, groups: int, near_duplicates: float) -> str:
     """Why a part is empty, and what to do."""
-    where = f"{name} rows" if name == "train" else f"{name} rows (share {share})"
-    if rows == 0:
-        return f"{where}: there are no rows to split; expected at least 1"
-    near = f"; texts that share {near_duplicates:.0%} of their word pairs stay together" if groups < rows else ""
+    where = f"{name} {what}" if name == "train" else f"{name} {what} (share {share})"
+    if count == 0:
+        return f"{where}: there are no {what} to split; expected at least 1"
+    near = f"; texts that share {near_duplicates:.0%} of their word pairs stay together" if groups < count else ""
     return (
-        f"{where}: none left of {rows} rows in {groups} groups of near-equal texts{near}; "
-        "expected at least one group for each part; cure: give more rows, name a file for the part, or raise near_duplicates"
+        f"{where}: none left of {count} {what} in {groups} groups of near-equal texts{near}; "
+        f"expected at least one group for each part; cure: give more {what}, name a file for the part, or raise near_duplicates"
     )

@@ -1,0 +1,274 @@
+"""Scripts of conversations: who says what, as rows of every shape tell it, each line with its place. What may be said is judged later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Literal, TypeAlias
+
+from nlpkit.data.records import Record, kind_of
+from nlpkit.data.rows import require
+from nlpkit.errors import DataError, nearest
+from nlpkit.settings import ConversationSource
+
+Shape: TypeAlias = Literal["messages", "alpaca", "pairs", "turns"]
+
+_HEAD = 20
+"""Records that are looked at to learn the columns."""
+_LISTS = ("conversations", "conversation")
+"""Other names of the column with the list of messages."""
+_IDS = ("id", "conversation_id")
+_SPEAKERS = {"role": True, "from": True, "sender": False, "speaker": False}
+"""Keys of a message that tell who speaks, and whether they tell a role (else a name)."""
+_TEXTS = ("content", "value", "text")
+
+
+class RefusedError(DataError):
+    """A conversation that cannot be meant; `kind` says why without its place, to be counted."""
+
+    def __init__(self, where: str, kind: str, detail: str = "") -> None:
+        super().__init__(f"{where}: {detail or kind}")
+        self.kind = kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """What one row or message holds, as it stands there."""
+
+    speaker: object
+    text: object
+    place: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
+    """The lines of one conversation; `roles` where their speakers are roles such as `user`, not names."""
+
+    lines: tuple[Line, ...]
+    system: tuple[object, ...]
+    """What the system column holds."""
+    roles: bool
+    id: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """How conversations lie in the rows of a source; `column` holds the list of messages where there is one."""
+
+    source: ConversationSource
+    shape: Shape
+    column: str = ""
+    system: str | None = None
+
+    def conversations(self, records: Iterable[Record]) -> Iterator[list[Record]]:
+        """The rows of each conversation, in the order of their first rows."""
+        if self.shape != "turns":
+            yield from ([record] for record in records)
+            return
+        rows: dict[str, list[Record]] = {}
+        for record in records:
+            rows.setdefault(self._told_apart(record), []).append(record)
+        yield from rows.values()
+
+    def script(self, rows: Sequence[Record]) -> Script:
+        """What stands in the rows of one conversation.
+
+        Raises:
+            RefusedError: a list of messages is none, or a message or a row lacks its speaker or its text.
+        """
+        first, source = rows[0], self.source
+        where = first.where
+        if self.shape == "turns":
+            key = self._told_apart(first)
+            where = f"{first.file}, conversation {key!r:.80}"
+            lines, roles = _rows(rows, source, where), False
+        elif self.shape == "messages":
+            key = _id(first, source)
+            lines, roles = _messages(first, self.column, "from" if source.shape == "sharegpt" else "role")
+        else:
+            key = _id(first, source)
+            lines, roles = (_alpaca(first) if self.shape == "alpaca" else _pair(first, source)), True
+        system = tuple(row.fields[self.system] for row in rows if self.system in row.fields) if self.system else ()
+        return Script(lines=tuple(lines), system=system, roles=roles, id=f"{source.source}#{key}" if key else first.where, where=where)
+
+    def _told_apart(self, record: Record) -> str:
+        """What the row says of the conversation that it belongs to."""
+        column = self.source.conversation
+        if key := _key(record.fields.get(column)):
+            return key
+        raise DataError(
+            f"{record.where}, column {column!r}: expected what tells conversations apart, text or a whole number, found "
+            f"{found(record.fields.get(column))}; it cannot be left out, because the conversation that it belongs to would have a hole"
+        )
+
+
+def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[Layout, Iterator[Record]]:
+    """How conversations lie in the records (one at least), as the config says or the columns tell, and all of the records.
+
+    Raises:
+        DataError: a column that the shape needs is not there, or no shape fits the columns.
+    """
+    head = list(islice(records, _HEAD))
+    records = chain(head, records)
+    columns = list(dict.fromkeys(key for record in head for key in record.fields))
+    file = head[0].file
+    system = source.system
+    if system is not None:
+        require([system], columns, file=file)
+    shape = _shape(columns, source, file)
+    if shape == "messages":
+        column = _list_column(columns, source)
+        require([column], columns, file=file)
+        return Layout(source=source, shape=shape, column=column, system=system), records
+    require(_needed(source)[shape], columns, file=file)
+    if shape == "alpaca" and system is None and "system" in columns:
+        system = "system"
+    return Layout(source=source, shape=shape, system=system), records
+
+
+def _shape(columns: Sequence[str], source: ConversationSource, file: str) -> Shape:
+    if source.shape != "auto":
+        return "messages" if source.shape == "sharegpt" else source.shape
+    known = set(columns)
+    needed = _needed(source)
+    if known.issuperset(needed["turns"]):
+        return "turns"
+    if _list_column(columns, source) in known:
+        return "messages"
+    if known.issuperset(needed["alpaca"]):
+        return "alpaca"
+    if known.issuperset(needed["pairs"]):
+        return "pairs"
+    looked = f"{source.messages!r} or 'conversations' (a list of messages), {_words(needed['turns'])} (a row a turn), "
+    looked += f"{_words(needed['alpaca'])} (alpaca), {_words(needed['pairs'])} (pairs)"
+    fits = f"no shape of conversations fits the columns {', '.join(columns)}"
+    raise DataError(f"{file}: {fits}; looked for {looked}; cure: {_suggestion(columns)}")
+
+
+def _needed(source: ConversationSource) -> dict[Shape, tuple[str, ...]]:
+    return {
+        "turns": (source.conversation, source.speaker, source.text),
+        "alpaca": ("instruction", "output"),
+        "pairs": (source.prompt, source.reply),
+    }
+
+
+def _suggestion(columns: Sequence[str]) -> str:
+    if len(columns) == 2:
+        return f"for pairs, say `prompt: {columns[0]}` and `reply: {columns[1]}`"
+    return "say which column holds what, such as `messages:`, or `conversation:`, `speaker:` and `text:`, or `prompt:` and `reply:`"
+
+
+def _words(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names[:-1]) + f" and {names[-1]!r}"
+
+
+def _list_column(columns: Sequence[str], source: ConversationSource) -> str:
+    others = _LISTS if source.messages == "messages" else ()
+    return next((name for name in (source.messages, *others) if name in columns), source.messages)
+
+
+def _id(record: Record, source: ConversationSource) -> str:
+    """What the row says that its conversation is called, or nothing."""
+    return next((key for name in (source.conversation, *_IDS) if (key := _key(record.fields.get(name)))), "")
+
+
+def _key(value: object) -> str:
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip() else ""
+
+
+def _rows(rows: Sequence[Record], source: ConversationSource, where: str) -> list[Line]:
+    lines = []
+    for turn, row in enumerate(rows, start=1):
+        place = f"{where}, turn {turn} (row {row.row})"
+        speaker, text = (_held(row.fields, name, place) for name in (source.speaker, source.text))
+        lines.append(Line(speaker=speaker, text=text, place=place))
+    return lines
+
+
+def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], bool]:
+    """The lines of a list of messages, and whether their speakers are roles."""
+    where = record.where
+    found_list = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
+    messages: list[Mapping[str, object]] = []
+    for turn, message in enumerate(found_list, start=1):
+        if not isinstance(message, Mapping):
+            detail = f"expected an object such as {{'role': ..., 'content': ...}}, found {found(message)}"
+            raise RefusedError(f"{where}, turn {turn}", "a message that is no object", detail)
+        messages.append(message)
+    names = (preferred, *(name for name in _SPEAKERS if name != preferred))
+    speaker = _used(messages, names)
+    text = _used(messages, ("value", "content", "text") if preferred == "from" else _TEXTS)
+    lines = []
+    for turn, message in enumerate(messages, start=1):
+        place = f"{where}, turn {turn}"
+        _refuse_calls(message, place)
+        lines.append(Line(speaker=_held(message, speaker, place), text=_held(message, text, place), place=place))
+    return lines, _SPEAKERS[speaker]
+
+
+def _listed(value: object, where: str) -> Sequence[object]:
+    """The list, read from its JSON where it stands in a cell."""
+    if isinstance(value, str):
+        import orjson
+
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise RefusedError(where, "messages that are no JSON", f"expected a list of messages as JSON, found text: {error}") from error
+    if not isinstance(value, (list, tuple)):
+        raise RefusedError(where, "no list of messages", f"expected a list of messages, found {found(value)}")
+    return value
+
+
+def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
+    """The name that the messages use; the first where they use none."""
+    # In Parquet every message has every key, and those that it does not use are null.
+    return next((name for name in names if any(message.get(name) is not None for message in messages)), names[0])
+
+
+def _refuse_calls(message: Mapping[str, object], place: str) -> None:
+    for name in ("tool_calls", "function_call"):
+        if message.get(name):
+            detail = f"calls a tool ({name!r}), which cannot be learnt here; cure: remove the conversation"
+            raise RefusedError(place, "a call of a tool", detail)
+
+
+def _alpaca(record: Record) -> list[Line]:
+    where = record.where
+    if record.fields.get("history"):
+        detail = "earlier turns stand here, which this shape does not read; cure: write the conversation as messages"
+        raise RefusedError(f"{where}, column 'history'", "earlier turns in 'history'", detail)
+    asked = _held(record.fields, "instruction", where)
+    more = record.fields.get("input")
+    if more is not None and not isinstance(more, str):
+        raise RefusedError(f"{where}, turn 1, column 'input'", "a turn that is not text", f"expected text, found {found(more)}")
+    if isinstance(asked, str) and more and more.strip():
+        asked = f"{asked}\n\n{more}" if asked.strip() else more
+    return [
+        Line(speaker="user", text=asked, place=f"{where}, turn 1, column 'instruction'"),
+        Line(speaker="assistant", text=_held(record.fields, "output", where), place=f"{where}, turn 2, column 'output'"),
+    ]
+
+
+def _pair(record: Record, source: ConversationSource) -> list[Line]:
+    return [
+        Line(speaker=role, text=_held(record.fields, name, record.where), place=f"{record.where}, turn {turn}, column {name!r}")
+        for turn, (role, name) in enumerate((("user", source.prompt), ("assistant", source.reply)), start=1)
+    ]
+
+
+def _held(fields: Mapping[str, object], name: str, place: str) -> object:
+    """What stands under the name, null too."""
+    if name not in fields:
+        raise RefusedError(place, f"a turn without {name!r}", f"no {name!r}{nearest(name, fields)}")
+    return fields[name]
+
+
+def found(value: object) -> str:
+    """What a value that is not the expected one is, in words."""
+    if isinstance(value, str):
+        return "text" if value.strip() else "nothing"
+    return kind_of(value)

@@ -1,0 +1,246 @@
+"""Conversations of two sides from a file: whom the bot learns to be, what it is told beforehand, and what is refused.
+
+* conversations_in
+  x conversation_shapes     rows of every shape -> scripts: who says what, where
+  x views                   a script -> conversations: roles given, turns of one speaker merged
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from nlpkit.data.conversation_shapes import Layout, Line, RefusedError, Script, found, layout_of
+from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.records import BadRow, Record, read_records
+from nlpkit.data.rows import unreadable_text
+from nlpkit.errors import DataError, nearest
+from nlpkit.settings import ConversationSource
+
+_ROLES = {
+    "system": ("system", "developer"),
+    "user": ("user", "human", "prompter", "person"),
+    "assistant": ("assistant", "bot", "chatbot", "gpt", "chatgpt", "model", "ai"),
+}
+"""The roles that there are, each with its other names."""
+_CALLED = {name: role for role, names in _ROLES.items() for name in names}
+_NEVER = frozenset({"tool", "function", "tool_call", "tool_response", "function_call", "function_response", "observation", "ipython"})
+"""Roles that nobody speaks in, whatever the config calls the bot."""
+_PLACES = ("first", "second", "each")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """The conversations of a source, in its order, and in words what was left out and why."""
+
+    conversations: tuple[Conversation, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True, slots=True)
+class _Left:
+    """What is left out: how often for each reason, and the first message of it."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, kind: str, message: str) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.first.setdefault(kind, message)
+
+    def words(self) -> tuple[str, ...]:
+        most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])
+        return tuple(f"{self.counts[kind]:,} left out: {kind}; the first: {self.first[kind]}" for kind in most_first)
+
+
+def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
+    """The conversations of a file or a folder; what cannot be meant ends the reading, or is left out and counted, as the config says.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column or holds no conversation, or a conversation cannot be meant.
+    """
+    bad: list[BadRow] = []
+    records = read_records(path, format=source.format, encoding=source.encoding, on_bad=bad.append if source.on_bad == "skip" else None)
+    return conversations_of(records, source, bad=bad)
+
+
+def conversations_of(records: Iterable[Record], source: ConversationSource, *, bad: Sequence[BadRow] = ()) -> Reading:
+    """The conversations of records; `bad` may still grow while the records are read.
+
+    Raises:
+        DataError: a column is not there, no shape fits, no conversation is left, or one cannot be meant.
+    """
+    records = iter(records)
+    if (start := next(records, None)) is None:
+        why = f"; the first: {bad[0].where}: {bad[0].reason}" if bad else ""
+        raise DataError(f"{source.source}: no row that can be read{why}")
+    layout, records = layout_of(chain([start], records), source)
+    left = _Left()
+    one_sided = 0
+    conversations: list[Conversation] = []
+    for rows in layout.conversations(records):
+        try:
+            found_views = views(layout.script(rows), source.bot)
+        except RefusedError as error:
+            if source.on_bad == "stop":
+                raise
+            left.add(error.kind, str(error))
+            continue
+        conversations += found_views
+        one_sided += source.bot == "each" and len(found_views) == 1
+    _count_bad(bad, layout, left)
+    skipped = left.words()
+    if one_sided:
+        skipped += (f"{one_sided:,} conversations stand there from one side only: the other answers nothing",)
+    if not conversations:
+        raise DataError(f"{source.source}: no conversations{''.join(f'; {one}' for one in skipped)}")
+    return Reading(conversations=tuple(conversations), skipped=skipped)
+
+
+def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:
+    if bad and layout.shape == "turns":
+        raise DataError(
+            f"{bad[0].where}: {bad[0].reason}; it cannot be left out, because the conversation that it belongs to, which is not known, "
+            "would have a hole"
+        )
+    for row in bad:
+        left.add("a row that cannot be read", f"{row.where}: {row.reason}")
+
+
+def views(script: Script, bot: str | None) -> list[Conversation]:
+    """The conversation as the bot lives it; for `each`, once from every side that answers something.
+
+    Raises:
+        RefusedError: it cannot be meant, or there is no reply of the bot in it.
+    """
+    told, turns = _heard(script, bot)
+    bots = _bots(list(dict.fromkeys(speaker for speaker, _ in turns)), script, bot)
+    answering = [one for one in bots if any(speaker == one for speaker, _ in turns[1:])]
+    if not answering:
+        detail = f"no reply of the bot, {bots[0]!r:.60}: it opens the conversation and answers nothing"
+        raise RefusedError(script.where, "no reply of the bot", detail)
+    return [_view(turns, one, told, script) for one in answering]
+
+
+def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]:
+    """What is told beforehand, and the turns of two speakers, those of one in a row merged."""
+    told = [_text(part, f"{script.where}, system", empty=True) for value in script.system for part in _parts(value)]
+    turns: list[tuple[str, list[str]]] = []
+    speakers: dict[str, None] = {}
+    for line in script.lines:
+        speaker = _speaker(line, script, bot)
+        if _CALLED.get(speaker.casefold()) == "system":
+            told.append(_text(line.text, line.place, empty=True))
+            continue
+        text = _text(line.text, line.place)
+        speakers[speaker] = None
+        if len(speakers) > 2:
+            detail = f"expected two speakers, found a third, {speaker!r:.60}, beside {_named(list(speakers)[:2])}"
+            raise RefusedError(line.place, "three speakers or more", detail)
+        if not turns or turns[-1][0] != speaker:
+            turns.append((speaker, []))
+        turns[-1][1].append(text)
+    if len(turns) < 2:
+        raise _too_short(script, turns)
+    return "\n\n".join(dict.fromkeys(part for part in told if part.strip())), [(speaker, "\n".join(texts)) for speaker, texts in turns]
+
+
+def _view(spoken: Sequence[tuple[str, str]], bot: str, told: str, script: Script) -> Conversation:
+    def role(speaker: str) -> Role:
+        return "assistant" if speaker == bot else "user"
+
+    turns = tuple(Turn(role=role(speaker), text=text) for speaker, text in spoken)
+    return Conversation(turns=turns, system=told, id=script.id, where=script.where)
+
+
+def _parts(value: object) -> Iterable[object]:
+    """The parts of what the bot is told: a persona may be a list of sentences; null is none."""
+    if value is None:
+        return ()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _text(value: object, place: str, *, empty: bool = False) -> str:
+    """The text as it is; null counts as empty only where a text may be empty."""
+    if not isinstance(value, str):
+        if value is None and empty:
+            return ""
+        raise RefusedError(place, "a turn that is not text", f"expected text, found {found(value)}")
+    # Most text passes both looks at once; only the rest is looked at more closely.
+    if (not value.isascii() or "\0" in value) and (reason := unreadable_text(value)):
+        raise RefusedError(place, "text that cannot be used", reason)
+    if not empty and not value.strip():
+        raise RefusedError(place, "an empty turn", "the turn is empty; cure: fill it, or remove the conversation")
+    return value
+
+
+def _speaker(line: Line, script: Script, bot: str | None) -> str:
+    """Who speaks: a name as it stands there, or a role that is allowed under its first name."""
+    value = line.speaker
+    if isinstance(value, int) and not isinstance(value, bool) and not script.roles:
+        value = str(value)
+    if not isinstance(value, str):
+        raise RefusedError(line.place, "a turn without a speaker", f"expected who speaks, as text, found {found(value)}")
+    name = value.strip()
+    if not name:
+        raise RefusedError(line.place, "a turn without a speaker", "nobody speaks (the role or the name is empty)")
+    if not script.roles:
+        return name
+    if role := _CALLED.get(name.casefold()):
+        return role
+    named = bot is not None and bot not in _PLACES and bot.casefold() not in _CALLED
+    if not named or name.casefold() in _NEVER:
+        cure = "" if name.casefold() in _NEVER else "; where it is whom the bot learns to be, say so, `bot:`"
+        detail = f"the role {name!r:.60} is not allowed{nearest(name[:60], _CALLED)}{cure}"
+        raise RefusedError(line.place, f"the role {name!r:.60}", detail)
+    return name
+
+
+def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]:
+    """The speakers that the bot learns to be, of the two that there are."""
+    first, second = speakers
+    if bot in _PLACES:
+        return {"first": [first], "second": [second]}.get(bot, [first, second])
+    wanted = bot or "assistant"
+    for fits in (_is, _is_nearly, _has_the_role):
+        fitting = [one for one in (first, second) if fits(one, wanted)]
+        if len(fitting) == 1:
+            return fitting
+        if fitting:
+            detail = f"both speakers, {_named(fitting)}, may be the bot; cure: say the name, `bot: {fitting[1]}`"
+            raise RefusedError(script.where, "two speakers that may be the bot", detail)
+    looked = f"{bot!r:.60}" if bot else f"'assistant' (or {', '.join(_ROLES['assistant'][1:])})"
+    hint = nearest(bot, (first, second)) if bot else ""
+    hint = hint if hint.startswith("; did") else ""
+    detail = (
+        f"no turn of the bot: looked for {looked}, found the speakers {_named((first, second))}{hint}; "
+        "cure: say whom the bot learns to be: `bot: second`, or a speaker's name"
+    )
+    raise RefusedError(script.where, "no turn of the bot", detail)
+
+
+def _is(name: str, wanted: str) -> bool:
+    return name == wanted
+
+
+def _is_nearly(name: str, wanted: str) -> bool:
+    return name.casefold() == wanted.casefold()
+
+
+def _has_the_role(name: str, wanted: str) -> bool:
+    role = _CALLED.get(wanted.casefold())
+    return role is not None and _CALLED.get(name.casefold()) == role
+
+
+def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> RefusedError:
+    if not turns:
+        return RefusedError(script.where, "no turn", "no turn; expected two speakers")
+    ((speaker, texts),) = turns
+    said = f"{len(texts)} messages, all of {speaker!r:.60}" if len(texts) > 1 else f"of {speaker!r:.60}"
+    return RefusedError(script.where, "one turn only", f"one turn only ({said}); expected one that is answered")
+
+
+def _named(speakers: Iterable[str]) -> str:
+    return " and ".join(f"{one!r:.60}" for one in speakers)

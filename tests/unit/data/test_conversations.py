@@ -1,0 +1,440 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlpkit.data.conversations import Reading, conversations_in, conversations_of
+from nlpkit.data.examples import Conversation
+from nlpkit.data.records import Record
+from nlpkit.errors import DataError
+from nlpkit.settings import ConversationSource
+from nlpkit.tasks.conversing import read_conversations
+
+HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+
+
+def read(rows: Sequence[Mapping[str, object]], **kinds: Any) -> Reading:
+    records = [Record(fields=fields, file="talk.jsonl", row=row) for row, fields in enumerate(rows, start=1)]
+    return conversations_of(records, ConversationSource(source="talk", **kinds))
+
+
+def one(rows: Sequence[Mapping[str, object]], **kinds: Any) -> Conversation:
+    (conversation,) = read(rows, **kinds).conversations
+    return conversation
+
+
+def said(conversation: Conversation) -> list[tuple[str, str]]:
+    return [(turn.role[0], turn.text) for turn in conversation.turns]
+
+
+def refused(rows: Sequence[Mapping[str, object]], **kinds: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        read(rows, **kinds)
+    return str(caught.value)
+
+
+def lines(*turns: tuple[str, str], who: str = "role", what: str = "content") -> list[dict[str, object]]:
+    return [{who: speaker, what: text} for speaker, text in turns]
+
+
+def messages(*turns: tuple[str, str]) -> list[dict[str, object]]:
+    return [{"messages": lines(*turns)}]
+
+
+def named(*turns: tuple[str, str]) -> list[dict[str, object]]:
+    return [{"messages": lines(*turns, who="sender", what="text")}]
+
+
+def rows_of(*turns: tuple[object, object, object]) -> list[dict[str, object]]:
+    return [{"conversation": key, "speaker": who, "text": what} for key, who, what in turns]
+
+
+# --- shapes
+
+
+@pytest.mark.parametrize("shape", ["auto", "messages"])
+def test_messages_keep_their_order_and_their_place(shape: str) -> None:
+    found = one(messages(("system", "Be kind."), ("user", "hi"), ("assistant", "hello"), ("user", "bye")), shape=shape)
+    assert said(found) == [("u", "hi"), ("a", "hello"), ("u", "bye")]
+    assert (found.system, found.where, found.id) == ("Be kind.", "talk.jsonl, row 1", "talk.jsonl, row 1")
+
+
+@pytest.mark.parametrize("shape", ["auto", "sharegpt"])
+def test_sharegpt_has_other_names(shape: str) -> None:
+    talk = lines(("system", "Be brief."), ("human", "hi"), ("gpt", "hello"), who="from", what="value")
+    found = one([{"id": "a7", "conversations": talk}], shape=shape)
+    assert said(found) == [("u", "hi"), ("a", "hello")]
+    assert (found.system, found.id) == ("Be brief.", "talk#a7")
+
+
+@pytest.mark.parametrize("shape", ["auto", "alpaca"])
+def test_alpaca_joins_instruction_and_input(shape: str) -> None:
+    rows: list[dict[str, object]] = [
+        {"instruction": "Translate.", "input": "Haus", "output": "house", "system": "You translate."},
+        {"instruction": "Say hi.", "input": "", "output": "hi", "system": ""},
+        {"instruction": "Say bye.", "input": None, "output": "bye", "system": None},
+    ]
+    found = read(rows, shape=shape).conversations
+    assert [said(one) for one in found] == [
+        [("u", "Translate.\n\nHaus"), ("a", "house")],
+        [("u", "Say hi."), ("a", "hi")],
+        [("u", "Say bye."), ("a", "bye")],
+    ]
+    assert [one.system for one in found] == ["You translate.", "", ""]
+
+
+@pytest.mark.parametrize("shape", ["auto", "pairs"])
+def test_pairs_are_read_from_the_columns_that_are_named(shape: str) -> None:
+    found = one([{"q": "how are you?", "a": "fine", "mood": "Be glad."}], shape=shape, prompt="q", reply="a", system="mood")
+    assert (said(found), found.system) == ([("u", "how are you?"), ("a", "fine")], "Be glad.")
+
+
+@pytest.mark.parametrize("shape", ["auto", "turns"])
+def test_rows_of_one_conversation_may_lie_apart(shape: str) -> None:
+    rows = rows_of((1, "ann", "hi"), (2, "ann", "you?"), (1, "bob", "hello"), (2, "bob", "yes"), (1, "ann", "bye"))
+    found = read(rows, shape=shape, bot="bob").conversations
+    assert [said(one) for one in found] == [[("u", "hi"), ("a", "hello"), ("u", "bye")], [("u", "you?"), ("a", "yes")]]
+    assert [one.id for one in found] == ["talk#1", "talk#2"]
+    assert found[1].where == "talk.jsonl, conversation '2'"
+
+
+def test_speakers_of_turns_may_be_roles_or_numbers() -> None:
+    found = one(rows_of(("a", "system", "Be kind."), ("a", "user", "hi"), ("a", "assistant", "hello")))
+    assert (said(found), found.system) == ([("u", "hi"), ("a", "hello")], "Be kind.")
+    assert said(one(rows_of(("a", 0, "hi"), ("a", 1, "hello")), bot="1")) == [("u", "hi"), ("a", "hello")]
+
+
+def test_a_csv_cell_holds_the_list_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "talk.csv"
+    cell = json.dumps(HI).replace('"', '""')
+    path.write_text(f'messages\n"{cell}"\n', encoding="utf-8")
+    (found,) = conversations_in(path, ConversationSource(source="talk.csv")).conversations
+    assert said(found) == [("u", "hi"), ("a", "hello")]
+
+
+def test_parquet_fills_keys_that_a_message_does_not_use_with_null() -> None:
+    talk = [
+        {"role": None, "from": "human", "value": "hi", "content": None},
+        {"role": None, "from": "gpt", "value": "hello", "content": None},
+    ]
+    assert said(one([{"messages": talk}])) == [("u", "hi"), ("a", "hello")]
+
+
+def test_parquet_lists_are_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "talk.parquet"
+    talk = lines(("x", "hi"), ("y", "hello"), who="sender", what="text")
+    pq.write_table(pa.table({"id": ["c1"], "prompt": ["Topic"], "messages": [talk]}), path)
+    (found,) = conversations_in(path, ConversationSource(source=str(path), bot="second", system="prompt")).conversations
+    assert (said(found), found.system) == ([("u", "hi"), ("a", "hello")], "Topic")
+
+
+def test_auto_says_what_it_looked_for() -> None:
+    message = refused([{"statement": "hi", "reply_text": "hello"}])
+    assert message == (
+        "talk.jsonl: no shape of conversations fits the columns statement, reply_text; looked for 'messages' or 'conversations' "
+        "(a list of messages), 'conversation', 'speaker' and 'text' (a row a turn), 'instruction' and 'output' (alpaca), 'prompt' and 'reply' "
+        "(pairs); cure: for pairs, say `prompt: statement` and `reply: reply_text`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "missing"),
+    [
+        ({"shape": "messages", "messages": "mesages"}, "no column 'mesages'; did you mean 'messages'?"),
+        ({"shape": "pairs"}, "no column 'prompt'"),
+        ({"shape": "turns"}, "no column 'conversation'"),
+        ({"shape": "alpaca"}, "no column 'instruction'"),
+        ({"system": "persona"}, "no column 'persona'"),
+    ],
+)
+def test_a_column_that_is_not_there_ends_the_reading_whatever_on_bad_says(kinds: dict[str, Any], missing: str) -> None:
+    assert f"talk.jsonl: {missing}" in refused([{"messages": HI}], on_bad="skip", **kinds)
+
+
+# --- turns and what is told beforehand
+
+
+def test_turns_of_one_speaker_in_a_row_merge() -> None:
+    found = one(messages(("user", "hi"), ("human", "there"), ("assistant", "hello"), ("system", "x"), ("gpt", " you ")))
+    assert said(found) == [("u", "hi\nthere"), ("a", "hello\n you ")]
+
+
+def test_what_is_told_beforehand_is_joined_and_said_once() -> None:
+    talk = lines(("system", "Be kind."), ("user", "hi"), ("developer", "Be brief."), ("assistant", "hello"), ("system", ""))
+    found = one([{"messages": talk, "persona": ["I like dogs.", "Be kind."]}], system="persona")
+    assert found.system == "I like dogs.\n\nBe kind.\n\nBe brief."
+
+
+def test_a_persona_that_stands_in_every_row_is_told_once() -> None:
+    rows = [{**row, "persona": told} for row, told in zip(rows_of((1, "a", "x"), (1, "b", "y")), ("Sad.", "Sad."), strict=True)]
+    assert one(rows, system="persona", bot="second").system == "Sad."
+
+
+def test_the_bot_may_begin() -> None:
+    assert said(one(messages(("assistant", "hello"), ("user", "hi"), ("assistant", "how are you?")))) == [
+        ("a", "hello"),
+        ("u", "hi"),
+        ("a", "how are you?"),
+    ]
+
+
+# --- whom the bot learns to be
+
+ANN_AND_BOB = named(("ann", "hi"), ("bob", "hello"), ("ann", "bye"))
+
+
+@pytest.mark.parametrize(("bot", "roles"), [("ann", "aua"), ("Bob", "uau"), ("first", "aua"), ("second", "uau")])
+def test_the_bot_is_whom_the_config_says(bot: str, roles: str) -> None:
+    assert "".join(role for role, _ in said(one(ANN_AND_BOB, bot=bot))) == roles
+
+
+def test_each_makes_two_views_with_one_id() -> None:
+    found = read(ANN_AND_BOB, bot="each").conversations
+    assert [[role for role, _ in said(view)] for view in found] == [["a", "u", "a"], ["u", "a", "u"]]
+    assert [[text for _, text in said(view)] for view in found] == [["hi", "hello", "bye"]] * 2
+    assert len({view.id for view in found}) == 1
+
+
+def test_each_leaves_out_a_side_that_answers_nothing_and_says_so() -> None:
+    found = read(named(("ann", "hi"), ("bob", "hello")), bot="each")
+    assert [said(view) for view in found.conversations] == [[("u", "hi"), ("a", "hello")]]
+    assert found.skipped == ("1 conversations stand there from one side only: the other answers nothing",)
+
+
+@pytest.mark.parametrize("name", ["assistant", "bot", "GPT", "model", "chatbot", "Ai"])
+@pytest.mark.parametrize("who", ["role", "sender"])
+def test_the_assistant_has_other_names(name: str, who: str) -> None:
+    assert said(one([{"messages": lines(("user", "hi"), (name, "hello"), who=who)}])) == [("u", "hi"), ("a", "hello")]
+
+
+def test_the_bot_may_be_the_user() -> None:
+    talk = messages(("assistant", "hello"), ("human", "hi"))
+    assert said(one(talk, bot="user")) == said(one(talk, bot="human")) == [("u", "hello"), ("a", "hi")]
+
+
+def test_roles_are_free_where_the_config_names_one_of_its_own() -> None:
+    talk = messages(("customer", "hi"), ("agent", "hello"))
+    assert said(one(talk, bot="agent")) == [("u", "hi"), ("a", "hello")]
+    assert "turn 1: the role 'customer' is not allowed" in refused(talk)
+
+
+def test_no_speaker_of_the_name_lists_those_found() -> None:
+    assert refused(ANN_AND_BOB) == (
+        "talk.jsonl, row 1: no turn of the bot: looked for 'assistant' (or bot, chatbot, gpt, chatgpt, model, ai), found the speakers "
+        "'ann' and 'bob'; cure: say whom the bot learns to be: `bot: second`, or a speaker's name"
+    )
+    assert "looked for 'anne', found the speakers 'ann' and 'bob'; did you mean 'ann'?" in refused(ANN_AND_BOB, bot="anne")
+
+
+def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
+    talk = named(("ai", "hi"), ("bot", "hello"))
+    assert "both speakers, 'ai' and 'bot', may be the bot; cure: say the name, `bot: bot`" in refused(talk)
+    assert said(one(talk, bot="bot")) == [("u", "hi"), ("a", "hello")]
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("talk", "expected"),
+    [
+        ([*HI, {"content": "x"}], "turn 3: no 'role'"),
+        ([*HI, {"rol": "user", "content": "x"}], "turn 3: no 'role'; did you mean 'rol'?"),
+        ([{"content": "x"}], "turn 1: no 'role'"),
+        ([*HI, {"role": None, "content": "x"}], "turn 3: expected who speaks, as text, found null"),
+        ([*HI, {"role": 7, "content": "x"}], "turn 3: expected who speaks, as text, found the number 7"),
+        ([*HI, {"role": " ", "content": "x"}], "turn 3: nobody speaks"),
+        ([*HI, {"role": "user"}], "turn 3: no 'content'"),
+        ([*HI, {"role": "user", "content": None}], "turn 3: expected text, found null"),
+        ([*HI, {"role": "user", "content": 4}], "turn 3: expected text, found the number 4"),
+        ([*HI, {"role": "user", "content": [{"type": "text", "text": "x"}]}], "turn 3: expected text, found a list"),
+        ([*HI, {"role": "user", "content": " \n"}], "turn 3: the turn is empty"),
+        ([*HI, {"role": "user", "content": "a\0b"}], "turn 3: a NUL character"),
+        ([*HI, {"role": "system", "content": "a\0b"}], "turn 3: a NUL character"),
+        ([*HI, {"role": "user", "content": "a\ud800"}], "turn 3: half a character"),
+        ([*HI, {"role": "tool", "content": "42"}], "turn 3: the role 'tool' is not allowed; known: system, developer, user"),
+        ([*HI, {"role": "asistant", "content": "x"}], "turn 3: the role 'asistant' is not allowed; did you mean 'assistant'?"),
+        ([*HI, {"role": "assistant", "content": "x", "tool_calls": [{}]}], "turn 3: calls a tool"),
+        ([*HI, "bye"], "turn 3: expected an object such as {'role': ..., 'content': ...}, found text"),
+        ([*HI, None], "turn 3: expected an object such as {'role': ..., 'content': ...}, found null"),
+        ([], "no turn; expected two speakers"),
+        ([{"role": "system", "content": "x"}], "no turn; expected two speakers"),
+        (HI[:1], "one turn only (of 'user')"),
+        ([HI[0], HI[0]], "one turn only (2 messages, all of 'user')"),
+        (HI[::-1], "no reply of the bot, 'assistant': it opens the conversation and answers nothing"),
+    ],
+)
+def test_a_bad_conversation_is_named_with_its_turn(talk: list[Any], expected: str) -> None:
+    message = refused([{"messages": HI}, {"messages": talk}])
+    assert message.startswith(f"talk.jsonl, row 2{'' if expected.startswith('turn') else ':'}")
+    assert expected in message
+
+
+@pytest.mark.parametrize("value", [None, 3, "text", {"role": ["user"]}, "[{'role': 'user'}]", '{"role": "user"}', ""])
+def test_what_is_no_list_of_messages_is_named(value: object) -> None:
+    message = refused([{"messages": HI}, {"messages": value}])
+    assert message.startswith("talk.jsonl, row 2, column 'messages': expected a list of messages")
+
+
+def test_a_third_speaker_is_named_with_the_turn() -> None:
+    message = refused(named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey")), bot="bob")
+    assert message == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', beside 'ann' and 'bob'"
+
+
+def test_a_tool_is_refused_also_where_roles_are_free() -> None:
+    assert "turn 3: the role 'tool' is not allowed" in refused(messages(("customer", "a"), ("agent", "b"), ("tool", "c")), bot="agent")
+
+
+def test_turns_name_the_conversation_the_turn_and_the_row() -> None:
+    rows = rows_of((1, "ann", "hi"), (2, "ann", "you?"), (1, "bob", " "))
+    assert refused(rows, bot="bob").startswith("talk.jsonl, conversation '1', turn 2 (row 3): the turn is empty")
+
+
+@pytest.mark.parametrize("key", [None, "", " ", True, 1.5, ["x"]])
+def test_a_row_that_belongs_to_no_conversation_ends_the_reading_whatever_on_bad_says(key: object) -> None:
+    rows = rows_of((1, "ann", "hi"), (key, "bob", "lost"), (1, "bob", "hello"))
+    message = refused(rows, bot="bob", on_bad="skip")
+    assert message.startswith("talk.jsonl, row 2, column 'conversation': expected what tells conversations apart")
+
+
+def test_a_row_that_cannot_be_read_leaves_no_hole_in_a_conversation(tmp_path: Path) -> None:
+    path = tmp_path / "talk.csv"
+    path.write_text("conversation,speaker,text\n1,user,hi\n1,assistant,a\0b\n1,user,so\n1,assistant,well\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"row 2: line 3, column 'text': a NUL .* would have a hole"):
+        conversations_in(path, ConversationSource(source="talk.csv", on_bad="skip"))
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"instruction": " ", "input": "", "output": "x"}, "turn 1, column 'instruction': the turn is empty"),
+        ({"instruction": "x", "input": "", "output": ""}, "turn 2, column 'output': the turn is empty"),
+        ({"instruction": "x", "input": 3, "output": "y"}, "turn 1, column 'input': expected text, found the number 3"),
+        ({"instruction": "x", "input": "", "output": "y", "history": [["a", "b"]]}, "column 'history': earlier turns stand here"),
+    ],
+)
+def test_bad_alpaca_rows_are_named(row: dict[str, object], expected: str) -> None:
+    assert f"talk.jsonl, row 1, {expected}" in refused([row])
+
+
+def test_a_persona_that_is_not_text_is_named() -> None:
+    assert refused([{"messages": HI, "persona": 3}], system="persona").startswith(
+        "talk.jsonl, row 1, system: expected text, found the number 3"
+    )
+
+
+# --- leaving out
+
+
+def test_skip_leaves_out_and_counts_by_reason() -> None:
+    tool = {"role": "tool", "content": "x"}
+    rows: list[dict[str, object]] = [{"messages": [*HI, tool]}, {"messages": HI}, {"messages": [tool]}, {"messages": HI[:1]}]
+    found = read(rows, on_bad="skip")
+    assert [one.where for one in found.conversations] == ["talk.jsonl, row 2"]
+    assert [one.partition("; the first: ")[::2] for one in found.skipped] == [
+        (
+            "2 left out: the role 'tool'",
+            "talk.jsonl, row 1, turn 3: the role 'tool' is not allowed; known: system, developer, user, human, prompter, person, "
+            "assistant, bot, chatbot, gpt, chatgpt, model, ...",
+        ),
+        ("1 left out: one turn only", "talk.jsonl, row 4: one turn only (of 'user'); expected one that is answered"),
+    ]
+
+
+def test_nothing_left_is_an_error_that_says_why() -> None:
+    assert refused([{"messages": HI[:1]}], on_bad="skip").startswith("talk: no conversations; 1 left out: one turn only; the first: talk")
+
+
+def test_rows_that_cannot_be_read_are_counted_too(tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    path.write_text("{bad\n" + json.dumps({"messages": HI}) + "\n", encoding="utf-8")
+    found = conversations_in(path, ConversationSource(source="talk.jsonl", on_bad="skip"))
+    assert (len(found.conversations), len(found.skipped)) == (1, 1)
+    assert found.skipped[0].startswith(f"1 left out: a row that cannot be read; the first: {path}, row 1: column 2: not JSON")
+    with pytest.raises(DataError, match="row 1: column 2: not JSON"):
+        conversations_in(path, ConversationSource(source="talk.jsonl"))
+
+
+def test_a_file_of_bad_rows_only_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    path.write_text("{bad\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"^talk.jsonl: no row that can be read; the first: .*talk.jsonl, row 1: column 2: not JSON"):
+        conversations_in(path, ConversationSource(source="talk.jsonl", on_bad="skip"))
+
+
+# --- sources
+
+
+def write_talk(path: Path, count: int) -> ConversationSource:
+    rows = [{"messages": lines(("ann", f"hi {place}"), ("bob", "hello"), ("ann", "bye"), who="speaker")} for place in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return ConversationSource(source=str(path), bot="each")
+
+
+def test_a_limit_is_chosen_by_the_seed_and_takes_both_views(tmp_path: Path) -> None:
+    source = write_talk(tmp_path / "a.jsonl", 30).model_copy(update={"limit": 5})
+    found = read_conversations([source], seed=1)
+    assert len(found.conversations) == 10
+    assert len({one.id for one in found.conversations}) == 5
+    places = [int(one.where.rpartition(" ")[2]) for one in found.conversations]
+    assert places == sorted(places) != list(range(1, 6))
+    assert read_conversations([source], seed=1) == found
+    assert read_conversations([source], seed=2) != found
+
+
+def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -> None:
+    first, second = write_talk(tmp_path / "a.jsonl", 2), tmp_path / "b.jsonl"
+    second.write_text(json.dumps({"messages": HI}) + "\n" + json.dumps({"messages": []}) + "\n", encoding="utf-8")
+    found = read_conversations([first, ConversationSource(source=str(second), on_bad="skip")], seed=0)
+    assert [len(one.turns) for one in found.conversations] == [3, 3, 3, 3, 2]
+    assert found.skipped == (f"{second}: 1 left out: no turn; the first: {second}, row 2: no turn; expected two speakers",)
+
+
+# --- whatever comes
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["user", "assistant", "tool"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["role", "content", "from", "value", "sender", "text", "x"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+MESSAGE = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "system"]) | JSON, "content": st.text(st.characters(), max_size=4) | JSON}
+)
+BOTS = st.sampled_from([None, "first", "second", "each", "user", "x", "tool"])
+CELL = st.lists(MESSAGE, max_size=5) | JSON | st.lists(MESSAGE, max_size=3).map(json.dumps)
+ROW = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(("messages", "prompt", "reply", "instruction", "output", "input", "conversation", "speaker", "text"), CELL),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(ROW, max_size=4), bot=BOTS, on_bad=st.sampled_from(["stop", "skip"]), shape=st.sampled_from(["auto", "messages", "turns"])
+)
+def test_whatever_stands_there_is_read_or_refused(rows: list[dict[str, object]], bot: str | None, on_bad: str, shape: str) -> None:
+    try:
+        found = read(rows, bot=bot, on_bad=on_bad, shape=shape)
+    except DataError:
+        return
+    for conversation in found.conversations:
+        roles = [turn.role for turn in conversation.turns]
+        assert len(roles) > 1
+        assert all(before != after for before, after in pairwise(roles))
+        assert "assistant" in roles[1:]
+        assert all(turn.text.strip() for turn in conversation.turns)
+        json.dumps(said(conversation), ensure_ascii=False).encode()
