@@ -218,6 +218,10 @@ class Template:
             raise DataError(f"the text holds {token!r}, which this model's tokenizer cannot spell as characters; cure: remove it")
         return ids
 
+    def is_forged(self, text: str) -> bool:
+        """Whether a text spells a control token: harmless, since it is read as plain characters, but worth a look."""
+        return self._controls.search(text) is not None
+
     def parts(self, conversation: Conversation) -> Parts:
         """The texts of a conversation as ids.
 
