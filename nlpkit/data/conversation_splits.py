@@ -39,13 +39,14 @@ def split_conversations(
 ) -> ConversationSplit:
     """The conversations in three parts: the same for the same seed, equal ids and near-equal conversations on one side.
 
-    Sizes are as close to the shares as `nlpkit.data.splits.split` keeps them.
+    Sizes are as close to the shares as `nlpkit.data.splits.split` keeps them; short and long conversations are spread alike.
 
     Raises:
         DataError: a part that was asked for stays empty.
     """
     groups = conversation_groups(conversations, near_duplicates=near_duplicates, seed=seed)
-    labels = [""] * len(groups)
+    # Lengths by powers of two, alike in all parts: else short conversations, of which `each` makes one view only, are held out more often.
+    labels = [str(len(one.turns).bit_length()) for one in conversations]
     places = parted(groups, labels, validation=validation, test=test, seed=seed, near_duplicates=near_duplicates, what="conversations")
     found = {name: tuple(conversations[place] for place in chosen) for name, chosen in places.items()}
     return ConversationSplit(**found, kept_together=companions(groups))

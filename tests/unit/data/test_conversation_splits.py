@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +39,15 @@ def test_sizes_follow_the_shares_and_the_seed_decides() -> None:
     assert [conversations.index(one) for one in parts.train] == sorted(conversations.index(one) for one in parts.train)
     assert cut(conversations, validation=0.1, test=0.2) == parts
     assert cut(conversations, validation=0.1, test=0.2, seed=1).test != parts.test
+
+
+def test_short_and_long_conversations_are_spread_alike() -> None:
+    short, long = distinct(20), [Conversation(turns=one.turns * 4, id=one.id) for one in distinct(20, first=20)]
+    conversations = short + [view for one in long for view in (one, mirrored(one))]
+    parts = cut(conversations, validation=0.1, test=0.2)
+    # By the shares of 20 short ones and 40 views of long ones.
+    assert Counter(len(one.turns) for one in parts.validation) == {2: 2, 8: 4}
+    assert Counter(len(one.turns) for one in parts.test) == {2: 4, 8: 8}
 
 
 def test_both_views_and_all_parts_of_a_conversation_stay_on_one_side() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from nlpkit.data.conversations import Reading, conversations_in, conversations_of
 from nlpkit.data.examples import Conversation
@@ -142,8 +144,8 @@ def test_auto_says_what_it_looked_for() -> None:
     message = refused([{"statement": "hi", "reply_text": "hello"}])
     assert message == (
         "talk.jsonl: no shape of conversations fits the columns statement, reply_text; looked for 'messages' or 'conversations' "
-        "(a list of messages), 'conversation', 'speaker' and 'text' (a row a turn), 'instruction' and 'output' (alpaca), 'prompt' and 'reply' "
-        "(pairs); cure: for pairs, say `prompt: statement` and `reply: reply_text`"
+        "(a list of messages), 'conversation', 'speaker' and 'text' (a row a turn), 'instruction' and 'output' (alpaca), 'prompt' and "
+        "'reply' (pairs); cure: for pairs, say `prompt: statement` and `reply: reply_text`"
     )
 
 
@@ -398,6 +400,29 @@ def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -
     found = read_conversations([first, ConversationSource(source=str(second), on_bad="skip")], seed=0)
     assert [len(one.turns) for one in found.conversations] == [3, 3, 3, 3, 2]
     assert found.skipped == (f"{second}: 1 left out: no turn; the first: {second}, row 2: no turn; expected two speakers",)
+
+
+# --- what the guide shows
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "conversations.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("ending", "block"), re.findall(r"^```(jsonl|csv)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
+def test_every_example_of_the_guide_is_read(ending: str, block: str, tmp_path: Path) -> None:
+    path = tmp_path / f"talk.{ending}"
+    path.write_text(block, encoding="utf-8")
+    found = conversations_in(path, ConversationSource(source="talk", bot="second")).conversations
+    assert {turn.text for one in found for turn in one.turns if turn.role == "assistant"} <= {"Until six.", "Good morning!", "bread"}
+
+
+def test_every_source_of_the_guide_is_valid() -> None:
+    (block,) = re.findall(r"^```text\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    assert [ConversationSource(**tree).source for tree in YAML(typ="safe").load(block)] == [
+        "talks.jsonl",
+        "log.csv",
+        "chitchat",
+        "movie-dialog",
+    ]
 
 
 # --- whatever comes
