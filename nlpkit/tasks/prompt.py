@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -171,11 +172,17 @@ class Template:
         self.tokenizer = tokenizer
         self.is_default = not tokenizer.chat_template or tokenizer.chat_template == DEFAULT_TEMPLATE
         self._source = tokenizer.chat_template or DEFAULT_TEMPLATE
-        added = {number: one for number, one in tokenizer.added_tokens_decoder.items() if not one.content.isspace()}
+        # Runs of spaces (SentencePiece's look like ▁▁) and single letters are text, though some tokenizers add them as tokens
+        added = {
+            number: one.content
+            for number, one in tokenizer.added_tokens_decoder.items()
+            if one.content.strip("▁ \t\r\n") and (one.special or len(one.content) > 1)
+        }
         self.control_ids = frozenset(added)
         # Where bytes are not spelled out, what a tokenizer does not know becomes its unknown token: text, not control
         self._unknown = {tokenizer.unk_token_id} - {tokenizer.eos_token_id, tokenizer.bos_token_id}
-        self._controls = re.compile("|".join(re.escape(one.content) for one in sorted(added.values(), key=lambda one: -len(one.content))))
+        longest_first = sorted(added.values(), key=len, reverse=True)
+        self._controls = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")  # which matches nothing
         self._frames: dict[tuple[tuple[Role, ...], bool, bool], _Frame] = {}
         self._literals: dict[tuple[str, bool], list[int]] = {}
         self._line = self._bare("\n")
@@ -208,13 +215,13 @@ class Template:
         if self.trims:
             text = text.strip()
         ids = self._plain(text)
-        if self._is_text(ids):
+        if self.control_ids.isdisjoint(ids):
             return ids
         # Tokens that are not marked as special are matched in any text: each is cut after its first character
-        broken = self._controls.sub(lambda found: f"{found[0][0]}\ue000{found[0][1:]}", text.replace("\ue000", ""))
-        ids = [one for piece in broken.split("\ue000") for one in self._plain(piece)]
-        if not self._is_text(ids):
-            token = self.tokenizer.convert_ids_to_tokens(next(one for one in ids if not self._is_text([one])))
+        cuts = [0, *(found.start() + 1 for found in self._controls.finditer(text)), len(text)]
+        ids = [one for start, end in itertools.pairwise(cuts) for one in self._plain(text[start:end])]
+        if strange := (self.control_ids - self._unknown).intersection(ids):
+            token = self.tokenizer.convert_ids_to_tokens(min(strange))
             raise DataError(f"the text holds {token!r}, which this model's tokenizer cannot spell as characters; cure: remove it")
         return ids
 
@@ -375,6 +382,3 @@ class Template:
     def _bare(self, text: str, *, split: bool = True) -> list[int]:
         encoded: list[int] = self.tokenizer(text, add_special_tokens=False, split_special_tokens=split, verbose=False)["input_ids"]
         return encoded
-
-    def _is_text(self, ids: Sequence[int]) -> bool:
-        return not any(one in self.control_ids and one not in self._unknown for one in ids)
