@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from nlpkit.evaluation.dialogue_report import DialogueReport
 from nlpkit.evaluation.report import Report
 from nlpkit.evaluation.wording import cell, score_table
 from nlpkit.sources import hub_id
@@ -28,49 +29,61 @@ def model_card(report: Report, record: Mapping[str, Any], *, language: str | Non
         language: ISO 639 code of the texts, where known.
         licence: of the adapter, as the hub spells it, where known.
     """
+    task = "text-classification"
+    return card(
+        "card.md.jinja",
+        report,
+        record,
+        metadata={
+            "eval_results": hub_results(report, task, HUB_METRICS) or None,
+            "language": language,
+            "license": licence,
+            "pipeline_tag": task,
+            "tags": ["nlpkit", "lora", "sentiment", *(["regression"] if report.kind == "values" else [])],
+        },
+        labels=report.findings.labels,
+        few=[one for one in report.findings.per_class if one.support < FEW],
+        count=max((score.count for score in report.scores.values()), default=0),
+    )
+
+
+def card(
+    template: str, report: Report | DialogueReport, record: Mapping[str, Any], *, metadata: Mapping[str, Any], **values: Any
+) -> str:  # fmt: skip
+    """A model card of `templates/`, with what every kind of run says of itself, under the hub's metadata."""
     from huggingface_hub import ModelCard, ModelCardData
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    base = hub_id(record["base"]["source"])
-    data = ModelCardData(
-        base_model=base,
-        eval_results=_results(report) or None,
-        language=language,
-        library_name="peft",
-        license=licence,
-        model_name=report.run,
-        pipeline_tag="text-classification",
-        tags=["nlpkit", "lora", "sentiment", *(["regression"] if report.kind == "values" else [])],
-    )
+    source = str(record["base"]["source"])
+    base = hub_id(source)
+    data = ModelCardData(base_model=base, library_name="peft", model_name=report.run, **metadata)
     # Markdown, not HTML: `cell` is what escapes here.
     environment = Environment(loader=PackageLoader("nlpkit.evaluation", "templates"), undefined=StrictUndefined, trim_blocks=True)  # noqa: S701
     environment.filters["cell"] = cell
-    body = environment.get_template("card.md.jinja").render(
+    body = environment.get_template(template).render(
         report=report,
         record=record,
-        base=base or record["base"]["source"],
-        revision=record["base"].get("revision") if str(record["base"]["source"]).startswith("hub:") else None,
-        labels=report.findings.labels,
+        base=base or source,
+        revision=record["base"].get("revision") if source.startswith("hub:") else None,
         scores=score_table(report.scores),
-        few=[one for one in report.findings.per_class if one.support < FEW],
-        count=max((score.count for score in report.scores.values()), default=0),
         python=repr,
         list=list,
-        licence=licence,
+        licence=metadata["license"],
+        **values,
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}"))
 
 
-def _results(report: Report) -> list[Any]:
-    """The scores that have a value, as the hub's model index wants them."""
+def hub_results(report: Report | DialogueReport, task: str, names: Mapping[str, str]) -> list[Any]:
+    """The scores that have a value, as the hub's model index wants them; `names` are those that the hub knows them by."""
     from huggingface_hub import EvalResult
 
     return [
         EvalResult(
-            task_type="text-classification",
+            task_type=task,
             dataset_type=re.sub(r"[^A-Za-z0-9._/-]+", "-", report.data).strip("-") or "data",
             dataset_name=report.data,
-            metric_type=HUB_METRICS.get(name, name),
+            metric_type=names.get(name, name),
             metric_name=score.title or name,
             metric_value=round(score.value, 4),
         )

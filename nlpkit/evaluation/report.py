@@ -42,7 +42,7 @@ class Score(Part):
             return "–"
         if self.percent:
             return f"{value * 100:.1f}%"
-        return f"{value:,.{3 if abs(value) < 10 else 2 if abs(value) < 100 else 1}f}"
+        return f"{value:,.{wording.digits(value)}f}"
 
     @property
     def interval(self) -> str:

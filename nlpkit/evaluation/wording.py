@@ -70,6 +70,11 @@ def rival_table(scores: Mapping[str, Score], baseline: Baseline) -> str:
     return table(("Metric", "This run", "Baseline", "Difference (95% interval)", "p", "Verdict"), rows)
 
 
+def digits(value: float) -> int:
+    """Decimals that leave a number about four digits."""
+    return 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
+
+
 def surely(score: Score) -> str:
     """The interval to stand behind a number in a sentence; empty where there is none."""
     return f" (95% interval {score.interval})" if score.interval else ""
@@ -89,8 +94,10 @@ def difference(score: Score, test: PairedTest | None) -> str:
     if test is None or test.difference is None:
         return ""
 
+    places = digits(score.value or 0.0)
+
     def signed(value: float) -> str:
-        return f"{value * 100:+.1f}" if score.percent else f"{value:+.3f}"
+        return f"{value * 100:+.1f}" if score.percent else f"{value:+,.{places}f}"
 
     interval = "" if test.low is None or test.high is None else f" ({signed(test.low)} to {signed(test.high)})"
     return signed(test.difference) + (" points" if score.percent else "") + interval
