@@ -90,7 +90,7 @@ class ReplyPair:
 
 
 Preference: TypeAlias = RatedReply | ReplyPair
-P = TypeVar("P", RatedReply, ReplyPair)
+P = TypeVar("P", bound=RatedReply | ReplyPair)
 
 
 def parse(record: Record, source: PreferenceSource) -> Preference:

@@ -111,7 +111,7 @@ def _arguments(run: Run, training: Training, objective: Objective, *, seed: int,
         output_dir=str(run.checkpoints.absolute()),
         max_steps=steps,
         per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=64,
+        per_device_eval_batch_size=objective.look_size,
         gradient_accumulation_steps=training.accumulate,
         learning_rate=training.lr,
         lr_scheduler_type=training.schedule,
@@ -148,7 +148,7 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None)
 
     class Watcher(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step >= state.max_steps:
+            if state.global_step >= state.max_steps and args.eval_strategy != "no":
                 control.should_evaluate = True
             if progress and state.is_world_process_zero:
                 losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]

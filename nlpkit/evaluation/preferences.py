@@ -1,0 +1,155 @@
+"""Whether a run learnt what people like: the new run beside the old one on the same held-out rows, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nlpkit.data.preferences import Preference, RatedReply
+from nlpkit.evaluation.intervals import bootstrap
+from nlpkit.evaluation.intervals import paired as paired_outcomes
+from nlpkit.evaluation.outcomes import Outcomes
+from nlpkit.evaluation.report import PairedTest, Part, Score
+from nlpkit.evaluation.speaker import Likelihood, Speaker
+from nlpkit.evaluation.sums import Look, Sums, paired, ratio, score
+
+WORSE = 0.05
+"""How much the perplexity of liked replies may rise: a run that prefers what is liked, but speaks worse, is no gain."""
+
+PAIRS = Look(
+    title="Preference accuracy",
+    meaning="Share of held-out pairs in which the chosen reply is likelier, a token, than the rejected one",
+    percent=True,
+)
+PERPLEXITY = Look(
+    title="Perplexity of liked replies",
+    meaning="How many tokens the model wavers between, on average, at each token of a held-out reply that people liked",
+    higher_is_better=False,
+)
+
+
+class Compared(Part):
+    """One score of both runs on the same rows, and the difference."""
+
+    old: Score
+    new: Score
+    test: PairedTest
+    """New minus old."""
+
+
+class Comparison(Part):
+    """What the new run is worth beside the one that it started from."""
+
+    measure: Literal["pair_accuracy", "auroc"]
+    """The share of pairs ranked right, or how well liked replies are told from disliked ones (0.5: not at all)."""
+    held_out: int
+    preference: Compared
+    perplexity: Compared
+    verdict: Literal["promoted", "refused"]
+    reasons: tuple[str, ...]
+    """Why, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """How likely a run finds each held-out row's replies."""
+
+    rows: tuple[tuple[Likelihood, ...], ...]
+
+
+def listen(model: Speaker, held: Sequence[Preference]) -> Heard:
+    """How likely the model finds the replies of each row."""
+    return Heard(rows=tuple(tuple(model.log_likelihoods(row.history, _replies(row))) for row in held))
+
+
+def compare(old: Heard, new: Heard, held: Sequence[Preference], *, seed: int) -> Comparison:
+    """The verdict on the new run, with 95% intervals from resampling the held-out rows."""
+    rated = isinstance(held[0], RatedReply)
+    preference = _auroc(old, new, held, seed) if rated else _accuracy(old, new, seed)
+    perplexity = _perplexities(old, new, held, seed)
+    reasons = _against(preference, perplexity)
+    return Comparison(
+        measure="auroc" if rated else "pair_accuracy",
+        held_out=len(held),
+        preference=preference,
+        perplexity=perplexity,
+        verdict="refused" if reasons else "promoted",
+        reasons=tuple(reasons) or (_for(preference),),
+    )
+
+
+def in_words(comparison: Comparison) -> list[str]:
+    """The comparison, line by line, for a terminal."""
+    lines = []
+    for part in (comparison.preference, comparison.perplexity):
+        test = part.test
+        around = "" if test.low is None or test.high is None else f" [{test.low:+.3f}, {test.high:+.3f}]"
+        lines.append(f"{part.new.title}: {_number(part.old)} -> {_number(part.new)}, difference {test.difference or 0:+.3f}{around}")
+    return [*lines, f"{comparison.verdict}: {'; '.join(comparison.reasons)}"]
+
+
+def _against(preference: Compared, perplexity: Compared) -> list[str]:
+    """What speaks against the new run, if anything."""
+    found = []
+    difference = preference.test.difference
+    if difference is None or difference <= 0:
+        found.append(f"it prefers what people liked no more than the old run ({_number(preference.old)} -> {_number(preference.new)})")
+    before, after = perplexity.old.value, perplexity.new.value
+    if before is None or after is None or not after <= before * (1 + WORSE):
+        found.append(
+            f"liked replies became less likely: perplexity {_number(perplexity.old)} -> {_number(perplexity.new)}, over {WORSE:.0%}"
+        )
+    return found
+
+
+def _for(preference: Compared) -> str:
+    low = preference.test.low
+    sure = low is not None and low > 0
+    return "it prefers what people liked more than the old run" + ("" if sure else "; too few rows to be sure: the interval holds 0")
+
+
+def _accuracy(old: Heard, new: Heard, seed: int) -> Compared:
+    before, after = (ratio(PAIRS, [float(_mean(chosen) > _mean(other)) for chosen, other in one.rows]) for one in (old, new))
+    return _compared("pair_accuracy", before, after, seed)
+
+
+def _auroc(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
+    import numpy as np
+
+    liked = np.array([isinstance(row, RatedReply) and row.liked for row in held], dtype=int)
+    found = []
+    for one in (old, new):
+        likely = np.exp([_mean(row[0]) for row in one.rows])
+        found.append(Outcomes(labels=("down", "up"), truth=liked, probabilities=np.stack([1 - likely, likely], axis=1)))
+    scores = [bootstrap(one, ["auroc"], seed=seed)["auroc"] for one in found]
+    return Compared(old=scores[0], new=scores[1], test=paired_outcomes(found[1], found[0], "auroc", seed=seed))
+
+
+def _perplexities(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
+    import numpy as np
+
+    good = [place for place, row in enumerate(held) if not isinstance(row, RatedReply) or row.liked]
+    before, after = (
+        ratio(PERPLEXITY, [-one.rows[place][0].total for place in good], [one.rows[place][0].tokens for place in good], after=np.exp)
+        for one in (old, new)
+    )
+    return _compared("perplexity", before, after, seed)
+
+
+def _compared(name: str, before: Sums, after: Sums, seed: int) -> Compared:
+    return Compared(old=score(before, seed=seed), new=score(after, seed=seed), test=paired(name, after, before, seed=seed))
+
+
+def _replies(row: Preference) -> list[str]:
+    return [row.reply] if isinstance(row, RatedReply) else [row.chosen, row.rejected]
+
+
+def _mean(likelihood: Likelihood) -> float:
+    return likelihood.total / likelihood.tokens
+
+
+def _number(one: Score) -> str:
+    if one.value is None:
+        return "undefined"
+    return f"{one.value:.1%}" if one.percent else f"{one.value:.3f}"
