@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,13 +12,13 @@ from nlpkit.evaluation.card import model_card
 from nlpkit.evaluation.findings import describe
 from nlpkit.evaluation.html import to_html
 from nlpkit.evaluation.intervals import bootstrap, paired
+from nlpkit.evaluation.keeping import curve, keep, place, source_card
 from nlpkit.evaluation.metrics import names
 from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report, SourceCard, Step
+from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report
 from nlpkit.inference.classifier import Classifier
 from nlpkit.run import Run, versions, write_whole
 from nlpkit.settings import DataSource
-from nlpkit.sources import catalogue
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task
@@ -78,7 +76,7 @@ def measure(
         scores=scores,
         findings=describe(outcomes, texts=[one.text for one in examples], where=[one.where for one in examples], seed=record.seed),
         baselines=(_against(outcomes, baseline, examples, metric_names, record.seed),) if baseline else (),
-        curve=_curve(run),
+        curve=curve(run),
         data_card=_data_card(record.data),
         cost=Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1)),
         config=run.config.read_text(encoding="utf-8"),
@@ -106,15 +104,12 @@ def write_report(run: Run, report: Report) -> None:
 
     The run's own `report.html` and model card stay those of its training: its held-out rows, measured once.
     """
-    name = run.evaluation / _file_name(report.data)
-    write_whole(name.with_name(f"{name.name}.json"), report.to_json())
-    write_whole(name.with_name(f"{name.name}.md"), report.to_markdown())
-    write_whole(page_of(run, report), to_html(report))
+    keep(run, report.data, report=report.to_json(), markdown=report.to_markdown(), page=to_html(report))
 
 
 def page_of(run: Run, report: Report) -> Path:
     """Where `write_report` puts the page of a report."""
-    return run.evaluation / f"{_file_name(report.data)}.html"
+    return place(run, report.data, ".html")
 
 
 def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[LabeledText], metric_names: Sequence[str], seed: int) -> Baseline:
@@ -129,33 +124,13 @@ def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[Labele
     )
 
 
-def _curve(run: Run) -> tuple[Step, ...]:
-    """The learning curve from the run's log; a run that ships without one has none."""
-    if not run.log.is_file():
-        return ()
-    steps = []
-    for line in run.log.read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
-        looks = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")}
-        metrics = {name: value for name, value in looks.items() if name != "runtime" and not name.endswith("_per_second")}
-        if "loss" in entry or metrics:
-            steps.append(Step(step=entry["step"], epoch=entry.get("epoch"), loss=entry.get("loss"), metrics=metrics))
-    return tuple(steps)
-
-
 def _data_card(data: Mapping[str, Any]) -> DataCard:
     return DataCard(
         counts={name: rows for name, rows in data["rows"].items() if rows},
         balance={name: counts for name, counts in data["labels"].items() if counts},
-        sources=tuple(_source_card(name) for name in data.get("sources", ())),
+        sources=tuple(source_card(name) for name in data.get("sources", ())),
         dropped={"near-duplicates of held-out texts": data["near_duplicates_dropped"]},
     )
-
-
-def _source_card(name: str) -> SourceCard:
-    """Licence and origin of a catalogue entry; of a file of the user's own, its name alone."""
-    entry = next((one for one in catalogue() if one.name == name.partition("/")[0]), None)
-    return SourceCard(name=name, licence=entry.licence, origin=entry.origin) if entry else SourceCard(name=name)
 
 
 def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> None:
@@ -163,7 +138,7 @@ def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], pre
     import pyarrow
     from pyarrow import parquet
 
-    path: Path = run.evaluation / f"{_file_name(data)}.predictions.parquet"
+    path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {"where": one.where, "text": one.text, "truth": one.value if one.label is None else one.label, **answer.row()}
@@ -172,7 +147,3 @@ def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], pre
     beside = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
     beside.replace(path)
-
-
-def _file_name(data: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-.")[-80:] or "data"

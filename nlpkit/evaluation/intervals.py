@@ -57,20 +57,20 @@ def paired(first: Outcomes, second: Outcomes, metric: str, *, resamples: int = R
     drawn = _resampled([_statistic(first, metric), _statistic(second, metric)], len(first), resamples, seed)
     differences = drawn[0] - drawn[1]
     differences = differences[differences == differences]
-    low, high = _percentiles(differences)
+    low, high = percentiles(differences)
     return PairedTest(
         metric=metric,
         difference=values[0] - values[1],
         low=low,
         high=high,
-        p=_two_sided(differences),
+        p=two_sided(differences),
         count=len(first),
         resamples=resamples,
         **(_mcnemar(first, second) if metric == "accuracy" else {}),
     )
 
 
-def _two_sided(differences: Array) -> float:
+def two_sided(differences: Array) -> float:
     """Twice the smaller tail beyond zero, counting the observed sample as one more so that p is never 0."""
     total = len(differences) + 1
     return float(min(1.0, 2 * min(((differences <= 0).sum() + 1) / total, ((differences >= 0).sum() + 1) / total)))
@@ -90,9 +90,9 @@ def _score(outcomes: Outcomes, name: str, value: float | None, spread: Array | N
     metric = METRICS[name]
     low, high, reason = None, None, why_undefined(outcomes, name)
     if value is not None and spread is not None:
-        low, high = _percentiles(spread[spread == spread])
+        low, high = percentiles(spread[spread == spread])
         if name == "accuracy" and value in (0.0, 1.0):
-            low, high = _exact(round(value * len(outcomes)), len(outcomes))
+            low, high = exact_share(round(value * len(outcomes)), len(outcomes))
         elif low is None or high is None or low == high:
             low, high, reason = None, None, "no interval: the rows are too few or too alike"
         else:
@@ -111,7 +111,8 @@ def _score(outcomes: Outcomes, name: str, value: float | None, spread: Array | N
     )
 
 
-def _percentiles(values: Array) -> tuple[float | None, float | None]:
+def percentiles(values: Array) -> tuple[float | None, float | None]:
+    """The 2.5th and the 97.5th percentile; nothing of nothing."""
     import numpy as np
 
     if not len(values):
@@ -120,7 +121,7 @@ def _percentiles(values: Array) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def _exact(right: int, count: int) -> tuple[float, float]:
+def exact_share(right: int, count: int) -> tuple[float, float]:
     """The Clopper-Pearson interval: resampling rows that are all right can only say that all are right."""
     from scipy.stats import binomtest
 
@@ -135,14 +136,14 @@ def _resampled(statistics: Sequence[Statistic], rows: int, resamples: int, seed:
     found = np.empty((len(statistics), resamples))
     at = 0
     with np.errstate(invalid="ignore", divide="ignore"):
-        for drawn in _draws(rows, resamples, seed) if statistics else ():
+        for drawn in draws(rows, resamples, seed) if statistics else ():
             for number, statistic in enumerate(statistics):
                 found[number, at : at + len(drawn)] = statistic(drawn)
             at += len(drawn)
     return found
 
 
-def _draws(rows: int, resamples: int, seed: int) -> Iterator[Array]:
+def draws(rows: int, resamples: int, seed: int) -> Iterator[Array]:
     """Blocks of (some resamples, rows): how often each row was drawn."""
     import numpy as np
 

@@ -38,14 +38,14 @@ CASES += [(name, valued(60, 2)) for name in metrics.names("values")]
 @pytest.mark.parametrize(("name", "outcomes"), CASES)
 def test_a_resample_measures_what_the_metric_measures_on_the_repeated_rows(name: str, outcomes: Outcomes) -> None:
     statistic = intervals._statistic(outcomes, name)
-    drawn = np.concatenate([np.ones((1, 60)), *intervals._draws(60, 20, seed=3)])
+    drawn = np.concatenate([np.ones((1, 60)), *intervals.draws(60, 20, seed=3)])
     expected = [metrics.measure(repeated(outcomes, row), name) for row in drawn]
     np.testing.assert_allclose(statistic(drawn), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_every_resample_draws_as_many_rows_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "CELLS", 70)
-    blocks = list(intervals._draws(10, 17, seed=0))
+    blocks = list(intervals.draws(10, 17, seed=0))
     assert [len(block) for block in blocks] == [7, 7, 3]
     assert (np.concatenate(blocks).sum(axis=1) == 10).all()
 

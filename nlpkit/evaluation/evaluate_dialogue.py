@@ -1,0 +1,273 @@
+"""Measure a model on held-out conversations, and a dialogue run as it will be served, beside its base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.data.examples import Conversation
+from nlpkit.errors import ConfigError, DataError, NlpkitError, SourceError
+from nlpkit.evaluation.context_use import Listened, context_use, listen
+from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Rival
+from nlpkit.evaluation.items import Fits, Item, last_turns, pick_items
+from nlpkit.evaluation.judge import Judge
+from nlpkit.evaluation.keeping import curve, keep, source_card
+from nlpkit.evaluation.replies import LOOKS, Embed, Negative, measure_replies
+from nlpkit.evaluation.report import Cost, DataCard, Score
+from nlpkit.evaluation.selection import hits, mean_reciprocal_rank, perplexity
+from nlpkit.evaluation.speaker import Speaker
+from nlpkit.evaluation.sums import Measure, missing, paired, score
+from nlpkit.run import Run, versions, write_whole
+
+if TYPE_CHECKING:
+    from nlpkit.inference.language import LanguageModel
+
+ENCODER = "minilm-l6"
+"""What BERTScore compares replies with."""
+
+NO_OTHERS = "other conversations hold no other reply"
+UNFIT = "replies that the model cannot read at once with the turn before"
+
+Tell = Callable[[int, int], None]
+"""How much of the work is done, and how much there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruments:
+    """The models that replies are measured with, or why one is not there."""
+
+    embed: Embed | str
+    negative: Negative | str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    listened: Listened
+    replies: tuple[str, ...]
+    measures: dict[str, Measure]
+
+
+def measure_dialogue(
+    speaker: Speaker, conversations: Sequence[Conversation], *, data: str, seed: int, items: int = 100, generate: int = 50,
+    candidates: int = 20, rival: Speaker | None = None, judge: Judge | None = None, progress: Tell | None = None,
+    fits: Fits = lambda history, reply: True, instruments: Instruments | None = None,
+) -> DialogueReport:  # fmt: skip
+    """The report of one model on held-out conversations; the rival answers exactly the same.
+
+    Args:
+        speaker: whom to measure.
+        conversations: held out.
+        data: what the report calls them.
+        seed: draws items, candidates, histories, replies and resamples.
+        items: how many replies of people it is asked about.
+        generate: to how many of the items it replies; 0 generates nothing.
+        candidates: how many replies it chooses from, the true one included.
+        rival: another model, such as the base.
+        judge: compares the replies of both.
+        progress: told after each item.
+        fits: whether both models can read a history and a reply; what does not fit is passed over and counted.
+        instruments: what replies are measured with; default: the encoder and the sentiment model of the catalogue, where they can be had.
+
+    Raises:
+        ConfigError: a judge without a rival or without replies.
+        DataError: nothing to measure on.
+        RunError: a model answers with no likelihood.
+        SourceError: the judge cannot be asked.
+    """
+    _refuse_senseless(items=items, candidates=candidates, compared=rival is not None and generate > 0, judge=judge)
+    picked = pick_items(conversations, items=items, candidates=candidates, seed=seed, fits=fits)
+    answered = picked.items[:generate]
+    instruments = instruments or (load_instruments() if answered else Instruments(embed="", negative=""))
+    clock = _Clock(progress, (len(picked.items) + len(answered)) * (2 if rival else 1) + (len(answered) if judge else 0))
+    ours = _find(speaker, picked.items, answered, instruments, seed, clock)
+    theirs = _find(rival, picked.items, answered, instruments, seed, clock) if rival else None
+    exchanges = _exchanges(answered, ours, theirs)
+    return DialogueReport(
+        run=speaker.name,
+        data=data,
+        seed=seed,
+        conversations=picked.conversations,
+        replies=len(picked.items),
+        candidates=ours.listened.candidates,
+        scores=_scores(ours, instruments, seed),
+        context=context_use(ours.listened, seed=seed),
+        rival=_rival(rival.name, ours, theirs, instruments, seed) if rival and theirs else None,
+        exchanges=exchanges,
+        verdict=judge.verdict(exchanges, seed=seed, tick=clock.tick) if judge else None,
+        data_card=DataCard(dropped={UNFIT: picked.unfit} if picked.unfit else {}),
+        versions=versions(),
+    )
+
+
+def report_dialogue(
+    run: Run, conversations: Sequence[Conversation], *, data: str, talk: Callable[[str], None], progress: Tell | None = None,
+    items: int = 100, generate: int = 50, candidates: int = 20, judge: Judge | None = None, headline: bool = True,
+) -> DialogueReport:  # fmt: skip
+    """Measure a run beside its base and write the report in every form; the first scores are said through `talk`.
+
+    Args:
+        run: whole.
+        conversations: held out.
+        data: what the report calls them.
+        talk: gets lines for people.
+        progress: told after each item.
+        items: how many replies of people both models are asked about.
+        generate: to how many of the items they reply.
+        candidates: how many replies they choose from.
+        judge: compares the replies of run and base; when it cannot be asked, that is said, and the rest is reported.
+        headline: whether this is the run's own report and model card too.
+
+    Raises:
+        DataError: nothing to measure on.
+        RunError: the run is refused.
+    """
+    from nlpkit.evaluation.dialogue_html import to_html
+    from nlpkit.evaluation.dialogue_text import model_card, to_markdown
+    from nlpkit.inference.language import LanguageModel
+
+    record = run.read()
+    tuned, base = LanguageModel.load(run), LanguageModel.without_adapter(run)
+    report = measure_dialogue(
+        tuned, conversations, data=data, seed=record.seed, items=items, generate=generate, candidates=candidates,
+        rival=base, progress=progress, fits=fitting(tuned),
+    )  # fmt: skip
+    report = report.model_copy(
+        update={
+            "run": run.name,
+            "verdict": _verdict(judge, report, talk),
+            "curve": curve(run),
+            "data_card": _data_card(record.data, report.data_card),
+            "cost": Cost(**record.cost),
+            "config": run.config.read_text(encoding="utf-8"),
+        }
+    )
+    page = to_html(report)
+    keep(run, data, report=report.to_json(), markdown=to_markdown(report), page=page)
+    if headline:
+        write_whole(run.report, page)
+        write_whole(run.card, model_card(report, record.model_dump(mode="json")))
+    shown = ", ".join(f"{one.title} {one.shown(one.value)} ({one.interval})" for one in list(report.scores.values())[:3])
+    talk(f"{data}: {shown}")
+    return report
+
+
+def load_instruments() -> Instruments:
+    """The encoder and the sentiment model; one that cannot be had says why."""
+    from nlpkit.inference.classifier import Classifier
+    from nlpkit.models.encoder import Encoder
+
+    try:
+        embed: Embed | str = Encoder.load(ENCODER).embed
+    except NlpkitError as error:
+        embed = f"not measured: {error}"
+    try:
+        classifier = Classifier.load(None)
+    except NlpkitError as error:
+        return Instruments(embed=embed, negative=f"not measured: {error}")
+    return Instruments(embed=embed, negative=lambda texts: [one.probabilities["negative"] for one in classifier.predict(texts)])
+
+
+def fitting(model: LanguageModel) -> Fits:
+    """Whether the model reads a reply in half of its window, and the last turn before it in the other half."""
+    from nlpkit.tasks.prompt import prompt, reply_ids
+
+    def fits(history: Conversation, reply: str) -> bool:
+        room = model.window // 2
+        try:
+            prompt(model.task.told(last_turns(history, 1)), model.tokenizer, room)
+        except DataError:
+            return False
+        return len(reply_ids(reply, model.tokenizer)) <= room
+
+    return fits
+
+
+def _refuse_senseless(*, items: int, candidates: int, compared: bool, judge: Judge | None) -> None:
+    if items < 1 or candidates < 2:
+        raise ConfigError(f"items: {items}, candidates: {candidates}; expected at least 1 item and 2 candidates")
+    if judge and not compared:
+        raise ConfigError("a judge compares the replies of two models; expected a rival, and replies to generate")
+
+
+class _Clock:
+    """Counts what is done."""
+
+    def __init__(self, tell: Tell | None, total: int) -> None:
+        self._tell, self._total, self._done = tell, total, 0
+
+    def tick(self) -> None:
+        self._done += 1
+        if self._tell:
+            self._tell(self._done, self._total)
+
+
+def _find(speaker: Speaker, asked: Sequence[Item], answered: Sequence[Item], tools: Instruments, seed: int, clock: _Clock) -> _Found:
+    found = listen(speaker, asked, tick=clock.tick)
+    replies = []
+    for number, item in enumerate(answered):
+        replies.append(speaker.reply(item.history, seed=seed + number))
+        clock.tick()
+    ranks = found.ranks["true"] if found.candidates > 1 else found.ranks["true"][:0]
+    measures: dict[str, Measure] = {
+        "perplexity": perplexity(found.losses["true"], found.tokens),
+        "hits@1": hits(ranks, 1, found.candidates),
+        "hits@5": hits(ranks, 5, found.candidates),
+        "mrr": mean_reciprocal_rank(ranks),
+    }
+    if replies:
+        embed = None if isinstance(tools.embed, str) else tools.embed
+        negative = None if isinstance(tools.negative, str) else tools.negative
+        measures |= measure_replies(replies, [item.reply for item in answered], embed=embed, negative=negative)
+    return _Found(listened=found, replies=tuple(replies), measures=measures)
+
+
+def _scores(found: _Found, tools: Instruments, seed: int) -> dict[str, Score]:
+    why = {"hits@1": NO_OTHERS, "hits@5": NO_OTHERS, "mrr": NO_OTHERS, "self_repetition": "no reply has four words"}
+    scores = {name: score(measure, seed=seed, undefined=why.get(name, "no reply has words")) for name, measure in found.measures.items()}
+    for name, tool in (("bertscore", tools.embed), ("hostile", tools.negative)):
+        if found.replies and isinstance(tool, str):
+            scores[name] = missing(LOOKS[name], tool)
+    return {name: scores[name] for name in dict.fromkeys([*(one for one in scores if one not in LOOKS), *LOOKS]) if name in scores}
+
+
+def _rival(name: str, ours: _Found, theirs: _Found, tools: Instruments, seed: int) -> Rival:
+    return Rival(
+        name=name,
+        scores=_scores(theirs, tools, seed),
+        tests={one: paired(one, measure, theirs.measures[one], seed=seed) for one, measure in ours.measures.items()},
+        context=context_use(theirs.listened, seed=seed),
+    )
+
+
+def _exchanges(answered: Sequence[Item], ours: _Found, theirs: _Found | None) -> tuple[Exchange, ...]:
+    rivals = theirs.replies if theirs else (None,) * len(answered)
+    return tuple(
+        Exchange(
+            where=item.history.where,
+            system=item.history.system,
+            history=tuple((turn.role, turn.text) for turn in item.history.turns),
+            truth=item.reply,
+            reply=reply,
+            rival=other,
+        )
+        for item, reply, other in zip(answered, ours.replies, rivals, strict=True)
+    )
+
+
+def _verdict(judge: Judge | None, report: DialogueReport, talk: Callable[[str], None]) -> Any:
+    """The judge's; hours of measuring are not thrown away because it is gone."""
+    try:
+        return judge.verdict(report.exchanges, seed=report.seed) if judge else None
+    except SourceError as error:
+        talk(f"no verdict: {error}")
+        return None
+
+
+def _data_card(data: Mapping[str, Any], measured: DataCard) -> DataCard:
+    dropped = {"near-duplicates of held-out texts": data["near_duplicates_dropped"]} if data.get("near_duplicates_dropped") else {}
+    return DataCard(
+        counts={name: rows for name, rows in data.get("rows", {}).items() if rows},
+        sources=tuple(source_card(name) for name in data.get("sources", ())),
+        dropped={**dropped, **measured.dropped},
+    )

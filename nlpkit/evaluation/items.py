@@ -1,0 +1,193 @@
+"""What a model is asked about: replies of held-out conversations, each with other replies and other histories beside it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeAlias
+
+from nlpkit.data.examples import Conversation, Turn
+from nlpkit.errors import DataError
+
+PER_CONVERSATION = 3
+"""Replies of one conversation are alike: more of it would make intervals narrower than they are."""
+
+TURNS_BEFORE = 3
+WORDS = 2
+"""Preferred are replies of at least so many words after so many turns: there is something to use, and something to tell."""
+
+TRIES = 100
+"""Shuffles until one differs and fits: of two texts, a hundred fail to differ once in 10**30."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A reply of a person, what came before it, and what did not."""
+
+    history: Conversation
+    """Up to the reply; at least one turn."""
+    reply: str
+    distractors: tuple[str, ...] = ()
+    """Replies from other conversations: none says the same as the true one, or as another."""
+    shuffled: Conversation | None = None
+    """The texts of the history in another order, each turn keeping its role; None where there is no other order."""
+    other: Conversation | None = None
+    """As many turns of the same roles from another conversation; None where no other one has as many."""
+
+    @property
+    def silent(self) -> Conversation:
+        """No turn at all."""
+        return last_turns(self.history, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    group: str
+    """Equal for all views of one conversation."""
+    conversation: Conversation
+    turn: int
+
+    @property
+    def history(self) -> Conversation:
+        return replace(self.conversation, turns=self.conversation.turns[: self.turn])
+
+    @property
+    def reply(self) -> str:
+        return self.conversation.turns[self.turn].text
+
+    @property
+    def rank(self) -> int:
+        """0 is asked first."""
+        if len(self.reply.split()) < WORDS:
+            return 2
+        return 0 if self.turn >= TURNS_BEFORE else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picked:
+    """Items, and what was passed over."""
+
+    items: tuple[Item, ...]
+    conversations: int
+    """How many they come from."""
+    unfit: int
+    """Replies that do not fit, or whose last turn does not."""
+
+
+Fits: TypeAlias = Callable[[Conversation, str], bool]
+"""Whether a model can read the last turn of a history and a reply."""
+
+
+def pick_items(
+    conversations: Sequence[Conversation], *, items: int, candidates: int, seed: int, fits: Fits = lambda history, reply: True
+) -> Picked:  # fmt: skip
+    """Up to `items` replies, spread over the conversations: the same for the same seed.
+
+    Args:
+        conversations: held out.
+        items: how many at most.
+        candidates: how many replies a model chooses from, the true one included; fewer where other conversations hold fewer.
+        seed: draws replies, candidates and histories.
+        fits: what a model cannot read is passed over.
+
+    Raises:
+        DataError: the bot answers nothing in these conversations, or nothing that fits.
+    """
+    places = list(_places(conversations))
+    if not places:
+        raise DataError(f"{len(conversations)} conversations: no turn of the bot follows another turn; expected replies to measure on")
+    chosen, unfit = _spread(places, items, random.Random(f"{seed} places"), fits)  # noqa: S311
+    if not chosen:
+        raise DataError(f"{len(conversations)} conversations: none of {unfit:,} replies fits with the turn before it; cure: a larger one")
+    pool = _pool(places)
+    drawn = [
+        _item(place, pool, places, random.Random(f"{seed} {number}"), candidates - 1, fits)  # noqa: S311
+        for number, place in enumerate(chosen)
+    ]
+    # As many for each item: hits among 20 and hits among 5 do not make one number.
+    fewest = min(len(item.distractors) for item in drawn)
+    return Picked(
+        items=tuple(replace(item, distractors=item.distractors[:fewest]) for item in drawn),
+        conversations=len({place.group for place in chosen}),
+        unfit=unfit,
+    )
+
+
+def last_turns(history: Conversation, turns: int) -> Conversation:
+    """The history with only its last turns; what the bot is told beforehand stays."""
+    return replace(history, turns=history.turns[len(history.turns) - turns :] if turns < len(history.turns) else history.turns)
+
+
+def _places(conversations: Sequence[Conversation]) -> Iterator[_Place]:
+    for number, conversation in enumerate(conversations):
+        group = conversation.id or f"number {number}"
+        for turn in range(1, len(conversation.turns)):
+            if conversation.turns[turn].role == "assistant":
+                yield _Place(group=group, conversation=conversation, turn=turn)
+
+
+def _spread(places: Sequence[_Place], items: int, draw: random.Random, fits: Fits) -> tuple[list[_Place], int]:
+    """The best places first, and among equals one of each conversation before a second of any; and how many did not fit."""
+    waiting = sorted(places, key=lambda _: draw.random())
+    taken: Counter[str] = Counter()
+    chosen: list[_Place] = []
+    unfit = 0
+    for rank in range(3):
+        for round_ in range(1, PER_CONVERSATION + 1):
+            rest = []
+            for place in waiting:
+                if place.rank != rank or taken[place.group] >= round_ or len(chosen) >= items:
+                    rest.append(place)
+                elif fits(place.history, place.reply):
+                    taken[place.group] += 1
+                    chosen.append(place)
+                else:
+                    unfit += 1
+            waiting = rest
+    return chosen, unfit
+
+
+def _pool(places: Sequence[_Place]) -> dict[str, _Place]:
+    """Replies by what they say, whatever their case and spaces; very short ones only where nobody says more."""
+    worded = [place for place in places if place.rank < 2] or list(places)
+    return {_said(place.reply): place for place in worded}
+
+
+def _said(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _item(place: _Place, pool: dict[str, _Place], places: Sequence[_Place], draw: random.Random, distractors: int, fits: Fits) -> Item:
+    history, truth = place.history, _said(place.reply)
+    fitting = [one.reply for said, one in pool.items() if one.group != place.group and said != truth]
+    draw.shuffle(fitting)
+    return Item(
+        history=history,
+        reply=place.reply,
+        distractors=tuple(islice((one for one in fitting if fits(history, one)), distractors)),
+        shuffled=next((one for one in _shuffles(history, draw) if fits(one, place.reply)), None),
+        other=next((one for one in _others(place, places, draw) if fits(one, place.reply)), None),
+    )
+
+
+def _shuffles(history: Conversation, draw: random.Random) -> Iterator[Conversation]:
+    """Other orders of the texts, for as long as one is wanted and there may be a new one."""
+    texts = [turn.text for turn in history.turns]
+    mixed = list(texts)
+    for _ in range(TRIES if len(set(texts)) > 1 else 0):
+        draw.shuffle(mixed)
+        if mixed != texts:
+            yield replace(history, turns=tuple(Turn(role=turn.role, text=text) for turn, text in zip(history.turns, mixed, strict=True)))
+
+
+def _others(place: _Place, places: Sequence[_Place], draw: random.Random) -> Iterator[Conversation]:
+    """The turns before the last reply of other conversations: all end where the bot is to speak, so that the roles agree."""
+    history, size = place.history, place.turn
+    last = {one.group: one for one in places if one.turn >= size and one.group != place.group}
+    for one in sorted(last.values(), key=lambda _: draw.random()):
+        turns = one.conversation.turns[one.turn - size : one.turn]
+        if turns != history.turns:
+            yield replace(history, turns=turns)

@@ -1,0 +1,67 @@
+"""A pretrained encoder as it is: an embedding for each token of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.errors import RunError
+from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, quiet, window_of
+from nlpkit.tasks.encoding import Frame, token_ids
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BATCH = 16
+
+
+class Encoder:
+    """Texts in, token embeddings out. `Encoder.load` is the way in."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, window: int) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.window = window
+        self._frame = Frame.of(tokenizer)
+
+    @classmethod
+    def load(cls, source: str) -> Encoder:
+        """The encoder of a folder, a hub's name or a name of the catalogue.
+
+        Raises:
+            RunError: it is no encoder.
+            SourceError: it cannot be brought here.
+        """
+        from transformers import AutoModel
+
+        folder, _ = find_base(source)
+        tokenizer = load_tokenizer(folder)
+        with quiet():
+            try:
+                model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, local_files_only=True)
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
+                raise RunError(f"{folder}: no encoder can be made of this model: {error}") from None
+        return cls(model.float().to(pick_device()), tokenizer, window=window_of(folder, tokenizer))
+
+    def embed(self, texts: Sequence[str]) -> list[NDArray[Any]]:
+        """(tokens, size) for each text, without its special tokens; a text longer than the window is read up to there."""
+        ids = [one[: self.window - self._frame.size] for one in token_ids(self.tokenizer, texts)]
+        order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+        found: dict[int, NDArray[Any]] = {}
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            found.update(zip(batch, self._run([ids[place] for place in batch]), strict=True))
+        return [found[place] for place in range(len(ids))]
+
+    def _run(self, ids: list[list[int]]) -> list[NDArray[Any]]:
+        import torch
+
+        framed = [self._frame.around(one) for one in ids]
+        width = max(map(len, framed))
+        pad = self.tokenizer.pad_token_id
+        inputs = torch.tensor([one + [pad] * (width - len(one)) for one in framed], device=self.model.device)
+        mask = torch.tensor([[1] * len(one) + [0] * (width - len(one)) for one in framed], device=self.model.device)
+        with torch.inference_mode():
+            states = self.model(input_ids=inputs, attention_mask=mask).last_hidden_state.float().cpu().numpy()
+        before = len(self._frame.before)
+        return [state[before : before + len(one)] for state, one in zip(states, ids, strict=True)]
