@@ -165,13 +165,22 @@ class Parts:
     texts: tuple[list[int], ...]
 
 
+def _source(tokenizer: Any) -> str:
+    if not tokenizer.chat_template:
+        return DEFAULT_TEMPLATE
+    try:
+        return str(tokenizer.get_chat_template())
+    except ValueError:
+        raise RunError(f"the model's chat templates are named {sorted(tokenizer.chat_template)}; expected one named 'default'") from None
+
+
 class Template:
     """The chat template of a tokenizer, taken apart. `Template.of` is the way in."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        self.is_default = not tokenizer.chat_template or tokenizer.chat_template == DEFAULT_TEMPLATE
-        self._source = tokenizer.chat_template or DEFAULT_TEMPLATE
+        self._source = _source(tokenizer)
+        self.is_default = self._source == DEFAULT_TEMPLATE
         # Runs of spaces (SentencePiece's look like ▁▁) and single letters are text, though some tokenizers add them as tokens
         added = {
             number: one.content
@@ -255,7 +264,13 @@ class Template:
 
     def dropped(self, parts: Parts, end: int, room: int) -> int:
         """How many of the oldest turns before `end` must go for the prompt to fit; the last one stays, even where it does not."""
-        return bisect.bisect_left(range(end - 1), True, key=lambda start: self.size(parts, start, end, asking=True) <= room)
+        texts = itertools.accumulate(len(text) for text in reversed(parts.texts[:end]))
+        most = sum(1 for _ in itertools.takewhile(lambda size: size <= room, texts))  # more turns cannot fit
+        fits = functools.partial(self._fits, parts, end, room)
+        return bisect.bisect_left(range(end - 1), True, lo=min(end - most, end - 1), key=fits) if end else 0
+
+    def _fits(self, parts: Parts, end: int, room: int, start: int) -> bool:
+        return self.size(parts, start, end, asking=True) <= room
 
     def size(self, parts: Parts, start: int, end: int, *, asking: bool = False) -> int:
         """How many ids `learn`, or `fill` where it asks, makes of the turns."""

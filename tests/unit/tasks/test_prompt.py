@@ -285,6 +285,53 @@ def test_a_template_that_cannot_be_used_is_refused(kind: str) -> None:
         Template.of(with_template(BROKEN[kind]))
 
 
+ESCAPES = [
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ ()|attr('__class__') }}",
+    "{{ '{0.__class__.__mro__}'.format(messages) }}",
+    "{% set f = '{0.__class__}'.format %}{{ f(messages) }}",
+    "{{ '{m.__class__}'.format_map({'m': messages}) }}",
+    "{{ cycler.__init__.__globals__.os.system('touch CANARY') }}",
+    "{{ joiner.__init__.__globals__['os'].popen('touch CANARY').read() }}",
+    "{{ lipsum.__globals__['os'].system('touch CANARY') }}",
+    "{{ raise_exception.__globals__['__builtins__']['open']('CANARY', 'w') }}",
+    "{{ self.__init__.__globals__['__builtins__']['eval']('1') }}",
+    "{{ self._TemplateReference__context.environment.globals }}",
+    "{% set n = namespace() %}{% set n.__class__ = 1 %}{{ n }}",
+    "{{ messages.append(messages[0]) }}",
+    "{{ [''.format]|map(attribute='__self__')|list|first }}",
+    "{% include '/etc/hostname' %}",
+    "{% import 'os' as os %}{{ os.system('touch CANARY') }}",
+    "{{ dict.__class__.__bases__ }}",
+    "{{ range(10**9)|list }}",
+]
+
+
+@pytest.mark.parametrize("place", range(len(ESCAPES)))
+def test_a_template_that_reaches_out_of_its_sandbox_is_refused_or_reaches_nothing(
+    place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chatml = FAMILIES["chatml"]
+    tokenizer = with_template(ESCAPES[place] + chatml.template)
+    try:
+        ids = prompt(TALKS[0], tokenizer, ROOM).ids
+    except RunError as error:
+        reason = str(error)
+    else:
+        reason = "" if ids == prompt(TALKS[0], chatml.tokenizer, ROOM).ids else tokenizer.decode(ids)
+    assert not reason or reason.startswith("the model's chat template fails: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_several_templates_the_default_one_is_taken() -> None:
+    chatml = FAMILIES["chatml"]
+    several = with_template({"default": chatml.template, "tool_use": "{{ raise_exception('no') }}"})
+    assert prompt(TALKS[0], several, ROOM) == prompt(TALKS[0], chatml.tokenizer, ROOM)
+    with pytest.raises(RunError, match=r"\['rag', 'tool_use'\]; expected one named 'default'"):
+        Template.of(with_template({"tool_use": "a", "rag": "b"}))
+
+
 def test_a_template_without_an_end_token_ends_replies_with_the_tokenizers() -> None:
     plain = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
     tokenizer = with_template(plain)
@@ -293,7 +340,7 @@ def test_a_template_without_an_end_token_ends_replies_with_the_tokenizers() -> N
         Template.of(with_template(plain, eos_token=None))
 
 
-def with_template(template: str, **changes: Any) -> Any:
+def with_template(template: Any, **changes: Any) -> Any:
     tokenizer = copy.deepcopy(FAMILIES["chatml"].tokenizer)
     tokenizer.chat_template = template
     for name, value in changes.items():
