@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -189,8 +188,6 @@ class Training(Settings):
     """`auto`: bf16 on a GPU that has it, else fp32."""
     evaluations: Annotated[int, Field(ge=1)] = 3
     """How often, in the whole training, to look at the validation rows and save a checkpoint."""
-    metric: str | None = None
-    """What chooses the best checkpoint; default: the task's first."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many looks without a better metric."""
     track: tuple[str, ...] = ()
@@ -202,6 +199,8 @@ class Training(Settings):
 class ClassifierTraining(Training):
     """What only a classifier can do."""
 
+    metric: str | None = None
+    """What chooses the best checkpoint; default: the task's first."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
@@ -218,7 +217,21 @@ class DialogueTraining(Training):
     """Compute activations twice instead of keeping them: about half the memory, a little slower on a CPU."""
 
 
-class Output(Settings):
-    """Where runs go."""
+class JudgeSettings(Settings):
+    """A model that says which of two replies suits better. Its key, if it wants one, stands in NLPKIT_JUDGE_KEY."""
 
-    folder: Path = Path("runs")
+    address: str
+    """An OpenAI-compatible endpoint, up to and with `/v1`."""
+    model: str
+
+
+class DialogueEvaluation(Settings):
+    """How much is asked of a tuned model and its base when they are measured."""
+
+    items: Annotated[int, Field(ge=1)] = 100
+    """Replies of people that both are asked about, with four histories each."""
+    generate: Annotated[int, Field(ge=0)] = 50
+    """To how many of the items they reply themselves."""
+    candidates: Annotated[int, Field(ge=2)] = 20
+    """How many replies they choose from, the true one included."""
+    judge: JudgeSettings | None = None

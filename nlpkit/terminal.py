@@ -28,7 +28,11 @@ def safe(text: str) -> str:
 
 
 def talk(message: str) -> None:
-    console().print(safe(message), highlight=False, soft_wrap=True)
+    """Say something on stderr; what stands in \u27e6brackets\u27e7, as the preflight marks what is learnt, is coloured too."""
+    import re
+
+    shown = re.sub("\u27e6[^\u27e7]*\u27e7", lambda found: f"[green]{found[0]}[/]", safe(message))
+    console().print(shown, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nlpkit.config import to_yaml
-from nlpkit.evaluation.preferences import compare, in_words, listen
+from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison
 from nlpkit.inference.language import LanguageModel
 from nlpkit.inference.promoted import promote
 from nlpkit.run import Run, fingerprint, room_left, versions
@@ -82,6 +82,7 @@ def train(
         comparison = compare(listen(LanguageModel.load(start.run), rows.held), new, rows.held, seed=config.seed)
         data = {**rows.describe(), "method": rows.method, "comparison": comparison.model_dump(mode="json")}
         record(run, model, start, recipe=config.recipe, seed=config.seed, started=started, data=data, fingerprint=asked)
+    report_comparison(run)
     for line in in_words(comparison):
         talk(line)
     if comparison.verdict == "promoted":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 from pathlib import Path
@@ -105,11 +106,95 @@ def toy_run(toy_config: Path) -> Path:
 
 
 def train_toy(config: Path, *overrides: str, check: bool = False, overwrite: bool = False, said: list[str] | None = None) -> list[Path]:
-    from nlpkit.config import load_config
+    from nlpkit.config import load_config, read_config
     from nlpkit.recipes import load_recipe
 
-    recipe = load_recipe("sentiment")
+    recipe = load_recipe(read_config(config, overrides)[0]["recipe"])
     settings = load_config(config, recipe.Config, overrides)
     talk = [].append if said is None else said.append
     runs = recipe.train(settings, check=check, overwrite=overwrite, talk=talk, progress=lambda step: None)
     return [run.path for run in runs]
+
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""The format of SmolLM2, Qwen and others."""
+
+
+def make_chat_base(folder: Path, *, seed: int = 0, window: int = 256, template: str | None = CHATML) -> Path:
+    """A Llama of a few thousand random weights that reads bytes and speaks ChatML."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE({one: place for place, one in enumerate(tokens)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", additional_special_tokens=["<|im_start|>"],
+        chat_template=template, model_max_length=window,
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokens), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=window, bos_token_id=None, eos_token_id=2, pad_token_id=0, initializer_range=0.1,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def chats(count: int, seed: int = 0) -> list[dict[str, object]]:
+    """Rows of `messages` in which the bot names what it was told to think of, one or two turns before."""
+    draw = random.Random(seed)
+    things = ["tea", "rain", "song", "road", "moon", "cake", "bird", "lamp", "ship", "tree", "door", "hill"]
+    rows: list[dict[str, object]] = []
+    for number in range(count):
+        one, other = draw.sample(things, 2)
+        said = [f"think of {one}", f"{one} it is", f"no, of {other}", f"then {other}", "which?", f"{other}, not {one}"]
+        messages = [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(said[: draw.choice((4, 6))])]
+        rows.append({"id": f"chat-{number}", "messages": messages})
+    return rows
+
+
+def write_chats(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_chat_base(tmp_path_factory.mktemp("chat-base"))
+
+
+CHAT_CONFIG = """
+recipe: dialogue
+name: toy
+data:
+  train: [{{source: {data}}}]
+  validation: 0.2
+  test: 0.2
+  near_duplicates: 1.0
+base: {{source: {base}, max_tokens: 160}}
+lora: {{rank: 8, alpha: 16, dropout: 0.1}}
+training: {{epochs: 4, batch_size: 8, lr: 0.02, evaluations: 4}}
+evaluation: {{items: 12, generate: 4, candidates: 5}}
+output: {output}
+"""
+
+
+@pytest.fixture(scope="session")
+def chat_config(tmp_path_factory: pytest.TempPathFactory, tiny_chat_base: Path) -> Path:
+    folder = tmp_path_factory.mktemp("chat")
+    data = write_chats(folder / "chats.jsonl", chats(120))
+    path = folder / "toy.yaml"
+    path.write_text(CHAT_CONFIG.format(data=data, base=tiny_chat_base, output=folder / "runs"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chat_run(chat_config: Path) -> Path:
+    """A whole dialogue run: the toy conversations learnt by the tiny model."""
+    return train_toy(chat_config)[0]

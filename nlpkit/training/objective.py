@@ -37,5 +37,7 @@ class Objective:
     """Around a forward pass: lets the model compute no more than the loss needs."""
     tally: Callable[[Any, Batch], torch.Tensor] | None = None
     """Where logits are too large to keep: what `metrics` gets of a batch instead, (rows, numbers)."""
+    look_size: int = 64
+    """Validation rows in a batch."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """More of transformers' TrainingArguments."""

@@ -38,7 +38,8 @@ def speaking(
         metrics=_metrics,
         narrowed=learnt_only,
         tally=_tally,
-        settings={"activation_checkpointing": training.gradient_checkpointing, "per_device_eval_batch_size": training.batch_size},
+        look_size=training.batch_size,
+        settings={"activation_checkpointing": training.gradient_checkpointing},
     )
 
 
@@ -151,7 +152,8 @@ def prove_apart(model: Any, rows: Sequence[EncodedDialogue], pad_id: int) -> Non
     with torch.no_grad():
         both, alone = ({name: one.to(device) for name, one in collate([row]).items() if name != "labels"} for row in (short, short[1:]))
         length = len(short[1].input_ids)
-        drift = float((model(**both).logits[0, -length:] - model(**alone).logits[0]).abs().max())
+        packed, apart = (model(**one, use_cache=False).logits[0, -length:] for one in (both, alone))  # as in training
+        drift = float((packed - apart).abs().max())
     model.train(was)
     if not drift <= TOLERANCE * 10:
         found = f"packed conversations see each other in this model: logits differ by {drift:.2g}"

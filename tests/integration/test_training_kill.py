@@ -44,11 +44,13 @@ def wait_beyond(step: int, process: subprocess.Popen[bytes], output: Path) -> No
         time.sleep(0.002)
 
 
-def test_five_kills_at_random_moments_and_the_same_weights(toy_config: Path, tmp_path: Path) -> None:
-    expected = finish(toy_config, tmp_path / "whole")
+@pytest.mark.parametrize("recipe", ["toy_config", "chat_config"])
+def test_five_kills_at_random_moments_and_the_same_weights(recipe: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    config: Path = request.getfixturevalue(recipe)
+    expected = finish(config, tmp_path / "whole")
     draw, output, reached = random.Random(11), tmp_path / "killed", []
     for _ in range(5):
-        process = start(toy_config, output)
+        process = start(config, output)
         # A checkpoint further than the last time, then a random moment more: between the saves and within them.
         wait_beyond(newest(output), process, output)
         time.sleep(draw.uniform(0, 0.08))
@@ -58,7 +60,7 @@ def test_five_kills_at_random_moments_and_the_same_weights(toy_config: Path, tmp
         reached.append(newest(output))
     assert reached == sorted(reached)
     assert not (output / "toy" / "run.json").exists()
-    assert finish(toy_config, output) == expected
+    assert finish(config, output) == expected
     assert not (output / "toy" / "checkpoints").exists()
 
 

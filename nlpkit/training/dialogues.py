@@ -1,0 +1,174 @@
+"""The conversations of one training: read, split without leaks, encoded, and looked at before step 1."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nlpkit.data.conversation_splits import hold_out_conversations, split_conversations
+from nlpkit.data.examples import Conversation
+from nlpkit.errors import DataError
+from nlpkit.settings import ConversationData
+from nlpkit.tasks.conversing import read_conversations
+from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.prompt import READ_ONLY, EncodedDialogue, Template, encode
+from nlpkit.training.preflight import Preflight
+
+SHOWN = 600
+"""Characters of the example that the preflight shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialogues:
+    """What is trained on, chosen on and reported on."""
+
+    task: Dialogue
+    train: tuple[Conversation, ...]
+    validation: tuple[Conversation, ...]
+    test: tuple[Conversation, ...]
+    dropped: int
+    """Training conversations dropped because they stand, nearly equal, in the held-out ones."""
+    skipped: tuple[str, ...]
+    """Why conversations were left out while reading, where the config allows it."""
+    sources: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """Counts and a fingerprint of each part, for run.json."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            "sources": list(self.sources),
+            "rows": {name: len(one) for name, one in parts.items()},
+            "replies": {name: _replies(one) for name, one in parts.items()},
+            "labels": {},
+            "near_duplicates_dropped": self.dropped,
+            "skipped": len(self.skipped),
+            "sha256": {name: _hash(one) for name, one in parts.items() if one},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedPart:
+    """Conversations as rows, and what became of them on the way."""
+
+    rows: tuple[EncodedDialogue, ...]
+    left_out: int
+    """Replies that fit no row."""
+    forged: int
+    """Texts that spell one of the model's control tokens; to the model they are plain characters."""
+
+    @property
+    def learnt(self) -> int:
+        """Tokens that are learnt."""
+        return sum(row.learnt for row in self.rows)
+
+    @property
+    def read(self) -> int:
+        """Tokens that are only read."""
+        return sum(len(row.input_ids) for row in self.rows) - self.learnt
+
+
+def load_dialogues(task: Dialogue, data: ConversationData, *, seed: int) -> Dialogues:
+    """The parts that the config asks for; held-out files win over training conversations that repeat them.
+
+    Raises:
+        DataError: a file or a conversation is wrong, or a part stays empty.
+        SourceError: a source cannot be brought here.
+    """
+    reading = read_conversations(data.train, seed=seed)
+    train, skipped = reading.conversations, list(reading.skipped)
+    held: dict[str, tuple[Conversation, ...]] = {"validation": (), "test": ()}
+    shares = {"validation": 0.0, "test": 0.0}
+    for name, value in (("validation", data.validation), ("test", data.test)):
+        if isinstance(value, tuple):
+            found = read_conversations(value, seed=seed)
+            held[name] = found.conversations
+            skipped += found.skipped
+        else:
+            shares[name] = value
+    dropped = 0
+    if any(held.values()):
+        kept = hold_out_conversations(train, [*held["validation"], *held["test"]], data.near_duplicates)
+        train, dropped = kept.train, len(kept.dropped)
+    if any(shares.values()):
+        parts = split_conversations(train, **shares, seed=seed, near_duplicates=data.near_duplicates)
+        train = parts.train
+        held = {"validation": parts.validation or held["validation"], "test": parts.test or held["test"]}
+    told = {name: tuple(task.told(one) for one in part) for name, part in (("train", train), *held.items())}
+    return Dialogues(task=task, **told, dropped=dropped, skipped=tuple(skipped), sources=tuple(one.source for one in data.train))
+
+
+def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
+    """The conversations as training rows."""
+    rows = [row for one in conversations for row in encode(one, tokenizer, max_tokens)]
+    template = Template.of(tokenizer)
+    forged = sum(template.is_forged(text) for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
+    return EncodedPart(rows=tuple(rows), left_out=_replies(conversations) - sum(row.replies for row in rows), forged=forged)
+
+
+def look(
+    dialogues: Dialogues, train: EncodedPart, tokenizer: Any, *, max_tokens: int, trainable: int, total: int, steps: int
+) -> Preflight:  # fmt: skip
+    """What this training will do.
+
+    Raises:
+        DataError: there is no reply to learn, or nothing to choose on.
+    """
+    if not train.learnt:
+        cure = "cure: a larger base.max_tokens" if train.left_out else "cure: another data.train.*.bot"
+        raise DataError(f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; {cure}")
+    if not dialogues.validation:
+        raise DataError("no validation conversations: nothing to choose on; cure: data.validation: 0.05, or a file")
+    lengths = sorted(len(row.input_ids) for row in train.rows)
+    whole = train.learnt + train.read
+    lines = (
+        f"rows       {len(dialogues.train):,} conversations to train on, {len(dialogues.validation):,} to choose on, "
+        f"{len(dialogues.test):,} to report on",
+        f"replies    {sum(row.replies for row in train.rows):,} are learnt in {len(train.rows):,} rows",
+        f"tokens     {train.learnt:,} learnt, {train.read:,} only read ({train.read / whole:.0%}); "
+        f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}",
+        f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} conversations that could not be meant",
+        f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the held-out ones",
+        f"screened   {train.forged:,} texts spell a control token of the model; it reads them as plain characters",
+        f"learnt     {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
+        f"example    what stands in \u27e6brackets\u27e7 is learnt, the rest is only read:\n{shown(train.rows[0], tokenizer)}",
+    )
+    return Preflight(lines=lines, warnings=tuple(_warnings(dialogues, train, tokenizer)))
+
+
+def shown(row: EncodedDialogue, tokenizer: Any) -> str:
+    """A row as text, the learnt part in brackets, cut in the middle where it is long."""
+    spans: list[tuple[bool, list[int]]] = []
+    for token, label in zip(row.input_ids, row.labels, strict=True):
+        learnt = label != READ_ONLY
+        if not spans or spans[-1][0] != learnt:
+            spans.append((learnt, []))
+        spans[-1][1].append(token)
+    texts = [(learnt, tokenizer.decode(ids)) for learnt, ids in spans]
+    whole = "".join(f"\u27e6{text}\u27e7" if learnt else text for learnt, text in texts)
+    return whole if len(whole) <= SHOWN else f"{whole[: SHOWN // 2]} ... {whole[-SHOWN // 2 :]}"
+
+
+def _warnings(dialogues: Dialogues, train: EncodedPart, tokenizer: Any) -> Iterable[str]:
+    if Template.of(tokenizer).is_default:
+        yield "the model brings no chat template; a plain one is used: each turn below its role, closed by the end token"
+    asked = train.left_out + sum(row.replies for row in train.rows)
+    if train.left_out > 0.05 * asked:
+        yield f"{train.left_out / asked:.0%} of the replies fit no row; a larger base.max_tokens learns more of them"
+    if len(dialogues.validation) < 20:
+        yield f"only {len(dialogues.validation)} validation conversations: the choice of checkpoint is uncertain"
+    for reason in dialogues.skipped[:3]:
+        yield f"left out: {reason}"
+
+
+def _replies(conversations: Iterable[Conversation]) -> int:
+    return sum(turn.role == "assistant" for one in conversations for turn in one.turns)
+
+
+def _hash(conversations: Sequence[Conversation]) -> str:
+    digest = hashlib.sha256()
+    for one in conversations:
+        digest.update(repr((one.system, one.turns)).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""A dialogue model from its parts to a whole run: base opened, adapter put on, trained, saved and proved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpkit.errors import RunError
+from nlpkit.models.lora import add_lora, load_adapter, save_adapter
+from nlpkit.models.pretrained import load_language_model, load_tokenizer
+from nlpkit.run import Run
+from nlpkit.settings import LanguageBase, Lora
+from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.prompt import DEFAULT_TEMPLATE, EncodedDialogue, Template
+from nlpkit.training.opened import OpenBase, open_base, public_name, record_of
+
+TOLERANCE = 1e-3
+"""How far the logits of a saved run may lie from those of the model that was trained, as a share of the largest: rounding, not more."""
+
+
+def open_language_base(base: LanguageBase) -> OpenBase:
+    """The base of the config; one that brings no chat template gets a plain one, which the run then keeps.
+
+    Raises:
+        RunError, SourceError: it is refused, or cannot be brought here.
+        ConfigError: `max_tokens` is more than it reads.
+    """
+    opened = open_base(base)
+    if not opened.tokenizer.chat_template:
+        opened.tokenizer.chat_template = DEFAULT_TEMPLATE
+    Template.of(opened.tokenizer)
+    return opened
+
+
+def build_language(base: OpenBase, settings: LanguageBase, lora: Lora, *, seed: int) -> Any:
+    """The base with LoRA on it: the same for the same seed."""
+    from transformers import set_seed
+
+    set_seed(seed)
+    plain = load_language_model(base.folder, dropout=settings.dropout, quantize=settings.quantize)
+    if settings.quantize != "none":
+        from peft import prepare_model_for_kbit_training
+
+        plain = prepare_model_for_kbit_training(plain)
+    return add_lora(plain, lora, kind="CAUSAL_LM")
+
+
+def finish_language(
+    run: Run, model: Any, base: OpenBase, task: Dialogue, rows: Sequence[EncodedDialogue], *, data: dict[str, Any], recipe: str,
+    seed: int, started: float, initial: Path | None, exact: bool = True,
+) -> None:  # fmt: skip
+    """Save the trained model, prove on a few rows that it comes back as it was, and declare the run whole.
+
+    `exact` is False where the base was trained in 4 bits: it is served unquantized, so that its logits differ by what quantizing lost.
+
+    Raises:
+        RunError: what was saved answers otherwise than what was trained.
+    """
+    save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
+    base.tokenizer.save_pretrained(run.tokenizer)
+    if exact:
+        _prove(model, run, base, sorted(rows, key=lambda row: len(row.input_ids))[:4])
+    record = record_of(
+        run, model, base, task.model_dump(mode="json"), recipe=recipe, seed=seed, started=started, data=data, max_tokens=base.max_tokens
+    )  # fmt: skip
+    run.finish(record)
+
+
+def _prove(model: Any, run: Run, base: OpenBase, rows: Sequence[EncodedDialogue]) -> None:
+    """Compare the trained model's logits with the saved one's, and the tokenizer that was saved with the one that was used."""
+    import torch
+
+    template, saved_template = Template.of(base.tokenizer), Template.of(load_tokenizer(run.tokenizer))
+    if template.content("Is it you?") != saved_template.content("Is it you?") or template.closing != saved_template.closing:
+        raise RunError(f"{run.tokenizer}: the saved tokenizer writes other ids than the one that was trained with")
+    model.eval()
+    device = next(model.parameters()).device
+    saved = load_adapter(load_language_model(base.folder), run.adapter).to(device)
+    with torch.inference_mode():
+        for row in rows:
+            ids = torch.tensor([row.input_ids], device=device)
+            trained, found = model(input_ids=ids).logits.float(), saved(input_ids=ids).logits.float()
+            drift = float((trained - found).abs().max() / trained.abs().max().clamp(min=1.0))
+            if not drift <= (TOLERANCE if trained.device.type == "cpu" else 30 * TOLERANCE):  # bfloat16 keeps 8 bits
+                raise RunError(f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g} of their size")
