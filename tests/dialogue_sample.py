@@ -75,6 +75,7 @@ RIVAL = Rival(
         "self_repetition": score("self_repetition", 0.187, 0.15, 0.224),
         "length": score("length", 48.9, 46.1, 51.8, 100),
         "bertscore": score("bertscore", 0.418, 0.39, 0.447, 100),
+        "hostile": score("hostile", None, count=0),
     },
     tests={
         "perplexity": compared("perplexity", -5.43, -6.32, -4.61, 0.001),

@@ -44,8 +44,9 @@ def gains_plot(models: Mapping[str, ContextUse]) -> str:
         axis.set_yticks(range(len(shown)), [textwrap.fill(HISTORIES[name].name, 16) for name in shown])
         axis.set(xlabel="nats a token lost", ylim=(len(shown) - 0.45, -0.55))
         axis.grid(visible=False, axis="y")
-        axis.margins(x=0.12)
-        axis.legend(loc="lower right")
+        axis.use_sticky_edges = False  # bars would else end the picture at zero and cut the marks that stand there
+        axis.margins(x=0.08)
+        figure.legend(loc="outside upper right", ncols=2)
 
     words = "; ".join(f"{who}, {HISTORIES[name].name}: {_said(loss)}" for who, losses in measured.items() for name, loss in losses.items())
     return draw("context", f"Nats a token that another history costs: {words}", 1.15 * HEIGHT, paint)

@@ -35,7 +35,7 @@ LOOKS = {
     "repeated_replies": Look(
         title="Repeated replies", percent=True, higher_is_better=False, meaning="Share of replies that equal the reply to something else."
     ),
-    "words": Look(title="Words", meaning="Mean length of a reply in words: neither more nor fewer is better."),
+    "words": Look(title="Words", higher_is_better=None, meaning="Mean length of a reply in words: neither more nor fewer is better."),
     "token_f1": Look(
         title="Token F1", meaning="Words in common with the person's reply, as SQuAD counts them: low even for good replies."
     ),

@@ -29,7 +29,7 @@ class Look:
 
     title: str
     meaning: str
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     percent: bool = False
 
 

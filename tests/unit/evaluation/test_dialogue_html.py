@@ -126,6 +126,8 @@ def test_headlines_stand_beside_the_base(page: str) -> None:
     assert "Use of context 0.412 nats a token 95%: 0.361 to 0.464 smollm2-135m: 0.302 (0.250 to 0.355) uses it" in text
     assert "Length11.3048.90differs-37.60(-40.40to-34.70)0.001" in text.replace(" ", "")
     assert "it is not shown to use the order of the turns" in text
+    assert "Hostile repliesnothing to measure it on" in text
+    assert "Likeness to the person's reply." in text
     assert "won58ties18lost24" in text.replace(" ", "")
 
 
