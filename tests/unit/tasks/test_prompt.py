@@ -102,7 +102,7 @@ def test_the_labels_are_the_replies_and_their_ends_after_the_prompts_that_ask_fo
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(talk=talks())
 def test_so_it_is_for_any_conversation(name: str, talk: Conversation) -> None:
     check_masks(FAMILIES[name], talk)
@@ -127,7 +127,7 @@ def templated(tokenizer: Any, talk: Conversation, *, asking: bool = False) -> li
 
 
 @pytest.mark.parametrize("name", EXACT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_ids_are_those_of_apply_chat_template(name: str, data: st.DataObject) -> None:
     family = FAMILIES[name]
