@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nlpkit.data.preferences import Preference, RatedReply
+from nlpkit.evaluation.dialogue_report import DialogueReport, Rival
 from nlpkit.evaluation.intervals import bootstrap
 from nlpkit.evaluation.intervals import paired as paired_outcomes
+from nlpkit.evaluation.keeping import curve, keep, source_card
 from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import PairedTest, Part, Score
+from nlpkit.evaluation.report import Cost, DataCard, PairedTest, Part, Score
 from nlpkit.evaluation.speaker import Likelihood, Speaker
 from nlpkit.evaluation.sums import Look, Sums, paired, ratio, score
+from nlpkit.run import Run, write_whole
 
 WORSE = 0.05
 """How much the perplexity of liked replies may rise: a run that prefers what is liked, but speaks worse, is no gain."""
@@ -22,6 +25,11 @@ PAIRS = Look(
     meaning="Share of held-out pairs in which the chosen reply is likelier, a token, than the rejected one",
     percent=True,
 )
+TOLD_APART = {
+    "title": "Liked from disliked (AUROC)",
+    "meaning": "How often a liked held-out reply is likelier, a token, than a disliked one; 50% is chance",
+    "percent": True,
+}
 PERPLEXITY = Look(
     title="Perplexity of liked replies",
     meaning="How many tokens the model wavers between, on average, at each token of a held-out reply that people liked",
@@ -89,6 +97,41 @@ def in_words(comparison: Comparison) -> list[str]:
     return [*lines, f"{comparison.verdict}: {'; '.join(comparison.reasons)}"]
 
 
+def report_comparison(run: Run) -> None:
+    """Write the page, the model card and the JSON of a preference run: its scores beside those of the run that it started from."""
+    from nlpkit.evaluation.dialogue_html import to_html
+    from nlpkit.evaluation.dialogue_text import model_card, to_markdown
+
+    record = run.read()
+    found = Comparison.model_validate(record.data["comparison"])
+    parts = {"perplexity": found.perplexity, found.measure: found.preference}
+    report = DialogueReport(
+        run=run.name,
+        data="held-out preferences",
+        seed=record.seed,
+        replies=found.held_out,
+        scores={name: one.new for name, one in parts.items()},
+        rival=Rival(
+            name=record.data["parent"]["run"],
+            scores={name: one.old for name, one in parts.items()},
+            tests={name: one.test for name, one in parts.items()},
+        ),
+        curve=curve(run),
+        data_card=DataCard(
+            counts={name.replace("_", " "): rows for name, rows in record.data["rows"].items()},
+            sources=tuple(source_card(name) for name in record.data["sources"]),
+            notes=(f"The new run was {found.verdict}: {'; '.join(found.reasons)}.",),
+        ),
+        cost=Cost(**record.cost),
+        config=run.config.read_text(encoding="utf-8"),
+        versions=record.versions,
+    )
+    page = to_html(report)
+    keep(run, report.data, report=report.to_json(), markdown=to_markdown(report), page=page)
+    write_whole(run.report, page)
+    write_whole(run.card, model_card(report, record.model_dump(mode="json")))
+
+
 def _against(preference: Compared, perplexity: Compared) -> list[str]:
     """What speaks against the new run, if anything."""
     found = []
@@ -122,7 +165,7 @@ def _auroc(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Com
     for one in (old, new):
         likely = np.exp([_mean(row[0]) for row in one.rows])
         found.append(Outcomes(labels=("down", "up"), truth=liked, probabilities=np.stack([1 - likely, likely], axis=1)))
-    scores = [bootstrap(one, ["auroc"], seed=seed)["auroc"] for one in found]
+    scores = [bootstrap(one, ["auroc"], seed=seed)["auroc"].model_copy(update=TOLD_APART) for one in found]
     return Compared(old=scores[0], new=scores[1], test=paired_outcomes(found[1], found[0], "auroc", seed=seed))
 
 

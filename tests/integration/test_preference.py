@@ -20,35 +20,7 @@ from nlpkit.run import Run
 pytest.importorskip("trl")
 pytestmark = pytest.mark.integration
 
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 WORDS = ["tea", "rain", "song", "road", "moon", "cake", "bird", "lamp", "ship", "tree", "door", "hill"]
-
-
-def make_chat_base(folder: Path) -> Path:
-    """A Llama of a few thousand random weights that reads bytes and speaks ChatML."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    vocabulary = {one: place for place, one in enumerate(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])}
-    vocabulary |= {one: len(vocabulary) + place for place, one in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(vocabulary, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", additional_special_tokens=["<|im_start|>"],
-        chat_template=CHATML, model_max_length=256,
-    ).save_pretrained(folder)  # fmt: skip
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=256, bos_token_id=None, eos_token_id=2, pad_token_id=0,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
 
 
 def make_start(folder: Path, base: Path) -> Path:
@@ -81,8 +53,8 @@ def make_start(folder: Path, base: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_start(tmp_path_factory.mktemp("start") / "bot", make_chat_base(tmp_path_factory.mktemp("chat")))
+def start(tmp_path_factory: pytest.TempPathFactory, tiny_chat_base: Path) -> Path:
+    return make_start(tmp_path_factory.mktemp("start") / "bot", tiny_chat_base)
 
 
 def rated_rows(count: int, *, seed: int = 0, flipped: bool = False) -> list[dict[str, Any]]:
@@ -155,6 +127,10 @@ def test_pairs_are_learnt_by_dpo(start: Path, tmp_path: Path) -> None:
     found = comparison(run)
     assert (run.read().data["method"], found["measure"], found["verdict"]) == ("dpo", "pair_accuracy", "promoted")
     assert found["preference"]["new"]["value"] > 0.9
+    page, card = run.report.read_text(encoding="utf-8"), run.card.read_text(encoding="utf-8")
+    for text in (page, card):
+        assert "Preference accuracy" in text
+        assert "promoted: it prefers what people liked more than the old run" in text
     # what is stored is what the saved run says when it is loaded as it will be served
     model, base = LanguageModel.load(run), LanguageModel.load(start)
     history = Conversation(turns=(Turn(role="user", text="tea tree 999?"),))
