@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nlpkit.config import to_yaml
-from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison
+from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison, verdict_of
 from nlpkit.inference.language import LanguageModel
 from nlpkit.inference.promoted import promote
 from nlpkit.run import Run, fingerprint, room_left, versions
@@ -57,7 +57,9 @@ def train(
         {**whole, "start": start.identity["adapter_sha256"], "base": start.base.identity.model_dump(), "versions": versions()}
     )
     if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
-        talk(f"{run.path}: trained already, {run.read().data['comparison']['verdict']}")
+        talk(f"{run.path}: trained already, {verdict_of(run).verdict}")
+        if not run.report.is_file():
+            _conclude(run, talk)
         return [run]
     if overwrite and not check:
         run.remove()
@@ -82,9 +84,15 @@ def train(
         comparison = compare(listen(LanguageModel.load(start.run), rows.held), new, rows.held, seed=config.seed)
         data = {**rows.describe(), "method": rows.method, "comparison": comparison.model_dump(mode="json")}
         record(run, model, start, recipe=config.recipe, seed=config.seed, started=started, data=data, fingerprint=asked)
-    report_comparison(run)
+    _conclude(run, talk)
+    return [run]
+
+
+def _conclude(run: Run, talk: Callable[[str], None]) -> None:
+    """Say and carry out the verdict; the page, written last, shows that this was done."""
+    comparison = verdict_of(run)
     for line in in_words(comparison):
         talk(line)
     if comparison.verdict == "promoted":
         talk(f"{promote(run)} names {run.path}")
-    return [run]
+    report_comparison(run)

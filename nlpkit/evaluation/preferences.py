@@ -87,6 +87,11 @@ def compare(old: Heard, new: Heard, held: Sequence[Preference], *, seed: int) ->
     )
 
 
+def verdict_of(run: Run) -> Comparison:
+    """What a whole preference run keeps of its comparison."""
+    return Comparison.model_validate(run.read().data["comparison"])
+
+
 def in_words(comparison: Comparison) -> list[str]:
     """The comparison, line by line, for a terminal."""
     lines = []
@@ -103,7 +108,7 @@ def report_comparison(run: Run) -> None:
     from nlpkit.evaluation.dialogue_text import model_card, to_markdown
 
     record = run.read()
-    found = Comparison.model_validate(record.data["comparison"])
+    found = verdict_of(run)
     parts = {"perplexity": found.perplexity, found.measure: found.preference}
     report = DialogueReport(
         run=run.name,

@@ -229,6 +229,11 @@ def test_a_run_holds_one_plain_adapter_and_can_itself_be_started_from(start: Pat
     said: list[str] = []
     assert train(config(tmp_path, start, file, training="{epochs: 2, lr: 0.01}"), said=said) == [first]
     assert said == [f"{first.path}: trained already, promoted"]
+    # killed between run.json and the page: what was left undone is done
+    first.report.unlink()
+    (tmp_path / "runs" / "promoted.json").unlink()
+    train(config(tmp_path, start, file, training="{epochs: 2, lr: 0.01}"))
+    assert first.report.is_file()
     more = config(tmp_path, tmp_path / "runs" / "promoted.json", file, name="second", training="{max_steps: 1}")
     (second,) = train(more)
     assert second.read().data["parent"]["run"] == str(first.path)
