@@ -36,7 +36,7 @@ TASK = (
 class Judge:
     """An endpoint that compares replies."""
 
-    base_url: str
+    address: str
     """Up to and with `/v1`: `/chat/completions` is added."""
     model: str
     timeout: float = 60.0
@@ -45,7 +45,7 @@ class Judge:
     @property
     def name(self) -> str:
         """The model and where it answers, without what only its owner may know."""
-        return f"{self.model} at {_public(self.base_url)}"
+        return f"{self.model} at {_public(self.address)}"
 
     def verdict(self, exchanges: Sequence[Exchange], *, seed: int, tick: Callable[[], None] | None = None) -> Verdict:
         """How often the run's reply suits better than the rival's; exchanges without a rival are left out.
@@ -90,9 +90,9 @@ class Judge:
             "temperature": 0,
             "messages": [{"role": "system", "content": TASK}, {"role": "user", "content": question(exchange, first, second)}],
         }
-        where = f"{_public(self.base_url)}/chat/completions"
+        where = f"{_public(self.address)}/chat/completions"
         try:
-            answer = client.post(_below(self.base_url), json=body)
+            answer = client.post(_below(self.address), json=body)
         except httpx2.TimeoutException:
             raise SourceError(f"{where}: the judge gave no answer in {self.timeout:g} s; cure: another endpoint, or more time") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -139,13 +139,13 @@ def _content(answer: httpx2.Response, where: str) -> str:
     return str(found or "")
 
 
-def _below(base_url: str) -> str:
+def _below(address: str) -> str:
     """The address of chat completions; a query, such as an API's version, stays at the end."""
-    parts = urlsplit(base_url)
+    parts = urlsplit(address)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/chat/completions"))
 
 
-def _public(base_url: str) -> str:
+def _public(address: str) -> str:
     """The address without a password or a query in it."""
-    parts = urlsplit(base_url)
+    parts = urlsplit(address)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))

@@ -133,7 +133,7 @@ def test_the_judge_reads_the_replies_of_both(monkeypatch: pytest.MonkeyPatch) ->
         return Verdict(judge=self.name, wins=len(exchanges), losses=0, ties=0, rate=Score(value=1.0, count=len(exchanges)))
 
     monkeypatch.setattr(Judge, "verdict", verdict)
-    judge = Judge(base_url="http://judge.example/v1", model="m")
+    judge = Judge(address="http://judge.example/v1", model="m")
     found = measure_dialogue(
         Copier(), conversations(10), data="talks", seed=5, items=10, generate=5, rival=Unigram(), instruments=TOOLS, judge=judge
     )
