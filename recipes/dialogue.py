@@ -48,6 +48,7 @@ class DialogueConfig(Settings):
 
 
 Config = DialogueConfig
+Held = dict[str, tuple[Conversation, ...]]
 
 
 def train(
@@ -85,11 +86,11 @@ def _train(
     train_part = encode_part(dialogues.train, base.tokenizer, base.max_tokens)
     validation_part = encode_part(dialogues.validation, base.tokenizer, base.max_tokens)
     model = build_language(base, config.base, config.lora, seed=seed)
-    trainable, total = count_weights(model)
+    trained, total = count_weights(model)
     settings = config.training
     objective = speaking(train_part.rows, validation_part.rows, tokenizer=base.tokenizer, training=settings, room=base.max_tokens)
     steps = planned_steps(len(objective.train), settings)
-    facts = look(dialogues, train_part, base.tokenizer, max_tokens=base.max_tokens, trainable=trainable, total=total, steps=steps)
+    facts = look(dialogues, train_part, base.tokenizer, max_tokens=base.max_tokens, trainable=trained, total=total, steps=steps)
     for line in (*facts.lines, *(f"warning    {warning}" for warning in facts.warnings)):
         talk(line)
     if check:
@@ -110,14 +111,10 @@ def _train(
     return run
 
 
-def _report(
-    config: DialogueConfig, run: Run, held: dict[str, tuple[Conversation, ...]], talk: Callable[[str], None],
-    progress: Callable[[Step], None],
-) -> None:  # fmt: skip
-    asked = config.evaluation
+def _report(config: DialogueConfig, run: Run, held: Held, talk: Callable[[str], None], progress: Callable[[Step], None]) -> None:
+    asked = config.evaluation.model_dump(exclude={"judge"})
+    judge = Judge(**config.evaluation.judge.model_dump()) if config.evaluation.judge else None
     for name, conversations in held.items():
         report_dialogue(
-            run, conversations, data=name, items=asked.items, generate=asked.generate, candidates=asked.candidates,
-            judge=Judge(**asked.judge.model_dump()) if asked.judge else None,
-            talk=talk, progress=lambda done, total: progress(Step(done=done, total=total, loss=None)),
+            run, conversations, data=name, judge=judge, talk=talk, progress=lambda at, of: progress(Step(done=at, total=of, loss=None)), **asked
         )  # fmt: skip

@@ -15,7 +15,8 @@ from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, refuse_other_base, source_of
 from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.prompt import Template, prompt, reply_ids
+from nlpkit.tasks.prompt import prompt, reply_ids
+from nlpkit.tasks.template import Template
 
 if TYPE_CHECKING:
     import torch

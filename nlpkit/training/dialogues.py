@@ -14,7 +14,8 @@ from nlpkit.errors import DataError
 from nlpkit.settings import ConversationData
 from nlpkit.tasks.conversing import read_conversations
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.prompt import READ_ONLY, EncodedDialogue, Template, encode
+from nlpkit.tasks.prompt import encode
+from nlpkit.tasks.template import READ_ONLY, EncodedDialogue, Template
 from nlpkit.training.preflight import Preflight
 
 SHOWN = 600
@@ -103,8 +104,9 @@ def load_dialogues(task: Dialogue, data: ConversationData, *, seed: int) -> Dial
 def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
     """The conversations as training rows."""
     rows = [row for one in conversations for row in encode(one, tokenizer, max_tokens)]
-    template = Template.of(tokenizer)
-    forged = sum(template.is_forged(text) for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
+    spelling = Template.of(tokenizer).spelling
+    texts = (text for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
+    forged = sum(map(spelling.names_control, texts))
     return EncodedPart(rows=tuple(rows), left_out=_replies(conversations) - sum(row.replies for row in rows), forged=forged)
 
 

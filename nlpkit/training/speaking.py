@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import RunError
 from nlpkit.settings import DialogueTraining
-from nlpkit.tasks.prompt import READ_ONLY, EncodedDialogue
+from nlpkit.tasks.template import READ_ONLY, EncodedDialogue
 from nlpkit.training.objective import Batch, Objective
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
-from nlpkit.tasks.prompt import Template, content_ids, encode, prompt, reply_ids
+from nlpkit.tasks.prompt import content_ids, encode, prompt, reply_ids
+from nlpkit.tasks.template import Template
 from tests.chat_templates import FAMILIES, Family, conversation
 
 WORD = "banana"

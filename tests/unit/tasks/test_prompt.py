@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, RunError
-from nlpkit.tasks.prompt import READ_ONLY, EncodedDialogue, Template, content_ids, encode, prompt, reply_ids
+from nlpkit.tasks.prompt import content_ids, encode, prompt, reply_ids
+from nlpkit.tasks.template import READ_ONLY, EncodedDialogue, Template
 from tests.chat_templates import FAMILIES, Family, conversation, messages, replies
 
 WITH_TEMPLATE = [name for name, family in FAMILIES.items() if family.template]

@@ -15,7 +15,8 @@ from nlpkit.errors import RunError
 from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.run import Run
 from nlpkit.settings import DialogueTraining, LanguageBase, Lora
-from nlpkit.tasks.prompt import READ_ONLY, EncodedDialogue, encode
+from nlpkit.tasks.prompt import encode
+from nlpkit.tasks.template import READ_ONLY, EncodedDialogue
 from nlpkit.training.language import build_language, open_language_base
 from nlpkit.training.speaking import _collator, learnt_only, pack, prove_apart, speaking
 from nlpkit.training.trainer import fit
