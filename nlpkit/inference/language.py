@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, NlpkitError, RunError
+from nlpkit.inference.batching import batches
 from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, refuse_other_base, source_of
 from nlpkit.run import Run
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 REPLY_ROOM = 0.25
 """Share of the window that is kept free for the reply."""
 
-BATCH_TOKENS = 2048
+CPU_TOKENS = 256
+GPU_TOKENS = 8192
 """Tokens of candidate replies in one forward pass."""
 
 
@@ -105,11 +107,12 @@ class LanguageModel:
         with torch.inference_mode(), self._with_threads():
             read = self.model(input_ids=torch.tensor([asked], device=self.device), use_cache=True, logits_to_keep=1)
             first = torch.log_softmax(read.logits[0, -1].float(), dim=-1)
-            found: list[Likelihood] = []
-            size = max(1, BATCH_TOKENS // longest)
-            for start in range(0, len(answers), size):
-                found += self._continue(read.past_key_values, len(asked), first, answers[start : start + size])
-        return found
+            found: dict[int, Likelihood] = {}
+            # Replies of like length share a batch: beside the longest of twenty, most of a batch would be padding.
+            for batch in batches([len(one) for one in answers], CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS):
+                some = self._continue(read.past_key_values, len(asked), first, [answers[place] for place in batch])
+                found.update(zip(batch, some, strict=True))
+        return [found[place] for place in range(len(answers))]
 
     def _continue(self, cache: Any, past: int, first: torch.Tensor, answers: Sequence[list[int]]) -> list[Likelihood]:
         """Likelihoods of answers, each after the same cached prompt; `first` holds the log-probabilities of their first tokens."""
