@@ -49,34 +49,52 @@ def train(
         talk(f"report: {run.report}")
 
 
-@app.command(epilog="Example: nlpkit evaluate runs/mine test.csv --label stars --labels '{1: negative, 5: positive}' --baseline runs/older")
+@app.command(
+    epilog="Examples: nlpkit evaluate runs/mine test.csv --label stars --labels '{1: negative, 5: positive}' --baseline runs/older   |   "
+    "nlpkit evaluate runs/bot chats.jsonl --bot second --items 200"
+)
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
-    data: Annotated[str, typer.Argument(help="Labelled rows: a file, hub:org/name, or a catalogue name.", show_default=False)],
+    data: Annotated[str, typer.Argument(help="Held-out rows: a file, hub:org/name, or a catalogue name.", show_default=False)],
     text: Annotated[str, typer.Option(help="The column that holds the text.")] = "text",
     label: Annotated[str, typer.Option(help="The column that holds the label or the number.")] = "label",
     labels: Annotated[str, typer.Option(help="What the file calls a label: what the run calls it.")] = "{}",
     bins: Annotated[str, typer.Option(help="Cut points that turn the file's numbers into the run's labels.")] = "[]",
+    shape: Annotated[str, typer.Option(help="Conversations: messages, sharegpt, alpaca, pairs, turns, or auto.")] = "auto",
+    bot: Annotated[str | None, typer.Option(help="Conversations: whom the bot is: a name, first, second or each.")] = None,
+    system: Annotated[str | None, typer.Option(help="Conversations: the column of what the bot is told beforehand.")] = None,
+    items: Annotated[int, typer.Option(help="Conversations: how many replies to ask about.", min=1)] = 100,
+    generate: Annotated[int, typer.Option(help="Conversations: to how many of them to reply.", min=0)] = 50,
     format: Annotated[str | None, typer.Option(help="Format of the file, where its name does not say it.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Text encoding, if not UTF-8.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="Another run, to compare with on the same rows.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run on labelled rows: every number with its 95% interval, a report to show around."""
+    """Measure a run on held-out rows or conversations: every number with its 95% interval, a report to show around."""
     from nlpkit.config import settings_from
     from nlpkit.evaluation.evaluate import evaluate as measure
-    from nlpkit.evaluation.evaluate import page_of
+    from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
+    from nlpkit.evaluation.keeping import place
     from nlpkit.run import Run
-    from nlpkit.settings import DataSource
+    from nlpkit.settings import ConversationSource, DataSource, DialogueEvaluation
 
-    asked = {"source": data, "text": text, "label": label, "format": format, "encoding": encoding}
-    source = settings_from(DataSource, asked, {"labels": labels, "bins": bins})
-    report = measure(Run.open(run), source, baseline=Run.open(baseline) if baseline else None)
+    opened, other = Run.open(run), Run.open(baseline) if baseline else None
+    asked = {"source": data, "text": text, "format": format, "encoding": encoding}
+    report: Any
+    if opened.read().task["kind"] == "dialogue":
+        settings = DialogueEvaluation(items=items, generate=generate)
+        conversations = settings_from(ConversationSource, {**asked, "shape": shape, "bot": bot, "system": system}, {})
+        with bar("measuring") as show:
+            report = evaluate_dialogue(
+                opened, conversations, settings=settings, baseline=other, talk=talk, progress=lambda at, of: show(at, of, "")
+            )
+    else:
+        report = measure(opened, settings_from(DataSource, {**asked, "label": label}, {"labels": labels, "bins": bins}), baseline=other)
     if as_json:
         typer.echo(report.to_json())
         return
     show_scores(report)
-    talk(f"report: {page_of(Run.open(run), report)}")
+    talk(f"report: {place(opened, report.data, '.html')}")
 
 
 @app.command(epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   nlpkit score runs/mine reviews.parquet -o scored.parquet")

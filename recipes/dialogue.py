@@ -15,8 +15,7 @@ from pydantic import Field
 
 from nlpkit.config import to_yaml
 from nlpkit.data.examples import Conversation
-from nlpkit.evaluation.evaluate_dialogue import report_dialogue
-from nlpkit.evaluation.judge import Judge
+from nlpkit.evaluation.evaluate_dialogue import judge_of, report_dialogue
 from nlpkit.evaluation.seeds import summarize
 from nlpkit.run import Run, fingerprint, room_left, versions
 from nlpkit.settings import ConversationData, DialogueEvaluation, DialogueTraining, LanguageBase, Lora, Settings
@@ -113,8 +112,9 @@ def _train(
 
 def _report(config: DialogueConfig, run: Run, held: Held, talk: Callable[[str], None], progress: Callable[[Step], None]) -> None:
     asked = config.evaluation.model_dump(exclude={"judge"})
-    judge = Judge(**config.evaluation.judge.model_dump()) if config.evaluation.judge else None
+    judge = judge_of(config.evaluation)
     for name, conversations in held.items():
         report_dialogue(
-            run, conversations, data=name, judge=judge, talk=talk, progress=lambda at, of: progress(Step(done=at, total=of, loss=None)), **asked
+            run, conversations, data=name, judge=judge, talk=talk,
+            progress=lambda at, of: progress(Step(done=at, total=of, loss=None)), **asked,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
@@ -22,9 +22,6 @@ from nlpkit.settings import DataSource
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Report:
@@ -105,11 +102,6 @@ def write_report(run: Run, report: Report) -> None:
     The run's own `report.html` and model card stay those of its training: its held-out rows, measured once.
     """
     keep(run, report.data, report=report.to_json(), markdown=report.to_markdown(), page=to_html(report))
-
-
-def page_of(run: Run, report: Report) -> Path:
-    """Where `write_report` puts the page of a report."""
-    return place(run, report.data, ".html")
 
 
 def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[LabeledText], metric_names: Sequence[str], seed: int) -> Baseline:

@@ -19,6 +19,8 @@ from nlpkit.evaluation.selection import hits, mean_reciprocal_rank, perplexity
 from nlpkit.evaluation.speaker import Speaker
 from nlpkit.evaluation.sums import Measure, missing, paired, score
 from nlpkit.run import Run, versions, write_whole
+from nlpkit.settings import ConversationSource, DialogueEvaluation
+from nlpkit.tasks.conversing import read_conversations
 
 if TYPE_CHECKING:
     from nlpkit.inference.language import LanguageModel
@@ -100,11 +102,35 @@ def measure_dialogue(
     )
 
 
+def evaluate_dialogue(
+    run: Run, source: ConversationSource, *, settings: DialogueEvaluation, baseline: Run | None = None,
+    talk: Callable[[str], None], progress: Tell | None = None,
+) -> DialogueReport:  # fmt: skip
+    """The scores of a run on conversations beside its base's, or a baseline run's, written into the run.
+
+    Raises:
+        DataError: a file or a conversation is wrong.
+        RunError: a run is refused.
+    """
+    reading = read_conversations([source], seed=run.read().seed)
+    if reading.skipped:
+        talk(f"left out: {len(reading.skipped)} conversations, such as {reading.skipped[0]}")
+    return report_dialogue(
+        run, reading.conversations, data=source.source, talk=talk, progress=progress, rival=baseline, headline=False,
+        judge=judge_of(settings), **settings.model_dump(exclude={"judge"}),
+    )  # fmt: skip
+
+
+def judge_of(settings: DialogueEvaluation) -> Judge | None:
+    """The judge that the settings name."""
+    return Judge(address=settings.judge.address, model=settings.judge.model) if settings.judge else None
+
+
 def report_dialogue(
     run: Run, conversations: Sequence[Conversation], *, data: str, talk: Callable[[str], None], progress: Tell | None = None,
-    items: int = 100, generate: int = 50, candidates: int = 20, judge: Judge | None = None, headline: bool = True,
+    items: int = 100, generate: int = 50, candidates: int = 20, judge: Judge | None = None, rival: Run | None = None, headline: bool = True,
 ) -> DialogueReport:  # fmt: skip
-    """Measure a run beside its base and write the report in every form; the first scores are said through `talk`.
+    """Measure a run beside its base, or another run, and write the report in every form; the first scores are said through `talk`.
 
     Args:
         run: whole.
@@ -115,7 +141,8 @@ def report_dialogue(
         items: how many replies of people both models are asked about.
         generate: to how many of the items they reply.
         candidates: how many replies they choose from.
-        judge: compares the replies of run and base; when it cannot be asked, that is said, and the rest is reported.
+        judge: compares the replies of both; when it cannot be asked, that is said, and the rest is reported.
+        rival: another dialogue run to compare with; default: the run's own base.
         headline: whether this is the run's own report and model card too.
 
     Raises:
@@ -127,10 +154,11 @@ def report_dialogue(
     from nlpkit.inference.language import LanguageModel
 
     record = run.read()
-    tuned, base = LanguageModel.load(run), LanguageModel.without_adapter(run)
+    tuned = LanguageModel.load(run)
+    other = LanguageModel.load(rival) if rival else LanguageModel.without_adapter(run)
     report = measure_dialogue(
         tuned, conversations, data=data, seed=record.seed, items=items, generate=generate, candidates=candidates,
-        rival=base, progress=progress, fits=fitting(tuned),
+        rival=other, progress=progress, fits=lambda *asked: all(fits(*asked) for fits in map(fitting, (tuned, other))),
     )  # fmt: skip
     report = report.model_copy(
         update={
