@@ -7,40 +7,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.examples import Conversation
-from nlpkit.errors import ConfigError, DataError, NlpkitError, SourceError
+from nlpkit.errors import ConfigError, DataError, SourceError
 from nlpkit.evaluation.context_use import Listened, context_use, listen
-from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Rival
+from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Rival, Verdict
+from nlpkit.evaluation.instruments import Instruments, load_instruments
 from nlpkit.evaluation.items import Fits, Item, last_turns, pick_items
 from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.keeping import curve, keep, source_card
-from nlpkit.evaluation.replies import LOOKS, Embed, Negative, measure_replies
+from nlpkit.evaluation.replies import LOOKS, measure_replies
 from nlpkit.evaluation.report import Cost, DataCard, Score
 from nlpkit.evaluation.selection import hits, mean_reciprocal_rank, perplexity
 from nlpkit.evaluation.speaker import Speaker
 from nlpkit.evaluation.sums import Measure, missing, paired, score
-from nlpkit.run import Run, versions, write_whole
+from nlpkit.run import Run, RunRecord, versions, write_whole
 from nlpkit.settings import ConversationSource, DialogueEvaluation
 from nlpkit.tasks.conversing import read_conversations
 
 if TYPE_CHECKING:
     from nlpkit.inference.language import LanguageModel
 
-ENCODER = "minilm-l6"
-"""What BERTScore compares replies with."""
-
 NO_OTHERS = "other conversations hold no other reply"
 UNFIT = "replies that the model cannot read at once with the turn before"
 
 Tell = Callable[[int, int], None]
 """How much of the work is done, and how much there is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instruments:
-    """The models that replies are measured with, or why one is not there."""
-
-    embed: Embed | str
-    negative: Negative | str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,16 +150,7 @@ def report_dialogue(
         tuned, conversations, data=data, seed=record.seed, items=items, generate=generate, candidates=candidates,
         rival=other, progress=progress, fits=lambda *asked: all(fits(*asked) for fits in map(fitting, (tuned, other))),
     )  # fmt: skip
-    report = report.model_copy(
-        update={
-            "run": run.name,
-            "verdict": _verdict(judge, report, talk),
-            "curve": curve(run),
-            "data_card": _data_card(record.data, report.data_card),
-            "cost": Cost(**record.cost),
-            "config": run.config.read_text(encoding="utf-8"),
-        }
-    )
+    report = _completed(run, record, report, verdict=_verdict(judge, report, talk))
     page = to_html(report)
     keep(run, data, report=report.to_json(), markdown=to_markdown(report), page=page)
     if headline:
@@ -178,22 +159,6 @@ def report_dialogue(
     shown = ", ".join(f"{one.title} {one.shown(one.value)} ({one.interval})" for one in list(report.scores.values())[:3])
     talk(f"{data}: {shown}")
     return report
-
-
-def load_instruments() -> Instruments:
-    """The encoder and the sentiment model; one that cannot be had says why."""
-    from nlpkit.inference.classifier import Classifier
-    from nlpkit.models.encoder import Encoder
-
-    try:
-        embed: Embed | str = Encoder.load(ENCODER).embed
-    except NlpkitError as error:
-        embed = f"not measured: {error}"
-    try:
-        classifier = Classifier.load(None)
-    except NlpkitError as error:
-        return Instruments(embed=embed, negative=f"not measured: {error}")
-    return Instruments(embed=embed, negative=lambda texts: [one.probabilities["negative"] for one in classifier.predict(texts)])
 
 
 def fitting(model: LanguageModel) -> Fits:
@@ -283,7 +248,20 @@ def _exchanges(answered: Sequence[Item], ours: _Found, theirs: _Found | None) ->
     )
 
 
-def _verdict(judge: Judge | None, report: DialogueReport, talk: Callable[[str], None]) -> Any:
+def _completed(run: Run, record: RunRecord, report: DialogueReport, *, verdict: Verdict | None) -> DialogueReport:
+    """The report with what only the run knows."""
+    known = {
+        "run": run.name,
+        "verdict": verdict,
+        "curve": curve(run),
+        "data_card": _data_card(record.data, report.data_card),
+        "cost": Cost(**record.cost),
+        "config": run.config.read_text(encoding="utf-8"),
+    }
+    return report.model_copy(update=known)
+
+
+def _verdict(judge: Judge | None, report: DialogueReport, talk: Callable[[str], None]) -> Verdict | None:
     """The judge's; hours of measuring are not thrown away because it is gone."""
     try:
         return judge.verdict(report.exchanges, seed=report.seed) if judge else None

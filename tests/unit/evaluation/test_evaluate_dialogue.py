@@ -7,7 +7,8 @@ import pytest
 
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Verdict
-from nlpkit.evaluation.evaluate_dialogue import Instruments, measure_dialogue
+from nlpkit.evaluation.evaluate_dialogue import measure_dialogue
+from nlpkit.evaluation.instruments import Instruments
 from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.report import Score
 from tests.speakers import Copier, Unigram, conversations

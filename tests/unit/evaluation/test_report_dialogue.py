@@ -8,7 +8,8 @@ from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError, SourceError
 from nlpkit.evaluation import evaluate_dialogue
 from nlpkit.evaluation.dialogue_report import DialogueReport
-from nlpkit.evaluation.evaluate_dialogue import Instruments, measure_dialogue, report_dialogue
+from nlpkit.evaluation.evaluate_dialogue import measure_dialogue, report_dialogue
+from nlpkit.evaluation.instruments import Instruments
 from nlpkit.evaluation.judge import Judge
 from nlpkit.inference.language import LanguageModel
 from nlpkit.run import Run
