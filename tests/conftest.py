@@ -7,6 +7,7 @@ import json
 import os
 import random
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -112,7 +113,12 @@ def train_toy(config: Path, *overrides: str, check: bool = False, overwrite: boo
     recipe = load_recipe(read_config(config, overrides)[0]["recipe"])
     settings = load_config(config, recipe.Config, overrides)
     talk = [].append if said is None else said.append
-    runs = recipe.train(settings, check=check, overwrite=overwrite, talk=talk, progress=lambda step: None)
+    from nlpkit.evaluation.instruments import Instruments
+
+    # The real encoder and sentiment model would be fetched where they are not cached
+    none = Instruments(embed="not measured: a test", negative="not measured: a test")
+    with patch("nlpkit.evaluation.evaluate_dialogue.load_instruments", return_value=none):
+        runs = recipe.train(settings, check=check, overwrite=overwrite, talk=talk, progress=lambda step: None)
     return [run.path for run in runs]
 
 

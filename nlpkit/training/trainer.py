@@ -86,7 +86,7 @@ def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
             return order
 
         def compute_loss(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
-            with objective.narrowed(model, inputs):
+            with objective.narrowed(self.accelerator.unwrap_model(model), inputs):
                 return super().compute_loss(model, inputs, *rest, **named)
 
         def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
@@ -94,7 +94,7 @@ def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
                 return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
             inputs = self._prepare_inputs(inputs)
             with torch.no_grad(), self.compute_loss_context_manager():
-                found = objective.tally(model, inputs)
+                found = objective.tally(self.accelerator.unwrap_model(model), inputs)
             return None, found, found  # a loss of None: the mean of batches' means is not wanted
 
     return ObjectiveTrainer

@@ -7,23 +7,38 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.integration
 
 
-def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
+def train(config: Path, output: Path, *overrides: str, processes: int) -> list[dict[str, Any]]:
+    """The log of a training."""
     # accelerate starts processes on CPUs only through MPI; torch's own launcher starts them as accelerate does on GPUs
-    launch = ["torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    train = ["nlpkit", "train", str(toy_config), f"output={tmp_path}", "training.batch_size=8"]
-    command = [sys.executable, "-m", *launch, "-m", *train]
+    launch = ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"] if processes > 1 else []
+    command = [sys.executable, "-m", *launch, "nlpkit", "train", str(config), f"output={output}", *overrides]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in (output / "toy" / "log.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
+    log = train(toy_config, tmp_path, "training.batch_size=8", processes=2)
     record = json.loads((tmp_path / "toy" / "run.json").read_text())
     assert record["data"]["rows"] == {"train": 144, "validation": 48, "test": 48}
-    steps = [json.loads(line)["step"] for line in (tmp_path / "toy" / "log.jsonl").read_text().splitlines()]
-    assert max(steps) == 90  # 144 rows in batches of 2 x 8, ten times
+    assert max(entry["step"] for entry in log) == 90  # 144 rows in batches of 2 x 8, ten times
     report = json.loads((tmp_path / "toy" / "evaluation" / "test.json").read_text())
     assert report["scores"]["accuracy"]["value"] > 0.8
+
+
+def test_two_processes_learn_conversations_as_one_does(chat_config: Path, tmp_path: Path) -> None:
+    same = ("training.group_by_length=false", "training.max_steps=6", "lora.dropout=0", "evaluation.items=2", "evaluation.generate=0")
+    one = train(chat_config, tmp_path / "one", *same, "training.batch_size=8", processes=1)
+    two = train(chat_config, tmp_path / "two", *same, "training.batch_size=4", processes=2)
+    for kind in ("loss", "eval_loss", "eval_perplexity"):
+        alone, together = ([entry[kind] for entry in log if kind in entry] for log in (one, two))
+        assert len(alone) > 2
+        assert together == pytest.approx(alone, rel=1e-4)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.integration
 
 def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30"]
+    command += ["evaluation.generate=0"] if "recipe: dialogue" in config.read_text(encoding="utf-8") else []
     # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")} | {"OMP_NUM_THREADS": "1"}
 
