@@ -27,14 +27,14 @@ OPTIONAL = {canonical(one) for extra in PROJECT["optional-dependencies"].values(
 
 
 def imported() -> set[str]:
-    """The distributions that the package and its recipes import, wherever in a file."""
+    """The distributions that the package, its recipes and its demo import, wherever in a file."""
     homes = packages_distributions()
     found = set()
-    for path in [*(ROOT / "nlpkit").rglob("*.py"), *(ROOT / "recipes").rglob("*.py")]:
+    for path in [one for folder in ("nlpkit", "recipes", "demo") for one in sorted((ROOT / folder).rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            for top in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - {"nlpkit"}:
+            for top in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - {"nlpkit", "demo"}:
                 # one import name may belong to several distributions, such as those of ruamel
                 found |= {canonical(home) for home in homes.get(top, [top])[:1]}
     return found

@@ -1,0 +1,1 @@
+"""The demo: a chat, a scorer and the reports of runs, in a browser."""
