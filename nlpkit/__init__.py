@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nlpkit.data.checks import check
-    from nlpkit.data.examples import LabeledText
+    from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
     from nlpkit.evaluation.evaluate import evaluate
     from nlpkit.evaluation.report import Report, Score
     from nlpkit.inference.classifier import Classifier
+    from nlpkit.inference.language import LanguageModel
     from nlpkit.run import Run
     from nlpkit.scoring.score import score_file
-    from nlpkit.settings import DataSource
+    from nlpkit.settings import ConversationSource, DataSource
     from nlpkit.sources import resolve
     from nlpkit.tasks.prediction import Prediction
 
@@ -27,9 +28,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Classifier",
     "ConfigError",
+    "Conversation",
+    "ConversationSource",
     "DataError",
     "DataSource",
     "LabeledText",
+    "LanguageModel",
     "NlpkitError",
     "Prediction",
     "Record",
@@ -38,6 +42,7 @@ __all__ = [
     "RunError",
     "Score",
     "SourceError",
+    "Turn",
     "__version__",
     "check",
     "evaluate",
@@ -49,9 +54,12 @@ __all__ = [
 _HOMES = {
     "Classifier": "nlpkit.inference.classifier",
     "ConfigError": "nlpkit.errors",
+    "Conversation": "nlpkit.data.examples",
+    "ConversationSource": "nlpkit.settings",
     "DataError": "nlpkit.errors",
     "DataSource": "nlpkit.settings",
     "LabeledText": "nlpkit.data.examples",
+    "LanguageModel": "nlpkit.inference.language",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
     "Record": "nlpkit.data.records",
@@ -60,6 +68,7 @@ _HOMES = {
     "RunError": "nlpkit.errors",
     "Score": "nlpkit.evaluation.report",
     "SourceError": "nlpkit.errors",
+    "Turn": "nlpkit.data.examples",
     "check": "nlpkit.data.checks",
     "evaluate": "nlpkit.evaluation.evaluate",
     "read_records": "nlpkit.data.records",
