@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer.main
@@ -20,7 +20,6 @@ from nlpkit import errors
 from nlpkit.cli import app
 from nlpkit.config import read_config, validate
 from nlpkit.recipes import load_recipe
-from nlpkit.settings import DataSource
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 
@@ -94,7 +93,7 @@ def keys_of(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any
     for name, field in model.model_fields.items():
         key = f"{before}{name}"
         inner = field.annotation
-        if key == "task":
+        if key == "task" and not isinstance(inner, type):
             for kind in (Polarity, Intensity):
                 yield from ((found, default) for found, default in keys_of(kind, "task.") if found != "task.kind")
             yield "task.kind", "polarity"
@@ -103,23 +102,24 @@ def keys_of(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any
         else:
             yield key, field.default
             if key == "data.train":
-                yield from keys_of(DataSource, "data.train.0.")
+                yield from keys_of(get_args(inner)[0], "data.train.0.")
 
 
 def written(default: Any) -> str:
     """A default as the table writes it, in YAML's words."""
-    if default is PydanticUndefined or default is None:
+    if default is PydanticUndefined or default in (None, ""):
         return ""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     return f"`{list(default)}`" if isinstance(default, tuple) else f"`{default}`"
 
 
-def test_the_table_of_keys_is_that_of_the_models() -> None:
-    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").partition("## All keys")[2]
+@pytest.mark.parametrize(("recipe", "document"), [("sentiment", "training.md"), ("dialogue", "dialogue.md")])
+def test_the_table_of_keys_is_that_of_the_models(recipe: str, document: str) -> None:
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition("## All keys")[2]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
     assert {key: default for key, default, _ in rows} == {
-        f"`{key}`": written(default) for key, default in keys_of(load_recipe("sentiment").Config)
+        f"`{key}`": written(default) for key, default in keys_of(load_recipe(recipe).Config)
     }
     assert all(meaning for _, _, meaning in rows)
 
