@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import threading
 from typing import Any
 
 from nlpkit.errors import DataError
@@ -17,6 +18,7 @@ class Spelling:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self._one_at_a_time = threading.Lock()
         # Runs of spaces (SentencePiece's look like ▁▁) and single letters are text, though some tokenizers add them as tokens
         added = {
             number: one.content
@@ -69,5 +71,7 @@ class Spelling:
         return ids[len(self._line) :] if ids[: len(self._line)] == self._line else self._bare(text, split=split)
 
     def _bare(self, text: str, *, split: bool = True) -> list[int]:
-        encoded: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=split, verbose=False)["input_ids"]
+        # A tokenizer keeps `split_special_tokens` as its state: two threads at once could write control tokens into a person's text
+        with self._one_at_a_time:
+            encoded: list[int] = self._tokenizer(text, add_special_tokens=False, split_special_tokens=split, verbose=False)["input_ids"]
         return encoded
