@@ -11,7 +11,7 @@ from nlpkit.errors import ConfigError, DataError, SourceError
 from nlpkit.evaluation.context_use import Listened, context_use, listen
 from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Rival, Verdict
 from nlpkit.evaluation.instruments import Instruments, load_instruments
-from nlpkit.evaluation.items import Fits, Item, last_turns, pick_items
+from nlpkit.evaluation.items import Item, Reach, last_turns, pick_items
 from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.keeping import curve, keep, source_card
 from nlpkit.evaluation.replies import LOOKS, measure_replies
@@ -43,7 +43,7 @@ class _Found:
 def measure_dialogue(
     speaker: Speaker, conversations: Sequence[Conversation], *, data: str, seed: int, items: int = 100, generate: int = 50,
     candidates: int = 20, rival: Speaker | None = None, judge: Judge | None = None, progress: Tell | None = None,
-    fits: Fits = lambda history, reply: True, instruments: Instruments | None = None,
+    reach: Reach | None = None, instruments: Instruments | None = None,
 ) -> DialogueReport:  # fmt: skip
     """The report of one model on held-out conversations; the rival answers exactly the same.
 
@@ -58,7 +58,7 @@ def measure_dialogue(
         rival: another model, such as the base.
         judge: compares the replies of both.
         progress: told after each item.
-        fits: whether both models can read a history and a reply; what does not fit is passed over and counted.
+        reach: how far both models read; what does not fit is passed over and counted.
         instruments: what replies are measured with; default: the encoder and the sentiment model of the catalogue, where they can be had.
 
     Raises:
@@ -68,7 +68,7 @@ def measure_dialogue(
         SourceError: the judge cannot be asked.
     """
     _refuse_senseless(items=items, candidates=candidates, compared=rival is not None and generate > 0, judge=judge)
-    picked = pick_items(conversations, items=items, candidates=candidates, seed=seed, fits=fits)
+    picked = pick_items(conversations, items=items, candidates=candidates, seed=seed, reach=reach)
     answered = picked.items[:generate]
     instruments = instruments or (load_instruments() if answered else Instruments(embed="", negative=""))
     clock = _Clock(progress, (len(picked.items) + len(answered)) * (2 if rival else 1) + (len(answered) if judge else 0))
@@ -148,7 +148,7 @@ def report_dialogue(
     other = LanguageModel.load(rival) if rival else LanguageModel.without_adapter(run)
     report = measure_dialogue(
         tuned, conversations, data=data, seed=record.seed, items=items, generate=generate, candidates=candidates,
-        rival=other, progress=progress, fits=lambda *asked: all(fits(*asked) for fits in map(fitting, (tuned, other))),
+        rival=other, progress=progress, reach=reach_of(tuned, other),
     )  # fmt: skip
     report = _completed(run, record, report, verdict=_verdict(judge, report, talk))
     page = to_html(report)
@@ -161,19 +161,29 @@ def report_dialogue(
     return report
 
 
-def fitting(model: LanguageModel) -> Fits:
-    """Whether the model reads a reply in half of its window, and the last turn before it in the other half."""
+def reach_of(*models: LanguageModel) -> Reach:
+    """How far all of the models read: a reply in half of the window, the last turn before it in the other half, and what fits beside."""
     from nlpkit.tasks.prompt import prompt, reply_ids
 
     def fits(history: Conversation, reply: str) -> bool:
+        return all(_fits(model, last_turns(history, 1), reply) for model in models)
+
+    def _fits(model: LanguageModel, last: Conversation, reply: str) -> bool:
         room = model.window // 2
         try:
-            prompt(model.task.told(last_turns(history, 1)), model.tokenizer, room)
+            prompt(model.task.told(last), model.tokenizer, room)
         except DataError:
             return False
         return len(reply_ids(reply, model.tokenizer)) <= room
 
-    return fits
+    def seen(history: Conversation, replies: Sequence[str]) -> Conversation:
+        dropped = []
+        for model in models:
+            room = model.window - max(len(reply_ids(one, model.tokenizer)) for one in replies)
+            dropped.append(prompt(model.task.told(history), model.tokenizer, room).dropped)
+        return last_turns(history, len(history.turns) - max(dropped))
+
+    return Reach(fits=fits, seen=seen)
 
 
 def _refuse_senseless(*, items: int, candidates: int, compared: bool, judge: Judge | None) -> None:

@@ -28,7 +28,7 @@ class Item:
     """A reply of a person, what came before it, and what did not."""
 
     history: Conversation
-    """Up to the reply; at least one turn."""
+    """What the model reads before the reply and the others beside it: at least one turn, and no more than fit."""
     reply: str
     distractors: tuple[str, ...] = ()
     """Replies from other conversations: none says the same as the true one, or as another."""
@@ -80,10 +80,20 @@ class Picked:
 Fits: TypeAlias = Callable[[Conversation, str], bool]
 """Whether a model can read the last turn of a history and a reply."""
 
+Seen: TypeAlias = Callable[[Conversation, Sequence[str]], Conversation]
+"""What a model reads of a history when it is asked about replies: older turns drop out of a long one. Another order of the whole would
+bring them back, and be worse only because it hides the last turns."""
 
-def pick_items(
-    conversations: Sequence[Conversation], *, items: int, candidates: int, seed: int, fits: Fits = lambda history, reply: True
-) -> Picked:  # fmt: skip
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far a model reads; by default everything."""
+
+    fits: Fits = lambda history, reply: True
+    seen: Seen = lambda history, replies: history
+
+
+def pick_items(conversations: Sequence[Conversation], *, items: int, candidates: int, seed: int, reach: Reach | None = None) -> Picked:
     """Up to `items` replies, spread over the conversations: the same for the same seed.
 
     Args:
@@ -91,20 +101,21 @@ def pick_items(
         items: how many at most.
         candidates: how many replies a model chooses from, the true one included; fewer where other conversations hold fewer.
         seed: draws replies, candidates and histories.
-        fits: what a model cannot read is passed over.
+        reach: what a model cannot read is passed over, or left out of the histories.
 
     Raises:
         DataError: the bot answers nothing in these conversations, or nothing that fits.
     """
+    reach = reach or Reach()
     places = list(_places(conversations))
     if not places:
         raise DataError(f"{len(conversations)} conversations: no turn of the bot follows another turn; expected replies to measure on")
-    chosen, unfit = _spread(places, items, random.Random(f"{seed} places"), fits)  # noqa: S311
+    chosen, unfit = _spread(places, items, random.Random(f"{seed} places"), reach.fits)  # noqa: S311
     if not chosen:
         raise DataError(f"{len(conversations)} conversations: none of {unfit:,} replies fits with the turn before it; cure: a larger one")
     pool = _pool(places)
     drawn = [
-        _item(place, pool, places, random.Random(f"{seed} {number}"), candidates - 1, fits)  # noqa: S311
+        _item(place, pool, places, random.Random(f"{seed} {number}"), candidates - 1, reach)  # noqa: S311
         for number, place in enumerate(chosen)
     ]
     # As many for each item: hits among 20 and hits among 5 do not make one number.
@@ -160,16 +171,18 @@ def _said(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _item(place: _Place, pool: dict[str, _Place], places: Sequence[_Place], draw: random.Random, distractors: int, fits: Fits) -> Item:
-    history, truth = place.history, _said(place.reply)
+def _item(place: _Place, pool: dict[str, _Place], places: Sequence[_Place], draw: random.Random, distractors: int, reach: Reach) -> Item:
+    truth = _said(place.reply)
     fitting = [one.reply for said, one in pool.items() if one.group != place.group and said != truth]
     draw.shuffle(fitting)
+    beside = tuple(islice((one for one in fitting if reach.fits(place.history, one)), distractors))
+    history = reach.seen(place.history, (place.reply, *beside))
     return Item(
         history=history,
         reply=place.reply,
-        distractors=tuple(islice((one for one in fitting if fits(history, one)), distractors)),
-        shuffled=next((one for one in _shuffles(history, draw) if fits(one, place.reply)), None),
-        other=next((one for one in _others(place, places, draw) if fits(one, place.reply)), None),
+        distractors=beside,
+        shuffled=next((one for one in _shuffles(history, draw) if reach.fits(one, place.reply)), None),
+        other=next((one for one in _others(history, place.group, places, draw) if reach.fits(one, place.reply)), None),
     )
 
 
@@ -183,10 +196,10 @@ def _shuffles(history: Conversation, draw: random.Random) -> Iterator[Conversati
             yield replace(history, turns=tuple(Turn(role=turn.role, text=text) for turn, text in zip(history.turns, mixed, strict=True)))
 
 
-def _others(place: _Place, places: Sequence[_Place], draw: random.Random) -> Iterator[Conversation]:
+def _others(history: Conversation, group: str, places: Sequence[_Place], draw: random.Random) -> Iterator[Conversation]:
     """The turns before the last reply of other conversations: all end where the bot is to speak, so that the roles agree."""
-    history, size = place.history, place.turn
-    last = {one.group: one for one in places if one.turn >= size and one.group != place.group}
+    size = len(history.turns)
+    last = {one.group: one for one in places if one.turn >= size and one.group != group}
     for one in sorted(last.values(), key=lambda _: draw.random()):
         turns = one.conversation.turns[one.turn - size : one.turn]
         if turns != history.turns:

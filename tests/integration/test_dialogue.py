@@ -190,3 +190,19 @@ def test_evaluate_measures_conversations_from_a_file_beside_another_run(chat_run
     assert report.scores["perplexity"].value == pytest.approx(report.rival.scores["perplexity"].value)
     assert report.rival.tests["perplexity"].difference == 0
     assert sorted(path.name for path in chat_run.glob("evaluation/*new.jsonl*")) != []
+
+
+def test_the_reach_of_a_model_is_what_its_prompt_keeps(chat_run: Path) -> None:
+    from nlpkit.evaluation.evaluate_dialogue import reach_of
+
+    model = LanguageModel.load(chat_run)
+    reach = reach_of(model)
+    turns = tuple(Turn(role=("user", "assistant")[place % 2], text=f"turn number {place}") for place in range(21))
+    history, replies = Conversation(turns=turns), ("yes", "a much longer reply than that")
+    seen = reach.seen(history, replies)
+    longest = len(reply_ids(replies[1], model.tokenizer))
+    assert 0 < len(seen.turns) < 21
+    assert seen.turns == turns[-len(seen.turns) :]
+    assert prompt(seen, model.tokenizer, 160 - longest).dropped == 0
+    assert reach.fits(history, "yes")
+    assert not reach.fits(history, "x" * 80)

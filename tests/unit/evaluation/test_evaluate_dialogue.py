@@ -9,6 +9,7 @@ from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Verdict
 from nlpkit.evaluation.evaluate_dialogue import measure_dialogue
 from nlpkit.evaluation.instruments import Instruments
+from nlpkit.evaluation.items import Reach
 from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.report import Score
 from tests.speakers import Copier, Unigram, conversations
@@ -123,7 +124,13 @@ def test_progress_comes_to_its_end() -> None:
 
 def test_what_does_not_fit_is_counted() -> None:
     found = measure_dialogue(
-        Copier(), conversations(10), data="talks", seed=5, items=10, generate=0, fits=lambda history, reply: "thing3" not in reply
+        Copier(),
+        conversations(10),
+        data="talks",
+        seed=5,
+        items=10,
+        generate=0,
+        reach=Reach(fits=lambda history, reply: "thing3" not in reply),
     )
     assert sum(found.data_card.dropped.values()) >= 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
-from nlpkit.evaluation.items import Picked, last_turns, pick_items
+from nlpkit.evaluation.items import Picked, Reach, last_turns, pick_items
 from tests.speakers import conversations
 
 
@@ -132,7 +132,7 @@ def test_the_last_turns() -> None:
 
 def test_what_does_not_fit_is_passed_over_and_counted() -> None:
     talks = [talk("a b", "c d", "e f", "much too long"), talk("q r", "s t", "u v", "w x"), talk("i j", "too long k", "l m", "n o")]
-    picked = pick_items(talks, items=20, candidates=20, seed=1, fits=lambda history, reply: "long" not in reply)
+    picked = pick_items(talks, items=20, candidates=20, seed=1, reach=Reach(fits=lambda history, reply: "long" not in reply))
     assert sorted(item.reply for item in picked.items) == ["c d", "n o", "s t", "w x"]
     assert picked.unfit == 2
     assert not any("long" in one for item in picked.items for one in item.distractors)
@@ -142,4 +142,16 @@ def test_nothing_to_ask_about_is_an_error() -> None:
     with pytest.raises(DataError, match="2 conversations: no turn of the bot follows another"):
         pick([talk("hello"), talk("hi", "you", first="assistant")])
     with pytest.raises(DataError, match="none of 2 replies fits"):
-        pick_items([talk("a", "b"), talk("c", "d")], items=5, candidates=2, seed=1, fits=lambda history, reply: False)
+        pick_items([talk("a", "b"), talk("c", "d")], items=5, candidates=2, seed=1, reach=Reach(fits=lambda history, reply: False))
+
+
+def test_another_order_holds_only_what_the_model_reads_of_a_long_history() -> None:
+    """Turns that have dropped out of the window must not come back by being shuffled to its end."""
+    reach = Reach(seen=lambda history, replies: last_turns(history, 4))
+    for item in pick_items(conversations(9, turns=20), items=9, candidates=3, seed=1, reach=reach).items:
+        assert len(item.history.turns) == 4
+        assert item.shuffled is not None
+        assert item.other is not None
+        assert sorted(turn.text for turn in item.shuffled.turns) == sorted(turn.text for turn in item.history.turns)
+        assert item.shuffled.turns != item.history.turns
+        assert [turn.role for turn in item.other.turns] == [turn.role for turn in item.history.turns]
