@@ -43,15 +43,22 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 NEVER_AT_IMPORT = frozenset(
     {
         *("torch", "transformers", "peft", "datasets", "evaluate", "accelerate", "gradio", "ray", "trl", "onnxruntime"),
+        *("fastapi", "uvicorn", "prometheus_client"),
         *("sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "huggingface_hub", "tokenizers", "safetensors", "jinja2", "datasketch"),
     }
 )
 """Libraries that cost seconds: only functions import them."""
 
-HEAVY_BY_NATURE = frozenset({"nlpkit.evaluation.modules"})
-"""Modules whose classes inherit from a heavy library's: loaded by who asks for them, never by another module."""
+HEAVY_BY_NATURE = frozenset({"nlpkit.evaluation.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server"})
+"""Modules whose classes inherit from a heavy library's, or are read by it: loaded by who asks for them, never by another module."""
 
-ONLY_IN = {"ray": "nlpkit.scoring", "gradio": "demo", "trl": "nlpkit.training"}
+ONLY_IN = {
+    "ray": "nlpkit.scoring",
+    "gradio": "demo",
+    "trl": "nlpkit.training",
+    "fastapi": "nlpkit.chat",
+    "prometheus_client": "nlpkit.chat",
+}
 """Libraries that one place alone may import."""
 
 

@@ -1,0 +1,1 @@
+"""A conversation's life: kept, answered, rated, exported, deleted for good."""

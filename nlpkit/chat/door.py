@@ -1,0 +1,138 @@
+"""What every request passes before anything looks into it: host, key, rate; and what every answer carries."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+from nlpkit.chat.answering import unexpected
+from nlpkit.chat.metrics import Metrics
+from nlpkit.chat.wire import ApiError
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Event: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN = frozenset({"/health", "/openapi.json"})
+"""What needs no key."""
+
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+REMEMBERED = 10_000
+"""Clients whose rate is remembered; those not seen for longest are forgotten first."""
+
+HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+
+
+class Rate:
+    """So many requests a minute for each client, all of them at once where it wants."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._clock = float(per_minute), clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str) -> int:
+        """Seconds until the client may ask; 0: now, and that is counted."""
+        now = self._clock()
+        left, since = self._left.pop(client, (self._most, now))
+        left = min(self._most, left + (now - since) * self._most / 60)
+        allowed = left >= 1
+        self._left[client] = (left - 1 if allowed else left, now)
+        while len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
+        return 0 if allowed else max(1, math.ceil((1 - left) * 60 / self._most))
+
+
+class Door:
+    """The outermost part of the app. `scope["client_id"]` tells the inner ones who asks, as a hash."""
+
+    def __init__(self, app: App, *, keys: Sequence[str], rate: Rate, metrics: Metrics, local_only: bool) -> None:
+        self._app, self._rate, self._metrics, self._local_only = app, rate, metrics, local_only
+        self._keys = [_digest(one.encode()) for one in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), 0
+
+        async def marked(event: Event) -> None:
+            nonlocal status
+            if event["type"] == "http.response.start":
+                status = event["status"]
+                event["headers"] = [*event.get("headers", ()), *HEADERS]
+            await send(event)
+
+        try:
+            self._check(scope)
+            await self._app(scope, receive, marked)
+        except ApiError as error:
+            await _refuse(error, marked)
+        except Exception as error:  # not even a traceback of it may reach a log: it could quote a message
+            failure = unexpected(error)
+            if not status:
+                await _refuse(failure, marked)
+        finally:
+            self._metrics.request(scope["path"], status, time.perf_counter() - begun)
+
+    def _check(self, scope: Scope) -> None:
+        headers = {name.lower(): value for name, value in reversed(scope["headers"])}
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if self._local_only and _without_port(host) not in LOCAL_NAMES:
+            # A page elsewhere can make its own name mean 127.0.0.1, but it cannot hide that name
+            raise ApiError(400, "the request names another host; this server answers to localhost only", code="invalid_host")
+        address = (scope.get("client") or ("",))[0]
+        client = f"address {address}"
+        if self._keys and scope["path"] not in OPEN:
+            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+            given = _digest(key.strip())
+            # Every key is compared, so that the time tells nothing of them
+            if sum(hmac.compare_digest(given, one) for one in self._keys) and scheme.lower() == b"bearer":
+                client = f"key {given.hex()}"
+            else:
+                self._spend(client)
+                raise ApiError(401, "the key is missing or wrong; expected 'Authorization: Bearer KEY'", code="invalid_api_key")
+        if scope["method"] == "POST":
+            self._spend(client)
+        scope["client_id"] = _digest(client.encode()).hex()
+
+    def _spend(self, client: str) -> None:
+        if seconds := self._rate.wait(client):
+            raise ApiError(429, f"too many requests; ask again in {seconds} s", code="rate_limit_exceeded", retry=seconds)
+
+
+async def _refuse(error: ApiError, send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), *((name.encode(), value.encode()) for name, value in headers_of(error).items())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(error.body).encode()})
+
+
+def headers_of(error: ApiError) -> dict[str, str]:
+    """The headers that go with an error."""
+    found = {"retry-after": str(error.retry)} if error.retry else {}
+    return {**found, "www-authenticate": "Bearer"} if error.status == 401 else found
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()
