@@ -1,0 +1,45 @@
+"""The queries on a conversation's messages, which know what they follow: a tree, of which the path up from the last one is seen."""
+
+from __future__ import annotations
+
+import re
+
+_ID = re.compile(r"[0-9a-f]{24}")
+
+_SIBLINGS = "SELECT count(*) FROM messages s WHERE s.chat = m.chat AND s.parent IS m.parent AND s.role = m.role"
+
+_MESSAGE = f"""SELECT m.*, (SELECT p.id FROM messages p WHERE p.number = m.parent) AS parent_id,
+    ({_SIBLINGS} AND s.number <= m.number) AS version, ({_SIBLINGS}) AS versions"""  # noqa: S608
+
+ADD = """INSERT INTO messages (id, chat, parent, role, text, created, system, bot, finish, mood, context)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number"""
+
+PATH = f"""WITH RECURSIVE path (number, parent, depth) AS (
+    SELECT number, parent, 0 FROM messages WHERE number = ?
+    UNION ALL SELECT m.number, m.parent, depth + 1 FROM messages m JOIN path ON m.number = path.parent
+) {_MESSAGE} FROM path JOIN messages m ON m.number = path.number ORDER BY depth DESC"""  # noqa: S608
+"""The messages up to one, from the first."""
+
+ONE = f"{_MESSAGE} FROM messages m WHERE m.number = ?"
+
+SIBLINGS = f"{_MESSAGE} FROM messages m WHERE m.chat = ? AND m.parent IS ? AND m.role = ? ORDER BY m.number"
+"""Those that follow the same message, of one role."""
+
+LAST_AFTER = """WITH RECURSIVE down (number, depth) AS (
+    SELECT ?, 0
+    UNION ALL SELECT (SELECT max(m.number) FROM messages m WHERE m.parent = down.number), depth + 1 FROM down
+    WHERE EXISTS (SELECT 1 FROM messages m WHERE m.parent = down.number)
+) SELECT number FROM down ORDER BY depth DESC LIMIT 1"""
+"""The end of the youngest path that leads on from a message."""
+
+ALL = "SELECT * FROM messages WHERE chat = ? ORDER BY number"
+
+CHOICES = "SELECT * FROM choices WHERE chat = ? ORDER BY number"
+
+IS_RATED = """(number IN (SELECT chat FROM choices) OR number IN (SELECT chat FROM messages WHERE rating IS NOT NULL))"""
+"""Of a row of `chats`: whether anything in it was rated or chosen."""
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an id that the store makes."""
+    return _ID.fullmatch(text) is not None

@@ -1,0 +1,115 @@
+"""Bots and a classifier that answer at once and by rule, for tests of what stands around the real ones."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
+
+from nlpkit.data.examples import Conversation
+from nlpkit.errors import NlpkitError
+from nlpkit.inference.answer import Finish, Usage
+from nlpkit.inference.context import Context
+from nlpkit.inference.sampling import Sampling
+from nlpkit.tasks.prediction import Prediction
+
+
+def echo(conversation: Conversation, sampling: Sampling) -> str:
+    """What the user said last, said back with how many turns there were: two bots that mix up conversations differ in it."""
+    return f"{len(conversation.turns)}: {conversation.turns[-1].text}"
+
+
+class FakeAnswer:
+    """A text in pieces, a word each; `delay` seconds before each, and an error in the place of one of them."""
+
+    def __init__(self, text: str, context: Context | None, delay: float, fails: tuple[int, NlpkitError] | None, most: int) -> None:
+        words = text.split(" ")
+        self._pieces = [word if place == 0 else f" {word}" for place, word in enumerate(words)]
+        self.context = context
+        self.usage: Usage | None = None
+        self.finish: Finish | None = None
+        self.stopped = threading.Event()
+        self._delay, self._fails, self._most = delay, fails, most
+        self._given = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.finish is not None:
+            raise StopIteration
+        if self._fails and self._given == self._fails[0]:
+            raise self._fails[1]
+        if self._delay:
+            self.stopped.wait(self._delay)
+        if self.stopped.is_set():
+            self._end("stopped")
+        elif self._given == len(self._pieces):
+            self._end("stop")
+        elif self._given == self._most:
+            self._end("length")
+        else:
+            self._given += 1
+            return self._pieces[self._given - 1]
+        raise StopIteration
+
+    def _end(self, finish: Finish) -> None:
+        self.finish = finish
+        self.usage = Usage(prompt_tokens=1, cached_tokens=0, new_tokens=self._given, first_token_seconds=0.0, seconds=time.perf_counter())
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def close(self) -> None:
+        self.stopped.set()
+
+
+class FakeBot:
+    """Answers by rule, and keeps what it was asked: `asked`, `sessions`, `samplings` and the answers it gave, `answers`.
+
+    `fails`: (pieces that come before it, the error); before 0 pieces means while reading the first. `refuses`: raised by `stream`.
+    """
+
+    def __init__(
+        self, name: str = "fake", *, says: Callable[[Conversation, Sampling], str] = echo, delay: float = 0.0,
+        fails: tuple[int, NlpkitError] | None = None, refuses: NlpkitError | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.says, self.delay, self.fails, self.refuses = says, delay, fails, refuses
+        self.asked: list[Conversation] = []
+        self.samplings: list[Sampling] = []
+        self.sessions: list[str] = []
+        self.answers: list[FakeAnswer] = []
+
+    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> FakeAnswer:
+        if self.refuses is not None:
+            raise self.refuses
+        self.asked.append(conversation)
+        self.samplings.append(sampling)
+        self.sessions.append(session)
+        count = len(conversation.turns)
+        context = Context(seen=tuple(range(count)), recalled=(), dropped=(), tokens=count, room=1000)
+        answer = FakeAnswer(self.says(conversation, sampling), context, self.delay, self.fails, sampling.max_new_tokens)
+        self.answers.append(answer)
+        return answer
+
+
+class FakeClassifier:
+    """The score of a text is the mean of its known words' scores; names and all other words say nothing."""
+
+    WORDS: ClassVar = {"great": 0.9, "good": 0.6, "fine": 0.3, "dull": -0.3, "bad": -0.6, "awful": -0.9}
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        self.batches.append(list(texts))
+        return [self._one(text) for text in texts]
+
+    def _one(self, text: str) -> Prediction:
+        found = [score for word in text.lower().split() if (score := self.WORDS.get(word.strip(".,!?")))]
+        score = sum(found) / len(found) if found else 0.0
+        up = (1 + score) / 2
+        label = "positive" if score > 0.2 else "negative" if score < -0.2 else "neutral"
+        return Prediction(label=label, score=score, probabilities={"negative": 1 - up, "positive": up})

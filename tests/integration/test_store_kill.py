@@ -1,0 +1,88 @@
+"""A store whose writer is killed for real, at random moments: what was said to be saved is there, and nothing is there by half."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from nlpkit.chat.store import Store
+
+KILLS = 10
+
+SCRIPT = """
+import hashlib, itertools, os, sys
+sys.path.insert(0, sys.argv[3])
+from nlpkit.chat.session import Session
+from nlpkit.chat.store import Store
+from tests.fakes import FakeBot
+
+def sealed(text):
+    return f"{text} {hashlib.sha256(text.encode()).hexdigest()}"
+
+def reply(conversation, sampling):
+    return sealed("reply to " + conversation.turns[-1].text.split()[-1] + " word" * 100)
+
+session = Session(Store.open(sys.argv[1]), FakeBot(says=reply))
+chat, run = sys.argv[2], sys.argv[4]
+print("ready", flush=True)
+for number in itertools.count():
+    if number % 7 == 6:  # deletions are killed too
+        other = session.start("").id
+        list(session.say(other, "", sealed("to be deleted")))
+        session.store.delete(other, "")
+    saying = session.say(chat, "", sealed(f"turn {run}-{number}"))
+    print("user", saying.message.id, flush=True)
+    for piece in saying:
+        pass
+    print("assistant", saying.reply.id, flush=True)
+"""
+
+
+def is_sealed(text: str) -> bool:
+    head, _, seal = text.rpartition(" ")
+    return hashlib.sha256(head.encode()).hexdigest() == seal
+
+
+def test_what_was_said_to_be_saved_survives_ten_kills(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with Store.open(path) as store:
+        chat = store.create("").id
+    moments = random.Random(5)
+    acknowledged: list[tuple[str, str]] = []
+    for kill in range(KILLS):
+        command = [sys.executable, "-c", SCRIPT, str(path), chat, str(Path(__file__).parents[2]), str(kill)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(moments.uniform(0.05, 0.6))
+        child.send_signal(signal.SIGKILL)
+        said, _ = child.communicate(timeout=60)
+        # A last line that was cut off was not said
+        acknowledged += [(role, id) for role, id in (line.split() for line in said.splitlines(keepends=True) if line.endswith("\n"))]
+
+        with Store.open(path) as store:
+            messages = store.read(chat, "").messages
+            found = {one.id: one for one in messages}
+            assert [id for role, id in acknowledged if id not in found or found[id].role != role] == []
+            assert [one.id for one in messages if not is_sealed(one.text)] == []
+            for before, one in pairwise(messages):
+                assert one.parent == before.id
+                assert before.role == "user" or one.role == "user"
+            # What was being deleted is gone or whole
+            others = [one for one in store.chats("") if one.id != chat]
+            assert all(is_sealed(one.text) for other in others for one in store.read(other.id, "").messages)
+            assert store._rows("PRAGMA integrity_check")[0][0] == "ok"
+            store._rows("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
+            store.hold(chat, "").release()
+    assert len(acknowledged) > 2 * KILLS
+    assert len({role for role, _ in acknowledged}) == 2
+    with sqlite3.connect(path) as plain:
+        assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
+    plain.close()

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nlpkit.chat.mood import MOST_WORDS, Course, Mood, hint, moods, name_of, slope_of, trend, words_of
+from nlpkit.errors import RunError
+from nlpkit.tasks.prediction import Prediction
+from tests.fakes import FakeClassifier
+
+
+def scored(*scores: float) -> list[Mood]:
+    return [Mood(label="any", score=score) for score in scores]
+
+
+def test_each_text_has_its_mood():
+    found = moods(FakeClassifier(), ["a great day", "an awful day"])
+    assert [(one.label, one.score) for one in found] == [("positive", 0.9), ("negative", -0.9)]
+    assert found[0].probabilities == pytest.approx({"negative": 0.05, "positive": 0.95})
+    assert moods(FakeClassifier(), []) == []
+
+
+def test_a_number_is_a_mood_and_labels_without_an_order_are_none():
+    class Number:
+        def predict(self, texts):
+            return [Prediction(value=4.0, score=0.5)]
+
+    class Topic:
+        def predict(self, texts):
+            return [Prediction(label="sports", probabilities={"sports": 1.0})]
+
+    assert moods(Number(), ["x"]) == [Mood(label="happy", score=0.5)]
+    with pytest.raises(RunError, match="do not lie on a line"):
+        moods(Topic(), ["x"])
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([], "steady"),
+        ([-0.9], "steady"),
+        ([0.0, 0.5], "rising"),
+        ([0.5, 0.0], "falling"),
+        ([0.5, 0.5, 0.5], "steady"),
+        ([0.0, 0.09], "steady"),
+        ([0.8, -0.8, 0.8, -0.8, 0.8], "steady"),
+        # only the last five count: 0.9 long ago is no reason to call this falling
+        ([0.9, 0.9, -0.6, -0.4, -0.2, 0.0, 0.2], "rising"),
+    ],
+)
+def test_the_trend_is_told_from_the_last_turns(scores, expected):
+    assert trend(scores) == expected
+
+
+@pytest.mark.parametrize("scores", [[0.1, 0.4], [0.3, -0.2, 0.9], [-1, 0.2, 0.1, 0.5, -0.3]])
+def test_the_slope_is_that_of_least_squares(scores):
+    assert slope_of(scores) == pytest.approx(np.polyfit(range(len(scores)), scores, 1)[0])
+
+
+def test_words_are_weighed_by_leaving_each_out_in_one_batch():
+    classifier = FakeClassifier()
+    found = words_of(classifier, "The film was great, the food awful!")
+    assert [word for word, _ in found] == ["The", "film", "was", "great", ",", "the", "food", "awful", "!"]
+    weights = dict(found)
+    assert weights["great"] == pytest.approx(0.9)  # 0 with both, -0.9 without it
+    assert weights["awful"] == pytest.approx(-0.9)
+    assert weights["film"] == weights["food"] == 0
+    assert len(classifier.batches) == 1
+    assert len(classifier.batches[0]) == 10
+
+
+def test_words_of_other_scripts_and_signs():
+    words = [word for word, _ in words_of(FakeClassifier(), "don't 好吃 😀😀 !! שלום")]
+    assert words == ["don't", "好", "吃", "😀😀", "!!", "שלום"]
+    assert words_of(FakeClassifier(), " \n") == []
+
+
+def test_a_very_long_text_costs_no_more_than_so_many_readings():
+    classifier = FakeClassifier()
+    assert len(words_of(classifier, "good " * 5000)) == MOST_WORDS
+    assert len(classifier.batches[0]) == MOST_WORDS + 1
+
+
+@pytest.mark.parametrize(
+    ("score", "name"), [(-1, "very unhappy"), (-0.4, "unhappy"), (0, "neither happy nor unhappy"), (0.4, "happy"), (1, "very happy")]
+)
+def test_a_score_has_a_name(score, name):
+    assert name_of(score) == name
+
+
+def test_the_hint_says_how_it_is_and_where_it_goes():
+    assert hint([]) == ""
+    assert hint(scored(0.0)) == "The user sounds neither happy nor unhappy now; let your reply fit their mood."
+    assert hint(scored(0.9, 0.2, -0.7)) == "The user sounds very unhappy now, and their mood is falling; let your reply fit their mood."
+    assert "rising" in hint(scored(-0.9, 0.4))
+
+
+def test_the_course_of_a_conversation():
+    assert (Course().now, Course().trend) == (None, "steady")
+    course = Course(moods=tuple(scored(0.9, -0.7)))
+    assert (course.now, course.trend) == (course.moods[-1], "falling")
