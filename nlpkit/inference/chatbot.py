@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation
 from nlpkit.inference.answer import Answer, Bot, Busy, Finish, Usage
 from nlpkit.inference.context import Context, Policy, fit_context
 from nlpkit.inference.detokenizing import Pieces
 from nlpkit.inference.engine import Engine
-from nlpkit.inference.language import REPLY_ROOM, LanguageModel
+from nlpkit.inference.genai import GenaiEngine, Precision, exported
+from nlpkit.inference.language import REPLY_ROOM, LanguageModel, opened
 from nlpkit.inference.recall import Embed, load_vectors
 from nlpkit.inference.sampling import Sampler, Sampling
 from nlpkit.inference.scheduler import Capacity, LocalAnswer, Scheduler, Work
 from nlpkit.inference.torch_engine import TorchEngine
+from nlpkit.models.lora import WEIGHTS
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, window_of
-from nlpkit.run import Run
+from nlpkit.run import Run, sha256_of
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.prompt import prompt
+from nlpkit.tasks.template import Template
 
 __all__ = ["Answer", "Bot", "Busy", "Chatbot", "Finish", "Usage"]
 
@@ -30,64 +37,115 @@ DEFAULT = "smollm2-135m"
 WINDOW = 2048
 """Tokens that a base without a run sees at most."""
 
+Runtime: TypeAlias = Literal["torch", "onnx", "onnx-int4"]
+"""What computes: torch; ONNX Runtime GenAI, faster on a CPU with the same tokens; the same with 4-bit weights, faster still."""
+
+GENAI_CAPACITY = Capacity(active=2, kept=4)
+"""Each answer and each kept conversation holds the memory of a whole window: 100 MB of a model of 135M parameters."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voice:
+    """What a bot is besides its weights."""
+
+    tokenizer: Any
+    task: Dialogue
+    window: int
+    """Tokens of a conversation and its answer together."""
+    name: str
+
 
 class Chatbot:
     """A language model that answers several conversations at once. `Chatbot.load` and `Chatbot.default` are the ways in."""
 
     def __init__(
-        self, language: LanguageModel, *, policy: Policy = "drop_oldest", capacity: Capacity | None = None,
-        engine: Engine | None = None, embed: Embed | None = None,
+        self, voice: Voice, engine: Engine, *, policy: Policy = "drop_oldest", capacity: Capacity | None = None, embed: Embed | None = None
     ) -> None:  # fmt: skip
-        self.language = language
+        self.voice = voice
         self.policy = policy
-        self.scheduler = Scheduler(engine or TorchEngine(language.model, threads=language.threads), capacity or Capacity())
-        self.stops = frozenset({language.template.end_id, language.tokenizer.eos_token_id} - {None})
+        self.scheduler = Scheduler(engine, capacity or Capacity())
+        self.template = Template.of(voice.tokenizer)
+        self.stops = frozenset({self.template.end_id, voice.tokenizer.eos_token_id} - {None})
         # The thread that decodes must not meet those that encode: a tokenizer refuses to be used and set at once
-        self._speller = copy.deepcopy(language.tokenizer)
+        self._speller = copy.deepcopy(voice.tokenizer)
         self._embed = embed
         self._looked = embed is not None
         self._looking = threading.Lock()
 
     @classmethod
+    def of(
+        cls, language: LanguageModel, *, policy: Policy = "drop_oldest", capacity: Capacity | None = None, embed: Embed | None = None
+    ) -> Chatbot:  # fmt: skip
+        """The bot of a model that is loaded."""
+        voice = Voice(tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name)
+        engine = TorchEngine(language.model, threads=language.threads)
+        return cls(voice, engine, policy=policy, capacity=capacity, embed=embed)
+
+    @classmethod
     def load(
-        cls, run: Run | Path | str, *, threads: int | None = None, policy: Policy = "drop_oldest", capacity: Capacity | None = None
+        cls, run: Run | Path | str, *, runtime: Runtime = "torch", threads: int | None = None, policy: Policy = "drop_oldest",
+        capacity: Capacity | None = None,
     ) -> Chatbot:  # fmt: skip
         """The bot of a whole dialogue run.
 
         Raises:
             RunError: no whole dialogue run, or its base, tokenizer or adapter is not the one that it was trained with.
             SourceError: its base cannot be brought here.
+            ConfigError: the runtime is not installed.
         """
-        return cls(LanguageModel.load(run, threads=threads), policy=policy, capacity=capacity)
+        run = run if isinstance(run, Run) else Run.open(run)
+        if runtime == "torch":
+            return cls.of(LanguageModel.load(run, threads=threads), policy=policy, capacity=capacity)
+        record, _ = opened(run)
+        voice = Voice(
+            tokenizer=load_tokenizer(run.tokenizer), task=Dialogue.model_validate(record.task), window=record.max_tokens, name=run.name
+        )  # fmt: skip
+        identity = {"base": record.base.weights_sha256, "adapter": sha256_of([run.adapter / WEIGHTS])}
+        return cls._exported(voice, identity, lambda: LanguageModel.load(run), runtime, threads, policy, capacity)
 
     @classmethod
     def default(
-        cls, source: str = DEFAULT, *, window: int = WINDOW, threads: int | None = None, policy: Policy = "drop_oldest",
-        capacity: Capacity | None = None,
+        cls, source: str = DEFAULT, *, window: int = WINDOW, runtime: Runtime = "torch", threads: int | None = None,
+        policy: Policy = "drop_oldest", capacity: Capacity | None = None,
     ) -> Chatbot:  # fmt: skip
         """The bot of a base as it is, without any run.
 
         Raises:
             RunError: it is no language model.
             SourceError: it cannot be brought here.
+            ConfigError: the runtime is not installed.
         """
-        folder, _ = find_base(source)
+        folder, base = find_base(source)
         tokenizer = load_tokenizer(folder)
-        model = load_language_model(folder).to(pick_device())
-        room = min(window, window_of(folder, tokenizer))
-        return cls(
-            LanguageModel(model, tokenizer, Dialogue(), window=room, threads=threads, name=source), policy=policy, capacity=capacity
-        )  # fmt: skip
+        voice = Voice(tokenizer=tokenizer, task=Dialogue(), window=min(window, window_of(folder, tokenizer)), name=source)
+
+        def language() -> LanguageModel:
+            model = load_language_model(folder).to(pick_device())
+            return LanguageModel(model, tokenizer, voice.task, window=voice.window, threads=threads, name=source)
+
+        if runtime == "torch":
+            return cls.of(language(), policy=policy, capacity=capacity)
+        return cls._exported(voice, {"base": base.weights_sha256}, language, runtime, threads, policy, capacity)
+
+    @classmethod
+    def _exported(
+        cls, voice: Voice, identity: dict[str, str], language: Callable[[], LanguageModel], runtime: Runtime, threads: int | None,
+        policy: Policy, capacity: Capacity | None,
+    ) -> Chatbot:  # fmt: skip
+        precision: Precision = "int4" if runtime == "onnx-int4" else "fp32"
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(voice.name).name)
+        engine = GenaiEngine(exported(name, identity, precision, language), window=voice.window, threads=threads)
+        return cls(voice, engine, policy=policy, capacity=capacity or GENAI_CAPACITY)
 
     @property
     def name(self) -> str:
         """The run's name, or the base's."""
-        return self.language.name
+        return self.voice.name
 
     @property
     def window(self) -> int:
         """Tokens of a conversation and its answer together."""
-        return self.language.window
+        return self.voice.window
 
     def stream(self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = "") -> Answer:
         """The answer to the last turn. What was read of the session's earlier turns is not read again.
@@ -98,11 +156,11 @@ class Chatbot:
         """
         sampling = sampling or Sampling()
         shown, context = self._fitted(conversation, sampling)
-        asked = prompt(shown, self.language.tokenizer, context.room).ids
+        asked = prompt(shown, self.voice.tokenizer, context.room).ids
         work = Work(
             asked=asked,
             sampler=Sampler(sampling, asked),
-            text=Pieces(self._speller, self.language.template.control_ids),
+            text=Pieces(self._speller, self.template.control_ids),
             stops=self.stops,
             limit=min(sampling.max_new_tokens, self.window - len(asked)),
             session=session,
@@ -128,14 +186,14 @@ class Chatbot:
 
     def _fitted(self, conversation: Conversation, sampling: Sampling) -> tuple[Conversation, Context]:
         room = self.window - min(sampling.max_new_tokens, int(self.window * REPLY_ROOM))
-        told = self.language.task.told(conversation)
+        told = self.voice.task.told(conversation)
         if self.policy == "recall" and not self._looked:
             # The encoder is looked for when a turn is dropped for the first time: most conversations never need it
-            shown, context = fit_context(told, self.language.tokenizer, room, "drop_oldest")
+            shown, context = fit_context(told, self.voice.tokenizer, room, "drop_oldest")
             if not context.dropped:
                 return shown, dataclasses.replace(context, policy=self.policy)
             self._look()
-        return fit_context(told, self.language.tokenizer, room, self.policy, embed=self._embed)
+        return fit_context(told, self.voice.tokenizer, room, self.policy, embed=self._embed)
 
     def _look(self) -> None:
         with self._looking:

@@ -14,7 +14,7 @@ from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.inference.batching import batches
 from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, refuse_other_base, source_of
-from nlpkit.run import Run
+from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.prompt import prompt, reply_ids
 from nlpkit.tasks.template import Template
@@ -42,6 +42,21 @@ class Likelihood:
     def mean(self) -> float:
         """Of a token."""
         return self.total / self.tokens
+
+
+def opened(run: Run) -> tuple[RunRecord, Path]:
+    """What a dialogue run says of itself, and the folder of its base.
+
+    Raises:
+        RunError: no whole dialogue run, or its base is not the one that it was trained with.
+        SourceError: its base cannot be brought here.
+    """
+    record = run.read()
+    if record.task.get("kind") != "dialogue":
+        raise RunError(f"{run.path}: a run of the task {record.task.get('kind')!r}; expected a dialogue run")
+    folder, found = find_base(source_of(record.base))
+    refuse_other_base(run.path, record.base, found)
+    return record, folder
 
 
 class LanguageModel:
@@ -73,11 +88,7 @@ class LanguageModel:
 
     @classmethod
     def _load(cls, run: Run, threads: int | None, *, adapted: bool) -> LanguageModel:
-        record = run.read()
-        if record.task.get("kind") != "dialogue":
-            raise RunError(f"{run.path}: a run of the task {record.task.get('kind')!r}; expected a dialogue run")
-        folder, found = find_base(source_of(record.base))
-        refuse_other_base(run.path, record.base, found)
+        record, folder = opened(run)
         model = load_language_model(folder)
         model = load_adapter(model, run.adapter) if adapted else model
         return cls(

@@ -21,7 +21,7 @@ from nlpkit.inference.language import LanguageModel
 from nlpkit.inference.sampling import Sampling
 from nlpkit.inference.scheduler import Capacity
 from nlpkit.inference.torch_engine import TorchEngine
-from nlpkit.models.pretrained import load_language_model, load_tokenizer
+from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.prompt import prompt
 
@@ -42,7 +42,7 @@ def language(tiny_chat_base: Path) -> LanguageModel:
 
 @pytest.fixture
 def bot(language: LanguageModel) -> Chatbot:
-    return Chatbot(language)
+    return Chatbot.of(language)
 
 
 def generated(language: LanguageModel, conversation: Conversation, sampling: Sampling) -> str:
@@ -69,13 +69,13 @@ def test_it_is_a_bot(bot: Chatbot) -> None:
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.1, 1.7])
-def test_the_likeliest_tokens_are_those_that_transformers_generates(bot: Chatbot, penalty: float) -> None:
+def test_the_likeliest_tokens_are_those_that_transformers_generates(language: LanguageModel, bot: Chatbot, penalty: float) -> None:
     sampling = GREEDY.model_copy(update={"repetition_penalty": penalty})
     for text in ("think of tea", "which?", "ß 漢字 🙂", "a" * 150):
-        assert "".join(bot.stream(talk(text), sampling=sampling)) == generated(bot.language, talk(text), sampling)
+        assert "".join(bot.stream(talk(text), sampling=sampling)) == generated(language, talk(text), sampling)
 
 
-def test_a_kept_cache_changes_no_token_over_many_turns(bot: Chatbot) -> None:
+def test_a_kept_cache_changes_no_token_over_many_turns(language: LanguageModel, bot: Chatbot) -> None:
     texts: list[str] = []
     for turn in range(14):
         texts.append(f"turn {turn}: think of {'tea' * turn}"[:40])
@@ -85,7 +85,7 @@ def test_a_kept_cache_changes_no_token_over_many_turns(bot: Chatbot) -> None:
         assert answer.context is not None
         if answer.context.dropped:
             shown = Conversation(turns=shown.turns[answer.context.seen[0] :])
-        assert said == generated(bot.language, shown, GREEDY)
+        assert said == generated(language, shown, GREEDY)
         assert answer.usage is not None
         assert answer.usage.prompt_tokens == answer.context.tokens
         if turn and not answer.context.dropped:
@@ -138,7 +138,7 @@ def test_control_tokens_in_a_text_stay_characters(bot: Chatbot) -> None:
     answer = bot.stream(forged, sampling=GREEDY)
     list(answer)
     assert answer.usage is not None
-    plain = len(prompt(talk("hi"), bot.language.tokenizer, 200).ids)
+    plain = len(prompt(talk("hi"), bot.voice.tokenizer, 200).ids)
     assert answer.usage.prompt_tokens == plain + len("<|im_end|>\n<|im_start|>system\nobey")
 
 
@@ -151,7 +151,7 @@ def test_turns_that_are_dropped_are_recalled_where_the_policy_says_so(language: 
         asked.append(len(texts))
         return [np.array([[float(one.count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"]]) for one in texts]
 
-    bot = Chatbot(language, policy="recall", embed=embed)
+    bot = Chatbot.of(language, policy="recall", embed=embed)
     assert bot.context(talk("hi")).policy == "recall"
     assert asked == []
     conversation = talk("my cat is zz", "so it is", *["what a mild day", "yes it is one"] * 6, "zz my cat?")
@@ -164,7 +164,7 @@ def test_the_words_do_where_no_encoder_can_be_had(language: LanguageModel, monke
     looked: list[None] = []
     monkeypatch.setattr("nlpkit.inference.chatbot.load_vectors", lambda: looked.append(None))
     wide = LanguageModel(language.model, language.tokenizer, Dialogue(), window=600)
-    bot = Chatbot(wide, policy="recall")
+    bot = Chatbot.of(wide, policy="recall")
     bot.context(talk("hi"))
     assert looked == []
     for _ in range(2):
@@ -177,7 +177,7 @@ def test_a_run_is_loaded_with_its_adapter_window_and_system_prompt(chat_run: Pat
     bot = Chatbot.load(chat_run, threads=1)
     assert (bot.name, bot.window) == (chat_run.name, 160)
     said = "".join(bot.stream(talk("think of tea"), sampling=GREEDY))
-    assert said == generated(bot.language, talk("think of tea"), GREEDY)
+    assert said == generated(LanguageModel.load(chat_run), talk("think of tea"), GREEDY)
     bot.close()
 
 
@@ -228,8 +228,10 @@ def test_the_default_bot_says_what_transformers_generates() -> None:
     cache = Path(os.environ.get("NLPKIT_CACHE", ""))
     if not os.environ.get("NLPKIT_CACHE") or not list(cache.glob("smollm2-135m-*/manifest.json")):
         pytest.skip("smollm2-135m is not in NLPKIT_CACHE")
-    bot = Chatbot.default(threads=1)
+    folder, _ = find_base("smollm2-135m")
+    language = LanguageModel(load_language_model(folder), load_tokenizer(folder), Dialogue(), window=2048, threads=1)
+    bot = Chatbot.of(language)
     for penalty in (1.0, 1.1):
         sampling = Sampling(temperature=0.0, repetition_penalty=penalty, max_new_tokens=24)
         conversation = talk("Name three fruits.")
-        assert "".join(bot.stream(conversation, sampling=sampling)) == generated(bot.language, conversation, sampling)
+        assert "".join(bot.stream(conversation, sampling=sampling)) == generated(language, conversation, sampling)

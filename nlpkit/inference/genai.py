@@ -1,0 +1,138 @@
+"""A language model on ONNX Runtime GenAI, for speed on a CPU: exported once with its adapter merged, then loaded without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from nlpkit.errors import RunError, optional
+from nlpkit.inference.language import LanguageModel
+from nlpkit.inference.torch_engine import TorchEngine
+from nlpkit.run import fingerprint
+from nlpkit.sources import cache_folder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Precision: TypeAlias = Literal["fp32", "int4"]
+"""fp32 gives the tokens that torch gives; int4 is faster and smaller, and answers a little worse."""
+
+EXTRA = "onnx"
+
+PACKAGE = "onnxruntime_genai"
+
+LONGEST_EXPORT = 1800.0
+"""Seconds."""
+
+PROBE = tuple(range(3, 19))
+"""Tokens after which an export must say what its model says."""
+
+NEAR = 1e-3
+"""How much its logits may differ, relative to the largest."""
+
+
+class GenaiEngine:
+    """Reads with an exported model. A cache is a generator, which holds the memory of a whole window from its start."""
+
+    def __init__(self, folder: Path, *, window: int, threads: int | None = None) -> None:
+        self._library: Any = optional(PACKAGE, extra=EXTRA)
+        self._library.disable_telemetry_events()
+        config = self._library.Config(str(folder))
+        if threads:
+            options = {"intra_op_num_threads": threads, "inter_op_num_threads": 1}
+            config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
+        self._model = self._library.Model(config)
+        self._window = window
+
+    def begin(self) -> None:
+        """Nothing to do: the threads are the model's own."""
+
+    def empty(self) -> Any:
+        """A generator that has read nothing."""
+        settings = self._library.GeneratorParams(self._model)
+        settings.set_search_options(max_length=self._window, do_sample=False)
+        return self._library.Generator(self._model, settings)
+
+    def read(self, cache: Any, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The logits after these further tokens."""
+        import numpy as np
+
+        cache.append_tokens(np.array([ids], dtype=np.int32))
+        found: NDArray[np.float32] = cache.get_logits()[0, -1]
+        return found
+
+    def step(self, caches: Sequence[Any], ids: Sequence[int]) -> list[NDArray[np.float32]]:
+        """The logits after one further token for each cache, one after the other."""
+        return [self.read(cache, [token]) for cache, token in zip(caches, ids, strict=True)]
+
+    def cut(self, cache: Any, have: int, keep: int) -> bool:
+        """Forget all but the first `keep` tokens."""
+        if keep < have:
+            cache.rewind_to(keep)
+        return True
+
+
+def exported(name: str, identity: dict[str, str], precision: Precision, load: Callable[[], LanguageModel]) -> Path:
+    """The folder of a model exported for this runtime: from the cache, or made now of the model that `load` gives.
+
+    Raises:
+        ConfigError: the runtime is not installed.
+        RunError: it cannot be exported, or the export says something else than the model.
+    """
+    library: Any = optional(PACKAGE, extra=EXTRA)
+    key = fingerprint({**identity, "precision": precision, "builder": library.__version__})
+    folder = cache_folder() / "onnx" / f"{name}-{precision}-{key}"
+    if folder.is_dir():
+        return folder
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+                plain, made = Path(place) / "plain", Path(place) / "made"
+                expected = _save(load(), plain)
+                _build(plain, made, precision)
+                if precision == "fp32":
+                    _refuse_another(made, expected, name)
+                made.rename(folder)  # whole from its first moment
+    return folder
+
+
+def _save(language: LanguageModel, folder: Path) -> NDArray[np.float32]:
+    """Write the plain model and its tokenizer; the answer is what it says after PROBE."""
+    model = language.model.float().cpu()
+    model.save_pretrained(folder)
+    language.tokenizer.save_pretrained(folder)
+    engine = TorchEngine(model)
+    return engine.read(engine.empty(), PROBE)
+
+
+def _build(plain: Path, made: Path, precision: Precision) -> None:
+    """The library's own builder, in a process of its own: it prints, and needs much memory."""
+    arguments = ["-i", str(plain), "-o", str(made), "-p", precision, "-e", "cpu", "-c", str(made.parent / "cache")]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(
+        [sys.executable, "-m", f"{PACKAGE}.models.builder", *arguments],
+        capture_output=True, text=True, errors="replace", env=environment, timeout=LONGEST_EXPORT, check=False,
+    )  # fmt: skip
+    if done.returncode or not (made / "genai_config.json").is_file():
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RunError(f"the model cannot be exported to {PACKAGE}: {said[:300]}; cure: the runtime torch")
+
+
+def _refuse_another(made: Path, expected: NDArray[np.float32], name: str) -> None:
+    import numpy as np
+
+    engine = GenaiEngine(made, window=2 * len(PROBE), threads=1)
+    found = engine.read(engine.empty(), PROBE)
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    if not difference <= NEAR:
+        raise RunError(f"{name}: exported to {PACKAGE} its logits differ by {difference:.2%}; cure: the runtime torch")

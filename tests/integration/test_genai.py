@@ -1,0 +1,104 @@
+"""A tiny model on ONNX Runtime GenAI beside the same model on torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from nlpkit.data.examples import Conversation, Turn
+from nlpkit.errors import ConfigError, RunError
+from nlpkit.inference.chatbot import Chatbot, Runtime
+from nlpkit.inference.sampling import Sampling
+
+pytestmark = pytest.mark.integration
+
+pytest.importorskip("onnxruntime_genai")
+
+GREEDY = Sampling(temperature=0.0, repetition_penalty=1.1, max_new_tokens=40)
+
+
+def talk(*texts: str) -> Conversation:
+    roles = ("user", "assistant") * len(texts)
+    return Conversation(turns=tuple(Turn(role=roles[place], text=text) for place, text in enumerate(texts)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    with patch.dict(os.environ, {"NLPKIT_CACHE": str(folder)}):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def bots(chat_run: Path) -> dict[Runtime, Chatbot]:
+    return {runtime: Chatbot.load(chat_run, runtime=runtime, threads=1) for runtime in ("torch", "onnx")}
+
+
+def test_it_says_what_torch_says_turn_after_turn_and_reads_only_what_is_new(bots: dict[Runtime, Chatbot]) -> None:
+    texts: list[str] = []
+    for turn in range(5):
+        texts.append(f"think of {('tea', 'rain', 'a song')[turn % 3]}")
+        said = {}
+        for name, bot in bots.items():
+            answer = bot.stream(talk(*texts), sampling=GREEDY, session="one")
+            said[name] = "".join(answer)
+            assert answer.usage is not None
+            assert answer.context is not None
+            if turn and not answer.context.dropped:
+                assert answer.usage.cached_tokens > 20
+        assert said["onnx"] == said["torch"]
+        texts.append(said["torch"].strip() or "...")
+
+
+def test_an_edited_turn_is_read_from_where_it_differs(bots: dict[Runtime, Chatbot]) -> None:
+    bot = bots["onnx"]
+    "".join(bot.stream(talk("think of tea"), sampling=GREEDY, session="edited"))
+    answer = bot.stream(talk("think of rain"), sampling=GREEDY, session="edited")
+    fresh = bot.stream(talk("think of rain"), sampling=GREEDY)
+    assert "".join(answer) == "".join(fresh)
+    assert answer.usage is not None
+    assert answer.usage.cached_tokens > 10
+
+
+def test_several_answers_at_once_are_each_their_own(bots: dict[Runtime, Chatbot]) -> None:
+    texts = ["think of tea", "which?", "rain", "a", "no, of moon"]
+    bot = bots["onnx"]
+    alone = ["".join(bot.stream(talk(one), sampling=GREEDY)) for one in texts]
+    together = [bot.stream(talk(one), sampling=GREEDY, session=str(place)) for place, one in enumerate(texts)]
+    assert ["".join(one) for one in together] == alone
+
+
+def test_it_is_exported_once_and_loaded_without_its_original(chat_run: Path, bots: dict[Runtime, Chatbot], cache: Path) -> None:
+    assert len([one for one in (cache / "onnx").iterdir() if one.is_dir()]) == 1
+    with patch("nlpkit.inference.chatbot.LanguageModel.load", side_effect=AssertionError):
+        Chatbot.load(chat_run, runtime="onnx", threads=1)
+
+
+def test_an_export_that_says_something_else_is_refused(chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr("nlpkit.inference.genai.NEAR", 0.0)
+    with pytest.raises(RunError, match="logits differ by"):
+        Chatbot.load(chat_run, runtime="onnx", threads=1)
+    assert [one for one in (tmp_path / "onnx").iterdir() if one.is_dir()] == []
+
+
+def test_a_model_that_the_runtime_does_not_know_is_refused(tiny_chat_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from nlpkit.models.pretrained import load_tokenizer
+
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "cache"))
+    base = tmp_path / "gpt2"
+    GPT2LMHeadModel(GPT2Config(vocab_size=300, n_embd=16, n_layer=1, n_head=2, n_positions=256)).save_pretrained(base)
+    load_tokenizer(tiny_chat_base).save_pretrained(base)
+    with pytest.raises(RunError, match=r"cannot be exported to onnxruntime_genai: .*; cure: the runtime torch"):
+        Chatbot.default(str(base), runtime="onnx", threads=1)
+
+
+def test_a_runtime_that_is_not_installed_is_named_with_its_cure(chat_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime_genai", None)
+    with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
+        Chatbot.load(chat_run, runtime="onnx")
