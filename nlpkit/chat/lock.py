@@ -60,15 +60,18 @@ class Hold:
 
         Raises:
             BusyError: somebody else has it.
+            DataError: the folder of locks cannot be written.
         """
-        folder.mkdir(mode=0o700, exist_ok=True)
         self._path = folder / f"{chat}.lock"
         self._guard = threading.Lock()
         self._file = filelock.FileLock(self._path, timeout=0, mode=0o600, thread_local=False)
         try:
+            folder.mkdir(mode=0o700, exist_ok=True)
             self._file.acquire()
         except filelock.Timeout as error:
             raise BusyError(f"conversation {chat}: a reply is being written; cure: wait for its end, or stop it") from error
+        except OSError as error:
+            raise DataError(f"{folder}: no lock can be put here ({error.strerror}); cure: give yourself the right to write it") from error
 
     def release(self) -> None:
         """Give it back."""

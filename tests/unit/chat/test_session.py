@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Turn
 from nlpkit.errors import ConfigError, DataError, SourceError
+from nlpkit.inference.chatbot import Chatbot
 from nlpkit.inference.context import Context
 from nlpkit.inference.sampling import Sampling
 from tests.fakes import FakeBot, FakeClassifier
@@ -529,3 +531,49 @@ def test_nothing_that_was_said_is_logged(session, chat, bot, caplog):
     with pytest.raises(SourceError):
         whole(session.say(chat, "", "canary-again"))
     assert "canary" not in caplog.text
+
+
+# With the real engine
+
+
+@pytest.fixture(scope="module")
+def real(tiny_chat_base):
+    with closing(Chatbot.default(str(tiny_chat_base), threads=1)) as bot:
+        yield bot
+
+
+def test_a_real_bot_holds_a_conversation(store, real):
+    session = Session(store, real)
+    chat = session.start("").id
+    greedy = Sampling(temperature=0.0, max_new_tokens=6)
+    first = session.say(chat, "", "hello", greedy)
+    assert whole(first)
+    second = session.say(chat, "", "and", greedy)
+    whole(second)
+    assert second.usage.cached_tokens > 0
+    assert second.finish in ("stop", "length")
+    assert session.context(chat, "") == second.context
+    again = session.retry(chat, "", greedy)
+    assert whole(again)
+    assert (again.reply.version, again.reply.text) == (2, second.reply.text)
+
+
+def test_a_real_bot_is_stopped_and_what_was_read_is_kept(store, real):
+    session = Session(store, real)
+    chat = session.start("").id
+    saying = session.say(chat, "", "hello", Sampling(temperature=1.5, max_new_tokens=100, seed=1))
+    read = next(saying)
+    saying.close()
+    assert saying.finish == "stopped" or saying.reply is None
+    assert saying.text == read
+    whole(session.say(chat, "", "and", Sampling(max_new_tokens=3)))
+
+
+def test_a_turn_that_does_not_fit_a_real_bot_leaves_the_conversation_as_it_was(store, real):
+    session = Session(store, real)
+    chat = session.start("").id
+    whole(session.say(chat, "", "hello", Sampling(max_new_tokens=3)))
+    before = store.read(chat, "").messages
+    with pytest.raises(DataError):
+        session.say(chat, "", "long " * 200)
+    assert store.read(chat, "").messages == before
