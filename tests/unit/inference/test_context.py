@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
 from nlpkit.inference.context import RECALL_ROOM, Context, Policy, fit_context
-from nlpkit.inference.recall import HEADING, Vectors, ranking, summary_of
+from nlpkit.inference.recall import ENCODER, HEADING, Vectors, load_vectors, ranking, summary_of
 from nlpkit.models.pretrained import load_tokenizer
+from nlpkit.sources import catalogue, is_cached
 from nlpkit.tasks.prompt import prompt
 from nlpkit.tasks.template import Template
+from tests.facts import FACTS, asked, long_talk
 
 POLICIES: tuple[Policy, ...] = ("drop_oldest", "recall")
 
@@ -172,3 +174,25 @@ def test_an_encoder_reads_a_turn_once_and_forgets_the_oldest() -> None:
     vectors(["c"])
     vectors(["b", "a"])
     assert asked == ["a", "b", "c", "a"]
+
+
+def share_seen(tokenizer: Any, room: int, policy: Policy, vectors: Vectors | None) -> float:
+    """In how many prompts stands the word that answers the question at the end."""
+    turns = long_talk()
+    found = []
+    for _, question, answer in FACTS:
+        shown, _ = fit_context(asked(question, turns), tokenizer, room, policy, embed=vectors)
+        found.append(answer in tokenizer.decode(prompt(shown, tokenizer, room).ids))
+    return sum(found) / len(found)
+
+
+def test_facts_of_the_first_turns_are_seen_at_the_end_of_300_where_they_are_recalled(tokenizer: Any) -> None:
+    # 4,000 bytes are about 1,000 tokens of a real model
+    assert share_seen(tokenizer, 4000, "drop_oldest", None) == 0
+    assert share_seen(tokenizer, 4000, "recall", None) >= 0.9
+
+
+def test_the_real_encoder_finds_the_facts_too(tokenizer: Any) -> None:
+    if not is_cached(next(one for one in catalogue() if one.name == ENCODER)):
+        pytest.skip(f"{ENCODER} is not in the cache")
+    assert share_seen(tokenizer, 4000, "recall", load_vectors()) >= 0.9
