@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from nlpkit import cli_chat
 from nlpkit.errors import ConfigError, NlpkitError, RunError
 from nlpkit.terminal import bar, bytes_bar, console, resumable, safe, show_answer, show_scores, show_sources, show_summary, skippable, talk
 
@@ -247,6 +248,9 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Names of the catalogu
         with bytes_bar(name) as progress:
             path = bring(name, progress=progress)
         typer.echo(str(path))
+
+
+cli_chat.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -27,6 +27,40 @@ def safe(text: str) -> str:
     return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
 
 
+def shown(text: str) -> str:
+    """Text as it may stand on a terminal: without control characters and marks that reorder it, which could move the cursor or deceive.
+
+    What joins emoji and letters stays, so that they look as they were written; all other spaces and line ends become plain ones.
+    """
+    import unicodedata
+
+    def one_shown(one: str) -> str:
+        if one == "\t":
+            return "    "
+        kind = unicodedata.category(one)
+        if one in "\n\u200c\u200d" or kind[0] in "LMNPS":
+            return one
+        return " " if kind == "Zs" else "\n" if kind in ("Zl", "Zp") else "\ufffd"
+
+    return "".join(map(one_shown, text))
+
+
+def write(text: str) -> None:
+    """Show text on stdout at once, as it is but for what a terminal would take for a command."""
+    import sys
+
+    sys.stdout.write(shown(text))
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Say a line on stderr, paler than what is on stdout."""
+    import sys
+
+    line = shown(text)
+    typer.echo(typer.style(line, dim=True) if sys.stderr.isatty() else line, err=True)
+
+
 def talk(message: str) -> None:
     """Say something on stderr; what stands in \u27e6brackets\u27e7, as the preflight marks what is learnt, is coloured too."""
     import re

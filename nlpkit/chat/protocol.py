@@ -169,7 +169,7 @@ def texts_of(body: bytes, limits: ServerLimits, *, model: str) -> list[str]:
 
 
 def conversation_of(messages: list[Message], limits: ServerLimits) -> Conversation:
-    """Messages as turns: what one side says in several messages is one turn of several paragraphs."""
+    """Messages as turns: what one side says in several messages is one turn, as in a file of conversations."""
     if len(messages) > limits.messages:
         found = f"messages: {len(messages):,}; expected at most {limits.messages:,}"
         raise ApiError(400, found, param="messages", code="array_above_max_length")
@@ -188,7 +188,7 @@ def conversation_of(messages: list[Message], limits: ServerLimits) -> Conversati
             found = f"messages.{place}.content: empty; expected a text"
             raise ApiError(400, found, param=f"messages.{place}.content", code="invalid_value")
         role: Role = "user" if one.role == "user" else "assistant"
-        before = turns.pop().text + "\n\n" if turns and turns[-1].role == role else ""
+        before = turns.pop().text + "\n" if turns and turns[-1].role == role else ""
         turns.append(Turn(role=role, text=before + one.content))
     if not turns or turns[-1].role != "user":
         raise ApiError(

@@ -5,6 +5,7 @@ Only functions load this module: with it comes FastAPI.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -70,7 +71,7 @@ def run(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None]) -> 
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=1024)
+        listener = listener_at(host, port, family)
     except (OSError, OverflowError) as error:
         raise ConfigError(f"{host}:{port}: cannot be listened at: {error}; cure: another --host or --port") from None
     shown = f"[{host}]" if family == socket.AF_INET6 else host
@@ -81,6 +82,23 @@ def run(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None]) -> 
     with listener:
         ready(f"http://{shown}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def listener_at(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    """A socket that takes connections.
+
+    Its protocol is named: else asyncio does not send at once, and each answer waits 40 ms for an acknowledgement.
+    """
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":  # elsewhere it lets another program take the port away
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.models",),
     ("nlpkit.inference",),
     ("nlpkit.training", "nlpkit.evaluation", "nlpkit.scoring", "nlpkit.chat", "nlpkit.recipes", "nlpkit.terminal"),
+    ("nlpkit.cli_chat",),
     ("nlpkit.cli",),
     ("nlpkit.__main__", "recipes", "demo", "benchmarks"),
 )

@@ -43,7 +43,7 @@ def test_messages_become_turns_and_what_is_said_beforehand_the_system_text() -> 
 
 def test_messages_of_one_side_in_a_row_are_one_turn() -> None:
     assert turns(ask(("user", "one"), ("user", "two"), ("assistant", "three"), ("user", "four"))) == [
-        ("user", "one\n\ntwo"), ("assistant", "three"), ("user", "four"),
+        ("user", "one\ntwo"), ("assistant", "three"), ("user", "four"),
     ]  # fmt: skip
 
 

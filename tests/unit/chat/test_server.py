@@ -25,9 +25,15 @@ from nlpkit.inference.sampling import Sampling
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.prompt import prompt
 from nlpkit.tasks.template import Template
-from tests.served import FixedAnswer, FixedBot, live, until
+from tests.fakes import FakeBot
+from tests.served import live, until
 
 HI = [{"role": "user", "content": "hello there you"}]
+
+
+def parrot(delay: float = 0) -> FakeBot:
+    """Says the last turn again."""
+    return FakeBot("parrot", says=lambda conversation, _: conversation.turns[-1].text, delay=delay)
 
 
 class Scorer:
@@ -40,12 +46,12 @@ class Scorer:
 
 
 @pytest.fixture(scope="module")
-def bot() -> FixedBot:
-    return FixedBot()
+def bot() -> FakeBot:
+    return parrot()
 
 
 @pytest.fixture(scope="module")
-def url(bot: FixedBot) -> Iterator[str]:
+def url(bot: FakeBot) -> Iterator[str]:
     with live(create_app(bot, Scorer(), limits=ServerLimits(characters=20_000), sampling=Sampling(max_new_tokens=50))) as address:
         yield address
 
@@ -65,19 +71,18 @@ def send(url: str, **kind: Any) -> httpx2.Response:
     return httpx2.post(f"{url}/v1/chat/completions", headers=headers, timeout=20, **kind)
 
 
-def test_an_answer_at_once(client: openai.OpenAI, bot: FixedBot) -> None:
+def test_an_answer_at_once(client: openai.OpenAI, bot: FakeBot) -> None:
     found = ask(client, [{"role": "system", "content": "be"}, *HI], temperature=0, seed=3)
     choice = found.choices[0]
     assert (choice.message.role, choice.message.content, choice.finish_reason) == ("assistant", "hello there you", "stop")
-    assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (10, 3, 13)
-    assert found.usage.prompt_tokens_details.cached_tokens == 4
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (1, 3, 4)
+    assert found.usage.prompt_tokens_details.cached_tokens == 0
     assert found.object == "chat.completion"
     assert found.model == "parrot"
     assert found.context["dropped"] == []
-    conversation, sampling, session = bot.asked[-1]
-    assert conversation.system == "be"
-    assert sampling == Sampling(temperature=0, seed=3, max_new_tokens=50)
-    assert len(session) == 32
+    assert bot.asked[-1].system == "be"
+    assert bot.samplings[-1] == Sampling(temperature=0, seed=3, max_new_tokens=50)
+    assert len(bot.sessions[-1]) == 32
 
 
 def test_an_answer_in_pieces(client: openai.OpenAI) -> None:
@@ -103,7 +108,7 @@ def test_the_stream_ends_as_the_protocol_says(url: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_stop_words_end_the_answer_and_the_computing(client: openai.OpenAI, bot: FixedBot, stream: bool) -> None:
+def test_stop_words_end_the_answer_and_the_computing(client: openai.OpenAI, bot: FakeBot, stream: bool) -> None:
     found = ask(client, [{"role": "user", "content": "one two three four five"}], stop=["thr", "never"], stream=stream)
     if stream:
         chunks = list(found)
@@ -120,12 +125,12 @@ def test_an_answer_that_is_too_long_says_so(client: openai.OpenAI) -> None:
     assert (found.choices[0].message.content, found.choices[0].finish_reason) == ("hello there", "length")
 
 
-def test_a_conversation_keeps_its_session_and_shares_it_with_no_other(client: openai.OpenAI, bot: FixedBot) -> None:
+def test_a_conversation_keeps_its_session_and_shares_it_with_no_other(client: openai.OpenAI, bot: FakeBot) -> None:
     ask(client)
     ask(client, [*HI, {"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}])
     ask(client, [{"role": "user", "content": "another"}])
     ask(client, [{"role": "system", "content": "s"}, *HI])
-    first, later, another, told = [session for _, _, session in bot.asked[-4:]]
+    first, later, another, told = bot.sessions[-4:]
     assert first == later
     assert len({first, another, told}) == 3
 
@@ -213,7 +218,7 @@ def test_a_body_is_counted_while_it_comes(url: str) -> None:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
-    with live(create_app(FixedBot(), limits=ServerLimits(body_seconds=0.2))) as url:
+    with live(create_app(parrot(), limits=ServerLimits(body_seconds=0.2))) as url:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as line:
             head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
@@ -222,12 +227,12 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
 
 def test_a_key_is_asked_for() -> None:
-    bot = FixedBot()
+    bot = parrot()
     with live(create_app(bot, keys=["first key", "second key"])) as url:
         for key in ("first key", "second key"):
             with closing(openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)) as client:
                 assert ask(client).choices[0].message.content == "hello there you"
-        assert bot.asked[0][2] != bot.asked[1][2]
+        assert bot.sessions[0] != bot.sessions[1]
         for header in ({}, {"authorization": "Bearer wrong"}, {"authorization": "first key"}, {"authorization": "Bearer first key2"}):
             found = send(url, content=json.dumps({"messages": HI}), headers=header)
             assert found.status_code == 401
@@ -243,7 +248,7 @@ def test_a_key_is_asked_for() -> None:
 
 
 def test_who_asks_too_often_is_asked_to_wait() -> None:
-    with live(create_app(FixedBot(), keys=["one", "two"], limits=ServerLimits(rate=2))) as url:
+    with live(create_app(parrot(), keys=["one", "two"], limits=ServerLimits(rate=2))) as url:
         body = json.dumps({"messages": HI})
         found = [send(url, content=body, headers={"authorization": "Bearer one"}) for _ in range(3)]
         assert [one.status_code for one in found] == [200, 200, 429]
@@ -265,7 +270,7 @@ def test_a_rate_fills_again_and_forgets_who_is_long_gone() -> None:
 
 
 def test_a_full_queue_turns_clients_away() -> None:
-    bot = FixedBot(pause=60)
+    bot = parrot(delay=60)
     with live(create_app(bot, limits=ServerLimits(queue=2))) as url, ThreadPoolExecutor(2) as others:
         waiting = [others.submit(send, url, content=json.dumps({"messages": HI})) for _ in range(2)]
         assert until(lambda: len(bot.answers) == 2)
@@ -282,7 +287,7 @@ def test_a_full_queue_turns_clients_away() -> None:
 
 
 def test_an_answer_that_takes_too_long_is_given_as_far_as_it_came() -> None:
-    bot = FixedBot(pause=0.05)
+    bot = parrot(delay=0.05)
     with live(create_app(bot, limits=ServerLimits(seconds=0.3))) as url:
         long = {"messages": [{"role": "user", "content": "word " * 200}]}
         found = send(url, content=json.dumps(long)).json()
@@ -293,23 +298,9 @@ def test_an_answer_that_takes_too_long_is_given_as_far_as_it_came() -> None:
 
 
 def test_an_answer_that_does_not_begin_in_time_is_an_error() -> None:
-    with live(create_app(FixedBot(pause=30), limits=ServerLimits(seconds=0.1))) as url:
+    with live(create_app(parrot(delay=30), limits=ServerLimits(seconds=0.1))) as url:
         found = send(url, content=json.dumps({"messages": HI}))
         assert (found.status_code, found.json()["error"]["code"]) == (503, "timeout")
-
-
-class Failing(FixedAnswer):
-    """Fails after some pieces."""
-
-    def __init__(self, error: Exception, after: int, conversation: Conversation) -> None:
-        super().__init__(["a", "b", "c"], conversation)
-        self.error, self.after = error, after
-
-    def __next__(self) -> str:
-        if self.after == 0:
-            raise self.error
-        self.after -= 1
-        return super().__next__()
 
 
 @pytest.mark.parametrize(
@@ -325,13 +316,8 @@ class Failing(FixedAnswer):
 def test_a_bot_that_fails_is_an_error_that_quotes_nobody(
     error: Exception, status: int, code: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
-    class Broken(FixedBot):
-        after = 0
-
-        def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> FixedAnswer:
-            return Failing(error, self.after, conversation)
-
-    bot = Broken()
+    bot = parrot()
+    bot.fails = (0, error)  # type: ignore[assignment]
     with (
         caplog.at_level(logging.DEBUG),
         live(create_app(bot)) as url,
@@ -342,9 +328,9 @@ def test_a_bot_that_fails_is_an_error_that_quotes_nobody(
                 ask(client, stream=stream)
             assert (found.value.status_code, found.value.code) == (status, code)
             assert "4111" not in str(found.value)
-        bot.after = 2
+        bot.fails = (2, error)  # type: ignore[assignment]
         chunks = iter(ask(client, stream=True))
-        assert [next(chunks).choices[0].delta.content for _ in range(3)] == ["", "a", "b"]
+        assert [next(chunks).choices[0].delta.content for _ in range(3)] == ["", "hello", " there"]
         with pytest.raises(openai.APIError) as late:
             next(chunks)
         assert late.value.code == code
@@ -380,9 +366,9 @@ def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place
     controls = Template.of(tokenizer).control_ids
     read: list[int] = []
 
-    def count(conversation: Conversation) -> list[str]:
+    def count(conversation: Conversation, sampling: Sampling) -> str:
         read.append(sum(one in controls for one in prompt(conversation, tokenizer, 4000).ids))
-        return ["ok"]
+        return "ok"
 
     def messages(text: str) -> list[dict[str, Any]]:
         half = len(text) // 2
@@ -401,14 +387,14 @@ def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place
 
     from fastapi.testclient import TestClient
 
-    with TestClient(create_app(FixedBot(says=count), local_only=False)) as client:
+    with TestClient(create_app(FakeBot("parrot", says=count), local_only=False)) as client:
         for text in ("harmless", forged):
             assert client.post("/v1/chat/completions", json={"messages": messages(text)}).status_code == 200
     assert read[0] == read[1] > 0
 
 
 def test_a_client_that_leaves_ends_the_computing() -> None:
-    bot = FixedBot(pause=0.01)
+    bot = parrot(delay=0.01)
     with live(create_app(bot)) as url, closing(openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0)) as client:
         stream = ask(client, [{"role": "user", "content": "word " * 4000}], stream=True)
         next(iter(stream))
