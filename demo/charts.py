@@ -1,0 +1,91 @@
+"""Small plots as SVG inside the page: no script, no font and no server is asked, and a reader of the screen gets them as words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH, HEIGHT = 360, 150
+LEFT, RIGHT, TOP, BOTTOM = 34, 8, 10, 22
+
+
+def mood_plot(scores: Sequence[float], labels: Sequence[str], trend: str = "steady") -> str:
+    """The mood of each of the user's turns, from -1 at the bottom to 1 at the top, in the order in which they were said."""
+    if not scores:
+        return '<p class="quiet">The mood of each of your messages will be drawn here.</p>'
+    room = WIDTH - LEFT - RIGHT
+    step = room / max(len(scores), 4)
+    places = [(LEFT + step * (number + 0.5), _height(score)) for number, score in enumerate(scores)]
+    parts = [_line(one, words) for one, words in ((1, "good"), (0, ""), (-1, "bad"))]
+    parts.append(f'<polyline class="mood-line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>')
+    for number, ((x, y), score, label) in enumerate(zip(places, scores, labels, strict=True), 1):
+        words = f"message {number}: {escape(label)}, {score:+.2f}"
+        parts.append(f'<circle class="{tone(score)}" cx="{x:.1f}" cy="{y:.1f}" r="{_radius(len(scores))}"><title>{words}</title></circle>')
+    every = max(1, -(-len(scores) // 8))
+    parts += [
+        f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{number}</text>'
+        for number, (x, _) in enumerate(places, 1)
+        if (number - 1) % every == 0
+    ]
+    spoken = f"Mood over {len(scores)} of your messages, the last {scores[-1]:+.2f}: {trend}"
+    return _svg("mood-plot", spoken, parts)
+
+
+def tone(score: float) -> str:
+    """The class that colours a score."""
+    return "good" if score > 0.15 else "bad" if score < -0.15 else "even"
+
+
+def bars(counts: Mapping[str, float], *, spoken: str, unit: str = "") -> str:
+    """One bar a name, longest counts full width; the numbers stand beside them."""
+    most = max(counts.values(), default=0) or 1
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="bar"><span style="width:{100 * count / most:.1f}%"></span></td>'
+        f'<td class="number">{_number(count)}{unit}</td></tr>'
+        for name, count in counts.items()
+    )
+    return f'<table class="bars"><caption>{escape(spoken)}</caption><tbody>{rows}</tbody></table>'
+
+
+def histogram(counts: Sequence[int], low: float, high: float, *, spoken: str) -> str:
+    """Columns of equal width between two ends."""
+    most = max(counts, default=0) or 1
+    step = (WIDTH - LEFT - RIGHT) / max(len(counts), 1)
+    floor = HEIGHT - BOTTOM
+    parts = [f'<line class="grid" x1="{LEFT}" y1="{floor}" x2="{WIDTH - RIGHT}" y2="{floor}"/>']
+    for number, count in enumerate(counts):
+        tall = (floor - TOP) * count / most
+        ends = f"{low + (high - low) * number / len(counts):.2f} to {low + (high - low) * (number + 1) / len(counts):.2f}"
+        parts.append(
+            f'<rect class="column" x="{LEFT + step * number + 1:.1f}" y="{floor - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}">'
+            f"<title>{ends}: {count:,}</title></rect>"
+        )
+    for at, words in ((LEFT, f"{low:g}"), ((LEFT + WIDTH - RIGHT) / 2, f"{(low + high) / 2:g}"), (WIDTH - RIGHT, f"{high:g}")):
+        parts.append(f'<text x="{at}" y="{HEIGHT - 6}" text-anchor="middle">{words}</text>')
+    parts.append(f'<text x="{LEFT - 4}" y="{TOP + 8}" text-anchor="end">{most:,}</text>')
+    return f'<figure class="plot"><figcaption>{escape(spoken)}</figcaption>{_svg("histogram", spoken, parts)}</figure>'
+
+
+def _svg(name: str, spoken: str, parts: Sequence[str]) -> str:
+    return (
+        f'<svg class="{name}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(spoken, quote=True)}" '
+        f'preserveAspectRatio="xMidYMid meet">{"".join(parts)}</svg>'
+    )
+
+
+def _height(score: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - max(-1.0, min(1.0, score))) / 2
+
+
+def _line(score: float, words: str) -> str:
+    y = _height(score)
+    label = f'<text x="{LEFT - 4}" y="{y + 4:.1f}" text-anchor="end">{words}</text>' if words else ""
+    return f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>{label}'
+
+
+def _radius(count: int) -> float:
+    return 5.0 if count <= 20 else 3.5 if count <= 60 else 2.0
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"

@@ -1,0 +1,182 @@
+"""The chat tab's components and where they stand. What they do is in chat_tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from demo.engines import Engines
+from nlpkit.inference.sampling import Sampling
+
+# A click anywhere on the list tells which conversation was meant; a click beside a button tells nothing.
+PICK = """element.addEventListener('click', event => {
+  const button = event.target.closest('button[data-chat]');
+  if (button) trigger('click', {chat: button.dataset.chat});
+});"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListParts:
+    """The conversations and what is done with the open one."""
+
+    new: Any
+    query: Any
+    chats: Any
+    title: Any
+    rename: Any
+    delete: Any
+    confirm: Any
+    sure: Any
+    keep: Any
+    as_markdown: Any
+    as_jsonl: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkParts:
+    """The conversation itself."""
+
+    chat: Any
+    """The open conversation's id, held by the page: whose it is, is looked up each time."""
+    file_name: Any
+    file_text: Any
+    chatbot: Any
+    status: Any
+    box: Any
+    send: Any
+    stop: Any
+    retry: Any
+    undo: Any
+    cycle: Any
+    other: Any
+    versus: Any
+    first: Any
+    second: Any
+    pick_first: Any
+    pick_second: Any
+    pair: Any
+    """The ids of the two replies between which to choose."""
+    why_row: Any
+    why: Any
+    why_save: Any
+    rated: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideParts:
+    """What stands beside the conversation."""
+
+    mood: Any
+    context: Any
+    run: Any
+    other_run: Any
+    system: Any
+    system_save: Any
+    mood_on: Any
+    temperature: Any
+    top_p: Any
+    top_k: Any
+    repetition_penalty: Any
+    max_new_tokens: Any
+    seed: Any
+
+    @property
+    def sampling(self) -> list[Any]:
+        """The controls, in the order of Sampling's fields."""
+        return [self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.max_new_tokens, self.seed]
+
+
+def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
+    """All components of some parts."""
+    return [getattr(one, field.name) for one in parts for field in fields(one)]
+
+
+def lay_out_list() -> ListParts:
+    """The list of conversations, for the side of the page."""
+    new = gr.Button("New conversation", variant="primary", elem_id="new-chat")
+    query = gr.Textbox(label="Search", placeholder="Words of a message or a title", elem_id="search", max_length=200)
+    chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
+    with gr.Accordion("This conversation", open=False, elem_id="this-chat"):
+        title = gr.Textbox(label="Title", max_length=200, elem_id="title")
+        rename = gr.Button("Rename", size="sm", elem_id="rename")
+        with gr.Row():
+            as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="as-markdown")
+            as_jsonl = gr.Button("Save as JSONL", size="sm", elem_id="as-jsonl")
+        delete = gr.Button("Delete ...", size="sm", elem_id="delete")
+        with gr.Group(visible=False, elem_id="confirm") as confirm:
+            gr.HTML('<p role="alert" class="confirm">Delete this conversation for good? It cannot be brought back.</p>')
+            with gr.Row():
+                sure = gr.Button("Delete for good", variant="stop", size="sm", elem_id="sure")
+                keep = gr.Button("Keep it", size="sm", elem_id="keep")
+    return ListParts(
+        new=new, query=query, chats=chats, title=title, rename=rename, delete=delete, confirm=confirm, sure=sure, keep=keep,
+        as_markdown=as_markdown, as_jsonl=as_jsonl,
+    )  # fmt: skip
+
+
+def lay_out_talk(max_characters: int) -> TalkParts:
+    """The conversation, the box to write in, and the buttons below."""
+    chat, pair, rated, file_name, file_text = (gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5))
+    chatbot = gr.Chatbot(
+        label="Conversation", show_label=False, height="58vh", min_height=260, editable="user", buttons=["copy"], elem_id="chatbot",
+        sanitize_html=True, allow_tags=False, latex_delimiters=[], layout="bubble", group_consecutive_messages=False,
+        allow_file_downloads=False, placeholder="<p>Write a message. What you write stays on this machine.</p>",
+    )  # fmt: skip
+    status = gr.HTML("", elem_id="status", elem_classes="quiet")
+    with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
+        why = gr.Textbox(label="Why? (if you like to say)", max_length=2000, scale=4, elem_id="why")
+        why_save = gr.Button("Save reason", size="sm", scale=1, min_width=120, elem_id="why-save")
+    with gr.Group(visible=False, elem_id="versus") as versus, gr.Row():
+        with gr.Column(min_width=240):
+            first = gr.Markdown("", elem_classes="versus", elem_id="first", sanitize_html=True)
+            pick_first = gr.Button("Choose the first", elem_id="pick-first")
+        with gr.Column(min_width=240):
+            second = gr.Markdown("", elem_classes="versus", elem_id="second", sanitize_html=True)
+            pick_second = gr.Button("Choose the second", elem_id="pick-second")
+    with gr.Row(elem_id="write"):
+        box = gr.Textbox(
+            label="Your message", placeholder="Enter sends, Shift and Enter begin a new line", lines=1, max_lines=8, scale=6, min_width=200,
+            max_length=max_characters, autofocus=True, elem_id="box",
+        )  # fmt: skip
+        send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
+        stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
+    with gr.Row(elem_id="again"):
+        retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
+        undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
+        cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
+        other = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
+    return TalkParts(
+        chat=chat, file_name=file_name, file_text=file_text, chatbot=chatbot, status=status, box=box, send=send, stop=stop, retry=retry,
+        undo=undo, cycle=cycle, other=other, versus=versus, first=first, second=second, pick_first=pick_first, pick_second=pick_second,
+        pair=pair, why_row=why_row, why=why, why_save=why_save, rated=rated,
+    )  # fmt: skip
+
+
+def lay_out_side(engines: Engines) -> SideParts:
+    """The mood, what the model sees, and the settings, folded away."""
+    mood = gr.HTML("", elem_id="mood", elem_classes="side")
+    context = gr.HTML("", elem_id="context", elem_classes="side")
+    default = Sampling()
+    many = len(engines.names) > 1
+    with gr.Accordion("Model and persona", open=False, elem_id="persona"):
+        run = gr.Dropdown(engines.names, value=engines.default, label="Model", interactive=many, elem_id="run")
+        other_run = gr.Dropdown(engines.names, value=engines.default, label="Compare with", visible=many, elem_id="other-run")
+        system = gr.Textbox(
+            label="What the bot is told beforehand", lines=4, max_lines=10, max_length=4000, elem_id="system",
+            placeholder="You are a patient teacher who answers in two sentences.",
+        )  # fmt: skip
+        mood_on = gr.Checkbox(False, label="Tell the bot how I sound", visible=engines.classifier is not None, elem_id="mood-on")
+        system_save = gr.Button("Save", size="sm", elem_id="system-save")
+    with gr.Accordion("How replies are drawn", open=False, elem_id="sampling"):
+        temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info="0 takes the likeliest word each time")
+        top_p = gr.Slider(0.05, 1, default.top_p, step=0.05, label="Top p", info="Share of the likeliest words to draw from")
+        top_k = gr.Slider(0, 1000, default.top_k, step=1, label="Top k", info="Number of the likeliest words to draw from; 0: all")
+        penalty = gr.Slider(1, 2, default.repetition_penalty, step=0.05, label="Repetition penalty")
+        length = gr.Slider(1, 4096, default.max_new_tokens, step=1, label="Longest reply", info="In tokens, about 3/4 of a word each")
+        seed = gr.Textbox("", label="Seed", info="A number draws the same reply again; empty: another one each time", max_length=20)
+    return SideParts(
+        mood=mood, context=context, run=run, other_run=other_run, system=system, system_save=system_save, mood_on=mood_on,
+        temperature=temperature, top_p=top_p, top_k=top_k, repetition_penalty=penalty, max_new_tokens=length, seed=seed,
+    )  # fmt: skip

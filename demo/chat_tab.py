@@ -1,0 +1,187 @@
+"""The list of conversations, and what is done with the open one but for talking: open, find, rename, rate, choose, save, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from demo.chat_parts import components
+from demo.replies import Replies
+from demo.view import Updates, View, owner_of, told
+from nlpkit.errors import DataError
+
+# The address names the open conversation, so that a reload or a bookmark finds it again.
+ADDRESS = """id => { const at = new URL(location); id ? at.searchParams.set('chat', id) : at.searchParams.delete('chat');
+history.replaceState(null, '', at); }"""
+FROM_ADDRESS = "() => new URL(location).searchParams.get('chat') || ''"
+# The file is made from what the server answered, and touches no disk but the reader's.
+SAVE_FILE = """(name, text) => { if (!name) return; const link = document.createElement('a');
+link.href = URL.createObjectURL(new Blob([text], {type: 'text/plain;charset=utf-8'})); link.download = name; link.click();
+setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
+TO_BOX = "() => document.querySelector('#box textarea')?.focus()"
+
+
+class ChatTab:
+    """Handlers of the list and of the open conversation."""
+
+    def __init__(self, view: View, replies: Replies) -> None:
+        self.view, self.replies = view, replies
+        self.store, self.talk = view.store, view.talk
+
+    def wire(self, page: Any) -> None:
+        """Bind the handlers to the components."""
+        talk, listed, side = self.talk, self.view.listed, self.view.side
+        every = {"outputs": components(listed, talk, side), "show_progress": "hidden", "api_visibility": "private"}
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        running = self.replies.events
+        page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every)
+        talk.chat.change(None, [talk.chat], None, js=ADDRESS)
+        listed.chats.click(self.pick, None, cancels=running, **every).then(None, js=TO_BOX)
+        listed.new.click(self.new, None, cancels=running, **every).then(None, js=TO_BOX)
+        listed.query.input(self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet)
+        for trigger in (listed.rename.click, listed.title.submit):
+            trigger(self.rename, [talk.chat, listed.title], **every)
+        listed.delete.click(lambda: gr.update(visible=True), None, [listed.confirm], **quiet)
+        listed.keep.click(lambda: gr.update(visible=False), None, [listed.confirm], **quiet)
+        listed.sure.click(self.delete, [talk.chat], cancels=running, **every)
+        for button, save in ((listed.as_markdown, self.markdown), (listed.as_jsonl, self.jsonl)):
+            made = button.click(save, [talk.chat], [talk.file_name, talk.file_text], **quiet)
+            made.then(None, [talk.file_name, talk.file_text], None, js=SAVE_FILE)
+        talk.chatbot.like(self.like, [talk.chat], [talk.chatbot, talk.status, talk.why_row, talk.why, talk.rated], **quiet)
+        for trigger in (talk.why_save.click, talk.why.submit):
+            trigger(self.reason, [talk.chat, talk.rated, talk.why], [talk.status, talk.why_row], **quiet)
+        talk.pick_first.click(self.choose_first, [talk.chat, talk.pair], **every)
+        talk.pick_second.click(self.choose_second, [talk.chat, talk.pair], **every)
+        talk.cycle.click(self.cycle, [talk.chat], **every)
+        talk.undo.click(self.undo, [talk.chat], **every)
+        side.run.input(self.set_run, [talk.chat, side.run], [side.context], **quiet)
+        side.system_save.click(self.set_system, [talk.chat, side.system, side.mood_on, side.run], **every)
+
+    def open(self, chat_id: str, request: gr.Request) -> Updates:
+        """The conversation that the address names."""
+        owner = owner_of(request)
+        return {**self.view.whole(chat_id, owner), **self.view.settings(self.view.read(chat_id, owner)), **self.view.busy(False)}
+
+    def pick(self, event: gr.EventData, request: gr.Request) -> Updates:
+        """The conversation that was clicked."""
+        return self.open(str(event._data.get("chat", "")), request)
+
+    def new(self, request: gr.Request) -> Updates:
+        """An empty one; it is stored when something is said in it."""
+        return self.open("", request)
+
+    def find(self, query: str, chat_id: str, request: gr.Request) -> str:
+        """The conversations with the words."""
+        from demo.panel import list_page
+
+        with told():
+            return list_page(self.store.chats(owner_of(request), query[:200]), chat_id, query)
+        return ""
+
+    def rename(self, chat_id: str, title: str, request: gr.Request) -> Updates:
+        """The conversation under another title."""
+        with told():
+            if not title.strip():
+                raise DataError("the title: nothing in it; expected a few words")
+            self.store.rename(chat_id, owner_of(request), " ".join(title.split())[:200])
+        return self.view.whole(chat_id, owner_of(request))
+
+    def delete(self, chat_id: str, request: gr.Request) -> Updates:
+        """Gone for good."""
+        with told():
+            self.replies.stop(chat_id, request)
+            self.store.delete(chat_id, owner_of(request))
+            gr.Info("The conversation is deleted.", duration=3)
+        return self.open("" if self.view.read(chat_id, owner_of(request)) is None else chat_id, request)
+
+    def markdown(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
+        """A file for people."""
+        with told():
+            return f"conversation-{chat_id[:8]}.md", self.store.export_markdown(chat_id, owner_of(request))
+        return "", ""
+
+    def jsonl(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
+        """A file to train from."""
+        with told():
+            return f"conversation-{chat_id[:8]}.jsonl", self.store.export_jsonl(chat_id, owner_of(request))
+        return "", ""
+
+    def like(self, chat_id: str, data: gr.LikeData, request: gr.Request) -> Updates:
+        """A thumb, and room to say why."""
+        owner = owner_of(request)
+        with told():
+            message = self.replies.message_at(chat_id, owner, data.index)
+            rating = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(data.liked)
+            self.store.rate(chat_id, owner, message, "up" if rating == "up" else "down" if rating == "down" else None)
+            after = self.view.conversation(self.view.read(chat_id, owner))
+            kept = {one: after[one] for one in (self.talk.chatbot, self.talk.status)}
+            return {**kept, self.talk.why_row: gr.update(visible=rating is not None), self.talk.why: "", self.talk.rated: message}
+        return {self.talk.why_row: gr.update(visible=False)}
+
+    def reason(self, chat_id: str, rated: str, why: str, request: gr.Request) -> Updates:
+        """Why it was rated so."""
+        owner = owner_of(request)
+        with told():
+            chat = self.store.read(chat_id, owner)
+            rating = next((one.rating for one in chat.messages if one.id == rated), None)
+            self.store.rate(chat_id, owner, rated, rating, why[:2000])
+            gr.Info("Thank you, it is saved.", duration=3)
+            after = self.view.conversation(self.view.read(chat_id, owner))
+            return {self.talk.status: after[self.talk.status], self.talk.why_row: gr.update(visible=False)}
+        return {self.talk.why_row: gr.update(visible=True)}
+
+    def choose_first(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
+        """The first of two replies is the better one."""
+        return self._choose(chat_id, pair.split()[:2], request)
+
+    def choose_second(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
+        """The second is."""
+        return self._choose(chat_id, pair.split()[1::-1], request)
+
+    def _choose(self, chat_id: str, pair: list[str], request: gr.Request) -> Updates:
+        owner = owner_of(request)
+        with told():
+            chosen, rejected = (*pair, "", "")[:2]
+            self.store.choose(chat_id, owner, chosen, rejected)
+            gr.Info("Your choice is saved.", duration=3)
+        return self.view.whole(chat_id, owner)
+
+    def cycle(self, chat_id: str, request: gr.Request) -> Updates:
+        """The next of the replies to the same message."""
+        owner = owner_of(request)
+        with told():
+            chat = self.store.read(chat_id, owner)
+            versions = self.store.branches(chat_id, owner, chat.messages[-1].id) if chat.messages else []
+            places = [one.id for one in versions]
+            if len(places) > 1:
+                self.store.switch(chat_id, owner, places[(places.index(chat.messages[-1].id) + 1) % len(places)])
+        return self.view.whole(chat_id, owner)
+
+    def undo(self, chat_id: str, request: gr.Request) -> Updates:
+        """As it was before the user spoke last."""
+        with told():
+            self.store.undo(chat_id, owner_of(request))
+        return self.view.whole(chat_id, owner_of(request))
+
+    def set_run(self, chat_id: str, run: str, request: gr.Request) -> str:
+        """Another bot answers from now on."""
+        owner = owner_of(request)
+        with told():
+            self.view.engines.session(run)
+            if chat_id:
+                self.store.set_run(chat_id, owner, run)
+        chat = self.view.read(chat_id, owner)
+        return str(self.view.beside(chat, words=False)[self.view.side.context])
+
+    def set_system(self, chat_id: str, system: str, mood_on: bool, run: str, request: gr.Request) -> Updates:
+        """The persona, and whether the bot is told of the mood; kept with the conversation."""
+        owner = owner_of(request)
+        with told():
+            if not chat_id:
+                chat_id = self.replies.session(run).start(owner, run=run).id
+            kept = dict(self.store.read(chat_id, owner).settings)
+            self.replies.session(run).set_system(chat_id, owner, system)
+            self.store.set_settings(chat_id, owner, kept | {"mood": bool(mood_on)})
+            gr.Info("Saved.", duration=2)
+        return self.view.whole(chat_id, owner)

@@ -1,0 +1,151 @@
+"""What stands before the app: how much may be sent at once, from where it may be asked, and what the page may load."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeAlias
+
+from nlpkit.errors import DataError
+
+# As ASGI has them
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Gradio's page needs its own inline scripts; what must not be is a request that leaves the server.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
+    "media-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+class TooLargeError(Exception):
+    """A body went over what may be sent."""
+
+
+class Guard:
+    """An ASGI layer: refuses bodies over a limit while they come, and hosts that are not the server's own; adds the headers."""
+
+    def __init__(self, app: ASGIApp, *, body: int, upload: int, hosts: tuple[str, ...] = ()) -> None:
+        self.app = app
+        self.body = body
+        self.upload = upload
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0]
+        if self.hosts and host not in self.hosts:
+            # A page elsewhere can point its own name at this machine; its requests carry that name.
+            await _refuse(send, 403, "this host is not served")
+            return
+        limit = self.upload if scope["path"].endswith("/upload") else self.body
+        declared = headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > limit:
+            await _refuse(send, 413, f"more than {limit:,} bytes")
+            return
+        await self._pass(scope, receive, send, limit)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        came, begun = 0, False
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > limit:
+                raise TooLargeError
+            return message
+
+        async def marked(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                there = {name.lower() for name, _ in message.get("headers", [])}
+                message["headers"] = [*message.get("headers", []), *(one for one in HEADERS if one[0] not in there)]
+            await send(message)
+
+        try:
+            await self.app(scope, counted, marked)
+        except TooLargeError:
+            if not begun:
+                await _refuse(send, 413, f"more than {limit:,} bytes")
+
+
+async def _refuse(send: Send, status: int, words: str) -> None:
+    body = words.encode()
+    head = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        *HEADERS,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoLimits:
+    """How much one visitor may ask for."""
+
+    messages_a_minute: int = 30
+    scorings_a_minute: int = 20
+    pasted_characters: int = 20_000
+    upload_bytes: int = 50_000_000
+    body_bytes: int = 2_000_000
+    """A request that is no upload; a message of the longest kind fits many times."""
+    rows: int = 100_000
+    """Rows of an uploaded file."""
+    waiting: int = 64
+    """Requests that wait; the next one is told to come again."""
+
+
+class Rate:
+    """How often each visitor has asked in the last minute."""
+
+    def __init__(self, most: int, *, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic, visitors: int = 4096) -> None:
+        self.most = most
+        self.seconds = seconds
+        self.clock = clock
+        self.visitors = visitors
+        self._asked: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = Lock()
+
+    def take(self, visitor: str) -> None:
+        """Count one request.
+
+        Raises:
+            DataError: the visitor has asked too often.
+        """
+        now = self.clock()
+        with self._lock:
+            asked = self._asked.setdefault(visitor, deque())
+            self._asked.move_to_end(visitor)
+            while len(self._asked) > self.visitors:
+                self._asked.popitem(last=False)
+            while asked and asked[0] <= now - self.seconds:
+                asked.popleft()
+            if len(asked) >= self.most:
+                wait = self.seconds - (now - asked[0])
+                raise DataError(
+                    f"{len(asked)} requests in a minute: expected {self.most} at the most; try again in {max(wait, 1):.0f} seconds"
+                )
+            asked.append(now)

@@ -1,0 +1,134 @@
+"""What stands beside the chat, as HTML: the mood and the words that drove it, and what of the conversation the model sees."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from html import escape
+
+from demo.charts import mood_plot, tone
+from nlpkit.chat.mood import Mood, name_of, trend
+from nlpkit.chat.records import Chat, Message
+from nlpkit.inference.context import Context
+
+SHOWN_WORDS = 400
+"""Characters of a message whose words are shown; the plot has all of them."""
+
+
+def mood_page(moods: Sequence[Mood], words: Sequence[tuple[str, float]]) -> str:
+    """The mood in a line, its plot, and the last message with the words that drove it."""
+    scores = [one.score for one in moods]
+    going = trend(scores)
+    parts = [f"<h3>Mood</h3>{_now(moods, going)}{mood_plot(scores, [one.label for one in moods], going)}"]
+    if words:
+        parts.append(f'<p class="words">{_words(words)}</p>')
+        parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
+        parts.append('<mark class="bad">lowered</mark> its score.</p>')
+    return "".join(parts)
+
+
+def _now(moods: Sequence[Mood], going: str) -> str:
+    if not moods:
+        return ""
+    now = moods[-1]
+    words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_of(now.score)}"
+    words += {"rising": ", and your mood is rising", "falling": ", and your mood is falling"}.get(going, "")
+    return f'<p class="mood-now"><span class="dot {tone(now.score)}" aria-hidden="true"></span>{words}.</p>'
+
+
+def _words(words: Sequence[tuple[str, float]]) -> str:
+    most = max((abs(weight) for _, weight in words), default=0.0) or 1.0
+    parts, length = [], 0
+    for word, weight in words:
+        length += len(word) + 1
+        if length > SHOWN_WORDS:
+            parts.append("…")
+            break
+        share = abs(weight) / most
+        # a word that hardly moved the score would only be noise in colour
+        if share < 0.2 or abs(weight) < 0.01:
+            parts.append(escape(word))
+        else:
+            kind, strength = ("good" if weight > 0 else "bad"), ("strong" if share > 0.6 else "weak")
+            parts.append(f'<mark class="{kind} {strength}" title="{weight:+.2f}">{escape(word)}</mark>')
+    return " ".join(parts)
+
+
+def context_page(chat: Chat | None, context: Context | None, bot: str) -> str:
+    """The ledger: how many turns the model sees, a square for each, and those that it no longer sees, folded."""
+    head = f'<h3>What the model sees</h3><p class="quiet">{escape(bot)}</p>'
+    if chat is None or not any(one.role == "assistant" for one in chat.messages):
+        return f'{head}<p class="quiet">Nothing yet.</p>'
+    if context is None:
+        return f'{head}<p class="quiet">A server answered, and does not say how much of the conversation it reads.</p>'
+    # the ledger speaks of what stood before the last reply
+    turns = chat.conversation.turns[: len(context.seen) + len(context.recalled) + len(context.dropped)]
+    seen, recalled = set(context.seen), set(context.recalled)
+    words = f"{len(seen):,} of {len(turns):,} turns"
+    if recalled:
+        words += f", {len(recalled):,} recalled"
+    if context.dropped:
+        words += f", {len(context.dropped):,} no longer"
+    share = min(1.0, context.tokens / context.room) if context.room else 1.0
+    squares = "".join(
+        f'<span class="{_state(number, seen, recalled)}" title="turn {number + 1}, {turn.role}: {_state(number, seen, recalled)}"></span>'
+        for number, turn in enumerate(turns)
+    )
+    parts = [
+        head,
+        f'<p class="seen-count">{words}; {context.tokens:,} of {context.room:,} tokens.</p>',
+        f'<div class="room" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></div>',
+        f'<div class="ledger" role="img" aria-label="{escape(words)}">{squares}</div>',
+    ]
+    if context.summary:
+        parts.append(f"<details><summary>Summary of what was dropped</summary><p>{escape(context.summary)}</p></details>")
+    unseen = [number for number in range(len(turns)) if number not in seen]
+    if unseen:
+        rows = "".join(
+            f'<li value="{number + 1}">{escape(turns[number].text[:120])}{" (recalled)" if number in recalled else ""}</li>'
+            for number in unseen[-50:]
+        )
+        parts.append(f"<details><summary>Turns that it does not see</summary><ol>{rows}</ol></details>")
+    return "".join(parts)
+
+
+def _state(number: int, seen: set[int], recalled: set[int]) -> str:
+    return "seen" if number in seen else "recalled" if number in recalled else "dropped"
+
+
+def list_page(chats: Sequence[Chat], current: str, query: str = "") -> str:
+    """The conversations as a list of buttons, newest first; the open one is marked."""
+    if not chats:
+        return f'<p class="quiet">{"None is like that." if query else "None yet: write a message."}</p>'
+    rows = "".join(
+        f'<li><button type="button" data-chat="{escape(one.id, quote=True)}"{_current(one.id == current)}>'
+        f'<span class="title" dir="auto">{escape(one.title or "New conversation")}</span>'
+        f'<span class="when">{_when(one.updated)}</span></button></li>'
+        for one in chats
+    )
+    return f'<nav aria-label="Conversations"><ul class="chats">{rows}</ul></nav>'
+
+
+def _current(yes: bool) -> str:
+    return ' aria-current="true"' if yes else ""
+
+
+def _when(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M")
+
+
+def status(messages: Sequence[Message]) -> str:
+    """A line on the last reply: stopped, cut, or one of several."""
+    last = messages[-1] if messages else None
+    if last is None or last.role != "assistant":
+        return ""
+    parts = []
+    if last.finish == "stopped":
+        parts.append("You stopped this reply.")
+    if last.finish == "length":
+        parts.append("The reply was as long as it may be, and was cut.")
+    if last.versions > 1:
+        parts.append(f"Reply {last.version} of {last.versions}.")
+    if last.rating:
+        parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{': ' + escape(last.reason) if last.reason else ''}.")
+    return " ".join(parts)

@@ -1,0 +1,235 @@
+"""Talking: say, stop, retry, edit and send again, and two replies side by side. What comes is streamed; what is kept is in the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demo.chat_parts import components
+from demo.markup import shown, typed
+from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, told, visitor_of
+from nlpkit.errors import DataError
+from nlpkit.inference.sampling import Sampling
+
+if TYPE_CHECKING:
+    from nlpkit.chat.saying import Saying
+    from nlpkit.chat.session import Session
+
+TICK = 0.05
+"""Seconds between two pictures of a reply that is coming: more would only keep the browser busy."""
+AT_ONCE = 16
+"""Replies that may be coming at once; the bot takes turns between them."""
+
+
+class Replies:
+    """Handlers of everything that makes a bot speak."""
+
+    def __init__(self, view: View) -> None:
+        self.view, self.talk = view, view.talk
+        self.store = view.store
+        self.events: list[Any] = []
+        self._running: dict[tuple[str, str], Saying] = {}
+        self._lock = Lock()
+
+    def wire(self) -> None:
+        """Bind the handlers to the components."""
+        talk, side = self.talk, self.view.side
+        every: dict[str, Any] = {
+            "outputs": components(self.view.listed, talk, side), "show_progress": "hidden", "api_visibility": "private",
+            "concurrency_limit": AT_ONCE, "concurrency_id": "replies",
+        }  # fmt: skip
+        how = [talk.chat, side.run, side.system, side.mood_on, *side.sampling]
+        said = [trigger(self.say, [talk.box, *how], **every) for trigger in (talk.box.submit, talk.send.click)]
+        again = [trigger(self.retry, how, **every) for trigger in (talk.retry.click, talk.chatbot.retry)]
+        edited = talk.chatbot.edit(self.edit, how, **every)
+        compared = talk.other.click(self.compare, [talk.box, side.other_run, *how], **every)
+        self.events = [*said, *again, edited, compared]
+        talk.stop.click(self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private")
+
+    def session(self, run: str) -> Session:
+        """The session with a bot."""
+        return self.view.engines.session(run)
+
+    def say(self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
+        """The reply to a message."""
+        owner = owner_of(request)
+        with told():
+            sampling = self._may(drawn, request)
+            session = self.session(run)
+            if not chat_id:
+                chat_id = session.start(owner, system=system, run=run, settings=_settings(sampling, mood)).id
+            else:
+                self._keep(chat_id, owner, run, sampling, mood)
+            asked = bubbles(self.store.read(chat_id, owner))
+            saying = session.say(chat_id, owner, text, sampling)
+            yield from self._stream(chat_id, owner, saying, [*asked, bubble("user", text)], {self.talk.box: ""})
+            return
+        yield self.view.whole(chat_id, owner) | self.view.busy(False)
+
+    def retry(self, request: gr.Request, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
+        """Another reply to the last message."""
+        yield from self._again(lambda session, owner, sampling: session.retry(chat_id, owner, sampling), chat_id, run, mood, drawn, request)
+
+    def edit(
+        self, request: gr.Request, data: gr.EditData, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+    ) -> Iterator[Updates]:  # fmt: skip
+        """The reply to a message in other words. What follows it stays in the store as a branch."""
+
+        def edited(session: Session, owner: str, sampling: Sampling) -> Saying:
+            message = self.message_at(chat_id, owner, data.index)
+            return session.edit(chat_id, owner, message, typed(str(data.value)), sampling)
+
+        yield from self._again(edited, chat_id, run, mood, drawn, request)
+
+    def compare(
+        self, request: gr.Request, text: str, other_run: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+    ) -> Iterator[Updates]:  # fmt: skip
+        """Two replies to the last message, or to the one that is in the box, to choose from."""
+        owner = owner_of(request)
+        if text.strip():
+            for updates in self.say(request, text, chat_id, run, system, mood, *drawn):
+                chat_id = updates.get(self.talk.chat, chat_id)
+                yield updates
+        with told():
+            chat = self.store.read(chat_id, owner) if chat_id else None
+            if chat is None or not chat.messages or chat.messages[-1].role != "assistant":
+                raise DataError("there is no reply yet to compare with; say something first")
+            sampling = self._may(drawn, request)
+            if sampling.seed is not None:
+                sampling = sampling.model_copy(update={"seed": sampling.seed + 1})  # the same seed would draw the same reply
+            first = chat.messages[-1]
+            saying = self.session(other_run).retry(chat_id, owner, sampling)
+            with self._told_to_stop(chat_id, owner, saying):
+                both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
+                yield both | {self.talk.second: WAITING} | self.view.busy(True)
+                for reply in _growing(saying):
+                    yield {self.talk.second: shown(reply)}
+            after = self.view.whole(chat_id, owner) | self.view.busy(False)
+            last = self.store.read(chat_id, owner).messages[-1]
+            if last.role == "assistant" and last.id != first.id:
+                after |= both | {self.talk.second: shown(last.text), self.talk.pair: f"{first.id} {last.id}"}
+            yield after
+            return
+        yield self.view.whole(chat_id, owner) | self.view.busy(False)
+
+    def stop(self, chat_id: str, request: gr.Request) -> None:
+        """End the reply that is coming in a conversation, if it is the owner's."""
+        with self._lock:
+            saying = self._running.get((owner_of(request), chat_id))
+        if saying is not None:
+            saying.stop()
+
+    def message_at(self, chat_id: str, owner: str, index: Any) -> str:
+        """The id of the message at a place that the page tells.
+
+        Raises:
+            DataError: there is none, such as in a page that another one has overtaken.
+        """
+        messages = self.store.read(chat_id, owner).messages
+        place = index[0] if isinstance(index, (list, tuple)) and index else index
+        if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(messages):
+            raise DataError("the conversation has changed meanwhile; reload the page")
+        return messages[place].id
+
+    def _again(
+        self, speak: Callable[[Session, str, Sampling], Saying], chat_id: str, run: str, mood: bool, drawn: tuple[Any, ...],
+        request: gr.Request,
+    ) -> Iterator[Updates]:  # fmt: skip
+        owner = owner_of(request)
+        with told():
+            sampling = self._may(drawn, request)
+            self._keep(chat_id, owner, run, sampling, mood)
+            saying = speak(self.session(run), owner, sampling)
+            yield from self._stream(chat_id, owner, saying, None, {})
+            return
+        yield self.view.whole(chat_id, owner) | self.view.busy(False)
+
+    def _stream(
+        self, chat_id: str, owner: str, saying: Saying, asked: list[dict[str, str]] | None, more: Updates
+    ) -> Iterator[Updates]:  # fmt: skip
+        chatbot = self.talk.chatbot
+        with self._told_to_stop(chat_id, owner, saying):
+            before = asked if asked is not None else bubbles(self.store.read(chat_id, owner))
+            first = {chatbot: [*before, bubble("assistant", WAITING)], self.talk.chat: chat_id, self.talk.status: ""}
+            yield first | self.view.busy(True) | more
+            for number, reply in enumerate(_growing(saying)):
+                side = self.view.beside(self.view.read(chat_id, owner), words=False) if not number else {}
+                yield {chatbot: [*before, bubble("assistant", reply)]} | side
+        yield self.view.whole(chat_id, owner) | self.view.busy(False)
+
+    def _told_to_stop(self, chat_id: str, owner: str, saying: Saying) -> _Running:
+        return _Running(self._running, self._lock, (owner, chat_id), saying)
+
+    def _may(self, drawn: tuple[Any, ...], request: gr.Request) -> Sampling:
+        """How the reply is drawn, for a visitor who has not asked too often."""
+        self.view.rate.take(visitor_of(request))
+        return sampling_of(*drawn)
+
+    def _keep(self, chat_id: str, owner: str, run: str, sampling: Sampling, mood: bool) -> None:
+        chat = self.store.read(chat_id, owner)
+        kept = dict(chat.settings) | _settings(sampling, mood)
+        if kept != dict(chat.settings):
+            self.store.set_settings(chat_id, owner, kept)
+        if chat.run != run:
+            self.store.set_run(chat_id, owner, run)
+
+
+class _Running:
+    """A reply that can be stopped while it comes; a page that is closed stops it too."""
+
+    def __init__(self, running: dict[tuple[str, str], Saying], lock: Lock, key: tuple[str, str], saying: Saying) -> None:
+        self.running, self.lock, self.key, self.saying = running, lock, key, saying
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.running[self.key] = self.saying
+
+    def __exit__(self, *_: object) -> None:
+        self.saying.close()
+        with self.lock:
+            if self.running.get(self.key) is self.saying:
+                del self.running[self.key]
+
+
+def _growing(saying: Saying) -> Iterator[str]:
+    """The reply so far, as often as a page can show it."""
+    reply, shown_at, ahead = "", 0.0, False
+    for piece in saying:
+        reply += piece
+        ahead = True
+        if time.monotonic() - shown_at >= TICK:
+            yield reply
+            shown_at, ahead = time.monotonic(), False
+    if ahead:
+        yield reply
+
+
+def sampling_of(temperature: Any, top_p: Any, top_k: Any, penalty: Any, length: Any, seed: Any) -> Sampling:
+    """The settings that the controls send.
+
+    Raises:
+        ConfigError: one of them is no number or out of range.
+    """
+    words = str(seed).strip() if seed is not None else ""
+    return Sampling.of(
+        {
+            "temperature": _real(temperature), "top_p": _real(top_p), "top_k": _whole(top_k), "repetition_penalty": _real(penalty),
+            "max_new_tokens": _whole(length), "seed": (int(words) if words.isascii() and words.isdigit() else words) if words else None,
+        }
+    )  # fmt: skip
+
+
+def _real(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _settings(sampling: Sampling, mood: bool) -> dict[str, object]:
+    return {"sampling": sampling.model_dump(), "mood": bool(mood)}

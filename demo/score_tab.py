@@ -1,0 +1,97 @@
+"""The scoring tab: a pasted text, or an uploaded file that comes back with its scores."""
+
+from __future__ import annotations
+
+import secrets
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demo.guard import DemoLimits, Rate
+from demo.scoring import FORMATS, Scorer, file_page, score_text, score_upload, text_columns, text_page
+from demo.view import told, visitor_of
+from nlpkit.errors import DataError
+from nlpkit.scoring.progress import Progress
+
+
+class ScoreTab:
+    """The components of the tab and their handlers."""
+
+    def __init__(self, scorer: Scorer, folder: Path, limits: DemoLimits) -> None:
+        self.scorer, self.folder, self.limits = scorer, folder, limits
+        self.rate = Rate(limits.scorings_a_minute)
+
+    def lay_out(self) -> None:
+        """The two halves: a text, a file."""
+        gr.HTML(f'<p class="quiet">Model: {escape(self.scorer.name or "the default")}. Nothing that you give leaves this machine.</p>')
+        with gr.Row():
+            with gr.Column(min_width=300):
+                gr.HTML("<h2>A text</h2>")
+                self.text = gr.Textbox(label="Text", lines=5, max_lines=15, max_length=self.limits.pasted_characters, elem_id="score-text")
+                self.score = gr.Button("Score the text", variant="primary", elem_id="score-button")
+                self.answer = gr.HTML("", elem_id="text-answer")
+            with gr.Column(min_width=300):
+                gr.HTML("<h2>A file</h2>")
+                self.upload = gr.UploadButton(
+                    "Choose a file: CSV, TSV, JSONL or Parquet", file_types=list(FORMATS), file_count="single", elem_id="upload"
+                )
+                self.about = gr.HTML(self._limits(), elem_id="about-file")
+                self.column = gr.Textbox("text", label="Column that holds the text", max_length=200, elem_id="column")
+                self.go = gr.Button("Score the file", variant="primary", interactive=False, elem_id="score-file")
+                self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="score-stop")
+                self.download = gr.DownloadButton("Download the scored file", visible=False, elem_id="download")
+                self.result = gr.HTML("", elem_id="file-answer")
+
+    def wire(self) -> None:
+        """Bind the handlers to the components."""
+        private: dict[str, Any] = {"api_visibility": "private"}
+        for trigger in (self.score.click,):
+            trigger(self.one, [self.text], [self.answer], concurrency_limit=2, concurrency_id="scoring", **private)
+        self.upload.upload(self.look, [self.upload], [self.about, self.column, self.go, self.download, self.result], **private)
+        running = self.go.click(
+            self.file, [self.upload, self.column], [self.result, self.download], concurrency_limit=1, concurrency_id="scoring-files",
+            show_progress_on=[self.result], **private,
+        )  # fmt: skip
+        self.go.click(lambda: gr.update(visible=True), None, [self.stop], queue=False, **private)
+        running.then(lambda: gr.update(visible=False), None, [self.stop], queue=False, **private)
+        self.stop.click(lambda: gr.update(visible=False), None, [self.stop], cancels=[running], **private)
+
+    def one(self, text: str, request: gr.Request) -> str:
+        """What the model says of a text."""
+        with told():
+            self.rate.take(visitor_of(request))
+            return text_page(score_text(self.scorer, text, self.limits))
+        return ""
+
+    def look(self, path: str) -> tuple[Any, ...]:
+        """What an uploaded file holds."""
+        with told():
+            file = Path(path)
+            columns = text_columns(file, self.limits)
+            chosen = "text" if "text" in columns or not columns else columns[0]
+            words = f"<p><strong>{escape(file.name)}</strong>, columns: {escape(', '.join(columns)[:300])}</p>"
+            return words, chosen, gr.update(interactive=True), gr.update(visible=False), ""
+        return self._limits(), gr.skip(), gr.update(interactive=False), gr.update(visible=False), ""
+
+    def file(
+        self, path: str | None, column: str, request: gr.Request, progress: gr.Progress = gr.Progress()  # noqa: B008
+    ) -> tuple[str, Any]:  # fmt: skip
+        """The scored file and its plots."""
+        with told():
+            self.rate.take(visitor_of(request))
+            if not path:
+                raise DataError("no file yet: choose one first")
+
+            def tell(now: Progress) -> None:
+                progress((now.rows, now.total), desc="Rows scored", unit="rows")
+
+            folder = self.folder / secrets.token_hex(8)
+            scored = score_upload(self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell)
+            return file_page(scored), gr.update(value=str(scored.path), visible=True)
+        return "", gr.update(visible=False)
+
+    def _limits(self) -> str:
+        most = self.limits
+        return f'<p class="quiet">Up to {most.rows:,} rows and {most.upload_bytes // 1_000_000} MB.</p>'

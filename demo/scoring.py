@@ -1,0 +1,181 @@
+"""What the scoring tab does, without the page: a text or a file in, an answer with its counts out."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Protocol
+
+from demo.charts import bars, histogram
+from demo.guard import DemoLimits
+from nlpkit.data.records import columns_of, count_rows, read_records
+from nlpkit.errors import DataError, nearest
+from nlpkit.scoring.progress import Progress
+from nlpkit.scoring.score import Engine, ScoreSummary, score_file
+from nlpkit.tasks.prediction import Prediction
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+BINS = 20
+PREVIEW = 10
+
+
+class Scorer(Engine, Protocol):
+    """What the tab needs of a model; Classifier is one."""
+
+    @property
+    def name(self) -> str:
+        """Which model it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredFile:
+    """A file with its scores, and what to draw of it."""
+
+    path: Path
+    summary: ScoreSummary
+    labels: dict[str, int]
+    bins: list[int]
+    low: float
+    high: float
+    preview: list[dict[str, str]]
+
+
+def score_text(scorer: Scorer, text: str, limits: DemoLimits) -> Prediction:
+    """The prediction for a pasted text.
+
+    Raises:
+        DataError: it is empty or too long.
+    """
+    if not text.strip():
+        raise DataError("the text: nothing in it; expected a sentence or more")
+    if len(text) > limits.pasted_characters:
+        raise DataError(f"the text: {len(text):,} characters; expected {limits.pasted_characters:,} at the most; a longer one fits a file")
+    return scorer.predict([text])[0]
+
+
+def text_columns(file: Path, limits: DemoLimits) -> list[str]:
+    """The columns of an uploaded file, among them the one that holds the texts.
+
+    Raises:
+        DataError: it is of no format that is read, too large, or damaged.
+    """
+    if file.suffix.lower() not in FORMATS:
+        raise DataError(f"{file.name}: ends in {file.suffix or 'nothing'!r}; expected one of {', '.join(FORMATS)}")
+    size = file.stat().st_size
+    if size > limits.upload_bytes:
+        raise DataError(
+            f"{file.name}: {size:,} bytes; expected {limits.upload_bytes:,} at the most; `nlpkit score` takes files of any size"
+        )
+    return columns_of(file)
+
+
+def score_upload(
+    scorer: Scorer, file: Path, folder: Path, *, column: str, limits: DemoLimits, tell: Callable[[Progress], None] | None = None,
+) -> ScoredFile:  # fmt: skip
+    """The scored file, in a folder of its own, with its counts. Rows that cannot be read are left out and counted.
+
+    Raises:
+        DataError: the file cannot be read, has too many rows, or has no such column.
+    """
+    columns = text_columns(file, limits)
+    if column not in columns:
+        raise DataError(f"{file.name}: no column {column!r:.80}; it has {', '.join(columns)[:300]}{nearest(column, columns)}")
+    rows = count_rows(file)
+    # The count of a CSV is an estimate that takes quoted line ends for rows: refused here only where no doubt is left
+    if rows is not None and rows > limits.rows * (1 if file.suffix.lower() == ".parquet" else 4):
+        raise _too_many(file, limits)
+
+    def watched(progress: Progress) -> None:
+        if progress.rows > limits.rows:
+            raise _too_many(file, limits)
+        if tell:
+            tell(progress)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{file.stem[:80]}.scored{file.suffix.lower()}"
+    prefix = "predicted_" if set(columns) & set(scorer.columns) else ""
+    try:
+        summary = score_file(
+            scorer, file, target, text_column=column, on_error="skip", overwrite=True, prefix=prefix, progress=watched
+        )  # fmt: skip
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _counted(target, summary, prefix, column)
+
+
+def _too_many(file: Path, limits: DemoLimits) -> DataError:
+    return DataError(f"{file.name}: more than {limits.rows:,} rows; expected {limits.rows:,} at the most; `nlpkit score` takes any number")
+
+
+def _counted(path: Path, summary: ScoreSummary, prefix: str, column: str) -> ScoredFile:
+    labels: Counter[str] = Counter()
+    numbers: list[float] = []
+    preview: list[dict[str, str]] = []
+    for record in read_records(path):
+        fields = record.fields
+        if fields.get(f"{prefix}label") is not None:
+            labels[str(fields[f"{prefix}label"])] += 1
+        number = fields.get(f"{prefix}score", fields.get(f"{prefix}value"))
+        if number not in (None, ""):
+            numbers.append(float(str(number)))
+        if len(preview) < PREVIEW:
+            kept = (column, f"{prefix}label", f"{prefix}score", f"{prefix}value")
+            preview.append({name: str(fields[name])[:200] for name in kept if name in fields})
+    signed = f"{prefix}score" in (preview[0] if preview else {})
+    low, high = (-1.0, 1.0) if signed else (min(numbers, default=0.0), max(numbers, default=1.0))
+    bins = binned(numbers, low, high)
+    return ScoredFile(path=path, summary=summary, labels=dict(sorted(labels.items())), bins=bins, low=low, high=high, preview=preview)
+
+
+def binned(numbers: list[float], low: float, high: float) -> list[int]:
+    """How many numbers fall in each of 20 equal parts; the last part has both its ends."""
+    counts = [0] * BINS
+    width = (high - low) / BINS or 1.0
+    for number in numbers:
+        counts[max(0, min(BINS - 1, int((number - low) / width)))] += 1
+    return counts
+
+
+def text_page(answer: Prediction) -> str:
+    """A prediction as HTML."""
+    parts = []
+    if answer.label is not None:
+        parts.append(f'<p class="answer"><strong>{escape(answer.label)}</strong>{_signed(answer.score)}</p>')
+    elif answer.value is not None:
+        parts.append(f'<p class="answer"><strong>{answer.value:.3f}</strong></p>')
+    if answer.probabilities:
+        parts.append(bars({name: round(100 * share, 1) for name, share in answer.probabilities.items()}, spoken="How sure", unit=" %"))
+    if answer.partial:
+        parts.append('<p class="quiet">The text is so long that not all of it was read.</p>')
+    return "".join(parts)
+
+
+def file_page(scored: ScoredFile) -> str:
+    """A scored file as HTML: counts, plots and its first rows."""
+    summary = scored.summary
+    words = f"{summary.rows:,} rows scored in {summary.seconds:.1f} s"
+    if summary.rejected:
+        words += f", {summary.rejected:,} left out because they cannot be read"
+    parts = [f'<p class="answer">{words}.</p>']
+    if scored.labels:
+        parts.append(bars({name: float(count) for name, count in scored.labels.items()}, spoken="Rows by label"))
+    if any(scored.bins):
+        parts.append(histogram(scored.bins, scored.low, scored.high, spoken="Rows by score"))
+    if scored.preview:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in scored.preview[0])
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>" for row in scored.preview)
+        caption = f"The first {len(scored.preview)} rows"
+        parts.append(
+            f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table class="rows"><caption>{caption}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+    return "".join(parts)
+
+
+def _signed(score: float | None) -> str:
+    return "" if score is None else f' <span class="quiet">score {score:+.3f} on a scale from -1 to 1</span>'

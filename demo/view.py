@@ -1,0 +1,158 @@
+"""What the page shows of a conversation, read from the store each time: what a browser sends back is never shown or believed."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from demo.chat_parts import ListParts, SideParts, TalkParts
+from demo.engines import Engines
+from demo.guard import DemoLimits, Rate
+from demo.markup import shown
+from demo.panel import context_page, list_page, mood_page, status
+from nlpkit.chat.mood import Mood, words_of
+from nlpkit.chat.records import Chat
+from nlpkit.errors import NlpkitError
+from nlpkit.inference.sampling import Sampling
+
+Updates = dict[Any, Any]
+"""What becomes of which component."""
+
+THUMBS = {"up": "Like", "down": "Dislike", None: None}
+WAITING = "…"
+
+
+class View:
+    """The components of the chat tab, and what each shows of a conversation."""
+
+    def __init__(self, engines: Engines, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits) -> None:
+        self.engines, self.listed, self.talk, self.side = engines, listed, talk, side
+        self.store = engines.store
+        self.limits = limits
+        self.rate = Rate(limits.messages_a_minute)
+        classifier = engines.classifier
+        # The words of a message cost a reading each; a page that is drawn again must not pay twice
+        self._words = functools.lru_cache(256)(lambda text: words_of(classifier, text) if classifier else [])
+        self._mood_lock = threading.Lock()
+
+    def whole(self, chat_id: str, owner: str, query: str = "") -> Updates:
+        """Everything, for a conversation that is opened, changed or answered; nothing is open where there is no such one."""
+        chat = self.read(chat_id, owner)
+        return {
+            self.talk.chat: chat.id if chat else "",
+            self.listed.chats: list_page(self.store.chats(owner, query), chat.id if chat else "", query),
+            self.listed.title: chat.title if chat else "",
+            self.listed.confirm: gr.update(visible=False),
+            **self.conversation(chat),
+            **self.beside(chat),
+        }
+
+    def settings(self, chat: Chat | None) -> Updates:
+        """The controls as the conversation has them; what is stored and no longer valid is passed over."""
+        kept = dict(chat.settings) if chat else {}
+        try:
+            sampling = Sampling.of(_of(kept.get("sampling")))
+        except NlpkitError:
+            sampling = Sampling()
+        run = chat.run if chat and chat.run in self.engines.bots else self.engines.default
+        values = [sampling.temperature, sampling.top_p, sampling.top_k, sampling.repetition_penalty, sampling.max_new_tokens]
+        seed = "" if sampling.seed is None else str(sampling.seed)
+        return {
+            **dict(zip(self.side.sampling, [*values, seed], strict=True)),
+            self.side.run: run,
+            self.side.system: chat.system if chat else "",
+            self.side.mood_on: kept.get("mood") is True,
+        }
+
+    def conversation(self, chat: Chat | None) -> Updates:
+        """The messages, and the buttons that fit them."""
+        messages = chat.messages if chat else ()
+        last = messages[-1] if messages else None
+        return {
+            self.talk.chatbot: gr.update(value=bubbles(chat), feedback_value=thumbs(chat)),
+            self.talk.status: status(messages),
+            self.talk.versus: gr.update(visible=False),
+            self.talk.why_row: gr.update(visible=False),
+            self.talk.retry: gr.update(interactive=bool(messages)),
+            self.talk.undo: gr.update(interactive=bool(messages)),
+            self.talk.cycle: gr.update(visible=bool(last and last.role == "assistant" and last.versions > 1)),
+        }
+
+    def beside(self, chat: Chat | None, *, words: bool = True) -> Updates:
+        """The mood and the ledger."""
+        return {self.side.mood: self._mood(chat, words=words), self.side.context: self._context(chat)}
+
+    def read(self, chat_id: str, owner: str) -> Chat | None:
+        """The owner's conversation; None for no id, for one that is gone, and for somebody else's."""
+        try:
+            return self.store.read(chat_id, owner) if chat_id else None
+        except NlpkitError:
+            return None
+
+    def busy(self, yes: bool) -> Updates:
+        """The buttons while a reply comes, and when none does."""
+        return {self.talk.send: gr.update(visible=not yes), self.talk.stop: gr.update(visible=yes)}
+
+    def _mood(self, chat: Chat | None, *, words: bool) -> str:
+        if self.engines.classifier is None:
+            return ""
+        said = [one for one in chat.messages if one.role == "user" and one.mood] if chat else []
+        moods: list[Mood] = [one.mood for one in said if one.mood]
+        with self._mood_lock:
+            driving = self._words(said[-1].text) if said and words else []
+        return mood_page(moods, driving)
+
+    def _context(self, chat: Chat | None) -> str:
+        name = chat.run if chat and chat.run in self.engines.bots else self.engines.default
+        replies = [one for one in chat.messages if one.role == "assistant"] if chat else []
+        return context_page(chat, replies[-1].context if replies else None, name)
+
+
+def bubbles(chat: Chat | None) -> list[dict[str, str]]:
+    """The messages as the chatbot takes them."""
+    return [bubble(one.role, one.text) for one in chat.messages] if chat else []
+
+
+def bubble(role: str, text: str) -> dict[str, str]:
+    """One message."""
+    return {"role": role, "content": shown(text)}
+
+
+def thumbs(chat: Chat | None) -> list[str | None]:
+    """The rating of each reply."""
+    return [THUMBS[one.rating] for one in chat.messages if one.role == "assistant"] if chat else []
+
+
+def owner_of(request: gr.Request | None) -> str:
+    """Whose conversations a request may see: the user's who logged in, else the only user's."""
+    return str(getattr(request, "username", None) or "")
+
+
+def visitor_of(request: gr.Request | None) -> str:
+    """Who is counted for the limits."""
+    client = getattr(request, "client", None)
+    return owner_of(request) or str(getattr(client, "host", ""))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What a user can cure is shown as a notice; as text, since it may quote what was sent."""
+    try:
+        yield
+    except NlpkitError as error:
+        gr.Warning(escape(str(error)), title="Not done")
+
+
+def refused(error: NlpkitError) -> gr.Error:
+    """The error as an endpoint answers it."""
+    return gr.Error(escape(str(error)), print_exception=False)
+
+
+def _of(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,165 @@
+"""A browser, and the demo with a bot that knows its lines, each test with a store of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+def chromium() -> str | None:
+    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+            if chromium() is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium: apt-get install chromium"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """The demo as a process that can be killed and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / "chat.sqlite"
+        self.runs = folder / "runs"
+        self.runs.mkdir()
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Server:
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.browser.fake", self.store, self.runs, str(self.port)],
+                cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+        deadline = time.monotonic() + 90
+        while True:
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            try:
+                httpx2.get(self.address, timeout=5)
+                return self
+            except httpx2.TransportError:
+                time.sleep(0.2)
+
+    def kill(self) -> None:
+        assert self.process
+        self.process.kill()
+        self.process.wait(30)
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("demo")).start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page, what it asked for outside, and what ran that must not."""
+
+    def __init__(self, page: Any, server: Server) -> None:
+        self.page, self.server = page, server
+        self.outside: list[str] = []
+        self.alerts: list[str] = []
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("dialog", lambda dialog: (self.alerts.append(dialog.message), dialog.dismiss()))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.server.address, "data:", "blob:", "about:")):
+            self.outside.append(url)
+
+    def open(self, path: str = "/") -> Visit:
+        self.page.goto(self.server.address + path)
+        self.page.wait_for_selector("#box textarea")
+        self.page.wait_for_selector("#context h3")
+        return self
+
+    def say(self, text: str) -> str:
+        """What was answered."""
+        before = self.replies()
+        self.send(text)
+        self.page.wait_for_function("count => document.querySelectorAll('#chatbot .bot.message').length > count", arg=len(before))
+        self.done()
+        return self.replies()[-1]
+
+    def send(self, text: str) -> None:
+        self.page.fill("#box textarea", text)
+        self.page.press("#box textarea", "Enter")
+
+    def done(self) -> None:
+        """Wait until no reply is coming."""
+        self.page.wait_for_selector("#stop", state="hidden")
+        self.page.wait_for_selector("#send", state="visible")
+        self.page.wait_for_function(
+            "() => ![...document.querySelectorAll('#chatbot .bot.message')].some(one => one.innerText.trim() == '…')"
+        )
+
+    def until(self, selector: str, words: str) -> None:
+        """Wait until these words are seen there."""
+        self.page.wait_for_function(
+            "([at, words]) => document.querySelector(at)?.innerText.includes(words)", arg=[selector, words]
+        )  # fmt: skip
+
+    def replies(self) -> list[str]:
+        return [one.strip() for one in self.page.locator("#chatbot .bot.message").all_inner_texts()]
+
+    def said(self) -> list[str]:
+        return [one.strip() for one in self.page.locator("#chatbot .user.message").all_inner_texts()]
+
+    def chats(self) -> list[str]:
+        return list(self.page.locator("#chats .title").all_inner_texts())
+
+
+@pytest.fixture
+def visit(browser: Any, server: Server) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light", accept_downloads=True)
+    context.set_default_timeout(20_000)
+    made = Visit(context.new_page(), server)
+    made.open()
+    yield made
+    context.close()
+    assert made.outside == []
+    assert made.alerts == []

@@ -1,0 +1,120 @@
+"""A bot and a classifier that know their lines, and the demo served with them: `python -m tests.browser.fake STORE RUNS PORT`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nlpkit.data.examples import Conversation
+from nlpkit.inference.answer import Finish, Usage
+from nlpkit.inference.context import Context
+from nlpkit.inference.sampling import Sampling
+from nlpkit.tasks.prediction import Prediction
+
+SLOW = "tell me a long story"
+SEES = 6
+"""Turns that the bot reads."""
+
+
+class FakeAnswer:
+    """Words, one by one."""
+
+    def __init__(self, words: Sequence[str], pause: float, context: Context) -> None:
+        self.context: Context | None = context
+        self.usage: Usage | None = None
+        self.finish: Finish | None = None
+        self._words: Iterator[str] = iter(words)
+        self._pause = pause
+        self._stopped = threading.Event()
+        self.made = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._stopped.wait(self._pause):
+            self.finish = "stopped"
+            raise StopIteration
+        try:
+            word = next(self._words)
+        except StopIteration:
+            self.finish = self.finish or "stop"
+            raise
+        self.made += 1
+        return word
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def close(self) -> None:
+        self.stop()
+
+
+class FakeBot:
+    """Says back what was said, with the number of the turn and, where it may draw, of the try."""
+
+    def __init__(self, name: str = "echo", pause: float = 0.01) -> None:
+        self.name = name
+        self.pause = pause
+        self.asked: list[Conversation] = []
+
+    def stream(self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = "") -> FakeAnswer:
+        self.asked.append(conversation)
+        said = conversation.turns[-1].text
+        count = len(conversation.turns)
+        start = max(0, count - SEES)
+        context = Context(
+            seen=tuple(range(start, count)), recalled=(), dropped=tuple(range(start)), tokens=20 * (count - start) + 10, room=200
+        )  # fmt: skip
+        if said == SLOW:
+            return FakeAnswer([f"word{number} " for number in range(2000)], 0.05, context)
+        persona = f"[{conversation.system}] " if conversation.system else ""
+        words = f"{persona}{self.name} {len(self.asked)} heard: {said}"
+        return FakeAnswer([words[at : at + 7] for at in range(0, len(words), 7)], self.pause, context)
+
+
+class FakeScorer:
+    """Good words raise, bad words lower."""
+
+    name = "fake"
+    fingerprint = "fake"
+    columns = ("label", "score", "p_negative", "p_positive")
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        return [self._one(text) for text in texts]
+
+    def _one(self, text: str) -> Prediction:
+        words = text.lower().split()
+        score = sum(word.strip(".,!") in ("good", "great", "lovely", "love") for word in words)
+        score -= sum(word.strip(".,!") in ("bad", "awful", "sad", "hate") for word in words)
+        share = max(-0.9, min(0.9, 0.6 * score))
+        chance = {"negative": (1 - share) / 2, "positive": (1 + share) / 2}
+        return Prediction(label="positive" if share > 0 else "negative", score=share, probabilities=chance)
+
+
+def main() -> None:
+    store, runs, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    from demo.guard import DemoLimits
+    from nlpkit.chat.store import Store
+
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        from demo.app import build, quiet_gradio, serve
+
+        quiet_gradio(Path(folder))
+        from demo.engines import Engines
+
+        bots = {"echo": FakeBot, "other": lambda: FakeBot("other")}
+        engines = Engines(Store.open(store), bots, FakeScorer())
+        limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
+        page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
+        print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)
+        serve(page, host="127.0.0.1", port=port, limits=limits)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The chat as a person meets it: say, stop, edit, rate, choose, reload, and find it again after the server was killed."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from nlpkit.chat.store import Store
+from tests.browser.conftest import Server, Visit
+from tests.browser.fake import SLOW
+
+
+def test_a_conversation_with_its_mood_and_what_the_model_sees(visit: Visit) -> None:
+    assert visit.say("what a lovely day").endswith("heard: what a lovely day")
+    assert visit.say("now it is bad").endswith("heard: now it is bad")
+    assert visit.said() == ["what a lovely day", "now it is bad"]
+    page = visit.page
+    page.wait_for_selector("#mood .words mark.bad")
+    # the plot: one point a message, the second below the first, and in words
+    heights = [float(one.get_attribute("cy")) for one in page.locator("#mood circle").all()]
+    assert len(heights) == 2
+    assert heights[0] < heights[1]
+    assert "2 of your messages" in page.locator("#mood svg").get_attribute("aria-label")
+    assert page.locator("#mood .words mark").all_inner_texts() == ["bad"]
+    assert "3 of 3 turns; 70 of 200 tokens" in page.locator("#context").inner_text()
+    assert visit.chats()[0] == "what a lovely day"
+
+
+def test_the_ledger_tells_what_is_no_longer_seen(visit: Visit) -> None:
+    for number in range(5):
+        visit.say(f"fact {number}")
+    visit.until("#context", "6 of 9 turns, 3 no longer")
+    assert visit.page.locator("#context .ledger .dropped").count() == 3
+    visit.page.click("#context summary")
+    assert "fact 0" in visit.page.locator("#context details").inner_text()
+
+
+def test_a_stop_ends_the_reply_and_keeps_what_came(visit: Visit) -> None:
+    visit.send(SLOW)
+    visit.until("#chatbot", "word3")
+    visit.page.click("#stop")
+    begun = time.monotonic()
+    visit.done()
+    assert time.monotonic() - begun < 5
+    assert "You stopped this reply." in visit.page.locator("#status").inner_text()
+    kept = visit.replies()[-1]
+    assert kept.startswith("word0 word1")
+    assert "word1999" not in kept
+    # the slot is free: the next message is answered
+    assert visit.say("and now").endswith("heard: and now")
+
+
+def test_an_edited_message_is_answered_again(visit: Visit) -> None:
+    visit.say("first words")
+    visit.say("second words")
+    visit.page.locator('#chatbot button[aria-label="Edit"]').first.click()
+    box = visit.page.locator("#chatbot textarea")
+    box.fill("other <b>words</b>")
+    visit.page.locator('#chatbot button[aria-label="Submit"]').click()
+    visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .user.message').length == 1")
+    visit.done()
+    assert visit.said() == ["other <⁠b>words<⁠/b>"]
+    assert visit.replies()[-1].replace("⁠", "").endswith("heard: other <b>words</b>")
+
+
+def test_retry_undo_and_versions(visit: Visit) -> None:
+    first = visit.say("once more")
+    visit.page.click("#retry")
+    visit.until("#status", "Reply 2 of 2")
+    visit.done()
+    second = visit.replies()[-1]
+    assert second != first
+    visit.page.click("#cycle")
+    visit.until("#status", "Reply 1 of 2")
+    assert visit.replies() == [first]
+    visit.page.click("#undo")
+    visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
+
+
+def test_thumbs_with_a_reason_last(visit: Visit, server: Server) -> None:
+    visit.say("rate me")
+    visit.page.locator('#chatbot button[aria-label="Like"]').last.click()
+    visit.page.wait_for_selector("#why textarea, #why input")
+    visit.page.locator("#why textarea, #why input").first.fill("short and kind")
+    visit.page.click("#why-save")
+    visit.until("#status", "short and kind")
+    visit.page.reload()
+    visit.until("#status", "You rated it good: short and kind")
+    with Store.open(server.store) as store:
+        chat = store.read(store.chats("")[0].id, "")
+    assert (chat.messages[-1].rating, chat.messages[-1].reason) == ("up", "short and kind")
+
+
+def test_two_replies_side_by_side_and_the_choice_is_a_preference(visit: Visit, server: Server) -> None:
+    first = visit.say("compare these")
+    visit.page.click("#persona button")
+    visit.page.locator("#other-run input").click()
+    visit.page.get_by_role("option", name="other").click()
+    visit.page.click("#other")
+    visit.page.wait_for_selector("#pick-second", state="visible")
+    visit.done()
+    visit.until("#second", "heard: compare these")
+    assert visit.page.locator("#first").inner_text().strip() == first
+    second = visit.page.locator("#second").inner_text().strip()
+    assert second.startswith("other ")
+    visit.page.click("#pick-first")
+    visit.page.wait_for_selector("#versus", state="hidden")
+    assert visit.replies() == [first]
+    with Store.open(server.store) as store:
+        rows = json.dumps(store.preferences("").rows)
+    assert first in rows
+    assert second in rows
+
+
+def test_a_reload_and_a_killed_server_lose_nothing(visit: Visit, server: Server) -> None:
+    visit.say("remember the blue lamp")
+    address = visit.page.url
+    assert "?chat=" in address
+    visit.page.reload()
+    visit.until("#chatbot", "blue lamp")
+    server.kill()
+    server.start()
+    visit.page.goto(address)
+    visit.until("#chatbot", "blue lamp")
+    assert visit.said() == ["remember the blue lamp"]
+    # without the address: by its words
+    visit.open()
+    visit.page.fill("#search textarea, #search input", "blue lamp")
+    visit.page.wait_for_function("() => document.querySelectorAll('#chats button').length == 1")
+    visit.page.click("#chats button")
+    visit.until("#chatbot", "blue lamp")
+
+
+def test_a_page_that_outlives_the_server_goes_on(visit: Visit, server: Server) -> None:
+    visit.say("before the fall")
+    server.kill()
+    server.start()
+    visit.page.wait_for_timeout(500)
+    assert visit.say("after the fall").endswith("heard: after the fall")
+    assert visit.said() == ["before the fall", "after the fall"]
+
+
+def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
+    visit.say("a secret to delete")
+    visit.page.click("#this-chat button")
+    visit.page.locator("#title textarea, #title input").first.fill("My title")
+    visit.page.click("#rename")
+    visit.page.wait_for_function("() => document.querySelector('#chats .title')?.innerText == 'My title'")
+    with visit.page.expect_download() as download:
+        visit.page.click("#as-jsonl")
+    row = json.loads(download.value.path().read_text())
+    assert [one["role"] for one in row["messages"]] == ["user", "assistant"]
+    with visit.page.expect_download() as download:
+        visit.page.click("#as-markdown")
+    assert "a secret to delete" in download.value.path().read_text()
+    visit.page.click("#delete")
+    visit.page.click("#keep")
+    visit.page.wait_for_selector("#confirm", state="hidden")
+    assert "My title" in visit.chats()
+    visit.page.click("#delete")
+    visit.page.click("#sure")
+    visit.page.wait_for_function("() => ![...document.querySelectorAll('#chats .title')].some(one => one.innerText == 'My title')")
+    assert "?chat=" not in visit.page.url
+
+
+def test_persona_and_settings_are_kept(visit: Visit) -> None:
+    visit.page.click("#persona button")
+    visit.page.fill("#system textarea", "You are a pirate")
+    visit.page.click("#system-save")
+    visit.page.wait_for_url("**chat=**")
+    assert visit.say("hello").startswith("[You are a pirate]")
+    visit.page.reload()
+    visit.page.wait_for_selector("#chatbot .bot.message")
+    visit.page.click("#persona button")
+    assert visit.page.input_value("#system textarea") == "You are a pirate"
+
+
+def test_what_cannot_be_said_is_refused_and_stays_in_the_box(visit: Visit) -> None:
+    visit.send("\u200b\u200b")
+    visit.page.wait_for_selector(".toast-body")
+    assert "nothing in it can be seen" in visit.page.locator(".toast-body").first.inner_text()
+    assert visit.page.locator("#send").is_visible()
+    assert visit.said() == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_toggle_is_kept(visit: Visit, theme: str) -> None:
+    def dark() -> bool:
+        return bool(visit.page.evaluate("document.body.classList.contains('dark')"))
+
+    if dark() != (theme == "dark"):
+        visit.page.click("#toggle")
+    visit.page.reload()
+    visit.page.wait_for_selector("#box textarea")
+    visit.page.wait_for_function("want => document.body.classList.contains('dark') == want", arg=theme == "dark")
+
+
+def test_a_keyboard_is_enough(visit: Visit) -> None:
+    page = visit.page
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('#box') !== null"):
+            break
+    page.keyboard.type("typed by keys")
+    page.keyboard.press("Enter")
+    visit.until("#chatbot", "heard: typed by keys")
+    visit.done()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id == 'retry'"):
+            break
+    page.keyboard.press("Enter")
+    visit.until("#status", "Reply 2 of 2")
