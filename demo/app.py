@@ -80,13 +80,12 @@ def build(engines: Engines, scorer: Scorer, *, runs: Path, folder: Path, limits:
 
 def serve(page: Any, *, host: str, port: int, limits: DemoLimits, check: Any = None, block: bool = True) -> tuple[str, Any]:
     """The page's address and the running app; with `block`, only when it has ended."""
-    from fastapi.middleware import Middleware
-
     from demo.guard import Guard
     from demo.theme import CSS, theme
 
     hosts = LOOPBACK if host in LOOPBACK else ()
-    guard = Middleware(Guard, body=limits.body_bytes, upload=limits.upload_bytes + 100_000, hosts=hosts)
+    # A layer as Starlette unpacks it: class, arguments, named arguments
+    guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
         server_name=host, server_port=port, share=False, run_history=False, footer_links=["api", "settings"], auth=check,
         max_file_size=limits.upload_bytes, state_session_capacity=256, allowed_paths=[], strict_cors=True, ssr_mode=False, pwa=False,
