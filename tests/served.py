@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nlpkit.chat.server import listener_at
+from nlpkit.chat.server import listener_at, server_of
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> bool:
@@ -25,10 +25,9 @@ def until(true: Callable[[], bool], seconds: float = 10) -> bool:
 @contextmanager
 def live(app: Any) -> Iterator[str]:
     """The app on a free port, its address; ended at the end."""
-    import uvicorn
-
     listener = listener_at("127.0.0.1", 0, socket.AF_INET)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, ws="none"))
+    server = server_of(app)
+    server.config.timeout_graceful_shutdown = 1
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     assert until(lambda: server.started)

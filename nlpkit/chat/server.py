@@ -24,7 +24,12 @@ from nlpkit.inference.answer import Bot
 from nlpkit.inference.sampling import Sampling
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from nlpkit.chat.endpoints import Scorer
+
+KEPT = 75
+"""Seconds that an idle connection stays open: longer than clients keep theirs, so that none asks on one that is being closed."""
 
 CONNECTIONS = 2000
 """Open at once; more are turned away before a byte of them is read."""
@@ -67,21 +72,34 @@ def run(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None]) -> 
     Raises:
         ConfigError: the address is taken, or is none of this machine.
     """
-    import uvicorn
-
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = listener_at(host, port, family)
     except (OSError, OverflowError) as error:
         raise ConfigError(f"{host}:{port}: cannot be listened at: {error}; cure: another --host or --port") from None
     shown = f"[{host}]" if family == socket.AF_INET6 else host
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, ws="none", limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=5,
-    )  # fmt: skip
     with listener:
         ready(f"http://{shown}:{listener.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[listener])
+        server_of(app).run(sockets=[listener])
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """The server, which writes no line on whom it answers and believes nobody who speaks for another address."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=KEPT,
+            timeout_graceful_shutdown=5,
+        )
+    )
 
 
 def listener_at(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
