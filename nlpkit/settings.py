@@ -188,6 +188,8 @@ class Training(Settings):
     """`auto`: bf16 on a GPU that has it, else fp32."""
     evaluations: Annotated[int, Field(ge=1)] = 3
     """How often, in the whole training, to look at the validation rows and save a checkpoint."""
+    average: bool = False
+    """End with the mean weights of those looks that are no worse together than the best alone (arXiv:2203.05482), and not with the best."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many looks without a better metric."""
     track: tuple[str, ...] = ()

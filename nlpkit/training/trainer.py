@@ -17,6 +17,7 @@ from nlpkit.settings import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
 from nlpkit.training.sampler import RowOrder
+from nlpkit.training.soup import greedy_soup
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
@@ -73,7 +74,23 @@ def fit(
         talk(f"going on from step {checkpoint.name.rpartition('-')[2]} of {steps}")
     with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if training.average:
+            talk(_average(trainer, run, objective))
     return trainer.model
+
+
+def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
+    """Give the model the mean weights of its best looks; what was done, in words."""
+    name = f"eval_{objective.metric}"
+    looks = {entry["step"]: entry[name] for entry in trainer.state.log_history if name in entry}
+    folders = {run.checkpoints / f"checkpoint-{step}": value for step, value in looks.items()}
+    saved = {folder: value for folder, value in folders.items() if folder.is_dir()}
+    kept = greedy_soup(
+        trainer.model, saved, lambda: trainer.predict(objective.validation, metric_key_prefix="eval").metrics[name],
+        greater_is_better=objective.greater_is_better,
+    )  # fmt: skip
+    steps = sorted(int(folder.name.rpartition("-")[2]) for folder in kept)
+    return f"averaged: the weights of {len(kept)} of {len(saved)} looks, at the steps {', '.join(map(str, steps))}"
 
 
 def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
@@ -123,7 +140,7 @@ def _arguments(run: Run, training: Training, objective: Objective, *, seed: int,
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
+        save_total_limit=None if training.average else 2,
         load_best_model_at_end=True,
         metric_for_best_model=objective.metric,
         greater_is_better=objective.greater_is_better,

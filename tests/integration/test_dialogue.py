@@ -206,3 +206,14 @@ def test_the_reach_of_a_model_is_what_its_prompt_keeps(chat_run: Path) -> None:
     assert prompt(seen, model.tokenizer, 160 - longest).dropped == 0
     assert reach.fits(history, "yes")
     assert not reach.fits(history, "x" * 80)
+
+
+def test_the_looks_of_a_training_can_be_averaged(tmp_path: Path, tiny_chat_base: Path) -> None:
+    config = write(tmp_path, tiny_chat_base, chats(40))
+    said: list[str] = []
+    few = ("training.max_steps=6", "training.evaluations=3", "evaluation.items=2", "evaluation.generate=0", "training.average=true")
+    run = train_toy(config, *few, said=said)[0]
+    found = next(line for line in said if line.startswith("averaged: the weights of "))
+    assert " of 3 looks, at the steps " in found
+    again = train_toy(config, *few, "name=again")[0]
+    assert weights(again) == weights(run)

@@ -1,0 +1,50 @@
+"""The mean of several looks at one training: a greedy soup of adapters (Wortsman et al. 2022, arXiv:2203.05482)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.models.lora import WEIGHTS
+
+if TYPE_CHECKING:
+    import torch
+
+
+def greedy_soup(
+    model: Any, checkpoints: Mapping[Path, float], measure: Callable[[], float], *, greater_is_better: bool
+) -> tuple[Path, ...]:  # fmt: skip
+    """The checkpoints whose mean weights the model now has: the best one, and each further one, best first, that made it no worse.
+
+    Args:
+        model: gets the weights; its adapter is the one that was saved.
+        checkpoints: folders with an adapter, and what each measured.
+        measure: the metric of the model as it is.
+        greater_is_better: of the metric.
+    """
+    sign = 1 if greater_is_better else -1
+    ranked = sorted(checkpoints, key=lambda one: -sign * checkpoints[one])
+    kept, best = [ranked[0]], sign * checkpoints[ranked[0]]
+    for further in ranked[1:]:
+        _put(model, _mean([*kept, further]))
+        found = sign * measure()
+        if found >= best:
+            kept.append(further)
+            best = found
+    _put(model, _mean(kept))
+    return tuple(kept)
+
+
+def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors.torch import load_file
+
+    states = [load_file(folder / WEIGHTS) for folder in folders]
+    return {name: torch.stack([state[name] for state in states]).double().mean(dim=0).to(one.dtype) for name, one in states[0].items()}
+
+
+def _put(model: Any, state: dict[str, torch.Tensor]) -> None:
+    from peft import set_peft_model_state_dict
+
+    set_peft_model_state_dict(model, state)
