@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import threading
 from typing import Any
 
 from nlpkit.errors import DataError
+
+REMEMBERED = 2_000
+"""Characters of a text that is remembered: a conversation is spelled anew for each of its turns."""
 
 MAX_CHARACTERS = 1_000_000
 """A text is refused beyond this, before a tokenizer spends seconds on it."""
@@ -19,6 +23,7 @@ class Spelling:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._one_at_a_time = threading.Lock()
+        self._known = functools.lru_cache(maxsize=4096)(self._text)
         # Runs of spaces (SentencePiece's look like ▁▁) and single letters are text, though some tokenizers add them as tokens
         added = {
             number: one.content
@@ -41,6 +46,9 @@ class Spelling:
         """
         if len(text) > MAX_CHARACTERS:
             raise DataError(f"a text of {len(text):,} characters; expected at most {MAX_CHARACTERS:,}")
+        return list(self._known(text)) if len(text) <= REMEMBERED else self._text(text)
+
+    def _text(self, text: str) -> list[int]:
         ids = self._plain(text)
         if self.control_ids.isdisjoint(ids):
             return ids
