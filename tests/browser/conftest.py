@@ -61,7 +61,7 @@ class Server:
                 [sys.executable, "-m", "tests.browser.fake", self.store, self.runs, str(self.port)],
                 cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"},
             )  # fmt: skip
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while True:
             assert self.process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
@@ -82,9 +82,11 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("demo")).start()
-    yield made
-    made.kill()
+    made = Server(tmp_path_factory.mktemp("demo"))
+    try:
+        yield made.start()
+    finally:
+        made.kill()
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +158,7 @@ class Visit:
 @pytest.fixture
 def visit(browser: Any, server: Server) -> Iterator[Visit]:
     context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light", accept_downloads=True)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     made = Visit(context.new_page(), server)
     made.open()
     yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import threading
@@ -96,7 +97,15 @@ class FakeScorer:
         return Prediction(label="positive" if share > 0 else "negative", score=share, probabilities=chance)
 
 
+def end_with(parent: int) -> None:
+    """End when the tests have ended, however they did."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
 def main() -> None:
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     store, runs, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     from demo.guard import DemoLimits
     from nlpkit.chat.store import Store

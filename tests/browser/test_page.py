@@ -36,16 +36,19 @@ WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "w
 
 def test_fifty_payloads_are_seen_and_do_nothing(visit: Visit) -> None:
     assert len(PAYLOADS) == 50
-    begun = [visit.page.url.split("?")[0]]
+    address = visit.page.url.split("?")[0]
     visit.page.evaluate("window.alert = () => { window.ran = true }")
     for at in range(0, 50, 10):
-        visit.say("\n\n".join(PAYLOADS[at : at + 10])[:7900])
-    for payload in PAYLOADS:
-        visit.send(payload)
-        visit.page.wait_for_timeout(60)
-        visit.done()
+        visit.say("\n\n".join(PAYLOADS[at : at + 10]))
+    # alone too: the first words of a conversation are its title
+    for payload in PAYLOADS[:3]:
+        visit.page.click("#new-chat")
+        visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
+        visit.say(payload)
+    visit.page.locator("#chats button").nth(3).click()
+    visit.until("#chatbot", "onerror")
     assert visit.page.evaluate("window.ran === undefined")
-    assert visit.page.url.split("?")[0] == begun[0]
+    assert visit.page.url.split("?")[0] == address
     # HTML is shown as it was typed, for the user and for the bot that says it back
     shown = visit.page.locator("#chatbot").inner_text().replace("\u2060", "")
     assert shown.count("<img src=x onerror=alert(1)>") >= 4

@@ -1,0 +1,159 @@
+"""What the demo draws: escaped, counted right, and readable without the picture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from demo.charts import bars, histogram, mood_plot
+from demo.guard import DemoLimits
+from demo.panel import context_page, list_page, mood_page, status
+from demo.reports import find_runs, frame
+from demo.scoring import binned, file_page, score_text, score_upload, text_page
+from nlpkit.chat.mood import Mood
+from nlpkit.chat.records import Chat, Message
+from nlpkit.errors import DataError
+from nlpkit.inference.context import Context
+from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from tests.browser.fake import FakeScorer
+
+EVIL = "<img src=x onerror=alert(1)>\"'"
+
+
+def chat(*texts: str, **last: object) -> Chat:
+    messages = [
+        Message(
+            id=str(number), role=("user", "assistant")[number % 2], text=text, created=0.0, **(last if number == len(texts) - 1 else {})
+        )
+        for number, text in enumerate(texts)
+    ]
+    return Chat(id="1", title=EVIL, system="", run="", created=0.0, updated=0.0, messages=tuple(messages))
+
+
+def test_a_mood_is_a_point_between_its_ends() -> None:
+    svg = mood_plot([1.0, 0.0, -1.0, 5.0], ["a", "b", EVIL, "d"], "falling")
+    heights = [float(one) for one in re.findall(r'cy="([\d.]+)"', svg)]
+    # 150 high, 10 above and 22 below: 1 at 10, -1 at 128, and nothing outside
+    assert heights == [10.0, 69.0, 128.0, 10.0]
+    assert 'aria-label="Mood over 4 of your messages, the last +5.00: falling"' in svg
+    assert "<img" not in svg
+
+
+def test_the_words_that_drove_a_mood_are_marked_by_their_share() -> None:
+    page = mood_page([Mood(label="negative", score=-0.8)], [("not", -0.1), ("a", 0.0), ("bad", -0.9), (EVIL, 0.5)])
+    assert '<mark class="bad strong" title="-0.90">bad</mark>' in page
+    assert ">not<" not in page  # a ninth of the strongest
+    assert 'class="good weak"' in page
+    assert "<img" not in page
+    assert "you sound very unhappy" in page
+
+
+def test_the_ledger_has_a_square_for_each_turn() -> None:
+    context = Context(seen=(2, 3, 4), recalled=(1,), dropped=(0,), tokens=150, room=200, summary=EVIL)
+    page = context_page(chat("a", "b", "c", "d", "e", "f"), context, "bot")
+    assert "3 of 5 turns, 1 recalled, 1 no longer; 150 of 200 tokens." in page
+    squares = re.findall(r'<span class="(seen|recalled|dropped)"', page)
+    assert squares == ["dropped", "recalled", "seen", "seen", "seen"]
+    assert "width:75.0%" in page
+    assert "<img" not in page
+
+
+def test_a_list_is_escaped_and_marks_the_open_one() -> None:
+    page = list_page([chat("a")], "1")
+    assert 'aria-current="true"' in page
+    assert "<img" not in page
+    assert "None is like that" in list_page([], "", "words")
+
+
+def test_the_last_reply_is_told_about() -> None:
+    said = status(chat("a", "b", finish="stopped", versions=2, version=2, rating="down", reason=EVIL).messages)
+    assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
+    assert "<img" not in said
+    assert status(chat("a").messages) == ""
+
+
+def test_numbers_fall_in_twenty_bins_with_both_ends() -> None:
+    counts = binned([-1.0, -0.95, 0.0, 0.999, 1.0, 7.0], -1.0, 1.0)
+    assert (counts[0], counts[10], counts[19], sum(counts)) == (2, 1, 3, 6)
+    assert binned([3.0, 3.0], 3.0, 3.0)[0] == 2
+
+
+def test_bars_and_columns_are_in_proportion() -> None:
+    assert re.findall(r"width:([\d.]+)%", bars({"a": 2, "b": 4}, spoken="x")) == ["50.0", "100.0"]
+    heights = [float(one) for one in re.findall(r'height="([\d.]+)"><title>', histogram([1, 4], 0, 1, spoken="x"))]
+    assert heights == [29.5, 118.0]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 20_001])
+def test_a_text_of_no_or_too_many_characters_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="the text"):
+        score_text(FakeScorer(), text, DemoLimits())
+
+
+def test_a_text_is_answered_with_its_probabilities() -> None:
+    page = text_page(score_text(FakeScorer(), "a lovely film", DemoLimits()))
+    assert "positive" in page
+    assert "+0.600" in page
+    assert "80 %" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.exe", "x", "ends in '.exe'"), ("a.csv.gz", "x", "ends in '.gz'"), ("a.csv", "other\nx\n", "no column 'text'"),
+        ("a.csv", "", "a.csv"), ("a.jsonl", '{"text": 1}\n', "a.jsonl"), ("a.parquet", "not parquet", "a.parquet"),
+        ("a.csv", "text\n" + "x\n" * 60, "more than 10 rows"), ("a.csv", "text\n" + "y" * 1100, "bytes"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_is_refused_by_name(tmp_path: Path, name: str, content: str, what: str) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+    with pytest.raises(DataError, match=re.escape(what)):
+        score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits(rows=10, upload_bytes=1000))
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_file_is_scored_and_columns_that_are_there_stay(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "good", "label": "mine"}\n{"text": "<b>bad</b> bad", "label": "yours"}\n{"text": ""}\n')
+    scored = score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
+    assert scored.labels == {"negative": 1, "positive": 1}
+    assert (scored.summary.rows, scored.summary.rejected) == (2, 1)
+    assert sum(scored.bins) == 2
+    page = file_page(scored)
+    assert "2 rows scored" in page
+    assert "1 left out" in page
+    assert "<b>" not in page
+    assert '"label":"mine"' in scored.path.read_text().replace(" ", "")
+
+
+def a_run(folder: Path, report: str) -> Path:
+    folder.mkdir(parents=True)
+    record = RunRecord(
+        name=folder.name, recipe="sentiment", created="2026-01-01T00:00:00+00:00", task={"kind": "polarity"}, max_tokens=8, seed=1,
+        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"), data={}, cost={}, versions={},
+    )  # fmt: skip
+    Run(folder).report.write_text(report, encoding="utf-8")
+    Run(folder).marker.write_text(record.model_dump_json(), encoding="utf-8")
+    return folder
+
+
+def test_a_report_is_found_and_shut_in_a_frame(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    one = a_run(runs / "one", "<html><script>alert(1)</script></html>")
+    a_run(runs / "several" / "seed-1", "<html></html>")
+    (a_run(runs / "damaged", "<html></html>") / "run.json").write_text("{")
+    (runs / "half").mkdir()
+    (runs / "link").symlink_to(one)
+    (runs / "no-report").mkdir()
+    (runs / "no-report" / "run.json").write_text((one / "run.json").read_text())
+    assert find_runs(tmp_path / "none") == []
+    found = {found.name: found for found in find_runs(runs)}
+    assert sorted(found) == ["one", "several/seed-1"]
+    page = frame(found["one"])
+    assert 'sandbox=""' in page
+    # all of the report is inside the attribute
+    assert re.findall(r"<\w+", page) == ["<iframe"]
+    assert "&lt;script&gt;" in page
