@@ -50,7 +50,7 @@ class ServerLimits(Settings):
     """Texts to score in one request."""
     seconds: Annotated[float, Field(gt=0)] = 300
     """For an answer, waiting included; what there is by then is given as `length`."""
-    body_seconds: Annotated[float, Field(gt=0)] = 10
+    body_seconds: Annotated[float, Field(gt=0)] = 30
     """For a request's bytes to come in."""
     queue: Annotated[int, Field(ge=1)] = 128
     """Answers being made or waiting; more are asked to come back."""
