@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Any, TYPE_CHECKING, Literal, TypeAlias
 
 from nlpkit.chat.mood import Course, Mood
 from nlpkit.data.examples import Conversation, Role, Turn
@@ -124,4 +124,5 @@ def _context(stored: str | None) -> Context | None:
         return None
     from nlpkit.inference.context import Context
 
-    return Context(**{name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(stored).items()})
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(stored).items()}
+    return Context(**fields)
