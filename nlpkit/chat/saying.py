@@ -28,6 +28,7 @@ class Saying:
         self._done = done
         self._pieces: list[str] = []
         self._ended = False
+        self._finish: Finish | None = None
         self._lock = threading.RLock()
 
     @property
@@ -43,7 +44,7 @@ class Saying:
     @property
     def finish(self) -> Finish | None:
         """Why it ended; None before the end."""
-        return self._answer.finish
+        return self._finish or self._answer.finish
 
     @property
     def text(self) -> str:
@@ -96,7 +97,7 @@ class Saying:
     def _end(self, finish: Finish) -> None:
         if self._ended:
             return
-        self._ended = True
+        self._ended, self._finish = True, finish  # the bot may notice later that nobody reads on
         try:
             # A model may spell control characters too
             text = clean(self.text, len(self.text), what="the reply")
