@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install test lint bench clean
+.PHONY: quickstart install chat test test-browser lint bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -27,8 +27,18 @@ $(RUN)/report.html: | install
 $(RUN)/sample.scored.csv: recipes/data/sample.csv $(RUN)/report.html
 	$(BIN)/nlpkit score $(RUN) $< -o $@ --overwrite
 
+# BOT is a run, a promoted.json or a server's address; without it the default bot answers.
+chat: install
+	$(BIN)/python demo/app.py $(BOT)
+
 test: install
 	$(BIN)/python -m pytest -m 'not browser and not gpu'
+
+test-browser: install
+	@command -v chromium > /dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; \
+	then apt-get update -qq && apt-get install -qq -y chromium; \
+	else echo "The browser tests need Chromium: apt-get install chromium" >&2; exit 1; fi
+	$(BIN)/python -m pytest -m browser
 
 lint: install
 	$(BIN)/ruff check .

@@ -33,6 +33,8 @@ const board = navigator.clipboard, write = board?.writeText.bind(board);
 if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
 const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
   if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
+// The list stands open where there is room for it beside the rest, and lies over the page, shut, where there is not
+if (innerWidth >= 900) document.querySelector('#sidebar:not(.open) .toggle-button')?.click();
 name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true}); }"""
 TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
 localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
@@ -55,7 +57,7 @@ def build(engines: Engines, scorer: Scorer, *, runs: Path, folder: Path, limits:
         with gr.Row(elem_id="masthead"):
             gr.HTML(f"<h1>{TITLE}</h1>", elem_classes="masthead")
             toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="toggle")
-        with gr.Sidebar(open=True, width=300, elem_id="sidebar"):
+        with gr.Sidebar(open=False, width=300, elem_id="sidebar"):
             listed = lay_out_list()
         with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
             with gr.Column(scale=5, min_width=320):

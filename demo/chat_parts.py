@@ -96,7 +96,7 @@ def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
 def lay_out_list() -> ListParts:
     """The list of conversations, for the side of the page."""
     new = gr.Button("New conversation", variant="primary", elem_id="new-chat")
-    query = gr.Textbox(label="Search", placeholder="Words of a message or a title", elem_id="search", max_length=200)
+    query = gr.Textbox(label="Search", placeholder="Words of a message", elem_id="search", max_length=200)
     chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
     with gr.Accordion("This conversation", open=False, elem_id="this-chat"):
         title = gr.Textbox(label="Title", max_length=200, elem_id="title")
@@ -122,7 +122,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     chatbot = gr.Chatbot(
         label="Conversation", show_label=False, height="58vh", min_height=260, editable="user", buttons=["copy"], elem_id="chatbot",
         sanitize_html=True, allow_tags=False, latex_delimiters=[], layout="bubble", group_consecutive_messages=False,
-        allow_file_downloads=False, placeholder="<p>Write a message. What you write stays on this machine.</p>",
+        allow_file_downloads=False, placeholder="<p>Write a message below.</p>",
     )  # fmt: skip
     status = gr.HTML("", elem_id="status", elem_classes="quiet")
     with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
@@ -137,7 +137,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
             pick_second = gr.Button("Choose the second", elem_id="pick-second")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
-            label="Your message", placeholder="Enter sends, Shift and Enter begin a new line", lines=1, max_lines=8, scale=6, min_width=200,
+            label="Your message", placeholder="Enter sends", lines=1, max_lines=8, scale=6, min_width=200,
             max_length=max_characters, autofocus=True, elem_id="box",
         )  # fmt: skip
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")

@@ -19,7 +19,9 @@ FROM_ADDRESS = "() => new URL(location).searchParams.get('chat') || ''"
 SAVE_FILE = """(name, text) => { if (!name) return; const link = document.createElement('a');
 link.href = URL.createObjectURL(new Blob([text], {type: 'text/plain;charset=utf-8'})); link.download = name; link.click();
 setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
-TO_BOX = "() => document.querySelector('#box textarea')?.focus()"
+# Where the list lies over the page, it makes room for what was chosen.
+TO_BOX = """() => { if (innerWidth < 900) document.querySelector('#sidebar.open .toggle-button')?.click();
+document.querySelector('#box textarea')?.focus(); }"""
 
 
 class ChatTab:

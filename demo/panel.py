@@ -19,7 +19,7 @@ def mood_page(moods: Sequence[Mood], words: Sequence[tuple[str, float]]) -> str:
     """The mood in a line, its plot, and the last message with the words that drove it."""
     scores = [one.score for one in moods]
     going = trend(scores)
-    parts = [f"<h3>Mood</h3>{_now(moods, going)}{mood_plot(scores, [one.label for one in moods], going)}"]
+    parts = [f"<h2>Mood</h2>{_now(moods, going)}{mood_plot(scores, [one.label for one in moods], going)}"]
     if words:
         parts.append(f'<p class="words">{_words(words)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
@@ -56,7 +56,7 @@ def _words(words: Sequence[tuple[str, float]]) -> str:
 
 def context_page(chat: Chat | None, context: Context | None, bot: str) -> str:
     """The ledger: how many turns the model sees, a square for each, and those that it no longer sees, folded."""
-    head = f'<h3>What the model sees</h3><p class="quiet">{escape(bot)}</p>'
+    head = f'<h2>What the model sees</h2><p class="quiet">{escape(bot)}</p>'
     if chat is None or not any(one.role == "assistant" for one in chat.messages):
         return f'{head}<p class="quiet">Nothing yet.</p>'
     if context is None:

@@ -23,7 +23,7 @@ class ReportsTab:
         """A choice and a frame."""
         with gr.Row():
             self.run = gr.Dropdown([], label="Run", scale=4, min_width=200, allow_custom_value=True, elem_id="report-run")
-            self.again = gr.Button("Look again", scale=1, min_width=120, elem_id="look-again")
+            self.again = gr.Button("Look again", size="sm", scale=0, min_width=120, elem_id="look-again")
         self.about = gr.HTML("", elem_id="report-about")
         self.page = gr.HTML("", elem_id="report-page")
 

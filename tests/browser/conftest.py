@@ -116,7 +116,7 @@ class Visit:
     def open(self, path: str = "/") -> Visit:
         self.page.goto(self.server.address + path)
         self.page.wait_for_selector("#box textarea")
-        self.page.wait_for_selector("#context h3")
+        self.page.wait_for_selector("#context h2")
         return self
 
     def say(self, text: str) -> str:

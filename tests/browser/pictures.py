@@ -1,0 +1,120 @@
+"""The pictures of the guide: `python -m tests.browser.pictures docs`. The bot is scripted; the moods are the package's classifier's."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.browser.conftest import ARGUMENTS, Visit, chromium, free_port
+from tests.browser.fake import FakeAnswer, FakeBot
+
+TALK = [
+    ("Hi! I finally finished my first half marathon today, I am so happy.", "Congratulations! How do your legs feel now?"),
+    ("Sore, but it was wonderful. The crowd was lovely.", "A good crowd carries you through the last part. Did you run with anyone?"),
+    ("Alone. My friend cancelled the evening before, which was really disappointing.", "That is a pity. Did your friend say why?"),
+    ("No, not a word. I am still annoyed about it.", "I understand. You could tell them just that, now that the race is behind you."),
+    ("You are right, I will call tomorrow. Thank you, that helps.", "You're welcome. Until then, rest well. You have earned it."),
+]  # fmt: skip
+FILM = [
+    "A warm, funny and beautifully acted film.",
+    "Two hours that I will never get back.",
+    "It has a beginning and an end.",
+    "Simply superb!",
+]
+SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
+
+
+class Scripted(FakeBot):
+    """Answers what the script says."""
+
+    def stream(self, conversation: Any, **more: Any) -> FakeAnswer:
+        answer = super().stream(conversation, **more)
+        reply = dict(TALK).get(conversation.turns[-1].text, "I see.")
+        return FakeAnswer([f"{word} " for word in reply.split()], 0.0, answer.context)
+
+
+def main(target: Path) -> None:
+    """Serve the demo, talk, and write the pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        address = served(Path(folder))
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+            chat = talked(browser, address)
+            for scheme in ("light", "dark"):
+                for size, (width, height) in SIZES.items():
+                    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+                    context.set_default_timeout(120_000)
+                    take(context.new_page(), f"{address}?chat={chat}", target, f"{size}-{scheme}")
+                    context.close()
+            browser.close()
+
+
+def served(folder: Path) -> str:
+    from demo.app import build, quiet_gradio, serve
+    from demo.guard import DemoLimits
+    from nlpkit.chat.store import Store
+    from nlpkit.inference.classifier import Classifier
+
+    quiet_gradio(folder)
+    from demo.engines import Engines
+
+    scorer = Classifier.load()
+    bots = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
+    engines = Engines(Store.open(folder / "chat.sqlite"), bots, scorer)
+    page = build(engines, scorer, runs=Path(sys.argv[2]) if len(sys.argv) > 2 else folder, folder=folder / "scored", limits=DemoLimits())
+    return serve(page, host="127.0.0.1", port=free_port(), limits=DemoLimits(), block=False)[0]
+
+
+def talked(browser: Any, address: str) -> str:
+    """The id of a conversation with something in it."""
+    context = browser.new_context()
+    context.set_default_timeout(120_000)
+
+    class At:
+        pass
+
+    at: Any = At()
+    at.address = address.rstrip("/")
+    visit = Visit(context.new_page(), at).open()
+    visit.say("What should I cook tonight?")
+    visit.page.click("#new-chat")
+    visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
+    for said, _ in TALK:
+        visit.say(said)
+    visit.page.locator('#chatbot button[aria-label="Like"]').last.click()
+    visit.page.wait_for_selector("#why-row", state="visible")
+    context.close()
+    return str(visit.page.url.split("chat=")[1])
+
+
+def take(page: Any, address: str, target: Path, name: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("#chatbot .bot.message")
+    page.wait_for_selector("#mood circle", state="attached")
+    page.wait_for_timeout(1500)
+    page.screenshot(path=target / f"demo-chat-{name}.png")
+    page.get_by_role("tab", name="Score").click()
+    page.fill("#score-text textarea", "Not bad at all: I laughed a lot, although the ending was weak.")
+    page.click("#score-button")
+    page.wait_for_selector("#text-answer .answer")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "films.csv"
+        file.write_text("text\n" + "".join(f'"{one}"\n' for one in FILM * 6), encoding="utf-8")
+        page.set_input_files("input[type=file]", str(file))
+        page.wait_for_function("() => document.querySelector('#about-file').innerText.includes('films.csv')")
+        page.click("#score-file")
+        page.wait_for_selector("#file-answer svg")
+    page.wait_for_timeout(500)
+    page.screenshot(path=target / f"demo-score-{name}.png", full_page=True)
+    page.get_by_role("tab", name="Reports").click()
+    page.wait_for_selector("iframe.report, #report-about p")
+    page.wait_for_timeout(2500)
+    page.screenshot(path=target / f"demo-reports-{name}.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
