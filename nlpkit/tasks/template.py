@@ -15,13 +15,8 @@ from typing import Any
 
 from nlpkit.data.examples import Conversation, Role
 from nlpkit.errors import DataError, RunError
+from nlpkit.tasks.rendering import DEFAULT_TEMPLATE, TooMuchError, rendered
 from nlpkit.tasks.spelling import Spelling
-
-DEFAULT_TEMPLATE = (
-    "{% for message in messages %}{{ message.role }}:\n{{ message.content }}{{ eos_token }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant:\n{% endif %}"
-)
-"""For models that bring none: each turn below its role, closed by the end token."""
 
 READ_ONLY = -100
 """The label of a token that is read and not learnt, as torch's cross entropy has it."""
@@ -213,17 +208,13 @@ class Template:
 
     def _written(self, messages: Sequence[tuple[str, str]], asking: bool) -> str:
         shown = [{"role": role, "content": content} for role, content in messages]
-        try:
-            written: str = self.tokenizer.apply_chat_template(
-                shown, chat_template=self._source, tokenize=False, add_generation_prompt=asking, enable_thinking=False
-            )
-        except Exception as error:  # a template is a program of its own and raises what it likes
-            raise RunError(f"the model's chat template fails: {(str(error).splitlines() or [''])[0][:200]}") from None
-        return written
+        return rendered(self.tokenizer, self._source, shown, asking=asking)
 
     def _works(self, messages: Sequence[tuple[str, str]]) -> bool:
         try:
             self._render(messages, asking=True)
+        except TooMuchError:
+            raise
         except RunError:
             return False
         return True
@@ -247,6 +238,8 @@ class Template:
         """Whether a reply is asked for, and closed, in the same words wherever it stands."""
         try:
             return self._steady_with(system=False) and self._steady_with(system=True)
+        except TooMuchError:
+            raise
         except RunError:  # some write what the system says only where the last word is the user's
             return False
 

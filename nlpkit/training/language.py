@@ -12,7 +12,8 @@ from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.run import Run
 from nlpkit.settings import LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.template import DEFAULT_TEMPLATE, EncodedDialogue, Template
+from nlpkit.tasks.rendering import DEFAULT_TEMPLATE
+from nlpkit.tasks.template import EncodedDialogue, Template
 from nlpkit.training.opened import OpenBase, open_base, public_name, record_of
 
 TOLERANCE = 1e-3

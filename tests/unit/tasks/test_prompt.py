@@ -321,7 +321,7 @@ def test_a_template_that_reaches_out_of_its_sandbox_is_refused_or_reaches_nothin
         reason = str(error)
     else:
         reason = "" if ids == prompt(TALKS[0], chatml.tokenizer, ROOM).ids else tokenizer.decode(ids)
-    assert not reason or reason.startswith("the model's chat template fails: ")
+    assert not reason or reason.startswith("the model: its chat template fails: ")
     assert not list(tmp_path.iterdir())
 
 
