@@ -103,7 +103,7 @@ def generated(language: LanguageModel, conversation: Conversation, tokens: int) 
     with torch.inference_mode():
         made = language.model.generate(
             input_ids=asked, attention_mask=torch.ones_like(asked), max_new_tokens=tokens, do_sample=False, streamer=times,
-            eos_token_id=sorted({language.template.end_id, language.tokenizer.eos_token_id}), pad_token_id=0,
+            eos_token_id=sorted(language.template.stops), pad_token_id=0,
         )  # fmt: skip
     return made[0, asked.shape[1] :].tolist(), times
 

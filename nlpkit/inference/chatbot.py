@@ -65,7 +65,6 @@ class Chatbot:
         self.policy = policy
         self.scheduler = Scheduler(engine, capacity or Capacity())
         self.template = Template.of(voice.tokenizer)
-        self.stops = frozenset({self.template.end_id, voice.tokenizer.eos_token_id} - {None})
         # The thread that decodes must not meet those that encode: a tokenizer refuses to be used and set at once
         self._speller = copy.deepcopy(voice.tokenizer)
         self._embed = embed
@@ -161,7 +160,7 @@ class Chatbot:
             asked=asked,
             sampler=Sampler(sampling, asked),
             text=Pieces(self._speller, self.template.control_ids),
-            stops=self.stops,
+            stops=self.template.stops,
             limit=min(sampling.max_new_tokens, self.window - len(asked)),
             session=session,
         )

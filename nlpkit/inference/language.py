@@ -168,7 +168,7 @@ class LanguageModel:
         settings = GenerationConfig(
             max_new_tokens=min(max_new_tokens, self.window - len(asked)),
             do_sample=temperature > 0,
-            eos_token_id=sorted({self.template.end_id, self.tokenizer.eos_token_id} - {None}),
+            eos_token_id=sorted(self.template.stops),
             pad_token_id=self.tokenizer.pad_token_id,
             **({"temperature": temperature, "top_p": top_p, "top_k": 0} if temperature > 0 else {}),
         )
@@ -180,7 +180,8 @@ class LanguageModel:
         except torch.OutOfMemoryError as error:
             gc.collect()
             raise NlpkitError(f"a prompt of {len(asked)} tokens does not fit the memory of {self.device}") from error
-        text: str = self.tokenizer.decode(made[0, len(asked) :], skip_special_tokens=True)
+        said = [one for one in made[0, len(asked) :].tolist() if one not in self.template.control_ids]
+        text: str = self.tokenizer.decode(said)
         return text.strip()
 
     @contextmanager

@@ -92,6 +92,8 @@ class Template:
         self.user_first = not self._works([("assistant", _slot(1)), ("user", _slot(2))])
         self.closing = self._closing()
         self.end_id = self.closing[-1]
+        self.stops = frozenset({self.end_id, tokenizer.eos_token_id} - {None}) | self._openings()
+        """Tokens that end a reply: its own end, and what opens another turn, which a model must not write for the user."""
         self.is_steady = self._steady()
 
     @staticmethod
@@ -233,6 +235,16 @@ class Template:
         if self.tokenizer.eos_token_id is None:
             raise RunError("no token ends a reply: neither the chat template nor the tokenizer has one")
         return (int(self.tokenizer.eos_token_id),)
+
+    def _openings(self) -> set[int]:
+        """The first control token of what leads to each turn, behind what closes the turn before it; further ones may be a reply's own."""
+        turns: tuple[Role, ...] = ("user", "assistant", "user")
+        frames = [self._frame(turns, system, asking=True) for system in (False, True) if self.has_system or not system]
+        found = set()
+        for piece in (piece for frame in frames for piece in frame.pieces):
+            begins = len(self.closing) if piece[: len(self.closing)] == self.closing else 0
+            found.update([one for one in piece[begins:] if one in self.control_ids][:1])
+        return found
 
     def _steady(self) -> bool:
         """Whether a reply is asked for, and closed, in the same words wherever it stands."""

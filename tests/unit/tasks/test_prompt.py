@@ -347,3 +347,20 @@ def with_template(template: Any, **changes: Any) -> Any:
     for name, value in changes.items():
         setattr(tokenizer, name, value)
     return tokenizer
+
+
+@pytest.mark.parametrize(
+    ("name", "stops"),
+    [
+        ("chatml", {"<|im_end|>", "<|im_start|>"}),
+        ("llama3", {"<|eot_id|>", "<|start_header_id|>", "<|begin_of_text|>"}),
+        ("gemma", {"<end_of_turn>", "<start_of_turn>", "<eos>", "<bos>"}),
+        ("phi3", {"<|end|>", "<|user|>", "<|assistant|>", "<|system|>", "<|endoftext|>"}),
+        ("mistral", {"</s>", "[INST]", "[/INST]", "<s>"}),
+        ("qwen3-think", {"<|im_end|>", "<|im_start|>"}),  # not <think>, with which its replies begin
+        ("none", {"<|endoftext|>"}),
+    ],
+)
+def test_a_reply_ends_with_its_end_and_with_what_opens_another_turn(name: str, stops: set[str]) -> None:
+    tokenizer = FAMILIES[name].tokenizer
+    assert set(tokenizer.convert_ids_to_tokens(sorted(Template.of(tokenizer).stops))) == stops
