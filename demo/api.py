@@ -11,6 +11,7 @@ from demo.guard import Rate
 from demo.replies import sampling_of
 from demo.scoring import Scorer, score_text
 from demo.view import View, owner_of, refused, visitor_of
+from nlpkit.chat.limits import message
 from nlpkit.errors import NlpkitError
 
 
@@ -38,9 +39,10 @@ class Endpoints:
             sampling = sampling_of(temperature, top_p, top_k, repetition_penalty, max_new_tokens, seed)
             owner = owner_of(request)
             name = model or self.view.engines.default
-            session = self.view.engines.session(name)
+            bot, session = self.view.engines.bot(name), self.view.session
+            message(text, session.limits)  # before a conversation begins for it
             chat = conversation or session.start(owner, run=name).id
-            with session.say(chat, owner, text, sampling) as saying:
+            with session.say(chat, owner, text, sampling, bot=bot) as saying:
                 for _ in saying:
                     yield {"conversation": chat, "reply": saying.text}
             yield {"conversation": chat, "reply": saying.text}

@@ -61,7 +61,7 @@ def build(engines: Engines, scorer: Scorer, *, runs: Path, folder: Path, limits:
             listed = lay_out_list()
         with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
             with gr.Column(scale=5, min_width=320):
-                talk = lay_out_talk(engines.limits.max_characters)
+                talk = lay_out_talk(engines.session.limits.max_characters)
             with gr.Column(scale=3, min_width=280):
                 side = lay_out_side(engines)
         with gr.Tab("Score", elem_id="tab-score"):
@@ -112,6 +112,7 @@ def run(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any free one.")] = 7860,
     login: Annotated[Path | None, typer.Option(help="A file of users, as --add-user writes it: everyone sees only what is theirs.")] = None,
     add_user: Annotated[str | None, typer.Option(help="Write this user into the file of --login, ask for a password, and end.")] = None,
+    rate: Annotated[int, typer.Option(min=1, help="Messages a minute, of a visitor.")] = DemoLimits().messages_a_minute,
     anyone: Annotated[bool, typer.Option("--anyone", help="Let everyone who reaches the host in, without a login.")] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
@@ -121,7 +122,7 @@ def run(
             return
         if host not in LOOPBACK and login is None and not anyone:
             raise ConfigError(f"--host {host}: others could read and write the conversations; expected --login FILE, or --anyone")
-        where = Where(host=host, port=port, login=login, runs=runs, store=store)
+        where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate)
         _serve(run, model, classifier, policy, where)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -137,6 +138,7 @@ class Where:
     login: Path | None
     runs: Path
     store: Path | None
+    rate: int
 
 
 def _serve(run: str | None, model: str | None, classifier: str | None, policy: PolicyName, where: Where) -> None:
@@ -152,9 +154,9 @@ def _serve(run: str | None, model: str | None, classifier: str | None, policy: P
         from demo.engines import Engines
 
         scorer = Classifier.load(classifier)
-        engines = Engines(opened, bots_of(run, where.runs, model=model, policy=policy), scorer)
-        engines.session()  # the first visitor must not wait for the weights
-        limits = DemoLimits()
+        engines = Engines(opened, lambda: bots_of(run, where.runs, model=model, policy=policy), scorer)
+        engines.bot()  # the first visitor must not wait for the weights
+        limits = DemoLimits(messages_a_minute=where.rate)
         page = build(engines, scorer, runs=where.runs, folder=Path(folder) / "scored", limits=limits)
         serve(page, host=where.host, port=where.port, limits=limits, check=check)
 

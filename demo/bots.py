@@ -1,33 +1,46 @@
-"""Which bots a demo has: the one that was asked for, the plain base, and the dialogue runs below a folder."""
+"""Which bots a demo has: the one that was asked for, the plain base, and the dialogue runs below a folder, the promoted one first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from nlpkit.chat.serving import bot_of
 from nlpkit.errors import RunError
 from nlpkit.inference.answer import Bot
 from nlpkit.inference.context import Policy
+from nlpkit.inference.promoted import FILE, promoted_run
 from nlpkit.run import Run
 
-Loader = Callable[[], Bot]
-"""Brings a bot into memory."""
-
 PLAIN = "the default bot"
+PROMOTED = "promoted"
 DEEPEST = 2
 """Folders below the one that was named: runs/NAME, runs/NAME/seed-1."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """Brings a bot into memory. Two that are equal bring the same one."""
+
+    run: str | None = None
+    model: str | None = None
+    policy: Policy = "drop_oldest"
+
+    def __call__(self) -> Bot:
+        """The bot."""
+        return bot_of(self.run, model=self.model, policy=self.policy)
+
+
 def bots_of(run: str | None, folder: Path, *, model: str | None = None, policy: Policy = "drop_oldest") -> dict[str, Loader]:
-    """Loaders by name; that of the run, promoted run or address that was asked for comes first."""
+    """Loaders by name, as the folder is now; that of the run, promoted run or address that was asked for comes first."""
     found: dict[str, Loader] = {}
     if run is not None:
-        found[_name(run, model)] = partial(bot_of, run, model=model, policy=policy)
-    found[PLAIN] = partial(bot_of, policy=policy)
+        found[_name(run, model)] = Loader(run=_meant(run), model=model, policy=policy)
+    found[PLAIN] = Loader(policy=policy)
+    if promoted := _promoted(folder / FILE):
+        found.setdefault(PROMOTED, Loader(run=promoted, policy=policy))
     for path in dialogue_runs(folder):
-        found.setdefault(path.relative_to(folder).as_posix(), partial(bot_of, str(path), policy=policy))
+        found.setdefault(path.relative_to(folder).as_posix(), Loader(run=str(path), policy=policy))
     return found
 
 
@@ -44,10 +57,24 @@ def _holds_a_conversation(run: Run) -> bool:
         return False
 
 
+def _promoted(file: Path) -> str | None:
+    """The run that a file names now, so that its loader is another one when another run is promoted."""
+    try:
+        return str(promoted_run(file).path)
+    except RunError:
+        return None
+
+
+def _meant(run: str) -> str:
+    path = Path(run)
+    file = path / FILE if path.is_dir() and not Run(path).is_whole else path
+    return (_promoted(file) if file.name == FILE else None) or run
+
+
 def _name(run: str, model: str | None) -> str:
     if run.startswith(("http://", "https://")):
         from nlpkit.inference.remote import public
 
         return f"{model} at {public(run)}" if model else public(run)
     path = Path(run)
-    return path.parent.name if path.suffix == ".json" else path.name or run
+    return PROMOTED if path.name == FILE or _meant(run) != run else path.name or run

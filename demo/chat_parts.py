@@ -159,15 +159,16 @@ def lay_out_side(engines: Engines) -> SideParts:
     mood = gr.HTML("", elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
     default = Sampling()
-    many = len(engines.names) > 1
+    names = engines.names
+    many = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):
-        run = gr.Dropdown(engines.names, value=engines.default, label="Model", interactive=many, elem_id="run")
-        other_run = gr.Dropdown(engines.names, value=engines.default, label="Compare with", visible=many, elem_id="other-run")
+        run = gr.Dropdown(names, value=names[0], label="Model", interactive=many, elem_id="run")
+        other_run = gr.Dropdown(names, value=names[0], label="Compare with", visible=many, elem_id="other-run")
         system = gr.Textbox(
             label="What the bot is told beforehand", lines=4, max_lines=10, max_length=4000, elem_id="system",
             placeholder="You are a patient teacher who answers in two sentences.",
         )  # fmt: skip
-        mood_on = gr.Checkbox(False, label="Tell the bot how I sound", visible=engines.classifier is not None, elem_id="mood-on")
+        mood_on = gr.Checkbox(False, label="Tell the bot how I sound", visible=engines.session.classifier is not None, elem_id="mood-on")
         system_save = gr.Button("Save", size="sm", elem_id="system-save")
     with gr.Accordion("How replies are drawn", open=False, elem_id="sampling"):
         temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info="0 takes the likeliest word each time")

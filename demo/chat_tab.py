@@ -9,6 +9,7 @@ import gradio as gr
 from demo.chat_parts import components
 from demo.replies import Replies
 from demo.view import Updates, View, owner_of, told
+from nlpkit.chat.records import Rating
 from nlpkit.errors import DataError
 
 # The address names the open conversation, so that a reload or a bookmark finds it again.
@@ -23,13 +24,16 @@ setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
 TO_BOX = """() => { if (innerWidth < 900) document.querySelector('#sidebar.open .toggle-button')?.click();
 document.querySelector('#box textarea')?.focus(); }"""
 
+RATINGS: dict[str, Rating] = {"True": "up", "Like": "up", "False": "down", "Dislike": "down"}
+"""As the page tells them; anything else takes a thumb back."""
+
 
 class ChatTab:
     """Handlers of the list and of the open conversation."""
 
     def __init__(self, view: View, replies: Replies) -> None:
         self.view, self.replies = view, replies
-        self.store, self.talk = view.store, view.talk
+        self.session, self.store, self.talk = view.session, view.store, view.talk
 
     def wire(self, page: Any) -> None:
         """Bind the handlers to the components."""
@@ -41,7 +45,7 @@ class ChatTab:
         talk.chat.change(None, [talk.chat], None, js=ADDRESS)
         listed.chats.click(self.pick, None, cancels=running, **every).then(None, js=TO_BOX)
         listed.new.click(self.new, None, cancels=running, **every).then(None, js=TO_BOX)
-        listed.query.input(self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet)
+        listed.query.change(self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet)
         for trigger in (listed.rename.click, listed.title.submit):
             trigger(self.rename, [talk.chat, listed.title], **every)
         listed.delete.click(lambda: gr.update(visible=True), None, [listed.confirm], **quiet)
@@ -86,7 +90,7 @@ class ChatTab:
         with told():
             if not title.strip():
                 raise DataError("the title: nothing in it; expected a few words")
-            self.store.rename(chat_id, owner_of(request), " ".join(title.split())[:200])
+            self.session.rename(chat_id, owner_of(request), title)
         return self.view.whole(chat_id, owner_of(request))
 
     def delete(self, chat_id: str, request: gr.Request) -> Updates:
@@ -114,8 +118,8 @@ class ChatTab:
         owner = owner_of(request)
         with told():
             message = self.replies.message_at(chat_id, owner, data.index)
-            rating = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(data.liked)
-            self.store.rate(chat_id, owner, message, "up" if rating == "up" else "down" if rating == "down" else None)
+            rating = RATINGS.get(str(data.liked))
+            self.session.rate(chat_id, owner, message, rating)
             after = self.view.conversation(self.view.read(chat_id, owner))
             kept = {one: after[one] for one in (self.talk.chatbot, self.talk.status)}
             return {**kept, self.talk.why_row: gr.update(visible=rating is not None), self.talk.why: "", self.talk.rated: message}
@@ -127,7 +131,7 @@ class ChatTab:
         with told():
             chat = self.store.read(chat_id, owner)
             rating = next((one.rating for one in chat.messages if one.id == rated), None)
-            self.store.rate(chat_id, owner, rated, rating, why[:2000])
+            self.session.rate(chat_id, owner, rated, rating, why)
             gr.Info("Thank you, it is saved.", duration=3)
             after = self.view.conversation(self.view.read(chat_id, owner))
             return {self.talk.status: after[self.talk.status], self.talk.why_row: gr.update(visible=False)}
@@ -145,7 +149,7 @@ class ChatTab:
         owner = owner_of(request)
         with told():
             chosen, rejected = (*pair, "", "")[:2]
-            self.store.choose(chat_id, owner, chosen, rejected)
+            self.session.choose(chat_id, owner, chosen, rejected)
             gr.Info("Your choice is saved.", duration=3)
         return self.view.whole(chat_id, owner)
 
@@ -163,27 +167,27 @@ class ChatTab:
     def undo(self, chat_id: str, request: gr.Request) -> Updates:
         """As it was before the user spoke last."""
         with told():
-            self.store.undo(chat_id, owner_of(request))
+            self.session.undo(chat_id, owner_of(request))
         return self.view.whole(chat_id, owner_of(request))
 
     def set_run(self, chat_id: str, run: str, request: gr.Request) -> str:
         """Another bot answers from now on."""
         owner = owner_of(request)
         with told():
-            self.view.engines.session(run)
+            self.view.engines.bot(run)
             if chat_id:
                 self.store.set_run(chat_id, owner, run)
-        chat = self.view.read(chat_id, owner)
-        return str(self.view.beside(chat, words=False)[self.view.side.context])
+            return self.view.context(self.view.read(chat_id, owner), run)
+        return self.view.context(self.view.read(chat_id, owner))
 
     def set_system(self, chat_id: str, system: str, mood_on: bool, run: str, request: gr.Request) -> Updates:
         """The persona, and whether the bot is told of the mood; kept with the conversation."""
         owner = owner_of(request)
         with told():
             if not chat_id:
-                chat_id = self.replies.session(run).start(owner, run=run).id
+                chat_id = self.session.start(owner, run=run).id
             kept = dict(self.store.read(chat_id, owner).settings)
-            self.replies.session(run).set_system(chat_id, owner, system)
+            self.session.set_system(chat_id, owner, system)
             self.store.set_settings(chat_id, owner, kept | {"mood": bool(mood_on)})
             gr.Info("Saved.", duration=2)
         return self.view.whole(chat_id, owner)

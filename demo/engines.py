@@ -1,4 +1,4 @@
-"""The bots that the demo can talk with: each is loaded when it is first asked for, and all hold their conversations in one store."""
+"""The bots that the demo can talk with: each is loaded when it is first asked for, and all hold their conversations in one session."""
 
 from __future__ import annotations
 
@@ -9,56 +9,83 @@ from typing import TYPE_CHECKING
 
 from nlpkit.chat.mood import Scorer
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
+from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, nearest
-from nlpkit.inference.answer import Bot
+from nlpkit.inference.answer import Answer, Bot
+from nlpkit.inference.sampling import Sampling
 
 if TYPE_CHECKING:
     from nlpkit.chat.limits import Limits
     from nlpkit.chat.store import Store
+
+Offer = Mapping[str, Callable[[], Bot]]
+"""What brings a bot into memory, by the name of the bot; the default one first."""
 
 LOADED = 2
 """Bots that stay in memory: enough to set two side by side."""
 
 
 class Engines:
-    """Sessions by the name of what answers in them."""
+    """Bots by name, and the one session in which they answer. `bots` is asked each time, where it can be: runs come and go."""
 
     def __init__(
-        self, store: Store, bots: Mapping[str, Callable[[], Bot]], classifier: Scorer | None = None, *, limits: Limits = DEFAULT_LIMITS,
+        self, store: Store, bots: Offer | Callable[[], Offer], classifier: Scorer | None = None, *, limits: Limits = DEFAULT_LIMITS,
     ) -> None:  # fmt: skip
-        self.store = store
-        self.bots = dict(bots)
-        self.classifier = classifier
-        self.limits = limits
-        self._loaded: OrderedDict[str, Bot] = OrderedDict()
+        self._offer = bots if callable(bots) else lambda: bots
+        self.session = Session(store, _Default(self), classifier, limits=limits)
+        self._loaded: OrderedDict[str, tuple[Callable[[], Bot], Bot]] = OrderedDict()
         self._lock = Lock()
+        self._loading: dict[str, Lock] = {}
 
     @property
     def names(self) -> list[str]:
         """Every bot, the default one first."""
-        return list(self.bots)
+        return list(self._offer())
 
     @property
     def default(self) -> str:
         """The bot of a new conversation."""
         return self.names[0]
 
-    def session(self, name: str = "") -> Session:
-        """The session with a bot, which is loaded where it is not yet.
+    def bot(self, name: str = "") -> Bot:
+        """The bot of a name, or the default one, loaded where it is not yet. Nobody but who asks for it waits for that.
 
         Raises:
             DataError: no bot has that name.
             NlpkitError: it cannot be loaded.
         """
-        return Session(self.store, self._bot(name or self.default), self.classifier, limits=self.limits)
-
-    def _bot(self, name: str) -> Bot:
-        if name not in self.bots:
-            raise DataError(f"the model {name!r:.80}: not one of this demo{nearest(name, self.bots)}")
+        offer = self._offer()
+        name = name or next(iter(offer))
+        if name not in offer:
+            raise DataError(f"the model {name!r:.80}: not one of this demo{nearest(name, offer)}")
+        load = offer[name]
         with self._lock:
-            bot = self._loaded.get(name) or self.bots[name]()
-            self._loaded[name] = bot
-            self._loaded.move_to_end(name)
-            while len(self._loaded) > LOADED:
-                self._loaded.popitem(last=False)
+            alone = self._loading.setdefault(name, Lock())
+        with alone:
+            kept = self._kept(name)
+            # Another run may have been promoted meanwhile
+            bot = kept[1] if kept and kept[0] == load else load()
+            with self._lock:
+                self._loaded[name] = (load, bot)
+                self._loaded.move_to_end(name)
+                while len(self._loaded) > LOADED:
+                    self._loaded.popitem(last=False)
         return bot
+
+    def _kept(self, name: str) -> tuple[Callable[[], Bot], Bot] | None:
+        with self._lock:
+            return self._loaded.get(name)
+
+
+class _Default:
+    """The default bot, loaded when it is spoken to."""
+
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+
+    @property
+    def name(self) -> str:
+        return self.engines.bot().name
+
+    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Answer:
+        return self.engines.bot().stream(conversation, sampling=sampling, session=session)

@@ -12,12 +12,13 @@ import gradio as gr
 from demo.chat_parts import components
 from demo.markup import shown, typed
 from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, told, visitor_of
+from nlpkit.chat.limits import message
 from nlpkit.errors import DataError
+from nlpkit.inference.answer import Bot
 from nlpkit.inference.sampling import Sampling
 
 if TYPE_CHECKING:
     from nlpkit.chat.saying import Saying
-    from nlpkit.chat.session import Session
 
 TICK = 0.05
 """Seconds between two pictures of a reply that is coming: more would only keep the browser busy."""
@@ -30,7 +31,7 @@ class Replies:
 
     def __init__(self, view: View) -> None:
         self.view, self.talk = view, view.talk
-        self.store = view.store
+        self.session, self.store = view.session, view.store
         self.events: list[Any] = []
         self._running: dict[tuple[str, str], Saying] = {}
         self._lock = Lock()
@@ -50,38 +51,39 @@ class Replies:
         self.events = [*said, *again, edited, compared]
         talk.stop.click(self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private")
 
-    def session(self, run: str) -> Session:
-        """The session with a bot."""
-        return self.view.engines.session(run)
-
     def say(self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
         """The reply to a message."""
         owner = owner_of(request)
         with told():
             sampling = self._may(drawn, request)
-            session = self.session(run)
+            bot = self.view.engines.bot(run)
+            message(text, self.session.limits)  # before a conversation begins for it
             if not chat_id:
-                chat_id = session.start(owner, system=system, run=run, settings=_settings(sampling, mood)).id
+                chat_id = self.session.start(owner, system=system, run=run, settings=_settings(sampling, mood)).id
             else:
                 self._keep(chat_id, owner, run, sampling, mood)
             asked = bubbles(self.store.read(chat_id, owner))
-            saying = session.say(chat_id, owner, text, sampling)
+            saying = self.session.say(chat_id, owner, text, sampling, bot=bot)
             yield from self._stream(chat_id, owner, saying, [*asked, bubble("user", text)], {self.talk.box: ""})
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
     def retry(self, request: gr.Request, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
         """Another reply to the last message."""
-        yield from self._again(lambda session, owner, sampling: session.retry(chat_id, owner, sampling), chat_id, run, mood, drawn, request)
+
+        def retried(owner: str, sampling: Sampling, bot: Bot) -> Saying:
+            return self.session.retry(chat_id, owner, sampling, bot=bot)
+
+        yield from self._again(retried, chat_id, run, mood, drawn, request)
 
     def edit(
         self, request: gr.Request, data: gr.EditData, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
     ) -> Iterator[Updates]:  # fmt: skip
         """The reply to a message in other words. What follows it stays in the store as a branch."""
 
-        def edited(session: Session, owner: str, sampling: Sampling) -> Saying:
-            message = self.message_at(chat_id, owner, data.index)
-            return session.edit(chat_id, owner, message, typed(str(data.value)), sampling)
+        def edited(owner: str, sampling: Sampling, bot: Bot) -> Saying:
+            place = self.message_at(chat_id, owner, data.index)
+            return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, bot=bot)
 
         yield from self._again(edited, chat_id, run, mood, drawn, request)
 
@@ -102,7 +104,7 @@ class Replies:
             if sampling.seed is not None:
                 sampling = sampling.model_copy(update={"seed": sampling.seed + 1})  # the same seed would draw the same reply
             first = chat.messages[-1]
-            saying = self.session(other_run).retry(chat_id, owner, sampling)
+            saying = self.session.retry(chat_id, owner, sampling, bot=self.view.engines.bot(other_run))
             with self._told_to_stop(chat_id, owner, saying):
                 both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
                 yield both | {self.talk.second: WAITING} | self.view.busy(True)
@@ -136,14 +138,14 @@ class Replies:
         return messages[place].id
 
     def _again(
-        self, speak: Callable[[Session, str, Sampling], Saying], chat_id: str, run: str, mood: bool, drawn: tuple[Any, ...],
+        self, speak: Callable[[str, Sampling, Bot], Saying], chat_id: str, run: str, mood: bool, drawn: tuple[Any, ...],
         request: gr.Request,
     ) -> Iterator[Updates]:  # fmt: skip
         owner = owner_of(request)
         with told():
             sampling = self._may(drawn, request)
             self._keep(chat_id, owner, run, sampling, mood)
-            saying = speak(self.session(run), owner, sampling)
+            saying = speak(owner, sampling, self.view.engines.bot(run))
             yield from self._stream(chat_id, owner, saying, None, {})
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)

@@ -33,10 +33,11 @@ class View:
 
     def __init__(self, engines: Engines, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits) -> None:
         self.engines, self.listed, self.talk, self.side = engines, listed, talk, side
-        self.store = engines.store
+        self.session = engines.session
+        self.store = engines.session.store
         self.limits = limits
         self.rate = Rate(limits.messages_a_minute)
-        classifier = engines.classifier
+        classifier = engines.session.classifier
         # The words of a message cost a reading each; a page that is drawn again must not pay twice
         self._words = functools.lru_cache(256)(lambda text: words_of(classifier, text) if classifier else [])
         self._mood_lock = threading.Lock()
@@ -46,6 +47,7 @@ class View:
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
+            self.listed.query: query,
             self.listed.chats: list_page(self.store.chats(owner, query), chat.id if chat else "", query),
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
@@ -60,12 +62,14 @@ class View:
             sampling = Sampling.of(_of(kept.get("sampling")))
         except NlpkitError:
             sampling = Sampling()
-        run = chat.run if chat and chat.run in self.engines.bots else self.engines.default
+        names = self.engines.names
+        run = chat.run if chat and chat.run in names else names[0]
         values = [sampling.temperature, sampling.top_p, sampling.top_k, sampling.repetition_penalty, sampling.max_new_tokens]
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
             **dict(zip(self.side.sampling, [*values, seed], strict=True)),
-            self.side.run: run,
+            self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
+            self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
             self.side.mood_on: kept.get("mood") is True,
         }
@@ -81,12 +85,12 @@ class View:
             self.talk.why_row: gr.update(visible=False),
             self.talk.retry: gr.update(interactive=bool(messages)),
             self.talk.undo: gr.update(interactive=bool(messages)),
-            self.talk.cycle: gr.update(visible=bool(last and last.role == "assistant" and last.versions > 1)),
+            self.talk.cycle: gr.update(interactive=True, visible=bool(last and last.role == "assistant" and last.versions > 1)),
         }
 
     def beside(self, chat: Chat | None, *, words: bool = True) -> Updates:
         """The mood and the ledger."""
-        return {self.side.mood: self._mood(chat, words=words), self.side.context: self._context(chat)}
+        return {self.side.mood: self._mood(chat, words=words), self.side.context: self.context(chat)}
 
     def read(self, chat_id: str, owner: str) -> Chat | None:
         """The owner's conversation; None for no id, for one that is gone, and for somebody else's."""
@@ -97,10 +101,13 @@ class View:
 
     def busy(self, yes: bool) -> Updates:
         """The buttons while a reply comes, and when none does."""
-        return {self.talk.send: gr.update(visible=not yes), self.talk.stop: gr.update(visible=yes)}
+        talk = self.talk
+        shown = {talk.send: gr.update(visible=not yes), talk.stop: gr.update(visible=yes), talk.other: gr.update(interactive=not yes)}
+        # When none comes, the conversation says which of these there are
+        return shown | ({one: gr.update(interactive=False) for one in (talk.retry, talk.undo, talk.cycle)} if yes else {})
 
     def _mood(self, chat: Chat | None, *, words: bool) -> str:
-        if self.engines.classifier is None:
+        if self.session.classifier is None:
             return ""
         said = [one for one in chat.messages if one.role == "user" and one.mood] if chat else []
         moods: list[Mood] = [one.mood for one in said if one.mood]
@@ -108,8 +115,10 @@ class View:
             driving = self._words(said[-1].text) if said and words else []
         return mood_page(moods, driving)
 
-    def _context(self, chat: Chat | None) -> str:
-        name = chat.run if chat and chat.run in self.engines.bots else self.engines.default
+    def context(self, chat: Chat | None, name: str = "") -> str:
+        """What the model saw for the last reply; `name` is who answers the next one, where that is not the conversation's own."""
+        names = self.engines.names
+        name = name or (chat.run if chat and chat.run in names else names[0])
         replies = [one for one in chat.messages if one.role == "assistant"] if chat else []
         return context_page(chat, replies[-1].context if replies else None, name)
 

@@ -162,7 +162,7 @@ def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     visit.page.click("#delete")
     visit.page.click("#sure")
     visit.page.wait_for_function("() => ![...document.querySelectorAll('#chats .title')].some(one => one.innerText == 'My title')")
-    assert "?chat=" not in visit.page.url
+    visit.page.wait_for_url(lambda url: "chat=" not in url)
 
 
 def test_persona_and_settings_are_kept(visit: Visit) -> None:

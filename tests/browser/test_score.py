@@ -25,7 +25,13 @@ def test_a_text_is_scored(visit: Visit) -> None:
 
 
 def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> None:
-    rows = [["text", "note"], ["a lovely film", "=HYPERLINK(1)"], ["an awful film", "+1"], ["good <script>alert(1)</script>", "ok"]]
+    rows = [
+        ["text", "note"],
+        ["a lovely film", "=HYPERLINK(1)"],
+        ["an awful film", "+1"],
+        ["a bad film", "@SUM(A1)"],
+        ["good <script>alert(1)</script>", "ok"],
+    ]
     file = tmp_path / "films.csv"
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows)
@@ -33,10 +39,10 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
     visit.page.set_input_files("#upload input[type=file], input[type=file]#upload, input[type=file]", str(file))
     visit.until("#about-file", "columns: text, note")
     visit.page.click("#score-file")
-    visit.until("#file-answer", "3 rows scored")
+    visit.until("#file-answer", "4 rows scored")
     assert visit.page.locator("#file-answer svg.histogram").is_visible()
     assert [one.split() for one in visit.page.locator("#file-answer table.bars tr").all_inner_texts()] == [
-        ["negative", "1"],
+        ["negative", "2"],
         ["positive", "2"],
     ]
     assert visit.page.locator("#file-answer script").count() == 0
@@ -45,9 +51,9 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
     assert download.value.suggested_filename == "films.scored.csv"
     with open(download.value.path(), newline="", encoding="utf-8") as stream:
         scored = list(csv.DictReader(stream))
-    assert [one["label"] for one in scored] == ["positive", "negative", "positive"]
-    # a spreadsheet must not run what was in a cell
-    assert [one["note"] for one in scored] == ["'=HYPERLINK(1)", "'+1", "ok"]
+    assert [one["label"] for one in scored] == ["positive", "negative", "negative", "positive"]
+    # a spreadsheet must not run what was in a cell; a number is one
+    assert [one["note"] for one in scored] == ["'=HYPERLINK(1)", "+1", "'@SUM(A1)", "ok"]
 
 
 def test_a_file_that_is_none_is_refused(visit: Visit, tmp_path: Path) -> None:

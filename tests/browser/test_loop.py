@@ -1,0 +1,146 @@
+"""The loop closes: fifty thumbs given in the browser become a new run that is compared with the old one, promoted, and talked with."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlpkit.chat.store import Store
+from nlpkit.run import Run
+from tests.browser.conftest import ROOT, Server, Visit
+from tests.conftest import make_chat_base, train_toy, write_chats
+
+THUMBS = 50
+
+BOT = """
+recipe: dialogue
+name: toy
+data: {{train: [{{source: {data}}}], validation: 0.1, test: 0.1, near_duplicates: 1.0}}
+base: {{source: {base}, max_tokens: 64}}
+lora: {{rank: 16, alpha: 32, dropout: 0.0}}
+training: {{epochs: 8, batch_size: 16, lr: 0.02, evaluations: 2}}
+evaluation: {{items: 6, generate: 2, candidates: 3}}
+output: {output}
+"""
+
+LIKED = """
+recipe: preference
+name: liked
+run: {runs}/toy
+data:
+  train: [{{source: {ratings}, conversation: conversation}}]
+  held_out: 0.2
+  near_duplicates: 1.0
+training: {{epochs: 4, lr: 0.005, batch_size: 8}}
+output: {runs}
+"""
+
+
+def train_bot(folder: Path) -> Path:
+    """A run of a tiny model that answers "thanks" or "never", whatever it is told."""
+    draw = random.Random(0)
+    said = [(f"hello {number}", draw.choice(["thanks", "never"])) for number in range(240)]
+    rows: list[dict[str, object]] = [
+        {"messages": [{"role": "user", "content": user}, {"role": "assistant", "content": reply}]} for user, reply in said
+    ]
+    config = folder / "toy.yaml"
+    data = write_chats(folder / "chats.jsonl", rows)
+    config.write_text(BOT.format(data=data, base=make_chat_base(folder / "base"), output=folder / "runs"), encoding="utf-8")
+    return train_toy(config)[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, toy_run: Path) -> Iterator[Server]:
+    """The demo as its users start it, with a trained bot and a trained classifier."""
+    folder = tmp_path_factory.mktemp("loop")
+    run = train_bot(folder)
+    made = Server(folder, "demo/app.py", str(run), "--classifier", str(toy_run), "--rate", "1000")
+    try:
+        yield made.start()
+    finally:
+        made.kill()
+
+
+def nlpkit(*words: str) -> str:
+    """What the command said."""
+    done = subprocess.run([sys.executable, "-m", "nlpkit", *words], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def begin(visit: Visit) -> None:
+    visit.page.click("#new-chat")
+    visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
+
+
+def ask(visit: Visit, number: int) -> str:
+    """The reply in a new conversation, drawn from what the bot would likely say, and the same in each run of the test."""
+    visit.page.get_by_label("number input for Temperature").fill("0.3")
+    visit.page.get_by_label("number input for Repetition penalty").fill("1")
+    visit.page.get_by_label("Seed").fill(str(number))
+    return visit.say(f"hello {number}")
+
+
+def rate(visit: Visit, thumb: str) -> None:
+    visit.page.locator(f'#chatbot button[aria-label="{thumb}"]').last.click()
+    visit.until("#status", f"You rated it {'good' if thumb == 'Like' else 'bad'}")
+
+
+def choose(visit: Visit, field: str, name: str) -> None:
+    visit.page.locator(f"{field} input").click()
+    visit.page.get_by_role("option", name=name, exact=True).click()
+
+
+def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(visit: Visit, server: Server, tmp_path: Path) -> None:
+    visit.page.click("#sampling button")
+    before = []
+    for number in range(THUMBS):
+        begin(visit)
+        before.append(ask(visit, number))
+        # who sits here likes to be thanked
+        rate(visit, "Like" if before[-1].startswith("thanks") else "Dislike")
+    thanked = sum(one == "thanks" for one in before)
+    assert 5 <= thanked <= THUMBS - 5  # else there would be nothing to learn
+
+    ratings = tmp_path / "ratings.jsonl"
+    assert f"{THUMBS} rows" in nlpkit("feedback", str(server.store), "-o", str(ratings))
+    rows = [json.loads(line) for line in ratings.read_text(encoding="utf-8").splitlines()]
+    assert [row["reply"] for row in rows] == before
+    assert sum(row["rating"] == "up" for row in rows) == sum(one.startswith("thanks") for one in before)
+
+    config = tmp_path / "liked.yaml"
+    config.write_text(LIKED.format(runs=server.runs, ratings=ratings), encoding="utf-8")
+    said = nlpkit("train", str(config))
+    assert "promoted: " in said
+    found: dict[str, Any] = Run(server.runs / "liked").read().data["comparison"]
+    assert (found["verdict"], found["measure"], found["held_out"]) == ("promoted", "auroc", THUMBS // 5)
+    assert found["preference"]["new"]["value"] > found["preference"]["old"]["value"]
+    assert json.loads((server.runs / "promoted.json").read_text(encoding="utf-8")) == {"run": "liked"}
+
+    # the demo that has been running all the while has it now
+    visit.page.reload()
+    visit.page.wait_for_selector("#context h2")
+    visit.page.click("#persona button")
+    visit.page.click("#sampling button")
+    after = []
+    for number in range(THUMBS, THUMBS + 8):
+        begin(visit)
+        choose(visit, "#run", "promoted")
+        visit.until("#context", "promoted")
+        after.append(ask(visit, number))
+    with Store.open(server.store) as store:
+        assert {store.read(one.id, "").messages[-1].bot for one in store.chats("")[: len(after)]} == {"liked"}
+    assert sum(one == "thanks" for one in after) / len(after) > thanked / THUMBS
+
+    visit.page.get_by_role("tab", name="Reports").click()
+    visit.page.wait_for_selector("iframe.report")
+    choose(visit, "#report-run", "liked")
+    frame = visit.page.frame_locator("iframe.report")
+    frame.get_by_text("promoted").first.wait_for()
