@@ -38,7 +38,7 @@ def test_runs_that_converse_are_offered_and_the_promoted_one_by_that_name(tmp_pa
     assert list(bots_of(str(two.path), tmp_path)) == ["two", PLAIN, "promoted", "one", "several/two"]
     # the file itself, or its folder, is the promoted run
     for named in (tmp_path, tmp_path / "promoted.json"):
-        assert list(bots_of(str(named), tmp_path))[0] == "promoted"
+        assert next(iter(bots_of(str(named), tmp_path))) == "promoted"
         assert bots_of(str(named), tmp_path)["promoted"] == Loader(run=str(one.path))
     promote(a_run(tmp_path / "three"))
     assert bots_of(str(tmp_path), tmp_path)["promoted"] == Loader(run=str(tmp_path / "three"))
@@ -50,7 +50,7 @@ def test_a_promoted_file_that_names_nothing_is_not_offered(tmp_path: Path) -> No
 
 
 def test_a_server_is_offered_by_its_address_without_what_is_secret_in_it(tmp_path: Path) -> None:
-    assert list(bots_of("http://me:secret@127.0.0.1:9/v1", tmp_path, model="parrot"))[0] == "parrot at http://127.0.0.1:9/v1"
+    assert next(iter(bots_of("http://me:secret@127.0.0.1:9/v1", tmp_path, model="parrot"))) == "parrot at http://127.0.0.1:9/v1"
 
 
 def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -
         assert loaded == ["a", "b", "c", "a"]
         offer["a"] = loader("a, the next one")
         assert engines.bot("a").name == "a, the next one"
-        with pytest.raises(DataError, match="did you mean 'a'|not one of this demo"):
+        with pytest.raises(DataError, match="not one of this demo"):
             engines.bot("aa")
         chat = engines.session.start("").id
         assert "".join(engines.session.say(chat, "", "hello", Sampling())) == "a, the next one 1 heard: hello"
