@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 from nlpkit.errors import SourceError
 from nlpkit.evaluation.dialogue_report import Exchange, Verdict
 from nlpkit.evaluation.sums import Look, ratio, score
+from nlpkit.inference.remote import below, public
 
 if TYPE_CHECKING:
     import httpx2
@@ -45,7 +45,7 @@ class Judge:
     @property
     def name(self) -> str:
         """The model and where it answers, without what only its owner may know."""
-        return f"{self.model} at {_public(self.address)}"
+        return f"{self.model} at {public(self.address)}"
 
     def verdict(self, exchanges: Sequence[Exchange], *, seed: int, tick: Callable[[], None] | None = None) -> Verdict:
         """How often the run's reply suits better than the rival's; exchanges without a rival are left out.
@@ -90,9 +90,9 @@ class Judge:
             "temperature": 0,
             "messages": [{"role": "system", "content": TASK}, {"role": "user", "content": question(exchange, first, second)}],
         }
-        where = f"{_public(self.address)}/chat/completions"
+        where = f"{public(self.address)}/chat/completions"
         try:
-            answer = client.post(_below(self.address), json=body)
+            answer = client.post(below(self.address, "chat/completions"), json=body)
         except httpx2.TimeoutException:
             raise SourceError(f"{where}: the judge gave no answer in {self.timeout:g} s; cure: another endpoint, or more time") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -137,15 +137,3 @@ def _content(answer: httpx2.Response, where: str) -> str:
     except (ValueError, LookupError, TypeError):
         raise SourceError(f"{where}: not an OpenAI-compatible answer: {' '.join(answer.text.split())[:200]}") from None
     return str(found or "")
-
-
-def _below(address: str) -> str:
-    """The address of chat completions; a query, such as an API's version, stays at the end."""
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/chat/completions"))
-
-
-def _public(address: str) -> str:
-    """The address without a password or a query in it."""
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
