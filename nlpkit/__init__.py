@@ -9,14 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nlpkit.chat.session import Session
+    from nlpkit.chat.store import Store
     from nlpkit.data.checks import check
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
     from nlpkit.evaluation.evaluate import evaluate
     from nlpkit.evaluation.report import Report, Score
+    from nlpkit.inference.chatbot import Chatbot
     from nlpkit.inference.classifier import Classifier
     from nlpkit.inference.language import LanguageModel
+    from nlpkit.inference.remote import RemoteBot
+    from nlpkit.inference.sampling import Sampling
     from nlpkit.run import Run
     from nlpkit.scoring.score import score_file
     from nlpkit.settings import ConversationSource, DataSource
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Chatbot",
     "Classifier",
     "ConfigError",
     "Conversation",
@@ -37,11 +43,15 @@ __all__ = [
     "NlpkitError",
     "Prediction",
     "Record",
+    "RemoteBot",
     "Report",
     "Run",
     "RunError",
+    "Sampling",
     "Score",
+    "Session",
     "SourceError",
+    "Store",
     "Turn",
     "__version__",
     "check",
@@ -52,6 +62,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Chatbot": "nlpkit.inference.chatbot",
     "Classifier": "nlpkit.inference.classifier",
     "ConfigError": "nlpkit.errors",
     "Conversation": "nlpkit.data.examples",
@@ -63,11 +74,15 @@ _HOMES = {
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
     "Record": "nlpkit.data.records",
+    "RemoteBot": "nlpkit.inference.remote",
     "Report": "nlpkit.evaluation.report",
     "Run": "nlpkit.run",
     "RunError": "nlpkit.errors",
+    "Sampling": "nlpkit.inference.sampling",
     "Score": "nlpkit.evaluation.report",
+    "Session": "nlpkit.chat.session",
     "SourceError": "nlpkit.errors",
+    "Store": "nlpkit.chat.store",
     "Turn": "nlpkit.data.examples",
     "check": "nlpkit.data.checks",
     "evaluate": "nlpkit.evaluation.evaluate",

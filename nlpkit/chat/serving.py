@@ -49,22 +49,14 @@ def _remote(address: str, model: str | None) -> Bot:
 
 def _only_model(address: str, key: str | None) -> str:
     """The model that a server has, where it has one."""
-    import httpx2
+    from nlpkit.inference.remote import models, public
 
-    from nlpkit.inference.remote import below, public
-
-    shown = public(address)
     try:
-        answer = httpx2.get(below(address, "models"), headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=10)
-        names = [str(one["id"]) for one in answer.raise_for_status().json()["data"]]
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise SourceError(
-            f"{shown}: cannot be asked for its models: {error}; cure: see whether it runs, or name one with --model"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise SourceError(f"{shown}: does not say which models it has; cure: --model NAME") from None
+        names = models(address, key)
+    except SourceError as error:
+        raise SourceError(f"{error}; cure: see whether it runs and takes the key, or name a model with --model") from None
     if len(names) != 1:
-        raise ConfigError(f"{shown}: has {len(names)} models; cure: --model NAME{nearest('', names)}")
+        raise ConfigError(f"{public(address)}: has {len(names)} models; cure: --model NAME{nearest('', names)}")
     return names[0]
 
 

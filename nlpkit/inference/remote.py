@@ -273,9 +273,9 @@ def models(address: str, key: str | None = None, *, timeout: float = CONNECT) ->
         answer.raise_for_status()
         return [str(one["id"]) for one in answer.json()["data"]]
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise SourceError(f"{public(address)}: cannot be reached: {error}") from None
+        raise SourceError(f"{public(address)}: cannot be asked for its models: {error}") from None
     except (ValueError, LookupError, TypeError):
-        raise SourceError(f"{public(address)}: not an OpenAI-compatible server") from None
+        raise SourceError(f"{public(address)}: does not say which models it has, as OpenAI-compatible servers do") from None
 
 
 def below(address: str, path: str) -> str:

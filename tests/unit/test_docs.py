@@ -22,6 +22,7 @@ from nlpkit.config import read_config, validate
 from nlpkit.recipes import load_recipe
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
+from tests.fakes import FakeBot, FakeClassifier
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -79,6 +80,19 @@ def test_every_python_example_imports_what_is_there(document: str) -> None:
                 assert all(hasattr(module, one.name) for one in node.names), ast.unparse(node)
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "nlpkit":
                 assert node.attr in nlpkit.__all__, ast.unparse(node)
+
+
+@pytest.mark.parametrize("document", ["docs/chat-store.md", "docs/serving.md"])
+def test_the_examples_of_the_chat_run(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nlpkit.Chatbot, "default", lambda: FakeBot())
+    monkeypatch.setattr(nlpkit.Classifier, "load", lambda run: FakeClassifier())
+    examples = blocks(document, "python")
+    assert examples
+    for block in examples:
+        exec(compile(block, document, "exec"), {})  # noqa: S102
+        said = "I lost my keys." if "Session" in block else "Tell me of the sea."
+        assert f"1: {said}" in capsys.readouterr().out  # what the fake bot says back
 
 
 @pytest.mark.parametrize("document", GUIDES)

@@ -11,6 +11,7 @@ import pytest
 import nlpkit
 
 PUBLIC = [
+    "Chatbot",
     "Classifier",
     "ConfigError",
     "Conversation",
@@ -22,11 +23,15 @@ PUBLIC = [
     "NlpkitError",
     "Prediction",
     "Record",
+    "RemoteBot",
     "Report",
     "Run",
     "RunError",
+    "Sampling",
     "Score",
+    "Session",
     "SourceError",
+    "Store",
     "Turn",
     "__version__",
     "check",

@@ -232,7 +232,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 def test_a_server_says_which_models_it_has(server: Server) -> None:
     assert models(server.address) == ["one", "two"]
-    with pytest.raises(SourceError, match="cannot be reached"):
+    with pytest.raises(SourceError, match="cannot be asked for its models"):
         models("http://127.0.0.1:1/v1")
 
 
