@@ -22,13 +22,15 @@ MOST_WORDS = 256
 """Words of a text that are left out one by one: each costs a reading of the text."""
 
 _NAMED = (
-    (-0.6, "very unhappy"),
-    (-0.2, "unhappy"),
-    (0.2, "neither happy nor unhappy"),
-    (0.6, "happy"),
-    (float("inf"), "very happy"),
+    (-0.6, "very unhappy", "Respond with deep sympathy and comfort."),
+    (-0.2, "unhappy", "Respond with sympathy and comfort."),
+    (0.2, "neither happy nor unhappy", "Respond calmly."),
+    (0.6, "happy", "Respond with joy and praise."),
+    (float("inf"), "very happy", "Respond with great joy and praise."),
 )
-"""Upper ends of the scores that are called so. Few and wide, so that a name in a text hardly ever changes what the bot is told."""
+"""Upper ends of the scores that are called so, and what the bot is then asked to do: a small bot that is only told how the user sounds
+makes little of it. It must not hold the reply's own words, such as sorry or glad: a repetition penalty makes those of the prompt rarer.
+Few and wide, so that a name in a text hardly ever changes what the bot is told. Chosen by benchmarks/mood.py, on turns of its own."""
 
 # Scripts without spaces: each character for itself
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\u3040-\u30ff\u3400-\u9fff]+)*|[^\w\s]+")
@@ -112,15 +114,20 @@ def words_of(classifier: Scorer, text: str) -> list[tuple[str, float]]:
 
 def name_of(score: float) -> str:
     """What a score is called."""
-    return next(name for end, name in _NAMED if score < end)
+    return _named(score)[0]
+
+
+def _named(score: float) -> tuple[str, str]:
+    return next((name, reply) for end, name, reply in _NAMED if score < end)
 
 
 def hint(course: Sequence[Mood]) -> str:
-    """One sentence for the bot on how the user sounds, and nothing where that is not known. It quotes nothing that was said."""
+    """Two sentences for the bot: how the user sounds, and how to answer that; nothing where it is not known. They quote nothing."""
     if not course:
         return ""
     going = {"rising": ", and their mood is rising", "falling": ", and their mood is falling", "steady": ""}
-    return f"The user sounds {name_of(course[-1].score)} now{going[trend([one.score for one in course])]}; let your reply fit their mood."
+    name, reply = _named(course[-1].score)
+    return f"The user sounds {name}{going[trend([one.score for one in course])]}. {reply}"
 
 
 def _mood(answer: Prediction) -> Mood:

@@ -90,8 +90,12 @@ def test_a_score_has_a_name(score, name):
 
 def test_the_hint_says_how_it_is_and_where_it_goes():
     assert hint([]) == ""
-    assert hint(scored(0.0)) == "The user sounds neither happy nor unhappy now; let your reply fit their mood."
-    assert hint(scored(0.9, 0.2, -0.7)) == "The user sounds very unhappy now, and their mood is falling; let your reply fit their mood."
+    assert hint(scored(0.0)) == "The user sounds neither happy nor unhappy. Respond calmly."
+    assert hint(scored(-0.5)) == "The user sounds unhappy. Respond with sympathy and comfort."
+    assert (
+        hint(scored(0.9, 0.2, -0.7)) == "The user sounds very unhappy, and their mood is falling. Respond with deep sympathy and comfort."
+    )
+    assert hint(scored(0.3)) == "The user sounds happy. Respond with joy and praise."
     assert "rising" in hint(scored(-0.9, 0.4))
 
 
