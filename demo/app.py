@@ -89,7 +89,7 @@ def serve(page: Any, *, host: str, port: int, limits: DemoLimits, check: Any = N
     # A layer as Starlette unpacks it: class, arguments, named arguments
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
-        server_name=host, server_port=port, share=False, run_history=False, footer_links=["api", "settings"], auth=check,
+        server_name=host, server_port=port, share=False, run_history=False, footer_links=["api"], auth=check,
         max_file_size=limits.upload_bytes, state_session_capacity=256, allowed_paths=[], strict_cors=True, ssr_mode=False, pwa=False,
         mcp_server=False, enable_monitoring=False, show_error=False, quiet=True, inbrowser=False, prevent_thread_lock=True,
         theme=theme(), css=CSS.read_text(encoding="utf-8"), js=ON_LOAD,

@@ -137,8 +137,8 @@ def lay_out_talk(max_characters: int) -> TalkParts:
             pick_second = gr.Button("Choose the second", elem_id="pick-second")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
-            label="Your message", placeholder="Enter sends", lines=1, max_lines=8, scale=6, min_width=200,
-            max_length=max_characters, autofocus=True, elem_id="box",
+            label="Your message", placeholder="Your message", show_label=False, container=False, lines=1, max_lines=8, scale=6,
+            min_width=200, max_length=max_characters, autofocus=True, elem_id="box",
         )  # fmt: skip
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")

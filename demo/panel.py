@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from demo.charts import mood_plot, tone
-from nlpkit.chat.mood import Mood, name_of, trend
+from nlpkit.chat.mood import TURNS, Mood, name_of, trend
 from nlpkit.chat.records import Chat, Message
 from nlpkit.inference.context import Context
 
@@ -15,13 +15,13 @@ SHOWN_WORDS = 400
 """Characters of a message whose words are shown; the plot has all of them."""
 
 
-def mood_page(moods: Sequence[Mood], words: Sequence[tuple[str, float]]) -> str:
-    """The mood in a line, its plot, and the last message with the words that drove it."""
+def mood_page(moods: Sequence[Mood], words: Sequence[tuple[str, float]], text: str = "") -> str:
+    """The mood in a line, its plot, and the last message, `text`, with the words that drove it."""
     scores = [one.score for one in moods]
     going = trend(scores)
     parts = [f"<h2>Mood</h2>{_now(moods, going)}{mood_plot(scores, [one.label for one in moods], going)}"]
     if words:
-        parts.append(f'<p class="words">{_words(words)}</p>')
+        parts.append(f'<p class="words">{_words(words, text)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
         parts.append('<mark class="bad">lowered</mark> its score.</p>')
     return "".join(parts)
@@ -31,19 +31,21 @@ def _now(moods: Sequence[Mood], going: str) -> str:
     if not moods:
         return ""
     now = moods[-1]
-    words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_of(now.score)}"
-    words += {"rising": ", and your mood is rising", "falling": ", and your mood is falling"}.get(going, "")
+    words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_of(now.score)} now"
+    if going != "steady":
+        words += f". Over your last {min(len(moods), TURNS)} messages your mood is {going}"
     return f'<p class="mood-now"><span class="dot {tone(now.score)}" aria-hidden="true"></span>{words}.</p>'
 
 
-def _words(words: Sequence[tuple[str, float]]) -> str:
+def _words(words: Sequence[tuple[str, float]], text: str) -> str:
     most = max((abs(weight) for _, weight in words), default=0.0) or 1.0
-    parts, length = [], 0
+    parts, end = [], 0
     for word, weight in words:
-        length += len(word) + 1
-        if length > SHOWN_WORDS:
-            parts.append("…")
+        start = text.find(word, end)
+        if start < 0 or start + len(word) > SHOWN_WORDS:
             break
+        parts.append(escape(text[end:start]))
+        end = start + len(word)
         share = abs(weight) / most
         # a word that hardly moved the score would only be noise in colour
         if share < 0.2 or abs(weight) < 0.01:
@@ -51,7 +53,7 @@ def _words(words: Sequence[tuple[str, float]]) -> str:
         else:
             kind, strength = ("good" if weight > 0 else "bad"), ("strong" if share > 0.6 else "weak")
             parts.append(f'<mark class="{kind} {strength}" title="{weight:+.2f}">{escape(word)}</mark>')
-    return " ".join(parts)
+    return "".join(parts) + ("…" if text[end:].strip() else "")
 
 
 def context_page(chat: Chat | None, context: Context | None, bot: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,14 @@ import gradio as gr
 from demo.reports import FoundRun, find_runs, frame
 from demo.view import told
 from nlpkit.errors import DataError, nearest
+
+
+def _when(created: str) -> str:
+    """The time in words, in this machine's zone; as it stands where it is no time."""
+    try:
+        return datetime.datetime.fromisoformat(created).astimezone().strftime("%d %b %Y, %H:%M")
+    except ValueError:
+        return escape(created)
 
 
 class ReportsTab:
@@ -47,7 +56,7 @@ class ReportsTab:
         """A run's report."""
         with told():
             run = self._run(str(name))
-            return f'<p class="quiet">{escape(run.recipe)}, made {escape(run.created)}</p>', frame(run)
+            return f'<p class="quiet">{escape(run.recipe)}, made {_when(run.created)}</p>', frame(run)
         return "", ""
 
     def _run(self, name: str) -> FoundRun:

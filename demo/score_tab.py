@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,9 @@ class ScoreTab:
             trigger(self.one, [self.text], [self.answer], concurrency_limit=2, concurrency_id="scoring", **private)
         self.upload.upload(self.look, [self.upload], [self.about, self.column, self.go, self.download, self.result], **private)
         running = self.go.click(
-            self.file, [self.upload, self.column], [self.result, self.download], concurrency_limit=1, concurrency_id="scoring-files",
-            show_progress_on=[self.result], **private,
+            self.file, [self.upload, self.column], [self.result, self.download, self.stop], concurrency_limit=1,
+            concurrency_id="scoring-files", show_progress_on=[self.result], **private,
         )  # fmt: skip
-        self.go.click(lambda: gr.update(visible=True), None, [self.stop], queue=False, **private)
-        running.then(lambda: gr.update(visible=False), None, [self.stop], queue=False, **private)
         self.stop.click(lambda: gr.update(visible=False), None, [self.stop], cancels=[running], **private)
 
     def one(self, text: str, request: gr.Request) -> str:
@@ -77,8 +76,9 @@ class ScoreTab:
 
     def file(
         self, path: str | None, column: str, request: gr.Request, progress: gr.Progress = gr.Progress()  # noqa: B008
-    ) -> tuple[str, Any]:  # fmt: skip
-        """The scored file and its plots."""
+    ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+        """The scored file and its plots; while it is scored, a way to stop that."""
+        yield "", gr.update(visible=False), gr.update(visible=True)
         with told():
             self.rate.take(visitor_of(request))
             if not path:
@@ -89,8 +89,9 @@ class ScoreTab:
 
             folder = self.folder / secrets.token_hex(8)
             scored = score_upload(self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell)
-            return file_page(scored), gr.update(value=str(scored.path), visible=True)
-        return "", gr.update(visible=False)
+            yield file_page(scored), gr.update(value=str(scored.path), visible=True), gr.update(visible=False)
+            return
+        yield "", gr.update(visible=False), gr.update(visible=False)
 
     def _limits(self) -> str:
         most = self.limits

@@ -125,11 +125,19 @@ def _counted(path: Path, summary: ScoreSummary, prefix: str, column: str) -> Sco
             numbers.append(float(str(number)))
         if len(preview) < PREVIEW:
             kept = (column, f"{prefix}label", f"{prefix}score", f"{prefix}value")
-            preview.append({name: str(fields[name])[:200] for name in kept if name in fields})
+            preview.append({name: _cell(fields[name], name != column) for name in kept if name in fields})
     signed = f"{prefix}score" in (preview[0] if preview else {})
     low, high = (-1.0, 1.0) if signed else (min(numbers, default=0.0), max(numbers, default=1.0))
     bins = binned(numbers, low, high)
     return ScoredFile(path=path, summary=summary, labels=dict(sorted(labels.items())), bins=bins, low=low, high=high, preview=preview)
+
+
+def _cell(value: object, scored: bool) -> str:
+    """As the first rows show it: numbers of the model short, texts as they are."""
+    try:
+        return f"{float(str(value)):.3f}" if scored else str(value)[:200]
+    except ValueError:
+        return str(value)[:200]
 
 
 def binned(numbers: list[float], low: float, high: float) -> list[int]:

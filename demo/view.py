@@ -113,7 +113,7 @@ class View:
         moods: list[Mood] = [one.mood for one in said if one.mood]
         with self._mood_lock:
             driving = self._words(said[-1].text) if said and words else []
-        return mood_page(moods, driving)
+        return mood_page(moods, driving, said[-1].text if said else "")
 
     def context(self, chat: Chat | None, name: str = "") -> str:
         """What the model saw for the last reply; `name` is who answers the next one, where that is not the conversation's own."""

@@ -51,6 +51,17 @@ def main(target: Path) -> None:
                     take(context.new_page(), f"{address}?chat={chat}", target, f"{size}-{scheme}")
                     context.close()
             browser.close()
+    for picture in target.glob("demo-*.png"):
+        smaller(picture)
+
+
+def smaller(picture: Path) -> None:
+    """Keep few colours: a page has no more."""
+    from PIL import Image
+
+    with Image.open(picture) as opened:
+        few = opened.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
 
 
 def served(folder: Path) -> str:
@@ -96,7 +107,7 @@ def take(page: Any, address: str, target: Path, name: str) -> None:
     page.wait_for_selector("#chatbot .bot.message")
     page.wait_for_selector("#mood circle", state="attached")
     page.wait_for_timeout(1500)
-    page.screenshot(path=target / f"demo-chat-{name}.png")
+    page.screenshot(path=target / f"demo-chat-{name}.png", full_page="phone" in name)
     page.get_by_role("tab", name="Score").click()
     page.fill("#score-text textarea", "Not bad at all: I laughed a lot, although the ending was weak.")
     page.click("#score-button")
@@ -109,7 +120,11 @@ def take(page: Any, address: str, target: Path, name: str) -> None:
         page.click("#score-file")
         page.wait_for_selector("#file-answer svg")
     page.wait_for_timeout(500)
-    page.screenshot(path=target / f"demo-score-{name}.png", full_page=True)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+    page.wait_for_timeout(500)
+    page.screenshot(path=target / f"demo-score-{name}.png")
+    page.set_viewport_size(dict(zip(("width", "height"), SIZES[name.split("-")[0]], strict=True)))
     page.get_by_role("tab", name="Reports").click()
     page.wait_for_selector("iframe.report, #report-about p")
     page.wait_for_timeout(2500)

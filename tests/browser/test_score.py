@@ -41,6 +41,7 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
     visit.page.click("#score-file")
     visit.until("#file-answer", "4 rows scored")
     assert visit.page.locator("#file-answer svg.histogram").is_visible()
+    visit.page.wait_for_selector("#score-stop", state="hidden")
     assert [one.split() for one in visit.page.locator("#file-answer table.bars tr").all_inner_texts()] == [
         ["negative", "2"],
         ["positive", "2"],
