@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.evaluation.dialogue_report import ContextGain, ContextUse, TurnsBack
 from nlpkit.evaluation.items import Item, last_turns
-from nlpkit.evaluation.selection import expected_rank, heard, hits
+from nlpkit.evaluation.selection import NOISE, expected_rank, heard, hits, pmi_rank
 from nlpkit.evaluation.speaker import Likelihood, Speaker
 from nlpkit.evaluation.sums import Look, Sums, gain, ratio, score
 
@@ -22,9 +22,6 @@ History: TypeAlias = Literal["true", "shuffled", "other", "none"]
 OTHERS: tuple[Literal["shuffled", "other", "none"], ...] = ("shuffled", "other", "none")
 BACK = (0, 1, 2, 3, 5, 8)
 """How many turns back the curve looks, before all."""
-
-NOISE = 1e-5
-"""Nats a token: losses that differ by less are equal. The same sums in other places of a batch differ by about 1e-6 in single precision."""
 
 _SAID = {
     "shuffled": ("its turns in another order", "no item has two different turns before its reply"),
@@ -45,7 +42,9 @@ class Listened:
     losses: dict[History, Array]
     """(items,): nats of the true reply."""
     ranks: dict[History, Array]
-    """(items,): of the true reply among all candidates."""
+    """(items,): of the true reply among all candidates, by likelihood a token."""
+    pmi_ranks: Array
+    """(items,): of the true reply among all candidates, by how much likelier the true history makes each."""
     back: dict[int, Array]
     """Turns back -> (items,): nats of the true reply."""
     candidates: int
@@ -65,10 +64,11 @@ def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None])
     losses: dict[History, list[float]] = {"true": [], **{name: [] for name in OTHERS}}
     ranks: dict[History, list[float]] = {"true": [], **{name: [] for name in OTHERS}}
     back: dict[int, list[float]] = {turns: [] for turns in backs}
-    tokens = []
+    tokens, pmi_ranks = [], []
     for item in items:
         known = _ask(speaker, item, backs)
         tokens.append(known[item.history.turns][0].tokens)
+        pmi_ranks.append(pmi_rank(known[item.history.turns], known[item.silent.turns]))
         for name, history in _histories(item).items():
             answers = known[history.turns] if history else None
             losses[name].append(-answers[0].total if answers else np.nan)
@@ -80,6 +80,7 @@ def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None])
         tokens=np.array(tokens),
         losses={name: np.array(values) for name, values in losses.items()},
         ranks={name: np.array(values) for name, values in ranks.items()},
+        pmi_ranks=np.array(pmi_ranks),
         back={turns: np.array(values) for turns, values in back.items()},
         candidates=1 + len(items[0].distractors),
     )

@@ -14,7 +14,7 @@ from nlpkit.evaluation.report import Score
 from nlpkit.evaluation.wording import VERDICTS, cost_rows, difference, verdict
 from nlpkit.evaluation.wording import Verdict as Word
 
-HEADLINES = ("perplexity", "hits@1")
+HEADLINES = ("perplexity", "hits@1", "pmi_hits@1")
 """The scores that stand on top, before the use of context."""
 SHOWN_EXCHANGES = 4
 """Conversations that stand open; the rest unfolds."""

@@ -87,7 +87,7 @@ class DialogueReport(Document):
     candidates: int = 20
     """Replies that hits@k and mrr rank, the true one among them."""
     scores: dict[str, Score]
-    """perplexity, hits@1, hits@5, mrr, and what describes the generated replies, in the order in which they are shown."""
+    """perplexity, hits@1, hits@5, mrr, the ranks by PMI, and what describes the generated replies, in the order in which they are shown."""
     context: ContextUse = ContextUse()
     rival: Rival | None = None
     exchanges: tuple[Exchange, ...] = ()

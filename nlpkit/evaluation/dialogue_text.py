@@ -74,12 +74,16 @@ def _perplexity(report: DialogueReport) -> Iterator[str]:
 
 
 def _hits(report: DialogueReport) -> Iterator[str]:
-    score = report.scores.get("hits@1")
-    if score is None or score.value is None:
-        return
     claims = {"better": "it knows the true reply more often", "worse": "it knows the true reply less often"}
-    start = f"It picks the true reply out of {report.candidates} in {score.shown(score.value)} of cases"
-    yield f"{start}{_beside(report, 'hits@1', claims, chance=f'{1 / report.candidates:.0%} by chance')}."
+    starts = {
+        "hits@1": f"By likelihood it picks the true reply out of {report.candidates}",
+        "pmi_hits@1": "By how much likelier the history makes each (PMI), it picks it",
+    }
+    for name, start in starts.items():
+        score = report.scores.get(name)
+        if score is not None and score.value is not None:
+            chance = f"{1 / report.candidates:.0%} by chance"
+            yield f"{start} in {score.shown(score.value)} of cases{_beside(report, name, claims, chance=chance)}."
 
 
 def _beside(report: DialogueReport, name: str, claims: Mapping[str, str], *, chance: str = "") -> str:

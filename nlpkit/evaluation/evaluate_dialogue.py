@@ -26,6 +26,7 @@ from nlpkit.tasks.conversing import read_conversations
 if TYPE_CHECKING:
     from nlpkit.inference.language import LanguageModel
 
+RANKED = ("hits@1", "hits@5", "mrr", "pmi_hits@1", "pmi_mrr")
 NO_OTHERS = "other conversations hold no other reply"
 UNFIT = "replies that the model cannot read at once with the turn before"
 
@@ -211,12 +212,14 @@ def _find(speaker: Speaker, asked: Sequence[Item], answered: Sequence[Item], too
     for number, item in enumerate(answered):
         replies.append(speaker.reply(item.history, seed=seed + number))
         clock.tick()
-    ranks = found.ranks["true"] if found.candidates > 1 else found.ranks["true"][:0]
+    ranks, pmi_ranks = ((one if found.candidates > 1 else one[:0]) for one in (found.ranks["true"], found.pmi_ranks))
     measures: dict[str, Measure] = {
         "perplexity": perplexity(found.losses["true"], found.tokens),
         "hits@1": hits(ranks, 1, found.candidates),
         "hits@5": hits(ranks, 5, found.candidates),
         "mrr": mean_reciprocal_rank(ranks),
+        "pmi_hits@1": hits(pmi_ranks, 1, found.candidates, pmi=True),
+        "pmi_mrr": mean_reciprocal_rank(pmi_ranks, pmi=True),
     }
     if replies:
         embed = None if isinstance(tools.embed, str) else tools.embed
@@ -226,7 +229,7 @@ def _find(speaker: Speaker, asked: Sequence[Item], answered: Sequence[Item], too
 
 
 def _scores(found: _Found, tools: Instruments, seed: int) -> dict[str, Score]:
-    why = {"hits@1": NO_OTHERS, "hits@5": NO_OTHERS, "mrr": NO_OTHERS, "self_repetition": "no reply has four words"}
+    why = {**dict.fromkeys(RANKED, NO_OTHERS), "self_repetition": "no reply has four words"}
     scores = {name: score(measure, seed=seed, undefined=why.get(name, "no reply has words")) for name, measure in found.measures.items()}
     for name, tool in (("bertscore", tools.embed), ("hostile", tools.negative)):
         if found.replies and isinstance(tool, str):

@@ -170,6 +170,13 @@ def pick_device() -> torch.device:
     return torch.device("cpu")
 
 
+def in_bf16(precision: Literal["auto", "fp32", "bf16"]) -> bool:
+    """Whether training computes in bf16: where it is asked for, on any device; by itself on a GPU that has it."""
+    import torch
+
+    return precision == "bf16" or (precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without transformers' loading report and progress bars: a fresh head is what we ask for."""

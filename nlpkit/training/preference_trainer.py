@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from nlpkit.errors import ConfigError, optional
-from nlpkit.models.pretrained import quiet
+from nlpkit.models.pretrained import in_bf16, pick_device, quiet
 from nlpkit.run import Run, room_left
 from nlpkit.settings import Settings
 from nlpkit.training.checkpoints import last_trusted
@@ -101,7 +101,7 @@ def fit_preferences(
         talk(f"going on from step {checkpoint.name.rpartition('-')[2]} of {trainer.args.max_steps}")
     with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    trained = trainer.accelerator.unwrap_model(trainer.model)
+    trained = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     trained.delete_adapter(REFERENCE)
     return trained
 
@@ -165,7 +165,6 @@ def _arguments(run: Run, training: PreferenceTraining, *, seed: int, steps: int)
     import torch
 
     cuda = torch.cuda.is_available()
-    bf16 = training.precision == "bf16" or (training.precision == "auto" and cuda and torch.cuda.is_bf16_supported())
     return {
         "output_dir": str(run.checkpoints.absolute()),
         "beta": training.beta,
@@ -179,7 +178,8 @@ def _arguments(run: Run, training: PreferenceTraining, *, seed: int, steps: int)
         "warmup_steps": training.warmup,
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        "bf16": bf16,
+        "bf16": in_bf16(training.precision),
+        "use_cpu": pick_device().type == "cpu",  # else bf16 is refused there
         "eval_strategy": "no",
         "save_strategy": "steps",
         "save_steps": math.ceil(steps / training.checkpoints),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import NlpkitError
-from nlpkit.models.pretrained import quiet
+from nlpkit.models.pretrained import in_bf16, pick_device, quiet
 from nlpkit.run import Run, room_left, write_whole
 from nlpkit.settings import Training
 from nlpkit.training.checkpoints import last_trusted, mark
@@ -76,7 +76,8 @@ def fit(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if training.average:
             talk(_average(trainer, run, objective))
-    return trainer.model
+    # Without autocast: it is served, and proved, in the weights' own precision
+    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
 def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
@@ -123,7 +124,6 @@ def _arguments(run: Run, training: Training, objective: Objective, *, seed: int,
 
     every = math.ceil(steps / training.evaluations)
     cuda = torch.cuda.is_available()
-    bf16 = training.precision == "bf16" or (training.precision == "auto" and cuda and torch.cuda.is_bf16_supported())
     return TrainingArguments(
         output_dir=str(run.checkpoints.absolute()),
         max_steps=steps,
@@ -135,7 +135,8 @@ def _arguments(run: Run, training: Training, objective: Objective, *, seed: int,
         warmup_steps=training.warmup,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        bf16=bf16,
+        bf16=in_bf16(training.precision),
+        use_cpu=pick_device().type == "cpu",  # else bf16 is refused there
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",

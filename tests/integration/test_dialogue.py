@@ -217,3 +217,13 @@ def test_the_looks_of_a_training_can_be_averaged(tmp_path: Path, tiny_chat_base:
     assert " of 3 looks, at the steps " in found
     again = train_toy(config, *few, "name=again")[0]
     assert weights(again) == weights(run)
+
+
+def test_a_run_can_be_trained_in_bf16_on_a_processor(tmp_path: Path, tiny_chat_base: Path) -> None:
+    config = write(tmp_path, tiny_chat_base, chats(40))
+    plain, half = (train_toy(config, f"name={one}", f"training.precision={one}", "training.max_steps=8")[0] for one in ("fp32", "bf16"))
+    first, second = (
+        [entry["loss"] for entry in map(json.loads, Run.open(run).log.read_text().splitlines()) if "loss" in entry] for run in (plain, half)
+    )
+    assert first != second
+    assert second == pytest.approx(first, rel=0.02)

@@ -135,6 +135,7 @@ def test_the_gain_weighs_items_by_their_tokens() -> None:
         tokens=np.array([1, 3]),
         losses={name: np.array([2.0, 3.0]) + (name == "none") for name in names},
         ranks={name: np.array([1.0, 2.0]) for name in names},
+        pmi_ranks=np.array([1.0, 2.0]),
         back={0: np.array([3.0, 4.0]), 1: np.array([2.0, 3.0])},
         candidates=20,
     )

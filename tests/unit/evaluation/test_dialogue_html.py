@@ -142,7 +142,7 @@ def test_headlines_stand_beside_the_base(page: str) -> None:
 )
 def test_the_use_of_context_is_claimed_only_where_it_is_shown(losses: tuple[Any, ...], tag: str) -> None:
     report = sample(context=context(*losses))
-    assert [one.tag for one in dialogue_html._headlines(report)] == ["better", "better", tag]
+    assert [one.tag for one in dialogue_html._headlines(report)] == ["better", "better", "better", tag]
 
 
 def test_conversations_stand_as_bubbles_with_three_replies(page: str) -> None:

@@ -31,7 +31,10 @@ def test_json_loses_nothing_and_another_kind_is_refused() -> None:
 def test_a_clear_answer_is_said_clearly() -> None:
     assert list(dialogue_text.sentences(sample())) == [
         "Its perplexity on replies that it never saw is 23.41 (smollm2-135m: 28.84): what people answer surprises it less.",
-        "It picks the true reply out of 20 in 31.0% of cases (smollm2-135m: 22.0%; 5% by chance): it knows the true reply more often.",
+        "By likelihood it picks the true reply out of 20 in 31.0% of cases (smollm2-135m: 22.0%; 5% by chance): "
+        "it knows the true reply more often.",
+        "By how much likelier the history makes each (PMI), it picks it in 64.0% of cases (smollm2-135m: 48.0%; 5% by chance): "
+        "it knows the true reply more often.",
         "Without its history it loses 0.41 nats a token (95% interval 0.36 to 0.46; smollm2-135m: loses 0.30): it uses what was said.",
         "qwen2.5-72b, who saw 100 pairs of replies in both orders, prefers its replies to smollm2-135m's: "
         "it won 67.0% (95% interval 59.0% to 75.0%).",
@@ -43,13 +46,15 @@ def test_an_uncertain_difference_is_not_claimed_and_a_worse_one_is_owned() -> No
     rival = Rival(name="old", scores={"perplexity": score("perplexity", 23.0), "hits@1": score("hits@1", 0.36)}, tests=tests)
     found = list(dialogue_text.sentences(sample(rival=rival, verdict=None)))
     assert found[0] == "Its perplexity on replies that it never saw is 23.41 (old: 23.00): that is not shown to be a difference."
-    assert found[1] == "It picks the true reply out of 20 in 31.0% of cases (old: 36.0%; 5% by chance): it knows the true reply less often."
+    picked = "By likelihood it picks the true reply out of 20 in 31.0% of cases"
+    assert found[1] == f"{picked} (old: 36.0%; 5% by chance): it knows the true reply less often."
 
 
 def test_without_a_rival_there_are_intervals_and_chance() -> None:
     assert list(dialogue_text.sentences(sample(rival=None, verdict=None))) == [
         "Its perplexity on replies that it never saw is 23.41 (95% interval 22.15 to 24.80).",
-        "It picks the true reply out of 20 in 31.0% of cases (95% interval 26.5% to 35.5%; 5% by chance).",
+        "By likelihood it picks the true reply out of 20 in 31.0% of cases (95% interval 26.5% to 35.5%; 5% by chance).",
+        "By how much likelier the history makes each (PMI), it picks it in 64.0% of cases (95% interval 59.0% to 69.0%; 5% by chance).",
         "Without its history it loses 0.41 nats a token (95% interval 0.36 to 0.46): it uses what was said.",
     ]
 

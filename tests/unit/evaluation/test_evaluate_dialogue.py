@@ -14,8 +14,8 @@ from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.report import Score
 from tests.speakers import Copier, Unigram, conversations
 
-ORDER = ["perplexity", "hits@1", "hits@5", "mrr", "distinct-1", "distinct-2", "self_repetition", "repeated_replies"]
-ORDER += ["words", "token_f1", "bleu", "chrf", "bertscore", "hostile"]
+ORDER = ["perplexity", "hits@1", "hits@5", "mrr", "pmi_hits@1", "pmi_mrr", "distinct-1", "distinct-2", "self_repetition"]
+ORDER += ["repeated_replies", "words", "token_f1", "bleu", "chrf", "bertscore", "hostile"]
 
 
 def embed(texts):  # type: ignore[no-untyped-def]
@@ -51,6 +51,8 @@ def test_the_copier_finds_the_true_reply_and_the_unigram_does_not(report: Dialog
     assert report.scores["hits@1"].value == 1
     assert report.scores["hits@1"].low > 0.9
     assert report.scores["mrr"].value == 1
+    assert report.scores["pmi_hits@1"].value == report.scores["pmi_mrr"].value == 1
+    assert report.rival.scores["pmi_hits@1"].value == 0  # it ignores the history: ties
     assert report.rival.scores["hits@1"].value < 0.3
     test = report.rival.tests["hits@1"]
     assert test.low > 0.5
@@ -92,7 +94,7 @@ def test_the_same_seed_gives_the_same_report(report: DialogueReport) -> None:
 
 def test_without_replies_only_what_was_said_is_measured() -> None:
     found = measure_dialogue(Copier(), conversations(10), data="talks", seed=5, items=10, generate=0)
-    assert list(found.scores) == ORDER[:4]
+    assert list(found.scores) == ORDER[:6]
     assert found.exchanges == ()
     assert found.rival is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
-from nlpkit.evaluation.selection import expected_rank, heard, hits, mean_reciprocal_rank, perplexity
+from nlpkit.evaluation.selection import expected_rank, heard, hits, mean_reciprocal_rank, perplexity, pmi_rank
 from nlpkit.evaluation.sums import score
 from tests.speakers import Likely, Unigram
 
@@ -33,6 +33,26 @@ def test_the_rank_of_the_true_reply(means: list[float], rank: float) -> None:
 def test_replies_are_ranked_by_the_mean_over_their_tokens() -> None:
     # -6 over 4 tokens is better a token than -4 over 2.
     assert expected_rank([Likely(-6, 4), Likely(-4, 2)]) == 1
+
+
+def test_pmi_ranks_by_what_the_history_adds_and_not_by_what_is_often_said() -> None:
+    # "ok" is likelier than the true reply with the history and without; only the true one gains by it: +4, 0, -1 nats.
+    given = [Likely(-8, 4), Likely(-1, 1), Likely(-7, 2)]
+    alone = [Likely(-12, 4), Likely(-1, 1), Likely(-6, 2)]
+    assert expected_rank(given) == 2
+    assert pmi_rank(given, alone) == 1
+    # Of the whole reply, not a token: +4 over 8 tokens comes before +3 over 1.
+    assert pmi_rank([Likely(-6, 8), Likely(-2, 1)], [Likely(-10, 8), Likely(-5, 1)]) == 1
+
+
+def test_a_model_that_ignores_the_history_ranks_nothing_by_pmi() -> None:
+    # The same likelihoods but for the rounding of single precision: all are ties.
+    alone = [Likely(-20 - number, 10) for number in range(20)]
+    given = [Likely(one.total + (-1) ** number * 9e-5, 10) for number, one in enumerate(alone)]
+    assert pmi_rank(given, alone) == 10.5
+    ranks = np.array([10.5] * 4)
+    assert hits(ranks, 1, 20, pmi=True).value == 0
+    assert hits(ranks, 1, 20, pmi=True).look.title == "hits@1/20 by PMI"
 
 
 def test_ties_are_no_hits() -> None:
