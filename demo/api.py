@@ -29,11 +29,23 @@ class Endpoints:
         gr.api(self.conversation, api_name="conversation")
         gr.api(self.score, api_name="score", concurrency_limit=2, concurrency_id="scoring")
 
-    def chat(
+    def chat(  # noqa: D417 - nobody gives the request
         self, text: str, conversation: str = "", model: str = "", temperature: float = 0.7, top_p: float = 0.9, top_k: int = 0,
         repetition_penalty: float = 1.1, max_new_tokens: int = 256, seed: str = "", request: gr.Request = None,
     ) -> Iterator[dict[str, str]]:  # fmt: skip
-        """Say something, and get the reply as it grows: {"conversation": id, "reply": text so far}. Without an id a conversation begins."""
+        """Say something, and get the reply as it grows: {"conversation": id, "reply": text so far}.
+
+        Args:
+            text: What is said.
+            conversation: The id of the conversation that goes on; without one another begins.
+            model: Which bot answers; the demo's own where none is named.
+            temperature: From 0, which takes the likeliest word each time, to 2.
+            top_p: Share of the likeliest words to draw from, above 0 and to 1.
+            top_k: Number of the likeliest words to draw from, to 1000; 0 is all.
+            repetition_penalty: From 1, none, to 2.
+            max_new_tokens: Tokens of the reply at most, to 4096.
+            seed: A number that draws the same reply again.
+        """
         try:
             self.view.rate.take(visitor_of(request))
             sampling = sampling_of(temperature, top_p, top_k, repetition_penalty, max_new_tokens, seed)
@@ -49,16 +61,24 @@ class Endpoints:
         except NlpkitError as error:
             raise refused(error) from None
 
-    def conversations(self, query: str = "", request: gr.Request = None) -> list[dict[str, Any]]:
-        """Your conversations, the one last changed first; those in which the words of the query are found."""
+    def conversations(self, query: str = "", request: gr.Request = None) -> list[dict[str, Any]]:  # noqa: D417
+        """Your conversations, the one last changed first; those in which the words of the query are found.
+
+        Args:
+            query: Words, or their beginnings.
+        """
         try:
             found = self.view.store.chats(owner_of(request), query[:200])
         except NlpkitError as error:
             raise refused(error) from None
         return [{"id": one.id, "title": one.title, "updated": one.updated} for one in found]
 
-    def conversation(self, conversation: str, request: gr.Request = None) -> dict[str, Any]:
-        """One of your conversations: its title and its messages, as the server holds them."""
+    def conversation(self, conversation: str, request: gr.Request = None) -> dict[str, Any]:  # noqa: D417
+        """One of your conversations: its title and its messages, as the server holds them.
+
+        Args:
+            conversation: Its id.
+        """
         try:
             chat = self.view.store.read(conversation, owner_of(request))
         except NlpkitError as error:
@@ -66,8 +86,12 @@ class Endpoints:
         messages = [{"role": one.role, "content": one.text} for one in chat.messages]
         return {"id": chat.id, "title": chat.title, "messages": messages}
 
-    def score(self, text: str, request: gr.Request = None) -> dict[str, Any]:
-        """The sentiment of a text: its label, a score from -1 to 1, and the probability of each label."""
+    def score(self, text: str, request: gr.Request = None) -> dict[str, Any]:  # noqa: D417
+        """The sentiment of a text: its label, a score from -1 to 1, and the probability of each label.
+
+        Args:
+            text: A sentence or more.
+        """
         try:
             self.scorings.take(visitor_of(request))
             return dict(score_text(self.scorer, text, self.view.limits).row())

@@ -16,7 +16,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo.guard import LOOPBACK, DemoLimits
-from nlpkit.errors import ConfigError, NlpkitError
+from nlpkit.errors import ConfigError, NlpkitError, optional
 
 if TYPE_CHECKING:
     from demo.engines import Engines
@@ -80,8 +80,10 @@ def build(engines: Engines, scorer: Scorer, *, runs: Path, folder: Path, limits:
     return page
 
 
-def serve(page: Any, *, host: str, port: int, limits: DemoLimits, check: Any = None, block: bool = True) -> tuple[str, Any]:
-    """The page's address and the running app; with `block`, only when it has ended."""
+def serve(
+    page: Any, *, host: str, port: int, limits: DemoLimits, check: Any = None, mcp: bool = False, block: bool = True
+) -> tuple[str, Any]:  # fmt: skip
+    """The page's address and the running app; with `block`, only when it has ended. `mcp`: its endpoints are tools too."""
     from demo.guard import Guard
     from demo.theme import CSS, theme
 
@@ -91,7 +93,7 @@ def serve(page: Any, *, host: str, port: int, limits: DemoLimits, check: Any = N
     app, address, _ = page.launch(
         server_name=host, server_port=port, share=False, run_history=False, footer_links=["api"], auth=check,
         max_file_size=limits.upload_bytes, state_session_capacity=256, allowed_paths=[], strict_cors=True, ssr_mode=False, pwa=False,
-        mcp_server=False, enable_monitoring=False, show_error=False, quiet=True, inbrowser=False, prevent_thread_lock=True,
+        mcp_server=mcp, enable_monitoring=False, show_error=False, quiet=True, inbrowser=False, prevent_thread_lock=True,
         theme=theme(), css=CSS.read_text(encoding="utf-8"), js=ON_LOAD,
         app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None},
     )  # fmt: skip
@@ -113,6 +115,7 @@ def run(
     login: Annotated[Path | None, typer.Option(help="A file of users, as --add-user writes it: everyone sees only what is theirs.")] = None,
     add_user: Annotated[str | None, typer.Option(help="Write this user into the file of --login, ask for a password, and end.")] = None,
     rate: Annotated[int, typer.Option(min=1, help="Messages a minute, of a visitor.")] = DemoLimits().messages_a_minute,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Offer the endpoints as tools to programs that speak MCP.")] = False,
     anyone: Annotated[bool, typer.Option("--anyone", help="Let everyone who reaches the host in, without a login.")] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
@@ -122,7 +125,11 @@ def run(
             return
         if host not in LOOPBACK and login is None and not anyone:
             raise ConfigError(f"--host {host}: others could read and write the conversations; expected --login FILE, or --anyone")
-        where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate)
+        if mcp:
+            optional("mcp", extra="mcp")
+            if login is not None:
+                raise ConfigError("--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both")
+        where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
         _serve(run, model, classifier, policy, where)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -139,6 +146,7 @@ class Where:
     runs: Path
     store: Path | None
     rate: int
+    mcp: bool
 
 
 def _serve(run: str | None, model: str | None, classifier: str | None, policy: PolicyName, where: Where) -> None:
@@ -158,7 +166,7 @@ def _serve(run: str | None, model: str | None, classifier: str | None, policy: P
         engines.bot()  # the first visitor must not wait for the weights
         limits = DemoLimits(messages_a_minute=where.rate)
         page = build(engines, scorer, runs=where.runs, folder=Path(folder) / "scored", limits=limits)
-        serve(page, host=where.host, port=where.port, limits=limits, check=check)
+        serve(page, host=where.host, port=where.port, limits=limits, check=check, mcp=where.mcp)
 
 
 def quiet_gradio(folder: Path) -> None:

@@ -160,7 +160,7 @@ def told() -> Iterator[None]:
 
 def refused(error: NlpkitError) -> gr.Error:
     """The error as an endpoint answers it."""
-    return gr.Error(escape(str(error)), print_exception=False)
+    return gr.Error(str(error), print_exception=False)
 
 
 def _of(value: object) -> Mapping[str, Any]:

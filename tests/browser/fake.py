@@ -122,7 +122,7 @@ def main() -> None:
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
         page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)
-        serve(page, host="127.0.0.1", port=port, limits=limits)
+        serve(page, host="127.0.0.1", port=port, limits=limits, mcp=True)
 
 
 if __name__ == "__main__":

@@ -56,11 +56,11 @@ def main(target: Path) -> None:
 
 
 def smaller(picture: Path) -> None:
-    """Keep few colours: a page has no more."""
+    """Keep the colours that differ most: a page has few, and those of a small dot matter as those of its ground."""
     from PIL import Image
 
     with Image.open(picture) as opened:
-        few = opened.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+        few = opened.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(picture, optimize=True)
 
 

@@ -1,0 +1,54 @@
+"""What the demo refuses to begin with, and that the guide's commands are ones that it takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from demo.app import run
+
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
+
+
+def program() -> typer.Typer:
+    made = typer.Typer(add_completion=False)
+    made.command()(run)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--host", "0.0.0.0"], "expected --login FILE, or --anyone"),  # noqa: S104 - refused is what it is
+        (["--mcp", "--login", "users"], "its tools know no login"),
+        (["--add-user", "ann"], "expected --login FILE"),
+        (["--login", "no-such-file"], "no-such-file"),
+    ],
+)
+def test_what_would_let_others_in_is_refused(words: list[str], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(program(), words)
+    assert done.exit_code == 2
+    assert what in done.stderr
+
+
+def test_the_commands_of_the_guide_are_taken() -> None:
+    command = typer.main.get_command(program())
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
+    lines = [shlex.split(line, comments=True) for line in blocks.splitlines() if "demo/app.py" in line]
+    assert len(lines) >= 3
+    for words in lines:
+        command.make_context("app", words[words.index("demo/app.py") + 1 :])
+
+
+def test_the_table_of_options_is_that_of_the_program() -> None:
+    table = GUIDE.partition("## Options")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"`(--[a-z-]+)", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))))
+    there = {name for one in typer.main.get_command(program()).params for name in one.opts if name.startswith("--")}
+    assert listed == there
