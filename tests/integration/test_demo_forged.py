@@ -7,6 +7,7 @@ import json
 import os
 import random
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -193,6 +194,45 @@ def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(a
     assert event == "error"
     assert "there is no such conversation" in said
     assert called(alice, "conversation", own)[0] == "complete"
+
+
+PLACES = ("file=", "static/", "assets/", "proxy=", "component_server/", "stream/", "theme/", "custom_component/")
+CANARY = "canary-in-a-file"
+
+
+def paths(outside: Path, listener: int) -> Iterator[str]:
+    """Ways to a file that is not served, and to another server, for each place that takes a name."""
+    plain = str(outside).lstrip("/")
+    up = "../" * 12 + plain
+    coded = up.replace("..", "%2e%2e").replace("/", "%2f")
+    for place in PLACES:
+        yield from (f"{place}{one}" for one in (f"/{plain}", up, coded, coded.replace("%", "%25"), f"file:///{plain}"))
+        yield from (f"{place}http://127.0.0.1:{listener}/x", f"{place}//127.0.0.1:{listener}/x", f"{place}/proc/self/environ")
+
+
+def raw(port: int, path: str, cookie: str) -> bytes:
+    """The answer to a path as it is written: a client's library would tidy it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+        head = f"GET /gradio_api/{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        line.sendall(head.encode())
+        return b"".join(iter(lambda: line.recv(65536), b""))
+
+
+def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.Client) -> None:
+    outside = demo.folder / "outside.txt"
+    outside.write_text(CANARY)
+    cookie = "; ".join(f"{one.name}={one.value}" for one in eve.cookies.jar)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        tried = list(paths(outside, listener.getsockname()[1]))
+        assert len(tried) >= 40
+        for path in tried:
+            answer = raw(demo.port, path, cookie)
+            assert CANARY.encode() not in answer, path
+            assert b"OMP_NUM_THREADS" not in answer, path  # of /proc/self/environ
+            assert answer.split(b" ")[1] in (b"400", b"403", b"404", b"405", b"422"), path
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 @pytest.mark.parametrize(
