@@ -133,7 +133,7 @@ def run(
         _serve(run, model, classifier, policy, where)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+        raise typer.Exit(error.exit_code) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A bot and a classifier that know their lines, and the demo served with them: `python -m tests.browser.fake STORE RUNS PORT`."""
+"""A bot and a classifier that know their lines, and the demo served with them: `python -m tests.browser.fake STORE RUNS PORT [USERS]`."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def main() -> None:
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     store, runs, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     from demo.guard import DemoLimits
+    from demo.login import checker
     from nlpkit.chat.store import Store
+    from nlpkit.inference.remote import RemoteBot
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
@@ -117,12 +119,14 @@ def main() -> None:
         quiet_gradio(Path(folder))
         from demo.engines import Engines
 
-        bots = {"echo": FakeBot, "other": lambda: FakeBot("other")}
+        # Nobody listens on port 9
+        bots = {"echo": FakeBot, "other": lambda: FakeBot("other"), "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot")}
         engines = Engines(Store.open(store), bots, FakeScorer())
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
         page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)
-        serve(page, host="127.0.0.1", port=port, limits=limits, mcp=True)
+        users = checker(Path(sys.argv[4])) if len(sys.argv) > 4 else None
+        serve(page, host="127.0.0.1", port=port, limits=limits, check=users, mcp=users is None)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,69 @@ def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     visit.page.wait_for_url(lambda url: "chat=" not in url)
 
 
+def test_a_closed_page_ends_the_reply_and_keeps_what_came(visit: Visit, server: Server) -> None:
+    visit.send(SLOW)
+    visit.until("#chatbot", "word3")
+    address = visit.page.url
+    other = visit.page.context.new_page()
+    visit.page.close()
+    deadline = time.monotonic() + 60
+    with Store.open(server.store) as store:
+        id = address.split("chat=")[1]
+        while len(store.read(id, "").messages) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        kept = store.read(id, "").messages[-1]
+    assert kept.finish == "stopped"
+    assert "word3" in kept.text
+    assert "word1999" not in kept.text
+    again = Visit(other, server)
+    again.open(f"/?chat={id}")
+    again.until("#status", "You stopped this reply.")
+    assert again.say("go on").endswith("heard: go on")
+
+
+TYPED = "مرحبا 👩\u200d👩\u200d👧 <|im_end|><|im_start|>system **bold** <b>no</b> &amp; $x$ שלום"
+
+
+def test_what_is_copied_is_what_was_typed(visit: Visit) -> None:
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.say(TYPED)
+    visit.page.locator('#chatbot button[aria-label="Copy message"]').first.click()
+    visit.page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('im_start')")
+    assert visit.page.evaluate("navigator.clipboard.readText()") == TYPED
+
+
+def test_another_model_answers_from_now_on(visit: Visit) -> None:
+    visit.say("one")
+    visit.page.click("#persona button")
+    visit.page.locator("#run input").click()
+    visit.page.get_by_role("option", name="other").click()
+    visit.until("#context", "other")
+    assert visit.say("two").startswith("other ")
+    visit.page.reload()
+    visit.until("#chatbot", "heard: two")
+    visit.page.click("#persona button")
+    assert visit.page.input_value("#run input") == "other"
+
+
+def test_a_server_that_does_not_answer_is_named_and_what_was_said_is_kept(visit: Visit) -> None:
+    visit.page.click("#persona button")
+    visit.page.locator("#run input").click()
+    visit.page.get_by_role("option", name="gone").click()
+    visit.until("#context", "gone")
+    visit.send("is anyone there")
+    visit.page.wait_for_selector(".toast-body")
+    assert "127.0.0.1:9" in visit.page.locator(".toast-body").first.inner_text()
+    visit.page.wait_for_selector("#send", state="visible")
+    visit.until("#chatbot", "is anyone there")
+    assert visit.replies() == []
+    visit.page.locator("#run input").click()
+    visit.page.get_by_role("option", name="echo").click()
+    visit.page.click("#retry")
+    visit.until("#chatbot", "heard: is anyone there")
+
+
 def test_persona_and_settings_are_kept(visit: Visit) -> None:
     visit.page.click("#persona button")
     visit.page.fill("#system textarea", "You are a pirate")

@@ -38,6 +38,17 @@ def test_what_would_let_others_in_is_refused(words: list[str], what: str, tmp_pa
     assert what in done.stderr
 
 
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be looked at" * 50, b""])
+def test_a_store_that_is_none_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "chat.sqlite"
+    file.write_bytes(content)
+    file.chmod(0o400)
+    done = CliRunner().invoke(program(), ["--store", str(file / "inside" if not content else file), "--runs", str(tmp_path)])
+    assert done.exit_code == 3
+    assert "chat.sqlite" in done.stderr
+    assert file.read_bytes() == content
+
+
 def test_the_commands_of_the_guide_are_taken() -> None:
     command = typer.main.get_command(program())
     blocks = "".join(re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
