@@ -1,4 +1,4 @@
-"""How fast the chat is beside transformers' `generate`: the same weights, prompts and threads, in turns; and what 4-bit weights lose.
+"""How fast the chat is beside transformers' `generate`: the same weights, prompts and threads, in turns; and what quantised weights lose.
 
 Example: python -m benchmarks.chat --threads 2 --rounds 5
 """
@@ -32,7 +32,7 @@ from nlpkit.tasks.prompt import encode, prompt
 from nlpkit.tasks.template import READ_ONLY
 
 GENERATE = "transformers generate"
-RUNTIMES: tuple[Runtime, ...] = ("torch", "onnx", "onnx-int4")
+RUNTIMES: tuple[Runtime, ...] = ("torch", "onnx", "onnx-int8", "onnx-int4")
 QUESTION = "Tell me a long story about a lighthouse keeper and a lost ship."
 SENTENCE = "On day {} the wind came from the west and the keeper wrote the names of all ships into a book. "
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,10 +20,12 @@ from demo.guard import LOOPBACK, DemoLimits
 from nlpkit.errors import ConfigError, NlpkitError, optional
 
 if TYPE_CHECKING:
+    from demo.bots import Loader
     from demo.engines import Engines
     from demo.scoring import Scorer
 
 PolicyName = Literal["drop_oldest", "recall"]
+RuntimeName = Literal["torch", "onnx", "onnx-int8", "onnx-int4"]
 RUN_HELP = "A run's folder, a promoted.json, or the address of an OpenAI-compatible server; default: the catalogue's own bot."
 TITLE = "nlpkit"
 # Light or dark as the system says, until the reader says otherwise; then as the reader said.
@@ -110,6 +113,7 @@ def run(
     runs: Annotated[Path, typer.Option(help="Where runs to talk with, and reports, are looked for.")] = Path("runs"),
     classifier: Annotated[str | None, typer.Option(help="The run that reads moods and scores texts; default: nlpkit's own.")] = None,
     policy: Annotated[PolicyName, typer.Option(help="What becomes of what no longer fits: drop_oldest or recall.")] = "drop_oldest",
+    runtime: Annotated[RuntimeName, typer.Option(help="What computes; the other three are faster on a CPU.")] = "torch",
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any free one.")] = 7860,
     login: Annotated[Path | None, typer.Option(help="A file of users, as --add-user writes it: everyone sees only what is theirs.")] = None,
@@ -119,6 +123,8 @@ def run(
     anyone: Annotated[bool, typer.Option("--anyone", help="Let everyone who reaches the host in, without a login.")] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
+    from demo.bots import bots_of
+
     try:
         if add_user is not None:
             _add_user(login, add_user)
@@ -130,7 +136,7 @@ def run(
             if login is not None:
                 raise ConfigError("--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both")
         where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
-        _serve(run, model, classifier, policy, where)
+        _serve(lambda: bots_of(run, runs, model=model, policy=policy, runtime=runtime), classifier, where)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
@@ -149,8 +155,7 @@ class Where:
     mcp: bool
 
 
-def _serve(run: str | None, model: str | None, classifier: str | None, policy: PolicyName, where: Where) -> None:
-    from demo.bots import bots_of
+def _serve(bots: Callable[[], dict[str, Loader]], classifier: str | None, where: Where) -> None:
     from demo.login import checker
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
@@ -162,7 +167,7 @@ def _serve(run: str | None, model: str | None, classifier: str | None, policy: P
         from demo.engines import Engines
 
         scorer = Classifier.load(classifier)
-        engines = Engines(opened, lambda: bots_of(run, where.runs, model=model, policy=policy), scorer)
+        engines = Engines(opened, bots, scorer)
         engines.bot()  # the first visitor must not wait for the weights
         limits = DemoLimits(messages_a_minute=where.rate)
         page = build(engines, scorer, runs=where.runs, folder=Path(folder) / "scored", limits=limits)

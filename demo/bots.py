@@ -8,6 +8,7 @@ from pathlib import Path
 from nlpkit.chat.serving import bot_of
 from nlpkit.errors import RunError
 from nlpkit.inference.answer import Bot
+from nlpkit.inference.chatbot import Runtime
 from nlpkit.inference.context import Policy
 from nlpkit.inference.promoted import FILE, promoted_run
 from nlpkit.run import Run
@@ -25,22 +26,25 @@ class Loader:
     run: str | None = None
     model: str | None = None
     policy: Policy = "drop_oldest"
+    runtime: Runtime = "torch"
 
     def __call__(self) -> Bot:
         """The bot."""
-        return bot_of(self.run, model=self.model, policy=self.policy)
+        return bot_of(self.run, model=self.model, policy=self.policy, runtime=self.runtime)
 
 
-def bots_of(run: str | None, folder: Path, *, model: str | None = None, policy: Policy = "drop_oldest") -> dict[str, Loader]:
+def bots_of(
+    run: str | None, folder: Path, *, model: str | None = None, policy: Policy = "drop_oldest", runtime: Runtime = "torch"
+) -> dict[str, Loader]:
     """Loaders by name, as the folder is now; that of the run, promoted run or address that was asked for comes first."""
     found: dict[str, Loader] = {}
     if run is not None:
-        found[_name(run, model)] = Loader(run=_meant(run), model=model, policy=policy)
-    found[PLAIN] = Loader(policy=policy)
+        found[_name(run, model)] = Loader(run=_meant(run), model=model, policy=policy, runtime=runtime)
+    found[PLAIN] = Loader(policy=policy, runtime=runtime)
     if promoted := _promoted(folder / FILE):
-        found.setdefault(PROMOTED, Loader(run=promoted, policy=policy))
+        found.setdefault(PROMOTED, Loader(run=promoted, policy=policy, runtime=runtime))
     for path in dialogue_runs(folder):
-        found.setdefault(path.relative_to(folder).as_posix(), Loader(run=str(path), policy=policy))
+        found.setdefault(path.relative_to(folder).as_posix(), Loader(run=str(path), policy=policy, runtime=runtime))
     return found
 
 

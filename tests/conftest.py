@@ -129,7 +129,9 @@ CHATML = (
 """The format of SmolLM2, Qwen and others."""
 
 
-def make_chat_base(folder: Path, *, seed: int = 0, window: int = 256, template: str | None = CHATML) -> Path:
+def make_chat_base(
+    folder: Path, *, seed: int = 0, window: int = 256, template: str | None = CHATML, hidden: int = 32
+) -> Path:  # fmt: skip
     """A Llama of a few thousand random weights that reads bytes and speaks ChatML."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -145,7 +147,7 @@ def make_chat_base(folder: Path, *, seed: int = 0, window: int = 256, template: 
     ).save_pretrained(folder)  # fmt: skip
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokens), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=len(tokens), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2, num_attention_heads=2,
         max_position_embeddings=window, bos_token_id=None, eos_token_id=2, pad_token_id=0, initializer_range=0.1,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlpkit.errors import ConfigError, SourceError, nearest
 from nlpkit.inference.answer import Bot
 from nlpkit.inference.context import Policy
+
+if TYPE_CHECKING:
+    from nlpkit.inference.chatbot import Runtime
 
 REMOTE_KEY = "NLPKIT_REMOTE_KEY"
 """The environment variable with the key of the server that a bot's address names."""
@@ -17,15 +21,20 @@ SHORTEST_KEY = 16
 """Characters of a key that people far away cannot guess."""
 
 
-def bot_of(name: str | None = None, *, model: str | None = None, threads: int | None = None, policy: Policy = "drop_oldest") -> Bot:
+def bot_of(
+    name: str | None = None, *, model: str | None = None, runtime: Runtime = "torch", threads: int | None = None,
+    policy: Policy = "drop_oldest",
+) -> Bot:  # fmt: skip
     """The bot that a name means: a run's folder, a `promoted.json`, a server's address, or the catalogue's own where none is named.
 
     Raises:
         RunError: there is no such run, or no dialogue run.
         SourceError: its base cannot be brought here, or the server does not answer.
-        ConfigError: an address that has several models and none is named, or a model without an address.
+        ConfigError: an address that has several models and none is named, a model without an address, or a runtime that is not installed.
     """
     if name is not None and name.startswith(("http://", "https://")):
+        if runtime != "torch":
+            raise ConfigError(f"--runtime {runtime}: the server at an address computes as it likes; cure: leave it out")
         return _remote(name, model)
     if model is not None:
         raise ConfigError(f"--model {model!r}: only a server's address has models to choose from; cure: name one, or leave it out")
@@ -33,11 +42,11 @@ def bot_of(name: str | None = None, *, model: str | None = None, threads: int | 
     from nlpkit.inference.promoted import FILE, promoted_run
 
     if name is None:
-        return Chatbot.default(threads=threads, policy=policy)
+        return Chatbot.default(runtime=runtime, threads=threads, policy=policy)
     path = Path(name)
     if path.is_dir() and not (path / "run.json").is_file() and (path / FILE).is_file():
         path = path / FILE
-    return Chatbot.load(promoted_run(path) if path.name == FILE else path, threads=threads, policy=policy)
+    return Chatbot.load(promoted_run(path) if path.name == FILE else path, runtime=runtime, threads=threads, policy=policy)
 
 
 def _remote(address: str, model: str | None) -> Bot:

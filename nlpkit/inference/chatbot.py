@@ -37,8 +37,9 @@ DEFAULT = "smollm2-135m"
 WINDOW = 2048
 """Tokens that a base without a run sees at most."""
 
-Runtime: TypeAlias = Literal["torch", "onnx", "onnx-int4"]
-"""What computes: torch; ONNX Runtime GenAI, faster on a CPU with the same tokens; the same with 4-bit weights, faster still."""
+Runtime: TypeAlias = Literal["torch", "onnx", "onnx-int8", "onnx-int4"]
+"""What computes: torch; ONNX Runtime GenAI, faster on a CPU with the same tokens; the same with 8-bit or 4-bit weights, faster still."""
+PRECISIONS: dict[Runtime, Precision] = {"onnx": "fp32", "onnx-int8": "int8", "onnx-int4": "int4"}
 
 GENAI_CAPACITY = Capacity(active=2, kept=4)
 """Each answer and each kept conversation holds the memory of a whole window: 100 MB of a model of 135M parameters."""
@@ -131,9 +132,8 @@ class Chatbot:
         cls, voice: Voice, identity: dict[str, str], language: Callable[[], LanguageModel], runtime: Runtime, threads: int | None,
         policy: Policy, capacity: Capacity | None,
     ) -> Chatbot:  # fmt: skip
-        precision: Precision = "int4" if runtime == "onnx-int4" else "fp32"
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(voice.name).name)
-        engine = GenaiEngine(exported(name, identity, precision, language), window=voice.window, threads=threads)
+        engine = GenaiEngine(exported(name, identity, PRECISIONS[runtime], language), window=voice.window, threads=threads)
         return cls(voice, engine, policy=policy, capacity=capacity or GENAI_CAPACITY)
 
     @property

@@ -10,8 +10,10 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError
+from nlpkit.inference import genai
 from nlpkit.inference.chatbot import Chatbot, Runtime
 from nlpkit.inference.sampling import Sampling
+from tests.conftest import make_chat_base
 
 pytestmark = pytest.mark.integration
 
@@ -71,15 +73,32 @@ def test_several_answers_at_once_are_each_their_own(bots: dict[Runtime, Chatbot]
     assert ["".join(one) for one in together] == alone
 
 
+def test_quantised_weights_are_smaller_and_say_nearly_the_same(tmp_path: Path, cache: Path) -> None:
+    import numpy as np
+
+    base = str(make_chat_base(tmp_path / "wider", hidden=64))
+    runtimes: tuple[Runtime, ...] = ("onnx", "onnx-int8", "onnx-int4")
+    bots = {one: Chatbot.default(base, runtime=one, threads=1) for one in runtimes}
+    asked = bots["onnx"].voice.tokenizer("think of tea")["input_ids"]
+    said = {one: bot.scheduler._engine.read(bot.scheduler._engine.empty(), asked) for one, bot in bots.items()}
+    near = {one: float(np.corrcoef(said["onnx"], said[one])[0, 1]) for one in runtimes}
+    assert 1 > near["onnx-int8"] > near["onnx-int4"] > 0.9
+    sizes = {
+        one: sum(file.stat().st_size for file in next((cache / "onnx").glob(f"wider-{one}-*/")).glob("model.onnx*"))
+        for one in ("fp32", "int8", "int4")
+    }
+    assert sizes["fp32"] > sizes["int8"] > sizes["int4"]
+
+
 def test_it_is_exported_once_and_loaded_without_its_original(chat_run: Path, bots: dict[Runtime, Chatbot], cache: Path) -> None:
-    assert len([one for one in (cache / "onnx").iterdir() if one.is_dir()]) == 1
+    assert len([one for one in (cache / "onnx").iterdir() if one.is_dir() and "-fp32-" in one.name]) == 1
     with patch("nlpkit.inference.chatbot.LanguageModel.load", side_effect=AssertionError):
         Chatbot.load(chat_run, runtime="onnx", threads=1)
 
 
 def test_an_export_that_says_something_else_is_refused(chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
-    monkeypatch.setattr("nlpkit.inference.genai.NEAR", 0.0)
+    monkeypatch.setitem(genai.NEAR, "fp32", 0.0)
     with pytest.raises(RunError, match="logits differ by"):
         Chatbot.load(chat_run, runtime="onnx", threads=1)
     assert [one for one in (tmp_path / "onnx").iterdir() if one.is_dir()] == []

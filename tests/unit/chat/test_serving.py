@@ -33,7 +33,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
 def test_no_name_means_the_catalogues_bot(loaded: list[tuple[str, Any]]) -> None:
     serving.bot_of(threads=2, policy="recall")
-    assert loaded == [("default", {"threads": 2, "policy": "recall"})]
+    assert loaded == [("default", {"threads": 2, "policy": "recall", "runtime": "torch"})]
 
 
 def test_a_folder_is_a_run_and_a_promoted_json_names_one(loaded: list[tuple[str, Any]], tmp_path: Path) -> None:
@@ -52,6 +52,8 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         serving.bot_of(str(tmp_path / "promoted.json"))
     with pytest.raises(ConfigError, match="only a server's address has models"):
         serving.bot_of(str(tmp_path), model="x")
+    with pytest.raises(ConfigError, match="--runtime onnx: the server at an address computes as it likes"):
+        serving.bot_of("http://127.0.0.1:9/v1", runtime="onnx")
 
 
 def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
