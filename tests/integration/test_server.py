@@ -63,6 +63,13 @@ def command(bot: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.kill()
 
 
+def held(process: subprocess.Popen[str]) -> tuple[int, float]:
+    """How many files and connections a process has open, and how many MB of memory it holds."""
+    about = Path(f"/proc/{process.pid}")
+    kilobytes = next(line for line in (about / "status").read_text().splitlines() if line.startswith("VmRSS:")).split()[1]
+    return len(list((about / "fd").iterdir())), int(kilobytes) / 1000
+
+
 def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_order() -> None:
     async def talk(number: int, client: openai.AsyncOpenAI) -> int:
         nonce = f"client-{number}-{os.urandom(4).hex()}"
@@ -86,7 +93,12 @@ def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_orde
             return sum(await asyncio.gather(*(talk(number, client) for number in range(CLIENTS))))
 
     with command('says=lambda talk, _: f"{len(talk.turns)} | {talk.turns[0].text} | {talk.turns[-1].text}"') as (url, process):
+        httpx2.get(f"{url}/health")
+        before = held(process) if sys.platform == "linux" else None
         assert asyncio.run(everyone(url)) == CLIENTS * TURNS
+        if before:
+            assert until(lambda: held(process)[0] <= before[0] + 2)  # no connection is left open
+            assert held(process)[1] < before[1] + 300
         page = httpx2.get(f"{url}/metrics").text
         assert f'nlpkit_requests_total{{path="/v1/chat/completions",status="200"}} {CLIENTS * TURNS}.0' in page
         assert "nlpkit_queue 0.0" in page
