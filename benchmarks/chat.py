@@ -6,7 +6,6 @@ Example: python -m benchmarks.chat --threads 2 --rounds 5
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import sys
 import time
@@ -16,20 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chat_quality import SEED, lines, quality
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
+from nlpkit.evaluation.sums import score
 from nlpkit.inference.chatbot import DEFAULT, WINDOW, Chatbot, Runtime, Voice
-from nlpkit.inference.engine import Engine
 from nlpkit.inference.language import LanguageModel
 from nlpkit.inference.sampling import Sampling
 from nlpkit.inference.torch_engine import TorchEngine
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, window_of
-from nlpkit.settings import ConversationSource
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.prompt import encode, prompt
-from nlpkit.tasks.template import READ_ONLY
+from nlpkit.tasks.prompt import prompt
 
 GENERATE = "transformers generate"
 RUNTIMES: tuple[Runtime, ...] = ("torch", "onnx", "onnx-int8", "onnx-int4")
@@ -144,35 +142,6 @@ def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, t
     )  # fmt: skip
 
 
-def perplexity(engine: Engine, rows: Sequence[tuple[list[int], list[int]]]) -> tuple[float, int]:
-    """Of the replies in encoded conversations, and over how many tokens."""
-    import numpy as np
-
-    total, count = 0.0, 0
-    for ids, labels in rows:
-        cache = engine.empty()
-        for token, label in zip(ids, labels[1:], strict=False):
-            logits = engine.read(cache, [token]).astype(np.float64)
-            if label != READ_ONLY:
-                total -= logits[label] - logits.max() - math.log(np.exp(logits - logits.max()).sum())
-                count += 1
-    return math.exp(total / count), count
-
-
-def held_out(tokenizer: Any, tokens: int, source: str) -> list[tuple[list[int], list[int]]]:
-    """Encoded conversations of a data set, as many as hold so many tokens."""
-    from nlpkit.data.conversations import conversations_in
-    from nlpkit.sources import resolve
-
-    where = ConversationSource(source=source, bot="each", on_bad="skip")
-    found: list[tuple[list[int], list[int]]] = []
-    for conversation in conversations_in(resolve(source, kind="data"), where).conversations[::7]:
-        found += [(row.input_ids, row.labels) for row in encode(conversation, tokenizer, 256)]
-        if sum(len(ids) for ids, _ in found) >= tokens:
-            break
-    return found
-
-
 def load(run: str | None, runtimes: Sequence[Runtime], threads: int) -> tuple[LanguageModel, dict[str, Chatbot]]:
     """The model for `generate`, and a bot for each runtime; torch's shares its weights."""
     if run is None:
@@ -199,7 +168,7 @@ def agreement(took: Sequence[Took], method: str) -> int:
     return next((place for place, (a, b) in enumerate(zip(plain, ours, strict=False)) if a != b), min(len(plain), len(ours)))
 
 
-def summary(took: Sequence[Took], lost: dict[str, tuple[float, int]]) -> list[str]:
+def summary(took: Sequence[Took]) -> list[str]:
     """The lines of the page."""
     rows = []
     for method in dict.fromkeys(one.method for one in took):
@@ -212,15 +181,14 @@ def summary(took: Sequence[Took], lost: dict[str, tuple[float, int]]) -> list[st
         first = statistics.median(one.first_seconds for one, _ in pairs)
         second = statistics.median(one.second_seconds for one, _ in pairs)
         equal = f"{agreement(took, method)} of {len(pairs[0][1].ids)}"
-        worse = f"{lost[method][0]:.2f}" if method in lost else ""
-        rows.append((method, f"{speed:.1f}", f"{ratio:.2f}", f"{cpu:.2f}", f"{first:.2f}", f"{second:.2f}", f"{kept:.2f}", equal, worse))
-    head = ("Method", "Tokens/s", "Times generate", "by CPU", "First token, s", "Second turn, s", "of cold", "Equal tokens", "Perplexity")
+        rows.append((method, f"{speed:.1f}", f"{ratio:.2f}", f"{cpu:.2f}", f"{first:.2f}", f"{second:.2f}", f"{kept:.2f}", equal))
+    head = ("Method", "Tokens/s", "Times generate", "by CPU", "First token, s", "Second turn, s", "of cold", "Equal tokens")
     return table(head, rows)
 
 
 def bench(
-    run: str | None, *, runtimes: Sequence[Runtime], threads: int, rounds: int, tokens: int, history: int, text: int, source: str,
-    results: Path, talking: Callable[[str], None],
+    run: str | None, *, runtimes: Sequence[Runtime], threads: int, rounds: int, tokens: int, history: int, text: int, replies: int,
+    source: str, results: Path, talking: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Measure in turns, print and write the results."""
     import torch
@@ -240,14 +208,11 @@ def bench(
             talking(
                 f"round {number + 1} of {rounds}: {one.method}: {one.tokens_per_second:.1f} tokens/s, {one.cpu_seconds:.3f} CPU s a token"
             )
-    lost = {}
-    if text:
-        rows = held_out(language.tokenizer, text, source)
-        for name, bot in bots.items():
-            lost[name] = perplexity(bot.scheduler._engine, rows)
-            talking(f"{name}: perplexity {lost[name][0]:.3f} over {lost[name][1]:,} tokens")
-    found = {"threads": threads, "history": history, "answers": [asdict(one) for one in took], "perplexity": lost}
-    talking(save(results, "chat", found, title="The chat beside transformers' generate", machine=machine, lines=summary(took, lost)))
+    lost = quality(bots, language, source=source, tokens=text, replies=replies, talking=talking) if text and replies else {}
+    said = {name: {key: score(one, seed=SEED).model_dump() for key, one in measures.items()} for name, measures in lost.items()}
+    found = {"threads": threads, "history": history, "answers": [asdict(one) for one in took], "quality": said}
+    page = [*summary(took), "", *(lines(lost) if lost else [])]
+    talking(save(results, "chat", found, title="The chat beside transformers' generate", machine=machine, lines=page))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -259,14 +224,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=64, help="of an answer")
     parser.add_argument("--history", type=int, default=500, help="tokens of the prompt")
-    parser.add_argument("--text", type=int, default=4000, help="tokens of held-out conversations for the perplexity; 0: none")
+    parser.add_argument("--text", type=int, default=4000, help="tokens of held-out conversations for the perplexity; 0: no quality")
+    parser.add_argument("--replies", type=int, default=50, help="to how many of their turns each runtime replies; 0: none")
     parser.add_argument("--source", default="chitchat", help="where those come from")
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     asked = parser.parse_args(arguments)
     try:
         bench(
             asked.run, runtimes=asked.runtimes, threads=asked.threads, rounds=asked.rounds, tokens=asked.tokens, history=asked.history,
-            text=asked.text, source=asked.source, results=asked.results, talking=print,
+            text=asked.text, replies=asked.replies, source=asked.source, results=asked.results, talking=print,
         )  # fmt: skip
     except NlpkitError as error:
         sys.exit(f"error: {error}")
