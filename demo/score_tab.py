@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -23,6 +24,7 @@ class ScoreTab:
     def __init__(self, scorer: Scorer, folder: Path, limits: DemoLimits) -> None:
         self.scorer, self.folder, self.limits = scorer, folder, limits
         self.rate = Rate(limits.scorings_a_minute)
+        self._running: dict[str, Event] = {}
 
     def lay_out(self) -> None:
         """The two halves: a text, a file."""
@@ -51,11 +53,11 @@ class ScoreTab:
         for trigger in (self.score.click,):
             trigger(self.one, [self.text], [self.answer], concurrency_limit=2, concurrency_id="scoring", **private)
         self.upload.upload(self.look, [self.upload], [self.about, self.column, self.go, self.download, self.result], **private)
-        running = self.go.click(
+        self.go.click(
             self.file, [self.upload, self.column], [self.result, self.download, self.stop], concurrency_limit=1,
             concurrency_id="scoring-files", show_progress_on=[self.result], **private,
         )  # fmt: skip
-        self.stop.click(lambda: gr.update(visible=False), None, [self.stop], cancels=[running], **private)
+        self.stop.click(self.halt, None, None, queue=False, **private)
 
     def one(self, text: str, request: gr.Request) -> str:
         """What the model says of a text."""
@@ -84,14 +86,26 @@ class ScoreTab:
             if not path:
                 raise DataError("no file yet: choose one first")
 
+            stopped = self._running[str(request.session_hash)] = Event()
+
             def tell(now: Progress) -> None:
+                if stopped.is_set():
+                    raise DataError(f"{Path(path).name}: you stopped it, and nothing is kept of it")
                 progress((now.rows, now.total), desc="Rows scored", unit="rows")
 
             folder = self.folder / secrets.token_hex(8)
-            scored = score_upload(self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell)
+            try:
+                scored = score_upload(self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell)
+            finally:
+                self._running.pop(str(request.session_hash), None)
             yield file_page(scored), gr.update(value=str(scored.path), visible=True), gr.update(visible=False)
             return
         yield "", gr.update(visible=False), gr.update(visible=False)
+
+    def halt(self, request: gr.Request) -> None:
+        """End what is being scored for this page."""
+        if running := self._running.pop(str(request.session_hash), None):
+            running.set()
 
     def _limits(self) -> str:
         most = self.limits

@@ -21,6 +21,8 @@ from nlpkit.tasks.prediction import Prediction
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 BINS = 20
 PREVIEW = 10
+CHUNK = 256
+"""Rows between two looks at whether to go on: a second or so."""
 
 
 class Scorer(Engine, Protocol):
@@ -100,7 +102,8 @@ def score_upload(
     prefix = "predicted_" if set(columns) & set(scorer.columns) else ""
     try:
         summary = score_file(
-            scorer, file, target, text_column=column, on_error="skip", overwrite=True, prefix=prefix, progress=watched
+            scorer, file, target, text_column=column, on_error="skip", overwrite=True, prefix=prefix, progress=watched,
+            chunk_rows=CHUNK,
         )  # fmt: skip
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -90,6 +90,7 @@ class FakeScorer:
 
     def _one(self, text: str) -> Prediction:
         words = text.lower().split()
+        time.sleep(0.02 * words.count("slowly"))
         score = sum(word.strip(".,!") in ("good", "great", "lovely", "love") for word in words)
         score -= sum(word.strip(".,!") in ("bad", "awful", "sad", "hate") for word in words)
         share = max(-0.9, min(0.9, 0.6 * score))

@@ -79,6 +79,20 @@ def test_too_many_rows_are_refused(visit: Visit, tmp_path: Path) -> None:
     assert "more than 500 rows" in visit.page.locator(".toast-body").first.inner_text()
 
 
+def test_a_file_on_its_way_can_be_stopped(visit: Visit, tmp_path: Path) -> None:
+    file = tmp_path / "slow.jsonl"
+    file.write_text("".join(json.dumps({"text": f"slowly {number}"}) + "\n" for number in range(490)), encoding="utf-8")
+    open_score(visit)
+    visit.page.set_input_files("input[type=file]", str(file))
+    visit.until("#about-file", "slow.jsonl")
+    visit.page.click("#score-file")
+    visit.page.click("#score-stop")
+    visit.page.wait_for_selector(".toast-body")
+    assert "slow.jsonl: you stopped it" in visit.page.locator(".toast-body").first.inner_text()
+    visit.page.wait_for_selector("#score-stop", state="hidden")
+    assert not visit.page.locator("#download").is_visible()
+
+
 def a_run(folder: Path, report: str) -> None:
     run = Run(folder)
     folder.mkdir(parents=True)
