@@ -29,7 +29,7 @@ _NAMED = (
     (float("inf"), "very happy", "Respond with great joy and praise."),
 )
 """Upper ends of the scores that are called so, and what the bot is then asked to do: a small bot that is only told how the user sounds
-makes little of it. It must not hold the reply's own words, such as sorry or glad: a repetition penalty makes those of the prompt rarer.
+makes little of it. Wordings with the reply's own words, such as sorry or glad, did worse: a repetition penalty makes those rarer.
 Few and wide, so that a name in a text hardly ever changes what the bot is told. Chosen by benchmarks/mood.py, on turns of its own."""
 
 # Scripts without spaces: each character for itself
