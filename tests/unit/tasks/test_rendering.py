@@ -8,6 +8,7 @@ import os
 import threading
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -115,3 +116,12 @@ def test_a_forked_process_has_a_child_of_its_own():
 def render_own() -> tuple[str, bool]:
     before = set(rendering._renderers)
     return rendered(strange(), "{{ messages[0].content }}", SAID, asking=True), os.getpid() not in before
+
+
+@pytest.mark.integration
+def test_the_template_of_the_catalogues_own_bot_is_known_and_needs_no_child():
+    from nlpkit.models.pretrained import find_base, load_tokenizer
+
+    tokenizer = load_tokenizer(find_base("smollm2-135m")[0])
+    with patch.object(rendering, "_renderer", side_effect=AssertionError("a child was asked")):
+        assert "<|im_start|>user\nHello<|im_end|>" in rendered(tokenizer, tokenizer.get_chat_template(), SAID, asking=True)
