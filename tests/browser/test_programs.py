@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -69,7 +70,9 @@ def test_the_same_four_are_tools(server: Server) -> None:
             answer = await session.call_tool("chat", {"text": "hello from a tool"})
             return set(tools), tools["chat"].inputSchema["properties"], answer.content[0].text
 
-    names, fields, answer = asyncio.run(used())
+    # The browser's own loop may be running in this thread
+    with ThreadPoolExecutor(1) as thread:
+        names, fields, answer = thread.submit(lambda: asyncio.run(used())).result(120)
     assert names == NAMES
     assert "the conversation that goes on" in fields["conversation"]["description"]
     assert "heard: hello from a tool" in answer
