@@ -31,8 +31,9 @@ $(RUN)/sample.scored.csv: recipes/data/sample.csv $(RUN)/report.html
 chat: install
 	$(BIN)/python demo/app.py $(BOT)
 
+# A process a core and a thread a process: most tests' models are too small to be shared out
 test: install
-	$(BIN)/python -m pytest -m 'not browser and not gpu'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadscope -m 'not browser and not gpu' $(ARGS)
 
 test-browser: install
 	@command -v chromium > /dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; \
