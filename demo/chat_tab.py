@@ -40,17 +40,16 @@ class ChatTab:
         talk, listed, side = self.talk, self.view.listed, self.view.side
         every = {"outputs": components(listed, talk, side), "show_progress": "hidden", "api_visibility": "private"}
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        running = self.replies.events
         page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every)
         talk.chat.change(None, [talk.chat], None, js=ADDRESS)
-        listed.chats.click(self.pick, None, cancels=running, **every).then(None, js=TO_BOX)
-        listed.new.click(self.new, None, cancels=running, **every).then(None, js=TO_BOX)
+        listed.chats.click(self.pick, [talk.chat], **every).then(None, js=TO_BOX)
+        listed.new.click(self.new, [talk.chat], **every).then(None, js=TO_BOX)
         listed.query.change(self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet)
         for trigger in (listed.rename.click, listed.title.submit):
             trigger(self.rename, [talk.chat, listed.title], **every)
         listed.delete.click(lambda: gr.update(visible=True), None, [listed.confirm], **quiet)
         listed.keep.click(lambda: gr.update(visible=False), None, [listed.confirm], **quiet)
-        listed.sure.click(self.delete, [talk.chat], cancels=running, **every)
+        listed.sure.click(self.delete, [talk.chat], **every)
         for button, save in ((listed.as_markdown, self.markdown), (listed.as_jsonl, self.jsonl)):
             made = button.click(save, [talk.chat], [talk.file_name, talk.file_text], **quiet)
             made.then(None, [talk.file_name, talk.file_text], None, js=SAVE_FILE)
@@ -69,12 +68,14 @@ class ChatTab:
         owner = owner_of(request)
         return {**self.view.whole(chat_id, owner), **self.view.settings(self.view.read(chat_id, owner)), **self.view.busy(False)}
 
-    def pick(self, event: gr.EventData, request: gr.Request) -> Updates:
+    def pick(self, chat_id: str, event: gr.EventData, request: gr.Request) -> Updates:
         """The conversation that was clicked."""
+        self.replies.leave(chat_id, request)
         return self.open(str(event._data.get("chat", "")), request)
 
-    def new(self, request: gr.Request) -> Updates:
+    def new(self, chat_id: str, request: gr.Request) -> Updates:
         """An empty one; it is stored when something is said in it."""
+        self.replies.leave(chat_id, request)
         return self.open("", request)
 
     def find(self, query: str, chat_id: str, request: gr.Request) -> str:
@@ -96,7 +97,7 @@ class ChatTab:
     def delete(self, chat_id: str, request: gr.Request) -> Updates:
         """Gone for good."""
         with told():
-            self.replies.stop(chat_id, request)
+            self.replies.leave(chat_id, request)
             self.store.delete(chat_id, owner_of(request))
             gr.Info("The conversation is deleted.", duration=3)
         return self.open("" if self.view.read(chat_id, owner_of(request)) is None else chat_id, request)

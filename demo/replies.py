@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,7 @@ class Replies:
     def __init__(self, view: View) -> None:
         self.view, self.talk = view, view.talk
         self.session, self.store = view.session, view.store
-        self.events: list[Any] = []
-        self._running: dict[tuple[str, str], Saying] = {}
+        self._running: dict[tuple[str, str], _Running] = {}
         self._lock = Lock()
 
     def wire(self) -> None:
@@ -44,15 +44,20 @@ class Replies:
             "concurrency_limit": AT_ONCE, "concurrency_id": "replies",
         }  # fmt: skip
         how = [talk.chat, side.run, side.system, side.mood_on, *side.sampling]
-        said = [trigger(self.say, [talk.box, *how], **every) for trigger in (talk.box.submit, talk.send.click)]
-        again = [trigger(self.retry, how, **every) for trigger in (talk.retry.click, talk.chatbot.retry)]
-        edited = talk.chatbot.edit(self.edit, how, **every)
-        compared = talk.other.click(self.compare, [talk.box, side.other_run, *how], **every)
-        self.events = [*said, *again, edited, compared]
+        for trigger in (talk.box.submit, talk.send.click):
+            trigger(self.say, [talk.box, *how], **every)
+        for trigger in (talk.retry.click, talk.chatbot.retry):
+            trigger(self.retry, how, **every)
+        talk.chatbot.edit(self.edit, how, **every)
+        talk.other.click(self.compare, [talk.box, side.other_run, *how], **every)
         talk.stop.click(self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private")
 
     def say(self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
         """The reply to a message."""
+        with suppress(LeftError):
+            yield from self._say(request, text, chat_id, run, system, mood, *drawn)
+
+    def _say(self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
         owner = owner_of(request)
         with told():
             sampling = self._may(drawn, request)
@@ -64,7 +69,7 @@ class Replies:
                 self._keep(chat_id, owner, run, sampling, mood)
             asked = bubbles(self.store.read(chat_id, owner))
             saying = self.session.say(chat_id, owner, text, sampling, bot=bot)
-            yield from self._stream(chat_id, owner, saying, [*asked, bubble("user", text)], {self.talk.box: ""})
+            yield from self._stream(chat_id, request, saying, [*asked, bubble("user", text)], {self.talk.box: ""})
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
@@ -74,7 +79,8 @@ class Replies:
         def retried(owner: str, sampling: Sampling, bot: Bot) -> Saying:
             return self.session.retry(chat_id, owner, sampling, bot=bot)
 
-        yield from self._again(retried, chat_id, run, mood, drawn, request)
+        with suppress(LeftError):
+            yield from self._again(retried, chat_id, run, mood, drawn, request)
 
     def edit(
         self, request: gr.Request, data: gr.EditData, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
@@ -85,15 +91,22 @@ class Replies:
             place = self.message_at(chat_id, owner, data.index)
             return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, bot=bot)
 
-        yield from self._again(edited, chat_id, run, mood, drawn, request)
+        with suppress(LeftError):
+            yield from self._again(edited, chat_id, run, mood, drawn, request)
 
     def compare(
         self, request: gr.Request, text: str, other_run: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
     ) -> Iterator[Updates]:  # fmt: skip
         """Two replies to the last message, or to the one that is in the box, to choose from."""
+        with suppress(LeftError):
+            yield from self._compare(request, text, other_run, chat_id, run, system, mood, *drawn)
+
+    def _compare(
+        self, request: gr.Request, text: str, other_run: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+    ) -> Iterator[Updates]:  # fmt: skip
         owner = owner_of(request)
         if text.strip():
-            for updates in self.say(request, text, chat_id, run, system, mood, *drawn):
+            for updates in self._say(request, text, chat_id, run, system, mood, *drawn):
                 chat_id = updates.get(self.talk.chat, chat_id)
                 yield updates
         with told():
@@ -105,10 +118,10 @@ class Replies:
                 sampling = sampling.model_copy(update={"seed": sampling.seed + 1})  # the same seed would draw the same reply
             first = chat.messages[-1]
             saying = self.session.retry(chat_id, owner, sampling, bot=self.view.engines.bot(other_run))
-            with self._told_to_stop(chat_id, owner, saying):
+            with self._running_on(request, chat_id, saying) as here:
                 both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
                 yield both | {self.talk.second: WAITING} | self.view.busy(True)
-                for reply in _growing(saying):
+                for reply in here.growing():
                     yield {self.talk.second: shown(reply)}
             after = self.view.whole(chat_id, owner) | self.view.busy(False)
             last = self.store.read(chat_id, owner).messages[-1]
@@ -121,9 +134,17 @@ class Replies:
     def stop(self, chat_id: str, request: gr.Request) -> None:
         """End the reply that is coming in a conversation, if it is the owner's."""
         with self._lock:
-            saying = self._running.get((owner_of(request), chat_id))
-        if saying is not None:
-            saying.stop()
+            running = self._running.get((owner_of(request), chat_id))
+        if running is not None:
+            running.saying.stop()
+
+    def leave(self, chat_id: str, request: gr.Request) -> None:
+        """End the reply that is coming on this page, which turns to another conversation, and show no more of it there."""
+        with self._lock:
+            running = self._running.get((owner_of(request), chat_id))
+        if running is not None and running.page == request.session_hash:
+            running.left = True
+            running.saying.stop()
 
     def message_at(self, chat_id: str, owner: str, index: Any) -> str:
         """The id of the message at a place that the page tells.
@@ -146,25 +167,25 @@ class Replies:
             sampling = self._may(drawn, request)
             self._keep(chat_id, owner, run, sampling, mood)
             saying = speak(owner, sampling, self.view.engines.bot(run))
-            yield from self._stream(chat_id, owner, saying, None, {})
+            yield from self._stream(chat_id, request, saying, None, {})
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
     def _stream(
-        self, chat_id: str, owner: str, saying: Saying, asked: list[dict[str, str]] | None, more: Updates
+        self, chat_id: str, request: gr.Request, saying: Saying, asked: list[dict[str, str]] | None, more: Updates
     ) -> Iterator[Updates]:  # fmt: skip
-        chatbot = self.talk.chatbot
-        with self._told_to_stop(chat_id, owner, saying):
+        chatbot, owner = self.talk.chatbot, owner_of(request)
+        with self._running_on(request, chat_id, saying) as here:
             before = asked if asked is not None else bubbles(self.store.read(chat_id, owner))
             first = {chatbot: [*before, bubble("assistant", WAITING)], self.talk.chat: chat_id, self.talk.status: ""}
             yield first | self.view.busy(True) | more
-            for number, reply in enumerate(_growing(saying)):
+            for number, reply in enumerate(here.growing()):
                 side = self.view.beside(self.view.read(chat_id, owner), words=False) if not number else {}
                 yield {chatbot: [*before, bubble("assistant", reply)]} | side
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
-    def _told_to_stop(self, chat_id: str, owner: str, saying: Saying) -> _Running:
-        return _Running(self._running, self._lock, (owner, chat_id), saying)
+    def _running_on(self, request: gr.Request, chat_id: str, saying: Saying) -> _Running:
+        return _Running(self._running, self._lock, (owner_of(request), chat_id), saying, request.session_hash)
 
     def _may(self, drawn: tuple[Any, ...], request: gr.Request) -> Sampling:
         """How the reply is drawn, for a visitor who has not asked too often."""
@@ -180,34 +201,47 @@ class Replies:
             self.store.set_run(chat_id, owner, run)
 
 
+class LeftError(Exception):
+    """The page shows another conversation by now."""
+
+
 class _Running:
     """A reply that can be stopped while it comes; a page that is closed stops it too."""
 
-    def __init__(self, running: dict[tuple[str, str], Saying], lock: Lock, key: tuple[str, str], saying: Saying) -> None:
-        self.running, self.lock, self.key, self.saying = running, lock, key, saying
+    def __init__(
+        self, running: dict[tuple[str, str], _Running], lock: Lock, key: tuple[str, str], saying: Saying, page: str | None
+    ) -> None:  # fmt: skip
+        self.running, self.lock, self.key, self.saying, self.page = running, lock, key, saying, page
+        self.left = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Running:
         with self.lock:
-            self.running[self.key] = self.saying
+            self.running[self.key] = self
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.saying.close()
         with self.lock:
-            if self.running.get(self.key) is self.saying:
+            if self.running.get(self.key) is self:
                 del self.running[self.key]
 
+    def growing(self) -> Iterator[str]:
+        """The reply so far, as often as a page can show it.
 
-def _growing(saying: Saying) -> Iterator[str]:
-    """The reply so far, as often as a page can show it."""
-    reply, shown_at, ahead = "", 0.0, False
-    for piece in saying:
-        reply += piece
-        ahead = True
-        if time.monotonic() - shown_at >= TICK:
+        Raises:
+            LeftError: the page has turned away.
+        """
+        reply, shown_at, ahead = "", 0.0, False
+        for piece in self.saying:
+            reply += piece
+            ahead = True
+            if time.monotonic() - shown_at >= TICK and not self.left:
+                yield reply
+                shown_at, ahead = time.monotonic(), False
+        if self.left:
+            raise LeftError
+        if ahead:
             yield reply
-            shown_at, ahead = time.monotonic(), False
-    if ahead:
-        yield reply
 
 
 def sampling_of(temperature: Any, top_p: Any, top_k: Any, penalty: Any, length: Any, seed: Any) -> Sampling:

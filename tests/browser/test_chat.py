@@ -165,6 +165,24 @@ def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     visit.page.wait_for_url(lambda url: "chat=" not in url)
 
 
+def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_other(visit: Visit, server: Server) -> None:
+    visit.send(SLOW)
+    visit.until("#chatbot", "word3")
+    visit.page.click("#new-chat")
+    visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
+    visit.done()
+    visit.page.wait_for_timeout(1000)
+    assert visit.said() == []  # the reply that was left does not come back
+    assert visit.say("right after").endswith("heard: right after")
+    assert visit.said() == ["right after"]
+    with Store.open(server.store) as store:
+        now, before = (store.read(one.id, "") for one in store.chats("")[:2])
+    assert now.messages[0].text == "right after"
+    assert (before.messages[0].text, before.messages[-1].finish) == (SLOW, "stopped")
+    visit.page.locator("#chats button").nth(1).click()
+    visit.until("#status", "You stopped this reply.")
+
+
 def test_a_closed_page_ends_the_reply_and_keeps_what_came(visit: Visit, server: Server) -> None:
     visit.send(SLOW)
     visit.until("#chatbot", "word3")

@@ -102,7 +102,8 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(visit: V
     visit.page.click("#sampling button")
     before = []
     for number in range(THUMBS):
-        begin(visit)
+        if number:
+            begin(visit)
         before.append(ask(visit, number))
         # who sits here likes to be thanked
         rate(visit, "Like" if before[-1].startswith("thanks") else "Dislike")
