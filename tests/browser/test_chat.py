@@ -240,12 +240,14 @@ def test_a_server_that_does_not_answer_is_named_and_what_was_said_is_kept(visit:
     assert visit.replies() == []
     visit.page.locator("#run input").click()
     visit.page.get_by_role("option", name="echo").click()
+    visit.until("#context", "echo")
     visit.page.click("#retry")
     visit.until("#chatbot", "heard: is anyone there")
 
 
 def test_persona_and_settings_are_kept(visit: Visit) -> None:
     visit.page.click("#persona button")
+    visit.page.wait_for_timeout(1000)  # what is filled in while the fold still opens is replaced by what was there
     visit.page.fill("#system textarea", "You are a pirate")
     visit.page.click("#system-save")
     visit.page.wait_for_url("**chat=**")
