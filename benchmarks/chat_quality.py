@@ -65,9 +65,7 @@ def quality(
         same = ratio(_SAME, [one == other for one, other in zip(said, first, strict=True)])
         measures = measure_replies(said, [item.reply for item in items], embed=embed, negative=negative)
         found[name] = {"perplexity": _perplexity(bot.scheduler._engine, rows), "same": same, **measures}
-        talking(
-            f"{name}: perplexity {found[name]['perplexity'].value:.2f}, {same.value:.0%} of {len(items)} replies are {next(iter(bots))}'s"
-        )
+        talking(f"{name}: perplexity {found[name]['perplexity'].value:.2f}, {same.value:.0%} of {len(items)} replies unchanged")
     return found
 
 
