@@ -276,6 +276,7 @@ def test_the_toggle_is_kept(visit: Visit, theme: str) -> None:
     visit.page.reload()
     visit.page.wait_for_selector("#box textarea")
     visit.page.wait_for_function("want => document.body.classList.contains('dark') == want", arg=theme == "dark")
+    assert dark() == (theme == "dark")
 
 
 def test_a_keyboard_is_enough(visit: Visit) -> None:
@@ -295,3 +296,5 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
             break
     page.keyboard.press("Enter")
     visit.until("#status", "Reply 2 of 2")
+    visit.done()
+    assert visit.said() == ["typed by keys"]

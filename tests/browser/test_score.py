@@ -15,6 +15,14 @@ def open_score(visit: Visit) -> None:
     visit.page.wait_for_selector("#upload")
 
 
+def score(visit: Visit, file: Path) -> None:
+    """Choose a file and have it scored."""
+    open_score(visit)
+    visit.page.set_input_files("input[type=file]", str(file))
+    visit.until("#about-file", file.name)
+    visit.page.click("#score-file")
+
+
 def test_a_text_is_scored(visit: Visit) -> None:
     open_score(visit)
     visit.page.fill("#score-text textarea", "a lovely <b>film</b>")
@@ -60,10 +68,7 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
 def test_a_file_that_is_none_is_refused(visit: Visit, tmp_path: Path) -> None:
     file = tmp_path / "broken.jsonl"
     file.write_text('{"text": "a"\n{"text": 3}\n', encoding="utf-8")
-    open_score(visit)
-    visit.page.set_input_files("input[type=file]", str(file))
-    visit.until("#about-file", "broken.jsonl")
-    visit.page.click("#score-file")
+    score(visit, file)
     visit.page.wait_for_selector(".toast-body")
     assert "broken.jsonl: none of its 2 rows can be scored" in visit.page.locator(".toast-body").first.inner_text()
 
@@ -71,10 +76,7 @@ def test_a_file_that_is_none_is_refused(visit: Visit, tmp_path: Path) -> None:
 def test_too_many_rows_are_refused(visit: Visit, tmp_path: Path) -> None:
     file = tmp_path / "many.jsonl"
     file.write_text("".join(json.dumps({"text": f"row {number}"}) + "\n" for number in range(600)), encoding="utf-8")
-    open_score(visit)
-    visit.page.set_input_files("input[type=file]", str(file))
-    visit.until("#about-file", "columns: text")
-    visit.page.click("#score-file")
+    score(visit, file)
     visit.page.wait_for_selector(".toast-body")
     assert "more than 500 rows" in visit.page.locator(".toast-body").first.inner_text()
 
@@ -82,10 +84,7 @@ def test_too_many_rows_are_refused(visit: Visit, tmp_path: Path) -> None:
 def test_a_file_on_its_way_can_be_stopped(visit: Visit, tmp_path: Path) -> None:
     file = tmp_path / "slow.jsonl"
     file.write_text("".join(json.dumps({"text": f"slowly {number}"}) + "\n" for number in range(490)), encoding="utf-8")
-    open_score(visit)
-    visit.page.set_input_files("input[type=file]", str(file))
-    visit.until("#about-file", "slow.jsonl")
-    visit.page.click("#score-file")
+    score(visit, file)
     visit.page.click("#score-stop")
     visit.page.wait_for_selector(".toast-body")
     assert "slow.jsonl: you stopped it" in visit.page.locator(".toast-body").first.inner_text()

@@ -17,8 +17,6 @@ from tests.conftest import make_chat_base
 
 pytestmark = pytest.mark.integration
 
-pytest.importorskip("onnxruntime_genai")
-
 GREEDY = Sampling(temperature=0.0, repetition_penalty=1.1, max_new_tokens=40)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -225,10 +224,8 @@ def test_pieces_of_random_bytes_are_what_the_tokenizer_makes_of_them_at_once(tin
         assert text == tokenizer.decode([one for one in ids if one > 2]).rstrip("\ufffd")
 
 
+@pytest.mark.integration
 def test_the_default_bot_says_what_transformers_generates() -> None:
-    cache = Path(os.environ.get("NLPKIT_CACHE", ""))
-    if not os.environ.get("NLPKIT_CACHE") or not list(cache.glob("smollm2-135m-*/manifest.json")):
-        pytest.skip("smollm2-135m is not in NLPKIT_CACHE")
     folder, _ = find_base("smollm2-135m")
     language = LanguageModel(load_language_model(folder), load_tokenizer(folder), Dialogue(), window=2048, threads=1)
     bot = Chatbot.of(language)

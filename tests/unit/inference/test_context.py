@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
 from nlpkit.inference.context import RECALL_ROOM, Context, Policy, fit_context
-from nlpkit.inference.recall import ENCODER, HEADING, Vectors, load_vectors, ranking, summary_of
+from nlpkit.inference.recall import HEADING, Vectors, load_vectors, ranking, summary_of
 from nlpkit.models.pretrained import load_tokenizer
-from nlpkit.sources import catalogue, is_cached
 from nlpkit.tasks.prompt import prompt
 from nlpkit.tasks.template import Template
 from tests.facts import FACTS, asked, long_talk
@@ -192,7 +191,6 @@ def test_facts_of_the_first_turns_are_seen_at_the_end_of_300_where_they_are_reca
     assert share_seen(tokenizer, 4000, "recall", None) >= 0.9
 
 
+@pytest.mark.integration
 def test_the_real_encoder_finds_the_facts_too(tokenizer: Any) -> None:
-    if not is_cached(next(one for one in catalogue() if one.name == ENCODER)):
-        pytest.skip(f"{ENCODER} is not in the cache")
     assert share_seen(tokenizer, 4000, "recall", load_vectors()) >= 0.9

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import random
 import re
 from collections.abc import Iterator
@@ -51,13 +50,10 @@ def talks(draw: st.DrawFn) -> Conversation:
 
 @pytest.fixture(scope="module")
 def smollm2() -> Any:
-    """The real tokenizer of the catalogue's chat model, where it was fetched before."""
-    from nlpkit.models.pretrained import load_tokenizer
+    """The real tokenizer of the catalogue's chat model."""
+    from nlpkit.models.pretrained import find_base, load_tokenizer
 
-    found = [*Path(os.environ.get("NLPKIT_CACHE", "/nowhere")).glob("smollm2-135m-*/model/tokenizer.json")]
-    if not found:
-        pytest.skip("smollm2-135m is not in NLPKIT_CACHE")
-    return load_tokenizer(found[0].parent)
+    return load_tokenizer(find_base("smollm2-135m")[0])
 
 
 def learnt(row: EncodedDialogue) -> Iterator[tuple[int, int]]:
@@ -154,6 +150,7 @@ def test_where_a_text_on_its_own_gets_a_space_the_ids_spell_the_same_but_for_spa
             assert "".join(ours.split()) == "".join(theirs.split())
 
 
+@pytest.mark.integration
 def test_the_catalogues_chat_model_gets_the_ids_that_transformers_makes(smollm2: Any) -> None:
     for talk in TALKS[:4]:
         [row] = encode(talk, smollm2, ROOM)
