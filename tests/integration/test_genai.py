@@ -89,7 +89,7 @@ def test_quantised_weights_are_smaller_and_say_nearly_the_same(tmp_path: Path, c
 
 
 def test_it_is_exported_once_and_loaded_without_its_original(chat_run: Path, bots: dict[Runtime, Chatbot], cache: Path) -> None:
-    assert len([one for one in (cache / "onnx").iterdir() if one.is_dir() and "-fp32-" in one.name]) == 1
+    assert len([one for one in (cache / "onnx").glob(f"{chat_run.name}-fp32-*") if one.is_dir()]) == 1
     with patch("nlpkit.inference.chatbot.LanguageModel.load", side_effect=AssertionError):
         Chatbot.load(chat_run, runtime="onnx", threads=1)
 
