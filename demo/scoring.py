@@ -14,8 +14,9 @@ from demo.charts import bars, histogram
 from demo.guard import DemoLimits
 from nlpkit.data.records import columns_of, count_rows, read_records
 from nlpkit.errors import DataError, nearest
+from nlpkit.scoring.engine import Engine
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.score import Engine, ScoreSummary, score_file
+from nlpkit.scoring.score import ScoreSummary, score_file
 from nlpkit.tasks.prediction import Prediction
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")

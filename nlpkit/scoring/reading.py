@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -55,7 +55,7 @@ class Input:
             on_bad=None if bad is None else bad.append,
         )
 
-    def batches(self, rows: int, *, done: int) -> Iterator[Batch]:
+    def batches(self, rows: int, *, done: int) -> Generator[Batch]:
         """The rows after the first `done` records, cut at the same places however often the reading was interrupted."""
         bad: list[BadRow] = []
         records = self.records(bad if self.skip else None)

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 from nlpkit import __version__
 from nlpkit.data.records import count_rows
-from nlpkit.errors import DataError, NlpkitError
-from nlpkit.scoring.columns import Columns, Kind, columns_of
+from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
+from nlpkit.scoring.ahead import behind
+from nlpkit.scoring.columns import Kind, columns_of
+from nlpkit.scoring.engine import Engine, Fleet, Tunable
 from nlpkit.scoring.journal import Chunk, disk, open_journal
 from nlpkit.scoring.paths import OnError, Paths, check_paths
 from nlpkit.scoring.progress import Clock, Progress
-from nlpkit.scoring.reading import Batch, Input, reject_lines
+from nlpkit.scoring.reading import Batch, Input
 from nlpkit.scoring.state import Source, State
-from nlpkit.scoring.writing import Format, writer_of
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.scoring.work import Work, chunks
+from nlpkit.scoring.writing import writer_of
 
 CHUNK_ROWS = 2048
 """Rows that are scored and made safe together: some seconds of work on a CPU, and enough to sort texts by length."""
 
 
-class Engine(Protocol):
-    """What scoring needs of a model; Classifier is one."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with whatever may change an answer."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns that its predictions fill."""
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """One prediction for each text; the same list gives the same predictions."""
+WORTH_TUNING = 1024
+"""Texts of a first chunk from which on a second or two of measuring pays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +51,7 @@ class ScoreSummary:
 
 
 def score_file(
-    classifier: Engine,
+    classifier: Engine | Fleet,
     source: Path | str,
     target: Path | str,
     *,
@@ -76,6 +65,7 @@ def score_file(
     raw_csv: bool = False,
     prefix: str = "",
     chunk_rows: int = CHUNK_ROWS,
+    budget: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> ScoreSummary:
     """The summary of a scoring, once the output is whole and in its place.
@@ -97,7 +87,9 @@ def score_file(
         raw_csv: leave CSV cells that a spreadsheet would run as formulas as they are.
         prefix: put before the names of the new columns.
         chunk_rows: rows that are computed and made safe together.
-        progress: called after each chunk.
+        budget: tokens that are computed together, which decides the last bits; default: what is measured to be fastest for the first
+            rows. A scoring that goes on keeps the one it began with.
+        progress: called after each chunk, from another thread.
 
     Raises:
         ConfigError: the paths or formats cannot be meant, or a new column has the name of one that is there.
@@ -122,116 +114,124 @@ def score_file(
     first = next(piped, None) if piped else None
     added: dict[str, Kind] = {f"{prefix}{name}": "string" if name == "label" else "float" for name in classifier.columns}
     columns = columns_of(rows, first, paths.output_format, added)
-    scorer = _Scorer(
-        engine=classifier,
+    work = Work(
         input=rows,
-        piped=chain([first] if first else [], piped) if piped else None,
         columns=columns,
         writer=writer_of(paths.output_format, columns, compress=paths.compress, raw_csv=raw_csv),
+        names=tuple(classifier.columns),
         prefix=prefix,
         chunk_rows=chunk_rows,
     )
     clock = Clock(progress, total=count_rows(paths.source, format=paths.format) if progress and paths.source else None)
+    job = _Job(work=work, model=classifier, paths=paths, clock=clock, budget=budget, first=first, rest=piped)
     if paths.target is None:
-        return _to_stdout(scorer, paths, clock, overwrite=overwrite)
-    return _to_file(scorer, paths, paths.target, clock, settings=scorer.settings(paths, raw_csv=raw_csv), overwrite=overwrite)
+        return _to_stdout(job, overwrite=overwrite)
+    return _to_file(job, paths.target, settings=_settings(work, classifier, paths, raw_csv=raw_csv), overwrite=overwrite)
+
+
+def _settings(work: Work, model: Engine | Fleet, paths: Paths, *, raw_csv: bool) -> dict[str, str]:
+    """All that decides a byte of the output besides the input's content and the budget."""
+    return {
+        "nlpkit": __version__,
+        "model": model.fingerprint,
+        "columns": " ".join(work.columns.added),
+        "text column": work.input.text_column,
+        "input": "standard input" if paths.source is None else "a file",
+        "input format": work.input.format,
+        "encoding": work.input.encoding or "utf-8",
+        "output format": paths.output_format,
+        "rows of a chunk": str(work.chunk_rows),
+        "raw csv": str(raw_csv),
+    }
+
+
+def _settled(job: _Job, state: State, asked: int | None) -> State:
+    """The state with the budget that the model has from now on: the one that was recorded, else asked for, else measured."""
+    if not isinstance(job.model, Tunable):
+        if asked is not None:
+            raise ConfigError(f"a budget of {asked} is asked for, but this model has none; cure: leave it out")
+        return state
+    if state.budget and asked and state.budget != asked:
+        raise RunError(
+            f"{state.rows:,} rows are done with a budget of {state.budget}, but {asked} is asked for; "
+            "cure: leave it out, or score from the start with --overwrite"
+        )
+    if known := state.budget or asked:
+        job.model.budget = known
+    else:
+        first = job.first or next(job.work.batches(0), None)
+        if first and len(first.texts) >= WORTH_TUNING:
+            job.model.tune(first.texts)
+    return state.model_copy(update={"budget": job.model.budget})
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Scorer:
-    """Turns rows into the bytes of the output, chunk by chunk."""
+class _Job:
+    """A scoring that was found to make sense."""
 
-    engine: Engine
-    input: Input
-    piped: Iterator[Batch] | None
-    """The rows of standard input."""
-    columns: Columns
-    writer: Format
-    prefix: str
-    chunk_rows: int
+    work: Work
+    model: Engine | Fleet
+    paths: Paths
+    clock: Clock
+    budget: int | None
+    first: Batch | None
+    """The first rows of standard input, which can be read only once."""
+    rest: Generator[Batch] | None
 
-    def settings(self, paths: Paths, *, raw_csv: bool) -> dict[str, str]:
-        """All that decides a byte of the output besides the input's content."""
-        return {
-            "nlpkit": __version__,
-            "model": self.engine.fingerprint,
-            "columns": " ".join(self.columns.added),
-            "text column": self.input.text_column,
-            "input": "standard input" if paths.source is None else "a file",
-            "input format": self.input.format,
-            "encoding": self.input.encoding or "utf-8",
-            "output format": paths.output_format,
-            "rows of a chunk": str(self.chunk_rows),
-            "raw csv": str(raw_csv),
-        }
-
-    def chunks(self, state: State) -> Iterator[Chunk]:
+    def chunks(self, state: State) -> Generator[Chunk]:
         """The chunks after those that are done."""
-        header = b"" if state.size else self.writer.header()
-        for batch in self.piped or self.input.batches(self.chunk_rows, done=state.read):
-            rows, partly_read = self._rows(batch)
-            yield Chunk(
-                data=header + self.writer.rows(rows),
-                rejects=reject_lines(batch.bad),
-                read=batch.read,
-                rows=len(rows),
-                rejected=len(batch.bad),
-                partly_read=partly_read,
-            )
-            header = b""
+        return chunks(self.work, self.model, state, self._piped() if self.rest else None)
 
-    def _rows(self, batch: Batch) -> tuple[list[dict[str, object]], int]:
-        """The output's rows, and how many of their texts were not read whole."""
-        distinct = list(dict.fromkeys(batch.texts))
-        answers = dict(zip(distinct, self.engine.predict(distinct), strict=True)) if distinct else {}
-        rows: list[dict[str, object]] = []
-        for record, text in zip(batch.records, batch.texts, strict=True):
-            self.columns.check(record)
-            rows.append({**record.fields, **self._answer(answers[text].row(), record.where)})
-        return rows, sum(answers[text].partial for text in batch.texts)
-
-    def _answer(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name in self.engine.columns:
-            value: object = answer.get(name)
-            if isinstance(value, float):
-                if not math.isfinite(value):
-                    raise NlpkitError(f"{where}: the model answers {value} for {name!r}; expected a number: its weights may be damaged")
-                value = round(value, 6) + 0.0  # No minus zero.
-            found[self.prefix + name] = value
-        return found
+    def _piped(self) -> Generator[Batch]:
+        if self.first:
+            yield self.first
+        yield from self.rest or ()
 
 
-def _to_file(scorer: _Scorer, paths: Paths, target: Path, clock: Clock, *, settings: Mapping[str, str], overwrite: bool) -> ScoreSummary:
+def _to_file(job: _Job, target: Path, *, settings: Mapping[str, str], overwrite: bool) -> ScoreSummary:
+    paths, clock = job.paths, job.clock
     source = Source.of(paths.source) if paths.source else None
     with open_journal(paths, target, State(source=source, settings=settings), overwrite=overwrite) as journal:
         clock.begin(journal.state)
         if journal.state.sealed is None:
-            for chunk in scorer.chunks(journal.state):
+            journal.state = _settled(job, journal.state, job.budget)
+
+            def keep(chunk: Chunk) -> None:
                 journal.commit(chunk)
                 clock.tick(journal.state)
-            _refuse_empty(scorer.input, journal.state)
+
+            with closing(job.chunks(journal.state)) as found, behind(keep) as put:
+                for chunk in found:
+                    put(chunk)
+            _refuse_empty(job.work.input, journal.state)
             if source and paths.source and not source.still(paths.source):
                 raise DataError(f"{paths.source}: its content changed while it was scored; cure: score it from the start with --overwrite")
-        journal.finish(scorer.writer.seal, paths.rejects)
+        journal.finish(job.work.writer.seal, paths.rejects)
     return _summary(journal.state, paths, clock)
 
 
-def _to_stdout(scorer: _Scorer, paths: Paths, clock: Clock, *, overwrite: bool) -> ScoreSummary:
-    state = State(source=None, settings={})
+def _to_stdout(job: _Job, *, overwrite: bool) -> ScoreSummary:
+    rejects, clock = job.paths.rejects, job.clock
+    state = _settled(job, State(source=None, settings={}), job.budget)
     clock.begin(state)
-    if paths.rejects:
-        with disk(paths.rejects.parent):
-            paths.rejects.open("wb" if overwrite else "xb").close()
-    for chunk in scorer.chunks(state):
+    if rejects:
+        with disk(rejects.parent):
+            rejects.open("wb" if overwrite else "xb").close()
+
+    def put_out(chunk: Chunk) -> None:
+        nonlocal state
         _put_out(chunk.data)
-        if chunk.rejects and paths.rejects:
-            with disk(paths.rejects.parent), paths.rejects.open("ab") as file:
+        if chunk.rejects and rejects:
+            with disk(rejects.parent), rejects.open("ab") as file:
                 file.write(chunk.rejects)
         state = chunk.after(state)
         clock.tick(state)
-    _refuse_empty(scorer.input, state)
-    return _summary(state, paths, clock)
+
+    with closing(job.chunks(state)) as found, behind(put_out) as put:
+        for chunk in found:
+            put(chunk)
+    _refuse_empty(job.work.input, state)
+    return _summary(state, job.paths, clock)
 
 
 def _put_out(data: bytes) -> None:

@@ -45,7 +45,9 @@ class State(BaseModel):
     source: Source | None
     """None for standard input, which cannot be read again."""
     settings: Mapping[str, str]
-    """All else that decides a byte of the output."""
+    """All else that decides a byte of the output, but for the budget, which is found when the work begins."""
+    budget: int | None = None
+    """The tokens that are computed together, where the model has such a number."""
     read: int = 0
     """Records that the reader has given."""
     rows: int = 0
