@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +14,20 @@ import typer
 
 from nlpkit import cli_chat
 from nlpkit.errors import ConfigError, NlpkitError, RunError
-from nlpkit.terminal import bar, bytes_bar, console, resumable, safe, show_answer, show_scores, show_sources, show_summary, skippable, talk
+from nlpkit.terminal import (
+    WithAddress,
+    bar,
+    bytes_bar,
+    console,
+    resumable,
+    safe,
+    show_answer,
+    show_scores,
+    show_sources,
+    show_summary,
+    skippable,
+    talk,
+)
 
 app = typer.Typer(
     help="Sentiment from your own data: fine-tune with LoRA, measure with error bars, score files of any size.",
@@ -98,7 +114,10 @@ def evaluate(
     talk(f"report: {place(opened, report.data, '.html')}")
 
 
-@app.command(epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   nlpkit score runs/mine reviews.parquet -o scored.parquet")
+@app.command(
+    cls=WithAddress,
+    epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   nlpkit score runs/mine reviews.parquet -o scored.parquet --ray",
+)
 def score(
     paths: Annotated[list[str], typer.Argument(metavar="[RUN] INPUT", help="No RUN: nlpkit's own classifier. INPUT - is stdin.")],
     output: Annotated[str, typer.Option("-o", "--output", help="CSV, TSV, JSONL, Parquet or Arrow by its ending, .gz too; - is stdout.")],
@@ -111,7 +130,11 @@ def score(
     output_format: Annotated[str | None, typer.Option(help="Format of the output, where its name does not say it.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Text encoding of the input, if not UTF-8.")] = None,
     prefix: Annotated[str, typer.Option(help="Put before the new columns' names, if the input has the same ones.")] = "",
-    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all that this process may use.", min=1)] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads, or Ray's workers; default: all there are.", min=1)] = None,
+    budget: Annotated[int | None, typer.Option(help="Tokens a batch; default: the fastest here, measured at the start.", min=1)] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="[HOST:PORT]", help="Score on a Ray cluster: the one there, or here, started if need be.")
+    ] = None,
     raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Leave cells that a spreadsheet would run as formulas as they are.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output, and whatever unfinished one is in the way.")] = False,
     as_json: Json = False,
@@ -128,11 +151,10 @@ def score(
         "on_error": on_error, "rejects": rejects, "overwrite": overwrite,
     }  # fmt: skip
     check_paths(source, output, **options)
-    classifier = _classifier(run, threads)
-    again = shlex.join(["nlpkit", *sys.argv[1:]])
-    with bar("scoring") as show, resumable(again if "-" not in (source, output) else None), skippable(on_error):
+    again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
+    with resumable(again), skippable(on_error), _models(run, threads, ray) as classifier, bar("scoring") as show:
         summary = score_file(
-            classifier, source, output, **options, prefix=prefix, raw_csv=raw_csv,
+            classifier, source, output, **options, prefix=prefix, raw_csv=raw_csv, budget=budget,
             progress=lambda at: show(at.rows, at.total, f"{at.rate:,.0f} rows/s"),
         )  # fmt: skip
     show_summary(summary, as_json)
@@ -281,3 +303,17 @@ def _classifier(run: str | None, threads: int | None) -> Any:
     if run is not None and not Path(run).exists():
         raise RunError(f"{run}: no such run; `nlpkit runs` lists the runs below ./runs")
     return Classifier.load(run, threads=threads)
+
+
+@contextmanager
+def _models(run: str | None, threads: int | None, ray: str | None) -> Iterator[Any]:
+    """A classifier in this process, or where `--ray` is said, one a core of a cluster."""
+    if ray is None:
+        yield _classifier(run, threads)
+        return
+    from nlpkit.scoring.cluster import open_fleet
+
+    # Each has one core. The path must mean the same in a worker, whose working folder is another.
+    load = partial(_classifier, run and str(Path(run).absolute()), 1)
+    with open_fleet(load, ray or None, workers=threads) as fleet:
+        yield fleet

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperCommand
 
 from nlpkit.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+class WithAddress(TyperCommand):
+    """A command whose `--ray` may stand alone: an address behind it belongs to it, a file does not."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments, after a bare `--ray` was given the value that stands for this machine."""
+        said = args[: args.index("--")] if "--" in args else args
+        for place in [place for place, one in enumerate(said) if one == "--ray"]:
+            if not re.fullmatch(r"[^/\\\s]+:\d+|ray://\S+", "".join(args[place + 1 : place + 2])):
+                args = [*args[:place], "--ray=", *args[place + 1 :]]
+        return super().parse_args(ctx, args)
 
 
 def console() -> Console:
@@ -63,8 +77,6 @@ def note(text: str) -> None:
 
 def talk(message: str) -> None:
     """Say something on stderr; what stands in \u27e6brackets\u27e7, as the preflight marks what is learnt, is coloured too."""
-    import re
-
     shown = re.sub("\u27e6[^\u27e7]*\u27e7", lambda found: f"[green]{found[0]}[/]", safe(message))
     console().print(shown, highlight=False, soft_wrap=True)
 

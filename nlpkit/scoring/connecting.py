@@ -1,0 +1,125 @@
+"""The way to a Ray cluster: the one at an address, the one that runs here, or one that is started for this work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nlpkit.errors import ConfigError, NlpkitError, optional
+
+PATIENCE = 5.0
+"""Seconds in which an address must answer."""
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""How HTTP/2 begins, which Ray speaks (RFC 9113, 3.4): a server of it answers with a frame of settings."""
+_SETTINGS_FRAME = b"\4"
+_STORE = 1 << 30
+"""Bytes of the object store of a cluster that is started here."""
+
+
+@contextmanager
+def connected(address: str | None, *, workers: int | None) -> Iterator[tuple[int, int]]:
+    """How many processor cores and GPUs the cluster has to give. A connection that was there before stays, a new one is closed.
+
+    Args:
+        address: `host:port`; None joins the cluster that runs on this machine, or starts one.
+        workers: processor cores of one that is started; default: all that this process may use.
+
+    Raises:
+        ConfigError: Ray is not installed, or the address cannot be meant.
+        NlpkitError: nothing answers there, or it gives no core.
+    """
+    ray = _quiet_ray()
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, address, workers)
+    try:
+        room = ray.cluster_resources()
+        cores, gpus = int(room.get("CPU", 0)), int(room.get("GPU", 0))
+        if not cores:
+            raise NlpkitError(f"the Ray cluster at {address or 'this machine'} has no processor core to give; cure: add nodes to it")
+        yield cores, gpus
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _quiet_ray() -> Any:
+    """Ray, told before it is loaded not to call home and not to write between our rows."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    ray = optional("ray", extra="ray")
+    optional("ray.data", extra="ray")
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return ray
+
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # What the cluster says of a lost worker would be printed to standard output, where scored rows may go.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+
+
+def _connect(ray: Any, address: str | None, workers: int | None) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is not None:
+        _refuse_silent(address)
+    try:
+        with _hushed():
+            ray.init(address=address or "auto", **options)
+    except ConnectionError as error:
+        if address is not None:
+            raise _unreachable(address, error) from error
+        cores = workers or len(os.sched_getaffinity(0))
+        with _hushed():
+            ray.init(num_cpus=cores, include_dashboard=False, object_store_memory=_STORE, **options)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _unreachable(address or "this machine", error) from error
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Let nothing on standard error: Ray's C++ part says there that it was told to say nothing."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _refuse_silent(address: str) -> None:
+    """Raise where nothing answers, within seconds: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise ConfigError(
+            f"--ray {address}: expected host:port, as `ray start --head` prints it, on a machine of the cluster "
+            "(Ray Client, ray://, is not used); cure: run this command on a node of the cluster"
+        )
+    try:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as line:
+            line.settimeout(PATIENCE)
+            line.sendall(_GREETING)
+            answer = line.recv(9)
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, error) from error
+    if answer[3:4] != _SETTINGS_FRAME:
+        raise _unreachable(address, ValueError("what answers there is not Ray"))
+
+
+def _unreachable(address: str, error: Exception) -> NlpkitError:
+    reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
+    return NlpkitError(
+        f"no Ray cluster that this machine belongs to answers at {address}: {reason}; cure: start it with `ray start --head --port=6379`, "
+        "join it from here with `ray start --address=HOST:6379`, or leave the address out to use this machine alone"
+    )
