@@ -20,14 +20,17 @@ BATCH_SIZE = 32
 
 def export(run: str | None, folder: Path) -> None:
     """Save the run's merged weights and tokenizer for the pipeline, and print labels and temperature."""
-    from nlpkit.inference.classifier import Classifier
+    from nlpkit.inference.loading import default_run, load_model
     from nlpkit.models.pretrained import quiet
+    from nlpkit.run import Run
+    from nlpkit.tasks.task import task_from
 
-    classifier = Classifier.load(run)
+    found = Run.open(run) if run else default_run()
+    record = found.read()
     with quiet():
-        classifier.model.save_pretrained(folder)
-        classifier.tokenizer.save_pretrained(folder)
-    print(json.dumps({"labels": list(classifier.task.id2label.values()), "temperature": classifier.temperature, "name": classifier.name}))
+        for part in load_model(found):
+            part.save_pretrained(folder)
+    print(json.dumps({"labels": list(task_from(record.task).id2label.values()), "temperature": record.temperature, "name": found.name}))
 
 
 def score(folder: Path, source: Path, target: Path) -> None:

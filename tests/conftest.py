@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import signal
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,6 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # No test may ask a hub; children inherit it.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # A shell that starts a job in the background makes it ignore Ctrl-C, and the programs that tests start and interrupt with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make_base(folder: Path, *, hidden: int = 16, layers: int = 2, seed: int = 0, words: list[str] | None = None, window: int = 64) -> Path:

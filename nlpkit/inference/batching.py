@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-TOKEN_BUDGET = 512
-"""Tokens a batch, padding included: on a CPU more does not help, since the caches are full."""
 
-
-def batches(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> list[list[int]]:
+def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Positions of the sequences, batch by batch, longest first so that a lack of memory shows at once.
 
-    A sequence longer than the budget makes a batch of its own.
+    The budget is in tokens, padding included; a sequence longer than the budget makes a batch of its own.
     """
     order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
     cut: list[list[int]] = []

@@ -3,68 +3,109 @@
 from __future__ import annotations
 
 import functools
-import gc
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.errors import NlpkitError
-from nlpkit.inference.batching import TOKEN_BUDGET, batches
-from nlpkit.inference.first_token import first_token_only
-from nlpkit.models.lora import WEIGHTS, load_adapter
-from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, pick_device, refuse_other_base, source_of
-from nlpkit.run import Run, fingerprint, sha256_of, versions
-from nlpkit.tasks.encoding import MAX_CHARACTERS, MAX_WINDOWS, Frame, token_ids, windows
+from nlpkit.errors import ConfigError, NlpkitError
+from nlpkit.inference.batching import batches
+from nlpkit.inference.exported import Exported, is_export
+from nlpkit.inference.loading import default_run, identity_of, load_model
+from nlpkit.inference.runtime import CPU_BUDGETS, GPU_BUDGETS, OutOfMemoryError, Runtime, RuntimeName
+from nlpkit.inference.tokenizing import Tokenizing
+from nlpkit.run import Run, fingerprint
+from nlpkit.tasks.encoding import MAX_CHARACTERS, MAX_WINDOWS, windows
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.task import Task, task_from
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
-GPU_BUDGET = 32_768
-"""Tokens a batch on a GPU."""
+__all__ = ["Classifier", "default_run"]
+
+TUNING_SECONDS = 2.0
+
+TUNING_TOKENS = 2048
+"""Tokens a thread that each budget is tried on."""
+
+BETTER = 0.97
+"""Share of the default budget's time that another must stay under: what is measured for a moment is noisy."""
 
 
 class Classifier:
     """A model, its tokenizer and its task. `Classifier.load` is the way in."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, task: Task, *, max_tokens: int, temperature: float = 1.0,
+        self, runtime: Runtime, tokenizing: Tokenizing, task: Task, *, max_tokens: int, temperature: float = 1.0,
         threads: int | None = None, name: str = "", identity: str = "",
     ) -> None:  # fmt: skip
-        self.model = first_token_only(model.eval())
-        self.tokenizer = tokenizer
+        self.runtime = runtime
         self.task = task
         self.max_tokens = max_tokens
         self.temperature = temperature
         self.threads = threads or _cores()
         self.name = name
+        self.budget = self._budgets[1]
+        """Tokens a batch, padding included; which texts share a batch decides the last bits of an answer."""
+        self._tokenizing = tokenizing
         self._identity = identity
-        self._frame = Frame.of(tokenizer)
 
     @classmethod
-    def load(cls, run: Run | Path | str | None = None, *, threads: int | None = None) -> Classifier:
-        """The classifier of a whole run; with none named, the one that the package carries.
+    def load(cls, run: Run | Path | str | None = None, *, runtime: RuntimeName = "auto", threads: int | None = None) -> Classifier:
+        """The classifier of a whole run or of an exported one; with none named, the one that the package carries.
+
+        Args:
+            run: a run, or a folder that `nlpkit export` wrote.
+            runtime: what computes. `auto` takes the run's ONNX export if this machine has one already, and torch otherwise; `onnx` and
+                its like are exported now where they are not in the cache, and proved to answer like the run.
+            threads: processor threads; default: all that this process may use.
 
         Raises:
-            RunError: no whole run, or its base, tokenizer or adapter is not the one that it was trained with.
+            RunError: no whole run, or its base, tokenizer or adapter is not the one that it was trained with; an export that answers
+                otherwise than its run.
             SourceError: its base cannot be brought here.
+            ConfigError: the runtime is not installed.
         """
+        if isinstance(run, (str, Path)) and is_export(Path(run)):
+            return cls.of_export(Path(run), runtime=runtime, threads=threads)
         run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
+        from nlpkit.inference.export import kept_export  # an export is proved through this class
+
+        folder = kept_export(run, runtime)
+        if folder:
+            return cls.of_export(folder, threads=threads)
         record = run.read()
-        task = task_from(record.task)
-        folder, base = find_base(source_of(record.base))
-        refuse_other_base(run.path, record.base, base)
-        tokenizer = load_tokenizer(run.tokenizer)
-        plain = load_classifier(folder, id2label=task.id2label, regression=task.kind == "intensity", pad_id=tokenizer.pad_token_id)
-        model = load_adapter(plain, run.adapter).to(pick_device())
-        files = [run.adapter / WEIGHTS, run.marker, *sorted(run.tokenizer.glob("*.json"))]
+        model, tokenizer = load_model(run)
+        return cls.of_model(
+            model, tokenizer, task_from(record.task), max_tokens=record.max_tokens, temperature=record.temperature,
+            threads=threads, name=run.name, identity=identity_of(run), bf16=runtime == "torch-bf16",
+        )  # fmt: skip
+
+    @classmethod
+    def of_model(cls, model: Any, tokenizer: Any, task: Task, *, bf16: bool = False, **settings: Any) -> Classifier:
+        """That of a transformers model and tokenizer in memory; `settings` are those of the constructor."""
+        from nlpkit.inference.torch_runtime import TorchRuntime
+
+        return cls(TorchRuntime(model, bf16=bf16), Tokenizing.of(tokenizer), task, **settings)
+
+    @classmethod
+    def of_export(cls, folder: Path, *, runtime: RuntimeName = "auto", threads: int | None = None) -> Classifier:
+        """That of an exported folder, without torch.
+
+        Raises:
+            RunError: it is damaged.
+            ConfigError: its runtime is not installed, or another is asked for.
+        """
+        record = Exported.read(folder)
+        if runtime not in ("auto", record.form):
+            raise ConfigError(f"{folder}: exported for {record.form}, {runtime} is asked for; cure: name the run that it was made of")
+        tokenizing = Tokenizing.read(folder, frame=record.frame, pad_id=record.pad_id)
         return cls(
-            model, tokenizer, task,
-            max_tokens=record.max_tokens, temperature=record.temperature, threads=threads, name=run.name, identity=sha256_of(files),
+            _runtime(folder, record), tokenizing, task_from(record.task), max_tokens=record.max_tokens, temperature=record.temperature,
+            threads=threads, name=record.name, identity=f"{record.run} {record.weights_sha256}",
         )  # fmt: skip
 
     @property
@@ -74,24 +115,13 @@ class Classifier:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A hash of all that the bytes of an answer depend on: weights, tokenizer, task, device, libraries, processor."""
-        import torch
-
-        return fingerprint(
-            {
-                "run": self._identity,
-                "device": str(self.device),
-                "cpu": torch.backends.cpu.get_cpu_capability(),
-                "versions": {name: version for name, version in versions().items() if name in ("torch", "transformers", "tokenizers")},
-                "budget": self._budget,
-            }
-        )
+        """The runtime, and a hash of all that the bytes of an answer depend on but the budget: weights, task, libraries, processor."""
+        return f"{self.runtime.name} {fingerprint({'run': self._identity, **self.runtime.identity})}"
 
     @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        device: torch.device = next(self.model.parameters()).device
-        return device
+    def device(self) -> str:
+        """Where the model computes: cpu, cuda:0, mps."""
+        return self.runtime.device
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The prediction for each text, in order. The same texts give the same bits, whatever the number of threads.
@@ -112,18 +142,40 @@ class Classifier:
         """The raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
         return self._read(texts)[0]
 
+    def framed(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text with its special tokens, not cut."""
+        return [self._tokenizing.frame.around(one) for one in self._tokenizing.ids(texts)]
+
+    def tune(self, texts: Sequence[str]) -> int:
+        """The budget that is fastest on this machine for such texts, which it has from now on; measured in a second or two."""
+        room = self.max_tokens - self._tokenizing.frame.size
+        sequences = [self._tokenizing.frame.around(one[:room]) for one in self._tokenizing.ids(texts)]
+        sample = _so_many_tokens(sequences, max(TUNING_TOKENS * self.threads, 2 * max(self._budgets)))
+        taken = dict.fromkeys(self._budgets, float("inf"))
+        started = time.perf_counter()
+        for _ in range(3):
+            for budget in self._budgets:
+                before = time.perf_counter()
+                self._forward(sample, budget)
+                taken[budget] = min(taken[budget], time.perf_counter() - before)
+            if time.perf_counter() - started > TUNING_SECONDS / 2:
+                break
+        fastest = min(taken, key=lambda budget: taken[budget])
+        self.budget = fastest if taken[fastest] < BETTER * taken[self._budgets[1]] else self._budgets[1]
+        return self.budget
+
     @property
-    def _budget(self) -> int:
-        return TOKEN_BUDGET if self.device.type == "cpu" else GPU_BUDGET
+    def _budgets(self) -> tuple[int, ...]:
+        return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
     def _read(self, texts: Sequence[str]) -> tuple[np.ndarray, list[int], list[bool]]:
         import numpy as np
 
-        room = self.max_tokens - self._frame.size
-        ids = token_ids(self.tokenizer, texts)
+        room = self.max_tokens - self._tokenizing.frame.size
+        ids = self._tokenizing.ids(texts)
         cut = [windows(one, room) for one in ids]
-        flat = [self._frame.around(window) for one in cut for window in one]
-        outputs = self._forward(flat)
+        flat = [self._tokenizing.frame.around(window) for one in cut for window in one]
+        outputs = self._forward(flat, self.budget)
         sizes = np.array([len(window) for one in cut for window in one], dtype=np.float64)
         owner = np.repeat(np.arange(len(texts)), [len(one) for one in cut])
         sizes = np.maximum(sizes, 1)  # a text of no tokens still has an answer
@@ -136,63 +188,63 @@ class Classifier:
         ]
         return total / weight[:, None], [len(one) for one in cut], partial
 
-    def _forward(self, sequences: Sequence[list[int]]) -> np.ndarray:
+    def _forward(self, sequences: Sequence[list[int]], budget: int) -> np.ndarray:
         """Outputs of framed sequences, (sequences, outputs)."""
         import numpy as np
-        import torch
 
         outputs = np.empty((len(sequences), self.task.outputs), dtype=np.float64)
 
         def compute(batch: list[int]) -> None:
             outputs[batch] = self._logits([sequences[place] for place in batch])
 
-        plan = batches([len(one) for one in sequences], self._budget)
-        if self.device.type != "cpu":
+        plan = batches([len(one) for one in sequences], budget)
+        if not self.runtime.workers:
             for batch in plan:
                 compute(batch)
             return outputs
-        # A batch is computed on one thread: small matrices gain little from two, and the bits do not depend on how many there are.
-        before = torch.get_num_threads()
-        try:
-            torch.set_num_threads(1)
-            with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                list(pool.map(compute, plan))
-        finally:
-            torch.set_num_threads(before)
+        with self.runtime.single_threaded(), ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool:
+            list(pool.map(compute, plan))
         return outputs
 
     def _logits(self, sequences: list[list[int]]) -> np.ndarray:
         """One batch; where memory runs out, its halves."""
         import numpy as np
-        import torch
 
         try:
             return self._run(sequences)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except OutOfMemoryError as error:
             if len(sequences) == 1:
                 raise NlpkitError(f"a text of {len(sequences[0])} tokens does not fit the memory of {self.device}") from error
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        self.runtime.free()
         half = len(sequences) // 2
         return np.concatenate([self._logits(sequences[:half]), self._logits(sequences[half:])])
 
     def _run(self, sequences: list[list[int]]) -> np.ndarray:
-        import torch
+        import numpy as np
 
-        width = max(len(one) for one in sequences)
-        pad = self.tokenizer.pad_token_id
-        ids = torch.tensor([one + [pad] * (width - len(one)) for one in sequences], device=self.device)
-        mask = torch.tensor([[1] * len(one) + [0] * (width - len(one)) for one in sequences], device=self.device)
-        with torch.inference_mode():
-            logits = self.model(input_ids=ids, attention_mask=mask).logits
-        found: np.ndarray = logits.float().cpu().numpy()
-        return found
+        lengths = np.array([len(one) for one in sequences])
+        mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+        ids = np.full(mask.shape, self._tokenizing.pad_id, dtype=np.int64)
+        ids[mask.astype(bool)] = np.concatenate(sequences)
+        return self.runtime.logits(ids, mask)
 
 
-def default_run() -> Run:
-    """The run that the package carries: three classes, trained on reviews and tweets."""
-    return Run.open(Path(__file__).parent.parent / "default")
+def _runtime(folder: Path, record: Exported) -> Runtime:
+    if record.form != "merged":
+        from nlpkit.inference.onnx_runtime import OnnxRuntime
+
+        return OnnxRuntime(folder, name=record.form)
+    from nlpkit.inference.torch_runtime import TorchRuntime
+    from nlpkit.models.pretrained import load_merged, pick_device
+
+    return TorchRuntime(load_merged(folder).to(pick_device()))
+
+
+def _so_many_tokens(sequences: Sequence[list[int]], tokens: int) -> list[list[int]]:
+    """Sequences, repeated or left out evenly, until they hold about so many tokens."""
+    mean = max(1, sum(map(len, sequences)) // len(sequences))
+    count = max(1, tokens // mean)
+    return [sequences[place * len(sequences) // count] for place in range(count)]
 
 
 def _with_windows(answer: Prediction, count: int, partial: bool) -> Prediction:

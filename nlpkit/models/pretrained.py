@@ -83,6 +83,24 @@ def load_classifier(
             raise RunError(f"{folder}: no classifier can be made of this model: {_first_line(error)}") from None
 
 
+def load_merged(folder: Path) -> Any:
+    """A classifier that was saved whole, its head with it.
+
+    Raises:
+        RunError: it is none.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    refuse_pickles(folder)
+    with quiet():
+        try:
+            return AutoModelForSequenceClassification.from_pretrained(
+                folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
+            ).float()
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise RunError(f"{folder}: no classifier can be loaded: {_first_line(error)}") from None
+
+
 def load_language_model(folder: Path, *, dropout: float | None = None, quantize: Literal["none", "4bit"] = "none") -> Any:
     """The base with its own language-model head: float32 on a CPU, bfloat16 on a GPU that has it, or 4-bit weights (QLoRA) on CUDA.
 

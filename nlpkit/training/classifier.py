@@ -14,7 +14,6 @@ from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.run import Run
 from nlpkit.settings import Lora
-from nlpkit.tasks.encoding import Frame
 from nlpkit.tasks.task import Task
 from nlpkit.training.opened import OpenBase, public_name, record_of
 from nlpkit.training.rows import Rows
@@ -66,7 +65,7 @@ def finish(
 def _load_saved(run: Run, base: OpenBase, task: Task) -> Classifier:
     tokenizer = load_tokenizer(run.tokenizer)
     plain = load_classifier(base.folder, id2label=task.id2label, regression=task.kind == "intensity", pad_id=tokenizer.pad_token_id)
-    return Classifier(load_adapter(plain, run.adapter).to(pick_device()), tokenizer, task, max_tokens=base.window)
+    return Classifier.of_model(load_adapter(plain, run.adapter).to(pick_device()), tokenizer, task, max_tokens=base.window)
 
 
 def _prove(model: Any, saved: Classifier, rows: Rows) -> None:
@@ -75,7 +74,7 @@ def _prove(model: Any, saved: Classifier, rows: Rows) -> None:
     import torch
 
     texts = _short(rows.validation, saved)
-    ids = [Frame.of(saved.tokenizer).around(one) for one in saved.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    ids = saved.framed(texts)
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():

@@ -1,6 +1,8 @@
 import json
 import shutil
+import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from nlpkit.errors import NlpkitError, RunError
 from nlpkit.inference.batching import batches
 from nlpkit.inference.classifier import Classifier
+from nlpkit.inference.runtime import OutOfMemoryError
 from nlpkit.run import Run
 from tests.conftest import make_base, sentences
 
@@ -97,15 +100,44 @@ def test_when_memory_runs_out_a_batch_is_halved_and_the_answers_stay(toy_run: Pa
     def small_memory(sequences: list[list[int]]) -> np.ndarray:
         sizes.append(len(sequences))
         if len(sequences) > 4:
-            raise torch.OutOfMemoryError("no memory")
+            raise OutOfMemoryError("no memory")
         return run(sequences)
 
     monkeypatch.setattr(classifier, "_run", small_memory)
     assert np.abs(classifier.logits(texts) - expected).max() < 1e-5
     assert max(sizes) > 4
-    monkeypatch.setattr(classifier, "_run", lambda _: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(classifier, "_run", lambda _: (_ for _ in ()).throw(OutOfMemoryError()))
     with pytest.raises(NlpkitError, match="does not fit the memory of cpu"):
         classifier.predict(["good"])
+
+
+def test_torch_says_that_memory_ran_out_in_the_runtime_s_own_words(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = np.ones((2, 3), dtype=np.int64)
+    for error in (torch.OutOfMemoryError("no memory"), MemoryError()):
+        model = Mock(side_effect=error, parameters=classifier.runtime.model.parameters)
+        monkeypatch.setattr(classifier.runtime, "model", model)
+        with pytest.raises(OutOfMemoryError):
+            classifier.runtime.logits(ids, ids)
+        monkeypatch.undo()
+
+
+def test_a_budget_is_chosen_by_what_is_fastest_and_changes_no_more_than_rounding(
+    toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    classifier = Classifier.load(toy_run, runtime="torch", threads=1)
+    texts = [text for text, _ in sentences(300, seed=8)]
+    before, default = classifier.logits(texts), classifier.budget
+    fingerprint = classifier.fingerprint
+    run = classifier._run
+
+    def slow_in_large_batches(sequences: list[list[int]]) -> np.ndarray:
+        time.sleep(0.02 if sum(map(len, sequences)) > 256 else 0.001)
+        return run(sequences)
+
+    monkeypatch.setattr(classifier, "_run", slow_in_large_batches)
+    assert classifier.tune(texts) == classifier.budget == 256 < default
+    assert np.abs(classifier.logits(texts) - before).max() < 1e-5
+    assert classifier.fingerprint == fingerprint
 
 
 def copy_with_base(toy_run: Path, base: Path, folder: Path) -> Path:

@@ -1,0 +1,156 @@
+"""A run's classifier in another form: made, proved beside the run, and only then put in its place."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from nlpkit.errors import ConfigError
+from nlpkit.inference.classifier import Classifier
+from nlpkit.inference.exported import MARKER, Exported, Form, cache_place, is_export
+from nlpkit.inference.loading import identity_of, load_model
+from nlpkit.inference.parity import LIMITS, Rows, compare, held_out, require, words
+from nlpkit.inference.runtime import RuntimeName
+from nlpkit.run import Run, sha256_of, versions, write_whole
+from nlpkit.tasks.task import task_from
+
+USE = "```sh\nnlpkit score FOLDER reviews.csv -o scored.csv\n```"
+
+Talk: TypeAlias = Callable[[str], None]
+
+
+def kept_export(run: Run, runtime: RuntimeName, *, talk: Talk | None = None) -> Path | None:
+    """The folder of the export that this runtime wants, made now if it is named and not in the cache; None for torch.
+
+    Raises:
+        ConfigError: the runtime is not installed.
+        RunError: the run cannot be exported, or its export answers otherwise.
+    """
+    if runtime in ("torch", "torch-bf16"):
+        return None
+    form: Form = "onnx" if runtime == "auto" else runtime  # type: ignore[assignment]  # the two that are left
+    place = _place(run, form)
+    if runtime == "auto":
+        return place if place and is_export(place) and not _has_gpu() else None
+    if place is None:
+        raise ConfigError("this needs the package 'onnxruntime', which is not installed; cure: pip install 'nlpkit[onnx]'")
+    if not is_export(place):
+        export_run(run, form, place, talk=talk)
+    return place
+
+
+def worth_exporting(run: Run, runtime: RuntimeName) -> bool:
+    """Whether `auto` would be faster here after an export that is not made yet."""
+    place = _place(run, "onnx") if runtime == "auto" and not _has_gpu() else None
+    return place is not None and not is_export(place) and importlib.util.find_spec("onnxscript") is not None
+
+
+def export_run(run: Run, to: Form, folder: Path, *, force: bool = False, rows: Rows | None = None, talk: Talk | None = None) -> Path:
+    """The folder, once it holds the run's classifier in this form, proved on the run's held-out rows.
+
+    Two processes that export to one folder wait for each other, and the second finds it done.
+
+    Args:
+        run: a whole sentiment run.
+        to: `onnx` and `onnx-int8` are for `nlpkit score`; `merged` is a plain transformers model, its adapter merged.
+        folder: must not be there.
+        force: keep an export that answers otherwise, with that on its label.
+        rows: what to prove it on, in place of the run's own.
+        talk: gets a line on what was found.
+
+    Raises:
+        ConfigError: the folder is there and is something else, or the exporter is not installed.
+        RunError: the run cannot be exported, or answers otherwise.
+    """
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if is_export(folder) and Exported.read(folder).run == identity_of(run):
+            return folder
+        if folder.exists():
+            raise ConfigError(f"{folder}: is there already; cure: another folder, or delete it")
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
+            made = Path(name) / "export"
+            made.mkdir()
+            _make(run, to, made)
+            prove(run, made, to, force=force, rows=rows, talk=talk)
+            made.rename(folder)  # whole from its first moment
+    return folder
+
+
+def _make(run: Run, to: Form, folder: Path) -> None:
+    from nlpkit.inference.first_token import first_token_only
+    from nlpkit.models.pretrained import quiet
+
+    model, tokenizer = load_model(run)
+    with quiet():
+        tokenizer.save_pretrained(folder)
+    if to == "merged":
+        with quiet():
+            model.cpu().save_pretrained(folder, safe_serialization=True)
+    else:
+        from nlpkit.inference.export_onnx import quantize, write_onnx
+
+        with tempfile.TemporaryDirectory() as name:
+            plain = Path(name)
+            write_onnx(first_token_only(model), folder if to == "onnx" else plain, window=run.read().max_tokens)
+            if to == "onnx-int8":
+                quantize(plain, folder)
+    write_whole(folder / MARKER, _record(run, to, folder, tokenizer).model_dump_json(indent=2) + "\n")
+
+
+def _record(run: Run, to: Form, folder: Path, tokenizer: Any) -> Exported:
+    from nlpkit.inference.tokenizing import Tokenizing
+
+    record, tokenizing = run.read(), Tokenizing.of(tokenizer)
+    return Exported(
+        form=to, name=run.name, run=identity_of(run), task=record.task, max_tokens=record.max_tokens, temperature=record.temperature,
+        before=tokenizing.frame.before, after=tokenizing.frame.after, pad_id=tokenizing.pad_id, outputs=task_from(record.task).outputs,
+        weights_sha256=sha256_of(sorted(file for file in folder.iterdir() if file.name.startswith("model"))),
+        versions={**versions(), **_library()},
+    )  # fmt: skip
+
+
+def prove(run: Run, folder: Path, to: Form, *, force: bool = False, rows: Rows | None = None, talk: Talk | None = None) -> None:
+    """Compare what lies in the folder, read as the scorer reads it, with the run; note what was found on its label and its card.
+
+    Raises:
+        RunError: it answers otherwise than the run.
+    """
+    rows = rows or held_out(run)
+    parity = compare(Classifier.load(run, runtime="torch"), Classifier.of_export(folder), rows, LIMITS[to])
+    require(parity, f"{run.name} to {to}", force=force)
+    record = Exported.read(folder).model_copy(update={"parity": parity})
+    write_whole(folder / MARKER, record.model_dump_json(indent=2) + "\n")
+    failed = "".join(f"\n**Not like its run:** {failure}.\n" for failure in parity.failures)
+    lines = [f"# {run.name}, exported to {to}", failed, f"Proved beside the run on {words(parity)}.", "", USE]
+    write_whole(folder / "README.md", "\n".join(lines) + "\n")
+    if talk:
+        talk(f"exported {run.name} to {to}: {words(parity)}")
+
+
+def _place(run: Run, form: Form) -> Path | None:
+    """Where this user's cache keeps the export; None where its runtime is not installed."""
+    library = _library()
+    return cache_place(run.name, identity_of(run), form, library["onnxruntime"]) if library else None
+
+
+def _library() -> dict[str, str]:
+    try:
+        return {"onnxruntime": importlib.metadata.version("onnxruntime")}
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+
+
+def _has_gpu() -> bool:
+    """Whether torch would compute faster elsewhere, told without importing it, which takes seconds."""
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return apple or Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None

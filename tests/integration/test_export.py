@@ -1,0 +1,257 @@
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nlpkit.errors import ConfigError, RunError
+from nlpkit.inference import export as exporting
+from nlpkit.inference import loading
+from nlpkit.inference.classifier import Classifier
+from nlpkit.inference.export import export_run, kept_export, prove
+from nlpkit.inference.exported import Exported, Form
+from nlpkit.inference.parity import ODD, Rows, held_out
+from nlpkit.run import Run
+from tests.conftest import sentences
+
+pytestmark = pytest.mark.integration
+
+TEXTS = [*(text for text, _ in sentences(80, seed=9)), *ODD]
+
+
+@pytest.fixture(scope="module")
+def exports(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Form, Path]:
+    folder = tmp_path_factory.mktemp("exports")
+    forms: tuple[Form, ...] = ("onnx", "onnx-int8", "merged")
+    # A toy's labels stand on a knife's edge, and its rows are few: what 8 bits cost is not the matter here
+    return {form: export_run(Run.open(toy_run), form, folder / form, force=form == "onnx-int8") for form in forms}
+
+
+def test_each_form_answers_like_the_run(toy_run: Path, exports: dict[Form, Path]) -> None:
+    run = Classifier.load(toy_run, runtime="torch")
+    for form, near in (("onnx", 1e-4), ("merged", 1e-4), ("onnx-int8", 0.2)):
+        export = Classifier.load(exports[form])
+        assert export.framed(TEXTS) == run.framed(TEXTS)
+        assert np.abs(export.logits(TEXTS) - run.logits(TEXTS)).max() < near
+        assert export.columns == run.columns
+        assert export.temperature == run.temperature
+        assert export.name == run.name
+
+
+def test_its_label_says_how_it_was_proved(exports: dict[Form, Path]) -> None:
+    parity = Exported.read(exports["onnx"]).parity
+    assert parity is not None
+    assert parity.source == "held-out rows"
+    assert parity.rows == 96  # 48 of validation and 48 of test
+    assert parity.flips == 0
+    assert parity.accuracy == parity.exported_accuracy
+    assert parity.failures == ()
+    assert "0.00% of labels differ" in (exports["onnx"] / "README.md").read_text()
+
+
+def test_an_eight_bit_score_does_not_depend_on_its_neighbours(exports: dict[Form, Path]) -> None:
+    classifier = Classifier.load(exports["onnx-int8"])
+    texts = [text for text, _ in sentences(40, seed=5)]
+    alone = np.concatenate([classifier.logits([text]) for text in texts])
+    assert np.abs(alone - classifier.logits(texts)).max() < 1e-5
+
+
+def test_an_export_is_loaded_without_torch(exports: dict[Form, Path]) -> None:
+    code = "import sys; from nlpkit import Classifier; print(Classifier.load(sys.argv[1]).predict(['good film'])[0].label, "
+    code += "[one for one in ('torch', 'transformers', 'peft') if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code, str(exports["onnx"])], capture_output=True, text=True, check=True)
+    assert done.stdout.split(maxsplit=1)[1].strip() == "[]"
+
+
+def test_auto_takes_what_was_exported_and_torch_until_then(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    assert Classifier.load(toy_run).runtime.name == "torch"
+    assert Classifier.load(toy_run, runtime="onnx").runtime.name == "onnx"
+    assert Classifier.load(toy_run).runtime.name == "onnx"
+    assert Classifier.load(toy_run, runtime="torch").runtime.name == "torch"
+    monkeypatch.setattr(exporting, "_has_gpu", lambda: True)
+    assert Classifier.load(toy_run).runtime.name == "torch"
+
+
+def test_another_adapter_is_another_export(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(toy_run, tmp_path / "run")
+    first = kept_export(Run.open(tmp_path / "run"), "onnx")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**record, "temperature": 3.0}))
+    assert kept_export(Run.open(tmp_path / "run"), "onnx") != first
+
+
+def test_two_exports_at_once_make_one(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    make = exporting._make
+    monkeypatch.setattr(exporting, "_make", lambda run, to, folder: (made.append(to), make(run, to, folder)))
+    threads = [threading.Thread(target=export_run, args=(Run.open(toy_run), "merged", tmp_path / "merged")) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert made == ["merged"]
+    assert [one.name for one in tmp_path.iterdir() if one.is_dir()] == ["merged"]
+
+
+def test_a_folder_of_something_else_is_not_touched(toy_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ConfigError, match="is there already"):
+        export_run(Run.open(toy_run), "merged", tmp_path / "mine")
+
+
+def test_a_runtime_that_is_not_installed_is_named_with_its_cure(
+    toy_run: Path, exports: dict[Form, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
+        Classifier.load(exports["onnx"])
+    monkeypatch.setattr(exporting, "_library", dict)
+    with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
+        Classifier.load(toy_run, runtime="onnx")
+    assert Classifier.load(toy_run).runtime.name == "torch"
+
+
+def test_an_export_for_another_runtime_is_refused(exports: dict[Form, Path]) -> None:
+    with pytest.raises(ConfigError, match="exported for onnx, torch is asked for"):
+        Classifier.load(exports["onnx"], runtime="torch")
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:1000]), lambda path: path.unlink()])
+def test_a_damaged_export_is_refused(damage: Callable[[Path], Any], exports: dict[Form, Path], tmp_path: Path) -> None:
+    shutil.copytree(exports["onnx"], tmp_path / "export")
+    damage(tmp_path / "export" / "model.onnx")
+    with pytest.raises(RunError, match="ONNX Runtime cannot read it"):
+        Classifier.load(tmp_path / "export")
+
+
+def test_rows_without_a_report_are_our_own_sentences(toy_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(toy_run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
+    rows = held_out(Run.open(tmp_path / "run"))
+    assert rows.source == "sentences of nlpkit's own"
+    assert "The hotel was not good." in rows.texts
+    assert not any("{thing}" in text for text in rows.texts)
+
+
+# Broken exports: each is made in the way that a real fault would make it, and none may pass.
+
+
+def unmerged(run: Run) -> tuple[Any, Any]:
+    """The base with the run's head, its adapter forgotten."""
+    model, tokenizer = loading.load_model(run)
+    base, _ = loading.find_base(loading.source_of(run.read().base))
+    from transformers import AutoModel
+
+    model.base_model.load_state_dict(AutoModel.from_pretrained(base).state_dict())
+    return model, tokenizer
+
+
+def headless(run: Run) -> tuple[Any, Any]:
+    model, tokenizer = loading.load_model(run)
+    torch.manual_seed(0)
+    model.classifier.reset_parameters()
+    return model, tokenizer
+
+
+def swapped(run: Run) -> tuple[Any, Any]:
+    model, tokenizer = loading.load_model(run)
+    with torch.no_grad():
+        model.classifier.weight.copy_(model.classifier.weight.flip(0))
+        model.classifier.bias.copy_(model.classifier.bias.flip(0))
+    return model, tokenizer
+
+
+@pytest.mark.parametrize("broken", [unmerged, headless, swapped])
+@pytest.mark.parametrize("form", ["onnx", "merged"])
+def test_a_broken_export_is_refused_and_leaves_nothing(
+    broken: Callable[[Run], tuple[Any, Any]], form: Form, toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(exporting, "load_model", broken)
+    with pytest.raises(RunError, match=r"of the labels change, .* are allowed"):
+        export_run(Run.open(toy_run), form, tmp_path / "export")
+    assert [one for one in tmp_path.iterdir() if one.is_dir()] == []
+
+
+def test_labels_swapped_on_the_label_alone_are_refused(toy_run: Path, exports: dict[Form, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    shutil.copytree(exports["onnx"], folder)
+    record = json.loads((folder / "export.json").read_text())
+    record["task"]["labels"].reverse()
+    (folder / "export.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match="other labels"):
+        prove(Run.open(toy_run), folder, "onnx")
+
+
+def test_another_tokenizer_is_refused(toy_run: Path, exports: dict[Form, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    shutil.copytree(exports["onnx"], folder)
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text().replace('"good"', '"swapped"').replace('"bad"', '"good"').replace('"swapped"', '"bad"'))
+    with pytest.raises(RunError, match="writes other ids"):
+        prove(Run.open(toy_run), folder, "onnx")
+
+
+def test_a_crude_quantization_is_refused_and_kept_by_force_with_that_on_its_label(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    from nlpkit.inference import export_onnx
+
+    monkeypatch.setattr(export_onnx, "BITS", 1)  # three values a weight
+    said: list[str] = []
+    with pytest.raises(RunError, match="does not answer like the run"):
+        export_run(Run.open(toy_run), "onnx-int8", tmp_path / "crude")
+    export_run(Run.open(toy_run), "onnx-int8", tmp_path / "crude", force=True, talk=said.append)
+    parity = Exported.read(tmp_path / "crude").parity
+    assert parity is not None
+    assert parity.failures
+    assert "**Not like its run:**" in (tmp_path / "crude" / "README.md").read_text()
+    assert len(said) == 1
+
+
+def test_one_row_of_few_is_no_failure_but_two_are(toy_run: Path, exports: dict[Form, Path]) -> None:
+    from nlpkit.inference.parity import LIMITS, compare
+
+    run, export = Classifier.load(toy_run, runtime="torch"), Classifier.load(exports["onnx"])
+    texts = tuple(text for text, _ in sentences(50, seed=10))
+    truth = tuple(one.label for one in run.predict(texts))
+    predict = export.predict
+
+    def wrong(count: int) -> Callable[[Any], Any]:
+        def answer(asked: Any) -> Any:
+            found = predict(asked)
+            other = {"negative": "positive", "positive": "negative"}
+            import dataclasses
+
+            return [dataclasses.replace(one, label=other[one.label]) if place < count else one for place, one in enumerate(found)]
+
+        return answer
+
+    for count, failures in ((0, 0), (1, 0), (2, 2)):  # two of 50: 4% of the labels, and 4% of the accuracy
+        export.predict = wrong(count)  # type: ignore[method-assign]
+        parity = compare(run, export, Rows(texts=texts, truth=truth, source="rows"), LIMITS["onnx-int8"])
+        assert len(parity.failures) == failures
+        assert parity.flips == count / 50
+
+
+def test_a_scored_file_is_the_same_by_onnx_but_for_rounding(toy_run: Path, exports: dict[Form, Path], tmp_path: Path) -> None:
+    from nlpkit.scoring.score import score_file
+
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["text"], *([text] for text in TEXTS if text.strip())])
+    tables = []
+    for name, source in (("torch", toy_run), ("onnx", exports["onnx"])):
+        score_file(Classifier.load(source), tmp_path / "in.csv", tmp_path / f"{name}.csv")
+        tables.append(list(csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text()))))
+    for one, other in zip(*tables, strict=True):
+        assert one["label"] == other["label"]
+        assert float(one["p_positive"]) == pytest.approx(float(other["p_positive"]), abs=2e-6)
