@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -184,8 +185,8 @@ class Training(Settings):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     group_by_length: bool = True
     """Batch texts of like length: less padding, about twice as fast."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 on a GPU that has it, else fp32."""
+    precision: Literal["auto", "fp32", "bf16", "fastest"] = "auto"
+    """`auto`: bf16 on a GPU that has it, else fp32. `fastest`: bf16 on a processor with instructions for it too."""
     evaluations: Annotated[int, Field(ge=1)] = 3
     """How often, in the whole training, to look at the validation rows and save a checkpoint."""
     average: bool = False
@@ -198,6 +199,33 @@ class Training(Settings):
     """Data loader processes."""
 
 
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "fast": {
+        "epochs": 3,
+        "batch_size": 16,
+        "lr": 1e-3,
+        "label_smoothing": 0.1,
+        "evaluations": 10,
+        "average": True,
+        "precision": "fastest",
+        "freeze": 0.5,
+    }
+}
+"""What `training.preset` stands for. docs/training.md tells what each is worth."""
+
+
+def _with_preset(tree: object) -> object:
+    """The values of the preset, and over them what is given; an unknown preset is left for the field to refuse."""
+    name = tree.get("preset") if isinstance(tree, dict) else None
+    return {**PRESETS[name], **tree} if isinstance(name, str) and name in PRESETS and isinstance(tree, dict) else tree
+
+
+def _whole_or_share(freeze: float) -> float:
+    if freeze > 1 and not freeze.is_integer():
+        raise ValueError(f"expected a number of layers, or a share of them below 1, found {freeze:g}")
+    return freeze
+
+
 class ClassifierTraining(Training):
     """What only a classifier can do."""
 
@@ -206,6 +234,17 @@ class ClassifierTraining(Training):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
+    preset: Literal["fast"] | None = None
+    """Values for those of these keys that the config does not give itself: see PRESETS."""
+    freeze: Annotated[float, Field(ge=0), AfterValidator(_whole_or_share)] = 0
+    """How many of the lowest layers, or below 1 what share of them, stay as they are: run once over all rows, without dropout."""
+    cache_mb: Annotated[int, Field(ge=0)] = 2048
+    """Memory for what the frozen layers answer; where it does not suffice, they are run anew in every epoch."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, tree: object) -> object:
+        return _with_preset(tree)
 
 
 class DialogueTraining(Training):

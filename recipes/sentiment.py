@@ -22,7 +22,9 @@ from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classifier import build, finish
 from nlpkit.training.classifying import classifying
+from nlpkit.training.frozen import frozen, plan_lines
 from nlpkit.training.opened import OpenBase, count_weights, is_main_process, open_base, save_initial
+from nlpkit.training.precision import choose_precision
 from nlpkit.training.preflight import preflight
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.trainer import Step, fit, planned_steps
@@ -69,7 +71,9 @@ def _train_one(
     folder = config.output / config.name
     run = Run(folder / f"seed-{seed}" if len(config.seeds) > 1 else folder)
     whole = {**config.model_dump(mode="json", exclude={"seeds", "output", "name"}), "data": rows.describe()}
-    asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
+    precision = choose_precision(config.training.precision)
+    whole = {**whole, "bf16": precision.bf16, "base": base.identity.model_dump()}
+    asked = fingerprint({**whole, "seed": seed, "versions": versions()})
     if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
@@ -80,21 +84,22 @@ def _train_one(
 
     train_rows = encode(rows.train, rows.task, base.tokenizer, base.max_tokens)
     validation_rows = encode(rows.validation, rows.task, base.tokenizer, base.max_tokens)
-    model = build(base, rows.task, config.lora, dropout=config.base.dropout, seed=seed)
+    settings = config.training
+    model = build(base, rows.task, config.lora, dropout=config.base.dropout, seed=seed, freeze=settings.freeze)
     trainable, total = count_weights(model)
-    steps = planned_steps(len(train_rows), config.training)
+    steps = planned_steps(len(train_rows), settings)
     facts = preflight(rows, train_rows, max_tokens=base.max_tokens, trainable=trainable, total=total, steps=steps)
-    for line in (*facts.lines, *(f"warning    {warning}" for warning in facts.warnings)):
+    objective = classifying(train_rows, validation_rows, task=rows.task, tokenizer=base.tokenizer, training=settings)
+    more = [precision.line, *plan_lines(objective, model, settings.freeze, settings.cache_mb)]
+    for line in (*facts.lines, *more, *(f"warning    {warning}" for warning in facts.warnings)):
         talk(line)
     if check:
         return run
 
     run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
     initial = save_initial(model, run, config.lora)
-    objective = classifying(train_rows, validation_rows, task=rows.task, tokenizer=base.tokenizer, training=config.training)
-    model = fit(
-        model, base.tokenizer, objective, training=config.training, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress
-    )
+    objective = frozen(objective, model, settings.freeze, limit_mb=settings.cache_mb, bf16=precision.bf16, talk=talk)
+    model = fit(model, base.tokenizer, objective, training=settings, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress)
     if is_main_process():
         with room_left(run.path):
             finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nlpkit.errors import ConfigError, RunError
+from nlpkit.models.layers import frozen_count, layers_of
 from nlpkit.models.pretrained import quiet
 from nlpkit.settings import Lora
 
 WEIGHTS = "adapter_model.safetensors"
 
 
-def add_lora(model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS") -> Any:
-    """The model with LoRA on its linear layers; a classifier's head is trained in full.
+def add_lora(model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS", freeze: float = 0) -> Any:
+    """The model with LoRA on its linear layers above the frozen ones (`frozen_count`); a classifier's head is trained in full.
 
     Raises:
-        ConfigError: the targets name no module of this model.
+        ConfigError: the targets name no module of this model, or no layer is left to learn.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -26,7 +27,7 @@ def add_lora(model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = 
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=_targets(model, lora),
+        target_modules=_targets(model, lora, freeze),
         modules_to_save=_head(model) if kind == "SEQ_CLS" else None,
         use_rslora=lora.rslora,
         use_dora=lora.dora,
@@ -45,8 +46,8 @@ def _head(model: Any) -> list[str]:
     return names
 
 
-def _targets(model: Any, lora: Lora) -> list[str]:
-    """The full names of the linear layers to adapt: all of the body's, or those that end as told."""
+def _targets(model: Any, lora: Lora, freeze: float) -> list[str]:
+    """The full names of the linear layers to adapt: all of the body's, or those that end as told, and above the frozen layers."""
     import torch
 
     head = tuple(_head(model))
@@ -55,6 +56,9 @@ def _targets(model: Any, lora: Lora) -> list[str]:
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear) and not any(part in head for part in name.split("."))
     ]
+    if count := frozen_count(model, freeze):
+        within = tuple(f"{name}." for name in list(layers_of(model))[count:])
+        linear = [name for name in linear if name.startswith(within)]
     if lora.targets == "all-linear":
         return linear
     ends = (lora.targets,) if isinstance(lora.targets, str) else lora.targets

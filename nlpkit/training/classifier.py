@@ -10,6 +10,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.errors import RunError
 from nlpkit.evaluation.calibration import fit_temperature
 from nlpkit.inference.classifier import Classifier
+from nlpkit.inference.first_token import first_token_only
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.run import Run
@@ -22,15 +23,15 @@ TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of a merge, not more."""
 
 
-def build(base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed: int) -> Any:
-    """The base with a fresh head and LoRA on it: the same for the same seed."""
+def build(base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0) -> Any:
+    """The base with a fresh head and LoRA on it, above its frozen layers: the same for the same seed."""
     from transformers import set_seed
 
     set_seed(seed)
     plain = load_classifier(
         base.folder, id2label=task.id2label, regression=task.kind == "intensity", dropout=dropout, pad_id=base.tokenizer.pad_token_id
     )
-    return add_lora(plain, lora)
+    return add_lora(first_token_only(plain), lora, freeze=freeze)
 
 
 def finish(

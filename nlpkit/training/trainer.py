@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import NlpkitError
-from nlpkit.models.pretrained import in_bf16, pick_device, quiet
+from nlpkit.models.pretrained import pick_device, quiet
 from nlpkit.run import Run, room_left, write_whole
 from nlpkit.settings import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
+from nlpkit.training.precision import choose_precision
 from nlpkit.training.sampler import RowOrder
 from nlpkit.training.soup import greedy_soup
 
@@ -135,7 +136,7 @@ def _arguments(run: Run, training: Training, objective: Objective, *, seed: int,
         warmup_steps=training.warmup,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        bf16=in_bf16(training.precision),
+        bf16=choose_precision(training.precision).bf16,
         use_cpu=pick_device().type == "cpu",  # else bf16 is refused there
         eval_strategy="steps",
         eval_steps=every,

@@ -1,0 +1,36 @@
+"""Where the layers of a pretrained body stand in a model, whatever its kind calls them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nlpkit.errors import ConfigError
+
+
+def layers_of(model: Any) -> dict[str, Any]:
+    """The body's layers by their full names, from the lowest; with an adapter on it or without.
+
+    Raises:
+        ConfigError: the model keeps its layers otherwise than in one list, so that they cannot be told apart.
+    """
+    import torch
+
+    wanted = model.config.num_hidden_layers
+    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, torch.nn.ModuleList) and len(module) == wanted]
+    if len(lists) != 1:
+        raise ConfigError(f"training.freeze: the layers of a {model.config.model_type} cannot be told apart; expected training.freeze: 0")
+    name, found = lists[0]
+    return {f"{name}.{place}": layer for place, layer in enumerate(found)}
+
+
+def frozen_count(model: Any, freeze: float) -> int:
+    """How many of the lowest layers stay as they are: so many, or below 1 so large a share of them, rounded down.
+
+    Raises:
+        ConfigError: none would be left to learn.
+    """
+    layers = len(layers_of(model)) if freeze else 0
+    count = int(freeze) if freeze >= 1 else int(freeze * layers)
+    if freeze and count >= layers:
+        raise ConfigError(f"training.freeze: {freeze:g}; the base has {layers} layers, at least one of which must learn")
+    return count
