@@ -30,7 +30,7 @@ def train(config: Path, overrides: Sequence[str], *, talk: Callable[[str], None]
     Raises:
         ConfigError, DataError, SourceError, RunError: as `nlpkit train`.
     """
-    settings, recipe = _read(config, overrides)
+    settings, recipe = read(config, overrides)
     runs = recipe.train(settings, check=False, overwrite=False, talk=talk, progress=lambda step: None)
     return open_run(runs[0])
 
@@ -41,7 +41,7 @@ def open_run(run: Run) -> Trained:
     Raises:
         RunError: the rows are not those that it was trained and tested on.
     """
-    settings, _ = _read(run.config, ())
+    settings, _ = read(run.config, ())
     rows = load_rows(settings.task, settings.data, seed=settings.seed)
     record = run.read()
     if rows.describe()["sha256"] != record.data.get("sha256"):
@@ -49,7 +49,12 @@ def open_run(run: Run) -> Trained:
     return Trained(run=run, classifier=Classifier.load(run), rows=rows)
 
 
-def _read(config: Path, overrides: Sequence[str]) -> tuple[Any, Any]:
+def read(config: Path, overrides: Sequence[str]) -> tuple[Any, Any]:
+    """A config with its overrides, and its recipe.
+
+    Raises:
+        ConfigError: it is not valid.
+    """
     from nlpkit.config import read_config, validate
     from nlpkit.recipes import load_recipe
 
