@@ -1,4 +1,4 @@
-"""Two processes that train together leave one run, and the same log of the same steps."""
+"""Two processes that train together leave one run: the log, and the weights, that one process alone would leave."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 pytestmark = pytest.mark.integration
 
@@ -23,6 +25,38 @@ def train(config: Path, output: Path, *overrides: str, processes: int) -> list[d
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(line) for line in (output / "toy" / "log.jsonl").read_text().splitlines()]
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    """What a training saved: its adapter, and a classifier's head."""
+    return load_file(output / "toy" / "adapter" / "adapter_model.safetensors")
+
+
+def moved(output: Path) -> dict[str, torch.Tensor]:
+    """The weights that are not those that LoRA starts from: it starts with B at zero."""
+    return {name: weight for name, weight in weights(output).items() if weight.abs().max() > 0}
+
+
+SAME = ("training.group_by_length=false", "training.max_steps=20", "training.evaluations=1", "lora.dropout=0")
+"""Batches of equal length differ in their rows when they are cut into halves, and each process draws its own dropout."""
+
+
+SENTIMENT = ("base.dropout=0",)
+DIALOGUE = ("evaluation.items=2", "evaluation.generate=0")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "more"),
+    [("toy_config", SENTIMENT), ("toy_config", (*SENTIMENT, "training.freeze=1")), ("chat_config", DIALOGUE)],
+    ids=["sentiment", "frozen", "dialogue"],
+)
+def test_two_processes_learn_the_weights_of_one(recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    for name, processes, batch in (("one", 1, 8), ("two", 2, 4)):
+        train(request.getfixturevalue(recipe), tmp_path / name, *SAME, *more, f"training.batch_size={batch}", processes=processes)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == two.keys() == moved(tmp_path / "one").keys()
+    for name, weight in one.items():
+        assert torch.allclose(two[name], weight, rtol=0, atol=1e-4), f"{name}: {(two[name] - weight).abs().max():.2g}"
 
 
 def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
