@@ -8,8 +8,8 @@ the bytes and the way to go on after a kill.
 from __future__ import annotations
 
 import functools
-import os
 import pickle
+import platform
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -213,7 +213,7 @@ def _same(load: Callable[[], Engine], expected: Facts) -> Engine:
         engine.budget = expected.budget
     if engine.fingerprint != expected.fingerprint:
         raise RunError(
-            f"{os.uname().nodename}: its model, libraries or processor are not those of the first worker, so that its answers may "
+            f"{platform.node()}: its model, libraries or processor are not those of the first worker, so that its answers may "
             "differ in the last digits; cure: make the machines of the cluster alike, or use those that are"
         )
     return engine

@@ -27,7 +27,7 @@ def connected(address: str | None, *, workers: int | None) -> Iterator[tuple[int
 
     Args:
         address: `host:port`; None joins the cluster that runs on this machine, or starts one.
-        workers: processor cores of one that is started; default: all that this process may use.
+        workers: processor cores of one that is started; default: all of this machine's.
 
     Raises:
         ConfigError: Ray is not installed, or the address cannot be meant.
@@ -77,9 +77,8 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
     except ConnectionError as error:
         if address is not None:
             raise _unreachable(address, error) from error
-        cores = workers or len(os.sched_getaffinity(0))
         with _hushed():
-            ray.init(num_cpus=cores, include_dashboard=False, object_store_memory=_STORE, **options)
+            ray.init(num_cpus=workers, include_dashboard=False, object_store_memory=_STORE, **options)
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreachable(address or "this machine", error) from error
 
@@ -121,5 +120,6 @@ def _unreachable(address: str, error: Exception) -> NlpkitError:
     reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
     return NlpkitError(
         f"no Ray cluster that this machine belongs to answers at {address}: {reason}; cure: start it with `ray start --head --port=6379`, "
-        "join it from here with `ray start --address=HOST:6379`, or leave the address out to use this machine alone"
+        "join it from here with `ray start --address=HOST:6379`, both with the cluster's token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN), "
+        "or leave the address out to use this machine alone"
     )

@@ -1,0 +1,137 @@
+"""What the processes of a cluster do, without one: the reader, the workers, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
+from nlpkit.scoring import cluster
+from nlpkit.scoring.cluster import Facts, RayFleet, open_fleet, read, unpacked
+from nlpkit.scoring.columns import columns_of
+from nlpkit.scoring.reading import Input
+from nlpkit.scoring.score import score_file
+from nlpkit.scoring.work import Work
+from nlpkit.scoring.writing import writer_of
+
+
+def work_of(source, engine, *, target="csv", skip=False) -> Work:
+    rows = Input(path=source, format=source.suffix[1:], encoding=None, text_column="text", skip=skip)
+    columns = columns_of(rows, None, target, {name: "string" if name == "label" else "float" for name in engine.columns})
+    return Work(input=rows, columns=columns, writer=writer_of(target, columns), names=engine.columns, prefix="", chunk_rows=4)
+
+
+@pytest.fixture
+def source(tmp_path, write):
+    return write(tmp_path / "in.csv", [{"text": f"text {n}", "n": n} for n in range(10)])
+
+
+def facts(engine, budget=None):
+    return Facts(columns=engine.columns, fingerprint=engine.fingerprint, budget=budget)
+
+
+@pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
+def test_reader_and_workers_make_the_bytes_of_one_process(tmp_path, source, engine, target):
+    work = pickle.loads(pickle.dumps(work_of(source, engine, target=target)))  # noqa: S301 - our own
+    worker = cluster._Worker(lambda: engine, work, facts(engine))
+    outcomes = [chunk for block in read(work, done=0) for chunk in unpacked(worker(block))]
+    assert [(chunk.read, chunk.rows) for chunk in outcomes] == [(4, 4), (4, 4), (2, 2)]
+    made = work.writer.header() + b"".join(chunk.data for chunk in outcomes)
+    (tmp_path / "partial").write_bytes(made)
+    whole = work.writer.seal(tmp_path / "partial", tmp_path / "whole")
+    score_file(engine, source, tmp_path / f"out.{target}", chunk_rows=4)
+    assert whole.read_bytes() == (tmp_path / f"out.{target}").read_bytes()
+    assert [batch.read for block in read(work, done=4) for batch in unpacked(block)] == [4, 2]
+
+
+def test_an_error_comes_at_its_place_and_as_it_would_on_one_machine(tmp_path, engine):
+    source = tmp_path / "in.csv"
+    source.write_text("text,n\n" + "".join(f"{'' if n == 6 else 'x'},{n}\n" for n in range(9)))
+    work = work_of(source, engine)
+    worker = cluster._Worker(lambda: engine, work, facts(engine))
+    outcomes = [outcome for block in read(work, done=0) for outcome in unpacked(worker(block))]
+    assert outcomes[0].rows == 4
+    assert isinstance(outcomes[1], DataError)
+    assert "row 7, column 'text': the text is empty" in str(outcomes[1])
+    assert len(outcomes) == 2
+
+
+def test_a_worker_that_is_not_like_the_first_says_so(source, engine, make_engine):
+    work = work_of(source, engine)
+    other = cluster._Worker(lambda: make_engine(fingerprint="fake-2"), work, facts(engine))
+    (outcome,) = unpacked(other(next(read(work, done=0))))
+    assert isinstance(outcome, RunError)
+    assert "not those of the first worker" in str(outcome)
+
+
+def test_a_model_that_a_worker_cannot_load_is_said_as_on_one_machine(source, engine):
+    def missing():
+        raise RunError("runs/mine: no such run")
+
+    work = work_of(source, engine)
+    (outcome,) = unpacked(cluster._Worker(missing, work, facts(engine))(next(read(work, done=0))))
+    assert (type(outcome), str(outcome)) == (RunError, "runs/mine: no such run")
+    assert isinstance(cluster._Scout(missing).facts(), RunError)
+
+
+def test_what_is_a_bug_is_no_answer(source, engine, make_engine):
+    work = work_of(source, engine)
+    with pytest.raises(RuntimeError, match="broken on purpose"):
+        cluster._Worker(lambda: make_engine(break_at=0), work, facts(engine))(next(read(work, done=0)))
+
+
+class Tuned:
+    """A model that answers with its budget."""
+
+    fingerprint, columns, budget = "tuned", ("label",), 512
+
+    def tune(self, texts):
+        self.budget = 100 * len(texts)
+        return self.budget
+
+
+class Here(RayFleet):
+    """A fleet whose scout is in this process."""
+
+    def _ask(self, what, *arguments):
+        self._scout = self._scout or cluster._Scout(self._load)
+        return getattr(self._scout, what)(*arguments)
+
+
+def test_the_scout_tunes_and_the_workers_take_what_it_found(source, engine):
+    fleet = Here(Tuned, workers=2, gpus=False)
+    assert (fleet.columns, fleet.fingerprint, fleet.budget) == (("label",), "tuned", 512)
+    assert fleet.tune(["a"] * 7) == fleet.budget == 700
+    worker = cluster._Worker(Tuned, work_of(source, engine), Facts(columns=("label",), fingerprint="tuned", budget=fleet.budget))
+    assert worker._engine.budget == 700
+
+
+def test_a_model_without_a_budget_is_not_asked_for_one(engine):
+    fleet = Here(lambda: engine, workers=1, gpus=False)
+    assert fleet.tune(["a"] * 2000) is fleet.budget is None
+    with pytest.raises(ConfigError, match="a budget of 300 is asked for"):
+        fleet.budget = 300
+
+
+def test_standard_input_is_refused(source, engine):
+    work = work_of(source, engine)
+    piped = replace(work, input=replace(work.input, path=None))
+    with pytest.raises(ConfigError, match="expected a file to score with --ray"):
+        next(Here(lambda: engine, workers=1, gpus=False).chunks(piped, done=0, budget=None))
+
+
+def test_without_ray_the_extra_is_named(monkeypatch, engine):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with ExitStack() as stack, pytest.raises(ConfigError, match=r"pip install 'nlpkit\[ray\]'"):
+        stack.enter_context(open_fleet(lambda: engine, None))
+
+
+@pytest.mark.parametrize("address", ["ray://host:1", "host", "host:", ":6379", "host:port"])
+def test_an_address_that_cannot_be_meant_is_refused(address, engine):
+    pytest.importorskip("ray")
+    with ExitStack() as stack, pytest.raises(NlpkitError, match="expected host:port"):
+        stack.enter_context(open_fleet(lambda: engine, address))
