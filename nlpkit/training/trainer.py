@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.models.pretrained import pick_device, quiet
 from nlpkit.run import Run, room_left, write_whole
 from nlpkit.settings import Training
@@ -49,12 +50,15 @@ def fit(
     """The model as it was at its best look at the validation rows. A killed training goes on from its last complete checkpoint.
 
     Raises:
-        ConfigError: the checkpoints that are there are of another training.
+        ConfigError: the checkpoints that are there are of another training, or the weights are to be sharded.
         NlpkitError: the loss stopped being a number.
     """
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    steps = planned_steps(len(objective.train), training, _processes())
+    _refuse_sharding()
+    processes = _processes()
+    fingerprint = fingerprint if processes == 1 else f"{fingerprint} in {processes} processes"  # another number makes other batches
+    steps = planned_steps(len(objective.train), training, processes)
     order = RowOrder(objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed)
     trainer = _trainer_of(objective, order)(
         model=model,
@@ -188,12 +192,21 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None)
     return Watcher()
 
 
+def _refuse_sharding() -> None:
+    """Nothing, where each process holds the whole model.
+
+    Raises:
+        ConfigError: FSDP is asked for, which accelerate leaves out on processors without a word, and which `finish` could not save.
+    """
+    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+        found = "FSDP is asked for (ACCELERATE_USE_FSDP); nlpkit trains with the whole model in each process"
+        raise ConfigError(f"{found}; cure: `distributed_type: MULTI_GPU` in accelerate's config")
+
+
 def _processes() -> int:
     """How many processes train together, without starting any."""
     torch = sys.modules.get("torch")
     distributed = torch.distributed if torch is not None else None
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return int(distributed.get_world_size())
-    import os
-
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -187,3 +187,23 @@ def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(t
     assert run("stopped", stop_at=13) is None
     assert run("stopped", stop_at=28) is None
     assert run("stopped") == whole
+
+
+def test_sharded_weights_are_refused_before_the_first_step(toy_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import train_toy
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ConfigError, match=r"FSDP is asked for .* with the whole model in each process; cure: `distributed_type: MULTI_GPU`"):
+        train_toy(toy_config, f"output={tmp_path}")
+    assert not list((tmp_path / "toy").glob("checkpoints/checkpoint-*"))
+
+
+def test_a_training_of_two_processes_is_not_taken_up_by_one(toy_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import train_toy
+
+    (run,) = train_toy(toy_config, f"output={tmp_path}", "training.max_steps=1")
+    stamp = Run.open(run).read().data["fingerprint"]
+    (run / "run.json").unlink()
+    checkpoint(run / "checkpoints", 1, fingerprint=f"{stamp} in 2 processes")
+    with pytest.raises(ConfigError, match="an unfinished training with other data, settings"):
+        train_toy(toy_config, f"output={tmp_path}", "training.max_steps=1")
