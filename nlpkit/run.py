@@ -105,6 +105,11 @@ class Run:
         return self.path / "evaluation"
 
     @property
+    def distillation(self) -> Path:
+        """Of a distilled run: how it stands beside its teacher, with a Markdown page beside it."""
+        return self.path / "distillation.json"
+
+    @property
     def report(self) -> Path:
         """The page to show to others."""
         return self.path / "report.html"

