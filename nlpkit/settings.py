@@ -201,14 +201,14 @@ class Training(Settings):
 
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "fast": {
-        "epochs": 3,
+        "epochs": 4,
         "batch_size": 16,
         "lr": 1e-3,
         "label_smoothing": 0.1,
-        "evaluations": 10,
+        "evaluations": 12,
         "average": True,
         "precision": "fastest",
-        "freeze": 0.5,
+        "freeze": 0.33,
     }
 }
 """What `training.preset` stands for. docs/training.md tells what each is worth."""

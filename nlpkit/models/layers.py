@@ -24,13 +24,13 @@ def layers_of(model: Any) -> dict[str, Any]:
 
 
 def frozen_count(model: Any, freeze: float) -> int:
-    """How many of the lowest layers stay as they are: so many, or below 1 so large a share of them, rounded down.
+    """How many of the lowest layers stay as they are: so many, or below 1 so large a share of them, rounded.
 
     Raises:
         ConfigError: none would be left to learn.
     """
     layers = len(layers_of(model)) if freeze else 0
-    count = int(freeze) if freeze >= 1 else int(freeze * layers)
+    count = int(freeze) if freeze >= 1 else round(freeze * layers)
     if freeze and count >= layers:
         raise ConfigError(f"training.freeze: {freeze:g}; the base has {layers} layers, at least one of which must learn")
     return count

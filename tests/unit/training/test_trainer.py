@@ -193,7 +193,7 @@ def test_sharded_weights_are_refused_before_the_first_step(toy_config: Path, tmp
     from tests.conftest import train_toy
 
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(ConfigError, match=r"FSDP is asked for .* with the whole model in each process; cure: `distributed_type: MULTI_GPU`"):
+    with pytest.raises(ConfigError, match=r"FSDP is asked for .*; cure: `distributed_type: MULTI_GPU` in accelerate's config"):
         train_toy(toy_config, f"output={tmp_path}")
     assert not list((tmp_path / "toy").glob("checkpoints/checkpoint-*"))
 
