@@ -23,7 +23,9 @@ from nlpkit.run import write_whole
 
 CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
 RECIPES = {"plain": CONFIGS / "sst2-minilm.yaml", "fast": CONFIGS / "sst2-fast.yaml"}
-SPEEDS = ("plain", "fast", "peer")
+SPEEDS = {"plain": ["training.precision=fp32"], "fast": [], "fast in fp32": ["training.precision=fp32"], "peer": []}
+"""Whose steps are measured, and their settings: the preset also as processors without bf16 run it."""
+
 STEPS = 60
 """Optimizer steps that a speed is measured over, after a third as many that are not."""
 
@@ -90,10 +92,10 @@ def trained(asked: Asked, method: str, seed: int) -> Trained:
 
 def speed(asked: Asked, method: str, number: int) -> Speed:
     """One measurement of the steps, now or from before."""
-    kept = asked.work / f"speed-{method}-{number}.json"
+    kept = asked.work / f"speed-{method.replace(' ', '-')}-{number}.json"
     if not kept.is_file():
-        source = RECIPES["fast" if method == "peer" else method]
-        command = ["-m", "benchmarks.training_steps", method, str(source), str(STEPS), *asked.sources()]
+        who, source = ("peer" if method == "peer" else "nlpkit"), RECIPES.get(method, RECIPES["fast"])
+        command = ["-m", "benchmarks.training_steps", who, str(source), str(STEPS), *asked.sources(), *SPEEDS[method]]
         found = json.loads(run_child(command, threads=1).output.splitlines()[-1])
         write_whole(kept, json.dumps(asdict(Speed(method=method, round=number, **found))))
     return Speed(**json.loads(kept.read_text(encoding="utf-8")))

@@ -1,6 +1,6 @@
 """How fast the steps of a training are: nlpkit's, or those of the peer, transformers' Trainer with PEFT as their documentation shows them.
 
-python -m benchmarks.training_steps {plain,fast,peer} CONFIG STEPS [OVERRIDES]     prints samples a second and a CPU second as JSON
+python -m benchmarks.training_steps {nlpkit,peer} CONFIG STEPS [OVERRIDES]     prints samples a second and a CPU second as JSON
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ def test_the_tables_hold_means_and_ratios_within_rounds() -> None:
     # the machine was twice as busy in the second round: ratios 3 and 4, where a ratio of medians would say otherwise
     speeds = [
         Speed(method=method, round=number, samples_per_second=cpu / 2, samples_per_cpu_second=cpu)
-        for number, values in enumerate([(40, 120, 40), (20, 80, 20)])
-        for method, cpu in zip(("plain", "fast", "peer"), values, strict=True)
+        for number, values in enumerate([(40, 120, 60, 40), (20, 80, 30, 20)])
+        for method, cpu in zip(("plain", "fast", "fast in fp32", "peer"), values, strict=True)
     ]
     page = lines(trainings, speeds)
     assert "| plain | 88.0%, 89.0% | 88.50% | 1000 | 2000 | 1.00 | 1002 |" in page
@@ -51,9 +51,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(fast_training, "run_child", run_child)
     said: list[str] = []
     page = bench(asked, results=tmp_path / "results", talk=said.append)
-    assert [command[1] for command in commands] == ["benchmarks.training_steps"] * 3 + ["nlpkit"] * 2
+    assert [command[1] for command in commands] == ["benchmarks.training_steps"] * 4 + ["nlpkit"] * 2
     assert all("training.lr=1" in command and "data.train.0.source=data/train.jsonl" in command for command in commands)
-    assert [("training.precision=fp32" in command) for command in commands[3:]] == [True, False]
+    assert [("training.precision=fp32" in command) for command in commands] == [True, False, True, False, True, False]
     commands.clear()
     assert bench(asked, results=tmp_path / "results", talk=said.append).splitlines()[-1] == page.splitlines()[-1]
     assert commands == []
