@@ -65,8 +65,13 @@ class Journal:
             state.save(self.folder)
         self.state = state
 
-    def finish(self, seal: Callable[[Path, Path], Path], rejects: Path | None) -> None:
+    def finish(self, seal: Callable[[Path, Path], Path], rejects: Path | None, record: Path | None = None) -> None:
         """Move the whole output, and the rejects if there are any, into place. Repeating it after a kill does no harm.
+
+        Args:
+            seal: makes the whole output of all bytes.
+            rejects: where rejected rows go.
+            record: where the state is kept for good. An output is whole where there is one and no unfinished work.
 
         Raises:
             NlpkitError: the disk is full or fails; the work goes on from here.
@@ -80,6 +85,9 @@ class Journal:
                 self.state.save(self.folder)
             if not finished(self.folder):
                 self._place_rejects(rejects)
+                if record is not None:
+                    record.parent.mkdir(parents=True, exist_ok=True)
+                    self.state.save(record.parent, record.name)
                 os.replace(self.folder / (self.state.sealed or WHOLE), self.target)
                 _sync_folder(self.target.parent)
         remove(self.folder)
@@ -94,6 +102,7 @@ class Journal:
         fresh = self.folder / f"{REJECTS}.new"
         shutil.copyfile(self.folder / REJECTS, fresh)
         _sync(fresh)
+        rejects.parent.mkdir(parents=True, exist_ok=True)
         os.replace(fresh, rejects)
 
 

@@ -35,6 +35,8 @@ class Paths:
 
     rejects: Path | None
     """Where rejected rows go."""
+    record: Path | None = None
+    """Where it is kept how the output was made, for whoever asks for it again."""
 
     @property
     def folder(self) -> Path:
@@ -58,6 +60,7 @@ def check_paths(
     encoding: str | None = None,
     on_error: OnError = "stop",
     rejects: Path | None = None,
+    record: Path | None = None,
     overwrite: bool = False,
 ) -> Paths:
     """The paths and formats of a scoring, checked as far as can be without a model: takes milliseconds and changes nothing.
@@ -71,6 +74,7 @@ def check_paths(
         encoding: the input's text encoding, where it is not UTF-8.
         on_error: whether a bad row stops the scoring or is skipped.
         rejects: where skipped rows go; next to the output unless said.
+        record: where it is kept how the output was made. An output that has a record may be there already.
         overwrite: whether an output that exists may be replaced.
 
     Raises:
@@ -89,7 +93,7 @@ def check_paths(
         rejects = _beside(there, ".rejects.jsonl")
     if rejects is None and on_error == "skip":
         raise ConfigError("rows that are skipped need a place beside standard output; cure: say it, as with --rejects bad.jsonl")
-    paths = Paths(source=here, target=there, format=read_as, output_format=written_as, compress=compress, rejects=rejects)
+    paths = Paths(source=here, target=there, format=read_as, output_format=written_as, compress=compress, rejects=rejects, record=record)
     refuse_existing(paths, overwrite=overwrite)
     if here is not None:
         # The reader itself says what is wrong with the first row; bad rows after it are met, and counted, while scoring.
@@ -152,6 +156,8 @@ def refuse_existing(paths: Paths, *, overwrite: bool) -> None:
     """
     if overwrite:
         return
+    if paths.record is not None and paths.record.exists():
+        return  # What is there is ours; whether it is what is asked for is seen where the model is known.
     # A run that was killed in its last moment leaves the output in place and only its folder to be removed: that is no obstacle.
     if paths.target is not None and paths.target.exists() and not finished(paths.folder):
         raise ConfigError(f"{paths.target}: exists already; cure: replace it with --overwrite, or name another file")

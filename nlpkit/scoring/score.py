@@ -18,7 +18,7 @@ from nlpkit.scoring.journal import Chunk, disk, open_journal
 from nlpkit.scoring.paths import OnError, Paths, check_paths
 from nlpkit.scoring.progress import Clock, Progress
 from nlpkit.scoring.reading import Batch, Input
-from nlpkit.scoring.state import Source, State
+from nlpkit.scoring.state import STATE, Source, State, load
 from nlpkit.scoring.work import Work, chunks
 from nlpkit.scoring.writing import writer_of
 
@@ -44,10 +44,12 @@ class ScoreSummary:
     """In this run alone."""
     resumed_from: int
     """Rows that an earlier run had done, rejected ones included."""
-    output: Path | None
-    """None is standard output."""
-    rejects: Path | None
-    """The file of rejected rows, where there are any."""
+    output: Path | str | None
+    """None is standard output, a string a place in an object store."""
+    rejects: Path | str | None
+    """The file of rejected rows, or their folder, where there are any."""
+    budget: int | None = None
+    """Tokens that were computed together, where the model has such a number."""
 
 
 def score_file(
@@ -61,6 +63,7 @@ def score_file(
     encoding: str | None = None,
     on_error: OnError = "stop",
     rejects: Path | None = None,
+    record: Path | None = None,
     overwrite: bool = False,
     raw_csv: bool = False,
     prefix: str = "",
@@ -83,6 +86,7 @@ def score_file(
         encoding: the input's text encoding, where it is not UTF-8.
         on_error: "skip" writes bad rows to a file of their own; "stop" ends at the first.
         rejects: that file; next to the output unless said.
+        record: a file that keeps how the output was made. Where it says that the output was made so already, nothing is done.
         overwrite: replace an output that exists, and drop unfinished work that cannot go on.
         raw_csv: leave CSV cells that a spreadsheet would run as formulas as they are.
         prefix: put before the names of the new columns.
@@ -106,6 +110,7 @@ def score_file(
         encoding=encoding,
         on_error=on_error,
         rejects=rejects,
+        record=record,
         overwrite=overwrite,
     )
     rows = Input(path=paths.source, format=paths.format, encoding=encoding, text_column=text_column, skip=on_error == "skip")
@@ -191,7 +196,11 @@ class _Job:
 def _to_file(job: _Job, target: Path, *, settings: Mapping[str, str], overwrite: bool) -> ScoreSummary:
     paths, clock = job.paths, job.clock
     source = Source.of(paths.source) if paths.source else None
-    with open_journal(paths, target, State(source=source, settings=settings), overwrite=overwrite) as journal:
+    begin = State(source=source, settings=settings)
+    if done := _done_before(paths, target, begin, overwrite=overwrite):
+        clock.begin(done)
+        return _summary(done, paths, clock)
+    with open_journal(paths, target, begin, overwrite=overwrite) as journal:
         clock.begin(journal.state)
         if journal.state.sealed is None:
             journal.state = _settled(job, journal.state, job.budget)
@@ -206,8 +215,22 @@ def _to_file(job: _Job, target: Path, *, settings: Mapping[str, str], overwrite:
             _refuse_empty(job.work.input, journal.state)
             if source and paths.source and not source.still(paths.source):
                 raise DataError(f"{paths.source}: its content changed while it was scored; cure: score it from the start with --overwrite")
-        journal.finish(job.work.writer.seal, paths.rejects)
+        journal.finish(job.work.writer.seal, paths.rejects, paths.record)
     return _summary(journal.state, paths, clock)
+
+
+def _done_before(paths: Paths, target: Path, begin: State, *, overwrite: bool) -> State | None:
+    """The state in which the output was finished, if it was, and of the same input by the same model and settings."""
+    if paths.record is None or not target.exists() or (paths.folder / STATE).exists():
+        return None
+    try:
+        if done := load(paths.record.parent, paths.record.name):
+            done.refuse_other(begin, target)
+        return done
+    except NlpkitError:
+        if not overwrite:
+            raise
+        return None
 
 
 def _to_stdout(job: _Job, *, overwrite: bool) -> ScoreSummary:
@@ -261,4 +284,5 @@ def _summary(state: State, paths: Paths, clock: Clock) -> ScoreSummary:
         resumed_from=clock.resumed_from,
         output=paths.target,
         rejects=paths.rejects if state.rejected else None,
+        budget=state.budget,
     )

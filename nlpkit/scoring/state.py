@@ -61,14 +61,14 @@ class State(BaseModel):
     sealed: str | None = None
     """The name of the file that holds the whole output, once it does; it is then moved into place."""
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, name: str = STATE) -> None:
         """Put this in the place of the state before, whole or not at all."""
-        fresh = folder / f"{STATE}.new"
+        fresh = folder / f"{name}.new"
         with fresh.open("w", encoding="utf-8") as file:
             file.write(self.model_dump_json(indent=2))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(fresh, folder / STATE)
+        os.replace(fresh, folder / name)
 
     def refuse_other(self, now: State, target: Path) -> None:
         """Raise where what was begun is not what is asked for now.
@@ -92,13 +92,13 @@ class State(BaseModel):
             raise RunError(f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {cure}")
 
 
-def load(folder: Path) -> State | None:
+def load(folder: Path, name: str = STATE) -> State | None:
     """The state in a folder; None where nothing was begun that can go on.
 
     Raises:
         DataError: there is a state, but it was damaged.
     """
-    path = folder / STATE
+    path = folder / name
     try:
         state = State.model_validate_json(path.read_bytes())
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from nlpkit.data.files import FORMATS, DataFile, format_of
@@ -27,8 +27,7 @@ def files_in(folder: Path, *, format: str | None, encoding: str | None) -> list[
     Raises:
         DataError: they are of several formats, or of several splits.
     """
-    paths = [path for path in sorted(folder.rglob("*")) if _is_data(path, folder)]
-    found = {path: format_of(path) for path in paths}
+    found = {path: format_of(path) for path in data_files(folder)}
     if format is not None:
         found = {path: format for path, told in found.items() if told == format or told == format.removesuffix("-plain")}
     if len(kinds := sorted(set(found.values()))) > 1:
@@ -37,6 +36,11 @@ def files_in(folder: Path, *, format: str | None, encoding: str | None) -> list[
     if named := ", ".join(sorted(splits - {""})) if len(splits - {""}) > 1 else "":
         raise DataError(f"{folder}: holds several splits ({named}), which must not be mixed; cure: name one file")
     return [DataFile(path=path, name=str(path), format=kind, encoding=encoding) for path, kind in found.items()]
+
+
+def data_files(folder: Path) -> list[Path]:
+    """All data files of a folder and its subfolders, in the order of their paths; names that begin with a dot or `_` are none."""
+    return [path for path in sorted(folder.rglob("*")) if is_data_name(path.relative_to(folder)) and path.is_file()]
 
 
 def saved_columns(folder: Path) -> list[str]:
@@ -77,12 +81,13 @@ def other_columns(folder: Path) -> list[str]:
     return list(next(iter(_other(folder)), {}))
 
 
-def _is_data(path: Path, folder: Path) -> bool:
-    if path.name in _METADATA or any(part.startswith((".", "_")) for part in path.relative_to(folder).parts):
+def is_data_name(path: PurePath) -> bool:
+    """Whether a file at this path, relative to the folder it is in, holds rows, as far as names tell."""
+    if path.name in _METADATA or any(part.startswith((".", "_")) for part in path.parts):
         return False
     suffixes = {suffix for known in FORMATS.values() for suffix in known}
-    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    return suffix.lower() in suffixes and path.is_file()
+    suffix = PurePath(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    return suffix.lower() in suffixes
 
 
 def _saved(folder: Path) -> Any:
