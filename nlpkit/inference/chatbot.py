@@ -100,8 +100,7 @@ class Chatbot:
         voice = Voice(
             tokenizer=load_tokenizer(run.tokenizer), task=Dialogue.model_validate(record.task), window=record.max_tokens, name=run.name
         )  # fmt: skip
-        identity = {"base": record.base.weights_sha256, "adapter": sha256_of([run.adapter / WEIGHTS])}
-        return cls._exported(voice, identity, lambda: LanguageModel.load(run), runtime, threads, policy, capacity)
+        return cls._exported(voice, identity_of_bot(run), lambda: LanguageModel.load(run), runtime, threads, policy, capacity)
 
     @classmethod
     def default(
@@ -132,8 +131,7 @@ class Chatbot:
         cls, voice: Voice, identity: dict[str, str], language: Callable[[], LanguageModel], runtime: Runtime, threads: int | None,
         policy: Policy, capacity: Capacity | None,
     ) -> Chatbot:  # fmt: skip
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(voice.name).name)
-        engine = GenaiEngine(exported(name, identity, PRECISIONS[runtime], language), window=voice.window, threads=threads)
+        engine = GenaiEngine(exported(name_of(voice.name), identity, PRECISIONS[runtime], language), window=voice.window, threads=threads)
         return cls(voice, engine, policy=policy, capacity=capacity or GENAI_CAPACITY)
 
     @property
@@ -198,3 +196,13 @@ class Chatbot:
         with self._looking:
             if not self._looked:
                 self._embed, self._looked = load_vectors(), True
+
+
+def identity_of_bot(run: Run) -> dict[str, str]:
+    """What a run's replies come from: another adapter or base is another export."""
+    return {"base": run.read().base.weights_sha256, "adapter": sha256_of([run.adapter / WEIGHTS])}
+
+
+def name_of(name: str) -> str:
+    """A run's or base's name as part of a folder's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).name)

@@ -12,14 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nlpkit.errors import ConfigError
+from nlpkit.errors import ConfigError, RunError
 from nlpkit.inference.classifier import Classifier
 from nlpkit.inference.exported import MARKER, Exported, Form, cache_place, is_export
-from nlpkit.inference.loading import identity_of, load_model
+from nlpkit.inference.loading import default_run, identity_of, load_model
 from nlpkit.inference.parity import LIMITS, Rows, compare, held_out, require, words
 from nlpkit.inference.runtime import RuntimeName
 from nlpkit.run import Run, sha256_of, versions, write_whole
 from nlpkit.tasks.task import task_from
+
+WORTH_EXPORTING = 1_000_000
+"""Bytes of input: some ten thousand short texts."""
 
 USE = "```sh\nnlpkit score FOLDER reviews.csv -o scored.csv\n```"
 
@@ -36,20 +39,46 @@ def kept_export(run: Run, runtime: RuntimeName, *, talk: Talk | None = None) -> 
     if runtime in ("torch", "torch-bf16"):
         return None
     form: Form = "onnx" if runtime == "auto" else runtime  # type: ignore[assignment]  # the two that are left
-    place = _place(run, form)
     if runtime == "auto":
-        return place if place and is_export(place) and not _has_gpu() else None
-    if place is None:
-        raise ConfigError("this needs the package 'onnxruntime', which is not installed; cure: pip install 'nlpkit[onnx]'")
+        kept = _place(run, form)
+        return kept if kept and is_export(kept) and not _has_gpu() else None
+    place = place_of(run, form)
     if not is_export(place):
         export_run(run, form, place, talk=talk)
     return place
 
 
-def worth_exporting(run: Run, runtime: RuntimeName) -> bool:
-    """Whether `auto` would be faster here after an export that is not made yet."""
-    place = _place(run, "onnx") if runtime == "auto" and not _has_gpu() else None
-    return place is not None and not is_export(place) and importlib.util.find_spec("onnxscript") is not None
+def settled(run: str | None, runtime: RuntimeName, source: str, *, talk: Talk) -> RuntimeName:
+    """The runtime for a file: of `auto`, onnx where the run was exported before, or can be and the file is long enough to gain by it.
+
+    Raises:
+        RunError: no whole run.
+    """
+    if runtime != "auto" or (run is not None and is_export(Path(run))):
+        return runtime
+    opened = Run.open(run) if run is not None else default_run()
+    place = None if _has_gpu() else _place(opened, "onnx")
+    if place is not None and is_export(place):
+        return "onnx"
+    if _has_gpu() or not _is_long(source):
+        return "torch"
+    if place is None or importlib.util.find_spec("onnxscript") is None:
+        talk("by torch; ONNX Runtime would take about half the time: pip install 'nlpkit[onnx]'")
+        return "torch"
+    talk(f"exporting {opened.name} to onnx, once: it takes about half the time of torch from then on")
+    try:
+        kept_export(opened, "onnx", talk=talk)
+    except RunError as error:
+        talk(f"by torch: {error}")
+        return "torch"
+    return "onnx"
+
+
+def _is_long(source: str) -> bool:
+    """Whether an input is longer than what torch scores while an export is made; standard input may be."""
+    path = Path(source)
+    sizes = (one.stat().st_size for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file())
+    return not path.exists() or sum(sizes) >= WORTH_EXPORTING
 
 
 def export_run(run: Run, to: Form, folder: Path, *, force: bool = False, rows: Rows | None = None, talk: Talk | None = None) -> Path:
@@ -135,6 +164,18 @@ def prove(run: Run, folder: Path, to: Form, *, force: bool = False, rows: Rows |
     write_whole(folder / "README.md", "\n".join(lines) + "\n")
     if talk:
         talk(f"exported {run.name} to {to}: {words(parity)}")
+
+
+def place_of(run: Run, form: Form) -> Path:
+    """Where this user's cache keeps the export.
+
+    Raises:
+        ConfigError: its runtime is not installed.
+    """
+    place = _place(run, form)
+    if place is None:
+        raise ConfigError("this needs the package 'onnxruntime', which is not installed; cure: pip install 'nlpkit[onnx]'")
+    return place
 
 
 def _place(run: Run, form: Form) -> Path | None:

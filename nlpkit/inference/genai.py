@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.errors import RunError, optional
-from nlpkit.inference.language import LanguageModel
-from nlpkit.inference.torch_engine import TorchEngine
+from nlpkit.inference.chat_parity import BotForm, BotParity, compare_bots, require_bot
+from nlpkit.inference.language import LanguageModel, save_language_model
 from nlpkit.run import fingerprint
 from nlpkit.sources import cache_folder
 
@@ -31,11 +31,7 @@ PACKAGE = "onnxruntime_genai"
 LONGEST_EXPORT = 1800.0
 """Seconds."""
 
-PROBE = tuple(range(3, 19))
-"""Tokens after which an export must say what its model says."""
-
-NEAR: dict[Precision, float] = {"fp32": 1e-3, "int8": 0.1, "int4": 0.5}
-"""How much an export's logits may differ from its model's, relative to the largest; those of one that went wrong differ more."""
+FORMS: dict[Precision, BotForm] = {"fp32": "onnx", "int8": "onnx-int8", "int4": "onnx-int4"}
 
 OPTIONS: dict[Precision, tuple[str, ...]] = {
     "fp32": (),
@@ -87,7 +83,10 @@ class GenaiEngine:
         return True
 
 
-def exported(name: str, identity: dict[str, str], precision: Precision, load: Callable[[], LanguageModel]) -> Path:
+def exported(
+    name: str, identity: dict[str, str], precision: Precision, load: Callable[[], LanguageModel],
+    *, talk: Callable[[str], None] | None = None,
+) -> Path:  # fmt: skip
     """The folder of a model exported for this runtime: from the cache, or made now of the model that `load` gives.
 
     Raises:
@@ -105,21 +104,25 @@ def exported(name: str, identity: dict[str, str], precision: Precision, load: Ca
     with FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():
             with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-                plain, made = Path(place) / "plain", Path(place) / "made"
-                expected = _save(load(), plain)
-                _build(plain, made, precision)
-                _refuse_another(made, expected, name, NEAR[precision])
+                made = Path(place) / "made"
+                parity = make(load(), Path(place), made, precision)
+                require_bot(parity, f"{name} to {FORMS[precision]}", force=False)
                 made.rename(folder)  # whole from its first moment
+                if talk:
+                    talk(f"exported {name} to {FORMS[precision]}: {parity.words()}")
     return folder
 
 
-def _save(language: LanguageModel, folder: Path) -> NDArray[np.float32]:
-    """Write the plain model and its tokenizer; the answer is what it says after PROBE."""
-    model = language.model.float().cpu()
-    model.save_pretrained(folder)
-    language.tokenizer.save_pretrained(folder)
-    engine = TorchEngine(model)
-    return engine.read(engine.empty(), PROBE)
+def make(language: LanguageModel, place: Path, made: Path, precision: Precision) -> BotParity:
+    """Build the export in `made`; the answer is how it compares with its model, read as the chat reads it.
+
+    Raises:
+        RunError: the library cannot build it.
+    """
+    language.model.float().cpu()
+    save_language_model(language, place / "plain")
+    _build(place / "plain", made, precision)
+    return compare_bots(language, made, GenaiEngine(made, window=language.window, threads=language.threads), FORMS[precision])
 
 
 def _build(plain: Path, made: Path, precision: Precision) -> None:
@@ -134,13 +137,3 @@ def _build(plain: Path, made: Path, precision: Precision) -> None:
     if done.returncode or not (made / "genai_config.json").is_file():
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise RunError(f"the model cannot be exported to {PACKAGE}: {said[:300]}; cure: the runtime torch")
-
-
-def _refuse_another(made: Path, expected: NDArray[np.float32], name: str, near: float) -> None:
-    import numpy as np
-
-    engine = GenaiEngine(made, window=2 * len(PROBE), threads=1)
-    found = engine.read(engine.empty(), PROBE)
-    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
-    if not difference <= near:
-        raise RunError(f"{name}: exported to {PACKAGE} its logits differ by {difference:.2%}; cure: the runtime torch")

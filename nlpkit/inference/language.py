@@ -13,7 +13,7 @@ from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.inference.batching import batches
 from nlpkit.models.lora import load_adapter
-from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, refuse_other_base, source_of
+from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, quiet, refuse_other_base, source_of
 from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.prompt import prompt, reply_ids
@@ -194,3 +194,14 @@ class LanguageModel:
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def save_language_model(language: LanguageModel, folder: Path) -> None:
+    """Write the model whole, with its tokenizer, and the end of its template's replies as the end that others stop at."""
+    model = language.model
+    ends = sorted(Template.of(language.tokenizer).stops)
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
+    model.config.eos_token_id = model.generation_config.eos_token_id
+    with quiet():
+        model.save_pretrained(folder, safe_serialization=True)
+        language.tokenizer.save_pretrained(folder)

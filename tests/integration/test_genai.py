@@ -10,7 +10,7 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference import genai
+from nlpkit.inference import chat_parity
 from nlpkit.inference.chatbot import Chatbot, Runtime
 from nlpkit.inference.sampling import Sampling
 from tests.conftest import make_chat_base
@@ -96,8 +96,8 @@ def test_it_is_exported_once_and_loaded_without_its_original(chat_run: Path, bot
 
 def test_an_export_that_says_something_else_is_refused(chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
-    monkeypatch.setitem(genai.NEAR, "fp32", 0.0)
-    with pytest.raises(RunError, match="logits differ by"):
+    monkeypatch.setitem(chat_parity.NEAR, "onnx", 0.0)
+    with pytest.raises(RunError, match="logits move by"):
         Chatbot.load(chat_run, runtime="onnx", threads=1)
     assert [one for one in (tmp_path / "onnx").iterdir() if one.is_dir()] == []
 
