@@ -1,0 +1,284 @@
+"""`nlpkit score --ray` on two local nodes of one core each beside one process with one thread: the same texts, run and runtime, in turns.
+
+Then the same with the driver killed and taken up again and a worker killed twice: the bytes are those of one process.
+
+Example: python -m benchmarks.ray_nodes --texts 20000 --rounds 3 --runtime onnx
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.machine import Machine
+from benchmarks.results import FOLDER, save, table
+from benchmarks.texts import rated_texts, write_texts
+from nlpkit.errors import NlpkitError, optional
+from nlpkit.inference.classifier import Classifier
+from nlpkit.scoring.cluster import open_fleet
+from nlpkit.scoring.progress import Progress
+from nlpkit.scoring.score import score_file
+
+SEED = 1
+NODES = 2
+CHUNK_ROWS = 1024
+BUDGET = 512
+ONE, WIDE = "one process, one thread", f"Ray, {NODES} nodes of one core"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One scoring of all the texts."""
+
+    method: str
+    round: int
+    rows_per_second: float
+    """Between the moments when each worker had ended its first chunk, and when all had ended their last."""
+    cpu_seconds_per_1000: float
+    """Of all processes, Ray's own included, in the same time, for 1,000 rows."""
+    first_rows_after: float
+    """Seconds from the start of the process to the first rows that are safe: imports, connection and loading."""
+    seconds: float
+    """The whole process."""
+
+
+def bench(run: str | None, *, texts: int, rounds: int, runtime: str, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+    """What was found; it is written as ray.json and ray.md too.
+
+    Raises:
+        NlpkitError: a scoring failed, or its bytes are not those of one process.
+    """
+    machine = Machine()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_texts(folder / "texts.csv", rated_texts(texts, seed=SEED))
+        begun = time.perf_counter()
+        with cluster() as (address, root):
+            ready = time.perf_counter() - begun
+            talk(f"{NODES} nodes are up after {ready:.1f} s")
+            job = Job(run=run, runtime=runtime, folder=folder, address=address, root=root)
+            turns = measure(job, rounds=rounds, talk=talk)
+            kills = kill(job, rows=texts)
+            talk(f"killed {kills} times on the way: equal bytes")
+    found = {"texts": texts, "rounds": rounds, "runtime": runtime, "cluster_seconds": ready, "kills": kills}
+    found |= {"turns": [asdict(turn) for turn in turns], "ratio": ratio(turns)}
+    title = f"`nlpkit score --ray` on {NODES} nodes of one core and one process on {texts:,} texts, {runtime}, medians of {rounds} rounds"
+    talk(save(results, "ray", found, title=title, machine=machine, lines=page(turns, found)))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is scored and where."""
+
+    run: str | None
+    runtime: str
+    folder: Path
+    address: str
+    root: int
+    """The process whose children are the cluster."""
+
+    def start(self, method: str, target: Path) -> subprocess.Popen[str]:
+        """A scoring in a process of its own, which prints a `Turn` without its round."""
+        said = {"run": self.run, "runtime": self.runtime, "source": str(self.folder / "texts.csv"), "target": str(target)}
+        wide = {"address": self.address, "root": self.root} if method == WIDE else {"address": None, "root": None}
+        command = [sys.executable, "-m", "benchmarks.ray_nodes", "--turn", json.dumps({**said, **wide, "begun": time.time()})]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def finish(self, process: subprocess.Popen[str]) -> dict[str, float]:
+        """What it printed.
+
+        Raises:
+            NlpkitError: it failed.
+        """
+        out, _ = process.communicate()
+        if process.returncode:
+            raise NlpkitError(f"a scoring ended with {process.returncode}; its message stands above")
+        found: dict[str, float] = json.loads(out.splitlines()[-1])
+        return found
+
+
+def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]:
+    """Both in turns, the first of each round changing, so that a disturbance hits both alike; all make the same bytes."""
+    turns: list[Turn] = []
+    whole = job.folder / "whole.csv"
+    for number in range(rounds):
+        for method in (ONE, WIDE) if number % 2 == 0 else (WIDE, ONE):
+            target = job.folder / "scored.csv"
+            turns.append(turn := Turn(method=method, round=number, **job.finish(job.start(method, target))))
+            talk(f"round {number + 1} of {rounds}: {method}: {turn.rows_per_second:,.0f} rows/s")
+            if not whole.exists():
+                target.rename(whole)
+            else:
+                refuse_other(target, whole)
+                target.unlink()
+    return turns
+
+
+def refuse_other(target: Path, whole: Path) -> None:
+    """Raise where two outputs differ.
+
+    Raises:
+        NlpkitError: they do.
+    """
+    if target.read_bytes() != whole.read_bytes():
+        raise NlpkitError(f"{target}: its bytes are not those of {whole}")
+
+
+def kill(job: Job, *, rows: int) -> int:
+    """How many processes were killed in a scoring whose bytes are equal: the driver once, and then a worker twice."""
+    target = job.folder / "killed.csv"
+    first = job.start(WIDE, target)
+    wait_for(target, rows // 4, first)
+    first.kill()
+    first.communicate()
+    second = job.start(WIDE, target)
+    for part in (2, 3):
+        wait_for(target, rows * part // 4, second)
+        os.kill(workers(job.root)[0].pid, signal.SIGKILL)
+    job.finish(second)
+    refuse_other(target, job.folder / "whole.csv")
+    return 3
+
+
+def wait_for(target: Path, rows: int, process: subprocess.Popen[str]) -> None:
+    """Wait until so many rows are safe."""
+    state = target.with_name(f"{target.name}.nlpkit") / "state.json"
+    while not state.exists() or json.loads(state.read_text(encoding="utf-8"))["rows"] < rows:
+        if process.poll() is not None:
+            raise NlpkitError(f"a scoring ended before {rows:,} rows were safe")
+        time.sleep(0.05)
+
+
+def workers(root: int) -> list[psutil.Process]:
+    """The processes of the cluster that compute."""
+    return [one for one in psutil.Process(root).children(recursive=True) if "MapWorker" in " ".join(one.cmdline())]
+
+
+@contextmanager
+def cluster() -> Iterator[tuple[str, int]]:
+    """The address of a cluster of its own, and the process that holds it."""
+    # Nobody else may enter it.
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
+    command = [sys.executable, "-m", "benchmarks.ray_nodes", "--cluster"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        address = next((line.split()[1] for line in process.stdout or () if line.startswith("address ")), None)
+        if address is None:
+            raise NlpkitError("the cluster did not start; cure: see what `ray start --head` says")
+        yield address, process.pid
+        process.communicate()
+
+
+def hold_cluster() -> None:
+    """Start the nodes, say where, and end them when standard input does."""
+    nodes = optional("ray.cluster_utils", extra="ray").Cluster()
+    for _ in range(NODES):
+        nodes.add_node(num_cpus=1, include_dashboard=False, object_store_memory=256 << 20)
+    print("address", nodes.address, flush=True)
+    sys.stdin.read()
+    nodes.shutdown()
+
+
+def take_turn(said: dict[str, Any]) -> dict[str, float]:
+    """What one scoring cost, in this process."""
+    marks: list[tuple[int, float, float]] = []
+
+    def tell(at: Progress) -> None:
+        marks.append((at.rows, time.time(), cpu_seconds(said["root"])))
+
+    load = functools.partial(Classifier.load, said["run"], runtime=said["runtime"], threads=1)
+    options: dict[str, Any] = {"chunk_rows": CHUNK_ROWS, "budget": BUDGET, "progress": tell}
+    if said["address"]:
+        with open_fleet(load, said["address"]) as fleet:
+            score_file(fleet, said["source"], said["target"], **options)
+    else:
+        score_file(load(), said["source"], said["target"], **options)
+    # marks[0] is the beginning; the first chunks of a scoring hold the loading too
+    (early, start, spent), (late, end, all_spent) = marks[NODES if said["address"] else 1], marks[-1]
+    return {
+        "rows_per_second": (late - early) / (end - start),
+        "cpu_seconds_per_1000": (all_spent - spent) / (late - early) * 1000,
+        "first_rows_after": marks[1][1] - said["begun"],
+        "seconds": time.time() - said["begun"],
+    }
+
+
+def cpu_seconds(root: int | None) -> float:
+    """Of this process and of the cluster's."""
+    processes = [psutil.Process(), *(psutil.Process(root).children(recursive=True) if root else [])]
+    return sum(sum(one.cpu_times()[:2]) for one in processes)
+
+
+def ratio(turns: Sequence[Turn]) -> dict[str, float]:
+    """How many times as fast the nodes are, round by round, and by CPU seconds."""
+    taken = {(turn.method, turn.round): turn for turn in turns}
+    pairs = [(taken[ONE, number], taken[WIDE, number]) for number in sorted({turn.round for turn in turns})]
+    wall = [wide.rows_per_second / one.rows_per_second for one, wide in pairs]
+    cpu = [NODES * one.cpu_seconds_per_1000 / wide.cpu_seconds_per_1000 for one, wide in pairs]
+    return {"median": statistics.median(wall), "low": min(wall), "high": max(wall), "cpu": statistics.median(cpu)}
+
+
+def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
+    """The lines of the Markdown page."""
+    shown = {
+        "rows_per_second": "Rows/s",
+        "cpu_seconds_per_1000": "CPU s for 1,000 rows",
+        "first_rows_after": "First rows after, s",
+        "seconds": "Whole process, s",
+    }
+    rows = [
+        [method, *(f"{statistics.median(getattr(turn, name) for turn in turns if turn.method == method):,.2f}" for name in shown)]
+        for method in (ONE, WIDE)
+    ]
+    times = found["ratio"]
+    return [
+        *table(("Method", *shown.values()), rows),
+        "",
+        f"- **{times['median']:.2f} times** one process ({times['low']:.2f} to {times['high']:.2f} over rounds); {times['cpu']:.2f} by "
+        "CPU seconds, which is what it is where nothing else uses the cores.",
+        f"- Rows/s leave out the start: the cluster was up after {found['cluster_seconds']:.1f} s, and each scoring loads its workers "
+        "anew.",
+        "- All outputs are equal byte by byte, also that of a scoring whose driver was killed once and workers twice.",
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
+    parser.add_argument("--texts", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--runtime", default="torch")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
+    parser.add_argument("--cluster", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--turn", type=json.loads, help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    try:
+        if asked.cluster:
+            hold_cluster()
+        elif asked.turn:
+            print(json.dumps(take_turn(asked.turn)))
+        else:
+            bench(asked.run, texts=asked.texts, rounds=asked.rounds, runtime=asked.runtime, results=asked.results, talk=print)
+    except NlpkitError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
