@@ -174,8 +174,8 @@ def workers(root: int) -> list[psutil.Process]:
 @contextmanager
 def cluster() -> Iterator[tuple[str, int]]:
     """The address of a cluster of its own, and the process that holds it."""
-    # Nobody else may enter it.
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
+    # Nobody else may enter it. Ray gives way to other processes, which the one process beside it does not: here both are alike.
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")
     command = [sys.executable, "-m", "benchmarks.ray_nodes", "--cluster"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         address = next((line.split()[1] for line in process.stdout or () if line.startswith("address ")), None)

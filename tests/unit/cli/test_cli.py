@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import sentences, write_csv
+from tests.fakes import FakeClassifier
 
 
 class Said:
@@ -95,6 +97,39 @@ def test_a_column_of_ours_that_the_input_has_is_refused_and_prefix_cures_it(nlpk
     assert said.code == 0
     header = (tmp_path / "scored.csv").read_text().splitlines()[0]
     assert header == "text,label,nlp_label,nlp_score,nlp_p_negative,nlp_p_positive"
+
+
+def test_score_takes_a_folder_and_passes_over_what_is_done(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    write_csv(tmp_path / "in" / "a.csv", sentences(20, seed=8), ("text", "stars"))
+    write_csv(tmp_path / "in" / "sub" / "b.csv", sentences(10, seed=9), ("text", "stars"))
+    said = nlpkit("score", toy_run, tmp_path / "in", "-o", tmp_path / "out")
+    assert (said.code, "30 rows scored" in said.talk) == (0, True)
+    assert (tmp_path / "out" / "sub" / "b.csv").read_text().startswith("text,stars,label,score")
+    assert "of them 30 from before" in nlpkit("score", toy_run, tmp_path / "in", "-o", tmp_path / "out").talk
+    assert nlpkit("score", toy_run, tmp_path / "in", "-o", tmp_path / "in" / "out").code == 2
+
+
+def test_ray_may_stand_alone_and_its_extra_is_named(nlpkit, toy_run: Path, reviews: Path, tmp_path: Path, monkeypatch) -> None:
+    class Fake(FakeClassifier):
+        fingerprint, columns = "fake", ("label", "score")
+
+    asked = []
+
+    @contextmanager
+    def models(run, threads, ray, *_):
+        asked.append(ray)
+        yield Fake()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nlpkit.cli._models", models)
+        for place, words in enumerate([(), ("--ray",), ("--ray", "host:6379"), ("--ray=host:6379",)]):
+            assert nlpkit("score", *words, reviews, "-o", tmp_path / f"{place}.csv", "--prefix", "x_").code == 0
+            assert nlpkit("score", reviews, "-o", tmp_path / f"{place}-last.csv", "--prefix", "x_", *words).code == 0
+    assert asked == [None, None, "", "", *["host:6379"] * 4]
+    monkeypatch.setitem(sys.modules, "ray", None)
+    said = nlpkit("score", toy_run, reviews, "-o", tmp_path / "o.csv", "--ray", "--prefix", "x_")
+    assert (said.code, "pip install 'nlpkit[ray]'" in said.talk) == (2, True)
 
 
 def test_skipped_rows_end_with_5_and_stand_in_a_side_file(nlpkit, toy_run: Path, tmp_path: Path) -> None:
