@@ -8,31 +8,20 @@ the bytes and the way to go on after a kill.
 from __future__ import annotations
 
 import functools
-import pickle
-import platform
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from nlpkit.errors import ConfigError, NlpkitError, RunError, optional
+from nlpkit.errors import ConfigError, NlpkitError, optional
 from nlpkit.scoring.connecting import connected
-from nlpkit.scoring.engine import Engine, Tunable
+from nlpkit.scoring.engine import Engine
 from nlpkit.scoring.journal import Chunk
-from nlpkit.scoring.reading import Batch
 from nlpkit.scoring.work import Work
+from nlpkit.scoring.workers import Facts, Scout, Worker, read, unpacked
 
 STORE = 512 << 20
 """Bytes of the object store that chunks may wait in, read ahead or done early."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a worker says of the model that it loaded."""
-
-    columns: tuple[str, ...]
-    fingerprint: str
-    budget: int | None
 
 
 class RayFleet:
@@ -43,6 +32,8 @@ class RayFleet:
         self._workers = workers
         self._needs: dict[str, float] = {"num_cpus": 1, "num_gpus": 1} if gpus else {"num_cpus": 1}
         self._scout: Any = None
+        self._planned: list[_Part] = []
+        self._stream: _Stream | None = None
         facts: Facts = self._ask("facts")
         self.columns, self.fingerprint = facts.columns, facts.fingerprint
         self._budget = facts.budget
@@ -74,27 +65,45 @@ class RayFleet:
         """
         if work.input.path is None:
             raise ConfigError("standard input can be read by this process only; expected a file to score with --ray")
-        self._dismiss_scout()
-        with self._context(), closing(self._outcomes(work, done, budget)) as outcomes:
-            for outcome in outcomes:
-                if isinstance(outcome, Exception):
-                    raise outcome
-                yield outcome
+        part = _Part.of(work, done)
+        if self._stream is None or not self._stream.continues_with(part, budget):
+            self.close()
+            place = next((place for place, one in enumerate(self._planned) if one == part), None)
+            parts = [part] if place is None else self._planned[place:]
+            self._stream = _Stream(parts, budget, self._outcomes(parts, budget))
+        try:
+            yield from self._stream.take()
+        except BaseException:
+            self.close()
+            raise
 
-    def _outcomes(self, work: Work, done: int, budget: int | None) -> Generator[Chunk | NlpkitError]:
+    def plan(self, parts: Sequence[tuple[Work, int]]) -> None:
+        """Take note of what will be asked for: it is all one stream, for which the workers are started once."""
+        self._planned = [_Part.of(work, done) for work, done in parts]
+
+    def close(self) -> None:
+        """End what goes on in the workers, and them."""
+        if self._scout is not None:
+            optional("ray", extra="ray").kill(self._scout)
+        if self._stream is not None:
+            self._stream.close()
+        self._scout = self._stream = None
+
+    def _outcomes(self, parts: Sequence[_Part], budget: int | None) -> Generator[tuple[int, Chunk | NlpkitError]]:
         ray, data = optional("ray", extra="ray"), optional("ray.data", extra="ray")
         expected = Facts(columns=self.columns, fingerprint=self.fingerprint, budget=budget)
         here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}  # where the input is
-        dataset = data.read_datasource(_reader(work, done), override_num_blocks=1, num_cpus=0, label_selector=here).map_batches(
-            _Worker,
-            fn_constructor_args=(self._load, work, expected),
-            compute=data.ActorPoolStrategy(min_size=1, max_size=self._workers, initial_size=self._workers),
-            batch_size=None,
-            batch_format="pyarrow",
-            **self._needs,
-        )
-        for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            yield from unpacked(table)
+        with self._context():
+            dataset = data.read_datasource(_reader(parts), override_num_blocks=1, num_cpus=0, label_selector=here).map_batches(
+                Worker,
+                fn_constructor_args=(self._load, [part.work for part in parts], expected),
+                compute=data.ActorPoolStrategy(min_size=1, max_size=self._workers, initial_size=self._workers),
+                batch_size=None,
+                batch_format="pyarrow",
+                **self._needs,
+            )
+            for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                yield from unpacked(table)
 
     @contextmanager
     def _context(self) -> Iterator[None]:
@@ -112,16 +121,11 @@ class RayFleet:
         """The answer of the one worker that says what there is to know before the others are started."""
         ray = optional("ray", extra="ray")
         if self._scout is None:
-            self._scout = ray.remote(**self._needs)(_Scout).remote(self._load)
+            self._scout = ray.remote(**self._needs)(Scout).remote(self._load)
         answer = ray.get(getattr(self._scout, what).remote(*arguments))
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    def _dismiss_scout(self) -> None:
-        if self._scout is not None:
-            optional("ray", extra="ray").kill(self._scout)
-            self._scout = None
 
 
 @contextmanager
@@ -140,23 +144,55 @@ def open_fleet(load: Callable[[], Engine], address: str | None, *, workers: int 
     """
     with connected(address, workers=workers) as (cores, gpus):
         room = gpus or cores
-        yield RayFleet(load, workers=min(workers or room, room), gpus=bool(gpus))
+        with closing(RayFleet(load, workers=min(workers or room, room), gpus=bool(gpus))) as fleet:
+            yield fleet
 
 
-def packed(items: Iterable[object]) -> Any:
-    """A block with each item in a row."""
-    import pyarrow
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A file to read, from a record on, as it is now."""
 
-    return pyarrow.table({"item": pyarrow.array([pickle.dumps(item) for item in items], pyarrow.large_binary())})
+    work: Work
+    done: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, work: Work, done: int) -> _Part:
+        status = work.input.path.stat() if work.input.path else None
+        return cls(work=work, done=done, size=status.st_size if status else 0, mtime_ns=status.st_mtime_ns if status else 0)
 
 
-def unpacked(block: Any) -> Iterator[Any]:
-    """The items of a block."""
-    for item in block["item"]:
-        yield pickle.loads(item.as_buffer())  # noqa: S301 - made by our own processes, which could do anything anyway
+class _Stream:
+    """The outcomes of some parts, one part after the other."""
+
+    def __init__(self, parts: Sequence[_Part], budget: int | None, outcomes: Generator[tuple[int, Chunk | NlpkitError]]) -> None:
+        self._parts, self._budget, self._outcomes = parts, budget, outcomes
+        self._at = 0
+        self._waiting: tuple[int, Chunk | NlpkitError] | None = None
+
+    def continues_with(self, part: _Part, budget: int | None) -> bool:
+        """Whether this part comes next, not changed since it may have been read."""
+        return self._at < len(self._parts) and self._parts[self._at] == part and self._budget == budget
+
+    def take(self) -> Generator[Chunk]:
+        """The chunks of the next part."""
+        mine, self._at = self._at, self._at + 1
+        while found := self._waiting or next(self._outcomes, None):
+            number, outcome = self._waiting = found
+            if number != mine:
+                return
+            self._waiting = None
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+
+    def close(self) -> None:
+        """End it."""
+        self._outcomes.close()
 
 
-def _reader(work: Work, done: int) -> Any:
+def _reader(parts: Sequence[_Part]) -> Any:
     """A source of Ray Data with one reader, whose blocks are the batches."""
     block, data = optional("ray.data.block", extra="ray"), optional("ray.data", extra="ray")
     unknown = block.BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
@@ -165,75 +201,8 @@ def _reader(work: Work, done: int) -> Any:
         return None
 
     def get_read_tasks(self: object, *_: object, **__: object) -> list[Any]:
-        return [data.ReadTask(functools.partial(read, work, done), unknown)]
+        return [data.ReadTask(functools.partial(read, [(part.work, part.done) for part in parts]), unknown)]
 
     # Made here, because its parent is known only where Ray is.
     methods = {"estimate_inmemory_data_size": estimate_inmemory_data_size, "get_read_tasks": get_read_tasks}
     return type("Chunks", (data.Datasource,), methods)()
-
-
-def read(work: Work, done: int) -> Iterator[Any]:
-    """The batches as blocks; an error that the user can cure is the last of them, so that it is raised at its place in the order."""
-    try:
-        for batch in work.batches(done):
-            yield packed([batch])
-    except NlpkitError as error:
-        yield packed([error])
-
-
-class _Worker:
-    """A copy of the model, which turns batches into chunks."""
-
-    def __init__(self, load: Callable[[], Engine], work: Work, expected: Facts) -> None:
-        self._work = work
-        self._engine: Engine | NlpkitError = _attempt(functools.partial(_same, load, expected))
-
-    def __call__(self, block: Any) -> Any:
-        return packed([_attempt(functools.partial(self._chunk, item)) for item in unpacked(block)])
-
-    def _chunk(self, item: Batch | NlpkitError) -> Chunk:
-        if isinstance(self._engine, NlpkitError):
-            raise self._engine
-        if isinstance(item, NlpkitError):
-            raise item
-        return self._work.chunk(self._engine, item)
-
-
-def _attempt(act: Callable[[], Any]) -> Any:
-    """What comes out, or the error that the user can cure: Ray would wrap it, and try again what must fail again."""
-    try:
-        return act()
-    except NlpkitError as error:
-        return error
-
-
-def _same(load: Callable[[], Engine], expected: Facts) -> Engine:
-    engine = load()
-    if isinstance(engine, Tunable) and expected.budget is not None:
-        engine.budget = expected.budget
-    if engine.fingerprint != expected.fingerprint:
-        raise RunError(
-            f"{platform.node()}: its model, libraries or processor are not those of the first worker, so that its answers may "
-            "differ in the last digits; cure: make the machines of the cluster alike, or use those that are"
-        )
-    return engine
-
-
-class _Scout:
-    """A copy of the model that tells what there is to know of all of them."""
-
-    def __init__(self, load: Callable[[], Engine]) -> None:
-        self._engine: Engine | NlpkitError = _attempt(load)
-
-    def facts(self) -> Facts | NlpkitError:
-        """What the model is."""
-        engine = self._engine
-        if isinstance(engine, NlpkitError):
-            return engine
-        budget = engine.budget if isinstance(engine, Tunable) else None
-        return Facts(columns=tuple(engine.columns), fingerprint=engine.fingerprint, budget=budget)
-
-    def tune(self, texts: list[str]) -> int | NlpkitError:
-        """The budget that is fastest here."""
-        found: int | NlpkitError = _attempt(lambda: self._engine.tune(texts))  # type: ignore[union-attr]  # asked of tunable ones only
-        return found

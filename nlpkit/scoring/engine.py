@@ -46,5 +46,8 @@ class Tunable(Protocol):
 class Fleet(Model, Protocol):
     """Copies of a model in other processes, which score chunks for this one."""
 
+    def plan(self, parts: Sequence[tuple[Work, int]]) -> None:
+        """Take note of what will be asked for, one after the other: each work, and how many records of it are done."""
+
     def chunks(self, work: Work, *, done: int, budget: int | None) -> Generator[Chunk]:
         """The chunks after the first `done` records, in order."""

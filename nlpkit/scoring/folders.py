@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from nlpkit.data.formats.folders import data_files
 from nlpkit.data.records import count_rows
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.engine import Engine, Fleet
+from nlpkit.scoring.job import WORTH_TUNING, Job, ScoreSummary
 from nlpkit.scoring.paths import check_paths
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.score import WORTH_TUNING, ScoreSummary, score_file
-
-F = TypeVar("F")
+from nlpkit.scoring.score import prepare
 
 RECORDS, REJECTS = "_nlpkit", "_rejects"
 """Folders beside the scored files; readers of data sets pass over names that begin so."""
@@ -70,15 +69,19 @@ def score_folder(
     counts = [count_rows(source / file) for file in files] if progress else []
     aside = rejects or target / REJECTS
 
-    def score(file: Path, **more: Any) -> ScoreSummary:
+    def job(file: Path) -> Job:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
-        return score_file(
+        return prepare(
             classifier, source / file, target / file, rejects=aside / f"{file}.rejects.jsonl", record=target / RECORDS / f"{file}.json",
-            **options, **more,
+            **options,
         )  # fmt: skip
 
+    jobs = [job(file) for file in files]
+    if isinstance(classifier, Fleet):
+        classifier.plan([(one.work, begun) for one in jobs if (begun := one.begun) is not None])
     whole = Whole(progress, total=sum(count or 0 for count in counts) if None not in counts else None)
-    return replace(whole.of(files, score, budget), output=target, rejects=aside if whole.rejected else None)
+    found = whole.of((one.run for one in jobs), budget)
+    return replace(found, output=target, rejects=aside if whole.rejected else None)
 
 
 class Whole:
@@ -89,10 +92,10 @@ class Whole:
         self._start = time.perf_counter()
         self._files: list[ScoreSummary] = []
 
-    def of(self, files: Iterable[F], score: Callable[..., ScoreSummary], budget: int | None) -> ScoreSummary:
+    def of(self, files: Iterable[Callable[..., ScoreSummary]], budget: int | None) -> ScoreSummary:
         """The sums, once each file was scored with the budget that is said, or else was measured for the first that is large enough."""
-        for file in files:
-            done = score(file, budget=budget, progress=self.tell)
+        for score in files:
+            done = score(budget=budget, progress=self.tell)
             self._files.append(done)
             # The same however often this was interrupted: what a file was made with is kept in its record.
             if budget is None and done.rows >= WORTH_TUNING:

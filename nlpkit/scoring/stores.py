@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -15,8 +16,9 @@ from nlpkit.data.formats.folders import data_files, is_data_name
 from nlpkit.errors import ConfigError, DataError, RunError, SourceError
 from nlpkit.scoring.engine import Engine, Fleet
 from nlpkit.scoring.folders import RECORDS, REJECTS, Whole
+from nlpkit.scoring.job import ScoreSummary
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.score import ScoreSummary, score_file
+from nlpkit.scoring.score import score_file
 from nlpkit.scoring.state import Source
 from nlpkit.sources import cache_folder
 
@@ -151,7 +153,7 @@ def score_stored(
         return one.score(classifier, asked, overwrite=overwrite, **options, **more)
 
     whole = Whole(progress, total=None)
-    found = whole.of(files, score, budget)
+    found = whole.of((functools.partial(score, file) for file in files), budget)
     aside = f"{there.name}/{REJECTS}" if files != [""] else f"{there.name}.rejects.jsonl"
     return replace(found, output=there.name, rejects=aside if found.rejected else None)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.scoring import score
+from nlpkit.scoring import job
 from nlpkit.scoring.score import score_file
 
 
@@ -34,7 +34,7 @@ def make_tunable(make_engine):
 
 @pytest.fixture
 def source(tmp_path, write, monkeypatch):
-    monkeypatch.setattr(score, "WORTH_TUNING", 5)
+    monkeypatch.setattr(job, "WORTH_TUNING", 5)
     return write(tmp_path / "in.csv", [{"text": f"text {n}"} for n in range(23)])
 
 

@@ -122,7 +122,7 @@ def test_one_budget_for_all_files_from_the_first_large_one_on(tmp_path, make_eng
             return super().predict(texts)
 
     monkeypatch.setattr(folders, "WORTH_TUNING", 6)
-    monkeypatch.setattr("nlpkit.scoring.score.WORTH_TUNING", 6)
+    monkeypatch.setattr("nlpkit.scoring.job.WORTH_TUNING", 6)
     engine = Tunable()
     assert score_folder(engine, source, tmp_path / "out").budget == 2048
     assert engine.tuned == 1
