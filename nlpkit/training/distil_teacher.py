@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.inference.batching import batches
 from nlpkit.inference.first_token import READ_FIRST
-from nlpkit.models.lora import load_adapter
-from nlpkit.models.pretrained import find_base, in_bf16, load_classifier, load_tokenizer, pick_device, refuse_other_base, source_of
+from nlpkit.inference.loading import load_model
+from nlpkit.models.pretrained import in_bf16, pick_device
 from nlpkit.run import Run, RunRecord, fingerprint, sha256_of, write_whole
 from nlpkit.tasks.encoding import Frame, token_ids
 from nlpkit.tasks.polarity import Polarity
@@ -149,18 +149,13 @@ class _Model:
     """The teacher's weights: texts in, logits and the states that its head reads out."""
 
     def __init__(self, teacher: Teacher, *, states: bool, half: bool) -> None:
-        record, run = teacher.record, teacher.run
-        folder, base = find_base(source_of(record.base))
-        refuse_other_base(run.path, record.base, base)
-        self.tokenizer = load_tokenizer(run.tokenizer)
-        plain = load_classifier(folder, id2label=teacher.task.id2label, regression=False, pad_id=self.tokenizer.pad_token_id)
+        self.model, self.tokenizer = load_model(teacher.run)
         if states:
-            refuse_headless(plain, str(run.path))
-        self.model = load_adapter(plain, run.adapter).to(pick_device())
-        self.size = int(plain.config.hidden_size)
+            refuse_headless(self.model, str(teacher.run.path))
+        self.size = int(self.model.config.hidden_size)
         self._half = half
         self._frame = Frame.of(self.tokenizer)
-        self._room = record.max_tokens - self._frame.size
+        self._room = teacher.record.max_tokens - self._frame.size
 
     def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
         import numpy as np
