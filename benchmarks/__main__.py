@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: speed and memory of `nlpkit score` at full size; `--quick` tries the scripts in a minute or two."""
+"""`python -m benchmarks`: the speed, start and memory of scoring, of training and of the chat; `--quick` tries the scripts in minutes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import memory, scoring
+from benchmarks import memory, scoring, startup
 from benchmarks.machine import run_child
 from benchmarks.results import FOLDER
 from nlpkit.errors import NlpkitError
@@ -20,8 +20,10 @@ def run(*, model: str | None, quick: bool, results: Path | None) -> None:
         if quick and model is None:
             model = run_child(["-m", "benchmarks.tiny", folder], threads=1).output.strip()
         results = results or (Path(folder) / "results" if quick else FOLDER)
-        texts, rounds, threads = (200, 1, (1,)) if quick else (20_000, 3, (1, 2))
-        scoring.bench(model, texts=texts, rounds=rounds, threads=threads, results=results, talk=print)
+        rounds, threads = (1, (1,)) if quick else (3, (1, 2))
+        for corpus in ("short",) if quick else ("short", "long"):
+            scoring.bench(model, corpus=corpus, texts=200 if quick else None, rounds=rounds, threads=threads, results=results, talk=print)
+        startup.bench(rounds=1 if quick else 5, results=results, talk=print)
         memory.bench((1_000, 3_000) if quick else memory.ROWS, threads=1, results=results, talk=print)
 
 

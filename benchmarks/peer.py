@@ -1,7 +1,9 @@
-"""The peer: transformers.pipeline as its documentation advises, in a process of its own.
+"""The peers: transformers.pipeline and sentence-transformers as their documentation advises, each in a process of its own.
 
 python -m benchmarks.peer export RUN FOLDER          the run's weights as a plain transformers model
 python -m benchmarks.peer pipeline FOLDER IN OUT     score a CSV with the pipeline; prints seconds as JSON
+python -m benchmarks.peer encode FOLDER IN           embed it with sentence-transformers and the same body; prints seconds as JSON
+python -m benchmarks.peer first FOLDER TEXT          answer for one text and end
 """
 
 from __future__ import annotations
@@ -56,11 +58,40 @@ def score(folder: Path, source: Path, target: Path) -> None:
     print(json.dumps({"seconds": seconds, "dtype": str(classify.model.dtype).removeprefix("torch.")}))
 
 
+def encode(folder: Path, source: Path) -> None:
+    """Embed each text of a CSV, with no head on it; the seconds that are printed are those of `encode` alone."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    from nlpkit.models.pretrained import quiet
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    with quiet():
+        model = SentenceTransformer(str(folder), device="cpu")
+    texts = read_column(source)
+    model.encode(texts[:BATCH_SIZE], batch_size=BATCH_SIZE, show_progress_bar=False)
+    started = time.perf_counter()
+    model.encode(texts, batch_size=BATCH_SIZE, show_progress_bar=False)
+    print(json.dumps({"seconds": time.perf_counter() - started, "dtype": "float32"}))
+
+
+def first(folder: Path, text: str) -> None:
+    """The pipeline's answer for one text, as a fresh process gives it."""
+    from transformers import pipeline
+
+    print(json.dumps(pipeline("text-classification", model=str(folder), device="cpu")(text)))
+
+
 def main() -> None:
     """Do what the command line says."""
+    csv.field_size_limit(sys.maxsize)
     verb, *paths = sys.argv[1:]
     if verb == "export":
         export(paths[0] or None, Path(paths[1]))
+    elif verb == "encode":
+        encode(*map(Path, paths))
+    elif verb == "first":
+        first(Path(paths[0]), paths[1])
     else:
         score(*map(Path, paths))
 

@@ -1,28 +1,38 @@
-"""`nlpkit score` beside transformers.pipeline: the same texts, weights and threads, in turns.
+"""`nlpkit score` by each of its runtimes beside transformers.pipeline and sentence-transformers.
 
-Example: python -m benchmarks.scoring --run runs/quickstart --texts 20000 --rounds 3 --threads 1 2
+All have the same texts, weights and threads, and take turns.
+
+Example: python -m benchmarks.scoring --run runs/quickstart --corpus short --texts 20000 --rounds 3 --threads 1 2
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import Child, Machine, run_child
 from benchmarks.results import FOLDER, save, table
-from benchmarks.texts import rated_texts, read_column, write_texts
+from benchmarks.texts import long_reviews, rated_texts, read_column, write_texts
 from nlpkit.errors import NlpkitError
 
 SEED = 1
-NLPKIT, PIPELINE = "nlpkit score", "transformers.pipeline, batch 32"
+PIPELINE, ENCODE = "transformers.pipeline, batch 32", "sentence-transformers encode, batch 32"
+RUNTIMES: Mapping[str, str] = {f"nlpkit score, {name}": name for name in ("torch", "onnx", "onnx-int8")}
+
+CORPORA: Mapping[str, tuple[str, Callable[..., list[str]], int]] = {
+    "short": ("scoring", rated_texts, 20_000),
+    "long": ("scoring-long", long_reviews, 2_000),
+}
+"""The name of the results, the texts, and how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +43,7 @@ class Turn:
     threads: int
     round: int
     seconds: float
-    """Steady state: without start, imports and loading; nlpkit's with reading and writing the files, the pipeline's without."""
+    """Steady state: without start, imports and loading; nlpkit's with reading and writing the files, the peers' without."""
     texts_per_second: float
     process_seconds: float
     """The whole process."""
@@ -44,20 +54,23 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """How many times as fast nlpkit is, as the median over rounds of what two neighbouring turns gave."""
+    """How many times as fast nlpkit is as a peer, as the median over rounds of what two turns of a round gave."""
 
+    method: str
+    peer: str
     threads: int
     median: float
     low: float
     high: float
     cpu: float
-    """The pipeline's CPU seconds over nlpkit's: what is left of the ratio when other work disturbs."""
+    """The peer's CPU seconds over nlpkit's: what is left of the ratio when other work disturbs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How alike the answers are."""
+    """How alike the answers of a method and the pipeline's are."""
 
+    method: str
     texts: int
     different_labels: int
     largest_difference: float
@@ -78,43 +91,52 @@ class Bench:
     count: int
     labels: tuple[str, ...]
     temperature: float
+    gflop: float
+    """What all the texts need."""
+    methods: tuple[str, ...]
 
     @property
     def texts(self) -> Path:
-        """The input of both."""
+        """The input of all."""
         return self.folder / "texts.csv"
 
     @property
-    def scored(self) -> Path:
-        """What nlpkit wrote."""
-        return self.folder / "nlpkit.csv"
+    def model(self) -> Path:
+        """The run's weights as a plain model."""
+        return self.folder / "model"
 
-    @property
-    def logits(self) -> Path:
-        """What the pipeline wrote."""
-        return self.folder / "pipeline.csv"
+    def scored(self, method: str) -> Path:
+        """What a method wrote."""
+        return self.folder / f"{method.replace(' ', '-')}.csv"
 
 
 def prepare(run: str | None, texts: Sequence[str], folder: Path) -> Bench:
-    """The texts in a file, and the run's weights in a plain model for the pipeline."""
+    """The texts in a file, the run's weights in a plain model for the peers, and its exports in the cache."""
     facts = json.loads(run_child(["-m", "benchmarks.peer", "export", run or "", str(folder / "model")], threads=1).output)
-    bench = Bench(run=run, folder=folder, count=len(texts), labels=tuple(facts["labels"]), temperature=facts["temperature"])
-    write_texts(bench.texts, list(texts))
-    return bench
+    write_texts(folder / "texts.csv", list(texts))
+    for to in ("onnx", "onnx-int8"):
+        run_child(["-m", "nlpkit", "export", *([run] if run else []), "--to", to], threads=1)
+    work = run_child(["-m", "benchmarks.roofline", "work", str(folder / "model"), str(folder / "texts.csv")], threads=1)
+    # Without the peer that is not installed: its figures stand in the kept results
+    peers = (PIPELINE, ENCODE) if importlib.util.find_spec("sentence_transformers") else (PIPELINE,)
+    return Bench(
+        run=run, folder=folder, count=len(texts), labels=tuple(facts["labels"]), temperature=facts["temperature"],
+        gflop=json.loads(work.output)["gflop"], methods=(*RUNTIMES, *peers),
+    )  # fmt: skip
 
 
-def nlpkit_turn(bench: Bench, threads: int, number: int) -> Turn:
-    """One `nlpkit score`, as anyone would type it."""
-    run = [bench.run] if bench.run else []
-    paths = [*run, str(bench.texts), "-o", str(bench.scored)]
-    child = run_child(["-m", "nlpkit", "score", *paths, "--threads", str(threads), "--overwrite", "--json"], threads=threads)
-    return _turn(NLPKIT, bench, threads, number, child)
-
-
-def pipeline_turn(bench: Bench, threads: int, number: int) -> Turn:
-    """One run of the pipeline over the same file."""
-    paths = [str(bench.folder / "model"), str(bench.texts), str(bench.logits)]
-    return _turn(PIPELINE, bench, threads, number, run_child(["-m", "benchmarks.peer", "pipeline", *paths], threads=threads))
+def take(bench: Bench, method: str, threads: int, number: int) -> Turn:
+    """One scoring by one method."""
+    if method in RUNTIMES:
+        paths = [*([bench.run] if bench.run else []), str(bench.texts), "-o", str(bench.scored(method))]
+        options = ["--runtime", RUNTIMES[method], "--threads", str(threads), "--overwrite", "--json"]
+        child = run_child(["-m", "nlpkit", "score", *paths, *options], threads=threads)
+    elif method == PIPELINE:
+        paths = [str(bench.model), str(bench.texts), str(bench.scored(method))]
+        child = run_child(["-m", "benchmarks.peer", "pipeline", *paths], threads=threads)
+    else:
+        child = run_child(["-m", "benchmarks.peer", "encode", str(bench.model), str(bench.texts)], threads=threads)
+    return _turn(method, bench, threads, number, child)
 
 
 def _turn(method: str, bench: Bench, threads: int, number: int, child: Child) -> Turn:
@@ -126,38 +148,39 @@ def _turn(method: str, bench: Bench, threads: int, number: int, child: Child) ->
 
 
 def measure(bench: Bench, *, threads: Sequence[int], rounds: int, talk: Callable[[str], None]) -> list[Turn]:
-    """Both methods in turns, the first of each round changing, so that a disturbance hits both alike."""
+    """All methods in turns, another first in each round, so that a disturbance hits all alike."""
     turns = []
     for number in range(rounds):
-        order = (nlpkit_turn, pipeline_turn) if number % 2 == 0 else (pipeline_turn, nlpkit_turn)
+        start = number % len(bench.methods)
         for count in threads:
-            for take in order:
-                turns.append(turn := take(bench, count, number))
+            for method in (*bench.methods[start:], *bench.methods[:start]):
+                turns.append(turn := take(bench, method, count, number))
                 talk(f"round {number + 1} of {rounds}, {count} threads: {turn.method}: {turn.texts_per_second:,.0f} texts/s")
     return turns
 
 
-def ratio(turns: Sequence[Turn], threads: int) -> Ratio:
+def ratio(turns: Sequence[Turn], method: str, peer: str, threads: int) -> Ratio:
     """The ratio at a number of threads."""
     pairs = [
         (ours, theirs)
         for ours in turns
         for theirs in turns
-        if (ours.method, theirs.method) == (NLPKIT, PIPELINE) and ours.round == theirs.round and ours.threads == theirs.threads == threads
+        if (ours.method, theirs.method) == (method, peer) and ours.round == theirs.round and ours.threads == theirs.threads == threads
     ]
     found = [theirs.seconds / ours.seconds for ours, theirs in pairs]
-    cpu = [theirs.cpu_seconds / ours.cpu_seconds for ours, theirs in pairs]
-    return Ratio(threads=threads, median=statistics.median(found), low=min(found), high=max(found), cpu=statistics.median(cpu))
+    cpu = statistics.median(theirs.cpu_seconds / ours.cpu_seconds for ours, theirs in pairs)
+    return Ratio(method=method, peer=peer, threads=threads, median=statistics.median(found), low=min(found), high=max(found), cpu=cpu)
 
 
-def agreement(bench: Bench) -> Agreement:
-    """The last output of nlpkit beside the pipeline's, text by text."""
-    labels = read_column(bench.scored, "label")
-    ours = list(zip(*(map(float, read_column(bench.scored, f"p_{label}")) for label in bench.labels), strict=True))
-    logits = zip(*(map(float, read_column(bench.logits, label)) for label in bench.labels), strict=True)
+def agreement(bench: Bench, method: str) -> Agreement:
+    """The last output of a method beside the pipeline's, text by text."""
+    labels = read_column(bench.scored(method), "label")
+    ours = list(zip(*(map(float, read_column(bench.scored(method), f"p_{label}")) for label in bench.labels), strict=True))
+    logits = zip(*(map(float, read_column(bench.scored(PIPELINE), label)) for label in bench.labels), strict=True)
     theirs = [_softmax(row, bench.temperature) for row in logits]
     best = [bench.labels[max(range(len(row)), key=row.__getitem__)] for row in theirs]
     return Agreement(
+        method=method,
         texts=len(labels),
         different_labels=sum(one != other for one, other in zip(labels, best, strict=True)),
         largest_difference=max(abs(p - q) for mine, other in zip(ours, theirs, strict=True) for p, q in zip(mine, other, strict=True)),
@@ -169,23 +192,31 @@ def _softmax(logits: Sequence[float], temperature: float) -> list[float]:
     return [one / sum(exponents) for one in exponents]
 
 
-def page(turns: Sequence[Turn], ratios: Sequence[Ratio], agreed: Agreement) -> list[str]:
+def page(
+    bench: Bench, turns: Sequence[Turn], ratios: Sequence[Ratio], agreed: Sequence[Agreement], limits: Mapping[int, float]
+) -> list[str]:
     """The lines of the Markdown page."""
     rows = []
-    for threads in sorted({turn.threads for turn in turns}):
-        for method in (NLPKIT, PIPELINE):
+    for threads, limit in limits.items():
+        for method in bench.methods:
             mine = [turn for turn in turns if (turn.method, turn.threads) == (method, threads)]
-            rows.append([method, threads, *(_median(mine, name) for name in _SHOWN)])
+            share = statistics.median(turn.texts_per_second for turn in mine) * bench.gflop / bench.count / limit
+            rows.append([method, threads, *(_median(mine, name) for name in _SHOWN), f"{share:.0%}"])
+    head = ("Method", "Threads", *_SHOWN.values(), "Of the limit")
     said = [
-        f"- {one.threads} threads: **{one.median:.2f} times** the pipeline ({one.low:.2f} to {one.high:.2f} over rounds), "
+        f"- {one.threads} threads, {one.method}: **{one.median:.2f} times** {one.peer} ({one.low:.2f} to {one.high:.2f} over rounds), "
         f"{one.cpu:.2f} by CPU seconds."
         for one in ratios
     ]
-    same = (
-        f"- Labels: {agreed.different_labels:,} of {agreed.texts:,} differ ({agreed.share:.3%}); "
-        f"the largest difference of a probability is {agreed.largest_difference:.1e}."
-    )
-    return [*table(("Method", "Threads", *_SHOWN.values()), rows), "", *said, same]
+    same = [
+        f"- {one.method}: {one.different_labels:,} of {one.texts:,} labels differ from the pipeline's ({one.share:.2%}); "
+        f"the largest difference of a probability is {one.largest_difference:.1e}."
+        for one in agreed
+    ]
+    of = ", ".join(f"{limit:,.0f} GFLOP/s at {threads} threads" for threads, limit in limits.items())
+    about = f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on average, padding not counted) at "
+    about += f"the rate that this machine multiplies matrices of 2048 with: {of}. 8 bits may pass it."
+    return [*table(head, rows), "", about, "", *said, *same]
 
 
 _SHOWN = {
@@ -203,27 +234,33 @@ def _median(turns: Sequence[Turn], name: str) -> str:
 
 
 def bench(
-    run: str | None, *, texts: int, rounds: int, threads: Sequence[int], results: Path, talk: Callable[[str], None]
+    run: str | None, *, corpus: str = "short", texts: int | None = None, rounds: int, threads: Sequence[int], results: Path,
+    talk: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    """What was found; it is written as scoring.json and scoring.md too.
+    """What was found; it is written as scoring.json and scoring.md too, that of long texts as scoring-long.
 
     Raises:
         NlpkitError: a child process failed, or the run or the texts cannot be used.
     """
+    name, drawn, usual = CORPORA[corpus]
     machine = Machine()
     if machine.warning:
         talk(f"warning: {machine.warning}")
     with tempfile.TemporaryDirectory() as folder:
-        setup = prepare(run, rated_texts(texts, seed=SEED), Path(folder))
+        setup = prepare(run, drawn(texts or usual, seed=SEED), Path(folder))
+        limits = {count: json.loads(run_child(["-m", "benchmarks.roofline", "rate", str(count)], threads=1).output) for count in threads}
         turns = measure(setup, threads=threads, rounds=rounds, talk=talk)
-        agreed = agreement(setup)
-    ratios = [ratio(turns, count) for count in threads]
+        agreed = [agreement(setup, method) for method in RUNTIMES]
+    peers = [one for one in setup.methods if one not in RUNTIMES]
+    ratios = [ratio(turns, method, peer, count) for count in threads for method in RUNTIMES for peer in peers]
     found = {
-        "texts": texts, "rounds": rounds, "turns": [asdict(turn) for turn in turns], "ratios": [asdict(one) for one in ratios],
-        "agreement": {**asdict(agreed), "share": agreed.share},
+        "corpus": corpus, "texts": setup.count, "gflop": setup.gflop, "rounds": rounds, "rates": limits,
+        "turns": [asdict(turn) for turn in turns], "ratios": [asdict(one) for one in ratios],
+        "agreement": [{**asdict(one), "share": one.share} for one in agreed],
     }  # fmt: skip
-    title = f"`nlpkit score` and transformers.pipeline on {texts:,} texts, fp32, medians of {rounds} rounds"
-    talk(save(results, "scoring", found, title=title, machine=machine, lines=page(turns, ratios, agreed)))
+    title = f"`nlpkit score` and its peers on {setup.count:,} {corpus} texts, medians of {rounds} rounds"
+    lines = page(setup, turns, ratios, agreed, {count: rate["limit"] for count, rate in limits.items()})
+    talk(save(results, name, found, title=title, machine=machine, lines=lines))
     return found
 
 
@@ -231,13 +268,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
-    parser.add_argument("--texts", type=int, default=20_000)
+    parser.add_argument("--corpus", choices=list(CORPORA), default="short")
+    parser.add_argument("--texts", type=int, help="how many; default: 20,000 short ones or 2,000 long ones")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     asked = parser.parse_args(arguments)
     try:
-        bench(asked.run, texts=asked.texts, rounds=asked.rounds, threads=asked.threads, results=asked.results, talk=print)
+        bench(
+            asked.run, corpus=asked.corpus, texts=asked.texts, rounds=asked.rounds, threads=asked.threads, results=asked.results, talk=print
+        )
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

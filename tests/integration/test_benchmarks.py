@@ -25,25 +25,38 @@ def read(results: Path, name: str) -> dict:
 
 @pytest.mark.integration
 def test_scoring_and_the_pipeline_answer_alike(results):
-    found = read(results, "scoring")
-    assert found["agreement"]["texts"] == 200
-    assert found["agreement"]["different_labels"] == 0
-    # nlpkit writes six decimals
-    assert found["agreement"]["largest_difference"] < 2e-6
+    found = {one["method"]: one for one in read(results, "scoring")["agreement"]}
+    for runtime in ("torch", "onnx"):
+        assert found[f"nlpkit score, {runtime}"]["texts"] == 200
+        assert found[f"nlpkit score, {runtime}"]["different_labels"] == 0
+        # nlpkit writes six decimals
+        assert found[f"nlpkit score, {runtime}"]["largest_difference"] < 2e-6
+    assert found["nlpkit score, onnx-int8"]["largest_difference"] < 0.2
 
 
 @pytest.mark.integration
 def test_scoring_names_each_turn_and_its_cost(results):
     found = read(results, "scoring")
-    assert [turn["method"] for turn in found["turns"]] == ["nlpkit score", "transformers.pipeline, batch 32"]
+    methods = [turn["method"] for turn in found["turns"]]
+    assert methods[:4] == ["nlpkit score, torch", "nlpkit score, onnx", "nlpkit score, onnx-int8", "transformers.pipeline, batch 32"]
     for turn in found["turns"]:
         assert turn["texts_per_second"] == pytest.approx(200 / turn["seconds"])
         assert turn["process_seconds"] > turn["seconds"] > 0
         assert turn["cpu_seconds"] > 0
         assert turn["peak_mb"] > 50
-    ours, theirs = found["turns"]
-    assert found["ratios"][0]["median"] == pytest.approx(theirs["seconds"] / ours["seconds"])
+    ours, theirs = found["turns"][1], found["turns"][3]
+    by_onnx = next(one for one in found["ratios"] if (one["method"], one["peer"]) == (ours["method"], theirs["method"]))
+    assert by_onnx["median"] == pytest.approx(theirs["seconds"] / ours["seconds"])
     assert {"processor", "cores", "versions", "load"} <= found["machine"].keys()
+    assert found["rates"]["1"]["limit"] > 1
+    assert found["gflop"] > 0
+
+
+@pytest.mark.integration
+def test_a_start_by_onnx_needs_less_than_one_by_torch(results):
+    found = {one["command"]: one for one in read(results, "startup")["starts"]}
+    assert found["nlpkit predict, onnx"]["peak_mb"] < found["nlpkit predict, torch"]["peak_mb"]
+    assert found["nlpkit predict, onnx"]["cpu_seconds"] < found["transformers.pipeline"]["cpu_seconds"]
 
 
 @pytest.mark.integration
@@ -56,5 +69,5 @@ def test_memory_names_rows_and_peak(results):
 
 @pytest.mark.integration
 def test_pages_hold_a_table(results):
-    for name in ("scoring", "memory"):
+    for name in ("scoring", "startup", "memory"):
         assert "| ---: |" in (results / f"{name}.md").read_text(encoding="utf-8")

@@ -1,0 +1,81 @@
+"""How long a command takes from nothing to its answer, each time in a fresh process.
+
+Example: python -m benchmarks.startup --rounds 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import Machine, run_child
+from benchmarks.results import FOLDER, save, table
+from nlpkit.errors import NlpkitError
+
+TEXT = "What a lovely day"
+
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "nlpkit --help": ("-m", "nlpkit", "--help"),
+    "nlpkit predict, onnx": ("-m", "nlpkit", "predict", TEXT, "--runtime", "onnx"),
+    "nlpkit predict, torch": ("-m", "nlpkit", "predict", TEXT, "--runtime", "torch"),
+    "transformers.pipeline": ("-m", "benchmarks.peer", "first"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """One command, from its start to its end."""
+
+    command: str
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+    """What was found; it is written as startup.json and startup.md too.
+
+    Raises:
+        NlpkitError: a command failed.
+    """
+    machine = Machine()
+    starts = []
+    with tempfile.TemporaryDirectory() as folder:
+        run_child(["-m", "nlpkit", "export"], threads=1)  # what is timed is the export that lies in the cache
+        run_child(["-m", "benchmarks.peer", "export", "", folder], threads=1)
+        for _ in range(rounds):
+            for command, arguments in COMMANDS.items():
+                child = run_child([*arguments, *([folder, TEXT] if command.startswith("transformers") else [])], threads=1)
+                starts.append(Start(command=command, seconds=child.seconds, cpu_seconds=child.cpu_seconds, peak_mb=child.peak_mb))
+    rows = []
+    for command in COMMANDS:
+        mine = [one for one in starts if one.command == command]
+        median = [statistics.median(getattr(one, name) for one in mine) for name in ("seconds", "cpu_seconds", "peak_mb")]
+        rows.append([command, f"{median[0]:.2f}", f"{median[1]:.2f}", f"{median[2]:.0f}"])
+    found = {"rounds": rounds, "starts": [asdict(one) for one in starts]}
+    lines = table(("Command", "Seconds", "CPU, s", "Peak MB"), rows)
+    title = f"From nothing to the first answer, one thread, medians of {rounds} rounds"
+    talk(save(results, "startup", found, title=title, machine=machine, lines=lines))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
+    asked = parser.parse_args(arguments)
+    try:
+        bench(rounds=asked.rounds, results=asked.results, talk=print)
+    except NlpkitError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
