@@ -142,7 +142,7 @@ def open_fleet(load: Callable[[], Engine], address: str | None, *, workers: int 
         NlpkitError: the cluster cannot be reached.
         RunError: the model cannot be loaded there.
     """
-    with connected(address, workers=workers) as (cores, gpus):
+    with connected(address) as (cores, gpus):
         room = gpus or cores
         with closing(RayFleet(load, workers=min(workers or room, room), gpus=bool(gpus))) as fleet:
             yield fleet

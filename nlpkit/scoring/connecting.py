@@ -17,17 +17,14 @@ PATIENCE = 5.0
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """How HTTP/2 begins, which Ray speaks (RFC 9113, 3.4): a server of it answers with a frame of settings."""
 _SETTINGS_FRAME = b"\4"
-_STORE = 1 << 30
-"""Bytes of the object store of a cluster that is started here."""
 
 
 @contextmanager
-def connected(address: str | None, *, workers: int | None) -> Iterator[tuple[int, int]]:
+def connected(address: str | None) -> Iterator[tuple[int, int]]:
     """How many processor cores and GPUs the cluster has to give. A connection that was there before stays, a new one is closed.
 
     Args:
-        address: `host:port`; None joins the cluster that runs on this machine, or starts one.
-        workers: processor cores of one that is started; default: all of this machine's.
+        address: `host:port`; None is the environment's RAY_ADDRESS, or joins the cluster that runs on this machine, or starts one.
 
     Raises:
         ConfigError: Ray is not installed, or the address cannot be meant.
@@ -36,7 +33,8 @@ def connected(address: str | None, *, workers: int | None) -> Iterator[tuple[int
     ray = _quiet_ray()
     ours = not ray.is_initialized()
     if ours:
-        _connect(ray, address, workers)
+        elsewhere = os.environ.get("RAY_ADDRESS", "")
+        _connect(ray, address or (elsewhere if ":" in elsewhere else None))
     try:
         room = ray.cluster_resources()
         cores, gpus = int(room.get("CPU", 0)), int(room.get("GPU", 0))
@@ -67,18 +65,19 @@ _SETTINGS = {
 }
 
 
-def _connect(ray: Any, address: str | None, workers: int | None) -> None:
+def _connect(ray: Any, address: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is not None:
         _refuse_silent(address)
     try:
         with _hushed():
-            ray.init(address=address or "auto", **options)
+            # With no address Ray itself joins what `ray start` made here, and else starts one.
+            ray.init(address=address, include_dashboard=False, **options)
     except ConnectionError as error:
         if address is not None:
             raise _unreachable(address, error) from error
-        with _hushed():
-            ray.init(num_cpus=workers, include_dashboard=False, object_store_memory=_STORE, **options)
+        with _hushed():  # what `ray start` made is gone, or not open to us
+            ray.init(address="local", include_dashboard=False, **options)
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreachable(address or "this machine", error) from error
 

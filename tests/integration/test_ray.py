@@ -7,8 +7,10 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,7 +59,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         yield cluster.stdout.readline().strip()
     finally:
-        cluster.communicate(timeout=60)
+        cluster.communicate(timeout=180)
         shutil.rmtree(folder)
 
 
@@ -146,9 +148,6 @@ def test_an_address_that_will_not_do_is_refused(toy_run: Path, texts: Path, tmp_
 
 
 def test_what_answers_but_is_not_ray_is_refused() -> None:
-    import socket
-    import threading
-
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -159,9 +158,6 @@ def test_what_answers_but_is_not_ray_is_refused() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        with (
-            pytest.raises(NlpkitError, match="what answers there is not Ray"),
-            connected(f"127.0.0.1:{server.getsockname()[1]}", workers=1),
-        ):
+        with pytest.raises(NlpkitError, match="what answers there is not Ray"), connected(f"127.0.0.1:{server.getsockname()[1]}"):
             pass
         thread.join()
