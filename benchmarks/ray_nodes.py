@@ -220,9 +220,11 @@ def take_turn(said: dict[str, Any]) -> dict[str, float]:
 
 
 def cpu_seconds(root: int | None) -> float:
-    """Of this process and of the cluster's."""
-    processes = [psutil.Process(), *(psutil.Process(root).children(recursive=True) if root else [])]
-    return sum(sum(one.cpu_times()[:2]) for one in processes)
+    """Of this process and of the cluster's, those that ended included: they count as their parents' children."""
+    processes = [psutil.Process()]
+    if root:
+        processes += [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
+    return sum(sum(one.cpu_times()[:4]) for one in processes)
 
 
 def ratio(turns: Sequence[Turn]) -> dict[str, float]:
