@@ -11,32 +11,36 @@ import argparse
 import functools
 import json
 import os
-import secrets
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.machine import Machine
+from benchmarks.nodes import NODES, cluster, cpu_seconds, workers
 from benchmarks.results import FOLDER, save, table
 from benchmarks.texts import rated_texts, write_texts
-from nlpkit.errors import NlpkitError, optional
+from nlpkit.errors import NlpkitError
 from nlpkit.inference.classifier import Classifier
 from nlpkit.scoring.cluster import open_fleet
+from nlpkit.scoring.columns import columns_of
+from nlpkit.scoring.journal import Chunk, open_journal
+from nlpkit.scoring.paths import check_paths
 from nlpkit.scoring.progress import Progress
+from nlpkit.scoring.reading import Input
 from nlpkit.scoring.score import score_file
+from nlpkit.scoring.state import Source, State
+from nlpkit.scoring.work import Work
+from nlpkit.scoring.workers import read, unpacked
+from nlpkit.scoring.writing import writer_of
 
 SEED = 1
-NODES = 2
 CHUNK_ROWS = 1024
 BUDGET = 512
 ONE, WIDE = "one process, one thread", f"Ray, {NODES} nodes of one core"
@@ -76,7 +80,8 @@ def bench(run: str | None, *, texts: int, rounds: int, runtime: str, results: Pa
             turns = measure(job, rounds=rounds, talk=talk)
             kills = kill(job, rows=texts)
             talk(f"killed {kills} times on the way: equal bytes")
-    found = {"texts": texts, "rounds": rounds, "runtime": runtime, "cluster_seconds": ready, "kills": kills}
+        rates = limits(folder)
+    found = {"texts": texts, "rounds": rounds, "runtime": runtime, "cluster_seconds": ready, "kills": kills, **rates}
     found |= {"turns": [asdict(turn) for turn in turns], "ratio": ratio(turns)}
     title = f"`nlpkit score --ray` on {NODES} nodes of one core and one process on {texts:,} texts, {runtime}, medians of {rounds} rounds"
     talk(save(results, "ray", found, title=title, machine=machine, lines=page(turns, found)))
@@ -131,6 +136,26 @@ def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]
     return turns
 
 
+def limits(folder: Path) -> dict[str, float]:
+    """Rows a second that the two things take which one process does for all: reading and cutting, by CPU, and writing, by the clock."""
+    source = folder / "texts.csv"
+    rows = Input(path=source, format="csv", encoding=None, text_column="text", skip=False)
+    columns = columns_of(rows, None, "csv", {})
+    work = Work(input=rows, columns=columns, writer=writer_of("csv", columns), names=(), prefix="", chunk_rows=CHUNK_ROWS)
+    before = time.process_time()
+    counts = [batch.read for block in read([(work, 0)] * 5) for _, batch in unpacked(block)]
+    reading = sum(counts) / (time.process_time() - before)
+    data = (folder / "whole.csv").read_bytes()
+    piece = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
+    chunk = Chunk(data=piece, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0)
+    begin = State(source=Source.of(source), settings={})
+    with open_journal(check_paths(source, folder / "out.csv"), folder / "out.csv", begin, overwrite=False) as journal:
+        started = time.perf_counter()
+        for _ in range(50):
+            journal.commit(chunk)
+    return {"reading_rows_per_second": reading, "writing_rows_per_second": 50 * CHUNK_ROWS / (time.perf_counter() - started)}
+
+
 def refuse_other(target: Path, whole: Path) -> None:
     """Raise where two outputs differ.
 
@@ -166,35 +191,6 @@ def wait_for(target: Path, rows: int, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def workers(root: int) -> list[psutil.Process]:
-    """The processes of the cluster that compute."""
-    return [one for one in psutil.Process(root).children(recursive=True) if "MapWorker" in " ".join(one.cmdline())]
-
-
-@contextmanager
-def cluster() -> Iterator[tuple[str, int]]:
-    """The address of a cluster of its own, and the process that holds it."""
-    # Nobody else may enter it. Ray gives way to other processes, which the one process beside it does not: here both are alike.
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")
-    command = [sys.executable, "-m", "benchmarks.ray_nodes", "--cluster"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        address = next((line.split()[1] for line in process.stdout or () if line.startswith("address ")), None)
-        if address is None:
-            raise NlpkitError("the cluster did not start; cure: see what `ray start --head` says")
-        yield address, process.pid
-        process.communicate()
-
-
-def hold_cluster() -> None:
-    """Start the nodes, say where, and end them when standard input does."""
-    nodes = optional("ray.cluster_utils", extra="ray").Cluster()
-    for _ in range(NODES):
-        nodes.add_node(num_cpus=1, include_dashboard=False, object_store_memory=256 << 20)
-    print("address", nodes.address, flush=True)
-    sys.stdin.read()
-    nodes.shutdown()
-
-
 def take_turn(said: dict[str, Any]) -> dict[str, float]:
     """What one scoring cost, in this process."""
     marks: list[tuple[int, float, float]] = []
@@ -217,14 +213,6 @@ def take_turn(said: dict[str, Any]) -> dict[str, float]:
         "first_rows_after": marks[1][1] - said["begun"],
         "seconds": time.time() - said["begun"],
     }
-
-
-def cpu_seconds(root: int | None) -> float:
-    """Of this process and of the cluster's, those that ended included: they count as their parents' children."""
-    processes = [psutil.Process()]
-    if root:
-        processes += [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
-    return sum(sum(one.cpu_times()[:4]) for one in processes)
 
 
 def ratio(turns: Sequence[Turn]) -> dict[str, float]:
@@ -256,6 +244,8 @@ def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
         "CPU seconds, which is what it is where nothing else uses the cores.",
         f"- Rows/s leave out the start: the cluster was up after {found['cluster_seconds']:.1f} s, and each scoring loads its workers "
         "anew.",
+        f"- What one process does for all: reading and cutting {found['reading_rows_per_second']:,.0f} rows a CPU second, writing "
+        f"{found['writing_rows_per_second']:,.0f} rows a second.",
         "- All outputs are equal byte by byte, also that of a scoring whose driver was killed once and workers twice.",
     ]
 
@@ -268,13 +258,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runtime", default="torch")
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
-    parser.add_argument("--cluster", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--turn", type=json.loads, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     try:
-        if asked.cluster:
-            hold_cluster()
-        elif asked.turn:
+        if asked.turn:
             print(json.dumps(take_turn(asked.turn)))
         else:
             bench(asked.run, texts=asked.texts, rounds=asked.rounds, runtime=asked.runtime, results=asked.results, talk=print)
