@@ -13,6 +13,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.evaluation.evaluate import outcomes_of
 from nlpkit.evaluation.intervals import bootstrap, paired
 from nlpkit.evaluation.report import PairedTest, Part, Score
+from nlpkit.evaluation.wording import difference, p_value
 from nlpkit.inference.classifier import Classifier
 from nlpkit.models.pretrained import find_base, source_of
 from nlpkit.run import Run, RunRecord, write_whole
@@ -60,8 +61,8 @@ class Beside(Part):
 
     def to_markdown(self) -> str:
         """The table, with what it rests on."""
-        head = "| | run | base | accuracy | macro F1 | student's difference | weights | MB | texts/s |"
-        lines = ["# Teacher and student", "", head, "| --- " * 3 + "| ---: " * 6 + "|"]
+        head = "| | run | base | accuracy | macro F1 | student is better by | p | weights | MB | texts/s |"
+        lines = ["# Teacher and student", "", head, "| --- " * 3 + "| ---: " * 7 + "|"]
         lines += [_row(side) for side in self.sides]
         lines += ["", f"{self.rows:,} rows of {self.data}, the same for all; 95% intervals by bootstrap, differences in accuracy paired."]
         if self.chosen_here:
@@ -72,9 +73,7 @@ class Beside(Part):
         return "\n".join(lines) + "\n"
 
 
-def report_distillation(
-    student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]
-) -> Beside:  # fmt: skip
+def report_distillation(student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]) -> Beside:
     """The comparison on the last part that has rows, written into the student's run as JSON and Markdown."""
     data, examples = [(name, rows) for name, rows in parts.items() if rows][-1]
     runs: dict[Role, Run] = {"teacher": teacher, "student": student, **({"plain": plain} if plain else {})}
@@ -161,9 +160,8 @@ def _refuse_others(classifiers: Mapping[Role, Classifier]) -> None:
 
 def _row(side: Side) -> str:
     scores = [f"{score.shown(score.value)} ({score.interval})" for score in side.scores.values()]
-    test = side.tests.get("accuracy")
-    difference = ""
-    if test and test.difference is not None and test.low is not None and test.high is not None:
-        difference = f"{test.difference * 100:+.1f} ({test.low * 100:+.1f} to {test.high * 100:+.1f}), p {test.p:.3f}"
-    numbers = f"{side.weights / 1e6:,.1f}M | {side.megabytes:,.0f} | {side.texts_per_second:,.0f}"
-    return f"| {side.role} | {side.run} | {side.base} | {' | '.join(scores)} | {difference} | {numbers} |"
+    tests = ["", ""]
+    if test := side.tests.get("accuracy"):
+        tests = [difference(side.scores["accuracy"], test), p_value(test)]
+    numbers = [f"{side.weights / 1e6:,.1f}M", f"{side.megabytes:,.0f}", f"{side.texts_per_second:,.0f}"]
+    return f"| {' | '.join([side.role, side.run, side.base, *scores, *tests, *numbers])} |"

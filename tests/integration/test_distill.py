@@ -87,6 +87,20 @@ def test_its_record_and_table_say_where_it_came_from(student: tuple[Path, list[s
     assert not run.checkpoints.exists()
 
 
+def test_the_benchmark_gathers_runs_of_the_same_rows_alone(student: tuple[Path, list[str]], toy_run: Path, tmp_path: Path) -> None:
+    from benchmarks.distillation import bench
+
+    run, said = Run.open(student[0]), list[str]()
+    accuracy = json.loads((run.evaluation / "validation.json").read_text())["scores"]["accuracy"]["value"]
+    found = bench(run, [run, run], [run], results=tmp_path, talk=said.append)
+    assert found["scores"]["student"]["accuracy"] == [accuracy, accuracy]
+    assert found["gap_closed"] is None
+    assert "260 texts without labels and 0 with; 2 near-equal to validation rows were dropped" in said[0]
+    assert (tmp_path / "distillation.json").is_file()
+    with pytest.raises(ConfigError, match="measured on other validation rows than"):
+        bench(Run.open(toy_run), [run], [run], results=tmp_path, talk=said.append)
+
+
 def stopped(config: Path, output: Path, *overrides: str, stop_at: tuple[str, int] | None = None) -> bytes | None:
     recipe = load_recipe("distill")
     settings = load_config(config, recipe.Config, [f"output={output}", *overrides])

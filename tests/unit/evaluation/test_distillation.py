@@ -26,7 +26,7 @@ def test_the_table_says_what_it_rests_on() -> None:
     sides = (side("teacher", 0.93), side("student", 0.91))
     page = Beside(data="validation", rows=872, chosen_here=True, threads=2, timed=200, rounds=5, sides=sides, gap_closed=0.6).to_markdown()
     shown = "93.0% (91.0% to 95.0%)"
-    assert f"| teacher | runs/teacher | minilm-l6 | {shown} | {shown} | -2.3 (-4.0 to +0.1), p 0.041 | 22.7M | 91 | 612 |" in page
+    assert f"| teacher | runs/teacher | minilm-l6 | {shown} | {shown} | -2.3 points (-4.0 to +0.1) | 0.041 | 22.7M | 91 | 612 |" in page
     assert "chosen on these rows too" in page
     assert "closes 60% of the gap" in page
     assert "200 of the texts, 2 threads" in page
