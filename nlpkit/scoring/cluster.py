@@ -98,7 +98,7 @@ class RayFleet:
                 Worker,
                 fn_constructor_args=(self._load, [part.work for part in parts], expected),
                 compute=data.ActorPoolStrategy(min_size=1, max_size=self._workers, initial_size=self._workers),
-                batch_size=None,
+                batch_size=1,
                 batch_format="pyarrow",
                 **self._needs,
             )
