@@ -26,7 +26,7 @@ from nlpkit.errors import NlpkitError
 
 SEED = 1
 PIPELINE, ENCODE = "transformers.pipeline, batch 32", "sentence-transformers encode, batch 32"
-RUNTIMES: Mapping[str, str] = {f"nlpkit score, {name}": name for name in ("torch", "onnx", "onnx-int8")}
+RUNTIMES: Mapping[str, str] = {f"nlpkit score, {name}": name for name in ("torch", "onnx", "openvino", "openvino-bf16", "onnx-int8")}
 
 CORPORA: Mapping[str, tuple[str, Callable[..., list[str]], int]] = {
     "short": ("scoring", rated_texts, 20_000),
@@ -110,19 +110,31 @@ class Bench:
         return self.folder / f"{method.replace(' ', '-')}.csv"
 
 
-def prepare(run: str | None, texts: Sequence[str], folder: Path) -> Bench:
+def prepare(run: str | None, texts: Sequence[str], folder: Path, talk: Callable[[str], None]) -> Bench:
     """The texts in a file, the run's weights in a plain model for the peers, and its exports in the cache."""
     facts = json.loads(run_child(["-m", "benchmarks.peer", "export", run or "", str(folder / "model")], threads=1).output)
     write_texts(folder / "texts.csv", list(texts))
-    for to in ("onnx", "onnx-int8"):
-        run_child(["-m", "nlpkit", "export", *([run] if run else []), "--to", to], threads=1)
+    methods = [method for method, runtime in RUNTIMES.items() if runtime == "torch" or _exports(run, runtime, talk)]
     work = run_child(["-m", "benchmarks.roofline", "work", str(folder / "model"), str(folder / "texts.csv")], threads=1)
-    # Without the peer that is not installed: its figures stand in the kept results
-    peers = (PIPELINE, ENCODE) if importlib.util.find_spec("sentence_transformers") else (PIPELINE,)
+    methods.append(PIPELINE)
+    if importlib.util.find_spec("sentence_transformers"):
+        methods.append(ENCODE)
+    else:
+        talk("left out: sentence-transformers; cure: pip install 'nlpkit[bench]'")
     return Bench(
         run=run, folder=folder, count=len(texts), labels=tuple(facts["labels"]), temperature=facts["temperature"],
-        gflop=json.loads(work.output)["gflop"], methods=(*RUNTIMES, *peers),
+        gflop=json.loads(work.output)["gflop"], methods=tuple(methods),
     )  # fmt: skip
+
+
+def _exports(run: str | None, to: str, talk: Callable[[str], None]) -> bool:
+    """Whether the run is in the cache in this form now; what this machine or this installation has not is left out."""
+    try:
+        run_child(["-m", "nlpkit", "export", *([run] if run else []), "--to", to], threads=1)
+    except NlpkitError:
+        talk(f"left out: {to}; its reason stands above")
+        return False
+    return True
 
 
 def take(bench: Bench, method: str, threads: int, number: int) -> Turn:
@@ -247,12 +259,12 @@ def bench(
     if machine.warning:
         talk(f"warning: {machine.warning}")
     with tempfile.TemporaryDirectory() as folder:
-        setup = prepare(run, drawn(texts or usual, seed=SEED), Path(folder))
+        setup = prepare(run, drawn(texts or usual, seed=SEED), Path(folder), talk)
         limits = {count: json.loads(run_child(["-m", "benchmarks.roofline", "rate", str(count)], threads=1).output) for count in threads}
         turns = measure(setup, threads=threads, rounds=rounds, talk=talk)
-        agreed = [agreement(setup, method) for method in RUNTIMES]
-    peers = [one for one in setup.methods if one not in RUNTIMES]
-    ratios = [ratio(turns, method, peer, count) for count in threads for method in RUNTIMES for peer in peers]
+        ours, peers = ([one for one in setup.methods if (one in RUNTIMES) == mine] for mine in (True, False))
+        agreed = [agreement(setup, method) for method in ours]
+    ratios = [ratio(turns, method, peer, count) for count in threads for method in ours for peer in peers]
     found = {
         "corpus": corpus, "texts": setup.count, "gflop": setup.gflop, "rounds": rounds, "rates": limits,
         "turns": [asdict(turn) for turn in turns], "ratios": [asdict(one) for one in ratios],

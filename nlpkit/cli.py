@@ -40,10 +40,10 @@ sources_app = typer.Typer(help="Models and data sets that the package index carr
 app.add_typer(sources_app, name="sources")
 
 RuntimeChoice = Annotated[
-    Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8"],
+    Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16"],
     typer.Option(
-        help="What computes. onnx: on a CPU twice as fast as torch with equal labels; onnx-int8: faster still, a few labels in a thousand "
-        "differ. Both are exported once and proved beside the run. auto: onnx where it is installed and worth it."
+        help="What computes. onnx, openvino: on a CPU twice as fast as torch with equal labels; onnx-int8, openvino-bf16: faster still, "
+        "some labels in a thousand differ. All are exported once and proved beside the run. auto: onnx where it is worth it."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

@@ -15,10 +15,10 @@ def export(
         Path | None, typer.Argument(metavar="[RUN]", help="A run's folder; default: the classifier that nlpkit carries.")
     ] = None,
     to: Annotated[
-        Literal["onnx", "onnx-int8", "onnx-int4", "merged"],
+        Literal["onnx", "onnx-int8", "onnx-int4", "openvino", "openvino-bf16", "merged"],
         typer.Option(
-            help="onnx: ONNX Runtime on a CPU; with 8-bit, or for a bot 4-bit, weights; merged: a plain transformers model in safetensors, "
-            "which vLLM and others serve, and llama.cpp's converter reads."
+            help="onnx: ONNX Runtime on a CPU, with 8-bit or, for a bot, 4-bit weights; openvino: OpenVINO, in bf16 where the processor "
+            "has it; merged: a plain transformers model in safetensors, which vLLM and others serve and llama.cpp's converter reads."
         ),
     ] = "onnx",
     output: Annotated[
@@ -41,6 +41,8 @@ def _exported(path: Path | None, to: Any, output: Path | None, force: bool) -> P
 
     run = default_run() if path is None else Run.open(path)
     if run.read().task["kind"] == "dialogue":
+        if to.startswith("openvino"):
+            raise ConfigError(f"{run.path}: OpenVINO is for classifiers here; expected onnx, onnx-int8, onnx-int4 or merged")
         return export_bot(run, to, output, force=force, talk=talk)
     if to == "onnx-int4":
         raise ConfigError(f"{run.path}: 4 bits are for bots; expected onnx, onnx-int8 or merged")

@@ -104,8 +104,8 @@ class Classifier:
             raise ConfigError(f"{folder}: exported for {record.form}, {runtime} is asked for; cure: name the run that it was made of")
         tokenizing = Tokenizing.read(folder, frame=record.frame, pad_id=record.pad_id)
         return cls(
-            _runtime(folder, record), tokenizing, task_from(record.task), max_tokens=record.max_tokens, temperature=record.temperature,
-            threads=threads, name=record.name, identity=f"{record.run} {record.weights_sha256}",
+            _runtime(folder, record, threads or _cores()), tokenizing, task_from(record.task), max_tokens=record.max_tokens,
+            temperature=record.temperature, threads=threads, name=record.name, identity=f"{record.run} {record.weights_sha256}",
         )  # fmt: skip
 
     @property
@@ -229,11 +229,15 @@ class Classifier:
         return self.runtime.logits(ids, mask)
 
 
-def _runtime(folder: Path, record: Exported) -> Runtime:
-    if record.form != "merged":
+def _runtime(folder: Path, record: Exported, threads: int) -> Runtime:
+    if record.form in ("onnx", "onnx-int8"):
         from nlpkit.inference.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime(folder, name=record.form)
+    if record.form in ("openvino", "openvino-bf16"):
+        from nlpkit.inference.openvino_runtime import OpenVinoRuntime
+
+        return OpenVinoRuntime(folder, name=record.form, threads=threads)
     from nlpkit.inference.torch_runtime import TorchRuntime
     from nlpkit.models.pretrained import load_merged, pick_device
 

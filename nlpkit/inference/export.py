@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +23,10 @@ from nlpkit.tasks.task import task_from
 
 WORTH_EXPORTING = 1_000_000
 """Bytes of input: some ten thousand short texts."""
+
+PACKAGES: Mapping[Form, str] = {
+    "onnx": "onnxruntime", "onnx-int8": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino",
+}  # fmt: skip
 
 USE = "```sh\nnlpkit score FOLDER reviews.csv -o scored.csv\n```"
 
@@ -125,6 +129,10 @@ def _make(run: Run, to: Form, folder: Path) -> None:
     if to == "merged":
         with quiet():
             model.cpu().save_pretrained(folder, safe_serialization=True)
+    elif to in ("openvino", "openvino-bf16"):
+        from nlpkit.inference.export_traced import write_openvino
+
+        write_openvino(first_token_only(model), folder, window=run.read().max_tokens)
     else:
         from nlpkit.inference.export_onnx import quantize, write_onnx
 
@@ -144,7 +152,7 @@ def _record(run: Run, to: Form, folder: Path, tokenizer: Any) -> Exported:
         form=to, name=run.name, run=identity_of(run), task=record.task, max_tokens=record.max_tokens, temperature=record.temperature,
         before=tokenizing.frame.before, after=tokenizing.frame.after, pad_id=tokenizing.pad_id, outputs=task_from(record.task).outputs,
         weights_sha256=sha256_of(sorted(file for file in folder.iterdir() if file.name.startswith("model"))),
-        versions={**versions(), **_library()},
+        versions={**versions(), **_library(to)},
     )  # fmt: skip
 
 
@@ -174,19 +182,21 @@ def place_of(run: Run, form: Form) -> Path:
     """
     place = _place(run, form)
     if place is None:
-        raise ConfigError("this needs the package 'onnxruntime', which is not installed; cure: pip install 'nlpkit[onnx]'")
+        package, extra = PACKAGES[form], "openvino" if form.startswith("openvino") else "onnx"
+        raise ConfigError(f"this needs the package {package!r}, which is not installed; cure: pip install 'nlpkit[{extra}]'")
     return place
 
 
 def _place(run: Run, form: Form) -> Path | None:
     """Where this user's cache keeps the export; None where its runtime is not installed."""
-    library = _library()
-    return cache_place(run.name, identity_of(run), form, library["onnxruntime"]) if library else None
+    library = _library(form)
+    return cache_place(run.name, identity_of(run), form, " ".join(library.values())) if library else None
 
 
-def _library() -> dict[str, str]:
+def _library(form: Form) -> dict[str, str]:
+    """The package that computes this form, and its version; nothing where it is not installed or torch does."""
     try:
-        return {"onnxruntime": importlib.metadata.version("onnxruntime")}
+        return {PACKAGES[form]: importlib.metadata.version(PACKAGES[form])} if form in PACKAGES else {}
     except importlib.metadata.PackageNotFoundError:
         return {}
 

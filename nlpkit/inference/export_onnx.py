@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.errors import RunError, optional
+from nlpkit.errors import optional
+from nlpkit.inference.export_traced import traced
 from nlpkit.inference.onnx_runtime import EXTRA, FILE
-from nlpkit.models.pretrained import quiet
 
 if TYPE_CHECKING:
     import numpy as np
 
 WEIGHTS = f"{FILE}.data"
-
-MOST_TEXTS = 1 << 16
-"""Texts of a batch that the graph allows."""
 
 BITS = 127
 """The largest whole number of a signed byte that has its negative."""
@@ -33,25 +25,11 @@ def write_onnx(model: Any, folder: Path, *, window: int) -> None:
         ConfigError: the exporter is not installed.
         RunError: it does not know this model.
     """
-    import torch
-
     optional("onnxscript", extra=EXTRA)
     onnx_ir: Any = optional("onnx_ir", extra=EXTRA)
     from transformers.exporters import OnnxConfig, OnnxExporter
 
-    batch, time = torch.export.Dim("batch", max=MOST_TEXTS), torch.export.Dim("time", max=window)
-    shape = {0: batch, 1: time}
-    # Two texts of some length: a size of one would be taken for a constant
-    ids = torch.full((2, 8), model.config.pad_token_id or 0, dtype=torch.long)
-    sample = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    config = OnnxConfig(dynamic=True, dynamic_shapes={"input_ids": shape, "attention_mask": shape})
-    with quiet(), _silent():
-        try:
-            program = OnnxExporter().export(model.float().cpu().eval(), sample, config=config).program
-        except Exception as error:  # torch.export raises whatever it trips over
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            raise RunError(f"the model {model.config.model_type} cannot be exported to ONNX: {said}; cure: the runtime torch") from error
-        onnx_ir.save(program, folder / FILE, external_data=WEIGHTS)
+    onnx_ir.save(traced(model, OnnxExporter(), OnnxConfig, window=window), folder / FILE, external_data=WEIGHTS)
 
 
 def quantize(source: Path, target: Path) -> None:
@@ -127,19 +105,3 @@ class _Quantizer:
 
     def _add(self, operation: str, inputs: list[str], output: str, **attributes: Any) -> None:
         self._nodes.append(self._helper.make_node(operation, inputs, [output], name=output, **attributes))
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Without the exporter's prints and warnings: what counts is proved afterwards."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "transformers")]
-    before = [one.level for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for one, level in zip(loggers, before, strict=True):
-            one.setLevel(level)

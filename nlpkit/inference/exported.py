@@ -19,7 +19,7 @@ MARKER = "export.json"
 MAKING = 1
 """Raised when the same run would be exported otherwise: what an older nlpkit left in the cache is then made anew."""
 
-Form: TypeAlias = Literal["onnx", "onnx-int8", "merged"]
+Form: TypeAlias = Literal["onnx", "onnx-int8", "openvino", "openvino-bf16", "merged"]
 """What the scorer can load besides a run."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import RunError, optional
+from nlpkit.inference.processor import instructions
 from nlpkit.inference.runtime import OutOfMemoryError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 EXTRA = "onnx"
 
 FILE = "model.onnx"
-
-KERNELS = frozenset({"avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve"})
 
 SLOW_FUSIONS = ("SkipLayerNormFusion",)
 """ONNX Runtime's kernel for residual and norm together takes several times as long as its two for them apart: a seventh of all time."""
@@ -32,7 +30,7 @@ class OnnxRuntime:
         self.name = name
         self.device = "cpu"
         self.workers = True
-        self.identity: Mapping[str, str] = {"onnxruntime": library.__version__, "cpu": _instructions()}
+        self.identity: Mapping[str, str] = {"onnxruntime": library.__version__, "cpu": instructions()}
         options = library.SessionOptions()
         # One thread a call: as many calls at once as there are cores beat one call on all of them
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -64,13 +62,3 @@ class OnnxRuntime:
 
     def begin(self) -> None:
         """Nothing to do."""
-
-
-def _instructions() -> str:
-    """The processor's instructions that the kernels are chosen by, and with them the last bits of a sum."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    flags = next((line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), [])
-    return " ".join(sorted(KERNELS.intersection(flags))) or platform.machine()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import RunError
-from nlpkit.inference.exported import Parity
+from nlpkit.inference.exported import Form, Parity
 from nlpkit.run import Run
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ class Limits:
 
 EXACT = Limits(flips=0.0, drift=1e-3, accuracy=0.0, value=1e-3)
 
-LIMITS: Mapping[str, Limits] = {"onnx": EXACT, "merged": EXACT, "onnx-int8": Limits(flips=0.025, drift=None, accuracy=0.003, value=0.05)}
+LIMITS: Mapping[Form, Limits] = {
+    **dict.fromkeys(("onnx", "openvino", "merged"), EXACT),
+    "openvino-bf16": Limits(flips=0.01, drift=None, accuracy=0.003, value=0.02),
+    "onnx-int8": Limits(flips=0.025, drift=None, accuracy=0.003, value=0.05),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     import numpy as np
 
-RuntimeName: TypeAlias = Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8"]
+RuntimeName: TypeAlias = Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16"]
 """`auto` is onnx on a CPU where it is installed and the run was exported before, else torch."""
 
 CPU_BUDGETS = (256, 512, 1024)

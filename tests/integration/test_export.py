@@ -31,14 +31,14 @@ TEXTS = [*(text for text, _ in sentences(80, seed=9)), *ODD]
 @pytest.fixture(scope="module")
 def exports(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Form, Path]:
     folder = tmp_path_factory.mktemp("exports")
-    forms: tuple[Form, ...] = ("onnx", "onnx-int8", "merged")
+    forms: tuple[Form, ...] = ("onnx", "onnx-int8", "openvino", "merged")
     # A toy's labels stand on a knife's edge, and its rows are few: what 8 bits cost is not the matter here
     return {form: export_run(Run.open(toy_run), form, folder / form, force=form == "onnx-int8") for form in forms}
 
 
 def test_each_form_answers_like_the_run(toy_run: Path, exports: dict[Form, Path]) -> None:
     run = Classifier.load(toy_run, runtime="torch")
-    for form, near in (("onnx", 1e-4), ("merged", 1e-4), ("onnx-int8", 0.2)):
+    for form, near in (("onnx", 1e-4), ("openvino", 1e-4), ("merged", 1e-4), ("onnx-int8", 0.2)):
         export = Classifier.load(exports[form])
         assert export.framed(TEXTS) == run.framed(TEXTS)
         assert np.abs(export.logits(TEXTS) - run.logits(TEXTS)).max() < near
@@ -116,10 +116,32 @@ def test_a_runtime_that_is_not_installed_is_named_with_its_cure(
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
         Classifier.load(exports["onnx"])
-    monkeypatch.setattr(exporting, "_library", dict)
+    monkeypatch.setattr(exporting, "_library", lambda form: {})
     with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
         Classifier.load(toy_run, runtime="onnx")
     assert Classifier.load(toy_run).runtime.name == "torch"
+
+
+def test_bf16_is_refused_where_the_processor_has_none_and_near_where_it_has(
+    toy_run: Path, exports: dict[Form, Path], tmp_path: Path
+) -> None:  # fmt: skip
+    shutil.copytree(exports["openvino"], tmp_path / "bf16")
+    record = json.loads((tmp_path / "bf16" / "export.json").read_text())
+    (tmp_path / "bf16" / "export.json").write_text(json.dumps({**record, "form": "openvino-bf16"}))
+    import openvino
+
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        with pytest.raises(ConfigError, match="does not multiply in bfloat16"):
+            Classifier.load(tmp_path / "bf16")
+        return
+    drift = np.abs(Classifier.load(tmp_path / "bf16").logits(TEXTS) - Classifier.load(toy_run, runtime="torch").logits(TEXTS)).max()
+    assert 1e-5 < drift < 0.2
+
+
+def test_nothing_tells_the_makers_of_openvino_of_a_conversion() -> None:
+    code = "from nlpkit.inference.openvino_runtime import library; library(); import openvino.tools.ovc.convert_impl as one; print(one.tm)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "telemetry_stub" in done.stdout
 
 
 def test_an_export_for_another_runtime_is_refused(exports: dict[Form, Path]) -> None:
