@@ -51,9 +51,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     # Not under pytest's own folder: the paths of Ray's sockets may not be long.
     folder = Path("/tmp") / f"ray-test-{os.getpid()}"
+    # Not measured: a dozen of Ray's own processes would be too.
+    environment = {name: value for name, value in {**os.environ, **TOKEN}.items() if not name.startswith("COVERAGE_PROCESS")}
     cluster = subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **TOKEN},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
     )  # fmt: skip
     assert cluster.stdout is not None
     try:
