@@ -41,7 +41,7 @@ from nlpkit.scoring.workers import read, unpacked
 from nlpkit.scoring.writing import writer_of
 
 SEED = 1
-CHUNK_ROWS = 1024
+CHUNK_ROWS = 512
 BUDGET = 512
 ONE, WIDE = "one process, one thread", f"Ray, {NODES} nodes of one core"
 
@@ -53,7 +53,7 @@ class Turn:
     method: str
     round: int
     rows_per_second: float
-    """Between the moments when each worker had ended its first chunk, and when all had ended their last."""
+    """While every worker was at work, without loading and the last chunks."""
     cpu_seconds_per_1000: float
     """Of all processes, Ray's own included, in the same time, for 1,000 rows."""
     first_rows_after: float
@@ -205,8 +205,8 @@ def take_turn(said: dict[str, Any]) -> dict[str, float]:
             score_file(fleet, said["source"], said["target"], **options)
     else:
         score_file(load(), said["source"], said["target"], **options)
-    # marks[0] is the beginning; the first chunks of a scoring hold the loading too
-    (early, start, spent), (late, end, all_spent) = marks[NODES if said["address"] else 1], marks[-1]
+    # marks[0] is the beginning. Taken where every worker is at work: after the first chunks, which hold the loading, up to the last ones.
+    (early, start, spent), (late, end, all_spent) = marks[NODES], marks[-1 - NODES]
     return {
         "rows_per_second": (late - early) / (end - start),
         "cpu_seconds_per_1000": (all_spent - spent) / (late - early) * 1000,
