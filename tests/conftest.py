@@ -88,9 +88,9 @@ data:
   validation: 0.2
   test: 0.2
   near_duplicates: 1.0
-base: {{source: {base}, dropout: 0.1}}
-lora: {{rank: 4, alpha: 8, dropout: 0.1}}
-training: {{epochs: 10, batch_size: 16, lr: 0.02, evaluations: 4}}
+base: {{source: {base}, dropout: 0.02}}
+lora: {{rank: 4, alpha: 16, dropout: 0.02}}
+training: {{epochs: 10, batch_size: 16, lr: 0.01, evaluations: 4}}
 output: {output}
 """
 

@@ -29,7 +29,7 @@ def write_onnx(model: Any, folder: Path, *, window: int) -> None:
     onnx_ir: Any = optional("onnx_ir", extra=EXTRA)
     from transformers.exporters import OnnxConfig, OnnxExporter
 
-    onnx_ir.save(traced(model, OnnxExporter(), OnnxConfig, window=window), folder / FILE, external_data=WEIGHTS)
+    onnx_ir.save(traced(model, OnnxExporter, OnnxConfig, window=window), folder / FILE, external_data=WEIGHTS)
 
 
 def quantize(source: Path, target: Path) -> None:

@@ -33,7 +33,7 @@ def traced(model: Any, exporter: Any, config: Any, *, window: int) -> Any:
     settings = config(dynamic=True, dynamic_shapes={"input_ids": shape, "attention_mask": shape})
     with quiet(), _silent():
         try:
-            return exporter.export(model.float().cpu().eval(), sample, config=settings).program
+            return exporter().export(model.float().cpu().eval(), sample, config=settings).program
         except Exception as error:  # torch.export raises whatever it trips over
             said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise RunError(f"the model {model.config.model_type} cannot be exported: {said}; cure: the runtime torch") from error
@@ -49,7 +49,7 @@ def write_openvino(model: Any, folder: Path, *, window: int) -> None:
     openvino = library()
     from transformers.exporters import OpenVINOConfig, OpenVINOExporter
 
-    program = traced(model, OpenVINOExporter(), OpenVINOConfig, window=window)
+    program = traced(model, OpenVINOExporter, OpenVINOConfig, window=window)
     openvino.save_model(program, str(folder / FILE), compress_to_fp16=False)
 
 
