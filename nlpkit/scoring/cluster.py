@@ -11,10 +11,11 @@ import functools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from nlpkit.errors import ConfigError, NlpkitError, optional
-from nlpkit.scoring.connecting import connected
+from nlpkit.scoring.connecting import connected, hushed
 from nlpkit.scoring.engine import Engine
 from nlpkit.scoring.journal import Chunk
 from nlpkit.scoring.work import Work
@@ -102,7 +103,10 @@ class RayFleet:
                 batch_format="pyarrow",
                 **self._needs,
             )
-            for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            tables = dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+            with hushed():
+                first = next(iter_tables := iter(tables), None)
+            for table in chain([] if first is None else [first], iter_tables):
                 yield from unpacked(table)
 
     @contextmanager

@@ -59,7 +59,8 @@ def _quiet_ray() -> Any:
 
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # Why Ray ended this process, as it does when the cluster is lost, is said there and nowhere else.
+    "RAY_BACKEND_LOG_LEVEL": "error",
     # What the cluster says of a lost worker would be printed to standard output, where scored rows may go.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
@@ -70,21 +71,21 @@ def _connect(ray: Any, address: str | None) -> None:
     if address is not None:
         _refuse_silent(address)
     try:
-        with _hushed():
+        with hushed():
             # With no address Ray itself joins what `ray start` made here, and else starts one.
             ray.init(address=address, include_dashboard=False, **options)
     except ConnectionError as error:
         if address is not None:
             raise _unreachable(address, error) from error
-        with _hushed():  # what `ray start` made is gone, or not open to us
+        with hushed():  # what `ray start` made is gone, or not open to us
             ray.init(address="local", include_dashboard=False, **options)
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreachable(address or "this machine", error) from error
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Let nothing on standard error: Ray's C++ part says there that it was told to say nothing."""
+def hushed() -> Iterator[None]:
+    """Let nothing on standard error, where Ray's C++ part says when it starts what is neither an error nor to be turned off."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
