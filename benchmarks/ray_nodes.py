@@ -34,14 +34,13 @@ from nlpkit.scoring.journal import Chunk, open_journal
 from nlpkit.scoring.paths import check_paths
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.reading import Input
-from nlpkit.scoring.score import score_file
+from nlpkit.scoring.score import CHUNK_ROWS, score_file
 from nlpkit.scoring.state import Source, State
 from nlpkit.scoring.work import Work
 from nlpkit.scoring.workers import read, unpacked
 from nlpkit.scoring.writing import writer_of
 
 SEED = 1
-CHUNK_ROWS = 512
 BUDGET = 512
 ONE, WIDE = "one process, one thread", f"Ray, {NODES} nodes of one core"
 
@@ -199,7 +198,7 @@ def take_turn(said: dict[str, Any]) -> dict[str, float]:
         marks.append((at.rows, time.time(), cpu_seconds(said["root"])))
 
     load = functools.partial(Classifier.load, said["run"], runtime=said["runtime"], threads=1)
-    options: dict[str, Any] = {"chunk_rows": CHUNK_ROWS, "budget": BUDGET, "progress": tell}
+    options: dict[str, Any] = {"budget": BUDGET, "progress": tell}
     if said["address"]:
         with open_fleet(load, said["address"]) as fleet:
             score_file(fleet, said["source"], said["target"], **options)
