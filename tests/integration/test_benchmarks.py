@@ -64,9 +64,11 @@ def test_a_start_by_onnx_needs_less_than_one_by_torch(results):
 @pytest.mark.integration
 def test_memory_names_rows_and_peak(results):
     found = read(results, "memory")
-    assert [point["rows"] for point in found["points"]] == [1_000, 3_000]
+    assert [(point["runtime"], point["rows"]) for point in found["points"]] == [
+        ("onnx", 1_000), ("onnx", 3_000), ("torch", 1_000), ("torch", 3_000),
+    ]  # fmt: skip
     assert all(point["peak_mb"] > 50 and point["rows_per_second"] > 0 for point in found["points"])
-    assert found["grown_mb"] == pytest.approx(found["points"][1]["peak_mb"] - found["points"][0]["peak_mb"])
+    assert found["grown"]["onnx"] == pytest.approx(found["points"][1]["peak_mb"] / found["points"][0]["peak_mb"] - 1)
 
 
 @pytest.mark.integration
