@@ -15,8 +15,8 @@ import pytest
 pytestmark = pytest.mark.integration
 
 
-def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30"]
+def start(config: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30", *more]
     command += ["evaluation.generate=0"] if "recipe: dialogue" in config.read_text(encoding="utf-8") else []
     # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")} | {"OMP_NUM_THREADS": "1"}
@@ -27,8 +27,8 @@ def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_ctrl_c)
 
 
-def finish(config: Path, output: Path) -> bytes:
-    process = start(config, output)
+def finish(config: Path, output: Path, *more: str) -> bytes:
+    process = start(config, output, *more)
     _, talk = process.communicate(timeout=300)
     assert process.returncode == 0, talk.decode()
     return (output / "toy" / "adapter" / "adapter_model.safetensors").read_bytes()
@@ -40,18 +40,22 @@ def newest(output: Path) -> int:
 
 
 def wait_beyond(step: int, process: subprocess.Popen[bytes], output: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while process.poll() is None and newest(output) <= step and time.monotonic() < deadline:
         time.sleep(0.002)
 
 
-@pytest.mark.parametrize("recipe", ["toy_config", "chat_config"])
-def test_five_kills_at_random_moments_and_the_same_weights(recipe: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "more"), [("toy_config", ()), ("toy_config", ("training.preset=fast",)), ("chat_config", ())], ids=["toy", "fast", "chat"]
+)
+def test_five_kills_at_random_moments_and_the_same_weights(
+    recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     config: Path = request.getfixturevalue(recipe)
-    expected = finish(config, tmp_path / "whole")
+    expected = finish(config, tmp_path / "whole", *more)
     draw, output, reached = random.Random(11), tmp_path / "killed", []
     for _ in range(5):
-        process = start(config, output)
+        process = start(config, output, *more)
         # A checkpoint further than the last time, then a random moment more: between the saves and within them.
         wait_beyond(newest(output), process, output)
         time.sleep(draw.uniform(0, 0.08))
@@ -61,7 +65,7 @@ def test_five_kills_at_random_moments_and_the_same_weights(recipe: str, tmp_path
         reached.append(newest(output))
     assert reached == sorted(reached)
     assert not (output / "toy" / "run.json").exists()
-    assert finish(config, output) == expected
+    assert finish(config, output, *more) == expected
     assert not (output / "toy" / "checkpoints").exists()
 
 
