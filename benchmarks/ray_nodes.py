@@ -42,6 +42,8 @@ from nlpkit.scoring.writing import writer_of
 
 SEED = 1
 BUDGET = 512
+SMALL_CHUNK = 512
+"""Rows of a chunk: smaller than usual, so that there are many between the two moments that are compared."""
 ONE, WIDE = "one process, one thread", f"Ray, {NODES} nodes of one core"
 
 
@@ -80,7 +82,15 @@ def bench(run: str | None, *, texts: int, rounds: int, runtime: str, results: Pa
             kills = kill(job, rows=texts)
             talk(f"killed {kills} times on the way: equal bytes")
         rates = limits(folder)
-    found = {"texts": texts, "rounds": rounds, "runtime": runtime, "cluster_seconds": ready, "kills": kills, **rates}
+    found = {
+        "texts": texts,
+        "rounds": rounds,
+        "runtime": runtime,
+        "cluster_seconds": ready,
+        "kills": kills,
+        "chunk_rows": SMALL_CHUNK,
+        **rates,
+    }
     found |= {"turns": [asdict(turn) for turn in turns], "ratio": ratio(turns)}
     title = f"`nlpkit score --ray` on {NODES} nodes of one core and one process on {texts:,} texts, {runtime}, medians of {rounds} rounds"
     talk(save(results, "ray", found, title=title, machine=machine, lines=page(turns, found)))
@@ -198,7 +208,7 @@ def take_turn(said: dict[str, Any]) -> dict[str, float]:
         marks.append((at.rows, time.time(), cpu_seconds(said["root"])))
 
     load = functools.partial(Classifier.load, said["run"], runtime=said["runtime"], threads=1)
-    options: dict[str, Any] = {"budget": BUDGET, "progress": tell}
+    options: dict[str, Any] = {"chunk_rows": SMALL_CHUNK, "budget": BUDGET, "progress": tell}
     if said["address"]:
         with open_fleet(load, said["address"]) as fleet:
             score_file(fleet, said["source"], said["target"], **options)
@@ -240,7 +250,7 @@ def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
         *table(("Method", *shown.values()), rows),
         "",
         f"- **{times['median']:.2f} times** one process ({times['low']:.2f} to {times['high']:.2f} over rounds); {times['cpu']:.2f} by "
-        "CPU seconds, which is what it is where nothing else uses the cores.",
+        "CPU seconds, which is what it would be on cores that nothing else uses.",
         f"- Rows/s leave out the start: the cluster was up after {found['cluster_seconds']:.1f} s, and each scoring loads its workers "
         "anew.",
         f"- What one process does for all: reading and cutting {found['reading_rows_per_second']:,.0f} rows a CPU second, writing "
