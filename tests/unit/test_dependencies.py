@@ -23,7 +23,7 @@ def canonical(requirement: str) -> str:
 
 
 REQUIRED = {canonical(one) for one in PROJECT["dependencies"]}
-OPTIONAL = {canonical(one) for extra in PROJECT["optional-dependencies"].values() for one in extra}
+OPTIONAL = {canonical(one) for extra in PROJECT["optional-dependencies"].values() for one in extra} - {"nlpkit"}  # extras in extras
 
 
 def imported() -> set[str]:
