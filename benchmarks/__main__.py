@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: the speed, start and memory of scoring, of training and of the chat; `--quick` tries the scripts in minutes."""
+"""`python -m benchmarks`: scoring, start, memory, chat and Ray beside their peers, for hours; `--quick` tries the scripts."""
 
 from __future__ import annotations
 
@@ -8,34 +8,54 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import memory, scoring, startup
+from benchmarks import chat, fast_training, memory, plots, ray_nodes, scoring, startup
 from benchmarks.machine import run_child
 from benchmarks.results import FOLDER
 from nlpkit.errors import NlpkitError
 
 
-def run(*, model: str | None, quick: bool, results: Path | None) -> None:
-    """Measure, print and write the results; a quick try writes none unless told where, and takes a tiny model unless told another."""
+def quick(model: str | None, results: Path) -> None:
+    """All of scoring's scripts on few texts, with a tiny model unless told another."""
     with tempfile.TemporaryDirectory() as folder:
-        if quick and model is None:
-            model = run_child(["-m", "benchmarks.tiny", folder], threads=1).output.strip()
-        results = results or (Path(folder) / "results" if quick else FOLDER)
-        rounds, threads = (1, (1,)) if quick else (3, (1, 2))
-        for corpus in ("short",) if quick else ("short", "long"):
-            scoring.bench(model, corpus=corpus, texts=200 if quick else None, rounds=rounds, threads=threads, results=results, talk=print)
-        startup.bench(rounds=1 if quick else 5, results=results, talk=print)
-        memory.bench((1_000, 3_000) if quick else memory.ROWS, threads=1, results=results, talk=print)
+        model = model or run_child(["-m", "benchmarks.tiny", folder], threads=1).output.strip()
+        scoring.bench(model, texts=200, rounds=1, threads=(1,), results=results, talk=print)
+        startup.bench(rounds=1, results=results, talk=print)
+        memory.bench((1_000, 3_000), threads=1, results=results, talk=print)
+    for name in ("scoring", "startup", "memory"):
+        plots.draw(results, name)
+
+
+def whole(model: str | None, results: Path, *, sst2: Path | None, work: Path) -> None:
+    """Everything that the README tells figures of; hours on two cores."""
+    for corpus in scoring.CORPORA:
+        scoring.bench(model, corpus=corpus, rounds=3, threads=(1, 2), results=results, talk=print)
+    startup.bench(rounds=5, results=results, talk=print)
+    memory.bench(memory.ROWS, threads=1, results=results, talk=print)
+    for name in plots.DRAWN:
+        plots.draw(results, name)
+    ray_nodes.bench(model, texts=20_000, rounds=3, runtime="onnx", results=results, talk=print)
+    chat.main(["--results", str(results)])
+    if sst2:
+        fast_training.main(["--data", str(sst2), "--work", str(work), "--results", str(results)])
+    else:
+        print("left out: training; cure: --sst2 FOLDER, with train.jsonl and dev.jsonl")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
-    parser.add_argument("--quick", action="store_true", help="few texts and a tiny model: the numbers mean nothing")
+    parser.add_argument("--quick", action="store_true", help="few texts and a tiny model: the numbers mean nothing, and are kept nowhere")
+    parser.add_argument("--sst2", type=Path, help="a folder with train.jsonl and dev.jsonl of SST-2, for the training")
+    parser.add_argument("--work", type=Path, default=Path("runs/bench"), help="what a killed benchmark of training goes on from")
     parser.add_argument("--results", type=Path, help="the folder that results go to; default: benchmarks/results")
     asked = parser.parse_args(arguments)
     try:
-        run(model=asked.run, quick=asked.quick, results=asked.results)
+        if not asked.quick:
+            whole(asked.run, asked.results or FOLDER, sst2=asked.sst2, work=asked.work)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            quick(asked.run, asked.results or Path(folder))
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

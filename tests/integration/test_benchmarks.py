@@ -72,6 +72,7 @@ def test_memory_names_rows_and_peak(results):
 
 
 @pytest.mark.integration
-def test_pages_hold_a_table(results):
+def test_pages_hold_a_table_and_lie_beside_a_picture(results):
     for name in ("scoring", "startup", "memory"):
         assert "| ---: |" in (results / f"{name}.md").read_text(encoding="utf-8")
+        assert (results / f"{name}.png").read_bytes().startswith(b"\x89PNG")
