@@ -38,7 +38,7 @@ def _memory(found: Mapping[str, Any]) -> tuple[str, Bars]:
 
 
 def _median(rows: Sequence[Mapping[str, Any]], value: str, **where: object) -> float:
-    return statistics.median(row[value] for row in rows if all(row[name] == wanted for name, wanted in where.items()))
+    return float(statistics.median(row[value] for row in rows if all(row[name] == wanted for name, wanted in where.items())))
 
 
 DRAWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Bars]]] = {

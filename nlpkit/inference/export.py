@@ -18,7 +18,8 @@ from nlpkit.inference.exported import MARKER, Exported, Form, cache_place, is_ex
 from nlpkit.inference.loading import default_run, identity_of, load_model
 from nlpkit.inference.parity import LIMITS, Rows, compare, held_out, require, words
 from nlpkit.inference.runtime import RuntimeName
-from nlpkit.run import Run, sha256_of, versions, write_whole
+from nlpkit.run import Run, fingerprint, sha256_of, versions, write_whole
+from nlpkit.sources import cache_folder
 from nlpkit.tasks.task import task_from
 
 WORTH_EXPORTING = 1_000_000
@@ -42,7 +43,7 @@ def kept_export(run: Run, runtime: RuntimeName, *, talk: Talk | None = None) -> 
     """
     if runtime in ("torch", "torch-bf16"):
         return None
-    form: Form = "onnx" if runtime == "auto" else runtime  # type: ignore[assignment]  # the two that are left
+    form: Form = "onnx" if runtime == "auto" else runtime  # type: ignore[assignment]  # torch has none
     if runtime == "auto":
         kept = _place(run, form)
         return kept if kept and is_export(kept) and not _has_gpu() else None
@@ -105,7 +106,9 @@ def export_run(run: Run, to: Form, folder: Path, *, force: bool = False, rows: R
     from filelock import FileLock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
+    locks = cache_folder() / "exports"  # not beside a folder of the user's, where it would stay
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f".{fingerprint({'folder': str(folder.absolute())})}.lock"):
         if is_export(folder) and Exported.read(folder).run == identity_of(run):
             return folder
         if folder.exists():

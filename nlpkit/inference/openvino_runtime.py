@@ -42,20 +42,21 @@ class OpenVinoRuntime:
         self.name = name
         self.device = "cpu"
         self.workers = True
-        self.identity: Mapping[str, str] = {"openvino": found.__version__, "cpu": instructions()}
-        # A stream of one thread for each worker; without the hint a processor that can would take bfloat16 unasked
-        settings = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads}
+        self.identity: Mapping[str, str] = {"openvino": found.__version__, "cpu": instructions(), "threads": str(threads)}
+        # Without the hint a processor that can would take bfloat16 unasked
+        settings = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
         try:
             self._model = core.compile_model(str(folder / FILE), "CPU", settings)
         except RuntimeError as error:
             raise RunError(f"{folder / FILE}: OpenVINO cannot read it: {str(error).splitlines()[0][:300]}") from None
-        self._own = threading.local()
+        self._request = self._model.create_infer_request()
+        # Two requests from two Python threads can wait for each other for ever inside 2026.4: one at a time, on all cores
+        self._one = threading.Lock()
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """(batch, outputs) in float32."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._model.create_infer_request()
-        found: np.ndarray = self._own.request.infer({"input_ids": ids, "attention_mask": mask})[0].copy()
+        with self._one:
+            found: np.ndarray = self._request.infer({"input_ids": ids, "attention_mask": mask})[0].copy()
         return found
 
     def free(self) -> None:
@@ -63,7 +64,7 @@ class OpenVinoRuntime:
 
     @contextmanager
     def single_threaded(self) -> Iterator[None]:
-        """It is: each stream has one thread."""
+        """Nothing to set: its threads are its own."""
         yield
 
     def begin(self) -> None:
