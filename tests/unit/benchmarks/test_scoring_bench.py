@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import asdict
 
 import pytest
 
 from benchmarks.machine import Machine, run_child
 from benchmarks.results import save, table
-from benchmarks.scoring import NLPKIT, PIPELINE, Bench, Turn, agreement, page, ratio
+from benchmarks.scoring import PIPELINE, Bench, Turn, agreement, page, ratio
 from benchmarks.texts import read_column, write_texts
 from nlpkit.errors import NlpkitError
+
+
+NLPKIT = "nlpkit score, onnx"
 
 
 def turn(method: str, number: int, seconds: float, cpu: float) -> Turn:
@@ -28,26 +32,28 @@ TURNS = [
 
 def test_ratio_is_the_median_of_neighbouring_turns():
     # 2.0, 3.0 and 2.4: the second round was disturbed, in both
-    found = ratio(TURNS, 1)
+    found = ratio(TURNS, NLPKIT, PIPELINE, 1)
     assert (found.median, found.low, found.high) == (2.4, 2.0, 3.0)
     assert found.cpu == 2.5
 
 
 @pytest.fixture
 def scored(tmp_path) -> Bench:
-    bench = Bench(run=None, folder=tmp_path, count=3, labels=("negative", "positive"), temperature=2.0)
+    bench = Bench(
+        run=None, folder=tmp_path, count=3, labels=("negative", "positive"), temperature=2.0, gflop=1.5, methods=(NLPKIT, PIPELINE)
+    )  # fmt: skip
     rows = [("a", "negative", 0.75, 0.25), ("b", "positive", 0.4, 0.6), ("c", "positive", 0.5, 0.5)]
-    with bench.scored.open("w", newline="") as file:
+    with bench.scored(NLPKIT).open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label", "p_negative", "p_positive"), *rows])
     # divided by the temperature: log 3 apart, so 0.75 to 0.25; then 0.5 to 0.5; then 0.25 to 0.75
     logits = [(2 * math.log(3), 0.0), (1.0, 1.0), (0.0, 2 * math.log(3))]
-    with bench.logits.open("w", newline="") as file:
+    with bench.scored(PIPELINE).open("w", newline="") as file:
         csv.writer(file).writerows([("negative", "positive"), *logits])
     return bench
 
 
 def test_agreement_compares_calibrated_probabilities(scored):
-    found = agreement(scored)
+    found = agreement(scored, NLPKIT)
     assert found.texts == 3
     # the second is a tie, which goes to the first label
     assert found.different_labels == 1
@@ -55,11 +61,21 @@ def test_agreement_compares_calibrated_probabilities(scored):
     assert found.largest_difference == pytest.approx(0.25)
 
 
-def test_page_names_ratio_and_disagreements(scored):
-    text = "\n".join(page(TURNS, [ratio(TURNS, 1)], agreement(scored)))
-    assert "**2.40 times** the pipeline (2.00 to 3.00 over rounds), 2.50 by CPU seconds" in text
-    assert "1 of 3 differ (33.333%)" in text
-    assert f"| {NLPKIT} | 1 | 10.0 | 10.0 |" in text
+def test_page_names_ratio_and_disagreements_and_the_share_of_the_limit(scored):
+    text = "\n".join(page(scored, TURNS, [ratio(TURNS, NLPKIT, PIPELINE, 1)], [agreement(scored, NLPKIT)], {1: 20.0}))
+    assert f"{NLPKIT}: **2.40 times** {PIPELINE} (2.00 to 3.00 over rounds), 2.50 by CPU seconds" in text
+    assert "1 of 3 labels differ from the pipeline's (33.33%)" in text
+    # a median of 10 texts a second of 0.5 GFLOP each, of 20
+    assert f"| {NLPKIT} | 1 | 10.0 | 10.0 | 15.0 | 10.0 | 500 | 25% |" in text
+
+
+def test_bars_are_drawn_of_what_is_kept(scored, tmp_path):
+    from benchmarks.plots import DRAWN, draw
+
+    found = {"texts": 100, "corpus": "short", "turns": [asdict(one) for one in TURNS]}
+    assert DRAWN["scoring"](found)[1] == [(NLPKIT, 10.0, True), (PIPELINE, pytest.approx(100 / 24), False)]
+    save(tmp_path, "scoring", found, title="T", machine=Machine(), lines=[])
+    assert draw(tmp_path, "scoring").read_bytes().startswith(b"\x89PNG")
 
 
 def test_texts_come_back_as_they_were(tmp_path):
