@@ -12,7 +12,6 @@ from benchmarks.scoring import PIPELINE, Bench, Turn, agreement, page, ratio
 from benchmarks.texts import read_column, write_texts
 from nlpkit.errors import NlpkitError
 
-
 NLPKIT = "nlpkit score, onnx"
 
 
