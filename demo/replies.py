@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -25,6 +25,9 @@ TICK = 0.05
 """Seconds between two pictures of a reply that is coming: more would only keep the browser busy."""
 AT_ONCE = 16
 """Replies that may be coming at once; the bot takes turns between them."""
+
+LAST_WORDS = 5.0
+"""Seconds that a page which turns away waits at most for the reply that it leaves to end."""
 
 
 class Replies:
@@ -145,6 +148,9 @@ class Replies:
         if running is not None and running.page == request.session_hash:
             running.left = True
             running.saying.stop()
+            # What it has shown is on its way to the page: what the page shows next must come after it
+            running.ended.wait(LAST_WORDS)
+            time.sleep(TICK)
 
     def message_at(self, chat_id: str, owner: str, index: Any) -> str:
         """The id of the message at a place that the page tells.
@@ -213,6 +219,7 @@ class _Running:
     ) -> None:  # fmt: skip
         self.running, self.lock, self.key, self.saying, self.page = running, lock, key, saying, page
         self.left = False
+        self.ended = Event()
 
     def __enter__(self) -> _Running:
         with self.lock:
@@ -224,6 +231,7 @@ class _Running:
         with self.lock:
             if self.running.get(self.key) is self:
                 del self.running[self.key]
+        self.ended.set()
 
     def growing(self) -> Iterator[str]:
         """The reply so far, as often as a page can show it.
