@@ -40,6 +40,8 @@ def _exported(path: Path | None, to: Any, output: Path | None, force: bool) -> P
     from nlpkit.run import Run
 
     run = default_run() if path is None else Run.open(path)
+    if force and output is None:
+        raise ConfigError("an export that may answer otherwise does not go to the cache, where it would be taken unasked; cure: -o FOLDER")
     if run.read().task["kind"] == "dialogue":
         if to.startswith("openvino"):
             raise ConfigError(f"{run.path}: OpenVINO is for classifiers here; expected onnx, onnx-int8, onnx-int4 or merged")

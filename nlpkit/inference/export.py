@@ -59,7 +59,12 @@ def settled(run: str | None, runtime: RuntimeName, source: str, *, talk: Talk) -
     Raises:
         RunError: no whole run.
     """
-    if runtime != "auto" or (run is not None and is_export(Path(run))):
+    if run is not None and is_export(Path(run)):
+        parity = Exported.read(Path(run)).parity
+        for failure in parity.failures if parity else ():
+            talk(f"warning: {run} was kept by force and does not answer like its run: {failure}")
+        return runtime
+    if runtime != "auto":
         return runtime
     opened = Run.open(run) if run is not None else default_run()
     place = None if _has_gpu() else _place(opened, "onnx")
@@ -109,7 +114,7 @@ def export_run(run: Run, to: Form, folder: Path, *, force: bool = False, rows: R
     locks = cache_folder() / "exports"  # not beside a folder of the user's, where it would stay
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / f".{fingerprint({'folder': str(folder.absolute())})}.lock"):
-        if is_export(folder) and Exported.read(folder).run == identity_of(run):
+        if is_export(folder) and (found := Exported.read(folder)).run == identity_of(run) and found.form == to:
             return folder
         if folder.exists():
             raise ConfigError(f"{folder}: is there already; cure: another folder, or delete it")

@@ -17,7 +17,7 @@ from nlpkit.errors import ConfigError, RunError
 from nlpkit.inference import export as exporting
 from nlpkit.inference import loading
 from nlpkit.inference.classifier import Classifier
-from nlpkit.inference.export import export_run, kept_export, prove
+from nlpkit.inference.export import export_run, kept_export, prove, settled
 from nlpkit.inference.exported import Exported, Form
 from nlpkit.inference.parity import ODD, Rows, held_out
 from nlpkit.run import Run
@@ -238,6 +238,30 @@ def test_a_crude_quantization_is_refused_and_kept_by_force_with_that_on_its_labe
     assert parity.failures
     assert "**Not like its run:**" in (tmp_path / "crude" / "README.md").read_text()
     assert len(said) == 1
+
+
+def test_what_was_kept_by_force_says_so_when_it_is_used_and_never_lies_in_the_cache(
+    toy_run: Path, exports: dict[Form, Path], tmp_path: Path
+) -> None:  # fmt: skip
+    folder = tmp_path / "kept"
+    shutil.copytree(exports["onnx"], folder)
+    record = json.loads((folder / "export.json").read_text())
+    record["parity"]["failures"] = ["5.00% of the labels change"]
+    (folder / "export.json").write_text(json.dumps(record))
+    said: list[str] = []
+    assert settled(str(folder), "auto", "-", talk=said.append) == "auto"
+    assert said == [f"warning: {folder} was kept by force and does not answer like its run: 5.00% of the labels change"]
+    assert settled(str(exports["onnx"]), "auto", "-", talk=said.append) == "auto"
+    assert len(said) == 1
+    done = subprocess.run([sys.executable, "-m", "nlpkit", "export", str(toy_run), "--force"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "-o FOLDER" in done.stderr
+
+
+def test_a_folder_that_holds_another_form_is_not_taken_for_this_one(toy_run: Path, exports: dict[Form, Path]) -> None:
+    assert export_run(Run.open(toy_run), "onnx", exports["onnx"]) == exports["onnx"]
+    with pytest.raises(ConfigError, match="is there already"):
+        export_run(Run.open(toy_run), "onnx-int8", exports["onnx"])
 
 
 def test_one_row_of_few_is_no_failure_but_two_are(toy_run: Path, exports: dict[Form, Path]) -> None:

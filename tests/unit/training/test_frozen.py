@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from nlpkit.config import load_config
 from nlpkit.errors import ConfigError
 from nlpkit.models.layers import layers_of
 from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
-from nlpkit.recipes import load_recipe
 from nlpkit.settings import ClassifierTraining, Lora
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.polarity import Polarity
@@ -152,25 +150,3 @@ def test_kept_or_run_anew_a_training_is_the_same_and_says_what_it_does(toy_confi
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert any("run anew in every epoch" in line for line in said["0"])
     assert any(line.startswith("frozen     ran the lowest 1 layers once") for line in said["100"])
-
-
-def test_a_training_with_kept_states_goes_on_to_the_same_weights(toy_config: Path, tmp_path: Path) -> None:
-    recipe = load_recipe("sentiment")
-    overrides = ["training.freeze=1", "training.epochs=4", "training.evaluations=7", "training.average=true"]
-
-    def run(name: str, stop_at: int | None = None) -> bytes | None:
-        def progress(step: Any) -> None:
-            if step.done == stop_at:
-                raise KeyboardInterrupt
-
-        settings = load_config(toy_config, recipe.Config, [*overrides, f"output={tmp_path / name}"])
-        try:
-            (found,) = recipe.train(settings, check=False, overwrite=False, talk=lambda _: None, progress=progress)
-        except KeyboardInterrupt:
-            return None
-        return (found.path / "adapter" / "adapter_model.safetensors").read_bytes()
-
-    whole = run("whole")
-    assert run("stopped", stop_at=13) is None
-    assert run("stopped", stop_at=29) is None
-    assert run("stopped") == whole

@@ -162,14 +162,16 @@ def test_intensity_trains_early_stopping_and_balanced_weights_too(tiny_base: Pat
     assert Run.open(run).read().task == {"kind": "intensity", "low": -4.0, "high": 4.0, "spread": False}
 
 
-@pytest.mark.parametrize("grouped", ["true", "false"])
-def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(toy_config: Path, tmp_path: Path, grouped: str) -> None:
+@pytest.mark.parametrize(
+    "more", [["training.group_by_length=true"], ["training.group_by_length=false"], ["training.freeze=1", "training.average=true"]]
+)
+def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(toy_config: Path, tmp_path: Path, more: list[str]) -> None:
     from nlpkit.config import load_config
     from nlpkit.recipes import load_recipe
 
     recipe = load_recipe("sentiment")
     # 9 steps an epoch, a checkpoint every 5: none at an epoch's end but the last
-    overrides = ["training.epochs=5", "training.evaluations=9", f"training.group_by_length={grouped}"]
+    overrides = ["training.epochs=5", "training.evaluations=9", *more]
 
     def run(name: str, stop_at: int | None = None) -> bytes | None:
         def progress(step: object) -> None:
