@@ -6,7 +6,9 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +24,22 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     # A shell that starts a job in the background makes it ignore Ctrl-C, and the programs that tests start and interrupt with it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The machine's fetched sources and nobody's exports: no module is answered by what another one exported, or leaves any behind."""
+    from nlpkit.sources import cache_folder
+
+    machine, own = cache_folder(), tmp_path_factory.mktemp("cache")
+    for manifest in machine.glob("*/manifest.json"):
+        (own / manifest.parent.name).symlink_to(manifest.parent, target_is_directory=True)
+    with patch.dict(os.environ, {"NLPKIT_CACHE": str(own)}):
+        yield
+    for manifest in own.glob("*/manifest.json"):  # fetched just now: kept for the next module
+        fetched, kept = manifest.parent, machine / manifest.parent.name
+        if not fetched.is_symlink() and not kept.exists():
+            shutil.move(fetched, kept)
 
 
 def make_base(folder: Path, *, hidden: int = 16, layers: int = 2, seed: int = 0, words: list[str] | None = None, window: int = 64) -> Path:

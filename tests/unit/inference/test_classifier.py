@@ -20,7 +20,7 @@ from tests.conftest import make_base, sentences
 
 @pytest.fixture(scope="module")
 def classifier(toy_run: Path) -> Classifier:
-    return Classifier.load(toy_run)
+    return Classifier.load(toy_run, runtime="torch")
 
 
 @given(st.lists(st.integers(1, 90), max_size=60), st.integers(16, 600))
