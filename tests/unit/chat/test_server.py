@@ -399,11 +399,11 @@ def test_a_client_that_leaves_ends_the_computing() -> None:
         stream = ask(client, [{"role": "user", "content": "word " * 4000}], stream=True)
         next(iter(stream))
         stream.close()
-        assert until(bot.answers[0].stopped.is_set, 3)
+        assert until(bot.answers[0].stopped.is_set, 15)
         body = json.dumps({"messages": [{"role": "user", "content": "word " * 4000}]})
         begun = time.monotonic()
         with pytest.raises(httpx2.ReadTimeout):
             httpx2.post(f"{url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}, timeout=0.5)
-        assert until(bot.answers[1].stopped.is_set, 3)
-        assert time.monotonic() - begun < 4
+        assert until(bot.answers[1].stopped.is_set, 15)
+        assert time.monotonic() - begun < 30  # the whole answer takes 40
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text)

@@ -1,6 +1,5 @@
 import json
 import shutil
-import time
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -128,11 +127,14 @@ def test_a_budget_is_chosen_by_what_is_fastest_and_changes_no_more_than_rounding
     texts = [text for text, _ in sentences(300, seed=8)]
     before, default = classifier.logits(texts), classifier.budget
     fingerprint = classifier.fingerprint
-    run = classifier._run
+    run, clock = classifier._run, Mock(now=0.0)
+    clock.perf_counter = lambda: clock.now
 
     def slow_in_large_batches(sequences: list[list[int]]) -> np.ndarray:
-        time.sleep(0.02 if sum(map(len, sequences)) > 256 else 0.001)
+        clock.now += 0.02 if sum(map(len, sequences)) > 256 else 0.001
         return run(sequences)
+
+    monkeypatch.setattr("nlpkit.inference.classifier.time", clock)
 
     monkeypatch.setattr(classifier, "_run", slow_in_large_batches)
     assert classifier.tune(texts) == classifier.budget == 256 < default
