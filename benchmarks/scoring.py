@@ -21,18 +21,18 @@ from typing import Any
 
 from benchmarks.machine import Child, Machine, run_child
 from benchmarks.results import FOLDER, save, table
-from benchmarks.texts import long_reviews, rated_texts, read_column, write_texts
+from benchmarks.texts import long_reviews, rated_rows, read_column, write_texts
 from nlpkit.errors import NlpkitError
 
 SEED = 1
 PIPELINE, ENCODE = "transformers.pipeline, batch 32", "sentence-transformers encode, batch 32"
 RUNTIMES: Mapping[str, str] = {f"nlpkit score, {name}": name for name in ("torch", "onnx", "openvino", "openvino-bf16", "onnx-int8")}
 
-CORPORA: Mapping[str, tuple[str, Callable[..., list[str]], int]] = {
-    "short": ("scoring", rated_texts, 20_000),
+CORPORA: Mapping[str, tuple[str, Callable[..., list[tuple[str, str]]], int]] = {
+    "short": ("scoring", rated_rows, 20_000),
     "long": ("scoring-long", long_reviews, 2_000),
 }
-"""The name of the results, the texts, and how many."""
+"""The name of the results, the texts with their labels, and how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,10 @@ class Agreement:
     different_labels: int
     largest_difference: float
     """Of a probability."""
+    accuracy: float | None
+    """On the labels that people gave; none where the run does not have them all."""
+    pipeline_accuracy: float | None
+    """Likewise, of the pipeline."""
 
     @property
     def share(self) -> float:
@@ -88,12 +92,19 @@ class Bench:
 
     run: str | None
     folder: Path
-    count: int
+    truth: tuple[str, ...]
+    """The label that people gave each text."""
     labels: tuple[str, ...]
+    """Those that the run knows."""
     temperature: float
     gflop: float
     """What all the texts need."""
     methods: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of texts."""
+        return len(self.truth)
 
     @property
     def texts(self) -> Path:
@@ -110,10 +121,10 @@ class Bench:
         return self.folder / f"{method.replace(' ', '-')}.csv"
 
 
-def prepare(run: str | None, texts: Sequence[str], folder: Path, talk: Callable[[str], None]) -> Bench:
+def prepare(run: str | None, rows: Sequence[tuple[str, str]], folder: Path, talk: Callable[[str], None]) -> Bench:
     """The texts in a file, the run's weights in a plain model for the peers, and its exports in the cache."""
     facts = json.loads(run_child(["-m", "benchmarks.peer", "export", run or "", str(folder / "model")], threads=1).output)
-    write_texts(folder / "texts.csv", list(texts))
+    write_texts(folder / "texts.csv", [text for text, _ in rows])
     methods = [method for method, runtime in RUNTIMES.items() if runtime == "torch" or _exports(run, runtime, talk)]
     work = run_child(["-m", "benchmarks.roofline", "work", str(folder / "model"), str(folder / "texts.csv")], threads=1)
     methods.append(PIPELINE)
@@ -122,7 +133,7 @@ def prepare(run: str | None, texts: Sequence[str], folder: Path, talk: Callable[
     else:
         talk("left out: sentence-transformers; cure: pip install 'nlpkit[bench]'")
     return Bench(
-        run=run, folder=folder, count=len(texts), labels=tuple(facts["labels"]), temperature=facts["temperature"],
+        run=run, folder=folder, truth=tuple(label for _, label in rows), labels=tuple(facts["labels"]), temperature=facts["temperature"],
         gflop=json.loads(work.output)["gflop"], methods=tuple(methods),
     )  # fmt: skip
 
@@ -196,7 +207,15 @@ def agreement(bench: Bench, method: str) -> Agreement:
         texts=len(labels),
         different_labels=sum(one != other for one, other in zip(labels, best, strict=True)),
         largest_difference=max(abs(p - q) for mine, other in zip(ours, theirs, strict=True) for p, q in zip(mine, other, strict=True)),
+        accuracy=_accuracy(bench, labels),
+        pipeline_accuracy=_accuracy(bench, best),
     )
+
+
+def _accuracy(bench: Bench, labels: Sequence[str]) -> float | None:
+    if not set(bench.truth) <= set(bench.labels):
+        return None
+    return sum(one == true for one, true in zip(labels, bench.truth, strict=True)) / bench.count
 
 
 def _softmax(logits: Sequence[float], temperature: float) -> list[float]:
@@ -222,7 +241,8 @@ def page(
     ]
     same = [
         f"- {one.method}: {one.different_labels:,} of {one.texts:,} labels differ from the pipeline's ({one.share:.2%}); "
-        f"the largest difference of a probability is {one.largest_difference:.1e}."
+        f"the largest difference of a probability is {one.largest_difference:.1e}"
+        + ("." if one.accuracy is None else f"; right on {one.accuracy:.2%}, the pipeline on {one.pipeline_accuracy:.2%}.")
         for one in agreed
     ]
     of = ", ".join(f"{limit:,.0f} GFLOP/s at {threads} threads" for threads, limit in limits.items())

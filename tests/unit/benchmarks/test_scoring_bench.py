@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -39,7 +39,8 @@ def test_ratio_is_the_median_of_neighbouring_turns():
 @pytest.fixture
 def scored(tmp_path) -> Bench:
     bench = Bench(
-        run=None, folder=tmp_path, count=3, labels=("negative", "positive"), temperature=2.0, gflop=1.5, methods=(NLPKIT, PIPELINE)
+        run=None, folder=tmp_path, truth=("negative", "positive", "negative"), labels=("negative", "positive"), temperature=2.0, gflop=1.5,
+        methods=(NLPKIT, PIPELINE),
     )  # fmt: skip
     rows = [("a", "negative", 0.75, 0.25), ("b", "positive", 0.4, 0.6), ("c", "positive", 0.5, 0.5)]
     with bench.scored(NLPKIT).open("w", newline="") as file:
@@ -58,12 +59,16 @@ def test_agreement_compares_calibrated_probabilities(scored):
     assert found.different_labels == 1
     assert found.share == pytest.approx(1 / 3)
     assert found.largest_difference == pytest.approx(0.25)
+    assert (found.accuracy, found.pipeline_accuracy) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    unknown = agreement(replace(scored, truth=("negative", "neutral", "positive")), NLPKIT)
+    assert (unknown.accuracy, unknown.pipeline_accuracy) == (None, None)
 
 
 def test_page_names_ratio_and_disagreements_and_the_share_of_the_limit(scored):
     text = "\n".join(page(scored, TURNS, [ratio(TURNS, NLPKIT, PIPELINE, 1)], [agreement(scored, NLPKIT)], {1: 20.0}))
     assert f"{NLPKIT}: **2.40 times** {PIPELINE} (2.00 to 3.00 over rounds), 2.50 by CPU seconds" in text
     assert "1 of 3 labels differ from the pipeline's (33.33%)" in text
+    assert "right on 66.67%, the pipeline on 33.33%." in text
     # a median of 10 texts a second of 0.5 GFLOP each, of 20
     assert f"| {NLPKIT} | 1 | 10.0 | 10.0 | 15.0 | 10.0 | 500 | 25% |" in text
 
