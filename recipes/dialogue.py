@@ -74,7 +74,7 @@ def _train(
     whole = {**config.model_dump(mode="json", exclude={"seeds", "output", "name", "evaluation"}), "data": dialogues.describe()}
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
     held = {"test": dialogues.test} if dialogues.test else {"validation": dialogues.validation}
-    if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
+    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
             _report(config, run, held, talk, progress)

@@ -78,7 +78,7 @@ def _train_one(
     rows, settings = found.described(teacher), config.training
     whole = {**config.model_dump(mode="json", exclude={"seeds", "output", "name", "plain"}), "data": rows.describe()}
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
-    if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
+    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
             _conclude(run, config, rows, talk)

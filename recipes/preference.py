@@ -56,7 +56,7 @@ def train(
     asked = fingerprint(
         {**whole, "start": start.identity["adapter_sha256"], "base": start.base.identity.model_dump(), "versions": versions()}
     )
-    if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
+    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already, {verdict_of(run).verdict}")
         if not run.report.is_file():
             _conclude(run, talk)

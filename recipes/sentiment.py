@@ -74,7 +74,7 @@ def _train_one(
     precision = choose_precision(config.training.precision)
     whole = {**whole, "bf16": precision.bf16, "base": base.identity.model_dump()}
     asked = fingerprint({**whole, "seed": seed, "versions": versions()})
-    if run.is_whole and not overwrite and run.read().data.get("fingerprint") == asked:
+    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
             report_run(run, {"validation": rows.validation, "test": rows.test}, talk=talk)

@@ -111,6 +111,8 @@ def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(toy_confi
     assert said == [f"{toy_run}: trained already"]
     with pytest.raises(ConfigError, match="a finished run is there; cure: another name, or --overwrite"):
         train_toy(toy_config, "training.lr=0.001")
+    assert train_toy(toy_config, check=True, said=said) == []
+    assert any(line.startswith("learnt") for line in said)  # asked what would be learnt, it says so all the same
     assert (toy_run / "run.json").read_text() == before
 
 
