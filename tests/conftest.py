@@ -37,9 +37,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with patch.dict(os.environ, {"NLPKIT_CACHE": str(own)}):
         yield
     for manifest in own.glob("*/manifest.json"):  # fetched just now: kept for the next module
-        fetched, kept = manifest.parent, machine / manifest.parent.name
-        if not fetched.is_symlink() and not kept.exists():
-            shutil.move(fetched, kept)
+        fetched, draft = manifest.parent, machine / f".{manifest.parent.name}.{os.getpid()}"
+        if not fetched.is_symlink():
+            machine.mkdir(parents=True, exist_ok=True)
+            shutil.move(fetched, draft)  # from another disk, perhaps
+            try:
+                draft.rename(machine / fetched.name)
+            except OSError:  # another process of the tests was sooner
+                shutil.rmtree(draft)
 
 
 def make_base(folder: Path, *, hidden: int = 16, layers: int = 2, seed: int = 0, words: list[str] | None = None, window: int = 64) -> Path:
