@@ -41,6 +41,8 @@ class Distillation(Settings):
     """Softens both sides' probabilities: the higher, the more the small ones count."""
     label_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     """On labelled rows: the share of the true label in the loss; the rest is the teacher's. 1 learns from labels alone."""
+    labelled_times: Annotated[int, Field(ge=1)] = 1
+    """How often each labelled row stands in an epoch: more than once where the other texts are many and only like them."""
     hidden_weight: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the angle between the student's state and the teacher's, behind a linear map that is thrown away."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -100,6 +102,11 @@ def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[Encod
     return labelled + [Encoded(input_ids=one.input_ids, target=[UNKNOWN], weight=1.0, cut=one.cut) for one in others]
 
 
+def epoch_rows(train: Sequence[Encoded], settings: Distillation) -> list[int]:
+    """The number of each row of an epoch, labelled ones as often as asked."""
+    return [row for row, one in enumerate(train) for _ in range(1 if one.target == [UNKNOWN] else settings.labelled_times)]
+
+
 def distilling(
     train: Sequence[Encoded], validation: Sequence[Encoded], answers: Answers,
     task: Task, tokenizer: Any, training: DistilTraining, settings: Distillation,
@@ -109,10 +116,11 @@ def distilling(
 
     metric = training.metric or task.metric
     projected: list[torch.Tensor] = []
+    rows = epoch_rows(train, settings)
     return Objective(
-        train=[{**asdict(one), "row": row} for row, one in enumerate(train)],
+        train=[{**asdict(train[row]), "row": row} for row in rows],
         validation=[{**asdict(one), "row": None} for one in validation],
-        lengths=[len(one.input_ids) for one in train],
+        lengths=[len(train[row].input_ids) for row in rows],
         collate=_with_answers(_collator(tokenizer.pad_token_id), answers, task.outputs, settings.temperature),
         loss=_loss(task.outputs, settings, projected),
         metric=metric,

@@ -138,19 +138,15 @@ def test_killed_while_it_asks_and_while_it_learns_it_ends_in_the_same_weights(
 
 def test_labelled_rows_and_several_seeds_share_what_the_teacher_said(distill_config: Path, toy_csv: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    runs = train_toy(
-        distill_config, f"output={tmp_path}", f"data.train={toy_csv}", "distillation.label_weight=0.5", "seeds=[1, 2]",
-        "training.max_steps=4", said=said,
-    )  # fmt: skip
+    asked = [f"output={tmp_path}", f"data.train={toy_csv}", "seeds=[1, 2]", "training.max_steps=4"]
+    asked += ["distillation.label_weight=0.5", "distillation.labelled_times=2"]
+    runs = train_toy(distill_config, *asked, said=said)
     assert [run.name for run in runs] == ["seed-1", "seed-2"]
     rows = Run.open(runs[0]).read().data["rows"]
     assert rows["train"] > 200
     assert (tmp_path / "student" / "seeds.md").is_file()
     assert not (tmp_path / "student" / "checkpoints").exists()
-    assert train_toy(
-        distill_config, f"output={tmp_path}", f"data.train={toy_csv}", "distillation.label_weight=0.5", "seeds=[1, 2]",
-        "training.max_steps=4", said=said,
-    ) == runs  # fmt: skip
+    assert train_toy(distill_config, *asked, said=said) == runs
     assert said[-3:-1] == [f"{run}: trained already" for run in runs]
 
 

@@ -1,4 +1,5 @@
 import math
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classifying import _collator
 from nlpkit.training.distil_teacher import Answers
-from nlpkit.training.distilling import Distillation, _loss, _with_answers, refuse_unfit, soft_loss
+from nlpkit.training.distilling import Distillation, DistilTraining, _loss, _with_answers, distilling, refuse_unfit, soft_loss
 
 TWO = Polarity(labels=("negative", "positive"))
 
@@ -70,6 +71,18 @@ def test_labels_and_teacher_are_mixed_where_both_are_known(share: float) -> None
     assert torch.allclose(loss({"logits": logits}, batch), expected)
     parts = sum(loss({"logits": logits[at]}, batch[at], batch.numel()) for at in (slice(0, 1), slice(1, 2)))  # as Trainer counts
     assert torch.allclose(parts, expected)
+
+
+def test_labelled_rows_stand_in_an_epoch_as_often_as_asked_each_with_its_own_answer() -> None:
+    given = ((1, 1.0), (4, 0.0), (2, -1.0), (3, -1.0))
+    rows = [Encoded(input_ids=[2, *[5] * words, 3], target=[target], weight=1.0, cut=0) for words, target in given]
+    settings = Distillation(labelled_times=3)
+    objective = distilling(rows, rows[:1], answers((0, 0), (4, 0), (0, 4), (8, 0)), TWO, Mock(pad_token_id=0), DistilTraining(), settings)
+    assert [one["row"] for one in objective.train] == [0, 0, 0, 1, 1, 1, 2, 3]
+    assert objective.lengths == [3, 3, 3, 6, 6, 6, 4, 5]
+    taught = objective.collate([objective.train[5], objective.train[6]])["labels"]
+    high = 1 / (1 + math.exp(-2))
+    assert taught.tolist() == [pytest.approx([0.0, 1.0, high, 1 - high]), pytest.approx([-1.0, 1.0, 1 - high, high])]
 
 
 def test_a_validation_row_has_its_label_alone() -> None:
