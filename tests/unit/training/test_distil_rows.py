@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from nlpkit.errors import DataError
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.distil_rows import DistilData, TextSource, load_distil_rows, sentences
+from nlpkit.training.distil_rows import SPANS, DistilData, TextSource, load_distil_rows, sentences
 from tests.conftest import write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
@@ -41,6 +41,20 @@ def test_texts_of_the_asked_length_are_drawn_by_the_seed(tmp_path: Path, held: s
     assert {len(one) for one in drawn} == {2}
     assert len(drawn) > 1
     assert texts(3, cut="sentences", limit=2) == texts(3, cut="sentences", limit=2)
+
+
+def test_spans_are_shorter_runs_of_a_texts_words_drawn_by_the_seed(tmp_path: Path, held: str) -> None:
+    long = " ".join(map(str, range(20)))
+    source = write(tmp_path / "long.csv", [long, "one two three"])
+
+    def texts(seed: int = 1) -> tuple[str, ...]:
+        data = DistilData(unlabelled=(TextSource(source=source, cut="spans", words=(3, 9)),), validation=held)
+        return load_distil_rows(TWO, data, seed=seed).unlabelled
+
+    found = texts()
+    assert 1 < len(found) <= SPANS
+    assert all(f" {span} " in f" {long} " and 3 <= len(span.split()) <= 9 for span in found)  # the short text has no part of three words
+    assert texts() == found != texts(2)
 
 
 def test_what_is_held_out_and_what_is_repeated_is_dropped_and_counted(tmp_path: Path, held: str) -> None:
