@@ -245,6 +245,8 @@ def page(
         + ("." if one.accuracy is None else f"; right on {one.accuracy:.2%}, the pipeline on {one.pipeline_accuracy:.2%}.")
         for one in agreed
     ]
+    if any(one.accuracy is not None for one in agreed):
+        same.append("- What is right is what people said, for comparing runtimes alone: the run may have learnt from these texts.")
     of = ", ".join(f"{limit:,.0f} GFLOP/s at {threads} threads" for threads, limit in limits.items())
     about = f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on average, padding not counted) at "
     about += f"the rate that this machine multiplies matrices of 2048 with: {of}. 8 bits may pass it."
