@@ -24,7 +24,7 @@ def test_a_conversation_with_its_mood_and_what_the_model_sees(visit: Visit) -> N
     assert heights[0] < heights[1]
     assert "2 of your messages" in page.locator("#mood svg").get_attribute("aria-label")
     assert page.locator("#mood .words mark").all_inner_texts() == ["bad"]
-    assert "3 of 3 turns; 70 of 200 tokens" in page.locator("#context").inner_text()
+    visit.until("#context", "3 of 3 turns; 70 of 200 tokens")
     assert visit.chats()[0] == "what a lovely day"
 
 
@@ -42,7 +42,7 @@ def test_a_stop_ends_the_reply_and_keeps_what_came(visit: Visit) -> None:
     visit.until("#chatbot", "word3")
     visit.page.click("#stop")
     visit.done()  # within the time that a page may take, which is less than the whole reply does
-    assert "You stopped this reply." in visit.page.locator("#status").inner_text()
+    visit.until("#status", "You stopped this reply.")
     kept = visit.replies()[-1]
     assert kept.startswith("word0 word1")
     assert "word1999" not in kept
