@@ -22,16 +22,7 @@ from nlpkit.settings import Base, Lora, Settings
 from nlpkit.training.classifier import finish
 from nlpkit.training.distil_rows import DistilData, DistilRows, load_distil_rows
 from nlpkit.training.distil_teacher import Teacher, ask, open_teacher
-from nlpkit.training.distilling import (
-    Distillation,
-    DistilTraining,
-    build_student,
-    distilling,
-    encode_all,
-    epoch_rows,
-    refuse_unfit,
-    without_projection,
-)
+from nlpkit.training.distilling import Distillation, DistilTraining, build_student, distilling, encode_all, refuse_unfit, without_projection
 from nlpkit.training.opened import OpenBase, is_main_process, open_base, save_initial
 from nlpkit.training.rows import Rows, encode
 from nlpkit.training.trainer import Step, fit, planned_steps
@@ -97,7 +88,7 @@ def _train_one(
 
     train_rows = encode_all(found, base.tokenizer, base.max_tokens)
     validation_rows = encode(rows.validation, rows.task, base.tokenizer, base.max_tokens)
-    steps = planned_steps(len(epoch_rows(train_rows, config.distillation)), settings)
+    steps = planned_steps(len(config.distillation.epoch(train_rows)), settings)
     for line in found.lines(train_rows, teacher, max_tokens=base.max_tokens, steps=steps):
         talk(line)
     if check:

@@ -48,6 +48,10 @@ class Distillation(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32."""
 
+    def epoch(self, train: Sequence[Encoded]) -> list[int]:
+        """The number of each row of an epoch, labelled ones as often as asked."""
+        return [row for row, one in enumerate(train) for _ in range(1 if one.target == [UNKNOWN] else self.labelled_times)]
+
 
 class DistilTraining(Training):
     """What only a student can do."""
@@ -102,11 +106,6 @@ def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[Encod
     return labelled + [Encoded(input_ids=one.input_ids, target=[UNKNOWN], weight=1.0, cut=one.cut) for one in others]
 
 
-def epoch_rows(train: Sequence[Encoded], settings: Distillation) -> list[int]:
-    """The number of each row of an epoch, labelled ones as often as asked."""
-    return [row for row, one in enumerate(train) for _ in range(1 if one.target == [UNKNOWN] else settings.labelled_times)]
-
-
 def distilling(
     train: Sequence[Encoded], validation: Sequence[Encoded], answers: Answers,
     task: Task, tokenizer: Any, training: DistilTraining, settings: Distillation,
@@ -116,7 +115,7 @@ def distilling(
 
     metric = training.metric or task.metric
     projected: list[torch.Tensor] = []
-    rows = epoch_rows(train, settings)
+    rows = settings.epoch(train)
     return Objective(
         train=[{**asdict(train[row]), "row": row} for row in rows],
         validation=[{**asdict(one), "row": None} for one in validation],
