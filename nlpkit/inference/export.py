@@ -41,15 +41,14 @@ def kept_export(run: Run, runtime: RuntimeName, *, talk: Talk | None = None) -> 
         ConfigError: the runtime is not installed.
         RunError: the run cannot be exported, or its export answers otherwise.
     """
-    if runtime in ("torch", "torch-bf16"):
-        return None
-    form: Form = "onnx" if runtime == "auto" else runtime  # type: ignore[assignment]  # torch has none
     if runtime == "auto":
-        kept = _place(run, form)
+        kept = _place(run, "onnx")
         return kept if kept and is_export(kept) and not _has_gpu() else None
-    place = place_of(run, form)
+    if runtime == "torch" or runtime == "torch-bf16":
+        return None
+    place = place_of(run, runtime)
     if not is_export(place):
-        export_run(run, form, place, talk=talk)
+        export_run(run, runtime, place, talk=talk)
     return place
 
 

@@ -40,7 +40,7 @@ class TextSource(Settings):
     text: str = "text"
     """The column that holds the text."""
     cut: Literal["none", "sentences", "spans"] = "none"
-    """`sentences`: each sentence of a longer text is a text of its own. `spans`: so are eight runs of its words, drawn by the seed."""
+    """`sentences`: each sentence of a longer text is a text of its own. `spans`: eight runs of its words stand for it."""
     words: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     """Take texts of so many to so many words, such as [5, 30]; default: all."""
     format: str | None = None
