@@ -45,10 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
-    parser.add_argument("--quick", action="store_true", help="few texts and a tiny model: the numbers mean nothing, and are kept nowhere")
-    parser.add_argument("--sst2", type=Path, help="a folder with train.jsonl and dev.jsonl of SST-2, for the training")
-    parser.add_argument("--work", type=Path, default=Path("runs/bench"), help="what a killed benchmark of training goes on from")
-    parser.add_argument("--results", type=Path, help="the folder that results go to; default: benchmarks/results")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few texts and a tiny model: the numbers mean nothing, and are kept nowhere",
+    )
+    parser.add_argument(
+        "--sst2", type=Path, help="a folder with train.jsonl and dev.jsonl of SST-2, for the training"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("runs/bench"),
+        help="what a killed benchmark of training goes on from",
+    )
+    parser.add_argument(
+        "--results", type=Path, help="the folder that results go to; default: benchmarks/results"
+    )
     asked = parser.parse_args(arguments)
     try:
         if not asked.quick:

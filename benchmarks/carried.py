@@ -14,11 +14,11 @@ from benchmarks.machine import Machine
 from benchmarks.results import save, table
 from benchmarks.sentences import METRICS, outcomes_of
 from benchmarks.training import Trained, open_run
+from nlpkit.classifiers.classifier import default_run
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.behaviour import SUITES, Rate, SuiteResult, load_suite, run_suite
-from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.wording import difference, p_value
-from nlpkit.inference.classifier import default_run
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.reports.wording import difference, p_value
 from nlpkit.run import Run
 
 SEED = 1
@@ -34,11 +34,28 @@ def bench(run: str | None, *, results: Path, talk: Callable[[str], None]) -> dic
     found = {
         "run": trained.run.name,
         "held_out": {name: _dump_group(group) for name, group in groups.items()},
-        "suites": {name: {who: _dump_suite(one) for who, one in pair.items()} for name, pair in suites.items()},
+        "suites": {
+            name: {who: _dump_suite(one) for who, one in pair.items()} for name, pair in suites.items()
+        },
     }
-    lines = [*_groups_table(groups), "", "Share of wrong answers, and of templates whose label changes with the group that they name:", ""]
+    lines = [
+        *_groups_table(groups),
+        "",
+        "Share of wrong answers, and of templates whose label changes with the group that they name:",
+        "",
+    ]
     title = "The classifier that nlpkit carries, and VADER"
-    talk(save(results, "default", found, title=title, machine=machine, lines=[*lines, *_suites_table(suites)], timed=False))
+    talk(
+        save(
+            results,
+            "default",
+            found,
+            title=title,
+            machine=machine,
+            lines=[*lines, *_suites_table(suites)],
+            timed=False,
+        )
+    )
     return found
 
 
@@ -75,13 +92,20 @@ def _suite(trained: Trained, name: str) -> dict[str, SuiteResult]:
 
 
 def _dump_group(group: dict[str, Any]) -> dict[str, Any]:
-    scores = {who: {name: score.model_dump() for name, score in group[who].items()} for who in ("nlpkit", "vader")}
+    scores = {
+        who: {name: score.model_dump() for name, score in group[who].items()} for who in ("nlpkit", "vader")
+    }
     return {"rows": group["rows"], **scores, "test": group["test"].model_dump()}
 
 
 def _dump_suite(result: SuiteResult) -> dict[str, Any]:
     whole = dataclasses.asdict(result)
-    return {**whole, "failures": [{"text": one.case.text, "label": one.label, "score": one.score} for one in result.failures]}
+    return {
+        **whole,
+        "failures": [
+            {"text": one.case.text, "label": one.label, "score": one.score} for one in result.failures
+        ],
+    }
 
 
 def _groups_table(groups: dict[str, dict[str, Any]]) -> list[str]:
@@ -89,7 +113,9 @@ def _groups_table(groups: dict[str, dict[str, Any]]) -> list[str]:
     for name, group in groups.items():
         scores = [group[who]["macro_f1"] for who in ("nlpkit", "vader")]
         shown = [f"{one.shown(one.value)} ({one.interval})" for one in scores]
-        rows.append([name, f"{group['rows']:,}", *shown, difference(scores[0], group["test"]), p_value(group["test"])])
+        rows.append(
+            [name, f"{group['rows']:,}", *shown, difference(scores[0], group["test"]), p_value(group["test"])]
+        )
     return table(("Held-out rows of", "Texts", "Macro-F1 of nlpkit", "of VADER", "Difference", "p"), rows)
 
 

@@ -20,14 +20,14 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
-from nlpkit.evaluation.sums import score
-from nlpkit.inference.chatbot import DEFAULT, WINDOW, Chatbot, Runtime, Voice
-from nlpkit.inference.language import LanguageModel
-from nlpkit.inference.sampling import Sampling
-from nlpkit.inference.torch_engine import TorchEngine
+from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, Runtime, Voice
+from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.sampling import Sampling
+from nlpkit.generation.torch_engine import TorchEngine
+from nlpkit.metrics.sums import score
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, window_of
+from nlpkit.prompts.prompt import prompt
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.prompt import prompt
 
 GENERATE = "transformers generate"
 RUNTIMES: tuple[Runtime, ...] = ("torch", "onnx", "onnx-int8", "onnx-int4")
@@ -100,9 +100,14 @@ def generated(language: LanguageModel, conversation: Conversation, tokens: int) 
     times = Times()
     with torch.inference_mode():
         made = language.model.generate(
-            input_ids=asked, attention_mask=torch.ones_like(asked), max_new_tokens=tokens, do_sample=False, streamer=times,
-            eos_token_id=sorted(language.template.stops), pad_token_id=0,
-        )  # fmt: skip
+            input_ids=asked,
+            attention_mask=torch.ones_like(asked),
+            max_new_tokens=tokens,
+            do_sample=False,
+            streamer=times,
+            eos_token_id=sorted(language.template.stops),
+            pad_token_id=0,
+        )
     return made[0, asked.shape[1] :].tolist(), times
 
 
@@ -110,11 +115,19 @@ def plain_turn(language: LanguageModel, conversation: Conversation, number: int,
     """One round of plain `generate`, which keeps nothing between turns."""
     ids, times = generated(language, conversation, tokens)
     at = times.at[1:]
-    _, second = generated(language, then(conversation, language.tokenizer.decode(ids, skip_special_tokens=True)), 1)
+    _, second = generated(
+        language, then(conversation, language.tokenizer.decode(ids, skip_special_tokens=True)), 1
+    )
     return Took(
-        method=GENERATE, round=number, first_seconds=at[0], tokens_per_second=(len(at) - 1) / (at[-1] - at[0]),
-        cpu_seconds=times.cpu_a_token, second_seconds=second.at[1], second_cold_seconds=second.at[1], ids=tuple(ids),
-    )  # fmt: skip
+        method=GENERATE,
+        round=number,
+        first_seconds=at[0],
+        tokens_per_second=(len(at) - 1) / (at[-1] - at[0]),
+        cpu_seconds=times.cpu_a_token,
+        second_seconds=second.at[1],
+        second_cold_seconds=second.at[1],
+        ids=tuple(ids),
+    )
 
 
 def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, tokens: int) -> Took:
@@ -135,29 +148,44 @@ def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, t
         raise NlpkitError(f"{name}: an answer without its usage")
     ids = bot.voice.tokenizer(said, add_special_tokens=False)["input_ids"]
     return Took(
-        method=name, round=number, first_seconds=answer.usage.first_token_seconds,
-        tokens_per_second=(answer.usage.new_tokens - 1) / (answer.usage.seconds - answer.usage.first_token_seconds),
+        method=name,
+        round=number,
+        first_seconds=answer.usage.first_token_seconds,
+        tokens_per_second=(answer.usage.new_tokens - 1)
+        / (answer.usage.seconds - answer.usage.first_token_seconds),
         cpu_seconds=cpu / (answer.usage.new_tokens - 1),
-        second_seconds=later.usage.first_token_seconds, second_cold_seconds=cold.usage.first_token_seconds, ids=tuple(ids),
-    )  # fmt: skip
+        second_seconds=later.usage.first_token_seconds,
+        second_cold_seconds=cold.usage.first_token_seconds,
+        ids=tuple(ids),
+    )
 
 
-def load(run: str | None, runtimes: Sequence[Runtime], threads: int) -> tuple[LanguageModel, dict[str, Chatbot]]:
+def load(
+    run: str | None, runtimes: Sequence[Runtime], threads: int
+) -> tuple[LanguageModel, dict[str, Chatbot]]:
     """The model for `generate`, and a bot for each runtime; torch's shares its weights."""
     if run is None:
         folder, _ = find_base(DEFAULT)
         tokenizer = load_tokenizer(folder)
         window = min(WINDOW, window_of(folder, tokenizer))
-        language = LanguageModel(load_language_model(folder), tokenizer, Dialogue(), window=window, threads=threads, name=DEFAULT)
+        language = LanguageModel(
+            load_language_model(folder), tokenizer, Dialogue(), window=window, threads=threads, name=DEFAULT
+        )
     else:
         language = LanguageModel.load(run, threads=threads)
-    voice = Voice(tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name)
+    voice = Voice(
+        tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name
+    )
     bots: dict[str, Chatbot] = {}
     for one in runtimes:
         if one == "torch":
             bots[one] = Chatbot(voice, TorchEngine(language.model, threads=threads))
         else:
-            bots[one] = Chatbot.default(runtime=one, threads=threads) if run is None else Chatbot.load(run, runtime=one, threads=threads)
+            bots[one] = (
+                Chatbot.default(runtime=one, threads=threads)
+                if run is None
+                else Chatbot.load(run, runtime=one, threads=threads)
+            )
     return language, bots
 
 
@@ -165,7 +193,10 @@ def agreement(took: Sequence[Took], method: str) -> int:
     """How many tokens a method's answer has in common with `generate`'s before they part."""
     plain = next(one.ids for one in took if one.method == GENERATE)
     ours = next(one.ids for one in took if one.method == method)
-    return next((place for place, (a, b) in enumerate(zip(plain, ours, strict=False)) if a != b), min(len(plain), len(ours)))
+    return next(
+        (place for place, (a, b) in enumerate(zip(plain, ours, strict=False)) if a != b),
+        min(len(plain), len(ours)),
+    )
 
 
 def summary(took: Sequence[Took]) -> list[str]:
@@ -181,15 +212,45 @@ def summary(took: Sequence[Took]) -> list[str]:
         first = statistics.median(one.first_seconds for one, _ in pairs)
         second = statistics.median(one.second_seconds for one, _ in pairs)
         equal = f"{agreement(took, method)} of {len(pairs[0][1].ids)}"
-        rows.append((method, f"{speed:.1f}", f"{ratio:.2f}", f"{cpu:.2f}", f"{first:.2f}", f"{second:.2f}", f"{kept:.2f}", equal))
-    head = ("Method", "Tokens/s", "Times generate", "by CPU", "First token, s", "Second turn, s", "of cold", "Equal tokens")
+        rows.append(
+            (
+                method,
+                f"{speed:.1f}",
+                f"{ratio:.2f}",
+                f"{cpu:.2f}",
+                f"{first:.2f}",
+                f"{second:.2f}",
+                f"{kept:.2f}",
+                equal,
+            )
+        )
+    head = (
+        "Method",
+        "Tokens/s",
+        "Times generate",
+        "by CPU",
+        "First token, s",
+        "Second turn, s",
+        "of cold",
+        "Equal tokens",
+    )
     return table(head, rows)
 
 
 def bench(
-    run: str | None, *, runtimes: Sequence[Runtime], threads: int, rounds: int, tokens: int, history: int, text: int, replies: int,
-    source: str, results: Path, talking: Callable[[str], None],
-) -> None:  # fmt: skip
+    run: str | None,
+    *,
+    runtimes: Sequence[Runtime],
+    threads: int,
+    rounds: int,
+    tokens: int,
+    history: int,
+    text: int,
+    replies: int,
+    source: str,
+    results: Path,
+    talking: Callable[[str], None],
+) -> None:
     """Measure in turns, print and write the results."""
     import torch
 
@@ -208,32 +269,71 @@ def bench(
             talking(
                 f"round {number + 1} of {rounds}: {one.method}: {one.tokens_per_second:.1f} tokens/s, {one.cpu_seconds:.3f} CPU s a token"
             )
-    lost = quality(bots, language, source=source, tokens=text, replies=replies, talking=talking) if text and replies else {}
-    said = {name: {key: score(one, seed=SEED).model_dump() for key, one in measures.items()} for name, measures in lost.items()}
-    found = {"threads": threads, "history": history, "answers": [asdict(one) for one in took], "quality": said}
+    lost = (
+        quality(bots, language, source=source, tokens=text, replies=replies, talking=talking)
+        if text and replies
+        else {}
+    )
+    said = {
+        name: {key: score(one, seed=SEED).model_dump() for key, one in measures.items()}
+        for name, measures in lost.items()
+    }
+    found = {
+        "threads": threads,
+        "history": history,
+        "answers": [asdict(one) for one in took],
+        "quality": said,
+    }
     page = [*summary(took), "", *(lines(lost) if lost else [])]
-    talking(save(results, "chat", found, title="The chat beside transformers' generate", machine=machine, lines=page))
+    talking(
+        save(
+            results,
+            "chat",
+            found,
+            title="The chat beside transformers' generate",
+            machine=machine,
+            lines=page,
+        )
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", help="a dialogue run; default: smollm2-135m as it is")
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=64, help="of an answer")
     parser.add_argument("--history", type=int, default=500, help="tokens of the prompt")
-    parser.add_argument("--text", type=int, default=4000, help="tokens of held-out conversations for the perplexity; 0: no quality")
-    parser.add_argument("--replies", type=int, default=50, help="to how many of their turns each runtime replies; 0: none")
+    parser.add_argument(
+        "--text",
+        type=int,
+        default=4000,
+        help="tokens of held-out conversations for the perplexity; 0: no quality",
+    )
+    parser.add_argument(
+        "--replies", type=int, default=50, help="to how many of their turns each runtime replies; 0: none"
+    )
     parser.add_argument("--source", default="chitchat", help="where those come from")
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     asked = parser.parse_args(arguments)
     try:
         bench(
-            asked.run, runtimes=asked.runtimes, threads=asked.threads, rounds=asked.rounds, tokens=asked.tokens, history=asked.history,
-            text=asked.text, replies=asked.replies, source=asked.source, results=asked.results, talking=print,
-        )  # fmt: skip
+            asked.run,
+            runtimes=asked.runtimes,
+            threads=asked.threads,
+            rounds=asked.rounds,
+            tokens=asked.tokens,
+            history=asked.history,
+            text=asked.text,
+            replies=asked.replies,
+            source=asked.source,
+            results=asked.results,
+            talking=print,
+        )
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

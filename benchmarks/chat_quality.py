@@ -14,20 +14,34 @@ from nlpkit.evaluation.instruments import load_instruments
 from nlpkit.evaluation.items import Item, pick_items
 from nlpkit.evaluation.replies import measure_replies
 from nlpkit.evaluation.selection import perplexity
-from nlpkit.evaluation.sums import Look, Measure, paired, ratio, score
-from nlpkit.evaluation.wording import difference
-from nlpkit.inference.chatbot import Chatbot
-from nlpkit.inference.engine import Engine
-from nlpkit.inference.language import LanguageModel
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.engine import Engine
+from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.sampling import Sampling
+from nlpkit.metrics.sums import Look, Measure, paired, ratio, score
+from nlpkit.prompts.prompt import encode
+from nlpkit.prompts.template import READ_ONLY
+from nlpkit.reports.wording import difference
 from nlpkit.settings import ConversationSource
 from nlpkit.sources import resolve
-from nlpkit.tasks.prompt import encode
-from nlpkit.tasks.template import READ_ONLY
 
 SEED = 1
-SHOWN = ("perplexity", "same", "chrf", "token_f1", "bertscore", "distinct-2", "self_repetition", "words", "hostile")
-_SAME = Look(title="Same replies", percent=True, meaning="Share of replies that equal the first runtime's, to the letter.")
+SHOWN = (
+    "perplexity",
+    "same",
+    "chrf",
+    "token_f1",
+    "bertscore",
+    "distinct-2",
+    "self_repetition",
+    "words",
+    "hostile",
+)
+_SAME = Look(
+    title="Same replies",
+    percent=True,
+    meaning="Share of replies that equal the first runtime's, to the letter.",
+)
 EVERY = 7
 """Conversations lie in their source in the order of their topics."""
 
@@ -39,7 +53,13 @@ def held_out(source: str) -> Sequence[Conversation]:
 
 
 def quality(
-    bots: dict[str, Chatbot], language: LanguageModel, *, source: str, tokens: int, replies: int, talking: Callable[[str], None]
+    bots: dict[str, Chatbot],
+    language: LanguageModel,
+    *,
+    source: str,
+    tokens: int,
+    replies: int,
+    talking: Callable[[str], None],
 ) -> dict[str, dict[str, Measure]]:
     """Runtime -> what is measured of it.
 
@@ -65,7 +85,9 @@ def quality(
         same = ratio(_SAME, [one == other for one, other in zip(said, first, strict=True)])
         measures = measure_replies(said, [item.reply for item in items], embed=embed, negative=negative)
         found[name] = {"perplexity": _perplexity(bot.scheduler._engine, rows), "same": same, **measures}
-        talking(f"{name}: perplexity {found[name]['perplexity'].value:.2f}, {same.value:.0%} of {len(items)} replies unchanged")
+        talking(
+            f"{name}: perplexity {found[name]['perplexity'].value:.2f}, {same.value:.0%} of {len(items)} replies unchanged"
+        )
     return found
 
 
@@ -85,7 +107,9 @@ def lines(found: dict[str, dict[str, Measure]]) -> list[str]:
     return table(("", *names), rows)
 
 
-def _rows(conversations: Sequence[Conversation], tokenizer: Any, tokens: int) -> list[tuple[list[int], list[int]]]:
+def _rows(
+    conversations: Sequence[Conversation], tokenizer: Any, tokens: int
+) -> list[tuple[list[int], list[int]]]:
     found: list[tuple[list[int], list[int]]] = []
     for conversation in conversations:
         found += [(row.input_ids, row.labels) for row in encode(conversation, tokenizer, 256)]

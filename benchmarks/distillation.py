@@ -16,13 +16,15 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.evaluation.distillation import Beside
-from nlpkit.evaluation.report import Report
+from nlpkit.reports.report import Report
 from nlpkit.run import Run
 
 METRICS = ("accuracy", "macro_f1")
 
 
-def bench(teacher: Run, students: Sequence[Run], plain: Sequence[Run], *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+def bench(
+    teacher: Run, students: Sequence[Run], plain: Sequence[Run], *, results: Path, talk: Callable[[str], None]
+) -> dict[str, Any]:
     """What was found; it is written as distillation.json and distillation.md too.
 
     Raises:
@@ -30,13 +32,27 @@ def bench(teacher: Run, students: Sequence[Run], plain: Sequence[Run], *, result
     """
     groups = {"teacher": [teacher], "student": list(students), "plain": list(plain)}
     _refuse_other_rows([run for runs in groups.values() for run in runs])
-    scores = {name: {metric: [_score(run, metric) for run in runs] for metric in METRICS} for name, runs in groups.items()}
+    scores = {
+        name: {metric: [_score(run, metric) for run in runs] for metric in METRICS}
+        for name, runs in groups.items()
+    }
     means = {name: statistics.fmean(found["accuracy"]) for name, found in scores.items()}
     gap = means["teacher"] - means["plain"]
     closed = (means["student"] - means["plain"]) / gap if gap > 0 else None
     tables = [Beside.model_validate_json(run.distillation.read_text(encoding="utf-8")) for run in students]
     rows = [_row(name, groups[name], scores[name], tables) for name in groups]
-    head = ("", "Base", "Runs", "Accuracy", "Each", "Macro-F1", "Weights", "MB", "Texts/s", "Times the teacher's")
+    head = (
+        "",
+        "Base",
+        "Runs",
+        "Accuracy",
+        "Each",
+        "Macro-F1",
+        "Weights",
+        "MB",
+        "Texts/s",
+        "Times the teacher's",
+    )
     record = students[0].read().data
     about = [
         *table(head, rows),
@@ -44,17 +60,29 @@ def bench(teacher: Run, students: Sequence[Run], plain: Sequence[Run], *, result
         f"Means over runs of other seeds. {record['rows']['validation']:,} validation rows, on which all checkpoints were chosen too. "
         f"The students learnt from {record['unlabelled']['rows']:,} texts without labels and {record['rows']['train']:,} with; "
         f"{record['unlabelled']['near_held_out_dropped']:,} near-equal to validation rows were dropped.",
-        *([] if closed is None else [f"The students close {closed:.0%} of the gap in accuracy between the plain runs and the teacher."]),
+        *(
+            []
+            if closed is None
+            else [
+                f"The students close {closed:.0%} of the gap in accuracy between the plain runs and the teacher."
+            ]
+        ),
         f"Speed: {tables[0].timed} texts, {tables[0].threads} threads, in turn in one process, medians; MB in float32.",
     ]
-    found = {"runs": {name: [run.name for run in runs] for name, runs in groups.items()}, "scores": scores, "gap_closed": closed}
+    found = {
+        "runs": {name: [run.name for run in runs] for name, runs in groups.items()},
+        "scores": scores,
+        "gap_closed": closed,
+    }
     found["speed"] = [{side.role: side.texts_per_second for side in one.sides} for one in tables]
     title = "Distillation: a small base taught by a tuned large run, beside both"
     talk(save(results, "distillation", found, title=title, machine=Machine(), lines=about))
     return found
 
 
-def _row(name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables: Sequence[Beside]) -> list[object]:
+def _row(
+    name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables: Sequence[Beside]
+) -> list[object]:
     sides = [{side.role: side for side in one.sides} for one in tables]
     ours = [one[name] for one in sides if name in one]
     accuracy, f1 = (statistics.fmean(scores[metric]) for metric in METRICS)
@@ -62,15 +90,23 @@ def _row(name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables:
     shown: list[object] = [name, runs[0].read().base.source, len(runs), f"{accuracy:.1%}", each, f"{f1:.3f}"]
     if not ours:
         return [*shown, "", "", "", ""]
-    ratio = statistics.median(one[name].texts_per_second / one["teacher"].texts_per_second for one in sides if name in one)
+    ratio = statistics.median(
+        one[name].texts_per_second / one["teacher"].texts_per_second for one in sides if name in one
+    )
     speed = statistics.median(side.texts_per_second for side in ours)
-    return [*shown, f"{ours[0].weights / 1e6:.1f}M", f"{ours[0].megabytes:.0f}", f"{speed:,.0f}", f"{ratio:.1f}"]
+    return [
+        *shown,
+        f"{ours[0].weights / 1e6:.1f}M",
+        f"{ours[0].megabytes:.0f}",
+        f"{speed:,.0f}",
+        f"{ratio:.1f}",
+    ]
 
 
 def _score(run: Run, metric: str) -> float:
     report = Report.from_json((run.evaluation / "validation.json").read_text(encoding="utf-8"))
     value = report.scores[metric].value
-    assert value is not None  # noqa: S101  a classifier's accuracy is always defined
+    assert value is not None  # noqa: S101
     return value
 
 
@@ -91,7 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
     try:
-        opened = [[Run.open(path) for path in paths] for paths in ([asked.teacher], asked.students, asked.plain)]
+        opened = [
+            [Run.open(path) for path in paths] for paths in ([asked.teacher], asked.students, asked.plain)
+        ]
         bench(opened[0][0], opened[1], opened[2], results=asked.results, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")

@@ -19,11 +19,16 @@ from typing import Any
 from benchmarks.machine import Machine, run_child
 from benchmarks.results import FOLDER, save, table
 from nlpkit.errors import NlpkitError
-from nlpkit.run import write_whole
+from nlpkit.files import write_whole
 
 CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
 RECIPES = {"plain": CONFIGS / "sst2-minilm.yaml", "fast": CONFIGS / "sst2-fast.yaml"}
-SPEEDS = {"plain": ["training.precision=fp32"], "fast": [], "fast in fp32": ["training.precision=fp32"], "peer": []}
+SPEEDS = {
+    "plain": ["training.precision=fp32"],
+    "fast": [],
+    "fast in fp32": ["training.precision=fp32"],
+    "peer": [],
+}
 """Whose steps are measured, and their settings: the preset also as processors without bf16 run it."""
 
 STEPS = 60
@@ -79,9 +84,20 @@ def trained(asked: Asked, method: str, seed: int) -> Trained:
         load = Machine().load
         name = f"{method}-{seed}"
         precision = ["training.precision=fp32"] if method == "plain" else []
-        command = ["-m", "nlpkit", "train", str(RECIPES[method]), f"output={asked.work}", f"name={name}", f"seeds=[{seed}]", "--overwrite"]
+        command = [
+            "-m",
+            "nlpkit",
+            "train",
+            str(RECIPES[method]),
+            f"output={asked.work}",
+            f"name={name}",
+            f"seeds=[{seed}]",
+            "--overwrite",
+        ]
         child = run_child([*command, *precision, *asked.sources()], threads=1)
-        report = json.loads((asked.work / name / "evaluation" / "validation.json").read_text(encoding="utf-8"))
+        report = json.loads(
+            (asked.work / name / "evaluation" / "validation.json").read_text(encoding="utf-8")
+        )
         found = Trained(
             method=method, seed=seed, accuracy=report["scores"]["accuracy"]["value"],
             seconds=child.seconds, cpu_seconds=child.cpu_seconds, peak_mb=child.peak_mb, load=load,
@@ -95,7 +111,15 @@ def speed(asked: Asked, method: str, number: int) -> Speed:
     kept = asked.work / f"speed-{method.replace(' ', '-')}-{number}.json"
     if not kept.is_file():
         who, source = ("peer" if method == "peer" else "nlpkit"), RECIPES.get(method, RECIPES["fast"])
-        command = ["-m", "benchmarks.training_steps", who, str(source), str(STEPS), *asked.sources(), *SPEEDS[method]]
+        command = [
+            "-m",
+            "benchmarks.training_steps",
+            who,
+            str(source),
+            str(STEPS),
+            *asked.sources(),
+            *SPEEDS[method],
+        ]
         found = json.loads(run_child(command, threads=1).output.splitlines()[-1])
         write_whole(kept, json.dumps(asdict(Speed(method=method, round=number, **found))))
     return Speed(**json.loads(kept.read_text(encoding="utf-8")))
@@ -113,9 +137,18 @@ def bench(asked: Asked, *, results: Path, talk: Callable[[str], None]) -> str:
     for seed in asked.seeds:
         for method in asked.methods:
             trainings.append(trained(asked, method, seed))
-            talk(f"{method}, seed {seed}: {trainings[-1].accuracy:.1%} in {trainings[-1].cpu_seconds:.0f} CPU seconds")
+            talk(
+                f"{method}, seed {seed}: {trainings[-1].accuracy:.1%} in {trainings[-1].cpu_seconds:.0f} CPU seconds"
+            )
     found = {"trainings": [asdict(one) for one in trainings], "speeds": [asdict(one) for one in speeds]}
-    return save(results, "fast-training", found, title="The fast preset", machine=machine, lines=lines(trainings, speeds))
+    return save(
+        results,
+        "fast-training",
+        found,
+        title="The fast preset",
+        machine=machine,
+        lines=lines(trainings, speeds),
+    )
 
 
 def lines(trainings: Sequence[Trained], speeds: Sequence[Speed]) -> list[str]:
@@ -162,18 +195,31 @@ def _ratio(speeds: Sequence[Speed], method: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fast_training", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="a folder with train.jsonl and dev.jsonl of SST-2")
-    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps what was measured, to go on from")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fast_training", description=__doc__.splitlines()[0] if __doc__ else None
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a folder with train.jsonl and dev.jsonl of SST-2"
+    )
+    parser.add_argument(
+        "--work", type=Path, required=True, help="the folder that keeps what was measured, to go on from"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rounds", type=int, default=3, help="of measuring the steps")
     parser.add_argument("--methods", nargs="+", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--results", type=Path, default=FOLDER)
-    parser.add_argument("overrides", nargs="*", help="settings of all trainings, such as training.max_steps=10")
+    parser.add_argument(
+        "overrides", nargs="*", help="settings of all trainings, such as training.max_steps=10"
+    )
     given: Any = parser.parse_args(arguments)
     asked = Asked(
-        data=given.data, work=given.work, seeds=given.seeds, rounds=given.rounds, methods=given.methods, overrides=given.overrides
-    )  # fmt: skip
+        data=given.data,
+        work=given.work,
+        seeds=given.seeds,
+        rounds=given.rounds,
+        methods=given.methods,
+        overrides=given.overrides,
+    )
     try:
         print(bench(asked, results=given.results, talk=lambda text: print(text, file=sys.stderr, flush=True)))
     except NlpkitError as error:

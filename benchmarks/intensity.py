@@ -11,10 +11,10 @@ from benchmarks.machine import Machine
 from benchmarks.results import save, table
 from benchmarks.training import CONFIGS, train
 from nlpkit.data.records import read_records
-from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import Score
-from nlpkit.evaluation.wording import difference, p_value
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.score import Score
+from nlpkit.reports.wording import difference, p_value
 from nlpkit.sources import resolve
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ RATERS = 20
 SEED = 1
 
 
-def bench(overrides: Sequence[str], *, domains: Sequence[str], results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+def bench(
+    overrides: Sequence[str], *, domains: Sequence[str], results: Path, talk: Callable[[str], None]
+) -> dict[str, Any]:
     """What was found; it is written as intensity.json and intensity.md too."""
     machine = Machine()
     found = {domain: _domain(domain, overrides, talk) for domain in domains}
@@ -35,10 +37,23 @@ def bench(overrides: Sequence[str], *, domains: Sequence[str], results: Path, ta
     head = ("Tested on", "Texts", "nlpkit", "VADER", "One human", "nlpkit minus VADER", "p")
     title = "Pearson r with the mean human rating, trained on the three other domains"
     dumped = {
-        domain: {name: value if isinstance(value, (int, str)) else value.model_dump() for name, value in one.items()}
+        domain: {
+            name: value if isinstance(value, (int, str)) else value.model_dump()
+            for name, value in one.items()
+        }
         for domain, one in found.items()
     }
-    talk(save(results, "intensity", {"domains": dumped}, title=title, machine=machine, lines=table(head, rows), timed=False))
+    talk(
+        save(
+            results,
+            "intensity",
+            {"domains": dumped},
+            title=title,
+            machine=machine,
+            lines=table(head, rows),
+            timed=False,
+        )
+    )
     return dumped
 
 
@@ -74,8 +89,17 @@ def _domain(domain: str, overrides: Sequence[str], talk: Callable[[str], None]) 
 
 
 def _row(domain: str, found: dict[str, Any]) -> list[object]:
-    shown = [f"{one.shown(one.value)} ({one.interval})" for one in (found["nlpkit"], found["vader"], found["human"])]
-    return [domain, f"{found['rows']:,}", *shown, difference(found["nlpkit"], found["test"]), p_value(found["test"])]
+    shown = [
+        f"{one.shown(one.value)} ({one.interval})"
+        for one in (found["nlpkit"], found["vader"], found["human"])
+    ]
+    return [
+        domain,
+        f"{found['rows']:,}",
+        *shown,
+        difference(found["nlpkit"], found["test"]),
+        p_value(found["test"]),
+    ]
 
 
 def ratings(domain: str) -> Iterator[list[float]]:
@@ -95,10 +119,14 @@ def one_human(rated: Iterator[list[float]]) -> Score:
     given = [np.array(one) for one in rated]
     slots = min(RATERS, *(len(one) for one in given))
     sums = np.array([[_sums(one, slot) for one in given] for slot in range(slots)])  # (slots, texts, 6)
-    drawn = np.random.default_rng(SEED).multinomial(len(given), np.full(len(given), 1 / len(given)), size=RESAMPLES)
+    drawn = np.random.default_rng(SEED).multinomial(
+        len(given), np.full(len(given), 1 / len(given)), size=RESAMPLES
+    )
     low, high = np.percentile(np.mean([_correlation(drawn @ one) for one in sums], axis=0), (2.5, 97.5))
     value = float(np.mean([_correlation(one.sum(axis=0, keepdims=True)) for one in sums]))
-    return Score(value=value, low=float(low), high=float(high), count=len(given), title="One human, leave-one-out")
+    return Score(
+        value=value, low=float(low), high=float(high), count=len(given), title="One human, leave-one-out"
+    )
 
 
 def _sums(given: NDArray[Any], slot: int) -> list[float]:

@@ -22,7 +22,11 @@ class Machine:
     """What a timing depends on besides the code."""
 
     processor: str = field(default_factory=lambda: _processor())
-    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores: int = field(
+        default_factory=lambda: (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
+    )
     """Those that this process may use."""
     system: str = field(default_factory=lambda: f"{platform.system()} {platform.machine()}")
     python: str = field(default_factory=platform.python_version)
@@ -39,11 +43,18 @@ class Machine:
 
     def lines(self, *, timed: bool) -> list[str]:
         """The machine in words, for Markdown."""
-        libraries = ", ".join(f"{name} {version}" for name, version in self.versions.items() if name in ("nlpkit", "torch", "transformers"))
+        libraries = ", ".join(
+            f"{name} {version}"
+            for name, version in self.versions.items()
+            if name in ("nlpkit", "torch", "transformers")
+        )
         about = f"{self.processor}, {self.cores} cores, {self.system}, Python {self.python}, {libraries}"
         if not timed:
             return [f"{about}."]
-        return [f"{about}; load {self.load:.1f} before.", *([f"**Warning:** {self.warning}."] if self.warning else [])]
+        return [
+            f"{about}; load {self.load:.1f} before.",
+            *([f"**Warning:** {self.warning}."] if self.warning else []),
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +78,17 @@ def run_child(arguments: Sequence[str], *, threads: int) -> Child:
         NlpkitError: it failed.
     """
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, env=_environment(threads), text=True)
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, env=_environment(threads), text=True
+    )
     with process:
         output = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise NlpkitError(f"python {' '.join(arguments)}: ended with {process.returncode}; its message stands above")
+        raise NlpkitError(
+            f"python {' '.join(arguments)}: ended with {process.returncode}; its message stands above"
+        )
     return Child(
         output=output,
         seconds=time.perf_counter() - started,
@@ -84,7 +99,12 @@ def run_child(arguments: Sequence[str], *, threads: int) -> Child:
 
 def _environment(threads: int) -> dict[str, str]:
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(pools, str(threads)), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return {
+        **os.environ,
+        **dict.fromkeys(pools, str(threads)),
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 def _processor() -> str:

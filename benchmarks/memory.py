@@ -45,7 +45,9 @@ def score_rows(run: str, rows: int, folder: Path, *, runtime: str, threads: int)
         file.write("id,text\n")
         file.writelines(_lines(rows))
     options = ["--runtime", runtime, "--threads", str(threads), "--json"]
-    child = run_child(["-m", "nlpkit", "score", run, str(source), "-o", str(target), *options], threads=threads)
+    child = run_child(
+        ["-m", "nlpkit", "score", run, str(source), "-o", str(target), *options], threads=threads
+    )
     found = json.loads(child.output)
     if found["rows"] != rows:
         raise NlpkitError(f"{source}: {found['rows']:,} rows scored, expected {rows:,}")
@@ -53,7 +55,12 @@ def score_rows(run: str, rows: int, folder: Path, *, runtime: str, threads: int)
     source.unlink()
     target.unlink()
     return Point(
-        runtime=runtime, rows=rows, input_mb=size, peak_mb=child.peak_mb, seconds=found["seconds"], rows_per_second=rows / found["seconds"]
+        runtime=runtime,
+        rows=rows,
+        input_mb=size,
+        peak_mb=child.peak_mb,
+        seconds=found["seconds"],
+        rows_per_second=rows / found["seconds"],
     )
 
 
@@ -74,17 +81,42 @@ def bench(rows: Sequence[int], *, threads: int, results: Path, talk: Callable[[s
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = run_child(["-m", "benchmarks.tiny", str(folder)], threads=1).output.strip()
-        run_child(["-m", "nlpkit", "export", run], threads=1)  # made before: what an export takes is no part of a scoring
+        run_child(
+            ["-m", "nlpkit", "export", run], threads=1
+        )  # made before: what an export takes is no part of a scoring
         for runtime in RUNTIMES:
             for count in rows:
                 points.append(point := score_rows(run, count, folder, runtime=runtime, threads=threads))
-                talk(f"{runtime}, {count:,} rows: {point.peak_mb:,.0f} MB, {point.rows_per_second:,.0f} rows/s")
+                talk(
+                    f"{runtime}, {count:,} rows: {point.peak_mb:,.0f} MB, {point.rows_per_second:,.0f} rows/s"
+                )
     grown = {runtime: _grown([one for one in points if one.runtime == runtime]) for runtime in RUNTIMES}
     found = {"points": [asdict(point) for point in points], "grown": grown}
-    cells = [(one.runtime, f"{one.rows:,}", f"{one.input_mb:,.1f}", f"{one.peak_mb:,.0f}", f"{one.rows_per_second:,.0f}") for one in points]
-    said = [f"{name}: from {rows[-2]:,} to {rows[-1]:,} rows the peak changes by {share:+.1%}." for name, share in grown.items()]
+    cells = [
+        (
+            one.runtime,
+            f"{one.rows:,}",
+            f"{one.input_mb:,.1f}",
+            f"{one.peak_mb:,.0f}",
+            f"{one.rows_per_second:,.0f}",
+        )
+        for one in points
+    ]
+    said = [
+        f"{name}: from {rows[-2]:,} to {rows[-1]:,} rows the peak changes by {share:+.1%}."
+        for name, share in grown.items()
+    ]
     lines = [*table(("Runtime", "Rows", "Input MB", "Peak MB", "Rows/s"), cells), "", *said]
-    talk(save(results, "memory", found, title="Memory of `nlpkit score`, tiny model of random weights", machine=machine, lines=lines))
+    talk(
+        save(
+            results,
+            "memory",
+            found,
+            title="Memory of `nlpkit score`, tiny model of random weights",
+            machine=machine,
+            lines=lines,
+        )
+    )
     return found
 
 
@@ -95,7 +127,9 @@ def _grown(points: Sequence[Point]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")

@@ -28,11 +28,11 @@ from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
 from nlpkit.evaluation.replies import token_f1
-from nlpkit.evaluation.report import PairedTest, Score
-from nlpkit.evaluation.sums import Look, Sums, paired, ratio, score
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.chatbot import Chatbot, Runtime
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.chatbot import Chatbot, Runtime
+from nlpkit.generation.sampling import Sampling
+from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.metrics.sums import Look, Sums, paired, ratio, score
 
 TURNS = Path(__file__).parent / "mood_turns.txt"
 Use: TypeAlias = Literal["choose", "measure"]
@@ -56,7 +56,11 @@ MEASURES = {
     "unnamed": "the same, with both names replaced by one word in both replies",
     "words": "1 - token F1 of two replies",
 }
-CHANGES = {"mood": "other mood, other words", "told": "other mood told, same words", "name": "other name, same mood"}
+CHANGES = {
+    "mood": "other mood, other words",
+    "told": "other mood told, same words",
+    "name": "other name, same mood",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,11 @@ class Replies:
 
 def turns(use: Use) -> list[Turns]:
     """The sets for a use; half of them begin with the sad words."""
-    rows = [line.split("|") for line in TURNS.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    rows = [
+        line.split("|")
+        for line in TURNS.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
     return [_set(number, *row[1:]) for number, row in enumerate(one for one in rows if one[0] == use)]
 
 
@@ -115,7 +123,9 @@ class Asked:
             asked = Conversation(system=system, turns=(Turn(role="user", text=text),))
             reply = "".join(self._bot.stream(asked, sampling=GREEDY)).strip()
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"system": system, "text": text, "reply": reply}, ensure_ascii=False) + "\n")
+                file.write(
+                    json.dumps({"system": system, "text": text, "reply": reply}, ensure_ascii=False) + "\n"
+                )
             self._known[system, text] = reply
         return str(self._known[system, text])
 
@@ -125,17 +135,23 @@ def hints(scorer: Scorer, texts: Sequence[str]) -> dict[str, str]:
     return {text: hint([mood]) for text, mood in zip(texts, moods(scorer, texts), strict=True)}
 
 
-def replies(ask: Callable[[str, str], str], sets: Sequence[Turns], told: Mapping[str, str] | None) -> list[Replies]:
+def replies(
+    ask: Callable[[str, str], str], sets: Sequence[Turns], told: Mapping[str, str] | None
+) -> list[Replies]:
     """The replies to each set; `told` is what the bot is told with each text, None for no mood."""
     if told is None:
-        return [Replies(first=ask("", one.first), mood=ask("", one.mood), name=ask("", one.name)) for one in sets]
+        return [
+            Replies(first=ask("", one.first), mood=ask("", one.mood), name=ask("", one.name)) for one in sets
+        ]
     return [
         Replies(
-            first=ask(told[one.first], one.first), mood=ask(told[one.mood], one.mood), name=ask(told[one.name], one.name),
+            first=ask(told[one.first], one.first),
+            mood=ask(told[one.mood], one.mood),
+            name=ask(told[one.name], one.name),
             told=ask(told[one.mood], one.first),
         )
         for one in sets
-    ]  # fmt: skip
+    ]
 
 
 def pairs(found: Sequence[Replies], change: str) -> list[tuple[str, str]]:
@@ -144,9 +160,14 @@ def pairs(found: Sequence[Replies], change: str) -> list[tuple[str, str]]:
     return [] if any(other is None for _, other in others) else others
 
 
-def distances(sets: Sequence[Turns], said: Sequence[tuple[str, str]], vector: Callable[[Sequence[str]], Any]) -> dict[str, list[float]]:
+def distances(
+    sets: Sequence[Turns], said: Sequence[tuple[str, str]], vector: Callable[[Sequence[str]], Any]
+) -> dict[str, list[float]]:
     """By measure, how far apart the replies of each pair are."""
-    hidden = [(unnamed(one, at.names), unnamed(other, at.names)) for at, (one, other) in zip(sets, said, strict=True)]
+    hidden = [
+        (unnamed(one, at.names), unnamed(other, at.names))
+        for at, (one, other) in zip(sets, said, strict=True)
+    ]
     return {
         "meaning": _apart(vector, said),
         "unnamed": _apart(vector, hidden),
@@ -173,7 +194,9 @@ def encoder() -> Callable[[Sequence[str]], Any]:
     model = Encoder.load(ENCODER)
 
     def vector(texts: Sequence[str]) -> Any:
-        means = np.array([one.mean(axis=0) if len(one) else np.zeros(one.shape[1]) for one in model.embed(texts)])
+        means = np.array(
+            [one.mean(axis=0) if len(one) else np.zeros(one.shape[1]) for one in model.embed(texts)]
+        )
         return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
     return vector
@@ -204,17 +227,29 @@ def compare(sets: Sequence[Turns], found: Sequence[Replies], vector: Callable[[S
     """The distances of all changes, and how they differ."""
     said = {change: pairs(found, change) for change in CHANGES}
     sums: dict[str, dict[str, Sums]] = {
-        change: {name: ratio(Look(title=name, meaning=MEASURES[name], higher_is_better=None), values) for name, values in found.items()}
-        for change, found in ((change, distances(sets, some, vector)) for change, some in said.items() if some)
+        change: {
+            name: ratio(Look(title=name, meaning=MEASURES[name], higher_is_better=None), values)
+            for name, values in found.items()
+        }
+        for change, found in (
+            (change, distances(sets, some, vector)) for change, some in said.items() if some
+        )
     }
     return Found(
-        scores={change: {name: score(one, seed=SEED) for name, one in by.items()} for change, by in sums.items()},
+        scores={
+            change: {name: score(one, seed=SEED) for name, one in by.items()} for change, by in sums.items()
+        },
         tests={
             change: {name: paired(name, one, sums["name"][name], seed=SEED) for name, one in by.items()}
-            for change, by in sums.items() if change != "name"
+            for change, by in sums.items()
+            if change != "name"
         },
-        equal={change: sum(one == other for one, other in some) / len(some) for change, some in said.items() if some},
-    )  # fmt: skip
+        equal={
+            change: sum(one == other for one, other in some) / len(some)
+            for change, some in said.items()
+            if some
+        },
+    )
 
 
 def lines(found: Mapping[str, Found]) -> list[str]:
@@ -224,13 +259,26 @@ def lines(found: Mapping[str, Found]) -> list[str]:
         for change, by in one.scores.items():
             shown = [f"{score.shown(score.value)} ({score.interval})" for score in by.values()]
             test = one.tests[change]["meaning"] if change in one.tests else None
-            more = f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})" if test and test.low is not None else ""
+            more = (
+                f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})"
+                if test and test.low is not None
+                else ""
+            )
             rows.append([f"{mood}: {CHANGES[change]}", *shown, more, f"{one.equal[change]:.0%}"])
-    head = ("Mood: what changes", "Meaning apart", "Names hidden", "Words apart", "Meaning, more than by the name", "Equal replies")
+    head = (
+        "Mood: what changes",
+        "Meaning apart",
+        "Names hidden",
+        "Words apart",
+        "Meaning, more than by the name",
+        "Equal replies",
+    )
     return table(head, rows)
 
 
-def bench(bot: Bot, scorer: Scorer, *, use: Use, results: Path, kept: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+def bench(
+    bot: Bot, scorer: Scorer, *, use: Use, results: Path, kept: Path, talk: Callable[[str], None]
+) -> dict[str, Any]:
     """What was found; it is written as mood.json and mood.md too."""
     machine, sets, ask = Machine(), turns(use), Asked(bot, kept)
     told = hints(scorer, [text for one in sets for text in (one.first, one.mood, one.name)])
@@ -246,34 +294,54 @@ def bench(bot: Bot, scorer: Scorer, *, use: Use, results: Path, kept: Path, talk
     vector = encoder()
     found = {mood: compare(sets, some, vector) for mood, some in said.items()}
     whole = {
-        "bot": bot.name, "use": use, "sets": len(sets), "same_hint": same, "mood": {mood: one.as_json() for mood, one in found.items()},
+        "bot": bot.name,
+        "use": use,
+        "sets": len(sets),
+        "same_hint": same,
+        "mood": {mood: one.as_json() for mood, one in found.items()},
         "replies": [
-            {"turns": vars(one), "on": vars(on), "off": vars(off)} for one, on, off in zip(sets, said["on"], said["off"], strict=True)
+            {"turns": vars(one), "on": vars(on), "off": vars(off)}
+            for one, on, off in zip(sets, said["on"], said["off"], strict=True)
         ],
-    }  # fmt: skip
+    }
     about = f"The bot is told the same with the other name in {same['name']:.0%} of the sets, and in the other mood in {same['mood']:.0%}."
     title = f"Replies of {bot.name} to {len(sets)} sets of turns: what the mood changes, and what a name"
     name = "mood" if use == "measure" else f"mood-{use}"
-    talk(save(results, name, whole, title=title, machine=machine, lines=[*lines(found), "", about], timed=False))
+    talk(
+        save(
+            results, name, whole, title=title, machine=machine, lines=[*lines(found), "", about], timed=False
+        )
+    )
     return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    from nlpkit.inference.classifier import Classifier
+    from nlpkit.classifiers.classifier import Classifier
 
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mood", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.mood", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--run", help="a dialogue run; default: smollm2-135m as it is")
     parser.add_argument("--runtime", choices=get_args(Runtime), default="torch")
-    parser.add_argument("--use", choices=get_args(Use), default="measure", help="which sets of mood_turns.txt")
+    parser.add_argument(
+        "--use", choices=get_args(Use), default="measure", help="which sets of mood_turns.txt"
+    )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
-    parser.add_argument("--replies", type=Path, default=Path("mood-replies.jsonl"), help="where replies are kept; one file for each bot")
+    parser.add_argument(
+        "--replies",
+        type=Path,
+        default=Path("mood-replies.jsonl"),
+        help="where replies are kept; one file for each bot",
+    )
     asked = parser.parse_args(arguments)
     try:
         load = {"runtime": asked.runtime, "threads": asked.threads}
         bot = Chatbot.default(**load) if asked.run is None else Chatbot.load(asked.run, **load)
-        bench(bot, Classifier.load(None), use=asked.use, results=asked.results, kept=asked.replies, talk=print)
+        bench(
+            bot, Classifier.load(None), use=asked.use, results=asked.results, kept=asked.replies, talk=print
+        )
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

@@ -20,10 +20,19 @@ NODES = 2
 def cluster() -> Iterator[tuple[str, int]]:
     """The address of a cluster of its own, and the process that holds it."""
     # Nobody else may enter it. Ray gives way to other processes, which the one process beside it does not: here both are alike.
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")
+    os.environ.update(
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=secrets.token_hex(32),
+        RAY_USAGE_STATS_ENABLED="0",
+        RAY_worker_niceness="0",
+    )
     command = [sys.executable, "-m", "benchmarks.nodes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        address = next((line.split()[1] for line in process.stdout or () if line.startswith("address ")), None)
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        address = next(
+            (line.split()[1] for line in process.stdout or () if line.startswith("address ")), None
+        )
         if address is None:
             raise NlpkitError("the cluster did not start; cure: see what `ray start --head` says")
         yield address, process.pid
@@ -42,7 +51,9 @@ def hold_cluster() -> None:
 
 def workers(root: int) -> list[psutil.Process]:
     """The processes of the cluster that compute."""
-    return [one for one in psutil.Process(root).children(recursive=True) if "MapWorker" in " ".join(one.cmdline())]
+    return [
+        one for one in psutil.Process(root).children(recursive=True) if "MapWorker" in " ".join(one.cmdline())
+    ]
 
 
 def cpu_seconds(root: int | None) -> float:

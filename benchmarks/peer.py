@@ -22,7 +22,7 @@ BATCH_SIZE = 32
 
 def export(run: str | None, folder: Path) -> None:
     """Save the run's merged weights and tokenizer for the pipeline, and print labels and temperature."""
-    from nlpkit.inference.loading import default_run, load_model
+    from nlpkit.classifiers.loading import default_run, load_model
     from nlpkit.models.pretrained import quiet
     from nlpkit.run import Run
     from nlpkit.tasks.task import task_from
@@ -32,7 +32,15 @@ def export(run: str | None, folder: Path) -> None:
     with quiet():
         for part in load_model(found):
             part.save_pretrained(folder)
-    print(json.dumps({"labels": list(task_from(record.task).id2label.values()), "temperature": record.temperature, "name": found.name}))
+    print(
+        json.dumps(
+            {
+                "labels": list(task_from(record.task).id2label.values()),
+                "temperature": record.temperature,
+                "name": found.name,
+            }
+        )
+    )
 
 
 def score(folder: Path, source: Path, target: Path) -> None:
@@ -46,7 +54,9 @@ def score(folder: Path, source: Path, target: Path) -> None:
     with quiet():
         classify = pipeline("text-classification", model=str(folder), tokenizer=str(folder), device="cpu")
     texts = read_column(source)
-    classify(texts[:BATCH_SIZE], batch_size=BATCH_SIZE, truncation=True)  # the first call pays for what is set up once
+    classify(
+        texts[:BATCH_SIZE], batch_size=BATCH_SIZE, truncation=True
+    )  # the first call pays for what is set up once
     started = time.perf_counter()
     # Logits, so that nlpkit's calibrated probabilities can be compared with them; it saves the pipeline a softmax.
     answers = classify(texts, batch_size=BATCH_SIZE, truncation=True, top_k=None, function_to_apply="none")
@@ -54,7 +64,9 @@ def score(folder: Path, source: Path, target: Path) -> None:
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(sorted(one["label"] for one in answers[0]))
-        writer.writerows([one["score"] for one in sorted(answer, key=lambda one: one["label"])] for answer in answers)
+        writer.writerows(
+            [one["score"] for one in sorted(answer, key=lambda one: one["label"])] for answer in answers
+        )
     print(json.dumps({"seconds": seconds, "dtype": str(classify.model.dtype).removeprefix("torch.")}))
 
 

@@ -21,7 +21,11 @@ def _scoring(found: Mapping[str, Any]) -> tuple[str, Bars]:
     threads = max(turn["threads"] for turn in found["turns"])
     methods = dict.fromkeys(turn["method"] for turn in found["turns"])
     bars = [
-        (method, _median(found["turns"], "texts_per_second", method=method, threads=threads), method.startswith("nlpkit"))
+        (
+            method,
+            _median(found["turns"], "texts_per_second", method=method, threads=threads),
+            method.startswith("nlpkit"),
+        )
         for method in methods
     ]
     return f"{found['texts']:,} {found['corpus']} texts, {threads} threads: texts a second", bars
@@ -29,16 +33,25 @@ def _scoring(found: Mapping[str, Any]) -> tuple[str, Bars]:
 
 def _startup(found: Mapping[str, Any]) -> tuple[str, Bars]:
     commands = dict.fromkeys(one["command"] for one in found["starts"])
-    bars = [(command, _median(found["starts"], "seconds", command=command), command.startswith("nlpkit")) for command in commands]
+    bars = [
+        (command, _median(found["starts"], "seconds", command=command), command.startswith("nlpkit"))
+        for command in commands
+    ]
     return "from nothing to the answer: seconds", bars
 
 
 def _memory(found: Mapping[str, Any]) -> tuple[str, Bars]:
-    return "peak memory of scoring: MB", [(f"{one['runtime']}, {one['rows']:,} rows", one["peak_mb"], True) for one in found["points"]]
+    return "peak memory of scoring: MB", [
+        (f"{one['runtime']}, {one['rows']:,} rows", one["peak_mb"], True) for one in found["points"]
+    ]
 
 
 def _median(rows: Sequence[Mapping[str, Any]], value: str, **where: object) -> float:
-    return float(statistics.median(row[value] for row in rows if all(row[name] == wanted for name, wanted in where.items())))
+    return float(
+        statistics.median(
+            row[value] for row in rows if all(row[name] == wanted for name, wanted in where.items())
+        )
+    )
 
 
 DRAWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Bars]]] = {
@@ -53,7 +66,9 @@ def draw(folder: Path, name: str) -> Path:
     title, bars = DRAWN[name](json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
     figure = Figure(figsize=(8, 0.6 + 0.42 * len(bars)), layout="constrained")
     axes = figure.subplots()
-    drawn = axes.barh([one[0] for one in bars], [one[1] for one in bars], color=[OURS if one[2] else PEER for one in bars])
+    drawn = axes.barh(
+        [one[0] for one in bars], [one[1] for one in bars], color=[OURS if one[2] else PEER for one in bars]
+    )
     axes.bar_label(drawn, fmt=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2f}", padding=3)
     axes.invert_yaxis()
     axes.set_title(title, loc="left", fontsize=10)

@@ -19,12 +19,16 @@ from nlpkit.errors import NlpkitError
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     settings = argparse.ArgumentParser(add_help=False)
-    settings.add_argument("overrides", nargs="*", help="key.path=value settings of the training, such as output=runs")
+    settings.add_argument(
+        "overrides", nargs="*", help="key.path=value settings of the training, such as output=runs"
+    )
     verbs.add_parser("sentences", parents=[options, settings])
     domains = verbs.add_parser("intensity", parents=[options, settings])
     domains.add_argument("--domains", nargs="+", choices=intensity.DOMAINS, default=list(intensity.DOMAINS))

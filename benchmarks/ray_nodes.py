@@ -26,8 +26,8 @@ from benchmarks.machine import Machine
 from benchmarks.nodes import NODES, cluster, cpu_seconds, workers
 from benchmarks.results import FOLDER, save, table
 from benchmarks.texts import rated_texts, write_texts
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import NlpkitError
-from nlpkit.inference.classifier import Classifier
 from nlpkit.scoring.cluster import open_fleet
 from nlpkit.scoring.columns import columns_of
 from nlpkit.scoring.journal import Chunk, open_journal
@@ -63,7 +63,9 @@ class Turn:
     """The whole process."""
 
 
-def bench(run: str | None, *, texts: int, rounds: int, runtime: str, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+def bench(
+    run: str | None, *, texts: int, rounds: int, runtime: str, results: Path, talk: Callable[[str], None]
+) -> dict[str, Any]:
     """What was found; it is written as ray.json and ray.md too.
 
     Raises:
@@ -110,9 +112,24 @@ class Job:
 
     def start(self, method: str, target: Path) -> subprocess.Popen[str]:
         """A scoring in a process of its own, which prints a `Turn` without its round."""
-        said = {"run": self.run, "runtime": self.runtime, "source": str(self.folder / "texts.csv"), "target": str(target)}
-        wide = {"address": self.address, "root": self.root} if method == WIDE else {"address": None, "root": None}
-        command = [sys.executable, "-m", "benchmarks.ray_nodes", "--turn", json.dumps({**said, **wide, "begun": time.time()})]
+        said = {
+            "run": self.run,
+            "runtime": self.runtime,
+            "source": str(self.folder / "texts.csv"),
+            "target": str(target),
+        }
+        wide = (
+            {"address": self.address, "root": self.root}
+            if method == WIDE
+            else {"address": None, "root": None}
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.ray_nodes",
+            "--turn",
+            json.dumps({**said, **wide, "begun": time.time()}),
+        ]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def finish(self, process: subprocess.Popen[str]) -> dict[str, float]:
@@ -150,7 +167,14 @@ def limits(folder: Path) -> dict[str, float]:
     source = folder / "texts.csv"
     rows = Input(path=source, format="csv", encoding=None, text_column="text", skip=False)
     columns = columns_of(rows, None, "csv", {})
-    work = Work(input=rows, columns=columns, writer=writer_of("csv", columns), names=(), prefix="", chunk_rows=CHUNK_ROWS)
+    work = Work(
+        input=rows,
+        columns=columns,
+        writer=writer_of("csv", columns),
+        names=(),
+        prefix="",
+        chunk_rows=CHUNK_ROWS,
+    )
     before = time.process_time()
     counts = [batch.read for block in read([(work, 0)] * 5) for _, batch in unpacked(block)]
     reading = sum(counts) / (time.process_time() - before)
@@ -158,11 +182,16 @@ def limits(folder: Path) -> dict[str, float]:
     piece = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
     chunk = Chunk(data=piece, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0)
     begin = State(source=Source.of(source), settings={})
-    with open_journal(check_paths(source, folder / "out.csv"), folder / "out.csv", begin, overwrite=False) as journal:
+    with open_journal(
+        check_paths(source, folder / "out.csv"), folder / "out.csv", begin, overwrite=False
+    ) as journal:
         started = time.perf_counter()
         for _ in range(50):
             journal.commit(chunk)
-    return {"reading_rows_per_second": reading, "writing_rows_per_second": 50 * CHUNK_ROWS / (time.perf_counter() - started)}
+    return {
+        "reading_rows_per_second": reading,
+        "writing_rows_per_second": 50 * CHUNK_ROWS / (time.perf_counter() - started),
+    }
 
 
 def refuse_other(target: Path, whole: Path) -> None:
@@ -230,7 +259,12 @@ def ratio(turns: Sequence[Turn]) -> dict[str, float]:
     pairs = [(taken[ONE, number], taken[WIDE, number]) for number in sorted({turn.round for turn in turns})]
     wall = [wide.rows_per_second / one.rows_per_second for one, wide in pairs]
     cpu = [NODES * one.cpu_seconds_per_1000 / wide.cpu_seconds_per_1000 for one, wide in pairs]
-    return {"median": statistics.median(wall), "low": min(wall), "high": max(wall), "cpu": statistics.median(cpu)}
+    return {
+        "median": statistics.median(wall),
+        "low": min(wall),
+        "high": max(wall),
+        "cpu": statistics.median(cpu),
+    }
 
 
 def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
@@ -242,7 +276,13 @@ def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
         "seconds": "Whole process, s",
     }
     rows = [
-        [method, *(f"{statistics.median(getattr(turn, name) for turn in turns if turn.method == method):,.2f}" for name in shown)]
+        [
+            method,
+            *(
+                f"{statistics.median(getattr(turn, name) for turn in turns if turn.method == method):,.2f}"
+                for name in shown
+            ),
+        ]
         for method in (ONE, WIDE)
     ]
     times = found["ratio"]
@@ -261,7 +301,9 @@ def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -273,7 +315,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.turn:
             print(json.dumps(take_turn(asked.turn)))
         else:
-            bench(asked.run, texts=asked.texts, rounds=asked.rounds, runtime=asked.runtime, results=asked.results, talk=print)
+            bench(
+                asked.run,
+                texts=asked.texts,
+                rounds=asked.rounds,
+                runtime=asked.runtime,
+                results=asked.results,
+                talk=print,
+            )
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

@@ -9,12 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import Machine
-from nlpkit.run import now, write_whole
+from nlpkit.files import write_whole
+from nlpkit.run import now
 
 FOLDER = Path(__file__).parent / "results"
 
 
-def save(folder: Path, name: str, found: dict[str, Any], *, title: str, machine: Machine, lines: Sequence[str], timed: bool = True) -> str:
+def save(
+    folder: Path,
+    name: str,
+    found: dict[str, Any],
+    *,
+    title: str,
+    machine: Machine,
+    lines: Sequence[str],
+    timed: bool = True,
+) -> str:
     """The Markdown page, once it and `NAME.json` are written. What is not timed does not depend on how busy the machine was."""
     whole = {"benchmark": name, "created": now(), "machine": dataclasses.asdict(machine), **found}
     page = "\n".join([f"# {title}", "", *machine.lines(timed=timed), "", *lines]) + "\n"

@@ -65,13 +65,19 @@ def _by_onnxruntime() -> Callable[[], Any]:
     from onnx import TensorProto, helper, numpy_helper
 
     matrix = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIDE, SIDE]) for name in ("left", "product")]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIDE, SIDE]) for name in ("left", "product")
+    ]
     node = helper.make_node("MatMul", ["left", "right"], ["product"])
-    graph = helper.make_graph([node], "product", ends[:1], ends[1:], [numpy_helper.from_array(matrix, "right")])
+    graph = helper.make_graph(
+        [node], "product", ends[:1], ends[1:], [numpy_helper.from_array(matrix, "right")]
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     return lambda: session.run(None, {"left": matrix})
 
 
@@ -81,11 +87,15 @@ def work(folder: Path, source: Path) -> float:
 
     config, model = AutoConfig.from_pretrained(folder), AutoModel.from_pretrained(folder)
     weights = sum(
-        one.weight.numel() for name, one in model.named_modules() if type(one).__name__ == "Linear" and not name.startswith("pooler")
+        one.weight.numel()
+        for name, one in model.named_modules()
+        if type(one).__name__ == "Linear" and not name.startswith("pooler")
     )
     tokenizer = AutoTokenizer.from_pretrained(folder)
     window = min(config.max_position_embeddings, tokenizer.model_max_length)
-    lengths = [len(ids) for ids in tokenizer(read_column(source), truncation=True, max_length=window)["input_ids"]]
+    lengths = [
+        len(ids) for ids in tokenizer(read_column(source), truncation=True, max_length=window)["input_ids"]
+    ]
     attention = 4 * config.num_hidden_layers * config.hidden_size
     return float(sum(2 * weights * length + attention * length**2 for length in lengths)) / 1e9
 

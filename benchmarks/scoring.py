@@ -26,7 +26,9 @@ from nlpkit.errors import NlpkitError
 
 SEED = 1
 PIPELINE, ENCODE = "transformers.pipeline, batch 32", "sentence-transformers encode, batch 32"
-RUNTIMES: Mapping[str, str] = {f"nlpkit score, {name}": name for name in ("torch", "onnx", "openvino", "openvino-bf16", "onnx-int8")}
+RUNTIMES: Mapping[str, str] = {
+    f"nlpkit score, {name}": name for name in ("torch", "onnx", "openvino", "openvino-bf16", "onnx-int8")
+}
 
 CORPORA: Mapping[str, tuple[str, Callable[..., list[tuple[str, str]]], int]] = {
     "short": ("scoring", rated_rows, 20_000),
@@ -121,21 +123,34 @@ class Bench:
         return self.folder / f"{method.replace(' ', '-')}.csv"
 
 
-def prepare(run: str | None, rows: Sequence[tuple[str, str]], folder: Path, talk: Callable[[str], None]) -> Bench:
+def prepare(
+    run: str | None, rows: Sequence[tuple[str, str]], folder: Path, talk: Callable[[str], None]
+) -> Bench:
     """The texts in a file, the run's weights in a plain model for the peers, and its exports in the cache."""
-    facts = json.loads(run_child(["-m", "benchmarks.peer", "export", run or "", str(folder / "model")], threads=1).output)
+    facts = json.loads(
+        run_child(["-m", "benchmarks.peer", "export", run or "", str(folder / "model")], threads=1).output
+    )
     write_texts(folder / "texts.csv", [text for text, _ in rows])
-    methods = [method for method, runtime in RUNTIMES.items() if runtime == "torch" or _exports(run, runtime, talk)]
-    work = run_child(["-m", "benchmarks.roofline", "work", str(folder / "model"), str(folder / "texts.csv")], threads=1)
+    methods = [
+        method for method, runtime in RUNTIMES.items() if runtime == "torch" or _exports(run, runtime, talk)
+    ]
+    work = run_child(
+        ["-m", "benchmarks.roofline", "work", str(folder / "model"), str(folder / "texts.csv")], threads=1
+    )
     methods.append(PIPELINE)
     if importlib.util.find_spec("sentence_transformers"):
         methods.append(ENCODE)
     else:
         talk("left out: sentence-transformers; cure: pip install 'nlpkit[bench]'")
     return Bench(
-        run=run, folder=folder, truth=tuple(label for _, label in rows), labels=tuple(facts["labels"]), temperature=facts["temperature"],
-        gflop=json.loads(work.output)["gflop"], methods=tuple(methods),
-    )  # fmt: skip
+        run=run,
+        folder=folder,
+        truth=tuple(label for _, label in rows),
+        labels=tuple(facts["labels"]),
+        temperature=facts["temperature"],
+        gflop=json.loads(work.output)["gflop"],
+        methods=tuple(methods),
+    )
 
 
 def _exports(run: str | None, to: str, talk: Callable[[str], None]) -> bool:
@@ -158,7 +173,9 @@ def take(bench: Bench, method: str, threads: int, number: int) -> Turn:
         paths = [str(bench.model), str(bench.texts), str(bench.scored(method))]
         child = run_child(["-m", "benchmarks.peer", "pipeline", *paths], threads=threads)
     else:
-        child = run_child(["-m", "benchmarks.peer", "encode", str(bench.model), str(bench.texts)], threads=threads)
+        child = run_child(
+            ["-m", "benchmarks.peer", "encode", str(bench.model), str(bench.texts)], threads=threads
+        )
     return _turn(method, bench, threads, number, child)
 
 
@@ -178,7 +195,9 @@ def measure(bench: Bench, *, threads: Sequence[int], rounds: int, talk: Callable
         for count in threads:
             for method in (*bench.methods[start:], *bench.methods[:start]):
                 turns.append(turn := take(bench, method, count, number))
-                talk(f"round {number + 1} of {rounds}, {count} threads: {turn.method}: {turn.texts_per_second:,.0f} texts/s")
+                talk(
+                    f"round {number + 1} of {rounds}, {count} threads: {turn.method}: {turn.texts_per_second:,.0f} texts/s"
+                )
     return turns
 
 
@@ -188,25 +207,46 @@ def ratio(turns: Sequence[Turn], method: str, peer: str, threads: int) -> Ratio:
         (ours, theirs)
         for ours in turns
         for theirs in turns
-        if (ours.method, theirs.method) == (method, peer) and ours.round == theirs.round and ours.threads == theirs.threads == threads
+        if (ours.method, theirs.method) == (method, peer)
+        and ours.round == theirs.round
+        and ours.threads == theirs.threads == threads
     ]
     found = [theirs.seconds / ours.seconds for ours, theirs in pairs]
     cpu = statistics.median(theirs.cpu_seconds / ours.cpu_seconds for ours, theirs in pairs)
-    return Ratio(method=method, peer=peer, threads=threads, median=statistics.median(found), low=min(found), high=max(found), cpu=cpu)
+    return Ratio(
+        method=method,
+        peer=peer,
+        threads=threads,
+        median=statistics.median(found),
+        low=min(found),
+        high=max(found),
+        cpu=cpu,
+    )
 
 
 def agreement(bench: Bench, method: str) -> Agreement:
     """The last output of a method beside the pipeline's, text by text."""
     labels = read_column(bench.scored(method), "label")
-    ours = list(zip(*(map(float, read_column(bench.scored(method), f"p_{label}")) for label in bench.labels), strict=True))
-    logits = zip(*(map(float, read_column(bench.scored(PIPELINE), label)) for label in bench.labels), strict=True)
+    ours = list(
+        zip(
+            *(map(float, read_column(bench.scored(method), f"p_{label}")) for label in bench.labels),
+            strict=True,
+        )
+    )
+    logits = zip(
+        *(map(float, read_column(bench.scored(PIPELINE), label)) for label in bench.labels), strict=True
+    )
     theirs = [_softmax(row, bench.temperature) for row in logits]
     best = [bench.labels[max(range(len(row)), key=row.__getitem__)] for row in theirs]
     return Agreement(
         method=method,
         texts=len(labels),
         different_labels=sum(one != other for one, other in zip(labels, best, strict=True)),
-        largest_difference=max(abs(p - q) for mine, other in zip(ours, theirs, strict=True) for p, q in zip(mine, other, strict=True)),
+        largest_difference=max(
+            abs(p - q)
+            for mine, other in zip(ours, theirs, strict=True)
+            for p, q in zip(mine, other, strict=True)
+        ),
         accuracy=_accuracy(bench, labels),
         pipeline_accuracy=_accuracy(bench, best),
     )
@@ -224,14 +264,20 @@ def _softmax(logits: Sequence[float], temperature: float) -> list[float]:
 
 
 def page(
-    bench: Bench, turns: Sequence[Turn], ratios: Sequence[Ratio], agreed: Sequence[Agreement], limits: Mapping[int, float]
+    bench: Bench,
+    turns: Sequence[Turn],
+    ratios: Sequence[Ratio],
+    agreed: Sequence[Agreement],
+    limits: Mapping[int, float],
 ) -> list[str]:
     """The lines of the Markdown page."""
     rows = []
     for threads, limit in limits.items():
         for method in bench.methods:
             mine = [turn for turn in turns if (turn.method, turn.threads) == (method, threads)]
-            share = statistics.median(turn.texts_per_second for turn in mine) * bench.gflop / bench.count / limit
+            share = (
+                statistics.median(turn.texts_per_second for turn in mine) * bench.gflop / bench.count / limit
+            )
             rows.append([method, threads, *(_median(mine, name) for name in _SHOWN), f"{share:.0%}"])
     head = ("Method", "Threads", *_SHOWN.values(), "Of the limit")
     said = [
@@ -242,11 +288,17 @@ def page(
     same = [
         f"- {one.method}: {one.different_labels:,} of {one.texts:,} labels differ from the pipeline's ({one.share:.2%}); "
         f"the largest difference of a probability is {one.largest_difference:.1e}"
-        + ("." if one.accuracy is None else f"; right on {one.accuracy:.2%}, the pipeline on {one.pipeline_accuracy:.2%}.")
+        + (
+            "."
+            if one.accuracy is None
+            else f"; right on {one.accuracy:.2%}, the pipeline on {one.pipeline_accuracy:.2%}."
+        )
         for one in agreed
     ]
     if any(one.accuracy is not None for one in agreed):
-        same.append("- What is right is what people said, for comparing runtimes alone: the run may have learnt from these texts.")
+        same.append(
+            "- What is right is what people said, for comparing runtimes alone: the run may have learnt from these texts."
+        )
     of = ", ".join(f"{limit:,.0f} GFLOP/s at {threads} threads" for threads, limit in limits.items())
     about = f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on average, padding not counted) at "
     about += f"the rate that this machine multiplies matrices of 2048 with: {of}. 8 bits may pass it."
@@ -268,9 +320,15 @@ def _median(turns: Sequence[Turn], name: str) -> str:
 
 
 def bench(
-    run: str | None, *, corpus: str = "short", texts: int | None = None, rounds: int, threads: Sequence[int], results: Path,
+    run: str | None,
+    *,
+    corpus: str = "short",
+    texts: int | None = None,
+    rounds: int,
+    threads: Sequence[int],
+    results: Path,
     talk: Callable[[str], None],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What was found; it is written as scoring.json and scoring.md too, that of long texts as scoring-long.
 
     Raises:
@@ -282,7 +340,10 @@ def bench(
         talk(f"warning: {machine.warning}")
     with tempfile.TemporaryDirectory() as folder:
         setup = prepare(run, drawn(texts or usual, seed=SEED), Path(folder), talk)
-        limits = {count: json.loads(run_child(["-m", "benchmarks.roofline", "rate", str(count)], threads=1).output) for count in threads}
+        limits = {
+            count: json.loads(run_child(["-m", "benchmarks.roofline", "rate", str(count)], threads=1).output)
+            for count in threads
+        }
         turns = measure(setup, threads=threads, rounds=rounds, talk=talk)
         ours, peers = ([one for one in setup.methods if (one in RUNTIMES) == mine] for mine in (True, False))
         agreed = [agreement(setup, method) for method in ours]
@@ -300,7 +361,9 @@ def bench(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
     parser.add_argument("--corpus", choices=list(CORPORA), default="short")
     parser.add_argument("--texts", type=int, help="how many; default: 20,000 short ones or 2,000 long ones")
@@ -310,7 +373,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     try:
         bench(
-            asked.run, corpus=asked.corpus, texts=asked.texts, rounds=asked.rounds, threads=asked.threads, results=asked.results, talk=print
+            asked.run,
+            corpus=asked.corpus,
+            texts=asked.texts,
+            rounds=asked.rounds,
+            threads=asked.threads,
+            results=asked.results,
+            talk=print,
         )
     except NlpkitError as error:
         sys.exit(f"error: {error}")

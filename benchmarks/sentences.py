@@ -11,10 +11,10 @@ from benchmarks.machine import Machine
 from benchmarks.results import save, table
 from benchmarks.training import CONFIGS, train
 from nlpkit.data.examples import LabeledText
-from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import PairedTest, Score
-from nlpkit.evaluation.wording import difference, p_value
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.reports.wording import difference, p_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,23 +38,46 @@ def bench(overrides: Sequence[str], *, results: Path, talk: Callable[[str], None
     answers: dict[str, Sequence[Mapping[str, float]]] = {
         "nlpkit": [one.probabilities for one in trained.classifier.predict(texts)],
         "TF-IDF, logistic regression": regression,
-        "VADER, compound from 0 on is positive": [{"positive" if one >= 0 else "negative": 1.0} for one in scores],
+        "VADER, compound from 0 on is positive": [
+            {"positive" if one >= 0 else "negative": 1.0} for one in scores
+        ],
         "VADER, its authors' thresholds": [{vader.label_of(one): 1.0} for one in scores],
     }
     outcomes = {name: outcomes_of(test, given) for name, given in answers.items()}
     measured = {name: bootstrap(one, METRICS, seed=SEED) for name, one in outcomes.items()}
-    tests = {name: paired(outcomes["nlpkit"], one, "accuracy", seed=SEED) for name, one in outcomes.items() if name != "nlpkit"}
+    tests = {
+        name: paired(outcomes["nlpkit"], one, "accuracy", seed=SEED)
+        for name, one in outcomes.items()
+        if name != "nlpkit"
+    }
     found = {
-        "run": str(trained.run.name), "rows": trained.rows.describe(), "strength": strength,
-        "scores": {name: {metric: score.model_dump() for metric, score in scores.items()} for name, scores in measured.items()},
+        "run": str(trained.run.name),
+        "rows": trained.rows.describe(),
+        "strength": strength,
+        "scores": {
+            name: {metric: score.model_dump() for metric, score in scores.items()}
+            for name, scores in measured.items()
+        },
         "tests": {name: one.model_dump() for name, one in tests.items()},
-    }  # fmt: skip
+    }
     title = f"Movie sentences: {len(test):,} held-out rows, near-equal texts kept out of training"
-    talk(save(results, "sentences", found, title=title, machine=machine, lines=page(measured, tests), timed=False))
+    talk(
+        save(
+            results,
+            "sentences",
+            found,
+            title=title,
+            machine=machine,
+            lines=page(measured, tests),
+            timed=False,
+        )
+    )
     return found
 
 
-def tfidf(train: Sequence[LabeledText], validation: Sequence[LabeledText], texts: Sequence[str]) -> tuple[list[dict[str, float]], float]:
+def tfidf(
+    train: Sequence[LabeledText], validation: Sequence[LabeledText], texts: Sequence[str]
+) -> tuple[list[dict[str, float]], float]:
     """Probabilities of a logistic regression on words and pairs of words, and the C that did best on the validation rows."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -62,7 +85,10 @@ def tfidf(train: Sequence[LabeledText], validation: Sequence[LabeledText], texts
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")  # noqa: S106
     features, labels = vectorizer.fit_transform([one.text for one in train]), [one.label for one in train]
     held, truth = vectorizer.transform([one.text for one in validation]), [one.label for one in validation]
-    models = {strength: LogisticRegression(C=strength, max_iter=2000).fit(features, labels) for strength in STRENGTHS}
+    models = {
+        strength: LogisticRegression(C=strength, max_iter=2000).fit(features, labels)
+        for strength in STRENGTHS
+    }
     best = max(STRENGTHS, key=lambda strength: float(models[strength].score(held, truth)))
     found = models[best].predict_proba(vectorizer.transform(texts))
     return [dict(zip(map(str, models[best].classes_), row.tolist(), strict=True)) for row in found], best
@@ -73,7 +99,11 @@ def outcomes_of(examples: Sequence[LabeledText], answers: Sequence[Mapping[str, 
     import numpy as np
 
     truth: NDArray[Any] = np.array([LABELS.index(str(one.label)) for one in examples])
-    return Outcomes(labels=LABELS, truth=truth, probabilities=np.array([[one.get(label, 0.0) for label in LABELS] for one in answers]))
+    return Outcomes(
+        labels=LABELS,
+        truth=truth,
+        probabilities=np.array([[one.get(label, 0.0) for label in LABELS] for one in answers]),
+    )
 
 
 def page(measured: dict[str, dict[str, Score]], tests: dict[str, PairedTest]) -> list[str]:

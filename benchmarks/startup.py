@@ -51,12 +51,24 @@ def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[st
         run_child(["-m", "benchmarks.peer", "export", "", folder], threads=1)
         for _ in range(rounds):
             for command, arguments in COMMANDS.items():
-                child = run_child([*arguments, *([folder, TEXT] if command.startswith("transformers") else [])], threads=1)
-                starts.append(Start(command=command, seconds=child.seconds, cpu_seconds=child.cpu_seconds, peak_mb=child.peak_mb))
+                child = run_child(
+                    [*arguments, *([folder, TEXT] if command.startswith("transformers") else [])], threads=1
+                )
+                starts.append(
+                    Start(
+                        command=command,
+                        seconds=child.seconds,
+                        cpu_seconds=child.cpu_seconds,
+                        peak_mb=child.peak_mb,
+                    )
+                )
     rows = []
     for command in COMMANDS:
         mine = [one for one in starts if one.command == command]
-        median = [statistics.median(getattr(one, name) for one in mine) for name in ("seconds", "cpu_seconds", "peak_mb")]
+        median = [
+            statistics.median(getattr(one, name) for one in mine)
+            for name in ("seconds", "cpu_seconds", "peak_mb")
+        ]
         rows.append([command, f"{median[0]:.2f}", f"{median[1]:.2f}", f"{median[2]:.0f}"])
     found = {"rounds": rounds, "starts": [asdict(one) for one in starts]}
     lines = table(("Command", "Seconds", "CPU, s", "Peak MB"), rows)
@@ -67,7 +79,9 @@ def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[st
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     asked = parser.parse_args(arguments)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import sys
 
 from nlpkit.data.examples import Conversation, Role, Turn
-from nlpkit.inference.language import LanguageModel
+from nlpkit.generation.language import LanguageModel
 
 SEED = 1
 
 
 def conversation(system: str, *texts: str) -> Conversation:
     roles: tuple[Role, Role] = ("user", "assistant")
-    return Conversation(system=system, turns=tuple(Turn(role=roles[place % 2], text=text) for place, text in enumerate(texts)))
+    return Conversation(
+        system=system, turns=tuple(Turn(role=roles[place % 2], text=text) for place, text in enumerate(texts))
+    )
 
 
 PROMPTS = (

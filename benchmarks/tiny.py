@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-WORDS = tuple(first + last for first in ("ba", "de", "fi", "go", "lu", "ma", "ne", "so") for last in ("ck", "lm", "nd", "rt", "st", "x"))
+WORDS = tuple(
+    first + last
+    for first in ("ba", "de", "fi", "go", "lu", "ma", "ne", "so")
+    for last in ("ck", "lm", "nd", "rt", "st", "x")
+)
 """What its texts are made of; each is a token."""
 LABELS = ("negative", "neutral", "positive")
 HIDDEN = 32
@@ -28,10 +32,19 @@ def tiny_run(folder: Path, *, seed: int = 1) -> Path:
     load_tokenizer(base).save_pretrained(run.tokenizer)
     run.finish(
         RunRecord(
-            name="tiny", recipe="sentiment", created=now(), task=task.model_dump(mode="json"), base=identity, outputs=task.outputs,
-            max_tokens=64, seed=seed, data={}, cost={}, versions=versions(),
+            name="tiny",
+            recipe="sentiment",
+            created=now(),
+            task=task.model_dump(mode="json"),
+            base=identity,
+            outputs=task.outputs,
+            max_tokens=64,
+            seed=seed,
+            data={},
+            cost={},
+            versions=versions(),
         )
-    )  # fmt: skip
+    )
     return run.path
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import RunError
-from nlpkit.inference.classifier import Classifier
 from nlpkit.run import Run
 from nlpkit.training.rows import Rows, load_rows
 
@@ -45,7 +45,9 @@ def open_run(run: Run) -> Trained:
     rows = load_rows(settings.task, settings.data, seed=settings.seed)
     record = run.read()
     if rows.describe()["sha256"] != record.data.get("sha256"):
-        raise RunError(f"{run.path}: the rows of its config are not those that it was trained on: what it held out is not known")
+        raise RunError(
+            f"{run.path}: the rows of its config are not those that it was trained on: what it held out is not known"
+        )
     return Trained(run=run, classifier=Classifier.load(run), rows=rows)
 
 
@@ -56,7 +58,7 @@ def read(config: Path, overrides: Sequence[str]) -> tuple[Any, Any]:
         ConfigError: it is not valid.
     """
     from nlpkit.config import read_config, validate
-    from nlpkit.recipes import load_recipe
+    from nlpkit.training.recipes import load_recipe
 
     tree, lines = read_config(config, list(overrides))
     recipe = load_recipe(tree.get("recipe"))

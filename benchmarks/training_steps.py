@@ -53,9 +53,17 @@ def nlpkit(config: Path, overrides: Sequence[str], clock: Clock) -> None:
     from benchmarks.training import read
 
     with tempfile.TemporaryDirectory() as folder:
-        same = [f"output={folder}", f"training.batch_size={BATCH_SIZE}", "training.evaluations=1", "training.average=false", "seeds=[1]"]
+        same = [
+            f"output={folder}",
+            f"training.batch_size={BATCH_SIZE}",
+            "training.evaluations=1",
+            "training.average=false",
+            "seeds=[1]",
+        ]
         settings, recipe = read(config, [*overrides, *same])
-        recipe.train(settings, check=False, overwrite=False, talk=lambda _: None, progress=lambda _: clock.step())
+        recipe.train(
+            settings, check=False, overwrite=False, talk=lambda _: None, progress=lambda _: clock.step()
+        )
 
 
 def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
@@ -92,14 +100,28 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
 
         rows = load_dataset("json", data_files=settings.data.train[0].source, split="train", cache_dir=output)
         rows = rows.map(encode, remove_columns=rows.column_names)
-        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(labels), dtype=torch.float32)
-        model = get_peft_model(model, LoraConfig(task_type="SEQ_CLS", r=16, lora_alpha=32, target_modules="all-linear"))
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, num_labels=len(labels), dtype=torch.float32
+        )
+        model = get_peft_model(
+            model, LoraConfig(task_type="SEQ_CLS", r=16, lora_alpha=32, target_modules="all-linear")
+        )
         arguments = TrainingArguments(
-            output_dir=output, per_device_train_batch_size=BATCH_SIZE, learning_rate=1e-3, train_sampling_strategy="group_by_length",
-            length_column_name="length", use_cpu=True, report_to="none", save_strategy="no", disable_tqdm=True, seed=1,
-        )  # fmt: skip
+            output_dir=output,
+            per_device_train_batch_size=BATCH_SIZE,
+            learning_rate=1e-3,
+            train_sampling_strategy="group_by_length",
+            length_column_name="length",
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            disable_tqdm=True,
+            seed=1,
+        )
         collate = DataCollatorWithPadding(tokenizer)
-        Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Tell()]).train()
+        Trainer(
+            model=model, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Tell()]
+        ).train()
 
 
 def main() -> None:

@@ -29,10 +29,19 @@ class Endpoints:
         gr.api(self.conversation, api_name="conversation")
         gr.api(self.score, api_name="score", concurrency_limit=2, concurrency_id="scoring")
 
-    def chat(  # noqa: D417 - nobody gives the request
-        self, text: str, conversation: str = "", model: str = "", temperature: float = 0.7, top_p: float = 0.9, top_k: int = 0,
-        repetition_penalty: float = 1.1, max_new_tokens: int = 256, seed: str = "", request: gr.Request = None,
-    ) -> Iterator[dict[str, str]]:  # fmt: skip
+    def chat(  # noqa: D417
+        self,
+        text: str,
+        conversation: str = "",
+        model: str = "",
+        temperature: float = 0.7,
+        top_p: float = 0.9,
+        top_k: int = 0,
+        repetition_penalty: float = 1.1,
+        max_new_tokens: int = 256,
+        seed: str = "",
+        request: gr.Request = None,
+    ) -> Iterator[dict[str, str]]:
         """Say something, and get the reply as it grows: {"conversation": id, "reply": text so far}.
 
         Args:

@@ -84,8 +84,15 @@ def build(engines: Engines, scorer: Scorer, *, runs: Path, folder: Path, limits:
 
 
 def serve(
-    page: Any, *, host: str, port: int, limits: DemoLimits, check: Any = None, mcp: bool = False, block: bool = True
-) -> tuple[str, Any]:  # fmt: skip
+    page: Any,
+    *,
+    host: str,
+    port: int,
+    limits: DemoLimits,
+    check: Any = None,
+    mcp: bool = False,
+    block: bool = True,
+) -> tuple[str, Any]:
     """The page's address and the running app; with `block`, only when it has ended. `mcp`: its endpoints are tools too."""
     from demo.guard import Guard
     from demo.theme import CSS, theme
@@ -94,12 +101,29 @@ def serve(
     # A layer as Starlette unpacks it: class, arguments, named arguments
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
-        server_name=host, server_port=port, share=False, run_history=False, footer_links=["api"], auth=check,
-        max_file_size=limits.upload_bytes, state_session_capacity=256, allowed_paths=[], strict_cors=True, ssr_mode=False, pwa=False,
-        mcp_server=mcp, enable_monitoring=False, show_error=False, quiet=True, inbrowser=False, prevent_thread_lock=True,
-        theme=theme(), css=CSS.read_text(encoding="utf-8"), js=ON_LOAD,
+        server_name=host,
+        server_port=port,
+        share=False,
+        run_history=False,
+        footer_links=["api"],
+        auth=check,
+        max_file_size=limits.upload_bytes,
+        state_session_capacity=256,
+        allowed_paths=[],
+        strict_cors=True,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=mcp,
+        enable_monitoring=False,
+        show_error=False,
+        quiet=True,
+        inbrowser=False,
+        prevent_thread_lock=True,
+        theme=theme(),
+        css=CSS.read_text(encoding="utf-8"),
+        js=ON_LOAD,
         app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None},
-    )  # fmt: skip
+    )
     print(f"nlpkit is at {address}", flush=True)
     if block:
         page.block_thread()
@@ -108,19 +132,45 @@ def serve(
 
 def run(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)] = None,
-    model: Annotated[str | None, typer.Option(help="Which model of the server, where RUN is an address with several.")] = None,
-    store: Annotated[Path | None, typer.Option(help="The file that keeps conversations; default: in your data folder.")] = None,
-    runs: Annotated[Path, typer.Option(help="Where runs to talk with, and reports, are looked for.")] = Path("runs"),
-    classifier: Annotated[str | None, typer.Option(help="The run that reads moods and scores texts; default: nlpkit's own.")] = None,
-    policy: Annotated[PolicyName, typer.Option(help="What becomes of what no longer fits: drop_oldest or recall.")] = "drop_oldest",
-    runtime: Annotated[RuntimeName, typer.Option(help="What computes; the other three are faster on a CPU.")] = "torch",
+    model: Annotated[
+        str | None, typer.Option(help="Which model of the server, where RUN is an address with several.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="The file that keeps conversations; default: in your data folder.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where runs to talk with, and reports, are looked for.")] = Path(
+        "runs"
+    ),
+    classifier: Annotated[
+        str | None, typer.Option(help="The run that reads moods and scores texts; default: nlpkit's own.")
+    ] = None,
+    policy: Annotated[
+        PolicyName, typer.Option(help="What becomes of what no longer fits: drop_oldest or recall.")
+    ] = "drop_oldest",
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="What computes; the other three are faster on a CPU.")
+    ] = "torch",
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any free one.")] = 7860,
-    login: Annotated[Path | None, typer.Option(help="A file of users, as --add-user writes it: everyone sees only what is theirs.")] = None,
-    add_user: Annotated[str | None, typer.Option(help="Write this user into the file of --login, ask for a password, and end.")] = None,
-    rate: Annotated[int, typer.Option(min=1, help="Messages a minute, of a visitor.")] = DemoLimits().messages_a_minute,
-    mcp: Annotated[bool, typer.Option("--mcp", help="Offer the endpoints as tools to programs that speak MCP.")] = False,
-    anyone: Annotated[bool, typer.Option("--anyone", help="Let everyone who reaches the host in, without a login.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any free one.")
+    ] = 7860,
+    login: Annotated[
+        Path | None,
+        typer.Option(help="A file of users, as --add-user writes it: everyone sees only what is theirs."),
+    ] = None,
+    add_user: Annotated[
+        str | None,
+        typer.Option(help="Write this user into the file of --login, ask for a password, and end."),
+    ] = None,
+    rate: Annotated[
+        int, typer.Option(min=1, help="Messages a minute, of a visitor.")
+    ] = DemoLimits().messages_a_minute,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Offer the endpoints as tools to programs that speak MCP.")
+    ] = False,
+    anyone: Annotated[
+        bool, typer.Option("--anyone", help="Let everyone who reaches the host in, without a login.")
+    ] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
     from demo.bots import bots_of
@@ -130,11 +180,15 @@ def run(
             _add_user(login, add_user)
             return
         if host not in LOOPBACK and login is None and not anyone:
-            raise ConfigError(f"--host {host}: others could read and write the conversations; expected --login FILE, or --anyone")
+            raise ConfigError(
+                f"--host {host}: others could read and write the conversations; expected --login FILE, or --anyone"
+            )
         if mcp:
             optional("mcp", extra="mcp")
             if login is not None:
-                raise ConfigError("--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both")
+                raise ConfigError(
+                    "--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both"
+                )
         where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
         _serve(lambda: bots_of(run, runs, model=model, policy=policy, runtime=runtime), classifier, where)
     except NlpkitError as error:
@@ -159,10 +213,13 @@ def _serve(bots: Callable[[], dict[str, Loader]], classifier: str | None, where:
     from demo.login import checker
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
-    from nlpkit.inference.classifier import Classifier
+    from nlpkit.classifiers.classifier import Classifier
 
     check = checker(where.login) if where.login else None
-    with tempfile.TemporaryDirectory(prefix="nlpkit-demo-") as folder, Store.open(where.store or default_store()) as opened:
+    with (
+        tempfile.TemporaryDirectory(prefix="nlpkit-demo-") as folder,
+        Store.open(where.store or default_store()) as opened,
+    ):
         quiet_gradio(Path(folder))
         from demo.engines import Engines
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from nlpkit.chat.serving import bot_of
 from nlpkit.errors import RunError
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.chatbot import Runtime
-from nlpkit.inference.context import Policy
-from nlpkit.inference.promoted import FILE, promoted_run
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.chatbot import Runtime
+from nlpkit.generation.context import Policy
+from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.run import Run
 
 PLAIN = "the default bot"
@@ -34,7 +34,12 @@ class Loader:
 
 
 def bots_of(
-    run: str | None, folder: Path, *, model: str | None = None, policy: Policy = "drop_oldest", runtime: Runtime = "torch"
+    run: str | None,
+    folder: Path,
+    *,
+    model: str | None = None,
+    policy: Policy = "drop_oldest",
+    runtime: Runtime = "torch",
 ) -> dict[str, Loader]:
     """Loaders by name, as the folder is now; that of the run, promoted run or address that was asked for comes first."""
     found: dict[str, Loader] = {}
@@ -44,13 +49,17 @@ def bots_of(
     if promoted := _promoted(folder / FILE):
         found.setdefault(PROMOTED, Loader(run=promoted, policy=policy, runtime=runtime))
     for path in dialogue_runs(folder):
-        found.setdefault(path.relative_to(folder).as_posix(), Loader(run=str(path), policy=policy, runtime=runtime))
+        found.setdefault(
+            path.relative_to(folder).as_posix(), Loader(run=str(path), policy=policy, runtime=runtime)
+        )
     return found
 
 
 def dialogue_runs(folder: Path) -> list[Path]:
     """The whole runs below a folder that hold a conversation, by name."""
-    markers = [one for depth in range(1, DEEPEST + 1) for one in sorted(folder.glob("*/" * depth + "run.json"))]
+    markers = [
+        one for depth in range(1, DEEPEST + 1) for one in sorted(folder.glob("*/" * depth + "run.json"))
+    ]
     return [one.parent for one in markers if _holds_a_conversation(Run(one.parent))]
 
 
@@ -77,7 +86,7 @@ def _meant(run: str) -> str:
 
 def _name(run: str, model: str | None) -> str:
     if run.startswith(("http://", "https://")):
-        from nlpkit.inference.remote import public
+        from nlpkit.generation.remote import public
 
         return f"{model} at {public(run)}" if model else public(run)
     path = Path(run)

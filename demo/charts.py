@@ -20,7 +20,9 @@ def mood_plot(scores: Sequence[float], labels: Sequence[str], trend: str = "stea
     parts.append(f'<polyline class="mood-line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>')
     for number, ((x, y), score, label) in enumerate(zip(places, scores, labels, strict=True), 1):
         words = f"message {number}: {escape(label)}, {score:+.2f}"
-        parts.append(f'<circle class="{tone(score)}" cx="{x:.1f}" cy="{y:.1f}" r="{_radius(len(scores))}"><title>{words}</title></circle>')
+        parts.append(
+            f'<circle class="{tone(score)}" cx="{x:.1f}" cy="{y:.1f}" r="{_radius(len(scores))}"><title>{words}</title></circle>'
+        )
     every = max(1, -(-len(scores) // 8))
     parts += [
         f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{number}</text>'
@@ -60,7 +62,11 @@ def histogram(counts: Sequence[int], low: float, high: float, *, spoken: str) ->
             f'<rect class="column" x="{LEFT + step * number + 1:.1f}" y="{floor - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}">'
             f"<title>{ends}: {count:,}</title></rect>"
         )
-    for at, words in ((LEFT, f"{low:g}"), ((LEFT + WIDTH - RIGHT) / 2, f"{(low + high) / 2:g}"), (WIDTH - RIGHT, f"{high:g}")):
+    for at, words in (
+        (LEFT, f"{low:g}"),
+        ((LEFT + WIDTH - RIGHT) / 2, f"{(low + high) / 2:g}"),
+        (WIDTH - RIGHT, f"{high:g}"),
+    ):
         parts.append(f'<text x="{at}" y="{HEIGHT - 6}" text-anchor="middle">{words}</text>')
     parts.append(f'<text x="{LEFT - 4}" y="{TOP + 8}" text-anchor="end">{most:,}</text>')
     return f'<figure class="plot"><figcaption>{escape(spoken)}</figcaption>{_svg("histogram", spoken, parts)}</figure>'

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from demo.engines import Engines
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.sampling import Sampling
 
 # A click anywhere on the list tells which conversation was meant; a click beside a button tells nothing.
 PICK = """element.addEventListener('click', event => {
@@ -85,7 +85,14 @@ class SideParts:
     @property
     def sampling(self) -> list[Any]:
         """The controls, in the order of Sampling's fields."""
-        return [self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.max_new_tokens, self.seed]
+        return [
+            self.temperature,
+            self.top_p,
+            self.top_k,
+            self.repetition_penalty,
+            self.max_new_tokens,
+            self.seed,
+        ]
 
 
 def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
@@ -106,24 +113,48 @@ def lay_out_list() -> ListParts:
             as_jsonl = gr.Button("Save as JSONL", size="sm", elem_id="as-jsonl")
         delete = gr.Button("Delete ...", size="sm", elem_id="delete")
         with gr.Group(visible=False, elem_id="confirm") as confirm:
-            gr.HTML('<p role="alert" class="confirm">Delete this conversation for good? It cannot be brought back.</p>')
+            gr.HTML(
+                '<p role="alert" class="confirm">Delete this conversation for good? It cannot be brought back.</p>'
+            )
             with gr.Row():
                 sure = gr.Button("Delete for good", variant="stop", size="sm", elem_id="sure")
                 keep = gr.Button("Keep it", size="sm", elem_id="keep")
     return ListParts(
-        new=new, query=query, chats=chats, title=title, rename=rename, delete=delete, confirm=confirm, sure=sure, keep=keep,
-        as_markdown=as_markdown, as_jsonl=as_jsonl,
-    )  # fmt: skip
+        new=new,
+        query=query,
+        chats=chats,
+        title=title,
+        rename=rename,
+        delete=delete,
+        confirm=confirm,
+        sure=sure,
+        keep=keep,
+        as_markdown=as_markdown,
+        as_jsonl=as_jsonl,
+    )
 
 
 def lay_out_talk(max_characters: int) -> TalkParts:
     """The conversation, the box to write in, and the buttons below."""
-    chat, pair, rated, file_name, file_text = (gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5))
+    chat, pair, rated, file_name, file_text = (
+        gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5)
+    )
     chatbot = gr.Chatbot(
-        label="Conversation", show_label=False, height="58vh", min_height=260, editable="user", buttons=["copy"], elem_id="chatbot",
-        sanitize_html=True, allow_tags=False, latex_delimiters=[], layout="bubble", group_consecutive_messages=False,
-        allow_file_downloads=False, placeholder="<p>Write a message below.</p>",
-    )  # fmt: skip
+        label="Conversation",
+        show_label=False,
+        height="58vh",
+        min_height=260,
+        editable="user",
+        buttons=["copy"],
+        elem_id="chatbot",
+        sanitize_html=True,
+        allow_tags=False,
+        latex_delimiters=[],
+        layout="bubble",
+        group_consecutive_messages=False,
+        allow_file_downloads=False,
+        placeholder="<p>Write a message below.</p>",
+    )
     status = gr.HTML("", elem_id="status", elem_classes="quiet")
     with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
         why = gr.Textbox(label="Why? (if you like to say)", max_length=2000, scale=4, elem_id="why")
@@ -137,9 +168,18 @@ def lay_out_talk(max_characters: int) -> TalkParts:
             pick_second = gr.Button("Choose the second", elem_id="pick-second")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
-            label="Your message", placeholder="Your message", show_label=False, container=False, lines=1, max_lines=8, scale=6,
-            min_width=200, max_length=max_characters, autofocus=True, elem_id="box",
-        )  # fmt: skip
+            label="Your message",
+            placeholder="Your message",
+            show_label=False,
+            container=False,
+            lines=1,
+            max_lines=8,
+            scale=6,
+            min_width=200,
+            max_length=max_characters,
+            autofocus=True,
+            elem_id="box",
+        )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
     with gr.Row(elem_id="again"):
@@ -148,10 +188,29 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
         other = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
     return TalkParts(
-        chat=chat, file_name=file_name, file_text=file_text, chatbot=chatbot, status=status, box=box, send=send, stop=stop, retry=retry,
-        undo=undo, cycle=cycle, other=other, versus=versus, first=first, second=second, pick_first=pick_first, pick_second=pick_second,
-        pair=pair, why_row=why_row, why=why, why_save=why_save, rated=rated,
-    )  # fmt: skip
+        chat=chat,
+        file_name=file_name,
+        file_text=file_text,
+        chatbot=chatbot,
+        status=status,
+        box=box,
+        send=send,
+        stop=stop,
+        retry=retry,
+        undo=undo,
+        cycle=cycle,
+        other=other,
+        versus=versus,
+        first=first,
+        second=second,
+        pick_first=pick_first,
+        pick_second=pick_second,
+        pair=pair,
+        why_row=why_row,
+        why=why,
+        why_save=why_save,
+        rated=rated,
+    )
 
 
 def lay_out_side(engines: Engines) -> SideParts:
@@ -163,21 +222,67 @@ def lay_out_side(engines: Engines) -> SideParts:
     many = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):
         run = gr.Dropdown(names, value=names[0], label="Model", interactive=many, elem_id="run")
-        other_run = gr.Dropdown(names, value=names[0], label="Compare with", visible=many, elem_id="other-run")
+        other_run = gr.Dropdown(
+            names, value=names[0], label="Compare with", visible=many, elem_id="other-run"
+        )
         system = gr.Textbox(
             label="What the bot is told beforehand", lines=4, max_lines=10, max_length=4000, elem_id="system",
             placeholder="You are a patient teacher who answers in two sentences.",
         )  # fmt: skip
-        mood_on = gr.Checkbox(False, label="Tell the bot how I sound", visible=engines.session.classifier is not None, elem_id="mood-on")
+        mood_on = gr.Checkbox(
+            False,
+            label="Tell the bot how I sound",
+            visible=engines.session.classifier is not None,
+            elem_id="mood-on",
+        )
         system_save = gr.Button("Save", size="sm", elem_id="system-save")
     with gr.Accordion("How replies are drawn", open=False, elem_id="sampling"):
-        temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info="0 takes the likeliest word each time")
-        top_p = gr.Slider(0.05, 1, default.top_p, step=0.05, label="Top p", info="Share of the likeliest words to draw from")
-        top_k = gr.Slider(0, 1000, default.top_k, step=1, label="Top k", info="Number of the likeliest words to draw from; 0: all")
+        temperature = gr.Slider(
+            0,
+            2,
+            default.temperature,
+            step=0.05,
+            label="Temperature",
+            info="0 takes the likeliest word each time",
+        )
+        top_p = gr.Slider(
+            0.05, 1, default.top_p, step=0.05, label="Top p", info="Share of the likeliest words to draw from"
+        )
+        top_k = gr.Slider(
+            0,
+            1000,
+            default.top_k,
+            step=1,
+            label="Top k",
+            info="Number of the likeliest words to draw from; 0: all",
+        )
         penalty = gr.Slider(1, 2, default.repetition_penalty, step=0.05, label="Repetition penalty")
-        length = gr.Slider(1, 4096, default.max_new_tokens, step=1, label="Longest reply", info="In tokens, about 3/4 of a word each")
-        seed = gr.Textbox("", label="Seed", info="A number draws the same reply again; empty: another one each time", max_length=20)
+        length = gr.Slider(
+            1,
+            4096,
+            default.max_new_tokens,
+            step=1,
+            label="Longest reply",
+            info="In tokens, about 3/4 of a word each",
+        )
+        seed = gr.Textbox(
+            "",
+            label="Seed",
+            info="A number draws the same reply again; empty: another one each time",
+            max_length=20,
+        )
     return SideParts(
-        mood=mood, context=context, run=run, other_run=other_run, system=system, system_save=system_save, mood_on=mood_on,
-        temperature=temperature, top_p=top_p, top_k=top_k, repetition_penalty=penalty, max_new_tokens=length, seed=seed,
-    )  # fmt: skip
+        mood=mood,
+        context=context,
+        run=run,
+        other_run=other_run,
+        system=system,
+        system_save=system_save,
+        mood_on=mood_on,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        repetition_penalty=penalty,
+        max_new_tokens=length,
+        seed=seed,
+    )

@@ -38,13 +38,19 @@ class ChatTab:
     def wire(self, page: Any) -> None:
         """Bind the handlers to the components."""
         talk, listed, side = self.talk, self.view.listed, self.view.side
-        every = {"outputs": components(listed, talk, side), "show_progress": "hidden", "api_visibility": "private"}
+        every = {
+            "outputs": components(listed, talk, side),
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every)
         talk.chat.change(None, [talk.chat], None, js=ADDRESS)
         listed.chats.click(self.pick, [talk.chat], **every).then(None, js=TO_BOX)
         listed.new.click(self.new, [talk.chat], **every).then(None, js=TO_BOX)
-        listed.query.change(self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet)
+        listed.query.change(
+            self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet
+        )
         for trigger in (listed.rename.click, listed.title.submit):
             trigger(self.rename, [talk.chat, listed.title], **every)
         listed.delete.click(lambda: gr.update(visible=True), None, [listed.confirm], **quiet)
@@ -53,7 +59,9 @@ class ChatTab:
         for button, save in ((listed.as_markdown, self.markdown), (listed.as_jsonl, self.jsonl)):
             made = button.click(save, [talk.chat], [talk.file_name, talk.file_text], **quiet)
             made.then(None, [talk.file_name, talk.file_text], None, js=SAVE_FILE)
-        talk.chatbot.like(self.like, [talk.chat], [talk.chatbot, talk.status, talk.why_row, talk.why, talk.rated], **quiet)
+        talk.chatbot.like(
+            self.like, [talk.chat], [talk.chatbot, talk.status, talk.why_row, talk.why, talk.rated], **quiet
+        )
         for trigger in (talk.why_save.click, talk.why.submit):
             trigger(self.reason, [talk.chat, talk.rated, talk.why], [talk.status, talk.why_row], **quiet)
         talk.pick_first.click(self.choose_first, [talk.chat, talk.pair], **every)
@@ -66,7 +74,11 @@ class ChatTab:
     def open(self, chat_id: str, request: gr.Request) -> Updates:
         """The conversation that the address names."""
         owner = owner_of(request)
-        return {**self.view.whole(chat_id, owner), **self.view.settings(self.view.read(chat_id, owner)), **self.view.busy(False)}
+        return {
+            **self.view.whole(chat_id, owner),
+            **self.view.settings(self.view.read(chat_id, owner)),
+            **self.view.busy(False),
+        }
 
     def pick(self, chat_id: str, event: gr.EventData, request: gr.Request) -> Updates:
         """The conversation that was clicked."""
@@ -123,7 +135,12 @@ class ChatTab:
             self.session.rate(chat_id, owner, message, rating)
             after = self.view.conversation(self.view.read(chat_id, owner))
             kept = {one: after[one] for one in (self.talk.chatbot, self.talk.status)}
-            return {**kept, self.talk.why_row: gr.update(visible=rating is not None), self.talk.why: "", self.talk.rated: message}
+            return {
+                **kept,
+                self.talk.why_row: gr.update(visible=rating is not None),
+                self.talk.why: "",
+                self.talk.rated: message,
+            }
         return {self.talk.why_row: gr.update(visible=False)}
 
     def reason(self, chat_id: str, rated: str, why: str, request: gr.Request) -> Updates:
@@ -162,7 +179,9 @@ class ChatTab:
             versions = self.store.branches(chat_id, owner, chat.messages[-1].id) if chat.messages else []
             places = [one.id for one in versions]
             if len(places) > 1:
-                self.store.switch(chat_id, owner, places[(places.index(chat.messages[-1].id) + 1) % len(places)])
+                self.store.switch(
+                    chat_id, owner, places[(places.index(chat.messages[-1].id) + 1) % len(places)]
+                )
         return self.view.whole(chat_id, owner)
 
     def undo(self, chat_id: str, request: gr.Request) -> Updates:

@@ -11,8 +11,8 @@ from nlpkit.chat.mood import Scorer
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, nearest
-from nlpkit.inference.answer import Answer, Bot
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Answer, Bot
+from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
     from nlpkit.chat.limits import Limits
@@ -29,8 +29,13 @@ class Engines:
     """Bots by name, and the one session in which they answer. `bots` is asked each time, where it can be: runs come and go."""
 
     def __init__(
-        self, store: Store, bots: Offer | Callable[[], Offer], classifier: Scorer | None = None, *, limits: Limits = DEFAULT_LIMITS,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        bots: Offer | Callable[[], Offer],
+        classifier: Scorer | None = None,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self._offer = bots if callable(bots) else lambda: bots
         self.session = Session(store, _Default(self), classifier, limits=limits)
         self._loaded: OrderedDict[str, tuple[Callable[[], Bot], Bot]] = OrderedDict()

@@ -80,7 +80,10 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 there = {name.lower() for name, _ in message.get("headers", [])}
-                message["headers"] = [*message.get("headers", []), *(one for one in HEADERS if one[0] not in there)]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    *(one for one in HEADERS if one[0] not in there),
+                ]
             await send(message)
 
         try:
@@ -121,7 +124,14 @@ class DemoLimits:
 class Rate:
     """How often each visitor has asked in the last minute."""
 
-    def __init__(self, most: int, *, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic, visitors: int = 4096) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        seconds: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        visitors: int = 4096,
+    ) -> None:
         self.most = most
         self.seconds = seconds
         self.clock = clock

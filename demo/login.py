@@ -19,7 +19,9 @@ COST = 2**14
 
 def hashed(password: str, salt: bytes) -> str:
     """The hash that is kept of a password."""
-    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=COST, r=8, p=1, dklen=32).hex()
+    return hashlib.scrypt(
+        password.encode("utf-8", "surrogatepass"), salt=salt, n=COST, r=8, p=1, dklen=32
+    ).hex()
 
 
 def add_user(file: Path, name: str, password: str) -> None:
@@ -36,7 +38,9 @@ def add_user(file: Path, name: str, password: str) -> None:
     salt = secrets.token_bytes(16)
     users[name] = (salt, hashed(password, salt))
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as stream:
         stream.writelines(f"{one}:{salt.hex()}:{kept}\n" for one, (salt, kept) in users.items())
     fresh.replace(file)
 
@@ -50,12 +54,16 @@ def read_users(file: Path) -> dict[str, tuple[bytes, str]]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}; expected the file that --add-user NAME writes") from None
+        raise ConfigError(
+            f"{file}: cannot be read: {error}; expected the file that --add-user NAME writes"
+        ) from None
     users = {}
     for number, line in enumerate(lines, 1):
         found = re.fullmatch(rf"({NAME.pattern}):([0-9a-f]{{32}}):([0-9a-f]{{64}})", line)
         if not found:
-            raise ConfigError(f"{file}, line {number}: not a name with its hash; expected what --add-user NAME writes")
+            raise ConfigError(
+                f"{file}, line {number}: not a name with its hash; expected what --add-user NAME writes"
+            )
         users[found[1]] = (bytes.fromhex(found[2]), found[3])
     if not users:
         raise ConfigError(f"{file}: names nobody; expected one line a user, as --add-user NAME writes it")

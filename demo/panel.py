@@ -9,7 +9,7 @@ from html import escape
 from demo.charts import mood_plot, tone
 from nlpkit.chat.mood import TURNS, Mood, name_of, trend
 from nlpkit.chat.records import Chat, Message
-from nlpkit.inference.context import Context
+from nlpkit.generation.context import Context
 
 SHOWN_WORDS = 400
 """Characters of a message whose words are shown; the plot has all of them."""
@@ -83,7 +83,9 @@ def context_page(chat: Chat | None, context: Context | None, bot: str) -> str:
         f'<div class="ledger" role="img" aria-label="{escape(words)}">{squares}</div>',
     ]
     if context.summary:
-        parts.append(f"<details><summary>Summary of what was dropped</summary><p>{escape(context.summary)}</p></details>")
+        parts.append(
+            f"<details><summary>Summary of what was dropped</summary><p>{escape(context.summary)}</p></details>"
+        )
     unseen = [number for number in range(len(turns)) if number not in seen]
     if unseen:
         rows = "".join(
@@ -132,5 +134,7 @@ def status(messages: Sequence[Message]) -> str:
     if last.versions > 1:
         parts.append(f"Reply {last.version} of {last.versions}.")
     if last.rating:
-        parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{': ' + escape(last.reason) if last.reason else ''}.")
+        parts.append(
+            f"You rated it {'good' if last.rating == 'up' else 'bad'}{': ' + escape(last.reason) if last.reason else ''}."
+        )
     return " ".join(parts)

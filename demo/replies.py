@@ -15,8 +15,8 @@ from demo.markup import shown, typed
 from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, told, visitor_of
 from nlpkit.chat.limits import message
 from nlpkit.errors import DataError
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
     from nlpkit.chat.saying import Saying
@@ -43,9 +43,12 @@ class Replies:
         """Bind the handlers to the components."""
         talk, side = self.talk, self.view.side
         every: dict[str, Any] = {
-            "outputs": components(self.view.listed, talk, side), "show_progress": "hidden", "api_visibility": "private",
-            "concurrency_limit": AT_ONCE, "concurrency_id": "replies",
-        }  # fmt: skip
+            "outputs": components(self.view.listed, talk, side),
+            "show_progress": "hidden",
+            "api_visibility": "private",
+            "concurrency_limit": AT_ONCE,
+            "concurrency_id": "replies",
+        }
         how = [talk.chat, side.run, side.system, side.mood_on, *side.sampling]
         for trigger in (talk.box.submit, talk.send.click):
             trigger(self.say, [talk.box, *how], **every)
@@ -53,30 +56,42 @@ class Replies:
             trigger(self.retry, how, **every)
         talk.chatbot.edit(self.edit, how, **every)
         talk.other.click(self.compare, [talk.box, side.other_run, *how], **every)
-        talk.stop.click(self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private")
+        talk.stop.click(
+            self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private"
+        )
 
-    def say(self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
+    def say(
+        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+    ) -> Iterator[Updates]:
         """The reply to a message."""
         with suppress(LeftError):
             yield from self._say(request, text, chat_id, run, system, mood, *drawn)
 
-    def _say(self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
+    def _say(
+        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+    ) -> Iterator[Updates]:
         owner = owner_of(request)
         with told():
             sampling = self._may(drawn, request)
             bot = self.view.engines.bot(run)
             message(text, self.session.limits)  # before a conversation begins for it
             if not chat_id:
-                chat_id = self.session.start(owner, system=system, run=run, settings=_settings(sampling, mood)).id
+                chat_id = self.session.start(
+                    owner, system=system, run=run, settings=_settings(sampling, mood)
+                ).id
             else:
                 self._keep(chat_id, owner, run, sampling, mood)
             asked = bubbles(self.store.read(chat_id, owner))
             saying = self.session.say(chat_id, owner, text, sampling, bot=bot)
-            yield from self._stream(chat_id, request, saying, [*asked, bubble("user", text)], {self.talk.box: ""})
+            yield from self._stream(
+                chat_id, request, saying, [*asked, bubble("user", text)], {self.talk.box: ""}
+            )
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
-    def retry(self, request: gr.Request, chat_id: str, run: str, system: str, mood: bool, *drawn: Any) -> Iterator[Updates]:
+    def retry(
+        self, request: gr.Request, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+    ) -> Iterator[Updates]:
         """Another reply to the last message."""
 
         def retried(owner: str, sampling: Sampling, bot: Bot) -> Saying:
@@ -86,8 +101,15 @@ class Replies:
             yield from self._again(retried, chat_id, run, mood, drawn, request)
 
     def edit(
-        self, request: gr.Request, data: gr.EditData, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
-    ) -> Iterator[Updates]:  # fmt: skip
+        self,
+        request: gr.Request,
+        data: gr.EditData,
+        chat_id: str,
+        run: str,
+        system: str,
+        mood: bool,
+        *drawn: Any,
+    ) -> Iterator[Updates]:
         """The reply to a message in other words. What follows it stays in the store as a branch."""
 
         def edited(owner: str, sampling: Sampling, bot: Bot) -> Saying:
@@ -98,15 +120,31 @@ class Replies:
             yield from self._again(edited, chat_id, run, mood, drawn, request)
 
     def compare(
-        self, request: gr.Request, text: str, other_run: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
-    ) -> Iterator[Updates]:  # fmt: skip
+        self,
+        request: gr.Request,
+        text: str,
+        other_run: str,
+        chat_id: str,
+        run: str,
+        system: str,
+        mood: bool,
+        *drawn: Any,
+    ) -> Iterator[Updates]:
         """Two replies to the last message, or to the one that is in the box, to choose from."""
         with suppress(LeftError):
             yield from self._compare(request, text, other_run, chat_id, run, system, mood, *drawn)
 
     def _compare(
-        self, request: gr.Request, text: str, other_run: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
-    ) -> Iterator[Updates]:  # fmt: skip
+        self,
+        request: gr.Request,
+        text: str,
+        other_run: str,
+        chat_id: str,
+        run: str,
+        system: str,
+        mood: bool,
+        *drawn: Any,
+    ) -> Iterator[Updates]:
         owner = owner_of(request)
         if text.strip():
             for updates in self._say(request, text, chat_id, run, system, mood, *drawn):
@@ -118,7 +156,9 @@ class Replies:
                 raise DataError("there is no reply yet to compare with; say something first")
             sampling = self._may(drawn, request)
             if sampling.seed is not None:
-                sampling = sampling.model_copy(update={"seed": sampling.seed + 1})  # the same seed would draw the same reply
+                sampling = sampling.model_copy(
+                    update={"seed": sampling.seed + 1}
+                )  # the same seed would draw the same reply
             first = chat.messages[-1]
             saying = self.session.retry(chat_id, owner, sampling, bot=self.view.engines.bot(other_run))
             with self._running_on(request, chat_id, saying) as here:
@@ -165,9 +205,14 @@ class Replies:
         return messages[place].id
 
     def _again(
-        self, speak: Callable[[str, Sampling, Bot], Saying], chat_id: str, run: str, mood: bool, drawn: tuple[Any, ...],
+        self,
+        speak: Callable[[str, Sampling, Bot], Saying],
+        chat_id: str,
+        run: str,
+        mood: bool,
+        drawn: tuple[Any, ...],
         request: gr.Request,
-    ) -> Iterator[Updates]:  # fmt: skip
+    ) -> Iterator[Updates]:
         owner = owner_of(request)
         with told():
             sampling = self._may(drawn, request)
@@ -178,12 +223,21 @@ class Replies:
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
     def _stream(
-        self, chat_id: str, request: gr.Request, saying: Saying, asked: list[dict[str, str]] | None, more: Updates
-    ) -> Iterator[Updates]:  # fmt: skip
+        self,
+        chat_id: str,
+        request: gr.Request,
+        saying: Saying,
+        asked: list[dict[str, str]] | None,
+        more: Updates,
+    ) -> Iterator[Updates]:
         chatbot, owner = self.talk.chatbot, owner_of(request)
         with self._running_on(request, chat_id, saying) as here:
             before = asked if asked is not None else bubbles(self.store.read(chat_id, owner))
-            first = {chatbot: [*before, bubble("assistant", WAITING)], self.talk.chat: chat_id, self.talk.status: ""}
+            first = {
+                chatbot: [*before, bubble("assistant", WAITING)],
+                self.talk.chat: chat_id,
+                self.talk.status: "",
+            }
             yield first | self.view.busy(True) | more
             for number, reply in enumerate(here.growing()):
                 side = self.view.beside(self.view.read(chat_id, owner), words=False) if not number else {}
@@ -215,8 +269,13 @@ class _Running:
     """A reply that can be stopped while it comes; a page that is closed stops it too."""
 
     def __init__(
-        self, running: dict[tuple[str, str], _Running], lock: Lock, key: tuple[str, str], saying: Saying, page: str | None
-    ) -> None:  # fmt: skip
+        self,
+        running: dict[tuple[str, str], _Running],
+        lock: Lock,
+        key: tuple[str, str],
+        saying: Saying,
+        page: str | None,
+    ) -> None:
         self.running, self.lock, self.key, self.saying, self.page = running, lock, key, saying, page
         self.left = False
         self.ended = Event()
@@ -261,10 +320,14 @@ def sampling_of(temperature: Any, top_p: Any, top_k: Any, penalty: Any, length: 
     words = str(seed).strip() if seed is not None else ""
     return Sampling.of(
         {
-            "temperature": _real(temperature), "top_p": _real(top_p), "top_k": _whole(top_k), "repetition_penalty": _real(penalty),
-            "max_new_tokens": _whole(length), "seed": (int(words) if words.isascii() and words.isdigit() else words) if words else None,
+            "temperature": _real(temperature),
+            "top_p": _real(top_p),
+            "top_k": _whole(top_k),
+            "repetition_penalty": _real(penalty),
+            "max_new_tokens": _whole(length),
+            "seed": (int(words) if words.isascii() and words.isdigit() else words) if words else None,
         }
-    )  # fmt: skip
+    )
 
 
 def _real(value: Any) -> Any:

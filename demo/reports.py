@@ -36,7 +36,14 @@ def find_runs(folder: Path) -> list[FoundRun]:
             continue
         if run.report.is_file() and not run.report.is_symlink():
             name = marker.parent.relative_to(folder).as_posix()
-            found.append(FoundRun(name=run.name if name == "." else name, path=run.path, recipe=record.recipe, created=record.created))
+            found.append(
+                FoundRun(
+                    name=run.name if name == "." else name,
+                    path=run.path,
+                    recipe=record.recipe,
+                    created=record.created,
+                )
+            )
     return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
 
 
@@ -46,7 +53,11 @@ def _markers(folder: Path, depth: int) -> list[Path]:
     except OSError:
         return []
     here = [Run(folder).marker] if Run(folder).marker.is_file() else []
-    below = [one for one in inside if depth and one.is_dir() and not one.is_symlink() and not one.name.startswith(".")]
+    below = [
+        one
+        for one in inside
+        if depth and one.is_dir() and not one.is_symlink() and not one.name.startswith(".")
+    ]
     return here + [marker for one in below for marker in _markers(one, depth - 1)]
 
 

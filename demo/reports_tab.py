@@ -31,7 +31,9 @@ class ReportsTab:
     def lay_out(self) -> None:
         """A choice and a frame."""
         with gr.Row():
-            self.run = gr.Dropdown([], label="Run", scale=4, min_width=200, allow_custom_value=True, elem_id="report-run")
+            self.run = gr.Dropdown(
+                [], label="Run", scale=4, min_width=200, allow_custom_value=True, elem_id="report-run"
+            )
             self.again = gr.Button("Look again", size="sm", scale=0, min_width=120, elem_id="look-again")
         self.about = gr.HTML("", elem_id="report-about")
         self.page = gr.HTML("", elem_id="report-page")
@@ -47,7 +49,11 @@ class ReportsTab:
         """The runs as they are now, and the report of the one that was chosen, or of the newest."""
         runs = find_runs(self.folder)
         if not runs:
-            return gr.update(choices=[], value=None), f'<p class="quiet">No run with a report below {escape(str(self.folder))}.</p>', ""
+            return (
+                gr.update(choices=[], value=None),
+                f'<p class="quiet">No run with a report below {escape(str(self.folder))}.</p>',
+                "",
+            )
         chosen = name if name in [one.name for one in runs] else runs[0].name
         about, page = self.show(chosen)
         return gr.update(choices=[one.name for one in runs], value=chosen), about, page

@@ -28,35 +28,64 @@ class ScoreTab:
 
     def lay_out(self) -> None:
         """The two halves: a text, a file."""
-        gr.HTML(f'<p class="quiet">Model: {escape(self.scorer.name or "the default")}. Nothing that you give leaves this machine.</p>')
+        gr.HTML(
+            f'<p class="quiet">Model: {escape(self.scorer.name or "the default")}. Nothing that you give leaves this machine.</p>'
+        )
         with gr.Row():
             with gr.Column(min_width=300):
                 gr.HTML("<h2>A text</h2>")
-                self.text = gr.Textbox(label="Text", lines=5, max_lines=15, max_length=self.limits.pasted_characters, elem_id="score-text")
+                self.text = gr.Textbox(
+                    label="Text",
+                    lines=5,
+                    max_lines=15,
+                    max_length=self.limits.pasted_characters,
+                    elem_id="score-text",
+                )
                 self.score = gr.Button("Score the text", variant="primary", elem_id="score-button")
                 self.answer = gr.HTML("", elem_id="text-answer")
             with gr.Column(min_width=300):
                 gr.HTML("<h2>A file</h2>")
                 self.upload = gr.UploadButton(
-                    "Choose a file: CSV, TSV, JSONL or Parquet", file_types=list(FORMATS), file_count="single", elem_id="upload"
+                    "Choose a file: CSV, TSV, JSONL or Parquet",
+                    file_types=list(FORMATS),
+                    file_count="single",
+                    elem_id="upload",
                 )
                 self.about = gr.HTML(self._limits(), elem_id="about-file")
-                self.column = gr.Textbox("text", label="Column that holds the text", max_length=200, elem_id="column")
-                self.go = gr.Button("Score the file", variant="primary", interactive=False, elem_id="score-file")
+                self.column = gr.Textbox(
+                    "text", label="Column that holds the text", max_length=200, elem_id="column"
+                )
+                self.go = gr.Button(
+                    "Score the file", variant="primary", interactive=False, elem_id="score-file"
+                )
                 self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="score-stop")
-                self.download = gr.DownloadButton("Download the scored file", visible=False, elem_id="download")
+                self.download = gr.DownloadButton(
+                    "Download the scored file", visible=False, elem_id="download"
+                )
                 self.result = gr.HTML("", elem_id="file-answer")
 
     def wire(self) -> None:
         """Bind the handlers to the components."""
         private: dict[str, Any] = {"api_visibility": "private"}
         for trigger in (self.score.click,):
-            trigger(self.one, [self.text], [self.answer], concurrency_limit=2, concurrency_id="scoring", **private)
-        self.upload.upload(self.look, [self.upload], [self.about, self.column, self.go, self.download, self.result], **private)
+            trigger(
+                self.one, [self.text], [self.answer], concurrency_limit=2, concurrency_id="scoring", **private
+            )
+        self.upload.upload(
+            self.look,
+            [self.upload],
+            [self.about, self.column, self.go, self.download, self.result],
+            **private,
+        )
         self.go.click(
-            self.file, [self.upload, self.column], [self.result, self.download, self.stop], concurrency_limit=1,
-            concurrency_id="scoring-files", show_progress_on=[self.result], **private,
-        )  # fmt: skip
+            self.file,
+            [self.upload, self.column],
+            [self.result, self.download, self.stop],
+            concurrency_limit=1,
+            concurrency_id="scoring-files",
+            show_progress_on=[self.result],
+            **private,
+        )
         self.stop.click(self.halt, None, None, queue=False, **private)
 
     def one(self, text: str, request: gr.Request) -> str:
@@ -72,13 +101,19 @@ class ScoreTab:
             file = Path(path)
             columns = text_columns(file, self.limits)
             chosen = "text" if "text" in columns or not columns else columns[0]
-            words = f"<p><strong>{escape(file.name)}</strong>, columns: {escape(', '.join(columns)[:300])}</p>"
+            words = (
+                f"<p><strong>{escape(file.name)}</strong>, columns: {escape(', '.join(columns)[:300])}</p>"
+            )
             return words, chosen, gr.update(interactive=True), gr.update(visible=False), ""
         return self._limits(), gr.skip(), gr.update(interactive=False), gr.update(visible=False), ""
 
     def file(
-        self, path: str | None, column: str, request: gr.Request, progress: gr.Progress = gr.Progress()  # noqa: B008
-    ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+        self,
+        path: str | None,
+        column: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[tuple[Any, ...]]:
         """The scored file and its plots; while it is scored, a way to stop that."""
         yield "", gr.update(visible=False), gr.update(visible=True)
         with told():
@@ -95,7 +130,9 @@ class ScoreTab:
 
             folder = self.folder / secrets.token_hex(8)
             try:
-                scored = score_upload(self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell)
+                scored = score_upload(
+                    self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell
+                )
             finally:
                 self._running.pop(str(request.session_hash), None)
             yield file_page(scored), gr.update(value=str(scored.path), visible=True), gr.update(visible=False)

@@ -56,7 +56,9 @@ def score_text(scorer: Scorer, text: str, limits: DemoLimits) -> Prediction:
     if not text.strip():
         raise DataError("the text: nothing in it; expected a sentence or more")
     if len(text) > limits.pasted_characters:
-        raise DataError(f"the text: {len(text):,} characters; expected {limits.pasted_characters:,} at the most; a longer one fits a file")
+        raise DataError(
+            f"the text: {len(text):,} characters; expected {limits.pasted_characters:,} at the most; a longer one fits a file"
+        )
     return scorer.predict([text])[0]
 
 
@@ -67,7 +69,9 @@ def text_columns(file: Path, limits: DemoLimits) -> list[str]:
         DataError: it is of no format that is read, too large, or damaged.
     """
     if file.suffix.lower() not in FORMATS:
-        raise DataError(f"{file.name}: ends in {file.suffix or 'nothing'!r}; expected one of {', '.join(FORMATS)}")
+        raise DataError(
+            f"{file.name}: ends in {file.suffix or 'nothing'!r}; expected one of {', '.join(FORMATS)}"
+        )
     size = file.stat().st_size
     if size > limits.upload_bytes:
         raise DataError(
@@ -77,8 +81,14 @@ def text_columns(file: Path, limits: DemoLimits) -> list[str]:
 
 
 def score_upload(
-    scorer: Scorer, file: Path, folder: Path, *, column: str, limits: DemoLimits, tell: Callable[[Progress], None] | None = None,
-) -> ScoredFile:  # fmt: skip
+    scorer: Scorer,
+    file: Path,
+    folder: Path,
+    *,
+    column: str,
+    limits: DemoLimits,
+    tell: Callable[[Progress], None] | None = None,
+) -> ScoredFile:
     """The scored file, in a folder of its own, with its counts. Rows that cannot be read are left out and counted.
 
     Raises:
@@ -86,7 +96,9 @@ def score_upload(
     """
     columns = text_columns(file, limits)
     if column not in columns:
-        raise DataError(f"{file.name}: no column {column!r:.80}; it has {', '.join(columns)[:300]}{nearest(column, columns)}")
+        raise DataError(
+            f"{file.name}: no column {column!r:.80}; it has {', '.join(columns)[:300]}{nearest(column, columns)}"
+        )
     rows = count_rows(file)
     # The count of a CSV is an estimate that takes quoted line ends for rows: refused here only where no doubt is left
     if rows is not None and rows > limits.rows * (1 if file.suffix.lower() == ".parquet" else 4):
@@ -103,9 +115,16 @@ def score_upload(
     prefix = "predicted_" if set(columns) & set(scorer.columns) else ""
     try:
         summary = score_file(
-            scorer, file, target, text_column=column, on_error="skip", overwrite=True, prefix=prefix, progress=watched,
+            scorer,
+            file,
+            target,
+            text_column=column,
+            on_error="skip",
+            overwrite=True,
+            prefix=prefix,
+            progress=watched,
             chunk_rows=CHUNK,
-        )  # fmt: skip
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -113,7 +132,9 @@ def score_upload(
 
 
 def _too_many(file: Path, limits: DemoLimits) -> DataError:
-    return DataError(f"{file.name}: more than {limits.rows:,} rows; expected {limits.rows:,} at the most; `nlpkit score` takes any number")
+    return DataError(
+        f"{file.name}: more than {limits.rows:,} rows; expected {limits.rows:,} at the most; `nlpkit score` takes any number"
+    )
 
 
 def _counted(path: Path, summary: ScoreSummary, prefix: str, column: str) -> ScoredFile:
@@ -133,7 +154,15 @@ def _counted(path: Path, summary: ScoreSummary, prefix: str, column: str) -> Sco
     signed = f"{prefix}score" in (preview[0] if preview else {})
     low, high = (-1.0, 1.0) if signed else (min(numbers, default=0.0), max(numbers, default=1.0))
     bins = binned(numbers, low, high)
-    return ScoredFile(path=path, summary=summary, labels=dict(sorted(labels.items())), bins=bins, low=low, high=high, preview=preview)
+    return ScoredFile(
+        path=path,
+        summary=summary,
+        labels=dict(sorted(labels.items())),
+        bins=bins,
+        low=low,
+        high=high,
+        preview=preview,
+    )
 
 
 def _cell(value: object, scored: bool) -> str:
@@ -161,7 +190,13 @@ def text_page(answer: Prediction) -> str:
     elif answer.value is not None:
         parts.append(f'<p class="answer"><strong>{answer.value:.3f}</strong></p>')
     if answer.probabilities:
-        parts.append(bars({name: round(100 * share, 1) for name, share in answer.probabilities.items()}, spoken="How sure", unit=" %"))
+        parts.append(
+            bars(
+                {name: round(100 * share, 1) for name, share in answer.probabilities.items()},
+                spoken="How sure",
+                unit=" %",
+            )
+        )
     if answer.partial:
         parts.append('<p class="quiet">The text is so long that not all of it was read.</p>')
     return "".join(parts)
@@ -175,12 +210,17 @@ def file_page(scored: ScoredFile) -> str:
         words += f", {summary.rejected:,} left out because they cannot be read"
     parts = [f'<p class="answer">{words}.</p>']
     if scored.labels:
-        parts.append(bars({name: float(count) for name, count in scored.labels.items()}, spoken="Rows by label"))
+        parts.append(
+            bars({name: float(count) for name, count in scored.labels.items()}, spoken="Rows by label")
+        )
     if any(scored.bins):
         parts.append(histogram(scored.bins, scored.low, scored.high, spoken="Rows by score"))
     if scored.preview:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in scored.preview[0])
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>" for row in scored.preview)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>"
+            for row in scored.preview
+        )
         caption = f"The first {len(scored.preview)} rows"
         parts.append(
             f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table class="rows"><caption>{caption}</caption>'

@@ -19,7 +19,7 @@ from demo.panel import context_page, list_page, mood_page, status
 from nlpkit.chat.mood import Mood, words_of
 from nlpkit.chat.records import Chat
 from nlpkit.errors import NlpkitError
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.sampling import Sampling
 
 Updates = dict[Any, Any]
 """What becomes of which component."""
@@ -31,7 +31,9 @@ WAITING = "…"
 class View:
     """The components of the chat tab, and what each shows of a conversation."""
 
-    def __init__(self, engines: Engines, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits) -> None:
+    def __init__(
+        self, engines: Engines, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits
+    ) -> None:
         self.engines, self.listed, self.talk, self.side = engines, listed, talk, side
         self.session = engines.session
         self.store = engines.session.store
@@ -64,7 +66,13 @@ class View:
             sampling = Sampling()
         names = self.engines.names
         run = chat.run if chat and chat.run in names else names[0]
-        values = [sampling.temperature, sampling.top_p, sampling.top_k, sampling.repetition_penalty, sampling.max_new_tokens]
+        values = [
+            sampling.temperature,
+            sampling.top_p,
+            sampling.top_k,
+            sampling.repetition_penalty,
+            sampling.max_new_tokens,
+        ]
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
             **dict(zip(self.side.sampling, [*values, seed], strict=True)),
@@ -85,7 +93,9 @@ class View:
             self.talk.why_row: gr.update(visible=False),
             self.talk.retry: gr.update(interactive=bool(messages)),
             self.talk.undo: gr.update(interactive=bool(messages)),
-            self.talk.cycle: gr.update(interactive=True, visible=bool(last and last.role == "assistant" and last.versions > 1)),
+            self.talk.cycle: gr.update(
+                interactive=True, visible=bool(last and last.role == "assistant" and last.versions > 1)
+            ),
         }
 
     def beside(self, chat: Chat | None, *, words: bool = True) -> Updates:
@@ -102,9 +112,15 @@ class View:
     def busy(self, yes: bool) -> Updates:
         """The buttons while a reply comes, and when none does."""
         talk = self.talk
-        shown = {talk.send: gr.update(visible=not yes), talk.stop: gr.update(visible=yes), talk.other: gr.update(interactive=not yes)}
+        shown = {
+            talk.send: gr.update(visible=not yes),
+            talk.stop: gr.update(visible=yes),
+            talk.other: gr.update(interactive=not yes),
+        }
         # When none comes, the conversation says which of these there are
-        return shown | ({one: gr.update(interactive=False) for one in (talk.retry, talk.undo, talk.cycle)} if yes else {})
+        return shown | (
+            {one: gr.update(interactive=False) for one in (talk.retry, talk.undo, talk.cycle)} if yes else {}
+        )
 
     def _mood(self, chat: Chat | None, *, words: bool) -> str:
         if self.session.classifier is None:

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
+    from nlpkit.classifiers.classifier import Classifier
     from nlpkit.data.checks import check
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
     from nlpkit.evaluation.evaluate import evaluate
-    from nlpkit.evaluation.report import Report, Score
-    from nlpkit.inference.chatbot import Chatbot
-    from nlpkit.inference.classifier import Classifier
-    from nlpkit.inference.language import LanguageModel
-    from nlpkit.inference.remote import RemoteBot
-    from nlpkit.inference.sampling import Sampling
+    from nlpkit.generation.chatbot import Chatbot
+    from nlpkit.generation.language import LanguageModel
+    from nlpkit.generation.remote import RemoteBot
+    from nlpkit.generation.sampling import Sampling
+    from nlpkit.metrics.score import Score
+    from nlpkit.reports.report import Report
     from nlpkit.run import Run
     from nlpkit.scoring.score import score_file
     from nlpkit.settings import ConversationSource, DataSource
@@ -62,24 +63,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Chatbot": "nlpkit.inference.chatbot",
-    "Classifier": "nlpkit.inference.classifier",
+    "Chatbot": "nlpkit.generation.chatbot",
+    "Classifier": "nlpkit.classifiers.classifier",
     "ConfigError": "nlpkit.errors",
     "Conversation": "nlpkit.data.examples",
     "ConversationSource": "nlpkit.settings",
     "DataError": "nlpkit.errors",
     "DataSource": "nlpkit.settings",
     "LabeledText": "nlpkit.data.examples",
-    "LanguageModel": "nlpkit.inference.language",
+    "LanguageModel": "nlpkit.generation.language",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
     "Record": "nlpkit.data.records",
-    "RemoteBot": "nlpkit.inference.remote",
-    "Report": "nlpkit.evaluation.report",
+    "RemoteBot": "nlpkit.generation.remote",
+    "Report": "nlpkit.reports.report",
     "Run": "nlpkit.run",
     "RunError": "nlpkit.errors",
-    "Sampling": "nlpkit.inference.sampling",
-    "Score": "nlpkit.evaluation.report",
+    "Sampling": "nlpkit.generation.sampling",
+    "Score": "nlpkit.reports.report",
     "Session": "nlpkit.chat.session",
     "SourceError": "nlpkit.errors",
     "Store": "nlpkit.chat.store",

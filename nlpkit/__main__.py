@@ -1,6 +1,6 @@
 """`python -m nlpkit` is `nlpkit`."""
 
-from nlpkit.cli import main
+from nlpkit.cli.app import main
 
 if __name__ == "__main__":
     main()

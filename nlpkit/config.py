@@ -51,7 +51,9 @@ def load_config(path: Path, model: type[Config], overrides: Sequence[str] = ()) 
     return validate(tree, model, where=path, lines=lines)
 
 
-def validate(tree: Mapping[str, Any], model: type[Config], *, where: Path, lines: Mapping[Keys, int] | None = None) -> Config:
+def validate(
+    tree: Mapping[str, Any], model: type[Config], *, where: Path, lines: Mapping[Keys, int] | None = None
+) -> Config:
     """The tree as a frozen config.
 
     Raises:
@@ -60,7 +62,9 @@ def validate(tree: Mapping[str, Any], model: type[Config], *, where: Path, lines
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        found = sorted(error.errors(include_url=False), key=lambda one: (lines or {}).get(_real(one["loc"], tree), 0))
+        found = sorted(
+            error.errors(include_url=False), key=lambda one: (lines or {}).get(_real(one["loc"], tree), 0)
+        )
         raise _problems(where, _merge(_sentence(one, tree, model, lines or {}) for one in found)) from None
 
 
@@ -184,7 +188,9 @@ def _apply(tree: dict[str, Any], lines: dict[Keys, int], override: str) -> str |
 
 
 def _holds(inside: Any, key: str | int) -> bool:
-    return (isinstance(inside, dict) and key in inside) or (isinstance(inside, list) and isinstance(key, int) and key < len(inside))
+    return (isinstance(inside, dict) and key in inside) or (
+        isinstance(inside, list) and isinstance(key, int) and key < len(inside)
+    )
 
 
 def _real(loc: Keys, tree: Mapping[str, Any]) -> Keys:
@@ -200,7 +206,9 @@ def _real(loc: Keys, tree: Mapping[str, Any]) -> Keys:
     return tuple(real)
 
 
-def _sentence(error: ErrorDetails, tree: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Keys, int]) -> str:
+def _sentence(
+    error: ErrorDetails, tree: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Keys, int]
+) -> str:
     keys = _real(error["loc"], tree)
     at = f"line {lines[keys]}: " if keys in lines else ""
     name = ".".join(str(key) for key in keys) or "the config"
@@ -209,10 +217,14 @@ def _sentence(error: ErrorDetails, tree: Mapping[str, Any], model: type[BaseMode
     if error["type"] == "missing":
         return f"{at}{name}: missing; a value is required"
     found = error["input"]
-    shown = f"{str(found)[:60]!r}" if isinstance(found, str) else f"{str(found)[:60]} ({type(found).__name__})"
+    shown = (
+        f"{str(found)[:60]!r}" if isinstance(found, str) else f"{str(found)[:60]} ({type(found).__name__})"
+    )
     hint = ""
     if error["type"] == "literal_error" and isinstance(found, str):
-        hint = nearest(found, [one.strip("'") for one in error["ctx"]["expected"].replace(" or ", ", ").split(", ")])
+        hint = nearest(
+            found, [one.strip("'") for one in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        )
     if error["type"] == "value_error":
         return f"{at}{name}: {error['ctx']['error']}"
     return f"{at}{name}: {error['msg'][0].lower()}{error['msg'][1:]}, found {shown}{hint}"
@@ -222,7 +234,11 @@ def _fields_at(model: type[BaseModel], loc: Keys) -> list[str]:
     """The keys that are allowed at a location, walking through tuples and unions of models."""
     models = [model]
     for part in loc:
-        inner = [one.model_fields[part].annotation for one in models if isinstance(part, str) and part in one.model_fields]
+        inner = [
+            one.model_fields[part].annotation
+            for one in models
+            if isinstance(part, str) and part in one.model_fields
+        ]
         models = [found for annotation in inner for found in _models_in(annotation)] or models
     return sorted({name for one in models for name in one.model_fields})
 

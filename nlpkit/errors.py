@@ -65,4 +65,6 @@ def optional(module: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ConfigError(f"this needs the package {module!r}, which is not installed; cure: pip install 'nlpkit[{extra}]'") from error
+        raise ConfigError(
+            f"this needs the package {module!r}, which is not installed; cure: pip install 'nlpkit[{extra}]'"
+        ) from error

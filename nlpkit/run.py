@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import datetime
-import errno
-import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nlpkit.errors import ConfigError, NlpkitError, RunError
+from nlpkit.errors import ConfigError, RunError
+from nlpkit.files import write_whole
 
 FORMAT: Literal[1] = 1
 """Raised when a run that an older nlpkit cannot read is written."""
 
-NEARLY_FULL = 1_000_000
-"""Free bytes under which a failed write is put down to the full disk."""
 
-LIBRARIES = ("nlpkit", "torch", "transformers", "peft", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
+LIBRARIES = (
+    "nlpkit",
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "accelerate",
+    "evaluate",
+    "tokenizers",
+    "numpy",
+)
 
 
 class BaseModelIdentity(BaseModel):
@@ -72,7 +76,11 @@ class Run:
     @property
     def name(self) -> str:
         """The folder's name, with its parent's when it is one seed of several."""
-        return f"{self.path.parent.name}/{self.path.name}" if self.path.name.startswith("seed-") else self.path.name
+        return (
+            f"{self.path.parent.name}/{self.path.name}"
+            if self.path.name.startswith("seed-")
+            else self.path.name
+        )
 
     @property
     def adapter(self) -> Path:
@@ -172,7 +180,9 @@ class Run:
             raise RunError(f"{self.marker}: cannot be read: {error}") from None
         found = tree.get("format") if isinstance(tree, dict) else None
         if isinstance(found, int) and found > FORMAT:
-            raise RunError(f"{self.marker}: format {found}; this nlpkit reads up to {FORMAT}; cure: pip install --upgrade nlpkit")
+            raise RunError(
+                f"{self.marker}: format {found}; this nlpkit reads up to {FORMAT}; cure: pip install --upgrade nlpkit"
+            )
         try:
             return RunRecord.model_validate(tree)
         except ValidationError as error:
@@ -191,55 +201,9 @@ class Run:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-@contextmanager
-def room_left(folder: Path) -> Iterator[None]:
-    """Say so when a disk is full: libraries then fail with whatever they trip over.
-
-    Raises:
-        NlpkitError: naming the folder and what is free.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError) as error:  # torch reports a short write as a RuntimeError
-        free = shutil.disk_usage(folder).free
-        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT) and free > NEARLY_FULL:
-            raise
-        found = f"{folder}: no space left on the disk, {free:,} bytes free"
-        raise NlpkitError(f"{found}; cure: free some, then the same command goes on from the last checkpoint") from error
-
-
 def find_runs(folder: Path) -> list[Run]:
     """The whole runs below a folder, by name."""
     return [Run(one.parent) for one in sorted(folder.glob("**/run.json"))]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def sha256_of(paths: Sequence[Path]) -> str:
-    """One hash over the contents of files, in the order given."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def fingerprint(tree: Mapping[str, Any]) -> str:
-    """A short hash of plain values: equal settings have equal fingerprints."""
-    return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:

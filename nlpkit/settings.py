@@ -217,7 +217,11 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 def _with_preset(tree: object) -> object:
     """The values of the preset, and over them what is given; an unknown preset is left for the field to refuse."""
     name = tree.get("preset") if isinstance(tree, dict) else None
-    return {**PRESETS[name], **tree} if isinstance(name, str) and name in PRESETS and isinstance(tree, dict) else tree
+    return (
+        {**PRESETS[name], **tree}
+        if isinstance(name, str) and name in PRESETS and isinstance(tree, dict)
+        else tree
+    )
 
 
 def _whole_or_share(freeze: float) -> float:

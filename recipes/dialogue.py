@@ -16,9 +16,17 @@ from pydantic import Field
 from nlpkit.config import to_yaml
 from nlpkit.data.examples import Conversation
 from nlpkit.evaluation.evaluate_dialogue import judge_of, report_dialogue
-from nlpkit.evaluation.seeds import summarize
-from nlpkit.run import Run, fingerprint, room_left, versions
-from nlpkit.settings import ConversationData, DialogueEvaluation, DialogueTraining, LanguageBase, Lora, Settings
+from nlpkit.files import fingerprint, room_left
+from nlpkit.reports.seeds import summarize
+from nlpkit.run import Run, versions
+from nlpkit.settings import (
+    ConversationData,
+    DialogueEvaluation,
+    DialogueTraining,
+    LanguageBase,
+    Lora,
+    Settings,
+)
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.dialogues import Dialogues, encode_part, load_dialogues, look
 from nlpkit.training.language import build_language, finish_language, open_language_base
@@ -51,14 +59,23 @@ Held = dict[str, tuple[Conversation, ...]]
 
 
 def train(
-    config: DialogueConfig, *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None]
-) -> list[Run]:  # fmt: skip
+    config: DialogueConfig,
+    *,
+    check: bool,
+    overwrite: bool,
+    talk: Callable[[str], None],
+    progress: Callable[[Step], None],
+) -> list[Run]:
     """The runs that the config asks for, one a seed, each trained, measured beside its base, and reported on; none when only checked."""
     dialogues = load_dialogues(config.task, config.data, seed=config.seed)
     base = open_language_base(config.base)
     runs = []
     for seed in config.seeds:
-        runs.append(_train(config, dialogues, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress))
+        runs.append(
+            _train(
+                config, dialogues, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress
+            )
+        )
     if len(runs) > 1 and not check and is_main_process():
         talk(summarize(config.output / config.name, runs))
     return [] if check else runs
@@ -71,7 +88,10 @@ def _train(
     started = time.monotonic()
     folder = config.output / config.name
     run = Run(folder / f"seed-{seed}" if len(config.seeds) > 1 else folder)
-    whole = {**config.model_dump(mode="json", exclude={"seeds", "output", "name", "evaluation"}), "data": dialogues.describe()}
+    whole = {
+        **config.model_dump(mode="json", exclude={"seeds", "output", "name", "evaluation"}),
+        "data": dialogues.describe(),
+    }
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
     held = {"test": dialogues.test} if dialogues.test else {"validation": dialogues.validation}
     if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
@@ -87,9 +107,23 @@ def _train(
     model = build_language(base, config.base, config.lora, seed=seed)
     trained, total = count_weights(model)
     settings = config.training
-    objective = speaking(train_part.rows, validation_part.rows, tokenizer=base.tokenizer, training=settings, room=base.max_tokens)
+    objective = speaking(
+        train_part.rows,
+        validation_part.rows,
+        tokenizer=base.tokenizer,
+        training=settings,
+        room=base.max_tokens,
+    )
     steps = planned_steps(len(objective.train), settings)
-    facts = look(dialogues, train_part, base.tokenizer, max_tokens=base.max_tokens, trainable=trained, total=total, steps=steps)
+    facts = look(
+        dialogues,
+        train_part,
+        base.tokenizer,
+        max_tokens=base.max_tokens,
+        trainable=trained,
+        total=total,
+        steps=steps,
+    )
     for line in (*facts.lines, *(f"warning    {warning}" for warning in facts.warnings)):
         talk(line)
     if check:
@@ -99,18 +133,43 @@ def _train(
 
     run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
     initial = save_initial(model, run, config.lora)
-    model = fit(model, base.tokenizer, objective, training=settings, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress)
+    model = fit(
+        model,
+        base.tokenizer,
+        objective,
+        training=settings,
+        seed=seed,
+        run=run,
+        fingerprint=asked,
+        talk=talk,
+        progress=progress,
+    )
     if is_main_process():
         with room_left(run.path):
             finish_language(
-                run, model, base, dialogues.task, train_part.rows, data={**dialogues.describe(), "fingerprint": asked},
-                recipe=config.recipe, seed=seed, started=started, initial=initial, exact=config.base.quantize == "none",
-            )  # fmt: skip
+                run,
+                model,
+                base,
+                dialogues.task,
+                train_part.rows,
+                data={**dialogues.describe(), "fingerprint": asked},
+                recipe=config.recipe,
+                seed=seed,
+                started=started,
+                initial=initial,
+                exact=config.base.quantize == "none",
+            )
         _report(config, run, held, talk, progress)
     return run
 
 
-def _report(config: DialogueConfig, run: Run, held: Held, talk: Callable[[str], None], progress: Callable[[Step], None]) -> None:
+def _report(
+    config: DialogueConfig,
+    run: Run,
+    held: Held,
+    talk: Callable[[str], None],
+    progress: Callable[[Step], None],
+) -> None:
     asked = config.evaluation.model_dump(exclude={"judge"})
     judge = judge_of(config.evaluation)
     for name, conversations in held.items():

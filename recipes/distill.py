@@ -16,13 +16,22 @@ from pydantic import Field
 from nlpkit.config import to_yaml
 from nlpkit.evaluation.distillation import report_distillation
 from nlpkit.evaluation.evaluate import report_run
-from nlpkit.evaluation.seeds import summarize
-from nlpkit.run import Run, fingerprint, room_left, versions
+from nlpkit.files import fingerprint, room_left
+from nlpkit.reports.seeds import summarize
+from nlpkit.run import Run, versions
 from nlpkit.settings import Base, Lora, Settings
 from nlpkit.training.classifier import finish
 from nlpkit.training.distil_rows import DistilData, DistilRows, load_distil_rows
 from nlpkit.training.distil_teacher import Teacher, ask, open_teacher
-from nlpkit.training.distilling import Distillation, DistilTraining, build_student, distilling, encode_all, refuse_unfit, without_projection
+from nlpkit.training.distilling import (
+    Distillation,
+    DistilTraining,
+    build_student,
+    distilling,
+    encode_all,
+    refuse_unfit,
+    without_projection,
+)
 from nlpkit.training.opened import OpenBase, is_main_process, open_base, save_initial
 from nlpkit.training.rows import Rows, encode
 from nlpkit.training.trainer import Step, fit, planned_steps
@@ -54,14 +63,22 @@ Config = DistillConfig
 
 
 def train(
-    config: DistillConfig, *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None]
-) -> list[Run]:  # fmt: skip
+    config: DistillConfig,
+    *,
+    check: bool,
+    overwrite: bool,
+    talk: Callable[[str], None],
+    progress: Callable[[Step], None],
+) -> list[Run]:
     """The students that the config asks for, one a seed, each trained, measured and reported on; none when only checked."""
     refuse_unfit(config.lora, config.distillation)
     teacher = open_teacher(config.teacher)
     found = load_distil_rows(teacher.task, config.data, seed=config.seed)
     base = open_base(config.base)
-    runs = [_train_one(config, teacher, found, base, seed, check, overwrite, talk, progress) for seed in config.seeds]
+    runs = [
+        _train_one(config, teacher, found, base, seed, check, overwrite, talk, progress)
+        for seed in config.seeds
+    ]
     if len(runs) > 1 and not check and is_main_process():
         talk(summarize(config.output / config.name, runs))
         shutil.rmtree(Run(config.output / config.name).checkpoints, ignore_errors=True)
@@ -76,7 +93,10 @@ def _train_one(
     folder = config.output / config.name
     run = Run(folder / f"seed-{seed}" if len(config.seeds) > 1 else folder)
     rows, settings = found.described(teacher), config.training
-    whole = {**config.model_dump(mode="json", exclude={"seeds", "output", "name", "plain"}), "data": rows.describe()}
+    whole = {
+        **config.model_dump(mode="json", exclude={"seeds", "output", "name", "plain"}),
+        "data": rows.describe(),
+    }
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
     if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
@@ -97,17 +117,45 @@ def _train_one(
     run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
     with room_left(run.path):
         answers = ask(
-            teacher, found.texts, Run(folder).checkpoints / "teacher", states=config.distillation.hidden_weight > 0,
-            precision=config.distillation.precision, talk=talk, progress=lambda at, of: progress(Step(done=at, total=of, loss=None)),
-        )  # fmt: skip
+            teacher,
+            found.texts,
+            Run(folder).checkpoints / "teacher",
+            states=config.distillation.hidden_weight > 0,
+            precision=config.distillation.precision,
+            talk=talk,
+            progress=lambda at, of: progress(Step(done=at, total=of, loss=None)),
+        )
     model = build_student(base, rows.task, config.lora, answers, dropout=config.base.dropout, seed=seed)
     initial = save_initial(model, run, config.lora)
-    objective = distilling(train_rows, validation_rows, answers, rows.task, base.tokenizer, settings, config.distillation)
-    model = fit(model, base.tokenizer, objective, training=settings, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress)
+    objective = distilling(
+        train_rows, validation_rows, answers, rows.task, base.tokenizer, settings, config.distillation
+    )
+    model = fit(
+        model,
+        base.tokenizer,
+        objective,
+        training=settings,
+        seed=seed,
+        run=run,
+        fingerprint=asked,
+        talk=talk,
+        progress=progress,
+    )
     if is_main_process():
         with room_left(run.path):
             model = without_projection(model)
-            finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)
+            finish(
+                run,
+                model,
+                base,
+                rows,
+                recipe=config.recipe,
+                seed=seed,
+                started=started,
+                initial=initial,
+                fingerprint=asked,
+                talk=talk,
+            )
         _conclude(run, config, rows, talk)
     return run
 
@@ -115,6 +163,8 @@ def _train_one(
 def _conclude(run: Run, config: DistillConfig, rows: Rows, talk: Callable[[str], None]) -> None:
     """Set teacher and student side by side; the report, written last, shows that this was done."""
     parts = {"validation": rows.validation, "test": rows.test}
-    beside = report_distillation(run, Run.open(config.teacher), Run.open(config.plain) if config.plain else None, parts)
+    beside = report_distillation(
+        run, Run.open(config.teacher), Run.open(config.plain) if config.plain else None, parts
+    )
     talk(beside.to_markdown())
     report_run(run, parts, talk=talk)

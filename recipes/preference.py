@@ -15,12 +15,18 @@ from pydantic import Field
 
 from nlpkit.config import to_yaml
 from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison, verdict_of
-from nlpkit.inference.language import LanguageModel
-from nlpkit.inference.promoted import promote
-from nlpkit.run import Run, fingerprint, room_left, versions
+from nlpkit.files import fingerprint, room_left
+from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.promoted import promote
+from nlpkit.run import Run, versions
 from nlpkit.settings import Settings
 from nlpkit.training.continuation import open_model, open_start, record, save
-from nlpkit.training.preference_trainer import PreferenceTraining, fit_preferences, planned_steps, refuse_unready
+from nlpkit.training.preference_trainer import (
+    PreferenceTraining,
+    fit_preferences,
+    planned_steps,
+    refuse_unready,
+)
 from nlpkit.training.preferences import PreferenceData, encode_preferences, load_preferences
 from nlpkit.training.trainer import Step
 
@@ -44,8 +50,13 @@ Config = PreferenceConfig
 
 
 def train(
-    config: PreferenceConfig, *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None]
-) -> list[Run]:  # fmt: skip
+    config: PreferenceConfig,
+    *,
+    check: bool,
+    overwrite: bool,
+    talk: Callable[[str], None],
+    progress: Callable[[Step], None],
+) -> list[Run]:
     """The new run, trained, compared with the old one, and promoted or refused; none when only checked."""
     started = time.monotonic()
     start = open_start(config.run)
@@ -54,7 +65,12 @@ def train(
     run = Run(config.output / config.name)
     whole = {**config.model_dump(mode="json", exclude={"output", "name", "run"}), "data": rows.describe()}
     asked = fingerprint(
-        {**whole, "start": start.identity["adapter_sha256"], "base": start.base.identity.model_dump(), "versions": versions()}
+        {
+            **whole,
+            "start": start.identity["adapter_sha256"],
+            "base": start.base.identity.model_dump(),
+            "versions": versions(),
+        }
     )
     if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already, {verdict_of(run).verdict}")
@@ -69,7 +85,11 @@ def train(
         rows, start.base.tokenizer, max_tokens, batch_size=config.training.batch_size, seed=config.seed
     )  # fmt: skip
     steps = planned_steps(len(encoded), config.training)
-    for line in (*rows.lines(), f"cut        {shortened:,} histories lose their oldest turns", f"learnt     in {steps:,} steps"):
+    for line in (
+        *rows.lines(),
+        f"cut        {shortened:,} histories lose their oldest turns",
+        f"learnt     in {steps:,} steps",
+    ):
         talk(line)
     if check:
         return []
@@ -81,9 +101,20 @@ def train(
     )  # fmt: skip
     with room_left(run.path):
         new = listen(save(run, model, start, rows.held), rows.held)
-        comparison = compare(listen(LanguageModel.load(start.run), rows.held), new, rows.held, seed=config.seed)
+        comparison = compare(
+            listen(LanguageModel.load(start.run), rows.held), new, rows.held, seed=config.seed
+        )
         data = {**rows.describe(), "method": rows.method, "comparison": comparison.model_dump(mode="json")}
-        record(run, model, start, recipe=config.recipe, seed=config.seed, started=started, data=data, fingerprint=asked)
+        record(
+            run,
+            model,
+            start,
+            recipe=config.recipe,
+            seed=config.seed,
+            started=started,
+            data=data,
+            fingerprint=asked,
+        )
     _conclude(run, talk)
     return [run]
 

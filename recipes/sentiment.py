@@ -15,8 +15,9 @@ from pydantic import Field
 
 from nlpkit.config import to_yaml
 from nlpkit.evaluation.evaluate import report_run
-from nlpkit.evaluation.seeds import summarize
-from nlpkit.run import Run, fingerprint, room_left, versions
+from nlpkit.files import fingerprint, room_left
+from nlpkit.reports.seeds import summarize
+from nlpkit.run import Run, versions
 from nlpkit.settings import Base, ClassifierTraining, Data, Lora, Settings
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
@@ -52,12 +53,20 @@ Config = SentimentConfig
 
 
 def train(
-    config: SentimentConfig, *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None]
-) -> list[Run]:  # fmt: skip
+    config: SentimentConfig,
+    *,
+    check: bool,
+    overwrite: bool,
+    talk: Callable[[str], None],
+    progress: Callable[[Step], None],
+) -> list[Run]:
     """The runs that the config asks for, one a seed, each trained, measured and reported on; none when only checked."""
     rows = load_rows(config.task, config.data, seed=config.seed)
     base = open_base(config.base)
-    runs = [_train_one(config, rows, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress) for seed in config.seeds]
+    runs = [
+        _train_one(config, rows, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress)
+        for seed in config.seeds
+    ]
     if len(runs) > 1 and not check and is_main_process():
         talk(summarize(config.output / config.name, runs))
     return [] if check else runs
@@ -85,11 +94,17 @@ def _train_one(
     train_rows = encode(rows.train, rows.task, base.tokenizer, base.max_tokens)
     validation_rows = encode(rows.validation, rows.task, base.tokenizer, base.max_tokens)
     settings = config.training
-    model = build(base, rows.task, config.lora, dropout=config.base.dropout, seed=seed, freeze=settings.freeze)
+    model = build(
+        base, rows.task, config.lora, dropout=config.base.dropout, seed=seed, freeze=settings.freeze
+    )
     trainable, total = count_weights(model)
     steps = planned_steps(len(train_rows), settings)
-    facts = preflight(rows, train_rows, max_tokens=base.max_tokens, trainable=trainable, total=total, steps=steps)
-    objective = classifying(train_rows, validation_rows, task=rows.task, tokenizer=base.tokenizer, training=settings)
+    facts = preflight(
+        rows, train_rows, max_tokens=base.max_tokens, trainable=trainable, total=total, steps=steps
+    )
+    objective = classifying(
+        train_rows, validation_rows, task=rows.task, tokenizer=base.tokenizer, training=settings
+    )
     more = [precision.line, *plan_lines(objective, model, settings.freeze, settings.cache_mb)]
     for line in (*facts.lines, *more, *(f"warning    {warning}" for warning in facts.warnings)):
         talk(line)
@@ -98,10 +113,33 @@ def _train_one(
 
     run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
     initial = save_initial(model, run, config.lora)
-    objective = frozen(objective, model, settings.freeze, limit_mb=settings.cache_mb, bf16=precision.bf16, talk=talk)
-    model = fit(model, base.tokenizer, objective, training=settings, seed=seed, run=run, fingerprint=asked, talk=talk, progress=progress)
+    objective = frozen(
+        objective, model, settings.freeze, limit_mb=settings.cache_mb, bf16=precision.bf16, talk=talk
+    )
+    model = fit(
+        model,
+        base.tokenizer,
+        objective,
+        training=settings,
+        seed=seed,
+        run=run,
+        fingerprint=asked,
+        talk=talk,
+        progress=progress,
+    )
     if is_main_process():
         with room_left(run.path):
-            finish(run, model, base, rows, recipe=config.recipe, seed=seed, started=started, initial=initial, fingerprint=asked, talk=talk)
+            finish(
+                run,
+                model,
+                base,
+                rows,
+                recipe=config.recipe,
+                seed=seed,
+                started=started,
+                initial=initial,
+                fingerprint=asked,
+                talk=talk,
+            )
         report_run(run, {"validation": rows.validation, "test": rows.test}, talk=talk)
     return run

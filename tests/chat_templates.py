@@ -77,7 +77,11 @@ MISTRAL = """
 
 # The newer members of the family: no spaces, and what is said beforehand stands in the last question.
 MISTRAL_LAST = MISTRAL.replace("loop.first", "loop.last")
-MISTRAL_LAST = MISTRAL_LAST.replace("'[INST] '", "'[INST]'").replace("' [/INST]'", "'[/INST]'").replace("' ' + message", "message")
+MISTRAL_LAST = (
+    MISTRAL_LAST.replace("'[INST] '", "'[INST]'")
+    .replace("' [/INST]'", "'[/INST]'")
+    .replace("' ' + message", "message")
+)
 
 QWEN3 = """
 {%- set last = namespace(question=-1) -%}
@@ -145,7 +149,11 @@ class Family:
     def text(self, ids: list[int]) -> str:
         """What the ids say in the middle of a text, control tokens shown."""
         letter = self.ids("a")
-        return str(self.tokenizer.decode([*letter, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False))[1:]
+        return str(
+            self.tokenizer.decode(
+                [*letter, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+        )[1:]
 
     def survives(self, text: str) -> str:
         """What this family makes of a text: its template and its tokenizer may tidy it, and nothing else may."""
@@ -162,51 +170,138 @@ IM = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 FAMILIES = {
     family.name: family
     for family in (
-        Family(name="chatml", template=CHATML, bos=None, eos="<|im_end|>", end="<|im_end|>", special=(*IM, "<repo_name>", "<file_sep>")),
         Family(
-            name="llama3", template=LLAMA3, bos="<|begin_of_text|>", eos="<|eot_id|>", end="<|eot_id|>", pieces="llama3", trims=True,
+            name="chatml",
+            template=CHATML,
+            bos=None,
+            eos="<|im_end|>",
+            end="<|im_end|>",
+            special=(*IM, "<repo_name>", "<file_sep>"),
+        ),
+        Family(
+            name="llama3",
+            template=LLAMA3,
+            bos="<|begin_of_text|>",
+            eos="<|eot_id|>",
+            end="<|eot_id|>",
+            pieces="llama3",
+            trims=True,
             special=(
-                "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>",
-                "<|python_tag|>", "<|reserved_special_token_0|>",
+                "<|begin_of_text|>",
+                "<|end_of_text|>",
+                "<|start_header_id|>",
+                "<|end_header_id|>",
+                "<|eot_id|>",
+                "<|eom_id|>",
+                "<|python_tag|>",
+                "<|reserved_special_token_0|>",
             ),
         ),
         Family(
-            name="gemma", template=GEMMA, bos="<bos>", eos="<eos>", end="<end_of_turn>", pieces="gemma", trims=True,
-            special=("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<end_of_turn>"), plain=("<table>", "[multimodal]"),
+            name="gemma",
+            template=GEMMA,
+            bos="<bos>",
+            eos="<eos>",
+            end="<end_of_turn>",
+            pieces="gemma",
+            trims=True,
+            special=("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<end_of_turn>"),
+            plain=("<table>", "[multimodal]"),
             letters=("\n\n", "▁▁", "ü"),
-            takes_system=False, takes_leading_reply=False,
+            takes_system=False,
+            takes_leading_reply=False,
         ),
         Family(
-            name="phi3", template=PHI3, bos="<s>", eos="<|endoftext|>", end="<|end|>", pieces="sentencepiece", strips=True,
-            special=("<unk>", "<s>", "</s>", "<|endoftext|>", "<|assistant|>", "<|system|>", "<|user|>", "<|end|>"),
+            name="phi3",
+            template=PHI3,
+            bos="<s>",
+            eos="<|endoftext|>",
+            end="<|end|>",
+            pieces="sentencepiece",
+            strips=True,
+            special=(
+                "<unk>",
+                "<s>",
+                "</s>",
+                "<|endoftext|>",
+                "<|assistant|>",
+                "<|system|>",
+                "<|user|>",
+                "<|end|>",
+            ),
             plain=("<|placeholder1|>",),
         ),
         Family(
-            name="mistral", template=MISTRAL, bos="<s>", eos="</s>", end="</s>", pieces="sentencepiece", takes_leading_reply=False,
+            name="mistral",
+            template=MISTRAL,
+            bos="<s>",
+            eos="</s>",
+            end="</s>",
+            pieces="sentencepiece",
+            takes_leading_reply=False,
             special=("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]"),
         ),
         Family(
-            name="mistral-last", template=MISTRAL_LAST, bos="<s>", eos="</s>", end="</s>", pieces="metaspace", takes_leading_reply=False,
-            special=("<unk>", "<s>", "</s>", "[INST]", "[/INST]"), plain=("[TOOL_RESULTS]",), fixed_frames=False,
+            name="mistral-last",
+            template=MISTRAL_LAST,
+            bos="<s>",
+            eos="</s>",
+            end="</s>",
+            pieces="metaspace",
+            takes_leading_reply=False,
+            special=("<unk>", "<s>", "</s>", "[INST]", "[/INST]"),
+            plain=("[TOOL_RESULTS]",),
+            fixed_frames=False,
         ),
         Family(
-            name="qwen3-think", template=QWEN3, bos=None, eos="<|im_end|>", end="<|im_end|>", special=IM, pieces="qwen", fixed_frames=False,
-            plain=("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"),
+            name="qwen3-think",
+            template=QWEN3,
+            bos=None,
+            eos="<|im_end|>",
+            end="<|im_end|>",
+            special=IM,
+            pieces="qwen",
+            fixed_frames=False,
+            plain=(
+                "<tool_call>",
+                "</tool_call>",
+                "<tool_response>",
+                "</tool_response>",
+                "<think>",
+                "</think>",
+            ),
         ),
         Family(
-            name="unigram", template=CHATML, bos="<s>", eos="</s>", end="<|im_end|>", pieces="unigram",
-            special=("<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"), plain=("<think>", "</think>"),
+            name="unigram",
+            template=CHATML,
+            bos="<s>",
+            eos="</s>",
+            end="<|im_end|>",
+            pieces="unigram",
+            special=("<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"),
+            plain=("<think>", "</think>"),
         ),
-        Family(name="none", template=None, bos="<|endoftext|>", eos="<|endoftext|>", end="<|endoftext|>", special=("<|endoftext|>",)),
+        Family(
+            name="none",
+            template=None,
+            bos="<|endoftext|>",
+            eos="<|endoftext|>",
+            end="<|endoftext|>",
+            special=("<|endoftext|>",),
+        ),
     )
-}  # fmt: skip
+}
 """`unigram` keeps its control tokens in the model's own vocabulary, so that plain text spells them; `none` has no template."""
 
 
 def conversation(*texts: str, system: str = "", first: str = "user", id: str = "1") -> Conversation:
     """Turns of two sides in order, the named one first."""
     sides = ("user", "assistant") if first == "user" else ("assistant", "user")
-    return Conversation(turns=tuple(Turn(role=sides[place % 2], text=text) for place, text in enumerate(texts)), system=system, id=id)  # type: ignore[arg-type]
+    return Conversation(
+        turns=tuple(Turn(role=sides[place % 2], text=text) for place, text in enumerate(texts)),
+        system=system,
+        id=id,
+    )  # type: ignore[arg-type]
 
 
 def replies(talk: Conversation) -> list[str]:
@@ -224,11 +319,24 @@ def _tokenizer(family: Family) -> Any:
     from tokenizers import AddedToken, processors
     from transformers import PreTrainedTokenizerFast
 
-    make = {"gemma": _sentencepiece, "sentencepiece": _sentencepiece, "metaspace": _sentencepiece, "unigram": _unigram}
+    make = {
+        "gemma": _sentencepiece,
+        "sentencepiece": _sentencepiece,
+        "metaspace": _sentencepiece,
+        "unigram": _unigram,
+    }
     core = make.get(family.pieces, _bytes)(family)
     for token in family.special:
-        core.add_tokens([AddedToken(token, special=True, normalized=False, rstrip=family.strips and token.startswith("<|"))])
-    core.add_tokens([AddedToken(token, special=False, normalized=False) for token in (*family.plain, *family.letters)])
+        core.add_tokens(
+            [
+                AddedToken(
+                    token, special=True, normalized=False, rstrip=family.strips and token.startswith("<|")
+                )
+            ]
+        )
+    core.add_tokens(
+        [AddedToken(token, special=False, normalized=False) for token in (*family.plain, *family.letters)]
+    )
     if family.bos:  # as the real ones do: a text that is encoded carelessly begins with it
         core.post_processor = processors.TemplateProcessing(
             single=f"{family.bos} $A", special_tokens=[(family.bos, core.token_to_id(family.bos))]
@@ -248,13 +356,18 @@ def _bytes(family: Family) -> Any:
         core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     else:
         core.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Split(Regex(LLAMA3_SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+            [
+                pre_tokenizers.Split(Regex(LLAMA3_SPLIT), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
         )
     if family.pieces == "qwen":
         core.normalizer = normalizers.NFC()
     core.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    core.train_from_iterator(SENTENCES, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False))
+    core.train_from_iterator(
+        SENTENCES, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False)
+    )
     return core
 
 
@@ -296,5 +409,7 @@ def _unigram(family: Family) -> Any:
     pieces += [(word, -4.0) for word in words] + [(letter, -6.0) for letter in letters if letter != " "]
     core = Tokenizer(models.Unigram(list(dict(pieces).items()), unk_id=0, byte_fallback=True))
     core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
-    core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="always"), decoders.Fuse()])
+    core.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="always"), decoders.Fuse()]
+    )
     return core

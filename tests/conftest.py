@@ -14,7 +14,24 @@ from unittest.mock import patch
 
 import pytest
 
-WORDS = ["good", "great", "lovely", "fine", "bad", "awful", "poor", "sad", "the", "a", "film", "food", "was", "is", "very", "not"]
+WORDS = [
+    "good",
+    "great",
+    "lovely",
+    "fine",
+    "bad",
+    "awful",
+    "poor",
+    "sad",
+    "the",
+    "a",
+    "film",
+    "food",
+    "was",
+    "is",
+    "very",
+    "not",
+]
 WORDS += ["at", "all", "and", "but", "this", "that", "place", "story"]
 
 
@@ -47,21 +64,45 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 shutil.rmtree(draft)
 
 
-def make_base(folder: Path, *, hidden: int = 16, layers: int = 2, seed: int = 0, words: list[str] | None = None, window: int = 64) -> Path:
+def make_base(
+    folder: Path,
+    *,
+    hidden: int = 16,
+    layers: int = 2,
+    seed: int = 0,
+    words: list[str] | None = None,
+    window: int = 64,
+) -> Path:
     """A BERT of a few thousand random weights with a WordPiece tokenizer, saved as transformers saves it."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(words or WORDS), *letters, *".,!?'", *(f"##{one}" for one in letters)]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *(words or WORDS),
+        *letters,
+        *".,!?'",
+        *(f"##{one}" for one in letters),
+    ]
     tokens = {token: place for place, token in enumerate(dict.fromkeys(vocabulary))}
     tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", model_max_length=window
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=window,
     ).save_pretrained(folder)
     torch.manual_seed(seed)
     config = BertConfig(
@@ -78,7 +119,9 @@ def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     while len(found) < count:
         label = ("negative", "positive")[len(found) % 2]
-        word = draw.choice(("bad", "awful", "poor", "sad") if label == "negative" else ("good", "great", "lovely", "fine"))
+        word = draw.choice(
+            ("bad", "awful", "poor", "sad") if label == "negative" else ("good", "great", "lovely", "fine")
+        )
         around = ("the", "a", "this", "that", "film", "food", "place", "story", "was", "is", "very")
         filler = [draw.choice(around) for _ in range(draw.randint(4, 9))]
         filler.insert(draw.randrange(len(filler)), word)
@@ -132,9 +175,11 @@ def toy_run(toy_config: Path) -> Path:
     return train_toy(toy_config)[0]
 
 
-def train_toy(config: Path, *overrides: str, check: bool = False, overwrite: bool = False, said: list[str] | None = None) -> list[Path]:
+def train_toy(
+    config: Path, *overrides: str, check: bool = False, overwrite: bool = False, said: list[str] | None = None
+) -> list[Path]:
     from nlpkit.config import load_config, read_config
-    from nlpkit.recipes import load_recipe
+    from nlpkit.training.recipes import load_recipe
 
     recipe = load_recipe(read_config(config, overrides)[0]["recipe"])
     settings = load_config(config, recipe.Config, overrides)
@@ -168,14 +213,26 @@ def make_chat_base(
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", additional_special_tokens=["<|im_start|>"],
-        chat_template=template, model_max_length=window,
-    ).save_pretrained(folder)  # fmt: skip
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"],
+        chat_template=template,
+        model_max_length=window,
+    ).save_pretrained(folder)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokens), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=window, bos_token_id=None, eos_token_id=2, pad_token_id=0, initializer_range=0.1,
-    )  # fmt: skip
+        vocab_size=len(tokens),
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=window,
+        bos_token_id=None,
+        eos_token_id=2,
+        pad_token_id=0,
+        initializer_range=0.1,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
@@ -187,8 +244,18 @@ def chats(count: int, seed: int = 0) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for number in range(count):
         one, other = draw.sample(things, 2)
-        said = [f"think of {one}", f"{one} it is", f"no, of {other}", f"then {other}", "which?", f"{other}, not {one}"]
-        messages = [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(said[: draw.choice((4, 6))])]
+        said = [
+            f"think of {one}",
+            f"{one} it is",
+            f"no, of {other}",
+            f"then {other}",
+            "which?",
+            f"{other}, not {one}",
+        ]
+        messages = [
+            {"role": ("user", "assistant")[place % 2], "content": text}
+            for place, text in enumerate(said[: draw.choice((4, 6))])
+        ]
         rows.append({"id": f"chat-{number}", "messages": messages})
     return rows
 
@@ -224,7 +291,9 @@ def chat_config(tmp_path_factory: pytest.TempPathFactory, tiny_chat_base: Path) 
     folder = tmp_path_factory.mktemp("chat")
     data = write_chats(folder / "chats.jsonl", chats(120))
     path = folder / "toy.yaml"
-    path.write_text(CHAT_CONFIG.format(data=data, base=tiny_chat_base, output=folder / "runs"), encoding="utf-8")
+    path.write_text(
+        CHAT_CONFIG.format(data=data, base=tiny_chat_base, output=folder / "runs"), encoding="utf-8"
+    )
     return path
 
 

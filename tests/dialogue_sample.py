@@ -5,44 +5,100 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from nlpkit.evaluation.dialogue_report import ContextGain, ContextUse, DialogueReport, Exchange, Rival, TurnsBack, Verdict
-from nlpkit.evaluation.report import Cost, DataCard, PairedTest, Score, SourceCard, Step
+from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.reports.dialogue_report import (
+    ContextGain,
+    ContextUse,
+    DialogueReport,
+    Exchange,
+    Rival,
+    TurnsBack,
+    Verdict,
+)
+from nlpkit.reports.report import Cost, DataCard, SourceCard, Step
 
 LOOKS: dict[str, dict[str, Any]] = {
-    "perplexity": {"title": "Perplexity", "higher_is_better": False, "meaning": "Among how many tokens it seems to choose."},
-    "hits@1": {"title": "hits@1/20", "percent": True, "meaning": "Share of items whose true reply ranks first of 20; 5% by chance."},
-    "hits@5": {"title": "hits@5/20", "percent": True, "meaning": "Share of items whose true reply is among the first 5 of 20."},
+    "perplexity": {
+        "title": "Perplexity",
+        "higher_is_better": False,
+        "meaning": "Among how many tokens it seems to choose.",
+    },
+    "hits@1": {
+        "title": "hits@1/20",
+        "percent": True,
+        "meaning": "Share of items whose true reply ranks first of 20; 5% by chance.",
+    },
+    "hits@5": {
+        "title": "hits@5/20",
+        "percent": True,
+        "meaning": "Share of items whose true reply is among the first 5 of 20.",
+    },
     "mrr": {"title": "MRR", "meaning": "Mean of 1 / the rank of the true reply among the candidates."},
-    "pmi_hits@1": {"title": "hits@1/20 by PMI", "percent": True, "meaning": "Share of items whose true reply gains most by its history."},
-    "distinct-2": {"title": "distinct-2", "percent": True, "meaning": "Share of pairs of words that differ, over all replies."},
-    "self_repetition": {"title": "Self-repetition", "percent": True, "higher_is_better": False, "meaning": "Share of repeated phrases."},
+    "pmi_hits@1": {
+        "title": "hits@1/20 by PMI",
+        "percent": True,
+        "meaning": "Share of items whose true reply gains most by its history.",
+    },
+    "distinct-2": {
+        "title": "distinct-2",
+        "percent": True,
+        "meaning": "Share of pairs of words that differ, over all replies.",
+    },
+    "self_repetition": {
+        "title": "Self-repetition",
+        "percent": True,
+        "higher_is_better": False,
+        "meaning": "Share of repeated phrases.",
+    },
     "length": {"title": "Length", "higher_is_better": None, "meaning": "Words of a reply, on average."},
     "bertscore": {"title": "BERTScore", "meaning": "Likeness to the person's reply."},
-    "hostile": {"title": "Hostile replies", "percent": True, "higher_is_better": False, "meaning": "Share that is hostile."},
+    "hostile": {
+        "title": "Hostile replies",
+        "percent": True,
+        "higher_is_better": False,
+        "meaning": "Share that is hostile.",
+    },
 }
 
 
-def score(name: str, value: float | None, low: float | None = None, high: float | None = None, count: int = 400) -> Score:
+def score(
+    name: str, value: float | None, low: float | None = None, high: float | None = None, count: int = 400
+) -> Score:
     undefined = "nothing to measure it on" if value is None else None
     return Score(value=value, low=low, high=high, count=count, undefined=undefined, **LOOKS[name])
 
 
 def nats(value: float | None, low: float | None = None, high: float | None = None) -> Score:
-    return Score(value=value, low=low, high=high, count=400, undefined="no item has two turns" if value is None else None, title="Loss")
+    return Score(
+        value=value,
+        low=low,
+        high=high,
+        count=400,
+        undefined="no item has two turns" if value is None else None,
+        title="Loss",
+    )
 
 
 def compared(name: str, difference: float, low: float, high: float, p: float) -> PairedTest:
     return PairedTest(metric=name, difference=difference, low=low, high=high, p=p, count=400, resamples=1000)
 
 
-def context(*losses: tuple[Any, float | None, float | None, float | None], back: tuple[float, ...] = ()) -> ContextUse:
+def context(
+    *losses: tuple[Any, float | None, float | None, float | None], back: tuple[float, ...] = ()
+) -> ContextUse:
     """Of (history, value, low, high); hits fall by a fifth of the loss."""
     return ContextUse(
         gains=tuple(
             ContextGain(
                 history=history,
                 loss=nats(value, low, high),
-                hits=Score(value=value and value / 5, low=low and low / 5, high=high and high / 5, count=400, percent=True),
+                hits=Score(
+                    value=value and value / 5,
+                    low=low and low / 5,
+                    high=high and high / 5,
+                    count=400,
+                    percent=True,
+                ),
             )
             for history, value, low, high in losses
         ),
@@ -103,7 +159,10 @@ EXCHANGES = (
         system="You talk with a student about everyday things.",
         history=(
             ("user", "Hey! Did you end up going to the lake this weekend?"),
-            ("assistant", "We did! The water was freezing though, so it was mostly sitting on the dock with hot chocolate."),
+            (
+                "assistant",
+                "We did! The water was freezing though, so it was mostly sitting on the dock with hot chocolate.",
+            ),
             ("user", "Haha that sounds better than swimming honestly. Was your sister there too?"),
         ),
         truth="No, she had to work. She was so mad that she missed it, I had to promise her we'd go again before classes start.",
@@ -130,7 +189,12 @@ EXCHANGES = (
         reply="Tell them it is for studying. It nearly is.",
         rival="",
     ),
-    Exchange(history=(), truth="Hi there! How was the exam?", reply="Hi! What are you up to?", rival="Hello! How can I help you today?"),
+    Exchange(
+        history=(),
+        truth="Hi there! How was the exam?",
+        reply="Hi! What are you up to?",
+        rival="Hello! How can I help you today?",
+    ),
     Exchange(
         where="chitchat, conversation 90",
         history=(("user", "Do you like dogs or cats more? " * 8),),
@@ -153,28 +217,45 @@ def sample(**changed: Any) -> DialogueReport:
         "scores": SCORES,
         "rival": RIVAL,
         "context": context(
-            ("shuffled", 0.024, -0.004, 0.053), ("other", 0.33, 0.28, 0.384), ("none", 0.412, 0.361, 0.464),
+            ("shuffled", 0.024, -0.004, 0.053),
+            ("other", 0.33, 0.28, 0.384),
+            ("none", 0.412, 0.361, 0.464),
             back=(3.564, 3.31, 3.23, 3.19, 3.168, 3.157, 3.153),
         ),
         "exchanges": EXCHANGES,
         "verdict": Verdict(
-            judge="qwen2.5-72b", wins=58, losses=24, ties=18, unreadable=2,
+            judge="qwen2.5-72b",
+            wins=58,
+            losses=24,
+            ties=18,
+            unreadable=2,
             rate=Score(value=0.67, low=0.59, high=0.75, count=100, percent=True),
         ),
         "curve": tuple(
-            Step(step=step, epoch=step / 200, loss=3.6 * 0.85 ** (step / 100), metrics={"loss": 3.4 * 0.93 ** (step / 100)})
+            Step(
+                step=step,
+                epoch=step / 200,
+                loss=3.6 * 0.85 ** (step / 100),
+                metrics={"loss": 3.4 * 0.93 ** (step / 100)},
+            )
             for step in range(20, 420, 40)
         ),
         "data_card": DataCard(
             counts={"train": 1105, "validation": 137, "test": 138},
             dropped={"one turn only": 12, "control tokens in a turn": 3},
-            sources=(SourceCard(name="chitchat", rows=1395, licence="MIT", origin="BYU-PCCL chitchat dataset"),),
+            sources=(
+                SourceCard(name="chitchat", rows=1395, licence="MIT", origin="BYU-PCCL chitchat dataset"),
+            ),
             notes=("Split by conversation.",),
         ),
         "cost": Cost(
-            device="2 CPU cores", train_seconds=3120, peak_memory_mb=2870, trainable_parameters=4_884_480, total_parameters=139_400_064,
+            device="2 CPU cores",
+            train_seconds=3120,
+            peak_memory_mb=2870,
+            trainable_parameters=4_884_480,
+            total_parameters=139_400_064,
         ),
         "config": "recipe: dialogue\nname: chitchat-smollm2\nbase:\n  source: smollm2-135m\n",
         "versions": {"nlpkit": "0.2.0", "torch": "2.13.0", "transformers": "5.23.0"},
-    }  # fmt: skip
+    }
     return DialogueReport(**{**fields, **changed})

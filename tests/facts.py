@@ -32,8 +32,18 @@ _THINGS = (
     "an old book",
     "the sea",
 )
-_SAID = ("I keep thinking about {}.", "Tell me something about {}.", "So what do you make of {}?", "People talk a lot about {} today.")
-_ANSWERS = ("That sounds pleasant.", "I see what you mean.", "There is much to say about it.", "It depends on the day.")
+_SAID = (
+    "I keep thinking about {}.",
+    "Tell me something about {}.",
+    "So what do you make of {}?",
+    "People talk a lot about {} today.",
+)
+_ANSWERS = (
+    "That sounds pleasant.",
+    "I see what you mean.",
+    "There is much to say about it.",
+    "It depends on the day.",
+)
 
 
 def long_talk(turns: int = 299, seed: int = 0) -> list[Turn]:
@@ -52,4 +62,6 @@ def long_talk(turns: int = 299, seed: int = 0) -> list[Turn]:
 
 def asked(question: str, turns: list[Turn]) -> Conversation:
     """The talk, and one more question at its end."""
-    return Conversation(turns=(*turns[:-1], Turn(role="user", text=question)), system="You are a kind companion.")
+    return Conversation(
+        turns=(*turns[:-1], Turn(role="user", text=question)), system="You are a kind companion."
+    )

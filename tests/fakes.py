@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
-from nlpkit.inference.answer import Finish, Usage
-from nlpkit.inference.context import Context
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Finish, Usage
+from nlpkit.generation.context import Context
+from nlpkit.generation.sampling import Sampling
 from nlpkit.tasks.prediction import Prediction
 
 
@@ -23,7 +23,14 @@ def echo(conversation: Conversation, sampling: Sampling) -> str:
 class FakeAnswer:
     """A text in pieces, a word each; `delay` seconds before each, and an error in the place of one of them."""
 
-    def __init__(self, text: str, context: Context | None, delay: float, fails: tuple[int, NlpkitError] | None, most: int) -> None:
+    def __init__(
+        self,
+        text: str,
+        context: Context | None,
+        delay: float,
+        fails: tuple[int, NlpkitError] | None,
+        most: int,
+    ) -> None:
         words = text.split(" ")
         self._pieces = [word if place == 0 else f" {word}" for place, word in enumerate(words)]
         self.context = context
@@ -56,7 +63,13 @@ class FakeAnswer:
 
     def _end(self, finish: Finish) -> None:
         self.finish = finish
-        self.usage = Usage(prompt_tokens=1, cached_tokens=0, new_tokens=self._given, first_token_seconds=0.0, seconds=time.perf_counter())
+        self.usage = Usage(
+            prompt_tokens=1,
+            cached_tokens=0,
+            new_tokens=self._given,
+            first_token_seconds=0.0,
+            seconds=time.perf_counter(),
+        )
 
     def stop(self) -> None:
         self.stopped.set()
@@ -90,7 +103,9 @@ class FakeBot:
         self.sessions.append(session)
         count = len(conversation.turns)
         context = Context(seen=tuple(range(count)), recalled=(), dropped=(), tokens=count, room=1000)
-        answer = FakeAnswer(self.says(conversation, sampling), context, self.delay, self.fails, sampling.max_new_tokens)
+        answer = FakeAnswer(
+            self.says(conversation, sampling), context, self.delay, self.fails, sampling.max_new_tokens
+        )
         self.answers.append(answer)
         return answer
 

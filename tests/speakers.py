@@ -29,7 +29,10 @@ class Unigram:
     def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> list[Likely]:
         self.asked.append((history, tuple(replies)))
         return [
-            Likely(sum(math.log(self.probability(word, history)) for word in words(one)) - math.log(2), len(words(one)) + 1)
+            Likely(
+                sum(math.log(self.probability(word, history)) for word in words(one)) - math.log(2),
+                len(words(one)) + 1,
+            )
             for one in replies
         ]
 

@@ -13,7 +13,7 @@ from typing import Literal
 from nlpkit.chat.protocol import Asked
 from nlpkit.chat.wire import ApiError, Ended
 from nlpkit.errors import DataError, NlpkitError, SourceError
-from nlpkit.inference.answer import Answer, Bot, Busy
+from nlpkit.generation.answer import Answer, Bot, Busy
 
 GRACE = 5.0
 """Seconds that an answer gets to end once it was told to."""
@@ -38,7 +38,9 @@ class Until:
         if places:
             self.hit, self._kept = True, ""
             return text[: min(places)]
-        keep = max((size for one in self._stops for size in range(len(one)) if text.endswith(one[:size])), default=0)
+        keep = max(
+            (size for one in self._stops for size in range(len(one)) if text.endswith(one[:size])), default=0
+        )
         self._kept = text[len(text) - keep :]
         return text[: len(text) - keep]
 
@@ -82,7 +84,9 @@ class Job:
 
     def _made(self) -> Ended:
         until = Until(self._asked.stop)
-        answer = self._bot.stream(self._asked.conversation, sampling=self._asked.sampling, session=self._session)
+        answer = self._bot.stream(
+            self._asked.conversation, sampling=self._asked.sampling, session=self._session
+        )
         self._answer = answer
         if self._stopped:  # it may have been stopped before there was anything to stop
             answer.stop()
@@ -93,7 +97,9 @@ class Job:
                 answer.stop()
         if rest := until.rest():
             self._put(rest)
-        finish: Literal["stop", "length"] = "length" if answer.finish == "length" or (self._late and not until.hit) else "stop"
+        finish: Literal["stop", "length"] = (
+            "length" if answer.finish == "length" or (self._late and not until.hit) else "stop"
+        )
         return Ended(finish=finish, usage=answer.usage, context=answer.context)
 
     def _put(self, event: str | Ended | ApiError) -> None:

@@ -15,13 +15,13 @@ from nlpkit.chat.records import Chat
 from nlpkit.chat.saying import Saying
 from nlpkit.chat.session import Session
 from nlpkit.errors import DataError, NlpkitError, nearest
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.sampling import Sampling
 
 WORDS_SHOWN = 5
 """Words of a turn that drove its mood."""
 
 
-class Leave(Exception):  # noqa: N818 - no error: the user says goodbye
+class Leave(Exception):  # noqa: N818
     """The end of the conversation."""
 
 
@@ -29,18 +29,40 @@ class Console:
     """One user at a terminal. `read` asks for a line, `write` shows what the bot says, `note` all else."""
 
     def __init__(
-        self, session: Session, *, read: Callable[[str], str], write: Callable[[str], None], note: Callable[[str], None],
-        sampling: Sampling | None = None, system: str = "", run: str = "", prompts: tuple[str, str] = ("you> ", "bot> "),
-    ) -> None:  # fmt: skip
-        self._session, self._sampling, self._system, self._run, self._prompts = session, sampling, system, run, prompts
+        self,
+        session: Session,
+        *,
+        read: Callable[[str], str],
+        write: Callable[[str], None],
+        note: Callable[[str], None],
+        sampling: Sampling | None = None,
+        system: str = "",
+        run: str = "",
+        prompts: tuple[str, str] = ("you> ", "bot> "),
+    ) -> None:
+        self._session, self._sampling, self._system, self._run, self._prompts = (
+            session,
+            sampling,
+            system,
+            run,
+            prompts,
+        )
         self._read, self._write, self._note = read, write, note
         self._chat: str | None = None
         self._listed: list[str] = []
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
             "help": ("", "what can be typed here", self._help),
             "mood": ("", "how your turns sounded, where that is going, and which words drove it", self._mood),
-            "context": ("", "what of the conversation the bot saw for its last reply, and what not", self._context),
-            "save": ("FILE", "write the conversation to a file: .jsonl as training reads it, else Markdown", self._save),
+            "context": (
+                "",
+                "what of the conversation the bot saw for its last reply, and what not",
+                self._context,
+            ),
+            "save": (
+                "FILE",
+                "write the conversation to a file: .jsonl as training reads it, else Markdown",
+                self._save,
+            ),
             "new": ("", "begin another conversation", self._new),
             "list": ("[WORDS]", "the conversations that are kept, or those with these words", self._list),
             "open": ("N", "go on with one of the list", self._open),
@@ -84,7 +106,9 @@ class Console:
         name, _, argument = line[1:].partition(" ")
         if name not in self._commands:
             hint = nearest(f"/{name}", [f"/{one}" for one in self._commands])
-            raise DataError(f"/{name[:40]}: no such command{hint}; a line for the bot that begins with / needs a space before it")
+            raise DataError(
+                f"/{name[:40]}: no such command{hint}; a line for the bot that begins with / needs a space before it"
+            )
         self._commands[name][2](argument.strip())
 
     def _answer(self, asked: Callable[[str], Saying]) -> None:
@@ -124,14 +148,18 @@ class Console:
 
     def _remark(self, saying: Saying) -> None:
         """Say what would otherwise go unseen: that a reply was cut, or turns left out."""
-        said = {"length": "cut at its longest: --max-tokens", "stopped": "stopped"}.get(saying.finish or "", "")
+        said = {"length": "cut at its longest: --max-tokens", "stopped": "stopped"}.get(
+            saying.finish or "", ""
+        )
         dropped = len(saying.context.dropped) if saying.context else 0
         left = f"{dropped} turns no longer fit what the bot reads: /context" if dropped else ""
         if note := "; ".join(filter(None, (said, left, "" if saying.reply else "nothing came"))):
             self._note(f"({note})")
 
     def _help(self, _: str) -> None:
-        rows = [(f"/{name} {argument}".strip(), about) for name, (argument, about, _) in self._commands.items()]
+        rows = [
+            (f"/{name} {argument}".strip(), about) for name, (argument, about, _) in self._commands.items()
+        ]
         width = max(len(row[0]) for row in rows)
         for left, about in rows:
             self._note(f"  {left:<{width}}  {about}")
@@ -139,7 +167,9 @@ class Console:
     def _mood(self, _: str) -> None:
         course = self._session.moods(self._here().id, "")
         if self._session.classifier is None or course.now is None:
-            raise DataError("no mood was read: the conversation has no turn of yours yet, or there is no classifier")
+            raise DataError(
+                "no mood was read: the conversation has no turn of yours yet, or there is no classifier"
+            )
         for place, mood in enumerate(course.moods, start=1):
             self._note(f"  {place:>3}  {_bar(mood.score)}  {mood.score:+.2f}  {mood.label}")
         self._note(f"now {name_of(course.now.score)}, {course.trend}")
@@ -150,8 +180,12 @@ class Console:
     def _context(self, _: str) -> None:
         context = self._session.context(self._here().id, "")
         if context is None:
-            raise DataError("not known: the bot has not replied yet, or it is a server that decides for itself")
-        self._note(f"{context.tokens:,} tokens of {context.room:,}; {len(context.seen)} turns seen as they were said")
+            raise DataError(
+                "not known: the bot has not replied yet, or it is a server that decides for itself"
+            )
+        self._note(
+            f"{context.tokens:,} tokens of {context.room:,}; {len(context.seen)} turns seen as they were said"
+        )
         for what, turns in (("recalled", context.recalled), ("not seen", context.dropped)):
             if turns:
                 self._note(f"{what}: turns {_spans([one + 1 for one in turns])}")
@@ -177,7 +211,9 @@ class Console:
         found = self._session.store.chats("", words, limit=50)
         self._listed = [one.id for one in found]
         for place, one in enumerate(found, start=1):
-            self._note(f"  {place:>3}  {_day(one.updated)}  {one.title or '(no title)'}{'  <- here' if one.id == self._chat else ''}")
+            self._note(
+                f"  {place:>3}  {_day(one.updated)}  {one.title or '(no title)'}{'  <- here' if one.id == self._chat else ''}"
+            )
         if not found:
             self._note("none")
 
@@ -196,7 +232,9 @@ class Console:
         before = self._here().messages
         left = self._session.undo(self._here().id, "").messages
         ends = f"the conversation ends with: {left[-1].text[:80]}" if left else "the conversation is empty"
-        self._note(f"taken back; {ends}" if len(left) < len(before) else "there is no turn of yours to take back")
+        self._note(
+            f"taken back; {ends}" if len(left) < len(before) else "there is no turn of yours to take back"
+        )
 
     def _tell(self, text: str) -> None:
         if text:

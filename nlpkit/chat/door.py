@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from nlpkit.chat.answering import unexpected
-from nlpkit.chat.metrics import Metrics
+from nlpkit.chat.counters import Metrics
 from nlpkit.chat.wire import ApiError
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -61,7 +61,9 @@ class Rate:
 class Door:
     """The outermost part of the app. `scope["client_id"]` tells the inner ones who asks, as a hash."""
 
-    def __init__(self, app: App, *, keys: Sequence[str], rate: Rate, metrics: Metrics, local_only: bool) -> None:
+    def __init__(
+        self, app: App, *, keys: Sequence[str], rate: Rate, metrics: Metrics, local_only: bool
+    ) -> None:
         self._app, self._rate, self._metrics, self._local_only = app, rate, metrics, local_only
         self._keys = [_digest(one.encode()) for one in keys]
 
@@ -96,7 +98,11 @@ class Door:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if self._local_only and _without_port(host) not in LOCAL_NAMES:
             # A page elsewhere can make its own name mean 127.0.0.1, but it cannot hide that name
-            raise ApiError(400, "the request names another host; this server answers to localhost only", code="invalid_host")
+            raise ApiError(
+                400,
+                "the request names another host; this server answers to localhost only",
+                code="invalid_host",
+            )
         address = (scope.get("client") or ("",))[0]
         client = f"address {address}"
         if self._keys and scope["path"] not in OPEN:
@@ -107,18 +113,27 @@ class Door:
                 client = f"key {given.hex()}"
             else:
                 self._spend(client)
-                raise ApiError(401, "the key is missing or wrong; expected 'Authorization: Bearer KEY'", code="invalid_api_key")
+                raise ApiError(
+                    401,
+                    "the key is missing or wrong; expected 'Authorization: Bearer KEY'",
+                    code="invalid_api_key",
+                )
         if scope["method"] == "POST":
             self._spend(client)
         scope["client_id"] = _digest(client.encode()).hex()
 
     def _spend(self, client: str) -> None:
         if seconds := self._rate.wait(client):
-            raise ApiError(429, f"too many requests; ask again in {seconds} s", code="rate_limit_exceeded", retry=seconds)
+            raise ApiError(
+                429, f"too many requests; ask again in {seconds} s", code="rate_limit_exceeded", retry=seconds
+            )
 
 
 async def _refuse(error: ApiError, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), *((name.encode(), value.encode()) for name, value in headers_of(error).items())]
+    headers = [
+        (b"content-type", b"application/json"),
+        *((name.encode(), value.encode()) for name, value in headers_of(error).items()),
+    ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(error.body).encode()})
 

@@ -9,17 +9,17 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 import orjson
-from fastapi import Request  # noqa: TC002 - FastAPI reads the endpoints' annotations
+from fastapi import Request  # noqa: TC002
 from fastapi.responses import Response, StreamingResponse
 
 from nlpkit.chat.answering import Desk, Job
+from nlpkit.chat.counters import Metrics
 from nlpkit.chat.door import Receive, Scope, Send
-from nlpkit.chat.metrics import Metrics
 from nlpkit.chat.protocol import Asked, ServerLimits, asked, texts_of
 from nlpkit.chat.wire import ApiError, Ended, Writer
 from nlpkit.errors import NlpkitError
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.sampling import Sampling
 from nlpkit.run import now
 from nlpkit.tasks.prediction import Prediction
 
@@ -44,8 +44,14 @@ class Endpoints:
     """One method a path."""
 
     def __init__(
-        self, bot: Bot, classifier: Scorer | None, desk: Desk, metrics: Metrics, limits: ServerLimits, sampling: Sampling
-    ) -> None:  # fmt: skip
+        self,
+        bot: Bot,
+        classifier: Scorer | None,
+        desk: Desk,
+        metrics: Metrics,
+        limits: ServerLimits,
+        sampling: Sampling,
+    ) -> None:
         self._bot, self._classifier, self._desk, self._metrics, self._limits, self._sampling = (
             bot,
             classifier,
@@ -60,7 +66,9 @@ class Endpoints:
 
     async def chat(self, request: Request) -> Response:
         """Answer the last message of a conversation."""
-        question = asked(await self._body(request), self._limits, model=self._bot.name, defaults=self._sampling)
+        question = asked(
+            await self._body(request), self._limits, model=self._bot.name, defaults=self._sampling
+        )
         job = self._desk.ask(question, _session(request.scope["client_id"], question))
         writer = Writer(self._bot.name)
         events = job.events(self._limits.seconds)
@@ -68,7 +76,9 @@ class Endpoints:
             if question.stream:
                 # With the first piece it is known whether this is an answer or an error, which has another status
                 first = await _unless_gone(request, anext(events))
-                return _Stream(self._stream(job, writer, question, first, events), job, self._limits.seconds + READING)
+                return _Stream(
+                    self._stream(job, writer, question, first, events), job, self._limits.seconds + READING
+                )
             text, ended = await _unless_gone(request, _whole(events))
         except _GoneError:
             return Response(status_code=GONE)
@@ -79,8 +89,13 @@ class Endpoints:
         return _json(writer.whole(text, ended))
 
     async def _stream(
-        self, job: Job, writer: Writer, question: Asked, first: str | Ended, events: AsyncIterator[str | Ended]
-    ) -> AsyncIterator[bytes]:  # fmt: skip
+        self,
+        job: Job,
+        writer: Writer,
+        question: Asked,
+        first: str | Ended,
+        events: AsyncIterator[str | Ended],
+    ) -> AsyncIterator[bytes]:
         try:
             yield _event(writer.piece("", first=True))
             event = first
@@ -97,7 +112,9 @@ class Endpoints:
     async def score(self, request: Request) -> Response:
         """Score texts."""
         if self._classifier is None:
-            raise ApiError(404, "this server scores no texts: it was started without a classifier", code="no_classifier")
+            raise ApiError(
+                404, "this server scores no texts: it was started without a classifier", code="no_classifier"
+            )
         texts = texts_of(await self._body(request), self._limits, model=self._classifier.name)
         if self._to_score >= self._limits.queue:
             raise ApiError(503, "the queue is full; ask again in a moment", code="overloaded", retry=2)
@@ -110,7 +127,9 @@ class Endpoints:
         finally:
             self._to_score -= 1
         self._metrics.scored(len(texts))
-        return _json({"object": "list", "model": self._classifier.name, "results": [one.row() for one in answers]})
+        return _json(
+            {"object": "list", "model": self._classifier.name, "results": [one.row() for one in answers]}
+        )
 
     async def models(self) -> Response:
         """The models served here."""
@@ -119,7 +138,12 @@ class Endpoints:
     async def model(self, name: str) -> Response:
         """One model served here."""
         if name != self._bot.name:
-            raise ApiError(404, f"model: not served here; expected {self._bot.name!r}", param="model", code="model_not_found")
+            raise ApiError(
+                404,
+                f"model: not served here; expected {self._bot.name!r}",
+                param="model",
+                code="model_not_found",
+            )
         return _json(self._model())
 
     async def health(self) -> Response:
@@ -142,7 +166,9 @@ class Endpoints:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             # A page elsewhere can send a form here unasked, but not this
             raise ApiError(415, "the content type is not application/json", code="invalid_content_type")
-        too_large = ApiError(413, f"the body is larger than {self._limits.body:,} bytes", code="body_too_large")
+        too_large = ApiError(
+            413, f"the body is larger than {self._limits.body:,} bytes", code="body_too_large"
+        )
         size = request.headers.get("content-length", "0")
         if size.isdigit() and int(size) > self._limits.body:
             raise too_large
@@ -154,7 +180,9 @@ class Endpoints:
                     if len(body) > self._limits.body:
                         raise too_large
         except TimeoutError:
-            raise ApiError(408, f"the body did not come within {self._limits.body_seconds:g} s", code="timeout") from None
+            raise ApiError(
+                408, f"the body did not come within {self._limits.body_seconds:g} s", code="timeout"
+            ) from None
         return bytes(body)
 
 

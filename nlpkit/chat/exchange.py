@@ -12,8 +12,8 @@ from nlpkit.chat.saying import Saying
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.inference.answer import Answer, Bot, Finish
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Answer, Bot, Finish
+from nlpkit.generation.sampling import Sampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,9 @@ class Exchange:
         told = asked.told(self.store.read(asked.chat, asked.owner))
         for place, bot in enumerate(bots):
             # A bot that answers twice keeps apart what it has read
-            answer = bot.stream(told, sampling=sampling, session=f"{asked.chat}/{place}" if place else asked.chat)
+            answer = bot.stream(
+                told, sampling=sampling, session=f"{asked.chat}/{place}" if place else asked.chat
+            )
             self.sayings.append(Saying(message, answer, self._saver(message, bot, answer), self._one_ended))
 
     def _saver(self, message: Message, bot: Bot, answer: Answer) -> Callable[[str, Finish], Message]:

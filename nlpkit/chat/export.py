@@ -33,7 +33,10 @@ def markdown(chat: Chat) -> str:
         parts += ["**Told beforehand**", escaped(chat.system)]
     for one in chat.messages:
         name = "You" if one.role == "user" else one.bot or "Bot"
-        notes = [{"length": "cut at its longest", "stopped": "stopped"}.get(one.finish, ""), f"rated {one.rating}" if one.rating else ""]
+        notes = [
+            {"length": "cut at its longest", "stopped": "stopped"}.get(one.finish, ""),
+            f"rated {one.rating}" if one.rating else "",
+        ]
         note = ", ".join(filter(None, notes))
         parts += [f"**{escaped(name)}**" + (f" *({note})*" if note else ""), escaped(one.text)]
     return "\n\n".join(parts) + "\n"
@@ -50,13 +53,18 @@ def _row(chat: Chat) -> dict[str, object]:
     # A bot that only opened the conversation answered nothing
     answered = any(turn.role == "assistant" for turn in turns[1:])
     told = [{"role": "system", "content": chat.system}] if chat.system.strip() else []
-    return {"id": chat.id, "messages": told + [{"role": one.role, "content": one.text} for one in turns] if answered else []}
+    return {
+        "id": chat.id,
+        "messages": told + [{"role": one.role, "content": one.text} for one in turns] if answered else [],
+    }
 
 
 def _line(line: str) -> str:
     body = line.lstrip(" \t")
     space = line[: len(line) - len(body)].expandtabs(4)
-    return "&nbsp;" * len(space) + _MARKS.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), body.rstrip())
+    return "&nbsp;" * len(space) + _MARKS.sub(
+        lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), body.rstrip()
+    )
 
 
 def _joined(lines: Iterable[str]) -> Iterable[str]:

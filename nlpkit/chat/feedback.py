@@ -64,11 +64,17 @@ def write_feedback(store: Store, target: Path | str, *, owner: str | None = None
     found = store.preferences(owner)
     if not found.rows:
         why = "".join(f"; {one}" for one in found.left_out)
-        raise DataError(f"{store.path}: no rated replies and no choices{why}; cure: rate replies in the chat first")
+        raise DataError(
+            f"{store.path}: no rated replies and no choices{why}; cure: rate replies in the chat first"
+        )
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             # People's words: readable by their owner only, as the store is
-            with open(os.open(fresh := Path(folder) / target.name, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            with open(
+                os.open(fresh := Path(folder) / target.name, os.O_WRONLY | os.O_CREAT, 0o600),
+                "w",
+                encoding="utf-8",
+            ) as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found.rows)
                 file.flush()
                 os.fsync(file.fileno())
@@ -85,7 +91,9 @@ def trees_in(rows: Callable[..., list[sqlite3.Row]], owner: str | None) -> list[
         Tree(
             id=chat["id"],
             nodes={one["number"]: one for one in rows(tree.ALL, chat["number"])},
-            choices=[(one["chosen"], one["rejected"], one["reason"]) for one in rows(tree.CHOICES, chat["number"])],
+            choices=[
+                (one["chosen"], one["rejected"], one["reason"]) for one in rows(tree.CHOICES, chat["number"])
+            ],
         )
         for chat in rows(f"SELECT * FROM chats WHERE {mine[0]} AND {tree.IS_RATED} ORDER BY number", *mine[1])  # noqa: S608
     ]
@@ -100,7 +108,9 @@ def rows_of(trees: Iterable[Tree]) -> Feedback:
             rows.append(row)
         else:
             left[_UNASKED] += 1
-    return Feedback(rows=tuple(rows), left_out=tuple(f"{count:,} left out: {why}" for why, count in left.most_common()))
+    return Feedback(
+        rows=tuple(rows), left_out=tuple(f"{count:,} left out: {why}" for why, count in left.most_common())
+    )
 
 
 def _rows(talk: Tree, left: Counter[str]) -> Iterator[Row]:

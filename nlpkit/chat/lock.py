@@ -22,8 +22,12 @@ class Writers:
         self._path = path
         self._lock = threading.RLock()
         self._file = filelock.FileLock(
-            path.with_name(f"{path.name}.lock"), timeout=timeout, mode=0o600, thread_local=False, poll_interval=0.005
-        )  # fmt: skip
+            path.with_name(f"{path.name}.lock"),
+            timeout=timeout,
+            mode=0o600,
+            thread_local=False,
+            poll_interval=0.005,
+        )
 
     @contextmanager
     def threads(self) -> Iterator[None]:
@@ -42,10 +46,14 @@ class Writers:
             try:
                 self._file.acquire()
             except filelock.Timeout as error:
-                raise DataError(f"{self._path}: another program is writing to this store; cure: try again in a moment") from error
+                raise DataError(
+                    f"{self._path}: another program is writing to this store; cure: try again in a moment"
+                ) from error
             except OSError as error:
                 cure = "cure: give yourself the right to write the folder"
-                raise DataError(f"{self._path}: cannot be written: no lock can be put beside it ({error.strerror}); {cure}") from error
+                raise DataError(
+                    f"{self._path}: cannot be written: no lock can be put beside it ({error.strerror}); {cure}"
+                ) from error
             try:
                 yield
             finally:
@@ -69,9 +77,13 @@ class Hold:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._file.acquire()
         except filelock.Timeout as error:
-            raise BusyError(f"conversation {chat}: a reply is being written; cure: wait for its end, or stop it") from error
+            raise BusyError(
+                f"conversation {chat}: a reply is being written; cure: wait for its end, or stop it"
+            ) from error
         except OSError as error:
-            raise DataError(f"{folder}: no lock can be put here ({error.strerror}); cure: give yourself the right to write it") from error
+            raise DataError(
+                f"{folder}: no lock can be put here ({error.strerror}); cure: give yourself the right to write it"
+            ) from error
 
     def release(self) -> None:
         """Give it back."""

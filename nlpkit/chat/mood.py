@@ -33,7 +33,9 @@ makes little of it. Wordings with the reply's own words, such as sorry or glad, 
 Few and wide, so that a name in a text hardly ever changes what the bot is told. Chosen by benchmarks/mood.py, on turns of its own."""
 
 # Scripts without spaces: each character for itself
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\u3040-\u30ff\u3400-\u9fff]+)*|[^\w\s]+")
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\u3040-\u30ff\u3400-\u9fff]+)*|[^\w\s]+"
+)
 
 
 class Scorer(Protocol):
@@ -132,5 +134,11 @@ def hint(course: Sequence[Mood]) -> str:
 
 def _mood(answer: Prediction) -> Mood:
     if answer.score is None:
-        raise RunError("the mood needs a score from negative to positive, and the labels of this classifier do not lie on a line")
-    return Mood(label=answer.label or name_of(answer.score), score=answer.score, probabilities=dict(answer.probabilities))
+        raise RunError(
+            "the mood needs a score from negative to positive, and the labels of this classifier do not lie on a line"
+        )
+    return Mood(
+        label=answer.label or name_of(answer.score),
+        score=answer.score,
+        probabilities=dict(answer.probabilities),
+    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from nlpkit.chat.wire import ApiError
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.errors import nearest
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.sampling import Sampling
 from nlpkit.settings import Settings
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -31,7 +31,9 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 """What the protocol has and this server has not: taken where the value asks for nothing, refused otherwise, never passed over."""
 
-WITHOUT_EFFECT = frozenset({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"})
+WITHOUT_EFFECT = frozenset(
+    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
+)
 """What changes no answer."""
 
 SAMPLED = ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
@@ -67,7 +69,12 @@ def _joined(content: object) -> object:
     if not isinstance(content, list):
         return content
     for place, part in enumerate(content):
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str) or len(part) != 2:
+        if (
+            not isinstance(part, dict)
+            or part.get("type") != "text"
+            or not isinstance(part.get("text"), str)
+            or len(part) != 2
+        ):
             raise ValueError(f"part {place} is not {{'type': 'text', 'text': ...}}: only text is read here")
     return "".join(part["text"] for part in content)
 
@@ -97,7 +104,11 @@ class ChatRequest(_Strict):
     model: str | None = None
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
-    stop: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], BeforeValidator(_listed), Field(max_length=4)] = []
+    stop: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]],
+        BeforeValidator(_listed),
+        Field(max_length=4),
+    ] = []
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     temperature: float | None = None
@@ -136,9 +147,16 @@ def asked(body: bytes, limits: ServerLimits, *, model: str, defaults: Sampling) 
     """
     tree = _without_nothing(_tree(body))
     for name in NEUTRAL.keys() & tree.keys():
-        if not any(type(tree[name]) is type(one) and tree[name] == one for one in NEUTRAL[name]) and not _is_zero(tree[name], name):
+        if not any(
+            type(tree[name]) is type(one) and tree[name] == one for one in NEUTRAL[name]
+        ) and not _is_zero(tree[name], name):
             expected = " or ".join(repr(one) for one in NEUTRAL[name])
-            raise ApiError(400, f"{name}: not supported here; expected {expected}, or nothing", param=name, code="unsupported_parameter")
+            raise ApiError(
+                400,
+                f"{name}: not supported here; expected {expected}, or nothing",
+                param=name,
+                code="unsupported_parameter",
+            )
     kept = {name: value for name, value in tree.items() if name not in NEUTRAL and name not in WITHOUT_EFFECT}
     request = _checked(ChatRequest, kept)
     _same_model(request.model, model)
@@ -161,7 +179,10 @@ def texts_of(body: bytes, limits: ServerLimits, *, model: str) -> list[str]:
     _same_model(request.model, model)
     if len(request.texts) > limits.texts:
         raise ApiError(
-            400, f"texts: {len(request.texts):,}; expected at most {limits.texts:,}", param="texts", code="array_above_max_length"
+            400,
+            f"texts: {len(request.texts):,}; expected at most {limits.texts:,}",
+            param="texts",
+            code="array_above_max_length",
         )
     for place, text in enumerate(request.texts):
         _short_enough(text, f"texts.{place}", limits)
@@ -180,7 +201,9 @@ def conversation_of(messages: list[Message], limits: ServerLimits) -> Conversati
         if one.role in ("system", "developer"):
             if turns:
                 raise ApiError(
-                    400, f"messages.{place}.role: {one.role!r} after the first turn; expected before it", param=f"messages.{place}.role"
+                    400,
+                    f"messages.{place}.role: {one.role!r} after the first turn; expected before it",
+                    param=f"messages.{place}.role",
                 )
             told.append(one.content)
             continue
@@ -192,7 +215,9 @@ def conversation_of(messages: list[Message], limits: ServerLimits) -> Conversati
         turns.append(Turn(role=role, text=before + one.content))
     if not turns or turns[-1].role != "user":
         raise ApiError(
-            400, "messages: the last one is not the user's; there is nothing to answer", param=f"messages.{len(messages) - 1}.role"
+            400,
+            "messages: the last one is not the user's; there is nothing to answer",
+            param=f"messages.{len(messages) - 1}.role",
         )
     return Conversation(turns=tuple(turns), system="\n\n".join(one for one in told if one.strip()))
 
@@ -204,9 +229,13 @@ def _tree(body: bytes) -> dict[str, Any]:
         tree = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         # Its own words quote nothing of the body
-        raise ApiError(400, f"the body is not valid JSON: {error.msg} at byte {error.pos:,}", code="invalid_json") from None
+        raise ApiError(
+            400, f"the body is not valid JSON: {error.msg} at byte {error.pos:,}", code="invalid_json"
+        ) from None
     if not isinstance(tree, dict):
-        raise ApiError(400, f"the body is a JSON {type(tree).__name__}; expected an object", code="invalid_json")
+        raise ApiError(
+            400, f"the body is a JSON {type(tree).__name__}; expected an object", code="invalid_json"
+        )
     return tree
 
 
@@ -229,7 +258,9 @@ def _checked(model: type[Body], tree: Mapping[str, Any]) -> Body:
         raise _refusal(error, model) from None
 
 
-def _refusal(error: ValidationError, model: type[BaseModel], names: Mapping[str, str] | None = None) -> ApiError:
+def _refusal(
+    error: ValidationError, model: type[BaseModel], names: Mapping[str, str] | None = None
+) -> ApiError:
     """The first of the problems that pydantic found, without the value that it would quote."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     loc = [(names or {}).get(str(part), str(part)) for part in first["loc"]]
@@ -243,7 +274,9 @@ def _refusal(error: ValidationError, model: type[BaseModel], names: Mapping[str,
 
 def _same_model(name: str | None, served: str) -> None:
     if name not in (None, "", served):
-        raise ApiError(404, f"model: not served here; expected {served!r}", param="model", code="model_not_found")
+        raise ApiError(
+            404, f"model: not served here; expected {served!r}", param="model", code="model_not_found"
+        )
 
 
 def _short_enough(text: str, param: str, limits: ServerLimits) -> None:
@@ -253,9 +286,17 @@ def _short_enough(text: str, param: str, limits: ServerLimits) -> None:
 
 
 def _sampling(request: ChatRequest, defaults: Sampling) -> Sampling:
-    longest = {name: getattr(request, name) for name in ("max_completion_tokens", "max_tokens") if getattr(request, name) is not None}
+    longest = {
+        name: getattr(request, name)
+        for name in ("max_completion_tokens", "max_tokens")
+        if getattr(request, name) is not None
+    }
     if len(set(longest.values())) > 1:
-        raise ApiError(400, "max_tokens: not equal to max_completion_tokens, its newer name; expected one of the two", param="max_tokens")
+        raise ApiError(
+            400,
+            "max_tokens: not equal to max_completion_tokens, its newer name; expected one of the two",
+            param="max_tokens",
+        )
     given = {name: getattr(request, name) for name in SAMPLED if getattr(request, name) is not None}
     if longest:
         given["max_new_tokens"] = next(iter(longest.values()))

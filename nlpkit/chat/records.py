@@ -12,7 +12,7 @@ from nlpkit.chat.mood import Course, Mood
 from nlpkit.data.examples import Conversation, Role, Turn
 
 if TYPE_CHECKING:
-    from nlpkit.inference.context import Context
+    from nlpkit.generation.context import Context
 
 Rating: TypeAlias = Literal["up", "down"]
 
@@ -64,7 +64,9 @@ class Chat:
     @property
     def conversation(self) -> Conversation:
         """As a bot reads it: messages of one side in a row, such as a question that was never answered and the next, are one turn."""
-        return Conversation(turns=turns_of(self.messages), system=self.system, id=self.id, where=f"conversation {self.id}")
+        return Conversation(
+            turns=turns_of(self.messages), system=self.system, id=self.id, where=f"conversation {self.id}"
+        )
 
 
 def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:
@@ -92,26 +94,43 @@ def sight_of(messages: Sequence[Message]) -> dict[str, Sight]:
     turn = -1
     for place, one in enumerate(messages[:last]):
         turn += place == 0 or messages[place - 1].role != one.role
-        found[one.id] = "seen" if turn in context.seen else "recalled" if turn in context.recalled else "dropped"
+        found[one.id] = (
+            "seen" if turn in context.seen else "recalled" if turn in context.recalled else "dropped"
+        )
     return found
 
 
 def chat_of(row: sqlite3.Row, messages: Sequence[Message] = ()) -> Chat:
     """The conversation that a row of `chats` holds."""
     return Chat(
-        id=row["id"], title=row["title"], system=row["system"], run=row["run"], created=row["created"], updated=row["updated"],
-        settings=json.loads(row["settings"]), messages=tuple(messages),
-    )  # fmt: skip
+        id=row["id"],
+        title=row["title"],
+        system=row["system"],
+        run=row["run"],
+        created=row["created"],
+        updated=row["updated"],
+        settings=json.loads(row["settings"]),
+        messages=tuple(messages),
+    )
 
 
 def message_of(row: sqlite3.Row) -> Message:
     """The message that a row of `messages`, with its parent's id and its place among its siblings, holds."""
     return Message(
-        id=row["id"], role=row["role"], text=row["text"], created=row["created"], parent=row["parent_id"] or "",
-        rating=row["rating"], reason=row["reason"], finish=row["finish"], bot=row["bot"],
-        mood=Mood(**json.loads(row["mood"])) if row["mood"] else None, context=_context(row["context"]),
-        version=row["version"], versions=row["versions"],
-    )  # fmt: skip
+        id=row["id"],
+        role=row["role"],
+        text=row["text"],
+        created=row["created"],
+        parent=row["parent_id"] or "",
+        rating=row["rating"],
+        reason=row["reason"],
+        finish=row["finish"],
+        bot=row["bot"],
+        mood=Mood(**json.loads(row["mood"])) if row["mood"] else None,
+        context=_context(row["context"]),
+        version=row["version"],
+        versions=row["versions"],
+    )
 
 
 def as_json(value: Mood | Context | None) -> str | None:
@@ -122,7 +141,9 @@ def as_json(value: Mood | Context | None) -> str | None:
 def _context(stored: str | None) -> Context | None:
     if not stored:
         return None
-    from nlpkit.inference.context import Context
+    from nlpkit.generation.context import Context
 
-    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(stored).items()}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(stored).items()
+    }
     return Context(**fields)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 from nlpkit.chat.limits import clean, is_visible
 from nlpkit.chat.records import Message
-from nlpkit.inference.answer import Answer, Finish, Usage
-from nlpkit.inference.context import Context
+from nlpkit.generation.answer import Answer, Finish, Usage
+from nlpkit.generation.context import Context
 
 
 class Saying:
@@ -18,7 +18,13 @@ class Saying:
     `stop` and `close` may be called from another thread than the reader's.
     """
 
-    def __init__(self, message: Message, answer: Answer, save: Callable[[str, Finish], Message], done: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        message: Message,
+        answer: Answer,
+        save: Callable[[str, Finish], Message],
+        done: Callable[[bool], None],
+    ) -> None:
         self.message = message
         """The user's turn that is answered."""
         self.reply: Message | None = None

@@ -126,7 +126,9 @@ def make_file(path: Path) -> None:
     except PermissionError as error:
         raise DataError(f"{path}: {_SPOKEN['SQLITE_READONLY']}") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be opened as a store: {error.strerror}; cure: name another file") from error
+        raise DataError(
+            f"{path}: cannot be opened as a store: {error.strerror}; cure: name another file"
+        ) from error
     if head and head != _MAGIC:
         raise DataError(f"{path}: {_SPOKEN['SQLITE_NOTADB']}")
 
@@ -153,11 +155,19 @@ def open_database(path: Path, timeout: float) -> sqlite3.Connection:
 
 def _refuse_other(database: sqlite3.Connection, path: Path) -> int:
     """The version of the store, 0 for a new one; what is not a whole store of ours is refused before anything is written."""
-    version, application = (int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id"))
-    if application != APPLICATION and (application or database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()):
-        raise DataError(f"{path}: a database of another program; nothing was changed; cure: name another file")
+    version, application = (
+        int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
+    )
+    if application != APPLICATION and (
+        application or database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    ):
+        raise DataError(
+            f"{path}: a database of another program; nothing was changed; cure: name another file"
+        )
     if version > len(MIGRATIONS):
-        found = f"written by a newer nlpkit (version {version} of the store; this one knows {len(MIGRATIONS)})"
+        found = (
+            f"written by a newer nlpkit (version {version} of the store; this one knows {len(MIGRATIONS)})"
+        )
         raise DataError(f"{path}: {found}; nothing was changed; cure: update nlpkit")
     if database.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
         raise DataError(f"{path}: {_SPOKEN['SQLITE_CORRUPT']}")
@@ -168,7 +178,9 @@ def _settle(database: sqlite3.Connection, path: Path) -> None:
     """Settings that hold for the connection; WAL holds for the file."""
     mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
-        raise DataError(f"{path}: this disk cannot keep a store (SQLite's write-ahead log); cure: name a file on a local disk")
+        raise DataError(
+            f"{path}: this disk cannot keep a store (SQLite's write-ahead log); cure: name a file on a local disk"
+        )
     # FULL: a commit is on the disk before anybody is told that a message is saved.
     for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         database.execute(f"PRAGMA {setting}").fetchall()

@@ -15,13 +15,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from nlpkit.chat.answering import Desk
+from nlpkit.chat.counters import Metrics
 from nlpkit.chat.door import Door, Rate, headers_of
-from nlpkit.chat.metrics import Metrics
 from nlpkit.chat.protocol import ChatRequest, ScoreRequest, ServerLimits
 from nlpkit.chat.wire import ApiError
 from nlpkit.errors import ConfigError
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
     import uvicorn
@@ -36,9 +36,14 @@ CONNECTIONS = 2000
 
 
 def create_app(
-    bot: Bot, classifier: Scorer | None = None, *, keys: Sequence[str] = (), limits: ServerLimits | None = None,
-    sampling: Sampling | None = None, local_only: bool = True,
-) -> FastAPI:  # fmt: skip
+    bot: Bot,
+    classifier: Scorer | None = None,
+    *,
+    keys: Sequence[str] = (),
+    limits: ServerLimits | None = None,
+    sampling: Sampling | None = None,
+    local_only: bool = True,
+) -> FastAPI:
     """The app that serves a bot. `sampling` holds where a request says nothing; `local_only` answers to the names of this machine alone."""
     limits = limits or ServerLimits()
     desk = Desk(bot, limits.queue)
@@ -54,7 +59,9 @@ def create_app(
 
     app = FastAPI(title="nlpkit", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     routes = Endpoints(bot, classifier, desk, metrics, limits, sampling or Sampling())
-    app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=_takes(ChatRequest))
+    app.add_api_route(
+        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=_takes(ChatRequest)
+    )
     app.add_api_route("/v1/score", routes.score, methods=["POST"], openapi_extra=_takes(ScoreRequest))
     app.add_api_route("/v1/models", routes.models, methods=["GET"])
     app.add_api_route("/v1/models/{name:path}", routes.model, methods=["GET"])
@@ -76,7 +83,9 @@ def run(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None]) -> 
     try:
         listener = listener_at(host, port, family)
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"{host}:{port}: cannot be listened at: {error}; cure: another --host or --port") from None
+        raise ConfigError(
+            f"{host}:{port}: cannot be listened at: {error}; cure: another --host or --port"
+        ) from None
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     with listener:
         ready(f"http://{shown}:{listener.getsockname()[1]}")
@@ -122,9 +131,18 @@ def listener_at(host: str, port: int, family: socket.AddressFamily) -> socket.so
 async def _unknown_path(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     said = "no such path" if status == 404 else "this path does not take that method"
-    refusal = ApiError(status, f"{said}; expected POST /v1/chat/completions, POST /v1/score or GET /v1/models", code="unknown_path")
+    refusal = ApiError(
+        status,
+        f"{said}; expected POST /v1/chat/completions, POST /v1/score or GET /v1/models",
+        code="unknown_path",
+    )
     return JSONResponse(refusal.body, status, headers=headers_of(refusal))
 
 
 def _takes(model: Any) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": model.model_json_schema()}},
+        }
+    }

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlpkit.errors import ConfigError, SourceError, nearest
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.context import Policy
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.context import Policy
 
 if TYPE_CHECKING:
-    from nlpkit.inference.chatbot import Runtime
+    from nlpkit.generation.chatbot import Runtime
 
 REMOTE_KEY = "NLPKIT_REMOTE_KEY"
 """The environment variable with the key of the server that a bot's address names."""
@@ -22,9 +22,13 @@ SHORTEST_KEY = 16
 
 
 def bot_of(
-    name: str | None = None, *, model: str | None = None, runtime: Runtime = "torch", threads: int | None = None,
+    name: str | None = None,
+    *,
+    model: str | None = None,
+    runtime: Runtime = "torch",
+    threads: int | None = None,
     policy: Policy = "drop_oldest",
-) -> Bot:  # fmt: skip
+) -> Bot:
     """The bot that a name means: a run's folder, a `promoted.json`, a server's address, or the catalogue's own where none is named.
 
     Raises:
@@ -34,23 +38,29 @@ def bot_of(
     """
     if name is not None and name.startswith(("http://", "https://")):
         if runtime != "torch":
-            raise ConfigError(f"--runtime {runtime}: the server at an address computes as it likes; cure: leave it out")
+            raise ConfigError(
+                f"--runtime {runtime}: the server at an address computes as it likes; cure: leave it out"
+            )
         return _remote(name, model)
     if model is not None:
-        raise ConfigError(f"--model {model!r}: only a server's address has models to choose from; cure: name one, or leave it out")
-    from nlpkit.inference.chatbot import Chatbot
-    from nlpkit.inference.promoted import FILE, promoted_run
+        raise ConfigError(
+            f"--model {model!r}: only a server's address has models to choose from; cure: name one, or leave it out"
+        )
+    from nlpkit.generation.chatbot import Chatbot
+    from nlpkit.generation.promoted import FILE, promoted_run
 
     if name is None:
         return Chatbot.default(runtime=runtime, threads=threads, policy=policy)
     path = Path(name)
     if path.is_dir() and not (path / "run.json").is_file() and (path / FILE).is_file():
         path = path / FILE
-    return Chatbot.load(promoted_run(path) if path.name == FILE else path, runtime=runtime, threads=threads, policy=policy)
+    return Chatbot.load(
+        promoted_run(path) if path.name == FILE else path, runtime=runtime, threads=threads, policy=policy
+    )
 
 
 def _remote(address: str, model: str | None) -> Bot:
-    from nlpkit.inference.remote import RemoteBot
+    from nlpkit.generation.remote import RemoteBot
 
     key = os.environ.get(REMOTE_KEY) or None
     return RemoteBot(address, model or _only_model(address, key), key=key)
@@ -58,14 +68,18 @@ def _remote(address: str, model: str | None) -> Bot:
 
 def _only_model(address: str, key: str | None) -> str:
     """The model that a server has, where it has one."""
-    from nlpkit.inference.remote import models, public
+    from nlpkit.generation.remote import models, public
 
     try:
         names = models(address, key)
     except SourceError as error:
-        raise SourceError(f"{error}; cure: see whether it runs and takes the key, or name a model with --model") from None
+        raise SourceError(
+            f"{error}; cure: see whether it runs and takes the key, or name a model with --model"
+        ) from None
     if len(names) != 1:
-        raise ConfigError(f"{public(address)}: has {len(names)} models; cure: --model NAME{nearest('', names)}")
+        raise ConfigError(
+            f"{public(address)}: has {len(names)} models; cure: --model NAME{nearest('', names)}"
+        )
     return names[0]
 
 

@@ -22,9 +22,9 @@ from nlpkit.chat.saying import Saying
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import ConfigError
-from nlpkit.inference.answer import Bot
-from nlpkit.inference.context import Context
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Bot
+from nlpkit.generation.context import Context
+from nlpkit.generation.sampling import Sampling
 
 DEFAULT_LIMITS = Limits()
 
@@ -36,25 +36,45 @@ class Session:
     """The one way in which demo, terminal and server hold conversations. For any thread."""
 
     def __init__(
-        self, store: Store, bot: Bot, classifier: Scorer | None = None, *, mood: bool = False, limits: Limits = DEFAULT_LIMITS
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        bot: Bot,
+        classifier: Scorer | None = None,
+        *,
+        mood: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         if mood and classifier is None:
-            raise ConfigError("mood: on needs a classifier to read the mood with; cure: name one, or leave the mood off")
+            raise ConfigError(
+                "mood: on needs a classifier to read the mood with; cure: name one, or leave the mood off"
+            )
         self.store = store
         self.bot = bot
         self.classifier = classifier
         self.mood = mood
         self.limits = limits
 
-    def start(self, owner: str, *, title: str = "", system: str = "", run: str = "", settings: Mapping[str, object] | None = None) -> Chat:
+    def start(
+        self,
+        owner: str,
+        *,
+        title: str = "",
+        system: str = "",
+        run: str = "",
+        settings: Mapping[str, object] | None = None,
+    ) -> Chat:
         """A new conversation.
 
         Raises:
             LimitError: a text is too long.
         """
-        return self.store.create(owner, title=self._title(title), system=self._system(system), run=run, settings=settings)
+        return self.store.create(
+            owner, title=self._title(title), system=self._system(system), run=run, settings=settings
+        )
 
-    def say(self, chat: str, owner: str, text: str, sampling: Sampling | None = None, *, bot: Bot | None = None) -> Saying:
+    def say(
+        self, chat: str, owner: str, text: str, sampling: Sampling | None = None, *, bot: Bot | None = None
+    ) -> Saying:
         """The answer to what the user says now, which is saved before this returns. `bot` answers instead of the session's own.
 
         Raises:
@@ -64,7 +84,9 @@ class Session:
             DataError: the text does not fit what the bot reads; it is then kept as a branch that is not seen.
         """
         said = checks.message(text, self.limits)
-        return self._answered(chat, owner, [bot or self.bot], sampling, lambda: self._said(chat, owner, said))[0]
+        return self._answered(
+            chat, owner, [bot or self.bot], sampling, lambda: self._said(chat, owner, said)
+        )[0]
 
     def say_twice(
         self, chat: str, owner: str, text: str, bots: tuple[Bot, Bot], sampling: Sampling | None = None
@@ -79,18 +101,38 @@ class Session:
         return one, other
 
     def retry(
-        self, chat: str, owner: str, sampling: Sampling | None = None, *, message: str | None = None, bot: Bot | None = None
-    ) -> Saying:  # fmt: skip
+        self,
+        chat: str,
+        owner: str,
+        sampling: Sampling | None = None,
+        *,
+        message: str | None = None,
+        bot: Bot | None = None,
+    ) -> Saying:
         """Another answer to the same turn: to what the reply `message`, or the last one, replied to. The old answer is kept as a branch.
 
         Raises:
             DataError: as for `say`; the old answer is then seen again.
         """
-        return self._answered(chat, owner, [bot or self.bot], sampling, lambda: self.store.retry(chat, owner, message), again=True)[0]
+        return self._answered(
+            chat,
+            owner,
+            [bot or self.bot],
+            sampling,
+            lambda: self.store.retry(chat, owner, message),
+            again=True,
+        )[0]
 
     def edit(
-        self, chat: str, owner: str, message: str, text: str, sampling: Sampling | None = None, *, bot: Bot | None = None
-    ) -> Saying:  # fmt: skip
+        self,
+        chat: str,
+        owner: str,
+        message: str,
+        text: str,
+        sampling: Sampling | None = None,
+        *,
+        bot: Bot | None = None,
+    ) -> Saying:
         """The answer to a turn said in other words. What was said before is kept as a branch.
 
         Raises:
@@ -98,8 +140,12 @@ class Session:
         """
         said = checks.message(text, self.limits)
         return self._answered(
-            chat, owner, [bot or self.bot], sampling, lambda: self.store.edit(chat, owner, message, said, mood=self._mood(said))
-        )[0]  # fmt: skip
+            chat,
+            owner,
+            [bot or self.bot],
+            sampling,
+            lambda: self.store.edit(chat, owner, message, said, mood=self._mood(said)),
+        )[0]
 
     def undo(self, chat: str, owner: str) -> Chat:
         """The conversation as it was before the user spoke last.
@@ -145,17 +191,29 @@ class Session:
     def _said(self, chat: str, owner: str, text: str) -> Message:
         turns = sum(one.role == "user" for one in self.store.read(chat, owner).messages)
         if turns >= self.limits.max_turns:
-            raise LimitError(f"this conversation has {turns:,} turns, as many as it may have; cure: begin a new one")
+            raise LimitError(
+                f"this conversation has {turns:,} turns, as many as it may have; cure: begin a new one"
+            )
         return self.store.append(chat, owner, "user", text, mood=self._mood(text))
 
     def _answered(
-        self, chat: str, owner: str, bots: Sequence[Bot], sampling: Sampling | None, put: Callable[[], Message], *, again: bool = False
-    ) -> list[Saying]:  # fmt: skip
+        self,
+        chat: str,
+        owner: str,
+        bots: Sequence[Bot],
+        sampling: Sampling | None,
+        put: Callable[[], Message],
+        *,
+        again: bool = False,
+    ) -> list[Saying]:
         def drawn(now: Chat) -> Sampling:
             if sampling is not None:
                 return sampling
             kept = now.settings.get(SAMPLING)
-            return Sampling.of(kept if isinstance(kept, Mapping) else {}, where=f"the sampling settings of conversation {now.id}")
+            return Sampling.of(
+                kept if isinstance(kept, Mapping) else {},
+                where=f"the sampling settings of conversation {now.id}",
+            )
 
         asked = Asked(chat=chat, owner=owner, put=put, told=self._told, sampling=drawn, again=again)
         return Exchange(self.store, asked, bots).sayings

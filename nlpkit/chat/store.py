@@ -27,7 +27,7 @@ from nlpkit.chat.search import where_found
 from nlpkit.data.examples import Role
 
 if TYPE_CHECKING:
-    from nlpkit.inference.context import Context
+    from nlpkit.generation.context import Context
 
 
 class Store:
@@ -65,8 +65,14 @@ class Store:
         self.close()
 
     def create(
-        self, owner: str, *, title: str = "", system: str = "", run: str = "", settings: Mapping[str, object] | None = None
-    ) -> Chat:  # fmt: skip
+        self,
+        owner: str,
+        *,
+        title: str = "",
+        system: str = "",
+        run: str = "",
+        settings: Mapping[str, object] | None = None,
+    ) -> Chat:
         """A new conversation. Without a title it is called by the first words that are said."""
         now, id = time.time(), secrets.token_hex(12)
         told = {"the owner": owner, "the title": title, "the system prompt": system, "the run": run}
@@ -74,8 +80,11 @@ class Store:
         with self._writing():
             self._rows(
                 "INSERT INTO chats (id, owner, title, system, run, settings, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                *values, settings_json(settings or {}), now, now,
-            )  # fmt: skip
+                *values,
+                settings_json(settings or {}),
+                now,
+                now,
+            )
         return self.read(id, owner)
 
     def chats(self, owner: str, query: str = "", *, limit: int = 1000) -> list[Chat]:
@@ -86,7 +95,12 @@ class Store:
         with self._reading():
             sql, values = where_found(query)
             order = "ORDER BY chats.updated DESC, chats.number DESC LIMIT ?"
-            rows = self._rows(f"SELECT * FROM chats WHERE owner = ? AND {sql} {order}", storable(owner, "the owner"), *values, limit)  # noqa: S608
+            rows = self._rows(
+                f"SELECT * FROM chats WHERE owner = ? AND {sql} {order}",  # noqa: S608
+                storable(owner, "the owner"),
+                *values,
+                limit,
+            )
         return [chat_of(row) for row in rows]
 
     def read(self, id: str, owner: str) -> Chat:
@@ -132,7 +146,9 @@ class Store:
         """
         with self._writing():
             chat = self._own(id, owner)
-            path = self._rows(tree.PATH, chat["head"] if message is None else self._message(chat, message)["number"])
+            path = self._rows(
+                tree.PATH, chat["head"] if message is None else self._message(chat, message)["number"]
+            )
             asked = next((one for one in reversed(path) if one["role"] == "user"), None)
             if asked is None:
                 raise LimitError("nothing was said that could be answered again")
@@ -143,7 +159,9 @@ class Store:
         """The conversation as it was before the user spoke last; what was said since is kept as a branch."""
         with self._writing():
             chat = self._own(id, owner)
-            asked = next((one for one in reversed(self._rows(tree.PATH, chat["head"])) if one["role"] == "user"), None)
+            asked = next(
+                (one for one in reversed(self._rows(tree.PATH, chat["head"])) if one["role"] == "user"), None
+            )
             self._head(chat, asked["parent"] if asked else None)
         return self.read(id, owner)
 
@@ -158,7 +176,10 @@ class Store:
         """The message and those that follow the same one, oldest first: its edits, or the replies to one question."""
         with self._reading():
             one = self._message(chat := self._own(id, owner), message)
-            return [message_of(row) for row in self._rows(tree.SIBLINGS, chat["number"], one["parent"], one["role"])]
+            return [
+                message_of(row)
+                for row in self._rows(tree.SIBLINGS, chat["number"], one["parent"], one["role"])
+            ]
 
     def switch(self, id: str, owner: str, message: str) -> Chat:
         """The conversation as it went on from this message."""
@@ -196,7 +217,9 @@ class Store:
             if one["role"] != "assistant":
                 raise LimitError("only replies can be rated")
             why = storable(reason, "the reason") if rating else ""
-            self._rows("UPDATE messages SET rating = ?, reason = ? WHERE number = ?", rating, why, one["number"])
+            self._rows(
+                "UPDATE messages SET rating = ?, reason = ? WHERE number = ?", rating, why, one["number"]
+            )
             return message_of(self._rows(tree.ONE, one["number"])[0])
 
     def choose(self, id: str, owner: str, chosen: str, rejected: str, reason: str = "") -> Message:
@@ -208,7 +231,11 @@ class Store:
         with self._writing():
             chat = self._own(id, owner)
             one, other = self._message(chat, chosen), self._message(chat, rejected)
-            if one["number"] == other["number"] or one["parent"] != other["parent"] or {one["role"], other["role"]} != {"assistant"}:
+            if (
+                one["number"] == other["number"]
+                or one["parent"] != other["parent"]
+                or {one["role"], other["role"]} != {"assistant"}
+            ):
                 raise LimitError("expected two different replies to one message")
             self._rows(
                 "INSERT INTO choices (chat, chosen, rejected, reason, created) VALUES (?, ?, ?, ?, ?)",
@@ -265,7 +292,16 @@ class Store:
             raise LimitError("the message is empty; expected text")
         # What the bot was told is kept with its reply: it may be told otherwise later, and a rating speaks of then
         system = chat["system"] if role == "assistant" else ""
-        values = (chat["number"], parent, role, text, time.time(), system, more.get("bot", ""), more.get("finish", ""))
+        values = (
+            chat["number"],
+            parent,
+            role,
+            text,
+            time.time(),
+            system,
+            more.get("bot", ""),
+            more.get("finish", ""),
+        )
         notes = (as_json(more.get("mood")), as_json(more.get("context")))
         number = self._rows(tree.ADD, secrets.token_hex(12), *values, *notes)[0]["number"]
         if chat["head"] == parent:
@@ -277,23 +313,38 @@ class Store:
     def _own(self, id: object, owner: str) -> sqlite3.Row:
         """The row of a conversation of the owner's. What is somebody else's is missing in the same words as what never was."""
         known = isinstance(id, str) and tree.is_id(id)
-        rows = self._rows("SELECT * FROM chats WHERE id = ? AND owner = ?", id, storable(owner, "the owner")) if known else []
+        rows = (
+            self._rows("SELECT * FROM chats WHERE id = ? AND owner = ?", id, storable(owner, "the owner"))
+            if known
+            else []
+        )
         if not rows:
             raise MissingError("there is no such conversation")
         return rows[0]
 
     def _message(self, chat: sqlite3.Row, id: object) -> sqlite3.Row:
         known = isinstance(id, str) and tree.is_id(id)
-        rows = self._rows("SELECT * FROM messages WHERE id = ? AND chat = ?", id, chat["number"]) if known else []
+        rows = (
+            self._rows("SELECT * FROM messages WHERE id = ? AND chat = ?", id, chat["number"])
+            if known
+            else []
+        )
         if not rows:
             raise MissingError("there is no such message in this conversation")
         return rows[0]
 
     def _head(self, chat: sqlite3.Row, number: int | None) -> None:
-        self._rows("UPDATE chats SET head = ?, updated = ? WHERE number = ?", number, time.time(), chat["number"])
+        self._rows(
+            "UPDATE chats SET head = ?, updated = ? WHERE number = ?", number, time.time(), chat["number"]
+        )
 
     def _set(self, id: str, owner: str, column: str, value: str) -> Chat:
         with self._writing():
             number = self._own(id, owner)["number"]
-            self._rows(f"UPDATE chats SET {column} = ?, updated = ? WHERE number = ?", value, time.time(), number)  # noqa: S608
+            self._rows(
+                f"UPDATE chats SET {column} = ?, updated = ? WHERE number = ?",  # noqa: S608
+                value,
+                time.time(),
+                number,
+            )
         return self.read(id, owner)

@@ -6,7 +6,9 @@ import re
 
 _ID = re.compile(r"[0-9a-f]{24}")
 
-_SIBLINGS = "SELECT count(*) FROM messages s WHERE s.chat = m.chat AND s.parent IS m.parent AND s.role = m.role"
+_SIBLINGS = (
+    "SELECT count(*) FROM messages s WHERE s.chat = m.chat AND s.parent IS m.parent AND s.role = m.role"
+)
 
 _MESSAGE = f"""SELECT m.*, (SELECT p.id FROM messages p WHERE p.number = m.parent) AS parent_id,
     ({_SIBLINGS} AND s.number <= m.number) AS version, ({_SIBLINGS}) AS versions"""  # noqa: S608

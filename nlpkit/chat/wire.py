@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from nlpkit.inference.answer import Usage
-from nlpkit.inference.context import Context
+from nlpkit.generation.answer import Usage
+from nlpkit.generation.context import Context
 
 
 class ApiError(Exception):
     """What is answered instead of a reply. The message never holds what people wrote."""
 
-    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None, retry: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.param = param
@@ -50,7 +58,13 @@ class Writer:
         """The body of an answer that is given at once."""
         message = {"role": "assistant", "content": text, "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": ended.finish}
-        return {**self._head, "object": "chat.completion", "choices": [choice], "usage": _usage(ended.usage), **_seen(ended.context)}
+        return {
+            **self._head,
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": _usage(ended.usage),
+            **_seen(ended.context),
+        }
 
     def piece(self, text: str, *, first: bool = False) -> dict[str, Any]:
         """A chunk with a piece of the text."""
@@ -60,7 +74,12 @@ class Writer:
         """The last chunks."""
         yield {**self._chunk({}, ended.finish), **_seen(ended.context)}
         if with_usage:
-            yield {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": _usage(ended.usage)}
+            yield {
+                **self._head,
+                "object": "chat.completion.chunk",
+                "choices": [],
+                "usage": _usage(ended.usage),
+            }
 
     def _chunk(self, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}

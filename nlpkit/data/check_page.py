@@ -59,7 +59,7 @@ def page(report: CheckReport) -> str:
         names=names,
         rows=rows,
         cells=cells,
-        plots={name: Markup(svg) for name, svg in plots(report).items()},  # noqa: S704 (matplotlib escapes the labels)
+        plots={name: Markup(svg) for name, svg in plots(report).items()},  # noqa: S704
         errors=severities.count("error"),
         warnings=severities.count("warning"),
     )
@@ -85,10 +85,18 @@ def _label_balance(report: CheckReport) -> str:
     for place, (name, part) in enumerate(parts):
         # Shares, not counts: a test part of a tenth can then be compared with the training part.
         shares = [100 * part.labels.get(label, 0) / part.rows for label in labels]
-        axes.barh([row + height * place for row in range(len(labels))], shares, height, label=name, color=_COLOURS[place % 4])
+        axes.barh(
+            [row + height * place for row in range(len(labels))],
+            shares,
+            height,
+            label=name,
+            color=_COLOURS[place % 4],
+        )
     middle = [row + height * (len(parts) - 1) / 2 for row in range(len(labels))]
     # A label such as "$x$" is a name, not a formula.
-    axes.set_yticks(middle, [label if len(label) <= 30 else label[:27] + "..." for label in labels], parse_math=False)
+    axes.set_yticks(
+        middle, [label if len(label) <= 30 else label[:27] + "..." for label in labels], parse_math=False
+    )
     axes.invert_yaxis()
     axes.set_xlabel("% of the part's rows")
     return _svg(figure, axes, "Label balance")

@@ -96,7 +96,9 @@ class CheckReport(_Frozen):
         lines += [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
         lines += ["", "## Findings", ""]
         for one in self.findings:
-            lines.append(f"- **{one.severity}** ({_escaped(one.part)}): {_escaped(one.message)}. {_escaped(one.cure)}.")
+            lines.append(
+                f"- **{one.severity}** ({_escaped(one.part)}): {_escaped(one.message)}. {_escaped(one.cure)}."
+            )
             lines += [f"  - {_escaped(' | '.join(cells(example)))}" for example in one.examples]
         return "\n".join(lines if self.findings else [*lines, "Nothing to report."]) + "\n"
 
@@ -112,8 +114,17 @@ class CheckReport(_Frozen):
             counts.add_row(*(Text(cell) for cell in row))
         parts: list[RenderableType] = [counts]
         for one in self.findings:
-            parts.append(Text.assemble((one.severity, _STYLES[one.severity]), f" {one.part}: {one.message}. ", (f"{one.cure}.", "dim")))
-            parts += [Text("    " + "  ".join(cells(example)), style="dim", no_wrap=True, overflow="ellipsis") for example in one.examples]
+            parts.append(
+                Text.assemble(
+                    (one.severity, _STYLES[one.severity]),
+                    f" {one.part}: {one.message}. ",
+                    (f"{one.cure}.", "dim"),
+                )
+            )
+            parts += [
+                Text("    " + "  ".join(cells(example)), style="dim", no_wrap=True, overflow="ellipsis")
+                for example in one.examples
+            ]
         return Group(*parts) if self.findings else Group(*parts, Text("Nothing to report.", style="green"))
 
     def to_html(self) -> str:

@@ -48,10 +48,21 @@ def check(
     counts = {name: _lengths([one.text for one in part], tokens) for name, part in splits.items()}
     edges = _edges([length for part in counts.values() for length in part])
     parts = {
-        name: Part(rows=len(part), labels=_labels(part), values=_values(part), lengths=_summary(counts[name], edges, window))
+        name: Part(
+            rows=len(part),
+            labels=_labels(part),
+            values=_values(part),
+            lengths=_summary(counts[name], edges, window),
+        )
         for name, part in splits.items()
     }
-    findings = [*_no_rows(parts), *_one_answer(parts), *_unseen_labels(parts), *_rare_labels(parts), *_over_window(parts, window)]
+    findings = [
+        *_no_rows(parts),
+        *_one_answer(parts),
+        *_unseen_labels(parts),
+        *_rare_labels(parts),
+        *_over_window(parts, window),
+    ]
     findings += sheet(splits, near_duplicates=near_duplicates, scan=scan).findings()
     return CheckReport(
         parts=parts,
@@ -91,7 +102,9 @@ def _summary(lengths: list[int], edges: tuple[int, ...], window: int | None) -> 
     import numpy as np
 
     cut = np.clip(lengths, edges[0], edges[-1] - 1)
-    marks = dict(zip(("p5", "p50", "p95", "p99", "max"), np.percentile(lengths, [5, 50, 95, 99, 100]), strict=True))
+    marks = dict(
+        zip(("p5", "p50", "p95", "p99", "max"), np.percentile(lengths, [5, 50, 95, 99, 100]), strict=True)
+    )
     return Lengths(
         mean=sum(lengths) / len(lengths),
         percentiles={name: float(value) for name, value in marks.items()},
@@ -104,27 +117,48 @@ def _no_rows(parts: Mapping[str, Part]) -> Iterator[Finding]:
     for name, part in parts.items():
         if not part.rows:
             cure = "Name a file with rows, or leave the part out"
-            yield Finding(kind="no rows", severity="error", part=name, rows=0, message="there are no rows", cure=cure)
+            yield Finding(
+                kind="no rows", severity="error", part=name, rows=0, message="there are no rows", cure=cure
+            )
 
 
 def _one_answer(parts: Mapping[str, Part]) -> Iterator[Finding]:
     for name, part in list(parts.items())[:1]:
         same = part.values is not None and part.values["min"] == part.values["max"]
         if len(part.labels) == 1 or (same and not part.labels):
-            only = repr(next(iter(part.labels))) if part.labels else f"{part.values['min']:g}" if part.values else ""
+            only = (
+                repr(next(iter(part.labels)))
+                if part.labels
+                else f"{part.values['min']:g}"
+                if part.values
+                else ""
+            )
             message = f"every row says {only}: there is nothing to tell apart"
             cure = "Add rows of another label, or look at how the config maps labels"
-            yield Finding(kind="one label", severity="error", part=name, rows=part.rows, message=message, cure=cure)
+            yield Finding(
+                kind="one label", severity="error", part=name, rows=part.rows, message=message, cure=cure
+            )
 
 
 def _unseen_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
     (first, learnt), *others = parts.items()
     for name, part in others:
-        unseen = {label: count for label, count in part.labels.items() if learnt.labels and label not in learnt.labels}
+        unseen = {
+            label: count
+            for label, count in part.labels.items()
+            if learnt.labels and label not in learnt.labels
+        }
         if unseen:
             message = f"labels that never occur in {first}: {', '.join(map(repr, unseen))}"
             cure = "Look at the spelling, and at how the config maps labels"
-            yield Finding(kind="unseen label", severity="error", part=name, rows=sum(unseen.values()), message=message, cure=cure)
+            yield Finding(
+                kind="unseen label",
+                severity="error",
+                part=name,
+                rows=sum(unseen.values()),
+                message=message,
+                cure=cure,
+            )
 
 
 def _rare_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
@@ -132,9 +166,18 @@ def _rare_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
         enough = max(_RARE, _UNEVEN * max(part.labels.values(), default=0))
         rare = {label: count for label, count in part.labels.items() if count < enough}
         if rare and len(part.labels) > 1:
-            message = f"rare labels: {', '.join(f'{label!r} ({counted(count)})' for label, count in rare.items())}"
+            message = (
+                f"rare labels: {', '.join(f'{label!r} ({counted(count)})' for label, count in rare.items())}"
+            )
             cure = "Add rows of them, join them with another label, or set training.class_weights: balanced"
-            yield Finding(kind="rare label", severity="warning", part=name, rows=sum(rare.values()), message=message, cure=cure)
+            yield Finding(
+                kind="rare label",
+                severity="warning",
+                part=name,
+                rows=sum(rare.values()),
+                message=message,
+                cure=cure,
+            )
 
 
 def _over_window(parts: Mapping[str, Part], window: int | None) -> Iterator[Finding]:
@@ -144,6 +187,12 @@ def _over_window(parts: Mapping[str, Part], window: int | None) -> Iterator[Find
             continue
         count = round(share * part.rows)
         severity: Severity = "warning" if share > _UNEVEN else "info"
-        message = f"{counted(count)} ({share:.2%}): longer than the {window} tokens that the model reads at once"
-        cure = "Scoring reads them in windows; training cuts them, so see that their beginnings tell the label"
-        yield Finding(kind="over window", severity=severity, part=name, rows=count, message=message, cure=cure)
+        message = (
+            f"{counted(count)} ({share:.2%}): longer than the {window} tokens that the model reads at once"
+        )
+        cure = (
+            "Scoring reads them in windows; training cuts them, so see that their beginnings tell the label"
+        )
+        yield Finding(
+            kind="over window", severity=severity, part=name, rows=count, message=message, cure=cure
+        )

@@ -90,8 +90,16 @@ class Layout:
         else:
             key = _id(first, source)
             lines, roles = (_alpaca(first) if self.shape == "alpaca" else _pair(first, source)), True
-        system = tuple(row.fields[self.system] for row in rows if self.system in row.fields) if self.system else ()
-        return Script(lines=tuple(lines), system=system, roles=roles, id=f"{source.source}#{key}" if key else first.where, where=where)
+        system = (
+            tuple(row.fields[self.system] for row in rows if self.system in row.fields) if self.system else ()
+        )
+        return Script(
+            lines=tuple(lines),
+            system=system,
+            roles=roles,
+            id=f"{source.source}#{key}" if key else first.where,
+            where=where,
+        )
 
     def _told_apart(self, record: Record) -> str:
         """What the row says of the conversation that it belongs to."""
@@ -176,7 +184,11 @@ def _id(record: Record, source: ConversationSource) -> str:
 
 
 def _key(value: object) -> str:
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip() else ""
+    return (
+        str(value)
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip()
+        else ""
+    )
 
 
 def _rows(rows: Sequence[Record], source: ConversationSource, where: str) -> list[Line]:
@@ -205,7 +217,9 @@ def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], 
     for turn, message in enumerate(messages, start=1):
         place = f"{where}, turn {turn}"
         _refuse_calls(message, place)
-        lines.append(Line(speaker=_held(message, speaker, place), text=_held(message, text, place), place=place))
+        lines.append(
+            Line(speaker=_held(message, speaker, place), text=_held(message, text, place), place=place)
+        )
     return lines, _SPEAKERS[speaker]
 
 
@@ -217,7 +231,11 @@ def _listed(value: object, where: str) -> Sequence[object]:
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            raise RefusedError(where, "messages that are no JSON", f"expected a list of messages as JSON, found text: {error}") from error
+            raise RefusedError(
+                where,
+                "messages that are no JSON",
+                f"expected a list of messages as JSON, found text: {error}",
+            ) from error
     if not isinstance(value, (list, tuple)):
         raise RefusedError(where, "no list of messages", f"expected a list of messages, found {found(value)}")
     return value
@@ -226,7 +244,9 @@ def _listed(value: object, where: str) -> Sequence[object]:
 def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
     """The name that the messages use; the first where they use none."""
     # In Parquet every message has every key, and those that it does not use are null.
-    return next((name for name in names if any(message.get(name) is not None for message in messages)), names[0])
+    return next(
+        (name for name in names if any(message.get(name) is not None for message in messages)), names[0]
+    )
 
 
 def _refuse_calls(message: Mapping[str, object], place: str) -> None:
@@ -244,18 +264,30 @@ def _alpaca(record: Record) -> list[Line]:
     asked = _held(record.fields, "instruction", where)
     more = record.fields.get("input")
     if more is not None and not isinstance(more, str):
-        raise RefusedError(f"{where}, turn 1, column 'input'", "a turn that is not text", f"expected text, found {found(more)}")
+        raise RefusedError(
+            f"{where}, turn 1, column 'input'",
+            "a turn that is not text",
+            f"expected text, found {found(more)}",
+        )
     if isinstance(asked, str) and more and more.strip():
         asked = f"{asked}\n\n{more}" if asked.strip() else more
     return [
         Line(speaker="user", text=asked, place=f"{where}, turn 1, column 'instruction'"),
-        Line(speaker="assistant", text=_held(record.fields, "output", where), place=f"{where}, turn 2, column 'output'"),
+        Line(
+            speaker="assistant",
+            text=_held(record.fields, "output", where),
+            place=f"{where}, turn 2, column 'output'",
+        ),
     ]
 
 
 def _pair(record: Record, source: ConversationSource) -> list[Line]:
     return [
-        Line(speaker=role, text=_held(record.fields, name, record.where), place=f"{record.where}, turn {turn}, column {name!r}")
+        Line(
+            speaker=role,
+            text=_held(record.fields, name, record.where),
+            place=f"{record.where}, turn {turn}, column {name!r}",
+        )
         for turn, (role, name) in enumerate((("user", source.prompt), ("assistant", source.reply)), start=1)
     ]
 

@@ -35,7 +35,12 @@ class HeldOutConversations:
 
 
 def split_conversations(
-    conversations: Sequence[Conversation], *, validation: float, test: float, seed: int, near_duplicates: float
+    conversations: Sequence[Conversation],
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    near_duplicates: float,
 ) -> ConversationSplit:
     """The conversations in three parts: the same for the same seed, equal ids and near-equal conversations on one side.
 
@@ -47,12 +52,22 @@ def split_conversations(
     groups = conversation_groups(conversations, near_duplicates=near_duplicates, seed=seed)
     # Lengths by powers of two, alike in all parts: else short conversations, of which `each` makes one view only, are held out more often.
     labels = [str(len(one.turns).bit_length()) for one in conversations]
-    places = parted(groups, labels, validation=validation, test=test, seed=seed, near_duplicates=near_duplicates, what="conversations")
+    places = parted(
+        groups,
+        labels,
+        validation=validation,
+        test=test,
+        seed=seed,
+        near_duplicates=near_duplicates,
+        what="conversations",
+    )
     found = {name: tuple(conversations[place] for place in chosen) for name, chosen in places.items()}
     return ConversationSplit(**found, kept_together=companions(groups))
 
 
-def hold_out_conversations(train: Sequence[Conversation], held: Sequence[Conversation], near_duplicates: float) -> HeldOutConversations:
+def hold_out_conversations(
+    train: Sequence[Conversation], held: Sequence[Conversation], near_duplicates: float
+) -> HeldOutConversations:
     """The training conversations without those that are, or nearly are, held out, and those dropped; through chains too.
 
     Raises:
@@ -68,11 +83,15 @@ def hold_out_conversations(train: Sequence[Conversation], held: Sequence[Convers
             if train
             else "no conversations to train on"
         )
-        raise DataError(f"held-out conversations: {found}; expected others; cure: name other files for validation and test")
+        raise DataError(
+            f"held-out conversations: {found}; expected others; cure: name other files for validation and test"
+        )
     return HeldOutConversations(train=kept, dropped=dropped)
 
 
-def conversation_groups(conversations: Sequence[Conversation], *, near_duplicates: float, seed: int) -> list[int]:
+def conversation_groups(
+    conversations: Sequence[Conversation], *, near_duplicates: float, seed: int
+) -> list[int]:
     """A group for each conversation: those of one id share it, and those whose joined texts are near-equal, through chains too."""
     texts = ["\n".join(turn.text for turn in one.turns) for one in conversations]
     near = near_groups(texts, threshold=near_duplicates, seed=seed)

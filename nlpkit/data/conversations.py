@@ -26,7 +26,18 @@ _ROLES = {
 }
 """The roles that there are, each with its other names."""
 _CALLED = {name: role for role, names in _ROLES.items() for name in names}
-_NEVER = frozenset({"tool", "function", "tool_call", "tool_response", "function_call", "function_response", "observation", "ipython"})
+_NEVER = frozenset(
+    {
+        "tool",
+        "function",
+        "tool_call",
+        "tool_response",
+        "function_call",
+        "function_response",
+        "observation",
+        "ipython",
+    }
+)
 """Roles that nobody speaks in, whatever the config calls the bot."""
 _PLACES = ("first", "second", "each")
 
@@ -52,7 +63,9 @@ class _Left:
 
     def words(self) -> tuple[str, ...]:
         most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])
-        return tuple(f"{self.counts[kind]:,} left out: {kind}; the first: {self.first[kind]}" for kind in most_first)
+        return tuple(
+            f"{self.counts[kind]:,} left out: {kind}; the first: {self.first[kind]}" for kind in most_first
+        )
 
 
 def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
@@ -62,11 +75,18 @@ def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
         DataError: the file cannot be read, lacks a column or holds no conversation, or a conversation cannot be meant.
     """
     bad: list[BadRow] = []
-    records = read_records(path, format=source.format, encoding=source.encoding, on_bad=bad.append if source.on_bad == "skip" else None)
+    records = read_records(
+        path,
+        format=source.format,
+        encoding=source.encoding,
+        on_bad=bad.append if source.on_bad == "skip" else None,
+    )
     return conversations_of(records, source, bad=bad)
 
 
-def conversations_of(records: Iterable[Record], source: ConversationSource, *, bad: Sequence[BadRow] = ()) -> Reading:
+def conversations_of(
+    records: Iterable[Record], source: ConversationSource, *, bad: Sequence[BadRow] = ()
+) -> Reading:
     """The conversations of records; `bad` may still grow while the records are read.
 
     Raises:
@@ -126,7 +146,11 @@ def views(script: Script, bot: str | None) -> list[Conversation]:
 
 def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]:
     """What is told beforehand, and the turns of two speakers, those of one in a row merged."""
-    told = [_text(part, f"{script.where}, system", empty=True) for value in script.system for part in _parts(value)]
+    told = [
+        _text(part, f"{script.where}, system", empty=True)
+        for value in script.system
+        for part in _parts(value)
+    ]
     turns: list[tuple[str, list[str]]] = []
     speakers: dict[str, None] = {}
     for line in script.lines:
@@ -137,14 +161,18 @@ def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]
         text = _text(line.text, line.place)
         speakers[speaker] = None
         if len(speakers) > 2:
-            detail = f"expected two speakers, found a third, {speaker!r:.60}, beside {_named(list(speakers)[:2])}"
+            detail = (
+                f"expected two speakers, found a third, {speaker!r:.60}, beside {_named(list(speakers)[:2])}"
+            )
             raise RefusedError(line.place, "three speakers or more", detail)
         if not turns or turns[-1][0] != speaker:
             turns.append((speaker, []))
         turns[-1][1].append(text)
     if len(turns) < 2:
         raise _too_short(script, turns)
-    return "\n\n".join(dict.fromkeys(part for part in told if part.strip())), [(speaker, "\n".join(texts)) for speaker, texts in turns]
+    return "\n\n".join(dict.fromkeys(part for part in told if part.strip())), [
+        (speaker, "\n".join(texts)) for speaker, texts in turns
+    ]
 
 
 def _view(spoken: Sequence[tuple[str, str]], bot: str, told: str, script: Script) -> Conversation:
@@ -172,7 +200,9 @@ def _text(value: object, place: str, *, empty: bool = False) -> str:
     if (not value.isascii() or "\0" in value) and (reason := unreadable_text(value)):
         raise RefusedError(place, "text that cannot be used", reason)
     if not empty and not value.strip():
-        raise RefusedError(place, "an empty turn", "the turn is empty; cure: fill it, or remove the conversation")
+        raise RefusedError(
+            place, "an empty turn", "the turn is empty; cure: fill it, or remove the conversation"
+        )
     return value
 
 
@@ -182,10 +212,14 @@ def _speaker(line: Line, script: Script, bot: str | None) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and not script.roles:
         value = str(value)
     if not isinstance(value, str):
-        raise RefusedError(line.place, "a turn without a speaker", f"expected who speaks, as text, found {found(value)}")
+        raise RefusedError(
+            line.place, "a turn without a speaker", f"expected who speaks, as text, found {found(value)}"
+        )
     name = value.strip()
     if not name:
-        raise RefusedError(line.place, "a turn without a speaker", "nobody speaks (the role or the name is empty)")
+        raise RefusedError(
+            line.place, "a turn without a speaker", "nobody speaks (the role or the name is empty)"
+        )
     if not script.roles:
         return name
     if role := _CALLED.get(name.casefold()):
@@ -209,7 +243,9 @@ def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]
         if len(fitting) == 1:
             return fitting
         if fitting:
-            detail = f"both speakers, {_named(fitting)}, may be the bot; cure: say the name, `bot: {fitting[1]}`"
+            detail = (
+                f"both speakers, {_named(fitting)}, may be the bot; cure: say the name, `bot: {fitting[1]}`"
+            )
             raise RefusedError(script.where, "two speakers that may be the bot", detail)
     looked = f"{bot!r:.60}" if bot else f"'assistant' (or {', '.join(_ROLES['assistant'][1:])})"
     hint = nearest(bot, (first, second)) if bot else ""
@@ -239,7 +275,9 @@ def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> Re
         return RefusedError(script.where, "no turn", "no turn; expected two speakers")
     ((speaker, texts),) = turns
     said = f"{len(texts)} messages, all of {speaker!r:.60}" if len(texts) > 1 else f"of {speaker!r:.60}"
-    return RefusedError(script.where, "one turn only", f"one turn only ({said}); expected one that is answered")
+    return RefusedError(
+        script.where, "one turn only", f"one turn only ({said}); expected one that is answered"
+    )
 
 
 def _named(speakers: Iterable[str]) -> str:

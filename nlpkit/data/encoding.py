@@ -66,7 +66,9 @@ def encoding_for(start: bytes, said: str | None) -> str:
         name = codecs.lookup(said).name
         "".encode(name)
     except (LookupError, ValueError) as error:
-        raise ConfigError(f"encoding {said!r} is not known; expected a name such as utf-8, cp1252, latin-1, utf-16, shift_jis") from error
+        raise ConfigError(
+            f"encoding {said!r} is not known; expected a name such as utf-8, cp1252, latin-1, utf-16, shift_jis"
+        ) from error
     return marked if marked and name.startswith(marked.removesuffix("-sig")) else name
 
 

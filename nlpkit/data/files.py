@@ -65,7 +65,9 @@ def format_of(path: Path | str) -> str:
         DataError: the ending is not known.
     """
     if str(path) == "-":
-        raise ConfigError(f"standard input has no name to tell its format; say it: --format {'|'.join(FORMATS)}")
+        raise ConfigError(
+            f"standard input has no name to tell its format; say it: --format {'|'.join(FORMATS)}"
+        )
     path = Path(path)
     if isdir(path):
         return "folder"
@@ -74,7 +76,9 @@ def format_of(path: Path | str) -> str:
     found = _BY_SUFFIX.get(suffix)
     if found is None:
         ending = f"the ending {suffix!r}" if suffix else "a name without an ending"
-        raise DataError(f"{path}: {ending} does not tell the format; expected {_READABLE}; cure: say it, --format")
+        raise DataError(
+            f"{path}: {ending} does not tell the format; expected {_READABLE}; cure: say it, --format"
+        )
     if packed and found not in PACKED:
         raise DataError(f"{path}: a {found} file compresses its own columns; cure: unpack it with gunzip")
     return found
@@ -88,7 +92,9 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
         DataError: there is no such file, or its name does not tell the format.
     """
     if format is not None and format not in FORMATS:
-        raise ConfigError(f"format {format!r} is not known{nearest(format, FORMATS)}; expected one of {', '.join(FORMATS)}")
+        raise ConfigError(
+            f"format {format!r} is not known{nearest(format, FORMATS)}; expected one of {', '.join(FORMATS)}"
+        )
     if str(path) == "-":
         return DataFile(path=None, name="standard input", format=format or format_of(path), encoding=encoding)
     path = Path(path)
@@ -119,9 +125,13 @@ def readable(file: DataFile) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{file.name}: the gzip data is cut short or damaged ({error}); cure: fetch the file again") from error
+        raise DataError(
+            f"{file.name}: the gzip data is cut short or damaged ({error}); cure: fetch the file again"
+        ) from error
     except UnicodeError as error:
-        raise DataError(f"{file.name}: not {file.encoding or 'UTF-8'} text ({error}); cure: say the encoding, --encoding") from error
+        raise DataError(
+            f"{file.name}: not {file.encoding or 'UTF-8'} text ({error}); cure: say the encoding, --encoding"
+        ) from error
     except OSError as error:
         raise DataError(f"{file.name}: cannot be read: {error.strerror or error}") from error
 
@@ -131,7 +141,9 @@ def opened_bytes(file: DataFile) -> Iterator[io.BufferedReader]:
     """The bytes of a text file, which has been looked at: it is text. Standard input is left open."""
     stream: BinaryIO = sys.stdin.buffer if file.path is None else open_bytes(file.path)
     peekable = isinstance(stream, io.BufferedReader)
-    buffered = cast("io.BufferedReader", stream if peekable else io.BufferedReader(cast("io.RawIOBase", stream)))
+    buffered = cast(
+        "io.BufferedReader", stream if peekable else io.BufferedReader(cast("io.RawIOBase", stream))
+    )
     try:
         _refuse_binary(buffered.peek(START)[:START], file)
         yield buffered
@@ -164,4 +176,6 @@ def _refuse_binary(start: bytes, file: DataFile) -> None:
     # A stray control character belongs to its row; a file full of them is no text at all.
     control = len(start) - len(start.translate(None, bytes([*range(9), *range(14, 27), *range(28, 32)])))
     if not wide and control * 10 > len(start):
-        raise DataError(f"{file.name}: expected {file.format} text, found binary data (if it is UTF-16, say --encoding utf-16-le)")
+        raise DataError(
+            f"{file.name}: expected {file.format} text, found binary data (if it is UTF-16, say --encoding utf-16-le)"
+        )

@@ -14,7 +14,9 @@ LONGEST = 2_000
 _MISSES = 1e-6  # how often a pair exactly at the threshold may be overlooked
 _PAIRS = 4_000_000  # pairs compared at once; bounds the memory
 # Scripts written without spaces: each character counts as a word, else a whole sentence would be one.
-_UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -71,7 +73,10 @@ def _shingles(keys: list[str]) -> Any:
     numbers: dict[str, int] = {}
     rows = []
     for key in keys:
-        words = np.array([numbers.setdefault(word, len(numbers)) for word in key.split(" ", LONGEST)[:LONGEST]], dtype=np.int64)
+        words = np.array(
+            [numbers.setdefault(word, len(numbers)) for word in key.split(" ", LONGEST)[:LONGEST]],
+            dtype=np.int64,
+        )
         # Two word numbers in one integer: exact, and the same whatever PYTHONHASHSEED.
         rows.append(np.unique((words[:-1] << 32) | (words[1:] + 1)) if len(words) > 1 else words << 32)
     pairs, columns = np.unique(np.concatenate(rows), return_inverse=True)
@@ -116,7 +121,9 @@ def _joined(shingles: Any, hashes: Any, labels: Any, threshold: float) -> Any:
     candidates = candidates[np.argsort(buckets[candidates], kind="stable")]
     edges = [candidates[pairs] for pairs in _near_pairs(shingles[candidates], buckets[candidates], threshold)]
     left, right = np.concatenate(edges, axis=1)
-    graph = coo_array((np.ones(len(left), dtype=bool), (labels[left], labels[right])), shape=(len(labels), len(labels)))
+    graph = coo_array(
+        (np.ones(len(left), dtype=bool), (labels[left], labels[right])), shape=(len(labels), len(labels))
+    )
     return connected_components(graph, directed=False)[1][labels]
 
 

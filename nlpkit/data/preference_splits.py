@@ -10,7 +10,9 @@ from nlpkit.data.near import near_groups
 from nlpkit.data.preferences import P, Preference, RatedReply, history_key
 
 
-def hold_out(rows: Sequence[P], *, share: float, seed: int, near_duplicates: float) -> tuple[list[P], list[P]]:
+def hold_out(
+    rows: Sequence[P], *, share: float, seed: int, near_duplicates: float
+) -> tuple[list[P], list[P]]:
     """The rows to train on and those held out, the same for the same seed.
 
     Rows of one conversation, with one history, or nearly equal stay on one side; liked and disliked ones are spread alike.

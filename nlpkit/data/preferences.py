@@ -103,14 +103,20 @@ def parse(record: Record, source: PreferenceSource) -> Preference:
         chosen, rejected = _reply(record, source.chosen), _reply(record, source.rejected)
         history = _history(record, source, implied=(chosen[0], rejected[0]))
         if chosen[1].strip() == rejected[1].strip():
-            raise DataError(f"{record.where}: {source.chosen!r} and {source.rejected!r} hold the same reply; expected two different ones")
+            raise DataError(
+                f"{record.where}: {source.chosen!r} and {source.rejected!r} hold the same reply; expected two different ones"
+            )
         return ReplyPair(history=history, chosen=chosen[1], rejected=rejected[1])
     for column in (source.reply, source.rating):
         if column not in record.fields:
             expected = f"expected {source.reply!r} and {source.rating!r}, or {source.chosen!r} and {source.rejected!r}"
-            raise DataError(f"{record.where}: no column {column!r}; {expected}{nearest(column, record.fields)}")
+            raise DataError(
+                f"{record.where}: no column {column!r}; {expected}{nearest(column, record.fields)}"
+            )
     before, reply = _reply(record, source.reply)
-    return RatedReply(history=_history(record, source, implied=(before,)), reply=reply, liked=_liked(record, source))
+    return RatedReply(
+        history=_history(record, source, implied=(before,)), reply=reply, liked=_liked(record, source)
+    )
 
 
 def pair_up(replies: Sequence[RatedReply]) -> list[ReplyPair]:
@@ -157,7 +163,9 @@ def refuse_useless(rows: Sequence[Preference], *, where: str, fewest: int = FEWE
     rated = [one.liked for one in rows if isinstance(one, RatedReply)]
     if len(rated) == len(rows) and rated and len(set(rated)) == 1:
         found = f"all {len(rated):,} replies are rated {'up' if rated[0] else 'down'}"
-        raise DataError(f"{where}: {found}; expected both, because only the difference between them can be learnt")
+        raise DataError(
+            f"{where}: {found}; expected both, because only the difference between them can be learnt"
+        )
     if len(rows) < fewest:
         raise DataError(f"{where}: {len(rows)} rows; expected at least {fewest}")
 
@@ -170,7 +178,9 @@ def _liked(record: Record, source: PreferenceSource) -> bool:
         return said in UP
     known = ", ".join(source.ratings) or "up, down, 1, -1, true, false"
     found = "nothing" if value is None or not key else repr(value)[:40]
-    raise DataError(f"{record.where}, column {source.rating!r}: found {found}; expected one of {known}; cure: say it under `ratings`")
+    raise DataError(
+        f"{record.where}, column {source.rating!r}: found {found}; expected one of {known}; cure: say it under `ratings`"
+    )
 
 
 def _reply(record: Record, column: str) -> tuple[list[Any], str]:
@@ -181,7 +191,9 @@ def _reply(record: Record, column: str) -> tuple[list[Any], str]:
     *before, last = value
     role, text = _message(record, column, len(value), last)
     if ROLES[role] != "assistant":
-        raise DataError(f"{record.where}, column {column!r}: the last message is the {role}'s; expected the assistant's")
+        raise DataError(
+            f"{record.where}, column {column!r}: the last message is the {role}'s; expected the assistant's"
+        )
     return before, text
 
 
@@ -193,17 +205,27 @@ def _history(record: Record, source: PreferenceSource, *, implied: Sequence[list
     column = next((one for one in (source.messages, source.prompt) if one in record.fields), None)
     if column is None and not implied[0]:
         hint = nearest(source.messages, record.fields)
-        raise DataError(f"{record.where}: no column {source.messages!r} or {source.prompt!r}: to what was this replied?{hint}")
+        raise DataError(
+            f"{record.where}: no column {source.messages!r} or {source.prompt!r}: to what was this replied?{hint}"
+        )
     told, turns = _turns(record, column or source.chosen, [*_messages(record, column), *implied[0]])
     if turns and turns[-1].role == "assistant":
-        raise DataError(f"{record.where}, column {column!r}: the last turn is the assistant's; expected the user's, which was replied to")
+        raise DataError(
+            f"{record.where}, column {column!r}: the last turn is the assistant's; expected the user's, which was replied to"
+        )
     system = _system(record, source)
     if system and told and system != told:
-        raise DataError(f"{record.where}: a system message and a column {source.system or 'system'!r} that differs; expected one")
+        raise DataError(
+            f"{record.where}: a system message and a column {source.system or 'system'!r} that differs; expected one"
+        )
     name = record.fields.get(source.conversation) if source.conversation else None
     if source.conversation and name is None:
-        raise DataError(f"{record.where}: no column {source.conversation!r}{nearest(source.conversation, record.fields)}")
-    return Conversation(turns=turns, system=system or told, id="" if name is None else str(name), where=record.where)
+        raise DataError(
+            f"{record.where}: no column {source.conversation!r}{nearest(source.conversation, record.fields)}"
+        )
+    return Conversation(
+        turns=turns, system=system or told, id="" if name is None else str(name), where=record.where
+    )
 
 
 def _system(record: Record, source: PreferenceSource) -> str:
@@ -225,7 +247,9 @@ def _messages(record: Record, column: str | None) -> list[Any]:
         except ValueError as error:
             raise DataError(f"{record.where}, column {column!r}: not JSON: {error}") from None
     if not isinstance(value, (list, tuple)):
-        raise DataError(f"{record.where}, column {column!r}: expected a list of messages, found {type(value).__name__}")
+        raise DataError(
+            f"{record.where}, column {column!r}: expected a list of messages, found {type(value).__name__}"
+        )
     return list(value)
 
 
@@ -238,7 +262,9 @@ def _turns(record: Record, column: str, messages: Sequence[Any]) -> tuple[str, t
         role = ROLES[name]
         if role is None:
             if turns or told:
-                raise DataError(f"{record.where}, column {column!r}, message {place}: a system message; expected at most one, the first")
+                raise DataError(
+                    f"{record.where}, column {column!r}, message {place}: a system message; expected at most one, the first"
+                )
             told.append(text)
         elif turns and turns[-1].role == role:
             turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{text}")
@@ -257,5 +283,7 @@ def _message(record: Record, column: str, place: int, message: Any) -> tuple[str
         hint = "" if role is None else nearest(str(role), ROLES)
         raise DataError(f"{where}: the role {role!r}; expected one of {', '.join(ROLES)}{hint}")
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected what was said")
+        raise DataError(
+            f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected what was said"
+        )
     return role.casefold(), text

@@ -24,7 +24,16 @@ from nlpkit.data.files import DataFile, data_file, exists, format_of
 from nlpkit.data.rows import BadRow, Record, printable, unreadable_text
 from nlpkit.errors import DataError, nearest
 
-__all__ = ["BadRow", "Record", "columns_of", "count_rows", "detect_encoding", "format_of", "read_records", "text_of"]
+__all__ = [
+    "BadRow",
+    "Record",
+    "columns_of",
+    "count_rows",
+    "detect_encoding",
+    "format_of",
+    "read_records",
+    "text_of",
+]
 
 _COUNTED = 8 << 20
 """Bytes of a text file that are counted; the rows of a larger one are estimated from them."""
@@ -105,7 +114,9 @@ def text_of(record: Record, column: str, *, empty: Literal["refuse", "allow"] = 
         if (not value.isascii() or "\0" in value) and (reason := unreadable_text(value)):
             raise DataError(f"{record.where}, column {column!r}: {reason}")
         if empty == "refuse" and not value.strip():
-            raise DataError(f"{record.where}, column {column!r}: the text is empty; cure: fill it, or remove the row")
+            raise DataError(
+                f"{record.where}, column {column!r}: the text is empty; cure: fill it, or remove the row"
+            )
         return value
     if value is record:
         raise DataError(f"{record.where}: no column {column!r}{nearest(column, record.fields)}")
@@ -136,7 +147,9 @@ def _reader(file: DataFile) -> ModuleType:
     return json_lines if file.format == "jsonl" else delimited
 
 
-def _good(rows: Iterator[Record | BadRow], name: str, encoding: str | None, on_bad: Callable[[BadRow], None] | None) -> Iterator[Record]:
+def _good(
+    rows: Iterator[Record | BadRow], name: str, encoding: str | None, on_bad: Callable[[BadRow], None] | None
+) -> Iterator[Record]:
     empty = True
     for one in rows:
         empty = False
@@ -158,7 +171,9 @@ def _cure(bad: BadRow, encoding: str | None) -> str:
     return advice(Path(bad.file)) if Path(bad.file).is_file() else "; cure: say the encoding, --encoding"
 
 
-def _folder_rows(folder: Path, format: str | None, encoding: str | None, columns: Sequence[str]) -> Iterator[Record | BadRow]:
+def _folder_rows(
+    folder: Path, format: str | None, encoding: str | None, columns: Sequence[str]
+) -> Iterator[Record | BadRow]:
     from nlpkit.data.formats import folders
 
     if folders.is_saved(folder):
@@ -172,7 +187,9 @@ def _folder_rows(folder: Path, format: str | None, encoding: str | None, columns
     first = _reader(files[0]).header(files[0])
     for file in files[1:]:
         if file.format != "jsonl" and (found := _reader(file).header(file)) != first:
-            raise DataError(f"{file.name}: expected the columns of {files[0].name} ({', '.join(first)}), found {', '.join(found)}")
+            raise DataError(
+                f"{file.name}: expected the columns of {files[0].name} ({', '.join(first)}), found {', '.join(found)}"
+            )
     for file in files:
         yield from _reader(file).rows(file, columns=columns)
 

@@ -41,7 +41,9 @@ class HeldOut:
         return iter((self.train, self.dropped))
 
 
-def split(examples: Sequence[LabeledText], *, validation: float, test: float, seed: int, near_duplicates: float) -> Split:
+def split(
+    examples: Sequence[LabeledText], *, validation: float, test: float, seed: int, near_duplicates: float
+) -> Split:
     """The examples in three parts: the same for the same seed, each label spread alike, near-equal texts on one side.
 
     The parts have the sizes that the shares ask for, as far as groups of near-equal texts allow: a held-out part is never larger,
@@ -51,13 +53,22 @@ def split(examples: Sequence[LabeledText], *, validation: float, test: float, se
         DataError: a part that was asked for stays empty.
     """
     groups = near_groups([one.text for one in examples], threshold=near_duplicates, seed=seed)
-    places = parted(groups, strata(examples), validation=validation, test=test, seed=seed, near_duplicates=near_duplicates)
+    places = parted(
+        groups, strata(examples), validation=validation, test=test, seed=seed, near_duplicates=near_duplicates
+    )
     found = {name: tuple(examples[place] for place in chosen) for name, chosen in places.items()}
     return Split(**found, kept_together=companions(groups))
 
 
 def parted(
-    groups: Sequence[int], labels: Sequence[str], *, validation: float, test: float, seed: int, near_duplicates: float, what: str = "rows"
+    groups: Sequence[int],
+    labels: Sequence[str],
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    near_duplicates: float,
+    what: str = "rows",
 ) -> dict[str, list[int]]:
     """The places of what is in each part, in order: groups stay whole, and each label is spread alike.
 
@@ -92,8 +103,14 @@ def hold_out(train: Sequence[LabeledText], held: Sequence[LabeledText], near_dup
     kept = tuple(one for one, group in zip(train, groups, strict=False) if group not in taken)
     dropped = tuple(one for one, group in zip(train, groups, strict=False) if group in taken)
     if not kept:
-        found = f"all {len(train)} training texts are equal or near-equal to held-out ones" if train else "no training rows"
-        raise DataError(f"held-out rows: {found}; expected training rows of their own; cure: name other files for validation and test")
+        found = (
+            f"all {len(train)} training texts are equal or near-equal to held-out ones"
+            if train
+            else "no training rows"
+        )
+        raise DataError(
+            f"held-out rows: {found}; expected training rows of their own; cure: name other files for validation and test"
+        )
     return HeldOut(train=kept, dropped=dropped)
 
 
@@ -111,7 +128,9 @@ def strata(examples: Sequence[LabeledText]) -> list[str]:
     return [stratum(one) for one in examples]
 
 
-def _assign(groups: Sequence[int], labels: Sequence[str], shares: dict[str, float], rng: random.Random) -> dict[int, str]:
+def _assign(
+    groups: Sequence[int], labels: Sequence[str], shares: dict[str, float], rng: random.Random
+) -> dict[int, str]:
     """The part of each group: greedily the one that lacks most of the group's labels, large groups first."""
     counts: dict[int, Counter[str]] = {}
     for group, label in zip(groups, labels, strict=True):
@@ -154,13 +173,22 @@ def _neediest(count: Counter[str], lacking: dict[str, Counter[str]]) -> str:
     return max(fits, key=lambda name: sum(lacking[name][label] * many for label, many in count.items()))
 
 
-def _fill(parts: dict[int, str], counts: dict[int, Counter[str]], lacking: dict[str, Counter[str]], order: Sequence[int]) -> None:
+def _fill(
+    parts: dict[int, str],
+    counts: dict[int, Counter[str]],
+    lacking: dict[str, Counter[str]],
+    order: Sequence[int],
+) -> None:
     """Move groups from training until no held-out part could take another: first those whose labels are wanted."""
     for wanted in (True, False):
         for name in ("test", "validation"):
             for group in reversed(order):
                 need = sum(lacking[name][label] * many for label, many in counts[group].items())
-                if parts[group] == "train" and lacking[name].total() >= counts[group].total() and (need > 0 or not wanted):
+                if (
+                    parts[group] == "train"
+                    and lacking[name].total() >= counts[group].total()
+                    and (need > 0 or not wanted)
+                ):
                     parts[group] = name
                     lacking[name].subtract(counts[group])
                     lacking["train"].update(counts[group])
@@ -171,7 +199,11 @@ def _empty(name: str, share: float, what: str, count: int, groups: int, near_dup
     where = f"{name} {what}" if name == "train" else f"{name} {what} (share {share})"
     if count == 0:
         return f"{where}: there are no {what} to split; expected at least 1"
-    near = f"; texts that share {near_duplicates:.0%} of their word pairs stay together" if groups < count else ""
+    near = (
+        f"; texts that share {near_duplicates:.0%} of their word pairs stay together"
+        if groups < count
+        else ""
+    )
     return (
         f"{where}: none left of {count} {what} in {groups} groups of near-equal texts{near}; "
         f"expected at least one group for each part; cure: give more {what}, name a file for the part, or raise near_duplicates"

@@ -78,12 +78,27 @@ class Sheet:
             severity: Severity = "warning" if share > limit else "info"
             message = f"{counted(len(found))} ({share:.2%}): {what}"
             examples = self._excerpts(found, note, at)
-            yield Finding(kind=kind, severity=severity, part=part, rows=len(found), message=message, cure=cure, examples=examples)
+            yield Finding(
+                kind=kind,
+                severity=severity,
+                part=part,
+                rows=len(found),
+                message=message,
+                cure=cure,
+                examples=examples,
+            )
 
-    def _excerpts(self, rows: Iterable[Row], note: Callable[[Row], str], at: re.Pattern[str] | None = None) -> tuple[Excerpt, ...]:
+    def _excerpts(
+        self, rows: Iterable[Row], note: Callable[[Row], str], at: re.Pattern[str] | None = None
+    ) -> tuple[Excerpt, ...]:
         """The first rows to look at. Personal data is masked in every excerpt, whatever the finding is about."""
         return tuple(
-            Excerpt(part=row.part, where=shown(row.example.where), text=self._shown(row.example.text, at), note=shown(note(row)))
+            Excerpt(
+                part=row.part,
+                where=shown(row.example.where),
+                text=self._shown(row.example.text, at),
+                note=shown(note(row)),
+            )
             for row in itertools.islice(rows, EXAMPLES)
         )
 
@@ -104,7 +119,14 @@ class Sheet:
         bad = re.compile(f"\ufffd|{BADNESS_RE.pattern}", BADNESS_RE.flags)
         broken = [row for row in self.rows if not row.example.text.isascii() and bad.search(row.example.text)]
         cure = "Say the file's encoding in the config, or repair the file (ftfy can)"
-        yield from self._found("broken encoding", broken, "letters that come from reading in a wrong encoding", cure, 0.001, at=bad)
+        yield from self._found(
+            "broken encoding",
+            broken,
+            "letters that come from reading in a wrong encoding",
+            cure,
+            0.001,
+            at=bad,
+        )
 
     def _repeats(self) -> Iterator[Finding]:
         """Within a part: texts that came before, and texts that nearly did."""
@@ -118,7 +140,13 @@ class Sheet:
             elif (row.part, row.group) in seen:
                 near.append(row)
             seen |= {(row.part, row.key), (row.part, row.group)}
-        yield from self._found("duplicate", equal, "the text of an earlier row again", "Remove them if each text should count once", 0.01)
+        yield from self._found(
+            "duplicate",
+            equal,
+            "the text of an earlier row again",
+            "Remove them if each text should count once",
+            0.01,
+        )
         cure = "Look at them: templates and copies teach little; nlpkit keeps them on one side when it splits"
         yield from self._found("near-duplicate", near, "nearly the text of an earlier row", cure, 0.05)
 
@@ -145,9 +173,13 @@ class Sheet:
             equal = [(keys[row.key], row) for row in later if row.key in keys]
             near = [(groups[row.group], row) for row in later if row.key not in keys and row.group in groups]
             yield from self._overlap("overlap", "error", equal, f"equal to texts of {first}", len(later))
-            yield from self._overlap("near overlap", "warning", near, f"nearly equal to texts of {first}", len(later))
+            yield from self._overlap(
+                "near overlap", "warning", near, f"nearly equal to texts of {first}", len(later)
+            )
 
-    def _overlap(self, kind: str, severity: Severity, pairs: list[tuple[Row, Row]], what: str, of: int) -> Iterator[Finding]:
+    def _overlap(
+        self, kind: str, severity: Severity, pairs: list[tuple[Row, Row]], what: str, of: int
+    ) -> Iterator[Finding]:
         if not pairs:
             return
         first, second = (row.part for row in pairs[0])
@@ -179,7 +211,9 @@ class Sheet:
         others = {id(row): found for row, found in told if found != most}
         rows = [row for row, _ in told if id(row) in others]
         cure = "Remove them, or choose a base model that knows them"
-        yield from self._found(kind, rows, f"another {kind} than most ({most})", cure, 0.01, lambda row: others[id(row)])
+        yield from self._found(
+            kind, rows, f"another {kind} than most ({most})", cure, 0.01, lambda row: others[id(row)]
+        )
 
     def _personal(self) -> Iterator[Finding]:
         """Rows that hold personal data or secrets."""
@@ -189,14 +223,23 @@ class Sheet:
                 kinds[kind].append(row)
         cure = "Mask or remove it unless you may train on it: a model can repeat what it has read"
         for kind, rows in kinds.items():
-            yield from self._found(f"personal data: {kind}", rows, f"personal data ({kind})", cure, at=re.compile(re.escape(f"[{kind}]")))
+            yield from self._found(
+                f"personal data: {kind}",
+                rows,
+                f"personal data ({kind})",
+                cure,
+                at=re.compile(re.escape(f"[{kind}]")),
+            )
 
 
 def sheet(splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float, scan: Scan) -> Sheet:
     """The rows of all parts with what the checks compare them by."""
     pairs = [(name, one) for name, part in splits.items() for one in part]
     groups = near_groups([one.text for _, one in pairs], threshold=near_duplicates, seed=0)
-    rows = [Row(part=part, example=one, key=_key(one.text), group=group) for (part, one), group in zip(pairs, groups, strict=True)]
+    rows = [
+        Row(part=part, example=one, key=_key(one.text), group=group)
+        for (part, one), group in zip(pairs, groups, strict=True)
+    ]
     return Sheet(rows=rows, scan=scan)
 
 
@@ -221,4 +264,6 @@ def _key(text: str) -> str:
 
 def _differ(rows: list[Row], far: float) -> bool:
     values = [row.example.value for row in rows if row.example.value is not None]
-    return len({row.example.label for row in rows}) > 1 or (len(values) > 1 and max(values) - min(values) > far)
+    return len({row.example.label for row in rows}) > 1 or (
+        len(values) > 1 and max(values) - min(values) > far
+    )

@@ -132,7 +132,10 @@ def load_suite(source: str | Path, *, half: Half | None = "report") -> Suite:
         DataError: no such suite or file, or a row of it is wrong.
     """
     name, lines = _read(source)
-    words = [_parse(_Word, line, f"groups.jsonl, row {number}") for number, line in enumerate(_shipped("groups"), start=1)]
+    words = [
+        _parse(_Word, line, f"groups.jsonl, row {number}")
+        for number, line in enumerate(_shipped("groups"), start=1)
+    ]
     cases: list[Case] = []
     for number, line in enumerate(lines, start=1):
         where = f"{name}, row {number}"
@@ -171,7 +174,11 @@ def run_suite(predict: Predict, suite: Suite) -> SuiteResult:
 
 
 def _shipped(name: str) -> list[str]:
-    return (resources.files("nlpkit.evaluation") / "suites" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return (
+        (resources.files("nlpkit.evaluation") / "suites" / f"{name}.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
 
 
 def _read(source: str | Path) -> tuple[str, list[str]]:
@@ -179,7 +186,9 @@ def _read(source: str | Path) -> tuple[str, list[str]]:
         return str(source), _shipped(str(source))
     path = Path(source)
     if not path.is_file():
-        raise DataError(f"no suite {str(source)!r}; expected a file or one of nlpkit's suites{nearest(str(source), SUITES)}")
+        raise DataError(
+            f"no suite {str(source)!r}; expected a file or one of nlpkit's suites{nearest(str(source), SUITES)}"
+        )
     return path.name, path.read_text(encoding="utf-8").splitlines()
 
 
@@ -189,7 +198,9 @@ def _parse(model: type[Line], line: str, where: str) -> Line:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the line"
-        raise DataError(f"{where}: {key}: {first['msg']}; expected text, expect, and optionally topic, half, fill") from error
+        raise DataError(
+            f"{where}: {key}: {first['msg']}; expected text, expect, and optionally topic, half, fill"
+        ) from error
 
 
 def _expand(row: _Row, fill: Mapping[str, Sequence[str]], where: str) -> Iterator[Case]:
@@ -200,7 +211,9 @@ def _expand(row: _Row, fill: Mapping[str, Sequence[str]], where: str) -> Iterato
         raise DataError(f"{where}: {row.text!r}: {error}; expected slots such as {{thing}}") from error
     for slot in slots:
         if not fill.get(slot):
-            raise DataError(f"{where}: nothing to fill the slot {slot!r} with; expected it under fill{nearest(slot, row.fill)}")
+            raise DataError(
+                f"{where}: nothing to fill the slot {slot!r} with; expected it under fill{nearest(slot, row.fill)}"
+            )
     for words in itertools.product(*(fill[slot] for slot in slots)):
         filled = dict(zip(slots, words, strict=True))
         text = row.text.format(**filled)
@@ -212,11 +225,15 @@ def _labels(suite: Suite, predictions: Sequence[Prediction]) -> list[str]:
     """The label of each prediction; refuses a model that could never give an expected one."""
     labels = [one.label for one in predictions if one.label is not None]
     if len(labels) < len(predictions):
-        raise RunError(f"suite {suite.name}: the model answers with a number; expected one that answers with labels")
+        raise RunError(
+            f"suite {suite.name}: the model answers with a number; expected one that answers with labels"
+        )
     known = set(predictions[0].probabilities)
     wanted = {label for case in suite.cases for label in case.expect}
     if known and not wanted <= known:
-        raise RunError(f"suite {suite.name}: the model answers {sorted(known)}; the suite expects {sorted(wanted)}")
+        raise RunError(
+            f"suite {suite.name}: the model answers {sorted(known)}; the suite expects {sorted(wanted)}"
+        )
     return labels
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation, Turn
-from nlpkit.evaluation.dialogue_report import ContextGain, ContextUse, TurnsBack
 from nlpkit.evaluation.items import Item, last_turns
 from nlpkit.evaluation.selection import NOISE, expected_rank, heard, hits, pmi_rank
 from nlpkit.evaluation.speaker import Likelihood, Speaker
-from nlpkit.evaluation.sums import Look, Sums, gain, ratio, score
+from nlpkit.metrics.sums import Look, Sums, gain, ratio, score
+from nlpkit.reports.dialogue_report import ContextGain, ContextUse, TurnsBack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +89,12 @@ def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None])
 def context_use(found: Listened, *, seed: int) -> ContextUse:
     """Gains of the true history over the others with paired intervals, and the loss by how many turns back the model sees."""
     curve = [
-        TurnsBack(turns=turns, loss=score(ratio(_loss_look(turns, last=turns == max(found.back)), losses, found.tokens), seed=seed))
+        TurnsBack(
+            turns=turns,
+            loss=score(
+                ratio(_loss_look(turns, last=turns == max(found.back)), losses, found.tokens), seed=seed
+            ),
+        )
         for turns, losses in found.back.items()
     ]
     return ContextUse(gains=tuple(_gain(found, name, seed) for name in OTHERS), turns_back=tuple(curve))
@@ -122,15 +127,29 @@ def _gain(found: Listened, name: Literal["shuffled", "other", "none"], seed: int
     ranks, true_ranks = found.ranks[name][there], found.ranks["true"][there]
     said, undefined = _SAID[name]
     loss_look = _look("Loss without it", _LOSS.format(history=said), same=bool((losses == true).all()))
-    hits_look = _look("hits@1 without it", _HITS.format(history=said), same=bool(((ranks <= 1) == (true_ranks <= 1)).all()), percent=True)
+    hits_look = _look(
+        "hits@1 without it",
+        _HITS.format(history=said),
+        same=bool(((ranks <= 1) == (true_ranks <= 1)).all()),
+        percent=True,
+    )
     return ContextGain(
         history=name,
-        loss=gain(ratio(loss_look, losses, tokens), ratio(loss_look, true, tokens), look=loss_look, seed=seed, undefined=undefined),
+        loss=gain(
+            ratio(loss_look, losses, tokens),
+            ratio(loss_look, true, tokens),
+            look=loss_look,
+            seed=seed,
+            undefined=undefined,
+        ),
         hits=gain(
-            _hits(true_ranks, found), _hits(ranks, found), look=hits_look, seed=seed,
+            _hits(true_ranks, found),
+            _hits(ranks, found),
+            look=hits_look,
+            seed=seed,
             undefined=undefined if found.candidates > 1 else "other conversations hold no other reply",
         ),
-    )  # fmt: skip
+    )
 
 
 def _hits(ranks: Array, found: Listened) -> Sums:

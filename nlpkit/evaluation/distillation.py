@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError
 from nlpkit.evaluation.evaluate import outcomes_of
-from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.report import PairedTest, Part, Score
-from nlpkit.evaluation.wording import difference, p_value
-from nlpkit.inference.classifier import Classifier
+from nlpkit.files import write_whole
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.score import PairedTest, Part, Score
 from nlpkit.models.pretrained import find_base, source_of
-from nlpkit.run import Run, RunRecord, write_whole
+from nlpkit.reports.wording import difference, p_value
+from nlpkit.run import Run, RunRecord
 
 Role = Literal["teacher", "student", "plain"]
 
@@ -64,16 +65,27 @@ class Beside(Part):
         head = "| | run | base | accuracy | macro F1 | student is better by | p | weights | MB | texts/s |"
         lines = ["# Teacher and student", "", head, "| --- " * 3 + "| ---: " * 7 + "|"]
         lines += [_row(side) for side in self.sides]
-        lines += ["", f"{self.rows:,} rows of {self.data}, the same for all; 95% intervals by bootstrap, differences in accuracy paired."]
+        lines += [
+            "",
+            f"{self.rows:,} rows of {self.data}, the same for all; 95% intervals by bootstrap, differences in accuracy paired.",
+        ]
         if self.chosen_here:
-            lines += ["The students' checkpoints were chosen on these rows too, so that all are a little too high."]
+            lines += [
+                "The students' checkpoints were chosen on these rows too, so that all are a little too high."
+            ]
         if self.gap_closed is not None:
-            lines += [f"The student closes {self.gap_closed:.0%} of the gap between plain student and teacher."]
-        lines += [f"Speed: {self.timed} of the texts, {self.threads} threads, in turn, the median of {self.rounds} rounds; MB in float32."]
+            lines += [
+                f"The student closes {self.gap_closed:.0%} of the gap between plain student and teacher."
+            ]
+        lines += [
+            f"Speed: {self.timed} of the texts, {self.threads} threads, in turn, the median of {self.rounds} rounds; MB in float32."
+        ]
         return "\n".join(lines) + "\n"
 
 
-def report_distillation(student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]) -> Beside:
+def report_distillation(
+    student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]
+) -> Beside:
     """The comparison on the last part that has rows, written into the student's run as JSON and Markdown."""
     data, examples = [(name, rows) for name, rows in parts.items() if rows][-1]
     runs: dict[Role, Run] = {"teacher": teacher, "student": student, **({"plain": plain} if plain else {})}
@@ -94,7 +106,9 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
     classifiers = {role: Classifier.load(run) for role, run in runs.items()}
     _refuse_others(classifiers)
     texts = [one.text for one in examples]
-    outcomes = {role: outcomes_of(one.task, examples, one.predict(texts)) for role, one in classifiers.items()}
+    outcomes = {
+        role: outcomes_of(one.task, examples, one.predict(texts)) for role, one in classifiers.items()
+    }
     speeds = speed(classifiers, texts)
     seed = records["student"].seed
     sides = tuple(
@@ -105,7 +119,9 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
             weights=(weights := served_weights(records[role])),
             megabytes=round(4 * weights / 1e6, 1),
             scores=bootstrap(outcomes[role], METRICS, seed=seed),
-            tests={} if role == "student" else {name: paired(outcomes["student"], outcomes[role], name, seed=seed) for name in METRICS},
+            tests={}
+            if role == "student"
+            else {name: paired(outcomes["student"], outcomes[role], name, seed=seed) for name in METRICS},
             texts_per_second=round(speeds[role], 1),
         )
         for role in runs
@@ -155,7 +171,9 @@ def _refuse_others(classifiers: Mapping[Role, Classifier]) -> None:
     labels = {role: tuple(one.task.id2label.values()) for role, one in classifiers.items()}
     for role, theirs in labels.items():
         if theirs != labels["student"]:
-            raise ConfigError(f"{role}: a run with the labels {', '.join(theirs)}; expected {', '.join(labels['student'])}")
+            raise ConfigError(
+                f"{role}: a run with the labels {', '.join(theirs)}; expected {', '.join(labels['student'])}"
+            )
 
 
 def _row(side: Side) -> str:

@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.evaluation.card import model_card
-from nlpkit.evaluation.findings import describe
-from nlpkit.evaluation.html import to_html
-from nlpkit.evaluation.intervals import bootstrap, paired
-from nlpkit.evaluation.keeping import curve, keep, place, source_card
-from nlpkit.evaluation.metrics import names
-from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import Baseline, Cost, DataCard, Report
-from nlpkit.inference.classifier import Classifier
-from nlpkit.run import Run, versions, write_whole
+from nlpkit.files import write_whole
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.table import names
+from nlpkit.reports.card import model_card
+from nlpkit.reports.findings import describe
+from nlpkit.reports.html import to_html
+from nlpkit.reports.keeping import curve, keep, place, source_card
+from nlpkit.reports.report import Baseline, Cost, DataCard, Report
+from nlpkit.run import Run, versions
 from nlpkit.settings import DataSource
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import read_examples
@@ -33,7 +34,13 @@ def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Re
     """
     classifier = Classifier.load(run)
     examples = read_examples(classifier.task, [source], seed=0)
-    report = measure(run, classifier, examples, data=source.source, baseline=Classifier.load(baseline) if baseline else None)
+    report = measure(
+        run,
+        classifier,
+        examples,
+        data=source.source,
+        baseline=Classifier.load(baseline) if baseline else None,
+    )
     write_report(run, report)
     return report
 
@@ -47,13 +54,21 @@ def report_run(run: Run, parts: Mapping[str, Sequence[LabeledText]], *, talk: Ca
     write_whole(run.report, to_html(reports[-1]))
     write_whole(run.card, model_card(reports[-1], run.read().model_dump(mode="json")))
     for report in reports:
-        shown = ", ".join(f"{score.title} {score.shown(score.value)} ({score.interval})" for score in list(report.scores.values())[:3])
+        shown = ", ".join(
+            f"{score.title} {score.shown(score.value)} ({score.interval})"
+            for score in list(report.scores.values())[:3]
+        )
         talk(f"{report.data}: {shown}")
 
 
 def measure(
-    run: Run, classifier: Classifier, examples: Sequence[LabeledText], *, data: str, baseline: Classifier | None = None
-) -> Report:  # fmt: skip
+    run: Run,
+    classifier: Classifier,
+    examples: Sequence[LabeledText],
+    *,
+    data: str,
+    baseline: Classifier | None = None,
+) -> Report:
     """The report of one classifier on examples. Every score comes from what `classifier.predict` answers, and from nothing else."""
     if not examples:
         raise DataError(f"{data}: no rows; expected labelled texts to measure on")
@@ -71,7 +86,12 @@ def measure(
         kind=outcomes.kind,
         seed=record.seed,
         scores=scores,
-        findings=describe(outcomes, texts=[one.text for one in examples], where=[one.where for one in examples], seed=record.seed),
+        findings=describe(
+            outcomes,
+            texts=[one.text for one in examples],
+            where=[one.where for one in examples],
+            seed=record.seed,
+        ),
         baselines=(_against(outcomes, baseline, examples, metric_names, record.seed),) if baseline else (),
         curve=curve(run),
         data_card=_data_card(record.data),
@@ -104,10 +124,18 @@ def write_report(run: Run, report: Report) -> None:
     keep(run, report.data, report=report.to_json(), markdown=report.to_markdown(), page=to_html(report))
 
 
-def _against(outcomes: Outcomes, baseline: Classifier, examples: Sequence[LabeledText], metric_names: Sequence[str], seed: int) -> Baseline:
+def _against(
+    outcomes: Outcomes,
+    baseline: Classifier,
+    examples: Sequence[LabeledText],
+    metric_names: Sequence[str],
+    seed: int,
+) -> Baseline:
     theirs = tuple(baseline.task.id2label.values())
     if outcomes.labels and theirs != outcomes.labels:
-        raise ConfigError(f"{baseline.name}: the baseline's labels are {', '.join(theirs)}; expected {', '.join(outcomes.labels)}")
+        raise ConfigError(
+            f"{baseline.name}: the baseline's labels are {', '.join(theirs)}; expected {', '.join(outcomes.labels)}"
+        )
     answers = outcomes_of(baseline.task, examples, baseline.predict([example.text for example in examples]))
     return Baseline(
         name=baseline.name,
@@ -125,7 +153,9 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
     )
 
 
-def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> None:
+def _write_predictions(
+    run: Run, data: str, examples: Sequence[LabeledText], predictions: Sequence[Prediction]
+) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
     from pyarrow import parquet
@@ -133,7 +163,12 @@ def _write_predictions(run: Run, data: str, examples: Sequence[LabeledText], pre
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
-        {"where": one.where, "text": one.text, "truth": one.value if one.label is None else one.label, **answer.row()}
+        {
+            "where": one.where,
+            "text": one.text,
+            "truth": one.value if one.label is None else one.label,
+            **answer.row(),
+        }
         for one, answer in zip(examples, predictions, strict=True)
     ]
     beside = path.with_name(f".{path.name}.part")

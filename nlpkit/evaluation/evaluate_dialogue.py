@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import ConfigError, DataError, SourceError
 from nlpkit.evaluation.context_use import Listened, context_use, listen
-from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Rival, Verdict
 from nlpkit.evaluation.instruments import Instruments, load_instruments
 from nlpkit.evaluation.items import Item, Reach, last_turns, pick_items
 from nlpkit.evaluation.judge import Judge
-from nlpkit.evaluation.keeping import curve, keep, source_card
 from nlpkit.evaluation.replies import LOOKS, measure_replies
-from nlpkit.evaluation.report import Cost, DataCard, Score
 from nlpkit.evaluation.selection import hits, mean_reciprocal_rank, perplexity
 from nlpkit.evaluation.speaker import Speaker
-from nlpkit.evaluation.sums import Measure, missing, paired, score
-from nlpkit.run import Run, RunRecord, versions, write_whole
+from nlpkit.files import write_whole
+from nlpkit.metrics.score import Score
+from nlpkit.metrics.sums import Measure, missing, paired, score
+from nlpkit.reports.dialogue_report import DialogueReport, Exchange, Rival, Verdict
+from nlpkit.reports.keeping import curve, keep, source_card
+from nlpkit.reports.report import Cost, DataCard
+from nlpkit.run import Run, RunRecord, versions
 from nlpkit.settings import ConversationSource, DialogueEvaluation
 from nlpkit.tasks.conversing import read_conversations
 
 if TYPE_CHECKING:
-    from nlpkit.inference.language import LanguageModel
+    from nlpkit.generation.language import LanguageModel
 
 RANKED = ("hits@1", "hits@5", "mrr", "pmi_hits@1", "pmi_mrr")
 NO_OTHERS = "other conversations hold no other reply"
@@ -42,10 +44,20 @@ class _Found:
 
 
 def measure_dialogue(
-    speaker: Speaker, conversations: Sequence[Conversation], *, data: str, seed: int, items: int = 100, generate: int = 50,
-    candidates: int = 20, rival: Speaker | None = None, judge: Judge | None = None, progress: Tell | None = None,
-    reach: Reach | None = None, instruments: Instruments | None = None,
-) -> DialogueReport:  # fmt: skip
+    speaker: Speaker,
+    conversations: Sequence[Conversation],
+    *,
+    data: str,
+    seed: int,
+    items: int = 100,
+    generate: int = 50,
+    candidates: int = 20,
+    rival: Speaker | None = None,
+    judge: Judge | None = None,
+    progress: Tell | None = None,
+    reach: Reach | None = None,
+    instruments: Instruments | None = None,
+) -> DialogueReport:
     """The report of one model on held-out conversations; the rival answers exactly the same.
 
     Args:
@@ -68,11 +80,15 @@ def measure_dialogue(
         RunError: a model answers with no likelihood.
         SourceError: the judge cannot be asked.
     """
-    _refuse_senseless(items=items, candidates=candidates, compared=rival is not None and generate > 0, judge=judge)
+    _refuse_senseless(
+        items=items, candidates=candidates, compared=rival is not None and generate > 0, judge=judge
+    )
     picked = pick_items(conversations, items=items, candidates=candidates, seed=seed, reach=reach)
     answered = picked.items[:generate]
     instruments = instruments or (load_instruments() if answered else Instruments(embed="", negative=""))
-    clock = _Clock(progress, (len(picked.items) + len(answered)) * (2 if rival else 1) + (len(answered) if judge else 0))
+    clock = _Clock(
+        progress, (len(picked.items) + len(answered)) * (2 if rival else 1) + (len(answered) if judge else 0)
+    )
     ours = _find(speaker, picked.items, answered, instruments, seed, clock)
     theirs = _find(rival, picked.items, answered, instruments, seed, clock) if rival else None
     exchanges = _exchanges(answered, ours, theirs)
@@ -107,9 +123,16 @@ def evaluate_dialogue(
     if reading.skipped:
         talk(f"left out: {len(reading.skipped)} conversations, such as {reading.skipped[0]}")
     return report_dialogue(
-        run, reading.conversations, data=source.source, talk=talk, progress=progress, rival=baseline, headline=False,
-        judge=judge_of(settings), **settings.model_dump(exclude={"judge"}),
-    )  # fmt: skip
+        run,
+        reading.conversations,
+        data=source.source,
+        talk=talk,
+        progress=progress,
+        rival=baseline,
+        headline=False,
+        judge=judge_of(settings),
+        **settings.model_dump(exclude={"judge"}),
+    )
 
 
 def judge_of(settings: DialogueEvaluation) -> Judge | None:
@@ -118,9 +141,19 @@ def judge_of(settings: DialogueEvaluation) -> Judge | None:
 
 
 def report_dialogue(
-    run: Run, conversations: Sequence[Conversation], *, data: str, talk: Callable[[str], None], progress: Tell | None = None,
-    items: int = 100, generate: int = 50, candidates: int = 20, judge: Judge | None = None, rival: Run | None = None, headline: bool = True,
-) -> DialogueReport:  # fmt: skip
+    run: Run,
+    conversations: Sequence[Conversation],
+    *,
+    data: str,
+    talk: Callable[[str], None],
+    progress: Tell | None = None,
+    items: int = 100,
+    generate: int = 50,
+    candidates: int = 20,
+    judge: Judge | None = None,
+    rival: Run | None = None,
+    headline: bool = True,
+) -> DialogueReport:
     """Measure a run beside its base, or another run, and write the report in every form; the first scores are said through `talk`.
 
     Args:
@@ -140,31 +173,41 @@ def report_dialogue(
         DataError: nothing to measure on.
         RunError: the run is refused.
     """
-    from nlpkit.evaluation.dialogue_html import to_html
-    from nlpkit.evaluation.dialogue_text import model_card, to_markdown
-    from nlpkit.inference.language import LanguageModel
+    from nlpkit.generation.language import LanguageModel
+    from nlpkit.reports.dialogue_html import to_html
+    from nlpkit.reports.dialogue_text import model_card, to_markdown
 
     record = run.read()
     tuned = LanguageModel.load(run)
     other = LanguageModel.load(rival) if rival else LanguageModel.without_adapter(run)
     report = measure_dialogue(
-        tuned, conversations, data=data, seed=record.seed, items=items, generate=generate, candidates=candidates,
-        rival=other, progress=progress, reach=reach_of(tuned, other),
-    )  # fmt: skip
+        tuned,
+        conversations,
+        data=data,
+        seed=record.seed,
+        items=items,
+        generate=generate,
+        candidates=candidates,
+        rival=other,
+        progress=progress,
+        reach=reach_of(tuned, other),
+    )
     report = _completed(run, record, report, verdict=_verdict(judge, report, talk))
     page = to_html(report)
     keep(run, data, report=report.to_json(), markdown=to_markdown(report), page=page)
     if headline:
         write_whole(run.report, page)
         write_whole(run.card, model_card(report, record.model_dump(mode="json")))
-    shown = ", ".join(f"{one.title} {one.shown(one.value)} ({one.interval})" for one in list(report.scores.values())[:3])
+    shown = ", ".join(
+        f"{one.title} {one.shown(one.value)} ({one.interval})" for one in list(report.scores.values())[:3]
+    )
     talk(f"{data}: {shown}")
     return report
 
 
 def reach_of(*models: LanguageModel) -> Reach:
     """How far all of the models read: a reply in half of the window, the last turn before it in the other half, and what fits beside."""
-    from nlpkit.tasks.prompt import prompt, reply_ids
+    from nlpkit.prompts.prompt import prompt, reply_ids
 
     def fits(history: Conversation, reply: str) -> bool:
         return all(_fits(model, last_turns(history, 1), reply) for model in models)
@@ -189,9 +232,13 @@ def reach_of(*models: LanguageModel) -> Reach:
 
 def _refuse_senseless(*, items: int, candidates: int, compared: bool, judge: Judge | None) -> None:
     if items < 1 or candidates < 2:
-        raise ConfigError(f"items: {items}, candidates: {candidates}; expected at least 1 item and 2 candidates")
+        raise ConfigError(
+            f"items: {items}, candidates: {candidates}; expected at least 1 item and 2 candidates"
+        )
     if judge and not compared:
-        raise ConfigError("a judge compares the replies of two models; expected a rival, and replies to generate")
+        raise ConfigError(
+            "a judge compares the replies of two models; expected a rival, and replies to generate"
+        )
 
 
 class _Clock:
@@ -206,13 +253,22 @@ class _Clock:
             self._tell(self._done, self._total)
 
 
-def _find(speaker: Speaker, asked: Sequence[Item], answered: Sequence[Item], tools: Instruments, seed: int, clock: _Clock) -> _Found:
+def _find(
+    speaker: Speaker,
+    asked: Sequence[Item],
+    answered: Sequence[Item],
+    tools: Instruments,
+    seed: int,
+    clock: _Clock,
+) -> _Found:
     found = listen(speaker, asked, tick=clock.tick)
     replies = []
     for number, item in enumerate(answered):
         replies.append(speaker.reply(item.history, seed=seed + number))
         clock.tick()
-    ranks, pmi_ranks = ((one if found.candidates > 1 else one[:0]) for one in (found.ranks["true"], found.pmi_ranks))
+    ranks, pmi_ranks = (
+        (one if found.candidates > 1 else one[:0]) for one in (found.ranks["true"], found.pmi_ranks)
+    )
     measures: dict[str, Measure] = {
         "perplexity": perplexity(found.losses["true"], found.tokens),
         "hits@1": hits(ranks, 1, found.candidates),
@@ -224,24 +280,36 @@ def _find(speaker: Speaker, asked: Sequence[Item], answered: Sequence[Item], too
     if replies:
         embed = None if isinstance(tools.embed, str) else tools.embed
         negative = None if isinstance(tools.negative, str) else tools.negative
-        measures |= measure_replies(replies, [item.reply for item in answered], embed=embed, negative=negative)
+        measures |= measure_replies(
+            replies, [item.reply for item in answered], embed=embed, negative=negative
+        )
     return _Found(listened=found, replies=tuple(replies), measures=measures)
 
 
 def _scores(found: _Found, tools: Instruments, seed: int) -> dict[str, Score]:
     why = {**dict.fromkeys(RANKED, NO_OTHERS), "self_repetition": "no reply has four words"}
-    scores = {name: score(measure, seed=seed, undefined=why.get(name, "no reply has words")) for name, measure in found.measures.items()}
+    scores = {
+        name: score(measure, seed=seed, undefined=why.get(name, "no reply has words"))
+        for name, measure in found.measures.items()
+    }
     for name, tool in (("bertscore", tools.embed), ("hostile", tools.negative)):
         if found.replies and isinstance(tool, str):
             scores[name] = missing(LOOKS[name], tool)
-    return {name: scores[name] for name in dict.fromkeys([*(one for one in scores if one not in LOOKS), *LOOKS]) if name in scores}
+    return {
+        name: scores[name]
+        for name in dict.fromkeys([*(one for one in scores if one not in LOOKS), *LOOKS])
+        if name in scores
+    }
 
 
 def _rival(name: str, ours: _Found, theirs: _Found, tools: Instruments, seed: int) -> Rival:
     return Rival(
         name=name,
         scores=_scores(theirs, tools, seed),
-        tests={one: paired(one, measure, theirs.measures[one], seed=seed) for one, measure in ours.measures.items()},
+        tests={
+            one: paired(one, measure, theirs.measures[one], seed=seed)
+            for one, measure in ours.measures.items()
+        },
         context=context_use(theirs.listened, seed=seed),
     )
 
@@ -261,7 +329,9 @@ def _exchanges(answered: Sequence[Item], ours: _Found, theirs: _Found | None) ->
     )
 
 
-def _completed(run: Run, record: RunRecord, report: DialogueReport, *, verdict: Verdict | None) -> DialogueReport:
+def _completed(
+    run: Run, record: RunRecord, report: DialogueReport, *, verdict: Verdict | None
+) -> DialogueReport:
     """The report with what only the run knows."""
     known = {
         "run": run.name,
@@ -284,7 +354,11 @@ def _verdict(judge: Judge | None, report: DialogueReport, talk: Callable[[str], 
 
 
 def _data_card(data: Mapping[str, Any], measured: DataCard) -> DataCard:
-    dropped = {"near-duplicates of held-out texts": data["near_duplicates_dropped"]} if data.get("near_duplicates_dropped") else {}
+    dropped = (
+        {"near-duplicates of held-out texts": data["near_duplicates_dropped"]}
+        if data.get("near_duplicates_dropped")
+        else {}
+    )
     return DataCard(
         counts={name: rows for name, rows in data.get("rows", {}).items() if rows},
         sources=tuple(source_card(name) for name in data.get("sources", ())),

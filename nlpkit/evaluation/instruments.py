@@ -21,7 +21,7 @@ class Instruments:
 
 def load_instruments() -> Instruments:
     """The encoder and the sentiment model; one that cannot be had says why."""
-    from nlpkit.inference.classifier import Classifier
+    from nlpkit.classifiers.classifier import Classifier
     from nlpkit.models.encoder import Encoder
 
     try:
@@ -32,4 +32,7 @@ def load_instruments() -> Instruments:
         classifier = Classifier.load(None)
     except NlpkitError as error:
         return Instruments(embed=embed, negative=f"not measured: {error}")
-    return Instruments(embed=embed, negative=lambda texts: [one.probabilities["negative"] for one in classifier.predict(texts)])
+    return Instruments(
+        embed=embed,
+        negative=lambda texts: [one.probabilities["negative"] for one in classifier.predict(texts)],
+    )

@@ -93,7 +93,14 @@ class Reach:
     seen: Seen = lambda history, replies: history
 
 
-def pick_items(conversations: Sequence[Conversation], *, items: int, candidates: int, seed: int, reach: Reach | None = None) -> Picked:
+def pick_items(
+    conversations: Sequence[Conversation],
+    *,
+    items: int,
+    candidates: int,
+    seed: int,
+    reach: Reach | None = None,
+) -> Picked:
     """Up to `items` replies, spread over the conversations: the same for the same seed.
 
     Args:
@@ -109,10 +116,14 @@ def pick_items(conversations: Sequence[Conversation], *, items: int, candidates:
     reach = reach or Reach()
     places = list(_places(conversations))
     if not places:
-        raise DataError(f"{len(conversations)} conversations: no turn of the bot follows another turn; expected replies to measure on")
+        raise DataError(
+            f"{len(conversations)} conversations: no turn of the bot follows another turn; expected replies to measure on"
+        )
     chosen, unfit = _spread(places, items, random.Random(f"{seed} places"), reach.fits)  # noqa: S311
     if not chosen:
-        raise DataError(f"{len(conversations)} conversations: none of {unfit:,} replies fits with the turn before it; cure: a larger one")
+        raise DataError(
+            f"{len(conversations)} conversations: none of {unfit:,} replies fits with the turn before it; cure: a larger one"
+        )
     pool = _pool(places)
     drawn = [
         _item(place, pool, places, random.Random(f"{seed} {number}"), candidates - 1, reach)  # noqa: S311
@@ -129,7 +140,10 @@ def pick_items(conversations: Sequence[Conversation], *, items: int, candidates:
 
 def last_turns(history: Conversation, turns: int) -> Conversation:
     """The history with only its last turns; what the bot is told beforehand stays."""
-    return replace(history, turns=history.turns[len(history.turns) - turns :] if turns < len(history.turns) else history.turns)
+    return replace(
+        history,
+        turns=history.turns[len(history.turns) - turns :] if turns < len(history.turns) else history.turns,
+    )
 
 
 def _places(conversations: Sequence[Conversation]) -> Iterator[_Place]:
@@ -140,7 +154,9 @@ def _places(conversations: Sequence[Conversation]) -> Iterator[_Place]:
                 yield _Place(group=group, conversation=conversation, turn=turn)
 
 
-def _spread(places: Sequence[_Place], items: int, draw: random.Random, fits: Fits) -> tuple[list[_Place], int]:
+def _spread(
+    places: Sequence[_Place], items: int, draw: random.Random, fits: Fits
+) -> tuple[list[_Place], int]:
     """The best places first, and among equals one of each conversation before a second of any; and how many did not fit."""
     waiting = sorted(places, key=lambda _: draw.random())
     taken: Counter[str] = Counter()
@@ -171,7 +187,14 @@ def _said(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _item(place: _Place, pool: dict[str, _Place], places: Sequence[_Place], draw: random.Random, distractors: int, reach: Reach) -> Item:
+def _item(
+    place: _Place,
+    pool: dict[str, _Place],
+    places: Sequence[_Place],
+    draw: random.Random,
+    distractors: int,
+    reach: Reach,
+) -> Item:
     truth = _said(place.reply)
     fitting = [one.reply for said, one in pool.items() if one.group != place.group and said != truth]
     draw.shuffle(fitting)
@@ -182,7 +205,9 @@ def _item(place: _Place, pool: dict[str, _Place], places: Sequence[_Place], draw
         reply=place.reply,
         distractors=beside,
         shuffled=next((one for one in _shuffles(history, draw) if reach.fits(one, place.reply)), None),
-        other=next((one for one in _others(history, place.group, places, draw) if reach.fits(one, place.reply)), None),
+        other=next(
+            (one for one in _others(history, place.group, places, draw) if reach.fits(one, place.reply)), None
+        ),
     )
 
 
@@ -193,10 +218,17 @@ def _shuffles(history: Conversation, draw: random.Random) -> Iterator[Conversati
     for _ in range(TRIES if len(set(texts)) > 1 else 0):
         draw.shuffle(mixed)
         if mixed != texts:
-            yield replace(history, turns=tuple(Turn(role=turn.role, text=text) for turn, text in zip(history.turns, mixed, strict=True)))
+            yield replace(
+                history,
+                turns=tuple(
+                    Turn(role=turn.role, text=text) for turn, text in zip(history.turns, mixed, strict=True)
+                ),
+            )
 
 
-def _others(history: Conversation, group: str, places: Sequence[_Place], draw: random.Random) -> Iterator[Conversation]:
+def _others(
+    history: Conversation, group: str, places: Sequence[_Place], draw: random.Random
+) -> Iterator[Conversation]:
     """The turns before the last reply of other conversations: all end where the bot is to speak, so that the roles agree."""
     size = len(history.turns)
     last = {one.group: one for one in places if one.turn >= size and one.group != group}

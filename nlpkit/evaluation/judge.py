@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.errors import SourceError
-from nlpkit.evaluation.dialogue_report import Exchange, Verdict
-from nlpkit.evaluation.sums import Look, ratio, score
-from nlpkit.inference.remote import below, public
+from nlpkit.generation.remote import below, public
+from nlpkit.metrics.sums import Look, ratio, score
+from nlpkit.reports.dialogue_report import Exchange, Verdict
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,7 +22,11 @@ KEY = "NLPKIT_JUDGE_KEY"
 
 Seat: TypeAlias = Literal["A", "B", "TIE"]
 
-RATE = Look(title="Preferred", percent=True, meaning="Share of pairs in which the judge prefers the run's reply, ties counting half.")
+RATE = Look(
+    title="Preferred",
+    percent=True,
+    meaning="Share of pairs in which the judge prefers the run's reply, ties counting half.",
+)
 
 TASK = (
     "You compare two replies to one conversation, A and B. Judge which one suits the conversation better: it answers what was said, "
@@ -47,7 +51,9 @@ class Judge:
         """The model and where it answers, without what only its owner may know."""
         return f"{self.model} at {public(self.address)}"
 
-    def verdict(self, exchanges: Sequence[Exchange], *, seed: int, tick: Callable[[], None] | None = None) -> Verdict:
+    def verdict(
+        self, exchanges: Sequence[Exchange], *, seed: int, tick: Callable[[], None] | None = None
+    ) -> Verdict:
         """How often the run's reply suits better than the rival's; exchanges without a rival are left out.
 
         A pair is won when the reply is preferred from both seats (Zheng et al. 2023, arXiv:2306.05685). A pair with an answer that
@@ -88,18 +94,25 @@ class Judge:
         body = {
             "model": self.model,
             "temperature": 0,
-            "messages": [{"role": "system", "content": TASK}, {"role": "user", "content": question(exchange, first, second)}],
+            "messages": [
+                {"role": "system", "content": TASK},
+                {"role": "user", "content": question(exchange, first, second)},
+            ],
         }
         where = f"{public(self.address)}/chat/completions"
         try:
             answer = client.post(below(self.address, "chat/completions"), json=body)
         except httpx2.TimeoutException:
-            raise SourceError(f"{where}: the judge gave no answer in {self.timeout:g} s; cure: another endpoint, or more time") from None
+            raise SourceError(
+                f"{where}: the judge gave no answer in {self.timeout:g} s; cure: another endpoint, or more time"
+            ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SourceError(f"{where}: the judge cannot be reached: {error}") from None
         if answer.status_code != 200:
             cure = f"; cure: set {KEY}" if answer.status_code in (401, 403) else ""
-            raise SourceError(f"{where}: the judge answered {answer.status_code}: {' '.join(answer.text.split())[:200]}{cure}")
+            raise SourceError(
+                f"{where}: the judge answered {answer.status_code}: {' '.join(answer.text.split())[:200]}{cure}"
+            )
         return read_answer(_content(answer, where))
 
 
@@ -126,7 +139,9 @@ def read_answer(text: str) -> Seat | None:
     said = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
     lines = [line for line in said.splitlines() if line.strip()]
     last = re.sub(r"[^A-Z ]", "", lines[-1].upper()).strip() if lines else ""
-    found = re.fullmatch(r"(?:THE |FINAL )*(?:ANSWER|VERDICT|WINNER|REPLY)? *(?:IS )?(?:REPLY )?(A|B|TIE)", last)
+    found = re.fullmatch(
+        r"(?:THE |FINAL )*(?:ANSWER|VERDICT|WINNER|REPLY)? *(?:IS )?(?:REPLY )?(A|B|TIE)", last
+    )
     seats: dict[str, Seat] = {"A": "A", "B": "B", "TIE": "TIE"}
     return seats[found[1]] if found else None
 
@@ -135,5 +150,7 @@ def _content(answer: httpx2.Response, where: str) -> str:
     try:
         found: Any = answer.json()["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError):
-        raise SourceError(f"{where}: not an OpenAI-compatible answer: {' '.join(answer.text.split())[:200]}") from None
+        raise SourceError(
+            f"{where}: not an OpenAI-compatible answer: {' '.join(answer.text.split())[:200]}"
+        ) from None
     return str(found or "")

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nlpkit.data.preferences import Preference, RatedReply
-from nlpkit.evaluation.dialogue_report import DialogueReport, Rival
-from nlpkit.evaluation.intervals import bootstrap
-from nlpkit.evaluation.intervals import paired as paired_outcomes
-from nlpkit.evaluation.keeping import curve, keep, source_card
-from nlpkit.evaluation.outcomes import Outcomes
-from nlpkit.evaluation.report import Cost, DataCard, PairedTest, Part, Score
 from nlpkit.evaluation.speaker import Likelihood, Speaker
-from nlpkit.evaluation.sums import Look, Sums, paired, ratio, score
-from nlpkit.run import Run, write_whole
+from nlpkit.files import write_whole
+from nlpkit.metrics.intervals import bootstrap
+from nlpkit.metrics.intervals import paired as paired_outcomes
+from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.score import PairedTest, Part, Score
+from nlpkit.metrics.sums import Look, Sums, paired, ratio, score
+from nlpkit.reports.dialogue_report import DialogueReport, Rival
+from nlpkit.reports.keeping import curve, keep, source_card
+from nlpkit.reports.report import Cost, DataCard
+from nlpkit.run import Run
 
 WORSE = 0.05
 """How much the perplexity of liked replies may rise: a run that prefers what is liked, but speaks worse, is no gain."""
@@ -98,14 +100,16 @@ def in_words(comparison: Comparison) -> list[str]:
     for part in (comparison.preference, comparison.perplexity):
         test = part.test
         around = "" if test.low is None or test.high is None else f" [{test.low:+.3f}, {test.high:+.3f}]"
-        lines.append(f"{part.new.title}: {_number(part.old)} -> {_number(part.new)}, difference {test.difference or 0:+.3f}{around}")
+        lines.append(
+            f"{part.new.title}: {_number(part.old)} -> {_number(part.new)}, difference {test.difference or 0:+.3f}{around}"
+        )
     return [*lines, f"{comparison.verdict}: {'; '.join(comparison.reasons)}"]
 
 
 def report_comparison(run: Run) -> None:
     """Write the page, the model card and the JSON of a preference run: its scores beside those of the run that it started from."""
-    from nlpkit.evaluation.dialogue_html import to_html
-    from nlpkit.evaluation.dialogue_text import model_card, to_markdown
+    from nlpkit.reports.dialogue_html import to_html
+    from nlpkit.reports.dialogue_text import model_card, to_markdown
 
     record = run.read()
     found = verdict_of(run)
@@ -142,7 +146,9 @@ def _against(preference: Compared, perplexity: Compared) -> list[str]:
     found = []
     difference = preference.test.difference
     if difference is None or difference <= 0:
-        found.append(f"it prefers what people liked no more than the old run ({_number(preference.old)} -> {_number(preference.new)})")
+        found.append(
+            f"it prefers what people liked no more than the old run ({_number(preference.old)} -> {_number(preference.new)})"
+        )
     before, after = perplexity.old.value, perplexity.new.value
     if before is None or after is None or not after <= before * (1 + WORSE):
         found.append(
@@ -154,11 +160,16 @@ def _against(preference: Compared, perplexity: Compared) -> list[str]:
 def _for(preference: Compared) -> str:
     low = preference.test.low
     sure = low is not None and low > 0
-    return "it prefers what people liked more than the old run" + ("" if sure else "; too few rows to be sure: the interval holds 0")
+    return "it prefers what people liked more than the old run" + (
+        "" if sure else "; too few rows to be sure: the interval holds 0"
+    )
 
 
 def _accuracy(old: Heard, new: Heard, seed: int) -> Compared:
-    before, after = (ratio(PAIRS, [float(_mean(chosen) > _mean(other)) for chosen, other in one.rows]) for one in (old, new))
+    before, after = (
+        ratio(PAIRS, [float(_mean(chosen) > _mean(other)) for chosen, other in one.rows])
+        for one in (old, new)
+    )
     return _compared("pair_accuracy", before, after, seed)
 
 
@@ -169,9 +180,13 @@ def _auroc(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Com
     found = []
     for one in (old, new):
         likely = np.exp([_mean(row[0]) for row in one.rows])
-        found.append(Outcomes(labels=("down", "up"), truth=liked, probabilities=np.stack([1 - likely, likely], axis=1)))
+        found.append(
+            Outcomes(labels=("down", "up"), truth=liked, probabilities=np.stack([1 - likely, likely], axis=1))
+        )
     scores = [bootstrap(one, ["auroc"], seed=seed)["auroc"].model_copy(update=TOLD_APART) for one in found]
-    return Compared(old=scores[0], new=scores[1], test=paired_outcomes(found[1], found[0], "auroc", seed=seed))
+    return Compared(
+        old=scores[0], new=scores[1], test=paired_outcomes(found[1], found[0], "auroc", seed=seed)
+    )
 
 
 def _perplexities(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
@@ -179,14 +194,21 @@ def _perplexities(old: Heard, new: Heard, held: Sequence[Preference], seed: int)
 
     good = [place for place, row in enumerate(held) if not isinstance(row, RatedReply) or row.liked]
     before, after = (
-        ratio(PERPLEXITY, [-one.rows[place][0].total for place in good], [one.rows[place][0].tokens for place in good], after=np.exp)
+        ratio(
+            PERPLEXITY,
+            [-one.rows[place][0].total for place in good],
+            [one.rows[place][0].tokens for place in good],
+            after=np.exp,
+        )
         for one in (old, new)
     )
     return _compared("perplexity", before, after, seed)
 
 
 def _compared(name: str, before: Sums, after: Sums, seed: int) -> Compared:
-    return Compared(old=score(before, seed=seed), new=score(after, seed=seed), test=paired(name, after, before, seed=seed))
+    return Compared(
+        old=score(before, seed=seed), new=score(after, seed=seed), test=paired(name, after, before, seed=seed)
+    )
 
 
 def _replies(row: Preference) -> list[str]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from nlpkit.errors import SourceError
 from nlpkit.run import Run
 
-PUBLISHED = ("README.md", "config.yaml", "run.json", "adapter/*.safetensors", "adapter/*.json", "tokenizer/*.json", "tokenizer/*.txt")
+PUBLISHED = (
+    "README.md",
+    "config.yaml",
+    "run.json",
+    "adapter/*.safetensors",
+    "adapter/*.json",
+    "tokenizer/*.json",
+    "tokenizer/*.txt",
+)
 """Texts of the data are in none of these: predictions and reports stay at home."""
 
 
@@ -23,8 +31,21 @@ def push_run(run: Run, repository: str, *, private: bool) -> str:
     hub = HfApi()
     try:
         address = hub.create_repo(repository, private=private, exist_ok=True)
-        hub.upload_folder(repo_id=repository, folder_path=run.path, allow_patterns=list(PUBLISHED), commit_message=f"nlpkit run {run.name}")
-    except (HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, httpx2.HTTPError, OSError) as error:
+        hub.upload_folder(
+            repo_id=repository,
+            folder_path=run.path,
+            allow_patterns=list(PUBLISHED),
+            commit_message=f"nlpkit run {run.name}",
+        )
+    except (
+        HfHubHTTPError,
+        LocalTokenNotFoundError,
+        OfflineModeIsEnabled,
+        httpx2.HTTPError,
+        OSError,
+    ) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{repository}: not published: {reason}; cure: HF_TOKEN with write access, and a way to the hub") from None
+        raise SourceError(
+            f"{repository}: not published: {reason}; cure: HF_TOKEN with write access, and a way to the hub"
+        ) from None
     return str(address)

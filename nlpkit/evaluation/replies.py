@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nlpkit.evaluation.sums import LeftOut, Look, Measure, Sums, ratio
+from nlpkit.metrics.sums import LeftOut, Look, Measure, Sums, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,33 +27,55 @@ LOOKS = {
         title="distinct-1",
         meaning="Different words as a share of all words of the replies (Li et al. 2016): low when it says the same again and again.",
     ),
-    "distinct-2": Look(title="distinct-2", meaning="Different pairs of words as a share of all pairs (Li et al. 2016)."),
+    "distinct-2": Look(
+        title="distinct-2", meaning="Different pairs of words as a share of all pairs (Li et al. 2016)."
+    ),
     "self_repetition": Look(
-        title="Self-repetition", percent=True, higher_is_better=False,
+        title="Self-repetition",
+        percent=True,
+        higher_is_better=False,
         meaning="Share of runs of four words that the same reply has said already: high when it loops.",
     ),
     "repeated_replies": Look(
-        title="Repeated replies", percent=True, higher_is_better=False, meaning="Share of replies that equal the reply to something else."
+        title="Repeated replies",
+        percent=True,
+        higher_is_better=False,
+        meaning="Share of replies that equal the reply to something else.",
     ),
-    "words": Look(title="Words", higher_is_better=None, meaning="Mean length of a reply in words: neither more nor fewer is better."),
+    "words": Look(
+        title="Words",
+        higher_is_better=None,
+        meaning="Mean length of a reply in words: neither more nor fewer is better.",
+    ),
     "token_f1": Look(
-        title="Token F1", meaning="Words in common with the person's reply, as SQuAD counts them: low even for good replies."
+        title="Token F1",
+        meaning="Words in common with the person's reply, as SQuAD counts them: low even for good replies.",
     ),
-    "bleu": Look(title="BLEU", meaning="Runs of one to four words in common with the persons' replies, from 0 to 100 (sacrebleu)."),
-    "chrf": Look(title="chrF", meaning="Runs of characters in common with the persons' replies, from 0 to 100 (sacrebleu)."),
+    "bleu": Look(
+        title="BLEU",
+        meaning="Runs of one to four words in common with the persons' replies, from 0 to 100 (sacrebleu).",
+    ),
+    "chrf": Look(
+        title="chrF",
+        meaning="Runs of characters in common with the persons' replies, from 0 to 100 (sacrebleu).",
+    ),
     "bertscore": Look(
         title="BERTScore F1",
         meaning="Likeness of meaning to the person's reply, token by token (Zhang et al. 2020), not rescaled: compare, do not read alone.",
     ),
     "hostile": Look(
-        title="Called hostile", percent=True, higher_is_better=False,
+        title="Called hostile",
+        percent=True,
+        higher_is_better=False,
         meaning=f"Share of replies that the sentiment model calls negative with {HOSTILE:.0%} or more: sentiment, no detector of toxicity.",
     ),
-}  # fmt: skip
+}
 """In the order in which they are shown."""
 
 
-def measure_replies(replies: Sequence[str], truths: Sequence[str], *, embed: Embed | None, negative: Negative | None) -> dict[str, Measure]:
+def measure_replies(
+    replies: Sequence[str], truths: Sequence[str], *, embed: Embed | None, negative: Negative | None
+) -> dict[str, Measure]:
     """What is measured of replies, by name, in the order in which it is shown; what has no instrument is left out.
 
     Args:
@@ -67,7 +89,9 @@ def measure_replies(replies: Sequence[str], truths: Sequence[str], *, embed: Emb
     found: dict[str, Measure] = {
         "distinct-1": distinct(LOOKS["distinct-1"], spoken, 1),
         "distinct-2": distinct(LOOKS["distinct-2"], spoken, 2),
-        "self_repetition": ratio(LOOKS["self_repetition"], [again for again, _ in repeats], [runs for _, runs in repeats]),
+        "self_repetition": ratio(
+            LOOKS["self_repetition"], [again for again, _ in repeats], [runs for _, runs in repeats]
+        ),
         "repeated_replies": repeated_replies(LOOKS["repeated_replies"], spoken),
         "words": ratio(LOOKS["words"], [len(one) for one in spoken]),
         "token_f1": ratio(LOOKS["token_f1"], [token_f1(*pair) for pair in zip(replies, truths, strict=True)]),
@@ -77,7 +101,9 @@ def measure_replies(replies: Sequence[str], truths: Sequence[str], *, embed: Emb
         pairs = zip(embed(replies), embed(truths), strict=True)
         found["bertscore"] = ratio(LOOKS["bertscore"], [bertscore(*pair) for pair in pairs])
     if negative:
-        found["hostile"] = ratio(LOOKS["hostile"], [probability >= HOSTILE for probability in negative(replies)])
+        found["hostile"] = ratio(
+            LOOKS["hostile"], [probability >= HOSTILE for probability in negative(replies)]
+        )
     return found
 
 
@@ -94,7 +120,10 @@ def distinct(look: Look, spoken: Sequence[Sequence[str]], size: int) -> LeftOut:
     whole: Counter[tuple[str, ...]] = sum(runs, Counter())
     total, different = whole.total(), len(whole)
     # A reply takes with it the runs that only it has.
-    without = [(different - sum(whole[run] == count for run, count in own.items()), total - own.total()) for own in runs]
+    without = [
+        (different - sum(whole[run] == count for run, count in own.items()), total - own.total())
+        for own in runs
+    ]
     left = np.array([kinds / count if count else np.nan for kinds, count in without])
     return LeftOut(look=look, value=different / total if total else None, without=left)
 
@@ -114,7 +143,9 @@ def repeated_replies(look: Look, spoken: Sequence[Sequence[str]]) -> LeftOut:
     alike = sum(times[one] > 1 for one in said)
     # One of two equal replies leaves its twin single.
     gone = {1: 0, 2: 2}
-    left = np.array([(alike - gone.get(times[one], 1)) / (len(said) - 1) if len(said) > 1 else np.nan for one in said])
+    left = np.array(
+        [(alike - gone.get(times[one], 1)) / (len(said) - 1) if len(said) > 1 else np.nan for one in said]
+    )
     return LeftOut(look=look, value=alike / len(said), without=left)
 
 
@@ -165,7 +196,9 @@ def _each(metric: Any) -> Callable[[Array], Array]:
     """The metric of each row of summed statistics."""
     import numpy as np
 
-    return lambda sums: np.array([metric._compute_score_from_stats(row.round().astype(int).tolist()).score for row in sums])
+    return lambda sums: np.array(
+        [metric._compute_score_from_stats(row.round().astype(int).tolist()).score for row in sums]
+    )
 
 
 def _directions(vectors: Array) -> Array:

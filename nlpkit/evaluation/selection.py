@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import RunError
 from nlpkit.evaluation.speaker import Likelihood, Speaker
-from nlpkit.evaluation.sums import Look, Sums, ratio
+from nlpkit.metrics.sums import Look, Sums, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 PERPLEXITY = Look(
-    title="Perplexity", higher_is_better=False,
+    title="Perplexity",
+    higher_is_better=False,
     meaning="Of people's replies, by token: among how many equally likely tokens the model seems to choose. Compare within one tokenizer.",
-)  # fmt: skip
+)
 NOISE = 1e-5
 """Nats a token: losses that differ by less are equal. The same sums in other places of a batch differ by about 1e-6 in single precision."""
 
@@ -33,13 +34,19 @@ def hits_look(among: int, candidates: int, *, pmi: bool = False) -> Look:
     chance = min(1.0, among / candidates)
     meaning = f"Share of items whose true reply ranks {place} of {candidates}, the others from other conversations; {chance:.0%} by chance"
     title = f"hits@{among}/{candidates}"
-    return Look(title=f"{title} by PMI" if pmi else title, percent=True, meaning=f"{meaning}; {_BY_PMI if pmi else _BY_LIKELIHOOD}.")
+    return Look(
+        title=f"{title} by PMI" if pmi else title,
+        percent=True,
+        meaning=f"{meaning}; {_BY_PMI if pmi else _BY_LIKELIHOOD}.",
+    )
 
 
 def mrr_look(*, pmi: bool = False) -> Look:
     """How a mean reciprocal rank is called and read."""
     meaning = "Mean of 1 / the rank of the true reply among the candidates: 1 is always first"
-    return Look(title="MRR by PMI" if pmi else "MRR", meaning=f"{meaning}; {_BY_PMI if pmi else _BY_LIKELIHOOD}.")
+    return Look(
+        title="MRR by PMI" if pmi else "MRR", meaning=f"{meaning}; {_BY_PMI if pmi else _BY_LIKELIHOOD}."
+    )
 
 
 def heard(speaker: Speaker, history: Conversation, replies: Sequence[str]) -> list[Likelihood]:
@@ -54,7 +61,9 @@ def heard(speaker: Speaker, history: Conversation, replies: Sequence[str]) -> li
     for one in found:
         if one.tokens < 1 or not math.isfinite(one.total):
             where = f" ({history.where})" if history.where else ""
-            raise RunError(f"{speaker.name}: a likelihood of {one.total} over {one.tokens} tokens{where}; expected a finite number")
+            raise RunError(
+                f"{speaker.name}: a likelihood of {one.total} over {one.tokens} tokens{where}; expected a finite number"
+            )
     return found
 
 

@@ -38,7 +38,9 @@ class Encoder:
         tokenizer = load_tokenizer(folder)
         with quiet():
             try:
-                model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, local_files_only=True)
+                model = AutoModel.from_pretrained(
+                    folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
+                )
             except (OSError, ValueError, KeyError, RuntimeError) as error:
                 raise RunError(f"{folder}: no encoder can be made of this model: {error}") from None
         return cls(model.float().to(pick_device()), tokenizer, window=window_of(folder, tokenizer))
@@ -60,7 +62,9 @@ class Encoder:
         width = max(map(len, framed))
         pad = self.tokenizer.pad_token_id
         inputs = torch.tensor([one + [pad] * (width - len(one)) for one in framed], device=self.model.device)
-        mask = torch.tensor([[1] * len(one) + [0] * (width - len(one)) for one in framed], device=self.model.device)
+        mask = torch.tensor(
+            [[1] * len(one) + [0] * (width - len(one)) for one in framed], device=self.model.device
+        )
         with torch.inference_mode():
             states = self.model(input_ids=inputs, attention_mask=mask).last_hidden_state.float().cpu().numpy()
         before = len(self._frame.before)

@@ -16,9 +16,15 @@ def layers_of(model: Any) -> dict[str, Any]:
     import torch
 
     wanted = model.config.num_hidden_layers
-    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, torch.nn.ModuleList) and len(module) == wanted]
+    lists = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == wanted
+    ]
     if len(lists) != 1:
-        raise ConfigError(f"training.freeze: the layers of a {model.config.model_type} cannot be told apart; expected training.freeze: 0")
+        raise ConfigError(
+            f"training.freeze: the layers of a {model.config.model_type} cannot be told apart; expected training.freeze: 0"
+        )
     name, found = lists[0]
     return {f"{name}.{place}": layer for place, layer in enumerate(found)}
 
@@ -32,5 +38,7 @@ def frozen_count(model: Any, freeze: float) -> int:
     layers = len(layers_of(model)) if freeze else 0
     count = int(freeze) if freeze >= 1 else round(freeze * layers)
     if freeze and count >= layers:
-        raise ConfigError(f"training.freeze: {freeze:g}; the base has {layers} layers, at least one of which must learn")
+        raise ConfigError(
+            f"training.freeze: {freeze:g}; the base has {layers} layers, at least one of which must learn"
+        )
     return count

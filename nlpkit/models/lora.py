@@ -14,7 +14,9 @@ from nlpkit.settings import Lora
 WEIGHTS = "adapter_model.safetensors"
 
 
-def add_lora(model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS", freeze: float = 0) -> Any:
+def add_lora(
+    model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS", freeze: float = 0
+) -> Any:
     """The model with LoRA on its linear layers above the frozen ones (`frozen_count`); a classifier's head is trained in full.
 
     Raises:
@@ -39,7 +41,11 @@ def add_lora(model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = 
 
 def _head(model: Any) -> list[str]:
     """The modules outside the pretrained body, and the body's pooler, which feeds them."""
-    names = [name for name, module in model.named_children() if name != model.base_model_prefix and any(True for _ in module.parameters())]
+    names = [
+        name
+        for name, module in model.named_children()
+        if name != model.base_model_prefix and any(True for _ in module.parameters())
+    ]
     body = getattr(model, model.base_model_prefix, None)
     if getattr(body, "pooler", None) is not None:
         names.append("pooler")
@@ -65,7 +71,9 @@ def _targets(model: Any, lora: Lora, freeze: float) -> list[str]:
     chosen = [name for name in linear if any(name == end or name.endswith(f".{end}") for end in ends)]
     if not chosen:
         known = sorted({name.rsplit(".", 1)[-1] for name in linear})
-        raise ConfigError(f"lora.targets: {list(ends)} names no linear layer of this model; known: {', '.join(known)}, all-linear")
+        raise ConfigError(
+            f"lora.targets: {list(ends)} names no linear layer of this model; known: {', '.join(known)}, all-linear"
+        )
     return chosen
 
 
@@ -80,7 +88,9 @@ def save_adapter(model: Any, folder: Path, *, base: str, initial: Path | None) -
         if initial is None:
             model.save_pretrained(folder, safe_serialization=True)
         else:
-            model.save_pretrained(folder, safe_serialization=True, path_initial_model_for_weight_conversion=str(initial))
+            model.save_pretrained(
+                folder, safe_serialization=True, path_initial_model_for_weight_conversion=str(initial)
+            )
             _add_head(model, folder)
     for beside in ("README.md", "training_args.bin"):
         (folder / beside).unlink(missing_ok=True)
@@ -91,7 +101,11 @@ def _add_head(model: Any, folder: Path) -> None:
     from peft import get_peft_model_state_dict
     from safetensors.torch import load_file, save_file
 
-    head = {key: weight.contiguous() for key, weight in get_peft_model_state_dict(model).items() if ".lora_" not in key}
+    head = {
+        key: weight.contiguous()
+        for key, weight in get_peft_model_state_dict(model).items()
+        if ".lora_" not in key
+    }
     save_file({**head, **load_file(folder / WEIGHTS)}, folder / WEIGHTS, metadata={"format": "pt"})
 
 
@@ -126,7 +140,9 @@ def _opened(base: Any, folder: Path, *, trainable: bool) -> Any:
         try:
             return PeftModel.from_pretrained(base, folder, is_trainable=trainable, local_files_only=True)
         except Exception as error:  # PEFT raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: the adapter cannot be loaded: {str(error).strip().splitlines()[0][:300]}") from error
+            raise RunError(
+                f"{folder}: the adapter cannot be loaded: {str(error).strip().splitlines()[0][:300]}"
+            ) from error
 
 
 def _refuse_misfit(base: Any, folder: Path) -> None:
@@ -144,7 +160,11 @@ def _refuse_misfit(base: Any, folder: Path) -> None:
     modules = dict(base.named_modules())
     parameters = dict(base.named_parameters())
     whole = set(config.get("modules_to_save") or ())
-    lost = [name for name in parameters if whole & set(name.split(".")) and f"base_model.model.{name}" not in shapes]
+    lost = [
+        name
+        for name in parameters
+        if whole & set(name.split(".")) and f"base_model.model.{name}" not in shapes
+    ]
     if lost:
         raise RunError(f"{folder}: the adapter lacks {', '.join(lost)}: its head is lost")
     for key, shape in shapes.items():

@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.errors import ConfigError, RunError, optional
-from nlpkit.run import BaseModelIdentity, sha256_of
+from nlpkit.files import sha256_of
+from nlpkit.run import BaseModelIdentity
 from nlpkit.sources import identity, refuse_pickles, resolve
 
 if TYPE_CHECKING:
     import torch
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "vocab.json", "merges.txt")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+)
 
 NO_LIMIT = 1_000_000
 """Tokenizers that know no limit say 10**30."""
@@ -38,7 +47,10 @@ def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
     weights = sorted(folder.glob("*.safetensors"))
     tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
     return folder, BaseModelIdentity(
-        source=who.source, revision=who.revision, weights_sha256=sha256_of(weights), tokenizer_sha256=sha256_of(tokenizer)
+        source=who.source,
+        revision=who.revision,
+        weights_sha256=sha256_of(weights),
+        tokenizer_sha256=sha256_of(tokenizer),
     )
 
 
@@ -57,8 +69,13 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_classifier(
-    folder: Path, *, id2label: dict[int, str], regression: bool, dropout: float | None = None, pad_id: int | None = None
-) -> Any:  # fmt: skip
+    folder: Path,
+    *,
+    id2label: dict[int, str],
+    regression: bool,
+    dropout: float | None = None,
+    pad_id: int | None = None,
+) -> Any:
     """The base with a fresh head of one output a label; seed torch before, since the head is drawn at random.
 
     Raises:
@@ -71,16 +88,26 @@ def load_classifier(
         try:
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
             config.num_labels = len(id2label)
-            config.id2label, config.label2id = dict(id2label), {label: place for place, label in id2label.items()}
+            config.id2label, config.label2id = (
+                dict(id2label),
+                {label: place for place, label in id2label.items()},
+            )
             config.problem_type = "regression" if regression else "single_label_classification"
             if config.pad_token_id is None:
                 config.pad_token_id = pad_id
             _set_dropout(config, dropout)
             return AutoModelForSequenceClassification.from_pretrained(
-                folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, local_files_only=True
+                folder,
+                config=config,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=True,
+                local_files_only=True,
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise RunError(f"{folder}: no classifier can be made of this model: {_first_line(error)}") from None
+            raise RunError(
+                f"{folder}: no classifier can be made of this model: {_first_line(error)}"
+            ) from None
 
 
 def load_merged(folder: Path) -> Any:
@@ -101,7 +128,9 @@ def load_merged(folder: Path) -> Any:
             raise RunError(f"{folder}: no classifier can be loaded: {_first_line(error)}") from None
 
 
-def load_language_model(folder: Path, *, dropout: float | None = None, quantize: Literal["none", "4bit"] = "none") -> Any:
+def load_language_model(
+    folder: Path, *, dropout: float | None = None, quantize: Literal["none", "4bit"] = "none"
+) -> Any:
     """The base with its own language-model head: float32 on a CPU, bfloat16 on a GPU that has it, or 4-bit weights (QLoRA) on CUDA.
 
     Raises:
@@ -135,12 +164,17 @@ def _quantization(quantize: str) -> Any:
     import torch
 
     if not torch.cuda.is_available():
-        raise ConfigError(f"base.quantize: {quantize} needs CUDA, which this machine does not have; cure: base.quantize: none")
+        raise ConfigError(
+            f"base.quantize: {quantize} needs CUDA, which this machine does not have; cure: base.quantize: none"
+        )
     optional("bitsandbytes", extra="cuda")
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
     )
 
 
@@ -192,7 +226,9 @@ def in_bf16(precision: Literal["auto", "fp32", "bf16"]) -> bool:
     """Whether training computes in bf16: where it is asked for, on any device; by itself on a GPU that has it."""
     import torch
 
-    return precision == "bf16" or (precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+    return precision == "bf16" or (
+        precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    )
 
 
 @contextmanager
@@ -216,7 +252,13 @@ def quiet() -> Iterator[None]:
 def _set_dropout(config: Any, dropout: float | None) -> None:
     if dropout is None:
         return
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "classifier_dropout"):
+    for name in (
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "dropout",
+        "attention_dropout",
+        "classifier_dropout",
+    ):
         if getattr(config, name, None) is not None or name == "classifier_dropout":
             setattr(config, name, dropout)
 

@@ -47,7 +47,9 @@ class RayFleet:
     @budget.setter
     def budget(self, budget: int) -> None:
         if self._budget is None:
-            raise ConfigError(f"a budget of {budget} is asked for, but this model has none; cure: leave it out")
+            raise ConfigError(
+                f"a budget of {budget} is asked for, but this model has none; cure: leave it out"
+            )
         self._budget = budget
 
     def tune(self, texts: Sequence[str]) -> int | None:
@@ -65,7 +67,9 @@ class RayFleet:
             NlpkitError: what would be raised on one machine, at the same row.
         """
         if work.input.path is None:
-            raise ConfigError("standard input can be read by this process only; expected a file to score with --ray")
+            raise ConfigError(
+                "standard input can be read by this process only; expected a file to score with --ray"
+            )
         part = _Part.of(work, done)
         if self._stream is None or not self._stream.continues_with(part, budget):
             self.close()
@@ -90,15 +94,21 @@ class RayFleet:
             self._stream.close()
         self._scout = self._stream = None
 
-    def _outcomes(self, parts: Sequence[_Part], budget: int | None) -> Generator[tuple[int, Chunk | NlpkitError]]:
+    def _outcomes(
+        self, parts: Sequence[_Part], budget: int | None
+    ) -> Generator[tuple[int, Chunk | NlpkitError]]:
         ray, data = optional("ray", extra="ray"), optional("ray.data", extra="ray")
         expected = Facts(columns=self.columns, fingerprint=self.fingerprint, budget=budget)
         here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}  # where the input is
         with self._context():
-            dataset = data.read_datasource(_reader(parts), override_num_blocks=1, num_cpus=0, label_selector=here).map_batches(
+            dataset = data.read_datasource(
+                _reader(parts), override_num_blocks=1, num_cpus=0, label_selector=here
+            ).map_batches(
                 Worker,
                 fn_constructor_args=(self._load, [part.work for part in parts], expected),
-                compute=data.ActorPoolStrategy(min_size=1, max_size=self._workers, initial_size=self._workers),
+                compute=data.ActorPoolStrategy(
+                    min_size=1, max_size=self._workers, initial_size=self._workers
+                ),
                 batch_size=1,
                 batch_format="pyarrow",
                 **self._needs,
@@ -117,7 +127,9 @@ class RayFleet:
         context.execution_options.preserve_order = True
         context.execution_options.resource_limits = data.ExecutionResources(object_store_memory=STORE)
         context.enable_progress_bars = False
-        context.target_max_block_size = 1  # what is read stays as it was cut: a row to a block, a chunk to a row
+        context.target_max_block_size = (
+            1  # what is read stays as it was cut: a row to a block, a chunk to a row
+        )
         with data.DataContext.current(context):
             yield
 
@@ -133,7 +145,9 @@ class RayFleet:
 
 
 @contextmanager
-def open_fleet(load: Callable[[], Engine], address: str | None, *, workers: int | None = None) -> Iterator[RayFleet]:
+def open_fleet(
+    load: Callable[[], Engine], address: str | None, *, workers: int | None = None
+) -> Iterator[RayFleet]:
     """The workers of a cluster, each with a copy of the model on one processor core, or on one GPU where the cluster has any.
 
     Args:
@@ -164,13 +178,20 @@ class _Part:
     @classmethod
     def of(cls, work: Work, done: int) -> _Part:
         status = work.input.path.stat() if work.input.path else None
-        return cls(work=work, done=done, size=status.st_size if status else 0, mtime_ns=status.st_mtime_ns if status else 0)
+        return cls(
+            work=work,
+            done=done,
+            size=status.st_size if status else 0,
+            mtime_ns=status.st_mtime_ns if status else 0,
+        )
 
 
 class _Stream:
     """The outcomes of some parts, one part after the other."""
 
-    def __init__(self, parts: Sequence[_Part], budget: int | None, outcomes: Generator[tuple[int, Chunk | NlpkitError]]) -> None:
+    def __init__(
+        self, parts: Sequence[_Part], budget: int | None, outcomes: Generator[tuple[int, Chunk | NlpkitError]]
+    ) -> None:
         self._parts, self._budget, self._outcomes = parts, budget, outcomes
         self._at = 0
         self._waiting: tuple[int, Chunk | NlpkitError] | None = None

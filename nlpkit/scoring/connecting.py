@@ -39,7 +39,9 @@ def connected(address: str | None) -> Iterator[tuple[int, int]]:
         room = ray.cluster_resources()
         cores, gpus = int(room.get("CPU", 0)), int(room.get("GPU", 0))
         if not cores:
-            raise NlpkitError(f"the Ray cluster at {address or 'this machine'} has no processor core to give; cure: add nodes to it")
+            raise NlpkitError(
+                f"the Ray cluster at {address or 'this machine'} has no processor core to give; cure: add nodes to it"
+            )
         yield cores, gpus
     finally:
         if ours:

@@ -21,7 +21,9 @@ RECORDS, REJECTS = "_nlpkit", "_rejects"
 """Folders beside the scored files; readers of data sets pass over names that begin so."""
 
 
-def check_folders(source: Path, target: Path, *, text_column: str = "text", encoding: str | None = None) -> list[Path]:
+def check_folders(
+    source: Path, target: Path, *, text_column: str = "text", encoding: str | None = None
+) -> list[Path]:
     """The data files of a folder, relative to it; each begins as it should.
 
     Raises:
@@ -31,7 +33,9 @@ def check_folders(source: Path, target: Path, *, text_column: str = "text", enco
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target}: is a file; expected a folder, since {source} is one")
     if target.resolve().is_relative_to(source.resolve()):
-        raise ConfigError(f"{target}: lies in the folder that is scored, {source}; expected a folder beside it")
+        raise ConfigError(
+            f"{target}: lies in the folder that is scored, {source}; expected a folder beside it"
+        )
     files = data_files(source)
     if not files:
         raise DataError(f"{source}: holds no data files; expected CSV, TSV, JSON Lines, Parquet or Arrow")
@@ -65,16 +69,22 @@ def score_folder(
         NlpkitError: as for a file; the files before it are whole.
     """
     source, target = Path(source), Path(target)
-    files = check_folders(source, target, text_column=options.get("text_column", "text"), encoding=options.get("encoding"))
+    files = check_folders(
+        source, target, text_column=options.get("text_column", "text"), encoding=options.get("encoding")
+    )
     counts = [count_rows(source / file) for file in files] if progress else []
     aside = rejects or target / REJECTS
 
     def job(file: Path) -> Job:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         return prepare(
-            classifier, source / file, target / file, rejects=aside / f"{file}.rejects.jsonl", record=target / RECORDS / f"{file}.json",
+            classifier,
+            source / file,
+            target / file,
+            rejects=aside / f"{file}.rejects.jsonl",
+            record=target / RECORDS / f"{file}.json",
             **options,
-        )  # fmt: skip
+        )
 
     jobs = [job(file) for file in files]
     if isinstance(classifier, Fleet):

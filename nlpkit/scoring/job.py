@@ -70,10 +70,15 @@ class Job:
             return None if _is_recorded(self.paths) else 0
         return state.read if state.sealed is None else None
 
-    def run(self, *, budget: int | None = None, progress: Callable[[Progress], None] | None = None) -> ScoreSummary:
+    def run(
+        self, *, budget: int | None = None, progress: Callable[[Progress], None] | None = None
+    ) -> ScoreSummary:
         """The summary, once the output is whole and in its place."""
         paths = self.paths
-        clock = Clock(progress, total=count_rows(paths.source, format=paths.format) if progress and paths.source else None)
+        clock = Clock(
+            progress,
+            total=count_rows(paths.source, format=paths.format) if progress and paths.source else None,
+        )
         if paths.target is None:
             return _to_stdout(self, clock, budget)
         return _to_file(self, paths.target, clock, budget)
@@ -92,7 +97,9 @@ def _settled(job: Job, state: State, asked: int | None) -> State:
     """The state with the budget that the model has from now on: the one that was recorded, else asked for, else measured."""
     if not isinstance(job.model, Tunable):
         if asked is not None:
-            raise ConfigError(f"a budget of {asked} is asked for, but this model has none; cure: leave it out")
+            raise ConfigError(
+                f"a budget of {asked} is asked for, but this model has none; cure: leave it out"
+            )
         return state
     if state.budget and asked and state.budget != asked:
         raise RunError(
@@ -129,7 +136,9 @@ def _to_file(job: Job, target: Path, clock: Clock, budget: int | None) -> ScoreS
                     put(chunk)
             _refuse_empty(job.work.input, journal.state)
             if source and paths.source and not source.still(paths.source):
-                raise DataError(f"{paths.source}: its content changed while it was scored; cure: score it from the start with --overwrite")
+                raise DataError(
+                    f"{paths.source}: its content changed while it was scored; cure: score it from the start with --overwrite"
+                )
         journal.finish(job.work.writer.seal, paths.rejects, paths.record)
     return _summary(journal.state, paths, clock)
 
@@ -150,7 +159,12 @@ def _done_before(paths: Paths, target: Path, begin: State, *, overwrite: bool) -
 
 def _is_recorded(paths: Paths) -> bool:
     recorded = paths.record is not None and paths.record.exists()
-    return recorded and paths.target is not None and paths.target.exists() and not (paths.folder / STATE).exists()
+    return (
+        recorded
+        and paths.target is not None
+        and paths.target.exists()
+        and not (paths.folder / STATE).exists()
+    )
 
 
 def _to_stdout(job: Job, clock: Clock, budget: int | None) -> ScoreSummary:
@@ -184,7 +198,9 @@ def _put_out(data: bytes) -> None:
     except BrokenPipeError:
         raise  # Whoever read has had enough, as `head` does; that is no fault of the disk.
     except OSError as error:
-        raise NlpkitError(f"standard output: could not be written: {error.strerror or error}; expected a place that takes it") from error
+        raise NlpkitError(
+            f"standard output: could not be written: {error.strerror or error}; expected a place that takes it"
+        ) from error
 
 
 def _refuse_empty(source: Input, state: State) -> None:

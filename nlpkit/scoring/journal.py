@@ -65,7 +65,9 @@ class Journal:
             state.save(self.folder)
         self.state = state
 
-    def finish(self, seal: Callable[[Path, Path], Path], rejects: Path | None, record: Path | None = None) -> None:
+    def finish(
+        self, seal: Callable[[Path, Path], Path], rejects: Path | None, record: Path | None = None
+    ) -> None:
         """Move the whole output, and the rejects if there are any, into place. Repeating it after a kill does no harm.
 
         Args:
@@ -162,7 +164,9 @@ def _resumed(folder: Path, target: Path, begin: State, *, overwrite: bool) -> St
 def _cut(path: Path, size: int) -> None:
     with path.open("ab") as file:
         if file.tell() < size:
-            raise DataError(f"{path}: {size:,} bytes were written, but {file.tell():,} are there; cure: start again with --overwrite")
+            raise DataError(
+                f"{path}: {size:,} bytes were written, but {file.tell():,} are there; cure: start again with --overwrite"
+            )
         file.truncate(size)
 
 
@@ -209,7 +213,9 @@ def _locked(folder: Path, target: Path) -> Iterator[None]:
             folder.mkdir(exist_ok=True)
             lock.acquire()
     except filelock.Timeout as error:
-        raise NlpkitError(f"{target}: another process is writing it; cure: wait for it to end, or name another file") from error
+        raise NlpkitError(
+            f"{target}: another process is writing it; cure: wait for it to end, or name another file"
+        ) from error
     try:
         yield
     finally:

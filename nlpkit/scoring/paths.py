@@ -92,12 +92,24 @@ def check_paths(
     if rejects is None and there is not None:
         rejects = _beside(there, ".rejects.jsonl")
     if rejects is None and on_error == "skip":
-        raise ConfigError("rows that are skipped need a place beside standard output; cure: say it, as with --rejects bad.jsonl")
-    paths = Paths(source=here, target=there, format=read_as, output_format=written_as, compress=compress, rejects=rejects, record=record)
+        raise ConfigError(
+            "rows that are skipped need a place beside standard output; cure: say it, as with --rejects bad.jsonl"
+        )
+    paths = Paths(
+        source=here,
+        target=there,
+        format=read_as,
+        output_format=written_as,
+        compress=compress,
+        rejects=rejects,
+        record=record,
+    )
     refuse_existing(paths, overwrite=overwrite)
     if here is not None:
         # The reader itself says what is wrong with the first row; bad rows after it are met, and counted, while scoring.
-        first = read_records(here, format=read_as, encoding=encoding, columns=(text_column,), on_bad=lambda bad: None)
+        first = read_records(
+            here, format=read_as, encoding=encoding, columns=(text_column,), on_bad=lambda bad: None
+        )
         next(iter(first), None)
     return paths
 
@@ -108,9 +120,13 @@ def _target_format(target: Path | None, said: str | None, read_as: str) -> tuple
         return {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv"}.get(read_as, "jsonl"), False
     name = said or _told(target)
     if name not in WRITTEN:
-        raise ConfigError(f"output format {name!r} is not known{nearest(name, WRITTEN)}; expected one of {', '.join(WRITTEN)}")
+        raise ConfigError(
+            f"output format {name!r} is not known{nearest(name, WRITTEN)}; expected one of {', '.join(WRITTEN)}"
+        )
     if name in ("parquet", "arrow") and target is None:
-        raise ConfigError(f"standard output cannot be {name}, which is written whole; expected csv, tsv or jsonl; cure: name a file")
+        raise ConfigError(
+            f"standard output cannot be {name}, which is written whole; expected csv, tsv or jsonl; cure: name a file"
+        )
     if name in ("parquet", "arrow") and compress:
         raise ConfigError(f"{target}: a {name} file compresses its own columns; expected a name without .gz")
     return name, compress
@@ -131,16 +147,22 @@ def _check_source(source: Path) -> None:
     if source.is_dir():
         raise DataError(f"{source}: is a folder; expected a file to score")
     if not source.is_file():
-        raise DataError(f"{source}: is not a regular file, and can be read only once; cure: pipe it in, and give - as the input")
+        raise DataError(
+            f"{source}: is not a regular file, and can be read only once; cure: pipe it in, and give - as the input"
+        )
 
 
 def _check_target(source: Path | None, target: Path) -> None:
     if target.is_symlink():
-        raise ConfigError(f"{target}: is a symbolic link; expected a plain file; cure: name the file it points to: {target.resolve()}")
+        raise ConfigError(
+            f"{target}: is a symbolic link; expected a plain file; cure: name the file it points to: {target.resolve()}"
+        )
     if target.is_dir():
         raise ConfigError(f"{target}: is a folder; expected a file to write")
     if target.exists() and not target.is_file():
-        raise ConfigError(f"{target}: is not a regular file; cure: write to standard output instead, as with -o - > {target}")
+        raise ConfigError(
+            f"{target}: is not a regular file; cure: write to standard output instead, as with -o - > {target}"
+        )
     if not target.parent.is_dir():
         raise ConfigError(f"{target.parent}: not found; expected the folder that {target.name} is written to")
     if source is not None and target.exists() and target.samefile(source):
@@ -160,10 +182,14 @@ def refuse_existing(paths: Paths, *, overwrite: bool) -> None:
         return  # What is there is ours; whether it is what is asked for is seen where the model is known.
     # A run that was killed in its last moment leaves the output in place and only its folder to be removed: that is no obstacle.
     if paths.target is not None and paths.target.exists() and not finished(paths.folder):
-        raise ConfigError(f"{paths.target}: exists already; cure: replace it with --overwrite, or name another file")
+        raise ConfigError(
+            f"{paths.target}: exists already; cure: replace it with --overwrite, or name another file"
+        )
     ours = paths.target is not None and (paths.folder / STATE).exists()
     if paths.rejects is not None and paths.rejects.exists() and not ours:
-        raise ConfigError(f"{paths.rejects}: exists already, from an earlier scoring; cure: replace it with --overwrite, or move it")
+        raise ConfigError(
+            f"{paths.rejects}: exists already, from an earlier scoring; cure: replace it with --overwrite, or move it"
+        )
 
 
 def _probe(folder: Path) -> None:
@@ -172,4 +198,6 @@ def _probe(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written to ({error.strerror}); expected a folder that takes the output") from error
+        raise ConfigError(
+            f"{folder}: cannot be written to ({error.strerror}); expected a folder that takes the output"
+        ) from error

@@ -32,13 +32,23 @@ def check_places(source: str, target: str, **options: Any) -> None:
         check_stores(source, target, overwrite=options.get("overwrite", False))
     elif _is_folder(source):
         _refuse_formats(source, options)
-        check_folders(Path(source), Path(target), text_column=options.get("text_column", "text"), encoding=options.get("encoding"))
+        check_folders(
+            Path(source),
+            Path(target),
+            text_column=options.get("text_column", "text"),
+            encoding=options.get("encoding"),
+        )
     else:
         check_paths(source, target, **options)
 
 
 def score_place(
-    classifier: Engine | Fleet, source: str, target: str, *, progress: Callable[[Progress], None] | None = None, **options: Any
+    classifier: Engine | Fleet,
+    source: str,
+    target: str,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    **options: Any,
 ) -> ScoreSummary:
     """The summary of a scoring, of a file or of all files of a folder, wherever they lie; `options` are those of `score_file`.
 
@@ -65,4 +75,6 @@ def _is_folder(source: str) -> bool:
 
 def _refuse_formats(source: str, options: dict[str, Any]) -> None:
     if options.get("format") or options.get("output_format"):
-        raise ConfigError(f"{source}: the files of a folder keep the formats that their names tell; cure: leave the format out")
+        raise ConfigError(
+            f"{source}: the files of a folder keep the formats that their names tell; cure: leave the format out"
+        )

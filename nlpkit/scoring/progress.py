@@ -55,4 +55,6 @@ class Clock:
         """Tell whoever listens."""
         if self._tell:
             rows = state.rows + state.rejected
-            self._tell(Progress(rows=rows, total=self._total, resumed_from=self.resumed_from, seconds=self.seconds))
+            self._tell(
+                Progress(rows=rows, total=self._total, resumed_from=self.resumed_from, seconds=self.seconds)
+            )

@@ -80,7 +80,9 @@ class Input:
                 if not self.skip:
                     raise
                 reason = str(error).removeprefix(record.where).lstrip(",: ")
-                bad.append(BadRow(file=record.file, row=record.row, reason=reason, raw=json_text(record.fields)))
+                bad.append(
+                    BadRow(file=record.file, row=record.row, reason=reason, raw=json_text(record.fields))
+                )
             if size >= _CHARACTERS:
                 break
         return Batch(records=good, texts=texts, bad=list(bad), read=read) if read or bad else None
@@ -88,5 +90,7 @@ class Input:
 
 def reject_lines(bad: Iterable[BadRow]) -> bytes:
     """The rejected rows as JSON lines."""
-    lines = (json.dumps({"file": one.file, "row": one.row, "reason": one.reason, "raw": one.raw}) for one in bad)
+    lines = (
+        json.dumps({"file": one.file, "row": one.row, "reason": one.reason, "raw": one.raw}) for one in bad
+    )
     return "".join(line + "\n" for line in lines).encode()

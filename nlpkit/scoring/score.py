@@ -124,11 +124,19 @@ def prepare(
         record=record,
         overwrite=overwrite,
     )
-    rows = Input(path=paths.source, format=paths.format, encoding=encoding, text_column=text_column, skip=on_error == "skip")
+    rows = Input(
+        path=paths.source,
+        format=paths.format,
+        encoding=encoding,
+        text_column=text_column,
+        skip=on_error == "skip",
+    )
     # Standard input can be read only once: its first rows are taken now, and tell the columns.
     piped = rows.batches(chunk_rows, done=0) if paths.source is None else None
     first = next(piped, None) if piped else None
-    added: dict[str, Kind] = {f"{prefix}{name}": "string" if name == "label" else "float" for name in classifier.columns}
+    added: dict[str, Kind] = {
+        f"{prefix}{name}": "string" if name == "label" else "float" for name in classifier.columns
+    }
     columns = columns_of(rows, first, paths.output_format, added)
     work = Work(
         input=rows,
@@ -139,7 +147,15 @@ def prepare(
         chunk_rows=chunk_rows,
     )
     settings = _settings(work, classifier, paths, raw_csv=raw_csv)
-    return Job(work=work, model=classifier, paths=paths, settings=settings, overwrite=overwrite, first=first, rest=piped)
+    return Job(
+        work=work,
+        model=classifier,
+        paths=paths,
+        settings=settings,
+        overwrite=overwrite,
+        first=first,
+        rest=piped,
+    )
 
 
 def _settings(work: Work, model: Engine | Fleet, paths: Paths, *, raw_csv: bool) -> dict[str, str]:

@@ -34,7 +34,9 @@ class Source(BaseModel):
     def still(self, path: Path) -> bool:
         """Whether the file holds what it held; its content is read again only when its size or time says that it may not."""
         status = path.stat()
-        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or Source.of(path).sha256 == self.sha256
+        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or Source.of(
+            path
+        ).sha256 == self.sha256
 
 
 class State(BaseModel):
@@ -89,7 +91,9 @@ class State(BaseModel):
             if self.settings.get(name) != now.settings.get(name)
         ]
         if changed:
-            raise RunError(f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {cure}")
+            raise RunError(
+                f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {cure}"
+            )
 
 
 def load(folder: Path, name: str = STATE) -> State | None:
@@ -104,7 +108,9 @@ def load(folder: Path, name: str = STATE) -> State | None:
     except FileNotFoundError:
         return None
     except (ValidationError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as the state of a scoring; cure: start again with --overwrite") from error
+        raise DataError(
+            f"{path}: cannot be read as the state of a scoring; cure: start again with --overwrite"
+        ) from error
     return state if state.source else None
 
 

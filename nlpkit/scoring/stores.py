@@ -50,7 +50,9 @@ class Place:
         try:
             fs, path = fsspec.core.url_to_fs(name if is_remote(name) else str(Path(name).absolute()))
         except (ImportError, ValueError) as error:
-            raise ConfigError(f"{name}: cannot be opened: {error}; cure: pip install what that store needs, or name another") from error
+            raise ConfigError(
+                f"{name}: cannot be opened: {error}; cure: pip install what that store needs, or name another"
+            ) from error
         except Exception as error:
             raise SourceError(f"{name}: cannot be reached: {error}") from error
         return cls(name=name.rstrip("/"), fs=fs, path=path.rstrip("/"))
@@ -72,7 +74,9 @@ class Place:
         try:
             return getattr(self.fs, what)(self.path, *arguments, **options)
         except Exception as error:  # each store's library has errors of its own
-            raise SourceError(f"{self.name}: {what} failed in the store: {error or type(error).__name__}") from error
+            raise SourceError(
+                f"{self.name}: {what} failed in the store: {error or type(error).__name__}"
+            ) from error
 
     def put(self, file: Path) -> None:
         """Put a file of this machine in this place.
@@ -89,7 +93,9 @@ class Place:
             if self.here:
                 self.fs.mv(fresh, self.path)
         except Exception as error:
-            raise SourceError(f"{self.name}: could not be written to the store: {error or type(error).__name__}") from error
+            raise SourceError(
+                f"{self.name}: could not be written to the store: {error or type(error).__name__}"
+            ) from error
 
 
 def check_stores(source: str, target: str, *, overwrite: bool) -> list[str]:
@@ -101,16 +107,22 @@ def check_stores(source: str, target: str, *, overwrite: bool) -> list[str]:
         SourceError: a store cannot be reached.
     """
     if "-" in (source, target):
-        raise ConfigError("an object store and standard input or output do not go together; expected two paths")
+        raise ConfigError(
+            "an object store and standard input or output do not go together; expected two paths"
+        )
     here, there = Place.of(source), Place.of(target)
     if not here.ask("exists"):
         raise DataError(f"{source}: not found")
     if not here.ask("isdir"):
         if there.ask("exists") and not overwrite:
-            raise ConfigError(f"{target}: exists already; cure: replace it with --overwrite, or name another file")
+            raise ConfigError(
+                f"{target}: exists already; cure: replace it with --overwrite, or name another file"
+            )
         return [""]
     if here.fs is there.fs and f"{there.path}/".startswith(f"{here.path}/"):
-        raise ConfigError(f"{target}: lies in the folder that is scored, {source}; expected a folder beside it")
+        raise ConfigError(
+            f"{target}: lies in the folder that is scored, {source}; expected a folder beside it"
+        )
     if not is_remote(source):
         files = [file.relative_to(source).as_posix() for file in data_files(Path(source))]
     else:
@@ -139,15 +151,22 @@ def score_stored(
     """
     files = check_stores(source, target, overwrite=overwrite)
     if rejects is not None:
-        raise ConfigError(f"--rejects {rejects}: rejected rows go beside an output in a store; cure: leave it out")
+        raise ConfigError(
+            f"--rejects {rejects}: rejected rows go beside an output in a store; cure: leave it out"
+        )
     here, there = Place.of(source), Place.of(target)
-    asked = {"model": classifier.fingerprint, **{name: str(value) for name, value in options.items() if name != "on_error"}}
+    asked = {
+        "model": classifier.fingerprint,
+        **{name: str(value) for name, value in options.items() if name != "on_error"},
+    }
 
     def score(file: str, **more: Any) -> ScoreSummary:
         one = _One(
             source=here / file if file else here,
             target=there / file if file else there,
-            rejects=there / f"{REJECTS}/{file}.rejects.jsonl" if file else Place.of(f"{there.name}.rejects.jsonl"),
+            rejects=there / f"{REJECTS}/{file}.rejects.jsonl"
+            if file
+            else Place.of(f"{there.name}.rejects.jsonl"),
             record=there / f"{RECORDS}/{file}.json" if file else None,
         )
         return one.score(classifier, asked, overwrite=overwrite, **options, **more)
@@ -168,7 +187,9 @@ class _One:
     record: Place | None
     """Of a folder's file: how it was made, and its summary."""
 
-    def score(self, classifier: Engine | Fleet, asked: dict[str, str], *, overwrite: bool, **options: Any) -> ScoreSummary:
+    def score(
+        self, classifier: Engine | Fleet, asked: dict[str, str], *, overwrite: bool, **options: Any
+    ) -> ScoreSummary:
         """The summary, once the output is in its place."""
         key = self._key()
         if done := self._done_before({**asked, "input": key}, overwrite=overwrite):
@@ -177,13 +198,28 @@ class _One:
             file = self._fetch(folder / "in" / PurePosixPath(self.source.path).name)
             made = folder / "out" / PurePosixPath(self.target.path).name
             # With the record a repeat puts what is whole already, where a kill came before it was put.
-            found = score_file(classifier, file, made, record=folder / "record.json", rejects=folder / "rejects.jsonl", **options)
+            found = score_file(
+                classifier,
+                file,
+                made,
+                record=folder / "record.json",
+                rejects=folder / "rejects.jsonl",
+                **options,
+            )
             if found.rejects:
                 self.rejects.put(Path(found.rejects))
             self.target.put(made)
             if self.record:
-                kept = {**asked, "input": key, "rows": found.rows, "rejected": found.rejected, "partly_read": found.partly_read}
-                (folder / "kept.json").write_text(json.dumps({**kept, "budget": found.budget}), encoding="utf-8")
+                kept = {
+                    **asked,
+                    "input": key,
+                    "rows": found.rows,
+                    "rejected": found.rejected,
+                    "partly_read": found.partly_read,
+                }
+                (folder / "kept.json").write_text(
+                    json.dumps({**kept, "budget": found.budget}), encoding="utf-8"
+                )
                 self.record.put(folder / "kept.json")
         return found
 
@@ -199,14 +235,24 @@ class _One:
             counts = {name: int(kept[name]) for name in ("rows", "rejected", "partly_read")}
             before = counts["rows"] + counts["rejected"]
             return ScoreSummary(
-                **counts, seconds=0.0, texts_per_second=0.0, resumed_from=before, output=None, rejects=None, budget=kept["budget"]
+                **counts,
+                seconds=0.0,
+                texts_per_second=0.0,
+                resumed_from=before,
+                output=None,
+                rejects=None,
+                budget=kept["budget"],
             )
         if overwrite:
             return None
         if kept is None:
-            raise ConfigError(f"{self.target.name}: exists already; cure: replace it with --overwrite, or name another place")
+            raise ConfigError(
+                f"{self.target.name}: exists already; cure: replace it with --overwrite, or name another place"
+            )
         changed = ", ".join(name for name in asked if kept.get(name) != asked[name])
-        raise RunError(f"{self.target.name}: was scored with another {changed}; cure: score it anew with --overwrite")
+        raise RunError(
+            f"{self.target.name}: was scored with another {changed}; cure: score it anew with --overwrite"
+        )
 
     @contextmanager
     def _work_folder(self, key: str) -> Iterator[Path]:

@@ -61,13 +61,17 @@ class Work:
             value: object = answer.get(name)
             if isinstance(value, float):
                 if not math.isfinite(value):
-                    raise NlpkitError(f"{where}: the model answers {value} for {name!r}; expected a number: its weights may be damaged")
+                    raise NlpkitError(
+                        f"{where}: the model answers {value} for {name!r}; expected a number: its weights may be damaged"
+                    )
                 value = round(value, 6) + 0.0  # No minus zero.
             found[self.prefix + name] = value
         return found
 
 
-def chunks(work: Work, model: Engine | Fleet, state: State, piped: Generator[Batch] | None) -> Generator[Chunk]:
+def chunks(
+    work: Work, model: Engine | Fleet, state: State, piped: Generator[Batch] | None
+) -> Generator[Chunk]:
     """The chunks after those that are done, in order, the header of the file before the first.
 
     Args:

@@ -32,13 +32,15 @@ def packed(items: Iterable[object]) -> Any:
     """A block with each item in a row."""
     import pyarrow
 
-    return pyarrow.table({"item": pyarrow.array([pickle.dumps(item) for item in items], pyarrow.large_binary())})
+    return pyarrow.table(
+        {"item": pyarrow.array([pickle.dumps(item) for item in items], pyarrow.large_binary())}
+    )
 
 
 def unpacked(block: Any) -> Iterator[Any]:
     """The items of a block."""
     for item in block["item"]:
-        yield pickle.loads(item.as_buffer())  # noqa: S301 - made by our own processes, which could do anything anyway
+        yield pickle.loads(item.as_buffer())  # noqa: S301
 
 
 def read(parts: Sequence[tuple[Work, int]]) -> Iterator[Any]:
@@ -63,7 +65,12 @@ class Worker:
         self._engine: Engine | NlpkitError = _attempt(functools.partial(_same, load, expected))
 
     def __call__(self, block: Any) -> Any:
-        return packed([(number, _attempt(functools.partial(self._chunk, number, item))) for number, item in unpacked(block)])
+        return packed(
+            [
+                (number, _attempt(functools.partial(self._chunk, number, item)))
+                for number, item in unpacked(block)
+            ]
+        )
 
     def _chunk(self, number: int, item: Batch | NlpkitError) -> Chunk:
         if isinstance(self._engine, NlpkitError):

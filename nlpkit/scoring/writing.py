@@ -75,7 +75,9 @@ class Lines:
 class Separated:
     """CSV and TSV: UTF-8, quoted where needed, lines end in a newline alone."""
 
-    def __init__(self, columns: Columns, *, delimiter: str, compress: bool = False, raw: bool = False) -> None:
+    def __init__(
+        self, columns: Columns, *, delimiter: str, compress: bool = False, raw: bool = False
+    ) -> None:
         self._names = [*(columns.given or {}), *columns.added]
         self._delimiter, self._compress = delimiter, compress
         self._safe = _as_is if raw else _inert
@@ -151,18 +153,27 @@ class Table:
             return b""
         texts = [name for name, kind in self._kinds.items() if kind == "json"]
         if texts:
-            rows = [{**row, **{name: json_text(row[name]) for name in texts if row.get(name) is not None}} for row in rows]
+            rows = [
+                {**row, **{name: json_text(row[name]) for name in texts if row.get(name) is not None}}
+                for row in rows
+            ]
         try:
             batch = pyarrow.RecordBatch.from_pylist(rows, schema=self._schema)
         except (pyarrow.ArrowException, OverflowError) as error:
-            raise DataError(f"the rows do not fit the columns of a {self._name} file: {error}; write JSONL instead") from error
+            raise DataError(
+                f"the rows do not fit the columns of a {self._name} file: {error}; write JSONL instead"
+            ) from error
         return bytes(batch.serialize())
 
     def seal(self, partial: Path, whole: Path) -> Path:
         """The stream turned into the format."""
         import pyarrow.ipc
 
-        with partial.open("rb") as source, whole.open("wb") as sink, pyarrow.ipc.open_stream(source) as stream:
+        with (
+            partial.open("rb") as source,
+            whole.open("wb") as sink,
+            pyarrow.ipc.open_stream(source) as stream,
+        ):
             if self._name == "arrow":
                 self._arrow(stream, sink)
             else:
@@ -204,7 +215,13 @@ def _schema(columns: Columns) -> Any:
     import pyarrow
 
     text = pyarrow.string()
-    types = {"string": text, "json": text, "bool": pyarrow.bool_(), "int": pyarrow.int64(), "float": pyarrow.float64()}
+    types = {
+        "string": text,
+        "json": text,
+        "bool": pyarrow.bool_(),
+        "int": pyarrow.int64(),
+        "float": pyarrow.float64(),
+    }
     if columns.schema is None:
         fields = [(name, types[kind]) for name, kind in (columns.given or {}).items()]
     else:

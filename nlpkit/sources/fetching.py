@@ -31,7 +31,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         try:
             _fetch_alone(entry, progress or (lambda done, total: None))
         except OSError as error:
-            raise SourceError(f"{entry.name}: could not be written to {cache.cache_folder()}: {error}") from error
+            raise SourceError(
+                f"{entry.name}: could not be written to {cache.cache_folder()}: {error}"
+            ) from error
     return where(entry, part)
 
 
@@ -69,7 +71,12 @@ def _build(entry: Entry, draft: Path, progress: Progress) -> None:
         # safetensors writes files that only their owner can read, and a cache may be shared.
         path.chmod(0o644)
     made = (
-        cache.Cached(file=path.relative_to(whole / entry.kind).as_posix(), size=path.stat().st_size, sha256=digest(path)) for path in files
+        cache.Cached(
+            file=path.relative_to(whole / entry.kind).as_posix(),
+            size=path.stat().st_size,
+            sha256=digest(path),
+        )
+        for path in files
     )
     cache.write_manifest(entry, whole, tuple(made))
 

@@ -13,7 +13,19 @@ from nlpkit.sources.entries import Kind, names
 # Weights as safetensors and texts: never pickles, never code.
 _PATTERNS: dict[Kind, list[str]] = {
     "model": ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.md"],
-    "data": ["*.csv", "*.tsv", "*.jsonl", "*.json", "*.parquet", "*.arrow", "*.csv.gz", "*.tsv.gz", "*.jsonl.gz", "*.json.gz", "*.md"],
+    "data": [
+        "*.csv",
+        "*.tsv",
+        "*.jsonl",
+        "*.json",
+        "*.parquet",
+        "*.arrow",
+        "*.csv.gz",
+        "*.tsv.gz",
+        "*.jsonl.gz",
+        "*.json.gz",
+        "*.md",
+    ],
 }
 _REPO_TYPE: dict[Kind, str] = {"model": "model", "data": "dataset"}
 _PATIENCE = 2.0
@@ -27,8 +39,17 @@ def split(reference: str) -> tuple[str, str | None]:
     """
     repo, _, revision = reference.removeprefix("hub:").partition("@")
     # Checked here, so that the message does not cost the import of huggingface_hub.
-    if not repo or repo.count("/") > 1 or repo.startswith("/") or repo.endswith("/") or ".." in repo or " " in repo:
-        raise SourceError(f"{reference}: not the id of a hub repository; expected hub:org/name or hub:org/name@revision")
+    if (
+        not repo
+        or repo.count("/") > 1
+        or repo.startswith("/")
+        or repo.endswith("/")
+        or ".." in repo
+        or " " in repo
+    ):
+        raise SourceError(
+            f"{reference}: not the id of a hub repository; expected hub:org/name or hub:org/name@revision"
+        )
     return repo, revision or None
 
 
@@ -63,7 +84,10 @@ def _ask(reference: str, repo: str, revision: str | None, kind: Kind) -> str:
     )
 
     try:
-        in_time(lambda: HfApi().repo_info(repo, revision=revision, repo_type=_REPO_TYPE[kind], timeout=_PATIENCE), _PATIENCE + 0.5)
+        in_time(
+            lambda: HfApi().repo_info(repo, revision=revision, repo_type=_REPO_TYPE[kind], timeout=_PATIENCE),
+            _PATIENCE + 0.5,
+        )
     except GatedRepoError:
         return "the hub asks for permission; cure: accept its terms on the hub and set HF_TOKEN"
     except RepositoryNotFoundError:
@@ -105,7 +129,11 @@ def _cached(reference: str, repo: str, revision: str | None, kind: Kind, trouble
 
     try:
         found = snapshot_download(
-            repo, revision=revision, repo_type=_REPO_TYPE[kind], allow_patterns=_PATTERNS[kind], local_files_only=True
+            repo,
+            revision=revision,
+            repo_type=_REPO_TYPE[kind],
+            allow_patterns=_PATTERNS[kind],
+            local_files_only=True,
         )
     except (LocalEntryNotFoundError, HFValidationError) as error:
         local = ", ".join(names()[:8])
@@ -120,9 +148,15 @@ def _snapshot(reference: str, repo: str, revision: str | None, kind: Kind) -> Pa
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(repo, revision=revision, repo_type=_REPO_TYPE[kind], allow_patterns=_PATTERNS[kind]))
+        return Path(
+            snapshot_download(
+                repo, revision=revision, repo_type=_REPO_TYPE[kind], allow_patterns=_PATTERNS[kind]
+            )
+        )
     except Exception as error:
-        raise SourceError(f"{reference}: the download from the hub broke off: {error}; cure: run it again, it goes on") from error
+        raise SourceError(
+            f"{reference}: the download from the hub broke off: {error}; cure: run it again, it goes on"
+        ) from error
 
 
 def commit(snapshot: Path) -> str | None:

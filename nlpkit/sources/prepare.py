@@ -33,7 +33,9 @@ def prepare(entry: Entry, raw: list[Path], folder: Path) -> None:
     try:
         _PREPARE[entry.name](raw, folder)
     except (ValueError, LookupError) as error:
-        raise SourceError(f"{entry.name}: the files of {entry.version} are not as expected: {error}") from error
+        raise SourceError(
+            f"{entry.name}: the files of {entry.version} are not as expected: {error}"
+        ) from error
     _count(entry, folder)
 
 

@@ -53,9 +53,13 @@ def _join(truth: Path, ratings: Path) -> list[_Rated]:
     texts = _fields(truth, 3)[1:]
     ids = {fields[0] for fields in texts}
     if ids != set(by_id) or len(ids) != len(texts):
-        raise ValueError(f"{truth.name} and {ratings.name} do not hold the same ids: {sorted(ids ^ set(by_id))[:3]}")
+        raise ValueError(
+            f"{truth.name} and {ratings.name} do not hold the same ids: {sorted(ids ^ set(by_id))[:3]}"
+        )
     return [
-        _Rated(id=key, text=html.unescape(text).strip(), mean=float(mean), ratings=_numbers(by_id[key][3], key))
+        _Rated(
+            id=key, text=html.unescape(text).strip(), mean=float(mean), ratings=_numbers(by_id[key][3], key)
+        )
         for key, mean, text in texts
     ]
 

@@ -12,7 +12,8 @@ _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".jobli
 _ARCHIVES = frozenset({".zip", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".rar"})
 _ATTENTION = frozenset({"attn_implementation", "_attn_implementation", "_attn_implementation_internal"})
 _CONVERT = (
-    "cure: convert the weights to safetensors on a machine where you trust the file (save_pretrained writes them), or take another model"
+    "cure: convert the weights to safetensors on a machine where you trust the file "
+    "(save_pretrained writes them), or take another model"
 )
 _AGAIN = "cure: fetch or copy the model again"
 
@@ -48,7 +49,9 @@ def _check_link(path: Path, folder: Path) -> None:
         return
     target = path.resolve()
     if not target.is_relative_to(folder.resolve()) and not _is_blob(target, folder):
-        raise RunError(f"{path}: is a link to {target}, outside of the model's folder; cure: put a copy of the file there")
+        raise RunError(
+            f"{path}: is a link to {target}, outside of the model's folder; cure: put a copy of the file there"
+        )
     if not target.exists():
         raise RunError(f"{path}: is a link to {target}, which is not there; {_AGAIN}")
 
@@ -65,9 +68,13 @@ def _is_blob(target: Path, folder: Path) -> bool:
 def _check_kind(path: Path) -> None:
     kind = path.suffix.lower()
     if kind in _PICKLED and not _has_twin(path):
-        raise RunError(f"{path}: pickled data, which can run code when it is loaded; expected safetensors; {_CONVERT}")
+        raise RunError(
+            f"{path}: pickled data, which can run code when it is loaded; expected safetensors; {_CONVERT}"
+        )
     if kind in _ARCHIVES:
-        raise RunError(f"{path}: an archive, which is not opened; expected safetensors, JSON and text; cure: take it out of the folder")
+        raise RunError(
+            f"{path}: an archive, which is not opened; expected safetensors, JSON and text; cure: take it out of the folder"
+        )
 
 
 def _has_twin(path: Path) -> bool:
@@ -95,7 +102,9 @@ def _check_json(path: Path) -> None:
 def _check_config(path: Path, content: object) -> None:
     for key, value in _settings(content):
         if key == "auto_map" and value:
-            raise RunError(f"{path}: has {key!r}, which asks for code that comes with the model and is never run; {_other(path)}")
+            raise RunError(
+                f"{path}: has {key!r}, which asks for code that comes with the model and is never run; {_other(path)}"
+            )
         # The internal one has no business in a file; a slash in the others names a repository of kernels (CVE-2026-4372).
         if key in _ATTENTION and value and (key.endswith("_internal") or "/" in str(value)):
             raise RunError(f"{path}: has {key!r}: {value!r}, which can fetch code from a hub; {_other(path)}")
@@ -122,7 +131,9 @@ def _check_index(path: Path, content: object) -> None:
         raise RunError(f"{path}: has no weight_map; {_AGAIN}")
     for shard in sorted({str(one) for one in shards.values()}):
         if Path(shard).name != shard or "\\" in shard:
-            raise RunError(f"{path}: points to {shard!r}, outside of the model's folder; cure: take another copy of the model")
+            raise RunError(
+                f"{path}: points to {shard!r}, outside of the model's folder; cure: take another copy of the model"
+            )
         if not shard.endswith(".safetensors") and not _has_twin(path.parent / shard):
             raise RunError(f"{path}: points to {shard!r}, expected safetensors; {_CONVERT}")
         if not (path.parent / shard).is_file():

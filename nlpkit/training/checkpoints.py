@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nlpkit.errors import ConfigError
-from nlpkit.run import sha256_of, write_whole
+from nlpkit.files import sha256_of, write_whole
 
 MARKER = "nlpkit.json"
 
 
 def mark(folder: Path, *, fingerprint: str) -> None:
     """Declare a checkpoint complete. Trainer writes its files one by one, so that one without this may be half there."""
-    files = {one.name: sha256_of([one]) for one in sorted(folder.iterdir()) if one.is_file() and one.name != MARKER}
+    files = {
+        one.name: sha256_of([one]) for one in sorted(folder.iterdir()) if one.is_file() and one.name != MARKER
+    }
     write_whole(folder / MARKER, json.dumps({"fingerprint": fingerprint, "files": files}, indent=2))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.first_token import first_token_only
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import RunError
-from nlpkit.evaluation.calibration import fit_temperature
-from nlpkit.inference.classifier import Classifier
-from nlpkit.inference.first_token import first_token_only
+from nlpkit.metrics.calibration import fit_temperature
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.run import Run
@@ -23,13 +23,19 @@ TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of a merge, not more."""
 
 
-def build(base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0) -> Any:
+def build(
+    base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0
+) -> Any:
     """The base with a fresh head and LoRA on it, above its frozen layers: the same for the same seed."""
     from transformers import set_seed
 
     set_seed(seed)
     plain = load_classifier(
-        base.folder, id2label=task.id2label, regression=task.kind == "intensity", dropout=dropout, pad_id=base.tokenizer.pad_token_id
+        base.folder,
+        id2label=task.id2label,
+        regression=task.kind == "intensity",
+        dropout=dropout,
+        pad_id=base.tokenizer.pad_token_id,
     )
     return add_lora(first_token_only(plain), lora, freeze=freeze)
 
@@ -65,8 +71,15 @@ def finish(
 
 def _load_saved(run: Run, base: OpenBase, task: Task) -> Classifier:
     tokenizer = load_tokenizer(run.tokenizer)
-    plain = load_classifier(base.folder, id2label=task.id2label, regression=task.kind == "intensity", pad_id=tokenizer.pad_token_id)
-    return Classifier.of_model(load_adapter(plain, run.adapter).to(pick_device()), tokenizer, task, max_tokens=base.window)
+    plain = load_classifier(
+        base.folder,
+        id2label=task.id2label,
+        regression=task.kind == "intensity",
+        pad_id=tokenizer.pad_token_id,
+    )
+    return Classifier.of_model(
+        load_adapter(plain, run.adapter).to(pick_device()), tokenizer, task, max_tokens=base.window
+    )
 
 
 def _prove(model: Any, saved: Classifier, rows: Rows) -> None:
@@ -79,7 +92,9 @@ def _prove(model: Any, saved: Classifier, rows: Rows) -> None:
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():
-        trained = np.concatenate([model(input_ids=torch.tensor([one], device=device)).logits.float().cpu().numpy() for one in ids])
+        trained = np.concatenate(
+            [model(input_ids=torch.tensor([one], device=device)).logits.float().cpu().numpy() for one in ids]
+        )
     drift = float(np.abs(trained - saved.logits(texts)).max())
     if not drift <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
         found = f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g}"

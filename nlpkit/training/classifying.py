@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 
 
 def classifying(
-    train: Sequence[Encoded], validation: Sequence[Encoded], *, task: Task, tokenizer: Any, training: ClassifierTraining
-) -> Objective:  # fmt: skip
+    train: Sequence[Encoded],
+    validation: Sequence[Encoded],
+    *,
+    task: Task,
+    tokenizer: Any,
+    training: ClassifierTraining,
+) -> Objective:
     """Cross entropy over labels, or squared error over values."""
-    from nlpkit.evaluation.metrics import METRICS
+    from nlpkit.metrics.table import METRICS
 
-    weights = _class_weights(train, task) if training.class_weights == "balanced" and task.kind == "polarity" else None
+    weights = (
+        _class_weights(train, task)
+        if training.class_weights == "balanced" and task.kind == "polarity"
+        else None
+    )
     metric = training.metric or task.metric
     return Objective(
         train=[asdict(one) for one in train],
@@ -57,7 +66,9 @@ def _collator(pad_id: int) -> Callable[[list[dict[str, Any]]], Batch]:
 def _loss(task: Task, smoothing: float, class_weights: list[float] | None) -> Callable[..., torch.Tensor]:
     """Weighted sum of the examples' losses over their count: the same however they are cut into batches."""
 
-    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+    def loss(
+        outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
         import torch
         from torch.nn import functional
 
@@ -87,14 +98,22 @@ def _metrics(task: Task) -> Callable[[Any], dict[str, float]]:
     def metrics(prediction: Any) -> dict[str, float]:
         from scipy.special import softmax
 
-        from nlpkit.evaluation import metrics as found
-        from nlpkit.evaluation.outcomes import Outcomes
+        from nlpkit.metrics import table as found
+        from nlpkit.metrics.outcomes import Outcomes
 
         logits, truth = prediction.predictions, prediction.label_ids[:, 0]
         if task.kind == "intensity":
             outcomes = Outcomes(truth=truth, predicted=logits[:, 0])
             return {"pearson": found.pearson(outcomes) or 0.0, "mae": found.mae(outcomes)}
-        outcomes = Outcomes(labels=tuple(task.id2label.values()), truth=truth.astype(int), probabilities=softmax(logits, axis=1))
-        return {"accuracy": found.accuracy(outcomes), "macro_f1": found.macro_f1(outcomes), "log_loss": found.log_loss(outcomes)}
+        outcomes = Outcomes(
+            labels=tuple(task.id2label.values()),
+            truth=truth.astype(int),
+            probabilities=softmax(logits, axis=1),
+        )
+        return {
+            "accuracy": found.accuracy(outcomes),
+            "macro_f1": found.macro_f1(outcomes),
+            "log_loss": found.log_loss(outcomes),
+        }
 
     return metrics

@@ -9,11 +9,20 @@ from typing import Any
 
 from nlpkit.data.preferences import Preference, RatedReply
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference.language import LanguageModel
-from nlpkit.inference.promoted import FILE, promoted_run
+from nlpkit.files import sha256_of
+from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.models.lora import load_adapter, load_trainable, save_adapter
-from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, refuse_other_base, source_of, window_of
-from nlpkit.run import Run, sha256_of
+from nlpkit.models.pretrained import (
+    find_base,
+    load_language_model,
+    load_tokenizer,
+    pick_device,
+    refuse_other_base,
+    source_of,
+    window_of,
+)
+from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.opened import OpenBase, public_name, record_of
 
@@ -35,7 +44,10 @@ class StartingRun:
     @property
     def identity(self) -> dict[str, str]:
         """Which run it is, for the new run's record."""
-        return {"run": str(self.run.path), "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors")))}
+        return {
+            "run": str(self.run.path),
+            "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors"))),
+        }
 
     def max_tokens(self, asked: int | None) -> int:
         """The tokens of a history and its reply together.
@@ -44,7 +56,9 @@ class StartingRun:
             ConfigError: more than the bot will see.
         """
         if asked and asked > self.base.max_tokens:
-            raise ConfigError(f"training.max_tokens: {asked}; the bot of {self.run.path} sees {self.base.max_tokens} tokens at most")
+            raise ConfigError(
+                f"training.max_tokens: {asked}; the bot of {self.run.path} sees {self.base.max_tokens} tokens at most"
+            )
         return asked or self.base.max_tokens
 
 
@@ -58,12 +72,16 @@ def open_start(path: Path) -> StartingRun:
     run = promoted_run(path) if path.name == FILE else Run.open(path)
     read = run.read()
     if read.task.get("kind") != "dialogue":
-        raise RunError(f"{run.path}: a run of the task {read.task.get('kind')!r}; expected a dialogue run to start from")
+        raise RunError(
+            f"{run.path}: a run of the task {read.task.get('kind')!r}; expected a dialogue run to start from"
+        )
     folder, found = find_base(source_of(read.base))
     refuse_other_base(run.path, read.base, found)
     tokenizer = load_tokenizer(run.tokenizer)
     window = window_of(folder, tokenizer)
-    base = OpenBase(folder=folder, identity=read.base, tokenizer=tokenizer, window=window, max_tokens=read.max_tokens)
+    base = OpenBase(
+        folder=folder, identity=read.base, tokenizer=tokenizer, window=window, max_tokens=read.max_tokens
+    )
     return StartingRun(run=run, task=Dialogue.model_validate(read.task), base=base)
 
 
@@ -84,20 +102,44 @@ def save(run: Run, model: Any, start: StartingRun, held: Sequence[Preference]) -
     likely = [_mean(trained, one) for one in held[:PROVED]]
     kind = str(trained.model.dtype).removeprefix("torch.")
     plain = load_adapter(load_language_model(start.base.folder), run.adapter).to(pick_device())
-    saved = LanguageModel(plain, load_tokenizer(run.tokenizer), start.task, window=start.base.max_tokens, name=run.name)
+    saved = LanguageModel(
+        plain, load_tokenizer(run.tokenizer), start.task, window=start.base.max_tokens, name=run.name
+    )
     drift = max(abs(before - _mean(saved, one)) for before, one in zip(likely, held, strict=False))
     if not drift <= TOLERANCE.get(kind, TOLERANCE["bfloat16"]):
-        raise RunError(f"the saved run answers otherwise than the trained model: {drift:.2g} nats a token apart")
+        raise RunError(
+            f"the saved run answers otherwise than the trained model: {drift:.2g} nats a token apart"
+        )
     return saved
 
 
 def record(
-    run: Run, model: Any, start: StartingRun, *, recipe: str, seed: int, started: float, data: Mapping[str, Any], fingerprint: str
-) -> None:  # fmt: skip
+    run: Run,
+    model: Any,
+    start: StartingRun,
+    *,
+    recipe: str,
+    seed: int,
+    started: float,
+    data: Mapping[str, Any],
+    fingerprint: str,
+) -> None:
     """Write `run.json`: from now on the run is whole."""
     whole = {**data, "parent": start.identity, "fingerprint": fingerprint}
     task, length = start.task.model_dump(mode="json"), start.base.max_tokens
-    run.finish(record_of(run, model, start.base, task, recipe=recipe, seed=seed, started=started, data=whole, max_tokens=length))
+    run.finish(
+        record_of(
+            run,
+            model,
+            start.base,
+            task,
+            recipe=recipe,
+            seed=seed,
+            started=started,
+            data=whole,
+            max_tokens=length,
+        )
+    )
 
 
 def _mean(model: LanguageModel, row: Preference) -> float:

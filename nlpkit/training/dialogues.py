@@ -11,11 +11,11 @@ from typing import Any
 from nlpkit.data.conversation_splits import hold_out_conversations, split_conversations
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
+from nlpkit.prompts.prompt import encode
+from nlpkit.prompts.template import READ_ONLY, EncodedDialogue, Template
 from nlpkit.settings import ConversationData
 from nlpkit.tasks.conversing import read_conversations
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.prompt import encode
-from nlpkit.tasks.template import READ_ONLY, EncodedDialogue, Template
 from nlpkit.training.preflight import Preflight
 
 SHOWN = 600
@@ -98,7 +98,13 @@ def load_dialogues(task: Dialogue, data: ConversationData, *, seed: int) -> Dial
         train = parts.train
         held = {"validation": parts.validation or held["validation"], "test": parts.test or held["test"]}
     told = {name: tuple(task.told(one) for one in part) for name, part in (("train", train), *held.items())}
-    return Dialogues(task=task, **told, dropped=dropped, skipped=tuple(skipped), sources=tuple(one.source for one in data.train))
+    return Dialogues(
+        task=task,
+        **told,
+        dropped=dropped,
+        skipped=tuple(skipped),
+        sources=tuple(one.source for one in data.train),
+    )
 
 
 def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
@@ -107,12 +113,21 @@ def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_token
     spelling = Template.of(tokenizer).spelling
     texts = (text for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
     forged = sum(map(spelling.names_control, texts))
-    return EncodedPart(rows=tuple(rows), left_out=_replies(conversations) - sum(row.replies for row in rows), forged=forged)
+    return EncodedPart(
+        rows=tuple(rows), left_out=_replies(conversations) - sum(row.replies for row in rows), forged=forged
+    )
 
 
 def look(
-    dialogues: Dialogues, train: EncodedPart, tokenizer: Any, *, max_tokens: int, trainable: int, total: int, steps: int
-) -> Preflight:  # fmt: skip
+    dialogues: Dialogues,
+    train: EncodedPart,
+    tokenizer: Any,
+    *,
+    max_tokens: int,
+    trainable: int,
+    total: int,
+    steps: int,
+) -> Preflight:
     """What this training will do.
 
     Raises:
@@ -120,9 +135,13 @@ def look(
     """
     if not train.learnt:
         cure = "cure: a larger base.max_tokens" if train.left_out else "cure: another data.train.*.bot"
-        raise DataError(f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; {cure}")
+        raise DataError(
+            f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; {cure}"
+        )
     if not dialogues.validation:
-        raise DataError("no validation conversations: nothing to choose on; cure: data.validation: 0.05, or a file")
+        raise DataError(
+            "no validation conversations: nothing to choose on; cure: data.validation: 0.05, or a file"
+        )
     lengths = sorted(len(row.input_ids) for row in train.rows)
     whole = train.learnt + train.read
     lines = (

@@ -70,17 +70,23 @@ class DistilData(Settings):
     @model_validator(mode="after")
     def _held_out_exists(self) -> DistilData:
         if not self.train and not isinstance(self.validation, tuple):
-            raise ValueError("without labelled rows in `train`, `validation` must name a file: nothing can be split off")
+            raise ValueError(
+                "without labelled rows in `train`, `validation` must name a file: nothing can be split off"
+            )
         if not self.train and self.test and not isinstance(self.test, tuple):
-            raise ValueError("without labelled rows in `train`, `test` must name a file: nothing can be split off")
+            raise ValueError(
+                "without labelled rows in `train`, `test` must name a file: nothing can be split off"
+            )
         if self.train:
-            self.labelled  # noqa: B018  refuses shares that leave no rows
+            self.labelled  # noqa: B018
         return self
 
     @property
     def labelled(self) -> Data:
         """What a training on the labelled rows alone would read."""
-        return Data(train=self.train, validation=self.validation, test=self.test, near_duplicates=self.near_duplicates)
+        return Data(
+            train=self.train, validation=self.validation, test=self.test, near_duplicates=self.near_duplicates
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +118,9 @@ class DistilRows:
         }
         return replace(self.rows, beside={"unlabelled": unlabelled, "teacher": teacher.identity})
 
-    def lines(self, encoded: Sequence[Encoded], teacher: Teacher, *, max_tokens: int, steps: int) -> list[str]:
+    def lines(
+        self, encoded: Sequence[Encoded], teacher: Teacher, *, max_tokens: int, steps: int
+    ) -> list[str]:
         """What will be learnt, cut and dropped, for the preflight.
 
         Raises:
@@ -124,7 +132,9 @@ class DistilRows:
                 "no validation rows: nothing to choose and calibrate on; cure: data.validation: a file, or a share of data.train"
             )
         if cut == len(encoded):
-            raise DataError(f"all {cut:,} texts are cut at {max_tokens} tokens; cure: a larger base.max_tokens, or cut: sentences")
+            raise DataError(
+                f"all {cut:,} texts are cut at {max_tokens} tokens; cure: a larger base.max_tokens, or cut: sentences"
+            )
         lengths = sorted(len(one.input_ids) for one in encoded)
         found = [
             f"teacher    {teacher.run.path}, {teacher.record.base.source}",
@@ -136,7 +146,9 @@ class DistilRows:
             f"learnt     in {steps:,} steps",
         ]
         if teacher.saw(rows.describe()["sha256"]):
-            found.append("warning    the held-out rows are none that were held out from the teacher: it may have learnt from them")
+            found.append(
+                "warning    the held-out rows are none that were held out from the teacher: it may have learnt from them"
+            )
         return found
 
 
@@ -153,7 +165,9 @@ def load_distil_rows(task: Task, data: DistilData, *, seed: int) -> DistilRows:
     distinct = {key: text for text in reversed(found) if (key := normalised(text)) not in seen}
     texts = [LabeledText(text=text) for text in reversed(distinct.values())]
     if not texts:
-        raise DataError(f"data.unlabelled: all {len(found):,} texts stand among the labelled ones; expected others")
+        raise DataError(
+            f"data.unlabelled: all {len(found):,} texts stand among the labelled ones; expected others"
+        )
     kept, dropped = hold_out(texts, (*rows.validation, *rows.test), data.near_held_out)
     return DistilRows(
         rows=rows,
@@ -184,7 +198,8 @@ def _labelled(task: Task, data: DistilData, seed: int) -> Rows:
     if data.train:
         return load_rows(task, data.labelled, seed=seed)
     validation, test = (
-        tuple(read_examples(task, value, seed=seed)) if isinstance(value, tuple) else () for value in (data.validation, data.test)
+        tuple(read_examples(task, value, seed=seed)) if isinstance(value, tuple) else ()
+        for value in (data.validation, data.test)
     )
     return Rows(task=task, train=(), validation=validation, test=test, dropped=0)
 
@@ -201,10 +216,14 @@ def _read(source: TextSource, seed: int) -> Sequence[str]:
             texts += spans(text, low, high, draw)
         else:
             texts += sentences(text) if source.cut == "sentences" else [text]
-    fitting = [text for text in texts if low <= (count := len(text.split())) and (high is None or count <= high)]
+    fitting = [
+        text for text in texts if low <= (count := len(text.split())) and (high is None or count <= high)
+    ]
     if not fitting:
         asked = f" of {low} to {high} words" if high else ""
-        raise DataError(f"{source.source}: none of its {len(texts):,} texts{asked} can be used; expected texts to label")
+        raise DataError(
+            f"{source.source}: none of its {len(texts):,} texts{asked} can be used; expected texts to label"
+        )
     if source.limit is None or source.limit >= len(fitting):
         return fitting
     return [fitting[place] for place in sorted(random.Random(seed).sample(range(len(fitting)), source.limit))]  # noqa: S311

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nlpkit.classifiers.first_token import READ_FIRST
+from nlpkit.classifiers.loading import load_model
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference.batching import batches
-from nlpkit.inference.first_token import READ_FIRST
-from nlpkit.inference.loading import load_model
+from nlpkit.files import fingerprint, sha256_of, write_whole
+from nlpkit.models.batching import batches
 from nlpkit.models.pretrained import in_bf16, pick_device
-from nlpkit.run import Run, RunRecord, fingerprint, sha256_of, write_whole
+from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.encoding import Frame, token_ids
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.opened import is_main_process
@@ -41,7 +42,10 @@ class Teacher:
     @property
     def identity(self) -> dict[str, str]:
         """Which run it is, for the student's record."""
-        return {"run": str(self.run.path), "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors")))}
+        return {
+            "run": str(self.run.path),
+            "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors"))),
+        }
 
     def saw(self, hashes: dict[str, str]) -> bool:
         """Whether it may have learnt from what is held out now: some part is none that was held out from it."""
@@ -75,14 +79,22 @@ def open_teacher(path: Path) -> Teacher:
     record = run.read()
     kind = record.task.get("kind")
     if kind != "polarity":
-        raise RunError(f"{path}: a run of the task {kind!r}; expected a teacher with labels: a run of the task 'polarity'")
+        raise RunError(
+            f"{path}: a run of the task {kind!r}; expected a teacher with labels: a run of the task 'polarity'"
+        )
     return Teacher(run=run, record=record, task=Polarity.model_validate(record.task))
 
 
 def ask(
-    teacher: Teacher, texts: Sequence[str], folder: Path, *, states: bool, precision: Literal["auto", "fp32", "bf16"],
-    talk: Callable[[str], None], progress: Callable[[int, int], None],
-) -> Answers:  # fmt: skip
+    teacher: Teacher,
+    texts: Sequence[str],
+    folder: Path,
+    *,
+    states: bool,
+    precision: Literal["auto", "fp32", "bf16"],
+    talk: Callable[[str], None],
+    progress: Callable[[int, int], None],
+) -> Answers:
     """The teacher's answer for each text, cut to what it reads at once; what the folder holds already is not computed again.
 
     Raises:
@@ -101,7 +113,9 @@ def ask(
         _wait(folder, asked, len(texts))
     elif found < len(texts):
         model = _Model(teacher, states=states, half=half)
-        files = _files(folder, len(texts), teacher.task.outputs, model.size if states else None, fresh=not found)
+        files = _files(
+            folder, len(texts), teacher.task.outputs, model.size if states else None, fresh=not found
+        )
         for start in range(found, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             for file, values in zip(files, model(chunk), strict=False):
@@ -165,7 +179,9 @@ class _Model:
         logits, states = np.empty((len(ids), self.model.config.num_labels)), np.empty((len(ids), self.size))
         device = self.model.device.type
         seen: list[torch.Tensor] = []
-        hook = self.model.base_model.register_forward_hook(lambda _module, _arguments, output: seen.append(output[0][:, 0]))
+        hook = self.model.base_model.register_forward_hook(
+            lambda _module, _arguments, output: seen.append(output[0][:, 0])
+        )
         for batch in batches([len(one) for one in ids], BUDGET.get(device, BUDGET["cuda"])):
             inputs = self._padded([ids[place] for place in batch])
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=self._half):
@@ -191,4 +207,6 @@ def refuse_headless(model: Any, name: str) -> None:
     """
     if model.config.model_type not in READ_FIRST:
         found = f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read the first token alone"
-        raise ConfigError(f"{found}; expected one of {', '.join(READ_FIRST)}; cure: distillation.hidden_weight: 0")
+        raise ConfigError(
+            f"{found}; expected one of {', '.join(READ_FIRST)}; cure: distillation.hidden_weight: 0"
+        )

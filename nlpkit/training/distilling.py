@@ -50,7 +50,11 @@ class Distillation(Settings):
 
     def epoch(self, train: Sequence[Encoded]) -> list[int]:
         """The number of each row of an epoch, labelled ones as often as asked."""
-        return [row for row, one in enumerate(train) for _ in range(1 if one.target == [UNKNOWN] else self.labelled_times)]
+        return [
+            row
+            for row, one in enumerate(train)
+            for _ in range(1 if one.target == [UNKNOWN] else self.labelled_times)
+        ]
 
 
 class DistilTraining(Training):
@@ -67,10 +71,14 @@ def refuse_unfit(lora: Lora, settings: Distillation) -> None:
         ConfigError: PiSSA is saved as a difference of states, in which the map to the teacher's has no place.
     """
     if lora.init == "pissa" and settings.hidden_weight:
-        raise ConfigError("lora.init: pissa does not go together with distillation.hidden_weight; cure: lora.init: default")
+        raise ConfigError(
+            "lora.init: pissa does not go together with distillation.hidden_weight; cure: lora.init: default"
+        )
 
 
-def build_student(base: OpenBase, task: Task, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int) -> Any:
+def build_student(
+    base: OpenBase, task: Task, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
+) -> Any:
     """The base with a fresh head and LoRA on it; with a map to the teacher's states where these are learnt.
 
     Raises:
@@ -82,9 +90,17 @@ def build_student(base: OpenBase, task: Task, lora: Lora, answers: Answers | Non
     from transformers import set_seed
 
     set_seed(seed)
-    plain = load_classifier(base.folder, id2label=task.id2label, regression=False, dropout=dropout, pad_id=base.tokenizer.pad_token_id)
+    plain = load_classifier(
+        base.folder,
+        id2label=task.id2label,
+        regression=False,
+        dropout=dropout,
+        pad_id=base.tokenizer.pad_token_id,
+    )
     refuse_headless(plain, base.identity.source)
-    plain.add_module(PROJECTION, torch.nn.Linear(plain.config.hidden_size, answers.size))  # outside the body: trained and saved as a head
+    plain.add_module(
+        PROJECTION, torch.nn.Linear(plain.config.hidden_size, answers.size)
+    )  # outside the body: trained and saved as a head
     return add_lora(plain, lora)
 
 
@@ -102,8 +118,15 @@ def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[Encod
     """Labelled rows, then the others, whose target is not known."""
     labelled = encode(found.rows.train, found.rows.task, tokenizer, max_tokens)
     first = str(found.rows.task.id2label[0])
-    others = encode([LabeledText(text=text, label=first) for text in found.unlabelled], found.rows.task, tokenizer, max_tokens)
-    return labelled + [Encoded(input_ids=one.input_ids, target=[UNKNOWN], weight=1.0, cut=one.cut) for one in others]
+    others = encode(
+        [LabeledText(text=text, label=first) for text in found.unlabelled],
+        found.rows.task,
+        tokenizer,
+        max_tokens,
+    )
+    return labelled + [
+        Encoded(input_ids=one.input_ids, target=[UNKNOWN], weight=1.0, cut=one.cut) for one in others
+    ]
 
 
 def distilling(
@@ -111,7 +134,7 @@ def distilling(
     task: Task, tokenizer: Any, training: DistilTraining, settings: Distillation,
 ) -> Objective:  # fmt: skip
     """Kullback-Leibler divergence from the teacher's softened probabilities, mixed with true labels and states as asked."""
-    from nlpkit.evaluation.metrics import METRICS
+    from nlpkit.metrics.table import METRICS
 
     metric = training.metric or task.metric
     projected: list[torch.Tensor] = []
@@ -129,7 +152,9 @@ def distilling(
     )
 
 
-def _with_answers(collator: Callable[[list[dict[str, Any]]], Batch], answers: Answers, outputs: int, temperature: float) -> Any:
+def _with_answers(
+    collator: Callable[[list[dict[str, Any]]], Batch], answers: Answers, outputs: int, temperature: float
+) -> Any:
     """Batches whose labels are (batch, 2 + labels + size): true label, weight, the teacher's softened probabilities, its state.
 
     Validation rows have no teacher: their probabilities are all 0.
@@ -143,7 +168,9 @@ def _with_answers(collator: Callable[[list[dict[str, Any]]], Batch], answers: An
         rows = [one["row"] for one in batch]
         taught = torch.zeros(len(batch), outputs + (answers.size or 0))
         if rows[0] is not None:
-            taught[:, :outputs] = torch.softmax(torch.tensor(answers.logits[rows]).float() / temperature, dim=1)
+            taught[:, :outputs] = torch.softmax(
+                torch.tensor(answers.logits[rows]).float() / temperature, dim=1
+            )
             if answers.states is not None:
                 # Of length 1: only the angle counts, and no number is -100, which Trainer would not count
                 taught[:, outputs:] = functional.normalize(torch.tensor(answers.states[rows]).float(), dim=1)
@@ -155,7 +182,9 @@ def _with_answers(collator: Callable[[list[dict[str, Any]]], Batch], answers: An
 def _loss(outputs: int, settings: Distillation, projected: list[torch.Tensor]) -> Callable[..., torch.Tensor]:
     """The batch's share of the mean over all rows: the same however they are cut into batches."""
 
-    def loss(found: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+    def loss(
+        found: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
         import torch
         from torch.nn import functional
 
@@ -166,7 +195,9 @@ def _loss(outputs: int, settings: Distillation, projected: list[torch.Tensor]) -
         share = torch.where(truth < 0, 0.0, torch.where(taught.sum(dim=1) > 0, settings.label_weight, 1.0))
         each = share * hard + (1 - share) * soft_loss(logits, taught, settings.temperature)
         if projected:
-            each = each + settings.hidden_weight * (1 - functional.cosine_similarity(projected[-1].float(), labels[:, 2 + outputs :]))
+            each = each + settings.hidden_weight * (
+                1 - functional.cosine_similarity(projected[-1].float(), labels[:, 2 + outputs :])
+            )
         count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[1]
         return (each * weight).sum() / count
 
@@ -196,7 +227,9 @@ def _projecting(projected: list[torch.Tensor]) -> Callable[[Any, Batch], Abstrac
             yield
             return
         # Inside the model's own forward pass, so that autocast and DDP see it
-        hook = plain.base_model.register_forward_hook(lambda _module, _arguments, output: projected.append(projection(output[0][:, 0])))
+        hook = plain.base_model.register_forward_hook(
+            lambda _module, _arguments, output: projected.append(projection(output[0][:, 0]))
+        )
         try:
             yield
         finally:

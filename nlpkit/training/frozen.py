@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import RunError
-from nlpkit.inference.batching import batches
+from nlpkit.models.batching import batches
 from nlpkit.models.layers import frozen_count, layers_of
 from nlpkit.models.pretrained import pick_device
 from nlpkit.training.objective import Batch, Objective
@@ -54,10 +54,14 @@ def plan_lines(objective: Objective, model: Any, freeze: float, limit_mb: int) -
     what = f"frozen     the lowest {count} of {len(layers_of(model))} layers, without dropout"
     if size <= limit_mb:
         return [f"{what}: run once over all rows, {size:,.0f} MB of states kept in memory"]
-    return [f"{what}: run anew in every epoch, as their states would take {size:,.0f} MB (training.cache_mb: {limit_mb:,})"]
+    return [
+        f"{what}: run anew in every epoch, as their states would take {size:,.0f} MB (training.cache_mb: {limit_mb:,})"
+    ]
 
 
-def frozen(objective: Objective, model: Any, freeze: float, *, limit_mb: int, bf16: bool, talk: Callable[[str], None]) -> Objective:
+def frozen(
+    objective: Objective, model: Any, freeze: float, *, limit_mb: int, bf16: bool, talk: Callable[[str], None]
+) -> Objective:
     """The objective whose batches bring the states of the frozen layers with them, or compute them where there is no room to keep them.
 
     Raises:
@@ -118,19 +122,27 @@ class Lower:
         layers = list(layers_of(model).values())
         return cls(layers, freeze, still, _answers_in_tuples(model, layers[0], sample))
 
-    def states(self, model: Any, rows: Sequence[Any], collate: Callable[[list[Any]], Batch], *, bf16: bool) -> list[torch.Tensor]:
+    def states(
+        self, model: Any, rows: Sequence[Any], collate: Callable[[list[Any]], Batch], *, bf16: bool
+    ) -> list[torch.Tensor]:
         """(tokens, size) for each row, on the CPU: the same however rows are batched later, and when the training is resumed."""
         import torch
 
         found: dict[int, torch.Tensor] = {}
         was, device = model.training, next(model.parameters()).device
         model.eval()
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16), self._only_lower() as answers:
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+            self._only_lower() as answers,
+        ):
             for places in batches([len(row["input_ids"]) for row in rows], BUDGET):
                 model(**_inputs(collate([rows[place] for place in places]), device))
                 states = answers.pop().float().cpu()
                 for number, place in enumerate(places):
-                    found[place] = states[number, : len(rows[place]["input_ids"])].clone()  # a view would keep the whole batch
+                    found[place] = states[
+                        number, : len(rows[place]["input_ids"])
+                    ].clone()  # a view would keep the whole batch
         model.train(was)
         return [found[place] for place in range(len(rows))]
 

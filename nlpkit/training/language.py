@@ -9,11 +9,11 @@ from typing import Any
 from nlpkit.errors import RunError
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_language_model, load_tokenizer
+from nlpkit.prompts.rendering import DEFAULT_TEMPLATE
+from nlpkit.prompts.template import EncodedDialogue, Template
 from nlpkit.run import Run
 from nlpkit.settings import LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.rendering import DEFAULT_TEMPLATE
-from nlpkit.tasks.template import EncodedDialogue, Template
 from nlpkit.training.opened import OpenBase, open_base, public_name, record_of
 
 TOLERANCE = 1e-3
@@ -48,9 +48,19 @@ def build_language(base: OpenBase, settings: LanguageBase, lora: Lora, *, seed: 
 
 
 def finish_language(
-    run: Run, model: Any, base: OpenBase, task: Dialogue, rows: Sequence[EncodedDialogue], *, data: dict[str, Any], recipe: str,
-    seed: int, started: float, initial: Path | None, exact: bool = True,
-) -> None:  # fmt: skip
+    run: Run,
+    model: Any,
+    base: OpenBase,
+    task: Dialogue,
+    rows: Sequence[EncodedDialogue],
+    *,
+    data: dict[str, Any],
+    recipe: str,
+    seed: int,
+    started: float,
+    initial: Path | None,
+    exact: bool = True,
+) -> None:
     """Save the trained model, prove on a few rows that it comes back as it was, and declare the run whole.
 
     `exact` is False where the base was trained in 4 bits: it is served unquantized, so that its logits differ by what quantizing lost.
@@ -63,8 +73,16 @@ def finish_language(
     if exact:
         _prove(model, run, base, sorted(rows, key=lambda row: len(row.input_ids))[:4])
     record = record_of(
-        run, model, base, task.model_dump(mode="json"), recipe=recipe, seed=seed, started=started, data=data, max_tokens=base.max_tokens
-    )  # fmt: skip
+        run,
+        model,
+        base,
+        task.model_dump(mode="json"),
+        recipe=recipe,
+        seed=seed,
+        started=started,
+        data=data,
+        max_tokens=base.max_tokens,
+    )
     run.finish(record)
 
 
@@ -73,8 +91,13 @@ def _prove(model: Any, run: Run, base: OpenBase, rows: Sequence[EncodedDialogue]
     import torch
 
     template, saved_template = Template.of(base.tokenizer), Template.of(load_tokenizer(run.tokenizer))
-    if template.content("Is it you?") != saved_template.content("Is it you?") or template.closing != saved_template.closing:
-        raise RunError(f"{run.tokenizer}: the saved tokenizer writes other ids than the one that was trained with")
+    if (
+        template.content("Is it you?") != saved_template.content("Is it you?")
+        or template.closing != saved_template.closing
+    ):
+        raise RunError(
+            f"{run.tokenizer}: the saved tokenizer writes other ids than the one that was trained with"
+        )
     model.eval()
     device = next(model.parameters()).device
     saved = load_adapter(load_language_model(base.folder), run.adapter).to(device)
@@ -83,5 +106,9 @@ def _prove(model: Any, run: Run, base: OpenBase, rows: Sequence[EncodedDialogue]
             ids = torch.tensor([row.input_ids], device=device)
             trained, found = model(input_ids=ids).logits.float(), saved(input_ids=ids).logits.float()
             drift = float((trained - found).abs().max() / trained.abs().max().clamp(min=1.0))
-            if not drift <= (TOLERANCE if trained.device.type == "cpu" else 30 * TOLERANCE):  # bfloat16 keeps 8 bits
-                raise RunError(f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g} of their size")
+            if not drift <= (
+                TOLERANCE if trained.device.type == "cpu" else 30 * TOLERANCE
+            ):  # bfloat16 keeps 8 bits
+                raise RunError(
+                    f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g} of their size"
+                )

@@ -41,12 +41,20 @@ def open_base(base: Base) -> OpenBase:
     window = window_of(folder, tokenizer)
     if base.max_tokens and base.max_tokens > window:
         raise ConfigError(f"base.max_tokens: {base.max_tokens}; {base.source} reads {window} tokens at most")
-    return OpenBase(folder=folder, identity=identity, tokenizer=tokenizer, window=window, max_tokens=base.max_tokens or window)
+    return OpenBase(
+        folder=folder,
+        identity=identity,
+        tokenizer=tokenizer,
+        window=window,
+        max_tokens=base.max_tokens or window,
+    )
 
 
 def count_weights(model: Any) -> tuple[int, int]:
     """How many weights are trained, and how many there are."""
-    return sum(one.numel() for one in model.parameters() if one.requires_grad), sum(one.numel() for one in model.parameters())
+    return sum(one.numel() for one in model.parameters() if one.requires_grad), sum(
+        one.numel() for one in model.parameters()
+    )
 
 
 def save_initial(model: Any, run: Run, lora: Lora) -> Path | None:
@@ -81,9 +89,19 @@ def public_name(identity: BaseModelIdentity) -> str:
 
 
 def record_of(
-    run: Run, model: Any, base: OpenBase, task: dict[str, Any], *, recipe: str, seed: int, started: float, data: dict[str, Any],
-    max_tokens: int, outputs: int | None = None, temperature: float = 1.0,
-) -> RunRecord:  # fmt: skip
+    run: Run,
+    model: Any,
+    base: OpenBase,
+    task: dict[str, Any],
+    *,
+    recipe: str,
+    seed: int,
+    started: float,
+    data: dict[str, Any],
+    max_tokens: int,
+    outputs: int | None = None,
+    temperature: float = 1.0,
+) -> RunRecord:
     """What `run.json` will say of a training that ends now."""
     trainable, total = count_weights(model)
     return RunRecord(

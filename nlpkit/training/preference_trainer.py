@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from nlpkit.errors import ConfigError, optional
+from nlpkit.files import room_left
 from nlpkit.models.pretrained import in_bf16, pick_device, quiet
-from nlpkit.run import Run, room_left
+from nlpkit.run import Run
 from nlpkit.settings import Settings
 from nlpkit.training.checkpoints import last_trusted
 from nlpkit.training.preferences import Method
@@ -73,18 +74,33 @@ def refuse_unready(training: PreferenceTraining, method: Method) -> None:
         ConfigError: TRL is not installed, several processes would train together, or a setting does not fit the method.
     """
     if method == "kto" and (training.batch_size < 2 or training.anchor):
-        found = "training.anchor is for DPO" if training.anchor else "training.batch_size: 1; KTO compares the replies of a batch"
+        found = (
+            "training.anchor is for DPO"
+            if training.anchor
+            else "training.batch_size: 1; KTO compares the replies of a batch"
+        )
         raise ConfigError(f"{found}; these rows are learnt by KTO, because not all of them are pairs")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ConfigError("preferences are trained on one process; cure: nlpkit train, without accelerate launch")
+        raise ConfigError(
+            "preferences are trained on one process; cure: nlpkit train, without accelerate launch"
+        )
     with quiet():
         optional("trl", extra="preference")
 
 
 def fit_preferences(
-    model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]], method: Method, *, training: PreferenceTraining, seed: int,
-    run: Run, fingerprint: str, talk: Talk, progress: Callable[[Step], None] | None = None,
-) -> Any:  # fmt: skip
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[dict[str, Any]],
+    method: Method,
+    *,
+    training: PreferenceTraining,
+    seed: int,
+    run: Run,
+    fingerprint: str,
+    talk: Talk,
+    progress: Callable[[Step], None] | None = None,
+) -> Any:
     """The model after training; a killed training goes on from its last complete checkpoint.
 
     `model` is a PEFT model whose adapter `default` is the starting run's, trainable; a copy of it becomes the reference. `rows` are
@@ -107,8 +123,15 @@ def fit_preferences(
 
 
 def make_trainer(
-    model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]], method: Method, *, training: PreferenceTraining, seed: int, run: Run
-) -> Any:  # fmt: skip
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[dict[str, Any]],
+    method: Method,
+    *,
+    training: PreferenceTraining,
+    seed: int,
+    run: Run,
+) -> Any:
     """TRL's trainer for the method, with its own tokenizing, truncating and reporting home taken out."""
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -117,15 +140,28 @@ def make_trainer(
         trl = optional("trl", extra="preference")
         common = _arguments(run, training, seed=seed, steps=planned_steps(len(rows), training))
         if method == "dpo":
-            losses: dict[str, Any] = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, training.anchor]} if training.anchor else {}
+            losses: dict[str, Any] = (
+                {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, training.anchor]}
+                if training.anchor
+                else {}
+            )
             arguments, parent = trl.DPOConfig(**common, **losses), trl.DPOTrainer
         else:
             liked = sum(one["label"] for one in rows)
             # Both sides weigh alike, whatever their shares (equation 8 of the paper)
-            arguments, parent = trl.KTOConfig(**common, undesirable_weight=liked / (len(rows) - liked)), trl.KTOTrainer
-        order = RowOrder([0] * len(rows), batch_size=training.batch_size, grouped=False, seed=seed) if method == "dpo" else None
+            arguments, parent = (
+                trl.KTOConfig(**common, undesirable_weight=liked / (len(rows) - liked)),
+                trl.KTOTrainer,
+            )
+        order = (
+            RowOrder([0] * len(rows), batch_size=training.batch_size, grouped=False, seed=seed)
+            if method == "dpo"
+            else None
+        )
         dataset = Dataset.from_list(list(rows))
-        trainer = _on_our_ids(parent, order)(model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer)
+        trainer = _on_our_ids(parent, order)(
+            model=model, args=arguments, train_dataset=dataset, processing_class=tokenizer
+        )
     trainer.remove_callback(PrinterCallback)  # stdout is for answers
     return trainer
 
@@ -142,7 +178,9 @@ def _on_our_ids(parent: Any, order: RowOrder | None) -> Any:
         """TRL's loss and loop, on the ids that are given."""
 
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
-            return dataset  # TRL would render and tokenize text here, in which people could write control tokens
+            return (
+                dataset  # TRL would render and tokenize text here, in which people could write control tokens
+            )
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             return order if order is not None else super()._get_train_sampler(train_dataset)

@@ -11,13 +11,23 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from nlpkit.data.preference_splits import drop_seen, hold_out
-from nlpkit.data.preferences import Preference, PreferenceSource, RatedReply, ReplyPair, pair_up, parse, refuse_useless, sample, take_apart
+from nlpkit.data.preferences import (
+    Preference,
+    PreferenceSource,
+    RatedReply,
+    ReplyPair,
+    pair_up,
+    parse,
+    refuse_useless,
+    sample,
+    take_apart,
+)
 from nlpkit.data.records import read_records
 from nlpkit.errors import DataError
+from nlpkit.prompts.prompt import prompt, reply_ids
 from nlpkit.settings import Settings, _as_tuple
 from nlpkit.sources import resolve
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.prompt import prompt, reply_ids
 
 Method: TypeAlias = Literal["dpo", "kto"]
 NAMES: dict[Method, str] = {"dpo": "pairs", "kto": "rated replies"}
@@ -30,7 +40,9 @@ class PreferenceData(Settings):
     """What is learnt from, and what is held out to compare the old run and the new one on."""
 
     train: Annotated[tuple[PreferenceSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-    held_out: Annotated[tuple[PreferenceSource, ...] | Annotated[float, Field(gt=0, lt=1)], BeforeValidator(_as_tuple)] = 0.2
+    held_out: Annotated[
+        tuple[PreferenceSource, ...] | Annotated[float, Field(gt=0, lt=1)], BeforeValidator(_as_tuple)
+    ] = 0.2
     """Sources, or the share of the training rows that is held out."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Rows that share this much (Jaccard similarity of word pairs) stay on one side."""
@@ -55,7 +67,10 @@ class PreferenceRows:
         return {
             "sources": list(self.sources),
             "rows": {name: len(rows) for name, rows in parts.items()},
-            "liked": {name: sum(isinstance(row, RatedReply) and row.liked for row in rows) for name, rows in parts.items()},
+            "liked": {
+                name: sum(isinstance(row, RatedReply) and row.liked for row in rows)
+                for name, rows in parts.items()
+            },
             "near_duplicates_dropped": self.dropped,
             "sha256": {name: _hash(rows) for name, rows in parts.items()},
         }
@@ -68,13 +83,19 @@ class PreferenceRows:
             rated = [row.liked for row in rows if isinstance(row, RatedReply)]
             if rated:
                 lines.append(f"{part:<10} {sum(rated):,} liked, {len(rated) - sum(rated):,} disliked")
-        lines.append(f"dropped    {self.dropped:,} training rows that stand, nearly equal, in the held-out ones")
+        lines.append(
+            f"dropped    {self.dropped:,} training rows that stand, nearly equal, in the held-out ones"
+        )
         if len(self.held) < 100:
-            lines.append(f"warning    only {len(self.held)} held-out {NAMES[self.method]}: whether the new run is better is uncertain")
+            lines.append(
+                f"warning    only {len(self.held)} held-out {NAMES[self.method]}: whether the new run is better is uncertain"
+            )
         return lines
 
 
-def load_preferences(data: PreferenceData, task: Dialogue, *, method: Literal["auto", "dpo", "kto"], seed: int) -> PreferenceRows:
+def load_preferences(
+    data: PreferenceData, task: Dialogue, *, method: Literal["auto", "dpo", "kto"], seed: int
+) -> PreferenceRows:
     """The rows that the config asks for: `auto` means DPO where all rows are pairs, else KTO.
 
     Raises:
@@ -83,7 +104,13 @@ def load_preferences(data: PreferenceData, task: Dialogue, *, method: Literal["a
     """
     read = _read(data.train, task, seed)
     held_read = _read(data.held_out, task, seed) if isinstance(data.held_out, tuple) else []
-    chosen: Method = method if method != "auto" else "dpo" if all(isinstance(one, ReplyPair) for one in [*read, *held_read]) else "kto"
+    chosen: Method = (
+        method
+        if method != "auto"
+        else "dpo"
+        if all(isinstance(one, ReplyPair) for one in [*read, *held_read])
+        else "kto"
+    )
     names = tuple(one.source for one in data.train)
     train, held = _as(chosen, read, ", ".join(names)), []
     if isinstance(data.held_out, tuple):
@@ -96,7 +123,9 @@ def load_preferences(data: PreferenceData, task: Dialogue, *, method: Literal["a
         dropped = 0
     refuse_useless(train, where=f"{', '.join(names)}: {NAMES[chosen]} to learn from")
     refuse_useless(held, where="held-out rows", fewest=FEWEST_HELD)
-    return PreferenceRows(method=chosen, train=tuple(train), held=tuple(held), read=len(read), dropped=dropped, sources=names)
+    return PreferenceRows(
+        method=chosen, train=tuple(train), held=tuple(held), read=len(read), dropped=dropped, sources=names
+    )
 
 
 def encode_preferences(
@@ -115,7 +144,9 @@ def encode_preferences(
         answers = [reply_ids(one, tokenizer) for one in replies]
         room = max_tokens - max(map(len, answers))
         if room < 1:
-            raise DataError(f"{row.history.where}: a reply of {max_tokens - room:,} tokens; expected fewer than {max_tokens:,}")
+            raise DataError(
+                f"{row.history.where}: a reply of {max_tokens - room:,} tokens; expected fewer than {max_tokens:,}"
+            )
         asked = prompt(row.history, tokenizer, room)
         shortened += asked.dropped > 0
         if isinstance(row, RatedReply):
@@ -132,7 +163,9 @@ def _add_mismatched(encoded: list[dict[str, Any]], batch_size: int) -> None:
     for start in range(0, len(encoded), batch_size):
         batch = encoded[start : start + batch_size]
         # A last batch of one has no neighbour but the row before it
-        replies = [one["completion_ids"] for one in (batch if len(batch) > 1 else encoded[start - 1 : start + 1])]
+        replies = [
+            one["completion_ids"] for one in (batch if len(batch) > 1 else encoded[start - 1 : start + 1])
+        ]
         for place, one in enumerate(batch):
             one["KL_completion_ids"] = replies[place - 1] if len(batch) > 1 else replies[0]
 
@@ -140,7 +173,9 @@ def _add_mismatched(encoded: list[dict[str, Any]], batch_size: int) -> None:
 def _read(sources: Sequence[PreferenceSource], task: Dialogue, seed: int) -> list[Preference]:
     found: list[Preference] = []
     for source in sources:
-        records = read_records(resolve(source.source, kind="data"), format=source.format, encoding=source.encoding)
+        records = read_records(
+            resolve(source.source, kind="data"), format=source.format, encoding=source.encoding
+        )
         rows = [_told(parse(record, source), task) for record in records]
         found += sample(rows, source.limit, seed=seed)
     return found

@@ -63,12 +63,26 @@ def load_rows(task: Task, data: Data, *, seed: int) -> Rows:
         before = len(train)
         train = list(hold_out(train, held, data.near_duplicates).train)
         dropped = before - len(train)
-    shares = {name: value if isinstance(value, float) else 0.0 for name, value in (("validation", data.validation), ("test", data.test))}
+    shares = {
+        name: value if isinstance(value, float) else 0.0
+        for name, value in (("validation", data.validation), ("test", data.test))
+    }
     if not any(shares.values()):
         return Rows(
-            task=fitted, train=tuple(train), validation=files["validation"], test=files["test"], dropped=dropped, sources=sources
-        )  # fmt: skip
-    parts = split(train, validation=shares["validation"], test=shares["test"], seed=seed, near_duplicates=data.near_duplicates)
+            task=fitted,
+            train=tuple(train),
+            validation=files["validation"],
+            test=files["test"],
+            dropped=dropped,
+            sources=sources,
+        )
+    parts = split(
+        train,
+        validation=shares["validation"],
+        test=shares["test"],
+        seed=seed,
+        near_duplicates=data.near_duplicates,
+    )
     return Rows(
         task=fitted,
         train=parts.train,
@@ -91,7 +105,9 @@ def encode(examples: Sequence[LabeledText], task: Task, tokenizer: Any, max_toke
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
             cut=max(0, len(ids) - room),
         )
-        for example, ids in zip(examples, token_ids(tokenizer, [example.text for example in examples]), strict=True)
+        for example, ids in zip(
+            examples, token_ids(tokenizer, [example.text for example in examples]), strict=True
+        )
     ]
 
 
@@ -102,5 +118,7 @@ def _balance(rows: Sequence[LabeledText]) -> dict[str, int]:
 def _hash(rows: Sequence[LabeledText]) -> str:
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(repr((row.text, row.label, row.value, row.spread, row.weight)).encode("utf-8", "backslashreplace"))
+        digest.update(
+            repr((row.text, row.label, row.value, row.spread, row.weight)).encode("utf-8", "backslashreplace")
+        )
     return digest.hexdigest()

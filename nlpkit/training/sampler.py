@@ -51,6 +51,9 @@ class RowOrder:
             alike = sorted(order[start : start + pool], key=lambda row: self._lengths[row])
             batches += [alike[place : place + size] for place in range(0, len(alike), size)]
         # A short batch anywhere but at the end would shift all that follow
-        full, short = [batch for batch in batches if len(batch) == size], [batch for batch in batches if len(batch) < size]
+        full, short = (
+            [batch for batch in batches if len(batch) == size],
+            [batch for batch in batches if len(batch) < size],
+        )
         shuffled = [full[place] for place in torch.randperm(len(full), generator=generator).tolist()]
         return shuffled + short

@@ -41,7 +41,10 @@ def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     states = [load_file(folder / WEIGHTS) for folder in folders]
-    return {name: torch.stack([state[name] for state in states]).double().mean(dim=0).to(one.dtype) for name, one in states[0].items()}
+    return {
+        name: torch.stack([state[name] for state in states]).double().mean(dim=0).to(one.dtype)
+        for name, one in states[0].items()
+    }
 
 
 def _put(model: Any, state: dict[str, torch.Tensor]) -> None:

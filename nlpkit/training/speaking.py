@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import RunError
+from nlpkit.prompts.template import READ_ONLY, EncodedDialogue
 from nlpkit.settings import DialogueTraining
-from nlpkit.tasks.template import READ_ONLY, EncodedDialogue
 from nlpkit.training.objective import Batch, Objective
 
 if TYPE_CHECKING:
@@ -23,8 +23,13 @@ TOLERANCE = 1e-3
 
 
 def speaking(
-    train: Sequence[EncodedDialogue], validation: Sequence[EncodedDialogue], *, tokenizer: Any, training: DialogueTraining, room: int
-) -> Objective:  # fmt: skip
+    train: Sequence[EncodedDialogue],
+    validation: Sequence[EncodedDialogue],
+    *,
+    tokenizer: Any,
+    training: DialogueTraining,
+    room: int,
+) -> Objective:
     """Cross entropy over the tokens of replies."""
     rows = pack(train, room) if training.packing else [[one] for one in train]
     return Objective(
@@ -109,7 +114,9 @@ def _losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits[0].float(), targets[targets != READ_ONLY], reduction="none")
 
 
-def _loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+def _loss(
+    outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+) -> torch.Tensor:
     each = _losses(outputs["logits"], labels)
     return each.sum() / (len(each) if num_items_in_batch is None else num_items_in_batch)
 
@@ -122,7 +129,12 @@ def _tally(model: Any, batch: Batch) -> torch.Tensor:
     with learnt_only(model, {"labels": labels}):
         each = _losses(model(**batch).logits, labels)
     wanted = labels[:, 1:] != READ_ONLY
-    found = torch.zeros(len(labels), 2, dtype=torch.float64 if each.device.type != "mps" else torch.float32, device=each.device)
+    found = torch.zeros(
+        len(labels),
+        2,
+        dtype=torch.float64 if each.device.type != "mps" else torch.float32,
+        device=each.device,
+    )
     found[:, 0].index_add_(0, wanted.nonzero()[:, 0], each.to(found.dtype))
     found[:, 1] = wanted.sum(dim=1)
     return found
@@ -150,9 +162,14 @@ def prove_apart(model: Any, rows: Sequence[EncodedDialogue], pad_id: int) -> Non
     model.eval()
     device = next(model.parameters()).device
     with torch.no_grad():
-        both, alone = ({name: one.to(device) for name, one in collate([row]).items() if name != "labels"} for row in (short, short[1:]))
+        both, alone = (
+            {name: one.to(device) for name, one in collate([row]).items() if name != "labels"}
+            for row in (short, short[1:])
+        )
         length = len(short[1].input_ids)
-        packed, apart = (model(**one, use_cache=False).logits[0, -length:] for one in (both, alone))  # as in training
+        packed, apart = (
+            model(**one, use_cache=False).logits[0, -length:] for one in (both, alone)
+        )  # as in training
         drift = float((packed - apart).abs().max())
     model.train(was)
     if not drift <= TOLERANCE * 10:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import ConfigError, NlpkitError
+from nlpkit.files import room_left, write_whole
 from nlpkit.models.pretrained import pick_device, quiet
-from nlpkit.run import Run, room_left, write_whole
+from nlpkit.run import Run
 from nlpkit.settings import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
@@ -44,9 +45,17 @@ def planned_steps(rows: int, training: Training, processes: int = 1) -> int:
 
 
 def fit(
-    model: Any, tokenizer: Any, objective: Objective, *, training: Training, seed: int, run: Run, fingerprint: str,
-    talk: Talk, progress: Callable[[Step], None] | None = None,
-) -> Any:  # fmt: skip
+    model: Any,
+    tokenizer: Any,
+    objective: Objective,
+    *,
+    training: Training,
+    seed: int,
+    run: Run,
+    fingerprint: str,
+    talk: Talk,
+    progress: Callable[[Step], None] | None = None,
+) -> Any:
     """The model as it was at its best look at the validation rows. A killed training goes on from its last complete checkpoint.
 
     Raises:
@@ -57,9 +66,13 @@ def fit(
 
     _refuse_sharding()
     processes = _processes()
-    fingerprint = fingerprint if processes == 1 else f"{fingerprint} in {processes} processes"  # another number makes other batches
+    fingerprint = (
+        fingerprint if processes == 1 else f"{fingerprint} in {processes} processes"
+    )  # another number makes other batches
     steps = planned_steps(len(objective.train), training, processes)
-    order = RowOrder(objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed)
+    order = RowOrder(
+        objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed
+    )
     trainer = _trainer_of(objective, order)(
         model=model,
         args=_arguments(run, training, objective, seed=seed, steps=steps),
@@ -92,9 +105,11 @@ def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
     folders = {run.checkpoints / f"checkpoint-{step}": value for step, value in looks.items()}
     saved = {folder: value for folder, value in folders.items() if folder.is_dir()}
     kept = greedy_soup(
-        trainer.model, saved, lambda: trainer.predict(objective.validation, metric_key_prefix="eval").metrics[name],
+        trainer.model,
+        saved,
+        lambda: trainer.predict(objective.validation, metric_key_prefix="eval").metrics[name],
         greater_is_better=objective.greater_is_better,
-    )  # fmt: skip
+    )
     steps = sorted(int(folder.name.rpartition("-")[2]) for folder in kept)
     return f"averaged: the weights of {len(kept)} of {len(saved)} looks, at the steps {', '.join(map(str, steps))}"
 
@@ -112,7 +127,9 @@ def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
             with objective.narrowed(self.accelerator.unwrap_model(model), inputs):
                 return super().compute_loss(model, inputs, *rest, **named)
 
-        def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+        def prediction_step(
+            self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None
+        ) -> Any:
             if objective.tally is None:
                 return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
             inputs = self._prepare_inputs(inputs)
@@ -123,7 +140,9 @@ def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
     return ObjectiveTrainer
 
 
-def _arguments(run: Run, training: Training, objective: Objective, *, seed: int, steps: int) -> TrainingArguments:
+def _arguments(
+    run: Run, training: Training, objective: Objective, *, seed: int, steps: int
+) -> TrainingArguments:
     import torch
     from transformers import TrainingArguments
 
@@ -175,7 +194,9 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None)
                 control.should_evaluate = True
             if progress and state.is_world_process_zero:
                 losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]
-                progress(Step(done=state.global_step, total=state.max_steps, loss=losses[-1] if losses else None))
+                progress(
+                    Step(done=state.global_step, total=state.max_steps, loss=losses[-1] if losses else None)
+                )
 
         def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             last = state.log_history[-1]

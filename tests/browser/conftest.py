@@ -17,12 +17,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def chromium() -> str | None:
-    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    return next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,7 +63,11 @@ class Server:
         self.runs.mkdir(exist_ok=True)
         self.port = free_port()
         own = ("--store", str(self.store), "--runs", str(self.runs), "--port", str(self.port))
-        self.words = (*words, *own) if words else ("-m", "tests.browser.fake", str(self.store), str(self.runs), str(self.port))
+        self.words = (
+            (*words, *own)
+            if words
+            else ("-m", "tests.browser.fake", str(self.store), str(self.runs), str(self.port))
+        )
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -132,7 +148,9 @@ class Visit:
         """What was answered."""
         before = self.replies()
         self.send(text)
-        self.page.wait_for_function("count => document.querySelectorAll('#chatbot .bot.message').length > count", arg=len(before))
+        self.page.wait_for_function(
+            "count => document.querySelectorAll('#chatbot .bot.message').length > count", arg=len(before)
+        )
         self.done()
         return self.replies()[-1]
 
@@ -166,7 +184,9 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Any, server: Server) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light", accept_downloads=True)
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 860}, color_scheme="light", accept_downloads=True
+    )
     context.set_default_timeout(60_000)
     made = Visit(context.new_page(), server)
     made.open()

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlpkit.data.examples import Conversation
-from nlpkit.inference.answer import Finish, Usage
-from nlpkit.inference.context import Context
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Finish, Usage
+from nlpkit.generation.context import Context
+from nlpkit.generation.sampling import Sampling
 from nlpkit.tasks.prediction import Prediction
 
 SLOW = "tell me a long story"
@@ -63,14 +63,20 @@ class FakeBot:
         self.pause = pause
         self.asked: list[Conversation] = []
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = "") -> FakeAnswer:
+    def stream(
+        self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
+    ) -> FakeAnswer:
         self.asked.append(conversation)
         said = conversation.turns[-1].text
         count = len(conversation.turns)
         start = max(0, count - SEES)
         context = Context(
-            seen=tuple(range(start, count)), recalled=(), dropped=tuple(range(start)), tokens=20 * (count - start) + 10, room=200
-        )  # fmt: skip
+            seen=tuple(range(start, count)),
+            recalled=(),
+            dropped=tuple(range(start)),
+            tokens=20 * (count - start) + 10,
+            room=200,
+        )
         if said == SLOW:
             return FakeAnswer([f"word{number} " for number in range(2000)], 0.05, context)
         persona = f"[{conversation.system}] " if conversation.system else ""
@@ -111,7 +117,7 @@ def main() -> None:
     from demo.guard import DemoLimits
     from demo.login import checker
     from nlpkit.chat.store import Store
-    from nlpkit.inference.remote import RemoteBot
+    from nlpkit.generation.remote import RemoteBot
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
@@ -121,7 +127,11 @@ def main() -> None:
         from demo.engines import Engines
 
         # Nobody listens on port 9
-        bots = {"echo": FakeBot, "other": lambda: FakeBot("other"), "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot")}
+        bots = {
+            "echo": FakeBot,
+            "other": lambda: FakeBot("other"),
+            "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
+        }
         engines = Engines(Store.open(store), bots, FakeScorer())
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
         page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)

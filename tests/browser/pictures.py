@@ -11,12 +11,27 @@ from tests.browser.conftest import ARGUMENTS, Visit, chromium, free_port
 from tests.browser.fake import FakeAnswer, FakeBot
 
 TALK = [
-    ("Hi! I finally finished my first half marathon today, I am so happy.", "Congratulations! How do your legs feel now?"),
-    ("Sore, but it was wonderful. The crowd was lovely.", "A good crowd carries you through the last part. Did you run with anyone?"),
-    ("Alone. My friend cancelled the evening before, which was really disappointing.", "That is a pity. Did your friend say why?"),
-    ("No, not a word. I am still annoyed about it.", "I understand. You could tell them just that, now that the race is behind you."),
-    ("You are right, I will call tomorrow. Thank you, that helps.", "You're welcome. Until then, rest well. You have earned it."),
-]  # fmt: skip
+    (
+        "Hi! I finally finished my first half marathon today, I am so happy.",
+        "Congratulations! How do your legs feel now?",
+    ),
+    (
+        "Sore, but it was wonderful. The crowd was lovely.",
+        "A good crowd carries you through the last part. Did you run with anyone?",
+    ),
+    (
+        "Alone. My friend cancelled the evening before, which was really disappointing.",
+        "That is a pity. Did your friend say why?",
+    ),
+    (
+        "No, not a word. I am still annoyed about it.",
+        "I understand. You could tell them just that, now that the race is behind you.",
+    ),
+    (
+        "You are right, I will call tomorrow. Thank you, that helps.",
+        "You're welcome. Until then, rest well. You have earned it.",
+    ),
+]
 FILM = [
     "A warm, funny and beautifully acted film.",
     "Two hours that I will never get back.",
@@ -46,7 +61,9 @@ def main(target: Path) -> None:
             chat = talked(browser, address)
             for scheme in ("light", "dark"):
                 for size, (width, height) in SIZES.items():
-                    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+                    context = browser.new_context(
+                        viewport={"width": width, "height": height}, color_scheme=scheme
+                    )
                     context.set_default_timeout(120_000)
                     take(context.new_page(), f"{address}?chat={chat}", target, f"{size}-{scheme}")
                     context.close()
@@ -68,7 +85,7 @@ def served(folder: Path) -> str:
     from demo.app import build, quiet_gradio, serve
     from demo.guard import DemoLimits
     from nlpkit.chat.store import Store
-    from nlpkit.inference.classifier import Classifier
+    from nlpkit.classifiers.classifier import Classifier
 
     quiet_gradio(folder)
     from demo.engines import Engines
@@ -76,7 +93,13 @@ def served(folder: Path) -> str:
     scorer = Classifier.load()
     bots = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
     engines = Engines(Store.open(folder / "chat.sqlite"), bots, scorer)
-    page = build(engines, scorer, runs=Path(sys.argv[2]) if len(sys.argv) > 2 else folder, folder=folder / "scored", limits=DemoLimits())
+    page = build(
+        engines,
+        scorer,
+        runs=Path(sys.argv[2]) if len(sys.argv) > 2 else folder,
+        folder=folder / "scored",
+        limits=DemoLimits(),
+    )
     return serve(page, host="127.0.0.1", port=free_port(), limits=DemoLimits(), block=False)[0]
 
 

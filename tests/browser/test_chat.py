@@ -159,11 +159,15 @@ def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     assert "My title" in visit.chats()
     visit.page.click("#delete")
     visit.page.click("#sure")
-    visit.page.wait_for_function("() => ![...document.querySelectorAll('#chats .title')].some(one => one.innerText == 'My title')")
+    visit.page.wait_for_function(
+        "() => ![...document.querySelectorAll('#chats .title')].some(one => one.innerText == 'My title')"
+    )
     visit.page.wait_for_url(lambda url: "chat=" not in url)
 
 
-def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_other(visit: Visit, server: Server) -> None:
+def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_other(
+    visit: Visit, server: Server
+) -> None:
     visit.send(SLOW)
     visit.until("#chatbot", "word3")
     visit.page.click("#new-chat")
@@ -247,7 +251,9 @@ def test_a_server_that_does_not_answer_is_named_and_what_was_said_is_kept(visit:
 
 def test_persona_and_settings_are_kept(visit: Visit) -> None:
     visit.page.click("#persona button")
-    visit.page.wait_for_timeout(1000)  # what is filled in while the fold still opens is replaced by what was there
+    visit.page.wait_for_timeout(
+        1000
+    )  # what is filled in while the fold still opens is replaced by what was there
     visit.page.fill("#system textarea", "You are a pirate")
     visit.page.click("#system-save")
     visit.page.wait_for_url("**chat=**")
@@ -275,7 +281,9 @@ def test_the_toggle_is_kept(visit: Visit, theme: str) -> None:
         visit.page.click("#toggle")
     visit.page.reload()
     visit.page.wait_for_selector("#box textarea")
-    visit.page.wait_for_function("want => document.body.classList.contains('dark') == want", arg=theme == "dark")
+    visit.page.wait_for_function(
+        "want => document.body.classList.contains('dark') == want", arg=theme == "dark"
+    )
     assert dark() == (theme == "dark")
 
 

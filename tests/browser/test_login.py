@@ -71,9 +71,16 @@ def test_a_wrong_password_opens_nothing(browser: Any, server: Server) -> None:
     context.close()
 
 
-@pytest.mark.parametrize("path", ["config", "gradio_api/info", "gradio_api/mcp/", "gradio_api/queue/data?session_hash=x"])
+@pytest.mark.parametrize(
+    "path", ["config", "gradio_api/info", "gradio_api/mcp/", "gradio_api/queue/data?session_hash=x"]
+)
 def test_without_a_login_nothing_is_answered(server: Server, path: str) -> None:
     assert httpx2.get(f"{server.address}/{path}", timeout=20).status_code in (401, 403, 404)
     body = {"fn_index": 0, "data": [], "session_hash": "x"}
     assert httpx2.post(f"{server.address}/gradio_api/queue/join", json=body, timeout=20).status_code == 401
-    assert httpx2.post(f"{server.address}/gradio_api/call/v2/chat", json={"text": "hello"}, timeout=20).status_code == 401
+    assert (
+        httpx2.post(
+            f"{server.address}/gradio_api/call/v2/chat", json={"text": "hello"}, timeout=20
+        ).status_code
+        == 401
+    )

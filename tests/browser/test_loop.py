@@ -48,11 +48,14 @@ def train_bot(folder: Path) -> Path:
     draw = random.Random(0)
     said = [(f"hello {number}", draw.choice(["thanks", "never"])) for number in range(240)]
     rows: list[dict[str, object]] = [
-        {"messages": [{"role": "user", "content": user}, {"role": "assistant", "content": reply}]} for user, reply in said
+        {"messages": [{"role": "user", "content": user}, {"role": "assistant", "content": reply}]}
+        for user, reply in said
     ]
     config = folder / "toy.yaml"
     data = write_chats(folder / "chats.jsonl", rows)
-    config.write_text(BOT.format(data=data, base=make_chat_base(folder / "base"), output=folder / "runs"), encoding="utf-8")
+    config.write_text(
+        BOT.format(data=data, base=make_chat_base(folder / "base"), output=folder / "runs"), encoding="utf-8"
+    )
     return train_toy(config)[0]
 
 
@@ -70,7 +73,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, toy_run: Path) -> Iterator[
 
 def nlpkit(*words: str) -> str:
     """What the command said."""
-    done = subprocess.run([sys.executable, "-m", "nlpkit", *words], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "nlpkit", *words], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -98,7 +103,9 @@ def choose(visit: Visit, field: str, name: str) -> None:
     visit.page.get_by_role("option", name=name, exact=True).click()
 
 
-def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(visit: Visit, server: Server, tmp_path: Path) -> None:
+def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
+    visit: Visit, server: Server, tmp_path: Path
+) -> None:
     visit.page.click("#sampling button")
     before = []
     for number in range(THUMBS):

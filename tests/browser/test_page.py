@@ -10,25 +10,57 @@ import pytest
 from tests.browser.conftest import Visit
 
 PAYLOADS = [
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>", "<svg><script>alert(1)</script></svg>",
-    "<iframe src=javascript:alert(1)></iframe>", "<iframe srcdoc='<script>parent.alert(1)</script>'></iframe>",
-    "<body onload=alert(1)>", "<details open ontoggle=alert(1)>x</details>", "<input autofocus onfocus=alert(1)>",
-    "<video><source onerror=alert(1)></video>", "<audio src=x onerror=alert(1)>", "<math><mtext></mtext><script>alert(1)</script></math>",
-    "<a href=javascript:alert(1)>click</a>", "[click](javascript:alert(1))", "[click](data:text/html,<script>alert(1)</script>)",
-    "![x](https://example.com/leak.png)", "![x](x\" onerror=\"alert(1))", "<img src=https://example.com/leak.png>",
-    "<link rel=stylesheet href=https://example.com/a.css>", "<style>@import 'https://example.com/a.css';</style>",
-    "<style>body{background:url(https://example.com/b.png)}</style>", "<meta http-equiv=refresh content='0;url=https://example.com'>",
-    "<base href=https://example.com/>", "<object data=https://example.com/x></object>", "<embed src=https://example.com/x>",
-    "<form action=https://example.com><button>go</button></form>", "`<script>alert(1)</script>`", "```\n<script>alert(1)</script>\n```",
-    "```html\n<img src=x onerror=alert(1)>", "&lt;script&gt;alert(1)&lt;/script&gt;", "&#60;img src=x onerror=alert(1)&#62;",
-    "<scr<script>ipt>alert(1)</scr</script>ipt>", "<SCRIPT SRC=https://example.com/x.js></SCRIPT>", "<img/src/onerror=alert(1)>",
-    "<x onclick=alert(1)>x</x>", "<marquee onstart=alert(1)>x</marquee>", "<template><script>alert(1)</script></template>",
-    "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">", "<textarea><img title=\"</textarea><img src=x onerror=alert(1)>\">",
-    "$$\\href{javascript:alert(1)}{x}$$", "<think><script>alert(1)</script></think>", "<!--><img src=x onerror=alert(1)>-->",
-    "<![CDATA[<img src=x onerror=alert(1)>]]>", "<a href=\"&#106;avascript:alert(1)\">x</a>", "<https://example.com/auto>",
-    "\u202e<script>alert(1)</script>", "<img src=x\u0000onerror=alert(1)>", "<button formaction=javascript:alert(1)>x</button>",
-    "{{constructor.constructor('alert(1)')()}}", "<div style=\"background:url(https://example.com/c.png)\">x</div>",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<iframe src=javascript:alert(1)></iframe>",
+    "<iframe srcdoc='<script>parent.alert(1)</script>'></iframe>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>x</details>",
+    "<input autofocus onfocus=alert(1)>",
+    "<video><source onerror=alert(1)></video>",
+    "<audio src=x onerror=alert(1)>",
+    "<math><mtext></mtext><script>alert(1)</script></math>",
+    "<a href=javascript:alert(1)>click</a>",
+    "[click](javascript:alert(1))",
+    "[click](data:text/html,<script>alert(1)</script>)",
+    "![x](https://example.com/leak.png)",
+    '![x](x" onerror="alert(1))',
+    "<img src=https://example.com/leak.png>",
+    "<link rel=stylesheet href=https://example.com/a.css>",
+    "<style>@import 'https://example.com/a.css';</style>",
+    "<style>body{background:url(https://example.com/b.png)}</style>",
+    "<meta http-equiv=refresh content='0;url=https://example.com'>",
+    "<base href=https://example.com/>",
+    "<object data=https://example.com/x></object>",
+    "<embed src=https://example.com/x>",
+    "<form action=https://example.com><button>go</button></form>",
+    "`<script>alert(1)</script>`",
+    "```\n<script>alert(1)</script>\n```",
+    "```html\n<img src=x onerror=alert(1)>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;img src=x onerror=alert(1)&#62;",
+    "<scr<script>ipt>alert(1)</scr</script>ipt>",
+    "<SCRIPT SRC=https://example.com/x.js></SCRIPT>",
+    "<img/src/onerror=alert(1)>",
+    "<x onclick=alert(1)>x</x>",
+    "<marquee onstart=alert(1)>x</marquee>",
+    "<template><script>alert(1)</script></template>",
+    '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+    '<textarea><img title="</textarea><img src=x onerror=alert(1)>">',
+    "$$\\href{javascript:alert(1)}{x}$$",
+    "<think><script>alert(1)</script></think>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "<![CDATA[<img src=x onerror=alert(1)>]]>",
+    '<a href="&#106;avascript:alert(1)">x</a>',
+    "<https://example.com/auto>",
+    "\u202e<script>alert(1)</script>",
+    "<img src=x\u0000onerror=alert(1)>",
+    "<button formaction=javascript:alert(1)>x</button>",
+    "{{constructor.constructor('alert(1)')()}}",
+    '<div style="background:url(https://example.com/c.png)">x</div>',
+]
 """Fifty ways in which a text may try to be more than text."""
 
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
@@ -55,12 +87,19 @@ def test_fifty_payloads_are_seen_and_do_nothing(visit: Visit) -> None:
     assert visit.page.locator("#chatbot .message-content").locator(tags).count() == 0
     assert visit.page.locator("#chatbot .message-content a[href^=javascript]").count() == 0
     # titles, the list and the panel
-    assert visit.page.locator("#chats img, #chats script, #mood img, #mood script, #context img, #context script").count() == 0
+    assert (
+        visit.page.locator(
+            "#chats img, #chats script, #mood img, #mood script, #context img, #context script"
+        ).count()
+        == 0
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 860), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_critical_or_serious(visit: Visit, browser: Any, scheme: str, width: int, height: int) -> None:
+def test_axe_finds_nothing_critical_or_serious(
+    visit: Visit, browser: Any, scheme: str, width: int, height: int
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -83,12 +122,16 @@ def test_axe_finds_nothing_critical_or_serious(visit: Visit, browser: Any, schem
 
 @pytest.mark.parametrize("tab", ["Chat", "Score", "Reports"])
 def test_a_phone_need_not_be_pushed_sideways(visit: Visit, browser: Any, tab: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="light", has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme="light", has_touch=True, is_mobile=True
+    )
     phone = Visit(context.new_page(), visit.server).open()
     phone.say("averyveryveryverylongword" * 12)
     phone.page.get_by_role("tab", name=tab).click()
     phone.page.wait_for_timeout(300)
-    widths = phone.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth, document.body.scrollWidth]")
+    widths = phone.page.evaluate(
+        "[document.documentElement.scrollWidth, window.innerWidth, document.body.scrollWidth]"
+    )
     context.close()
     assert widths[0] <= 390
     assert widths[1] <= 390
@@ -107,15 +150,26 @@ def test_a_name_that_is_not_the_servers_is_refused(visit: Visit) -> None:
 
 
 def test_a_large_body_is_refused(visit: Visit) -> None:
-    assert httpx2.post(f"{visit.server.address}/gradio_api/call/chat", json={"data": ["x" * 3_000_000]}).status_code == 413
+    assert (
+        httpx2.post(
+            f"{visit.server.address}/gradio_api/call/chat", json={"data": ["x" * 3_000_000]}
+        ).status_code
+        == 413
+    )
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "file=/etc/passwd", "file=../../../../etc/passwd", "file=%2e%2e%2f%2e%2e%2fetc%2fpasswd", "file=file:///etc/passwd",
-        "file=https://example.com/", "proxy=https://example.com/", "file=/proc/self/environ", "file=pyproject.toml",
+        "file=/etc/passwd",
+        "file=../../../../etc/passwd",
+        "file=%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "file=file:///etc/passwd",
+        "file=https://example.com/",
+        "proxy=https://example.com/",
+        "file=/proc/self/environ",
+        "file=pyproject.toml",
     ],
-)  # fmt: skip
+)
 def test_no_file_and_no_other_server_is_reached(visit: Visit, path: str) -> None:
     assert httpx2.get(f"{visit.server.address}/gradio_api/{path}", timeout=20).status_code in (400, 403, 404)

@@ -21,7 +21,9 @@ def test_the_endpoints_are_documented_and_no_other_is_named(server: Server) -> N
     for one in named.values():
         assert one["description"]
         assert all(field["type"]["type"] in ("string", "number", "integer") for field in one["parameters"])
-    told = {field["parameter_name"]: field["type"].get("description") for field in named["/chat"]["parameters"]}
+    told = {
+        field["parameter_name"]: field["type"].get("description") for field in named["/chat"]["parameters"]
+    }
     assert {"text", "conversation", "model", "temperature", "seed"} <= set(told)
 
 
@@ -35,14 +37,18 @@ def test_a_conversation_over_http(server: Server) -> None:
     assert "event: generating" in said  # it grows
     assert said.count("heard: hello from a program") >= 1
     # what is no number, and what nobody has, is refused in words; the error ends the answer
-    assert "temperature: input should be a valid number, found 'hot'" in call("chat", text="hello", temperature="hot")
+    assert "temperature: input should be a valid number, found 'hot'" in call(
+        "chat", text="hello", temperature="hot"
+    )
     assert "event: error" in call("conversation", conversation="of-somebody-else")
     assert "9,000 characters; expected at most 8,000" in call("chat", text="x" * 9000)
     # what was refused began no conversation
     assert len(json.loads(call("conversations").split("data: ")[-1])[0]) == before + 1
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 def test_a_conversation_with_the_client_of_the_guide(server: Server) -> None:
     from gradio_client import Client
 

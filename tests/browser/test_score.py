@@ -44,7 +44,9 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows)
     open_score(visit)
-    visit.page.set_input_files("#upload input[type=file], input[type=file]#upload, input[type=file]", str(file))
+    visit.page.set_input_files(
+        "#upload input[type=file], input[type=file]#upload, input[type=file]", str(file)
+    )
     visit.until("#about-file", "columns: text, note")
     visit.page.click("#score-file")
     visit.until("#file-answer", "4 rows scored")
@@ -70,12 +72,17 @@ def test_a_file_that_is_none_is_refused(visit: Visit, tmp_path: Path) -> None:
     file.write_text('{"text": "a"\n{"text": 3}\n', encoding="utf-8")
     score(visit, file)
     visit.page.wait_for_selector(".toast-body")
-    assert "broken.jsonl: none of its 2 rows can be scored" in visit.page.locator(".toast-body").first.inner_text()
+    assert (
+        "broken.jsonl: none of its 2 rows can be scored"
+        in visit.page.locator(".toast-body").first.inner_text()
+    )
 
 
 def test_too_many_rows_are_refused(visit: Visit, tmp_path: Path) -> None:
     file = tmp_path / "many.jsonl"
-    file.write_text("".join(json.dumps({"text": f"row {number}"}) + "\n" for number in range(600)), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps({"text": f"row {number}"}) + "\n" for number in range(600)), encoding="utf-8"
+    )
     score(visit, file)
     visit.page.wait_for_selector(".toast-body")
     assert "more than 500 rows" in visit.page.locator(".toast-body").first.inner_text()
@@ -83,7 +90,9 @@ def test_too_many_rows_are_refused(visit: Visit, tmp_path: Path) -> None:
 
 def test_a_file_on_its_way_can_be_stopped(visit: Visit, tmp_path: Path) -> None:
     file = tmp_path / "slow.jsonl"
-    file.write_text("".join(json.dumps({"text": f"slowly {number}"}) + "\n" for number in range(490)), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps({"text": f"slowly {number}"}) + "\n" for number in range(490)), encoding="utf-8"
+    )
     score(visit, file)
     visit.page.click("#score-stop")
     visit.page.wait_for_selector(".toast-body")
@@ -96,9 +105,17 @@ def a_run(folder: Path, report: str) -> None:
     run = Run(folder)
     folder.mkdir(parents=True)
     record = RunRecord(
-        name=folder.name, recipe="sentiment", created="2026-01-01T00:00:00+00:00", task={"kind": "polarity"}, max_tokens=8, seed=1,
-        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"), data={}, cost={}, versions={},
-    )  # fmt: skip
+        name=folder.name,
+        recipe="sentiment",
+        created="2026-01-01T00:00:00+00:00",
+        task={"kind": "polarity"},
+        max_tokens=8,
+        seed=1,
+        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"),
+        data={},
+        cost={},
+        versions={},
+    )
     run.report.write_text(report, encoding="utf-8")
     run.marker.write_text(record.model_dump_json(), encoding="utf-8")
 
@@ -115,6 +132,8 @@ def test_a_report_is_shown_and_its_scripts_are_not_run(visit: Visit) -> None:
     visit.page.get_by_role("option", name="films").click()
     visit.until("#report-about", "sentiment")
     frame = visit.page.frame_locator("iframe.report")
-    frame.get_by_role("heading", name="It gets 93% right").wait_for()  # in place of the report that was shown first
+    frame.get_by_role(
+        "heading", name="It gets 93% right"
+    ).wait_for()  # in place of the report that was shown first
     assert visit.page.evaluate("window.ran === undefined")
     assert visit.page.locator("iframe.report").get_attribute("sandbox") == ""

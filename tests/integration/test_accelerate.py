@@ -19,7 +19,11 @@ pytestmark = pytest.mark.integration
 def train(config: Path, output: Path, *overrides: str, processes: int) -> list[dict[str, Any]]:
     """The log of a training."""
     # accelerate starts processes on CPUs only through MPI; torch's own launcher starts them as accelerate does on GPUs
-    launch = ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"] if processes > 1 else []
+    launch = (
+        ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
+        if processes > 1
+        else []
+    )
     command = [sys.executable, "-m", *launch, "nlpkit", "train", str(config), f"output={output}", *overrides]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
@@ -50,13 +54,24 @@ DIALOGUE = ("evaluation.items=2", "evaluation.generate=0")
     [("toy_config", SENTIMENT), ("toy_config", (*SENTIMENT, "training.freeze=1")), ("chat_config", DIALOGUE)],
     ids=["sentiment", "frozen", "dialogue"],
 )
-def test_two_processes_learn_the_weights_of_one(recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_two_processes_learn_the_weights_of_one(
+    recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     for name, processes, batch in (("one", 1, 8), ("two", 2, 4)):
-        train(request.getfixturevalue(recipe), tmp_path / name, *SAME, *more, f"training.batch_size={batch}", processes=processes)
+        train(
+            request.getfixturevalue(recipe),
+            tmp_path / name,
+            *SAME,
+            *more,
+            f"training.batch_size={batch}",
+            processes=processes,
+        )
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert one.keys() == two.keys() == moved(tmp_path / "one").keys()
     for name, weight in one.items():
-        assert torch.allclose(two[name], weight, rtol=0, atol=1e-4), f"{name}: {(two[name] - weight).abs().max():.2g}"
+        assert torch.allclose(two[name], weight, rtol=0, atol=1e-4), (
+            f"{name}: {(two[name] - weight).abs().max():.2g}"
+        )
 
 
 def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
@@ -69,7 +84,13 @@ def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
 
 
 def test_two_processes_learn_conversations_as_one_does(chat_config: Path, tmp_path: Path) -> None:
-    same = ("training.group_by_length=false", "training.max_steps=6", "lora.dropout=0", "evaluation.items=2", "evaluation.generate=0")
+    same = (
+        "training.group_by_length=false",
+        "training.max_steps=6",
+        "lora.dropout=0",
+        "evaluation.items=2",
+        "evaluation.generate=0",
+    )
     one = train(chat_config, tmp_path / "one", *same, "training.batch_size=8", processes=1)
     two = train(chat_config, tmp_path / "two", *same, "training.batch_size=4", processes=2)
     for kind in ("loss", "eval_loss", "eval_perplexity"):

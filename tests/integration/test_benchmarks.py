@@ -15,7 +15,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results")
-    subprocess.run([sys.executable, "-m", "benchmarks", "--quick", "--results", str(folder)], cwd=ROOT, check=True, timeout=500)
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--results", str(folder)],
+        cwd=ROOT,
+        check=True,
+        timeout=500,
+    )
     return folder
 
 
@@ -47,7 +52,9 @@ def test_scoring_names_each_turn_and_its_cost(results):
         assert turn["cpu_seconds"] > 0
         assert turn["peak_mb"] > 50
     ours, theirs = turns["nlpkit score, onnx"], turns["transformers.pipeline, batch 32"]
-    by_onnx = next(one for one in found["ratios"] if (one["method"], one["peer"]) == (ours["method"], theirs["method"]))
+    by_onnx = next(
+        one for one in found["ratios"] if (one["method"], one["peer"]) == (ours["method"], theirs["method"])
+    )
     assert by_onnx["median"] == pytest.approx(theirs["seconds"] / ours["seconds"])
     assert {"processor", "cores", "versions", "load"} <= found["machine"].keys()
     assert found["rates"]["1"]["limit"] > 1
@@ -68,7 +75,9 @@ def test_memory_names_rows_and_peak(results):
         ("onnx", 1_000), ("onnx", 3_000), ("torch", 1_000), ("torch", 3_000),
     ]  # fmt: skip
     assert all(point["peak_mb"] > 50 and point["rows_per_second"] > 0 for point in found["points"])
-    assert found["grown"]["onnx"] == pytest.approx(found["points"][1]["peak_mb"] / found["points"][0]["peak_mb"] - 1)
+    assert found["grown"]["onnx"] == pytest.approx(
+        found["points"][1]["peak_mb"] / found["points"][0]["peak_mb"] - 1
+    )
 
 
 @pytest.mark.integration

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nlpkit.classifiers.classifier import Classifier, default_run
 from nlpkit.evaluation.behaviour import SUITES, load_suite, run_suite
-from nlpkit.inference.classifier import Classifier, default_run
 from nlpkit.tasks.prediction import Prediction
 
 pytestmark = pytest.mark.integration
@@ -25,7 +25,10 @@ def vader(texts: list[str]) -> list[Prediction]:
 
     analyzer = SentimentIntensityAnalyzer()
     scores = [analyzer.polarity_scores(text)["compound"] for text in texts]
-    return [Prediction(label="positive" if one >= 0.05 else "negative" if one <= -0.05 else "neutral", score=one) for one in scores]
+    return [
+        Prediction(label="positive" if one >= 0.05 else "negative" if one <= -0.05 else "neutral", score=one)
+        for one in scores
+    ]
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -40,7 +43,11 @@ def test_it_fails_no_more_than_vader(classifier: Classifier, name: str, half: st
 
 
 def test_it_answers_plain_words_as_people_do(classifier: Classifier) -> None:
-    texts = ["What a wonderful day!", "This is the worst phone I ever had.", "The meeting is on Tuesday at ten."]
+    texts = [
+        "What a wonderful day!",
+        "This is the worst phone I ever had.",
+        "The meeting is on Tuesday at ten.",
+    ]
     assert [one.label for one in classifier.predict(texts)] == ["positive", "negative", "neutral"]
 
 
@@ -52,14 +59,15 @@ def test_it_is_a_few_megabytes_of_safetensors_and_says_what_it_is() -> None:
     assert run.card.is_file()
     assert run.config.read_text().splitlines()[-1] == "output: runs"
     assert (
-        json.loads((run.adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "sentence-transformers/all-MiniLM-L6-v2"
+        json.loads((run.adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
+        == "sentence-transformers/all-MiniLM-L6-v2"
     )
 
 
 def test_score_without_a_run_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from nlpkit.cli import main
+    from nlpkit.cli.app import main
 
     source = tmp_path / "in.csv"
     source.write_text("text\nI love it\nIt arrived on Monday\n")

@@ -70,7 +70,11 @@ class Demo:
         with self.log.open("wb") as log:
             environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(folder), str(self.port)], cwd=ROOT, stdout=log, stderr=log, env=environment
+                [sys.executable, "-c", PROGRAM, str(folder), str(self.port)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env=environment,
             )
         while True:
             assert self.process.poll() is None, self.log.read_text()
@@ -87,7 +91,10 @@ class Demo:
     @contextmanager
     def login(self, name: str) -> Iterator[httpx2.Client]:
         with httpx2.Client(base_url=self.address, timeout=60) as client:
-            assert client.post("/login", data={"username": name, "password": f"word of {name}"}).status_code == 200
+            assert (
+                client.post("/login", data={"username": name, "password": f"word of {name}"}).status_code
+                == 200
+            )
             yield client
 
     def asked(self) -> list[Any]:
@@ -126,14 +133,29 @@ def called(client: httpx2.Client, name: str, *data: Any) -> tuple[str, str]:
 
 
 def say(client: httpx2.Client, text: str, chat: str = "", **changed: Any) -> tuple[str, str]:
-    drawn = {"temperature": 0.7, "top_p": 0.9, "top_k": 0, "repetition_penalty": 1.1, "max_new_tokens": 256, "seed": ""} | changed
-    return called(client, "chat", text, chat, changed.get("model", ""), *[drawn[key] for key in list(drawn)[:6]])
+    drawn = {
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "top_k": 0,
+        "repetition_penalty": 1.1,
+        "max_new_tokens": 256,
+        "seed": "",
+    } | changed
+    return called(
+        client, "chat", text, chat, changed.get("model", ""), *[drawn[key] for key in list(drawn)[:6]]
+    )
 
 
 def posted(client: httpx2.Client, number: int, data: list[Any], event: Any) -> str:
     """All that the server answers to one internal event, as a page would send it."""
     session = secrets.token_hex(6)
-    body = {"fn_index": number, "data": data, "session_hash": session, "event_data": event, "trigger_id": None}
+    body = {
+        "fn_index": number,
+        "data": data,
+        "session_hash": session,
+        "event_data": event,
+        "trigger_id": None,
+    }
     joined = client.post("/gradio_api/queue/join", json=body)
     if joined.status_code != 200:
         return joined.text
@@ -143,9 +165,17 @@ def posted(client: httpx2.Client, number: int, data: list[Any], event: Any) -> s
 def forgeries(inputs: list[dict[str, Any]], chat: str) -> Iterator[list[Any]]:
     """Values for the inputs of an event: somebody else's id in every text, in all but the last; words of one's own in the first."""
     texts = [place for place, one in enumerate(inputs) if one["type"] in ("textbox", "state", "api", "html")]
-    for said in (dict.fromkeys(texts, chat), dict.fromkeys(texts[:-1], chat), dict.fromkeys(texts[:1], FORGED)):
+    for said in (
+        dict.fromkeys(texts, chat),
+        dict.fromkeys(texts[:-1], chat),
+        dict.fromkeys(texts[:1], FORGED),
+    ):
         yield [
-            said.get(place, "") if place in texts else "echo" if one["type"] == "dropdown" else one["props"].get("value")
+            said.get(place, "")
+            if place in texts
+            else "echo"
+            if one["type"] == "dropdown"
+            else one["props"].get("value")
             for place, one in enumerate(inputs)
         ]
 
@@ -166,7 +196,9 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
             if not event["backend_fn"]:
                 continue
             # There is no place for a history: what was said is the server's to know
-            assert not [one["type"] for one in inputs if one["type"] in ("chatbot", "chatinterface")], event["api_name"]
+            assert not [one["type"] for one in inputs if one["type"] in ("chatbot", "chatinterface")], event[
+                "api_name"
+            ]
             for data, told in itertools.product(forgeries(inputs, chat.id), TOLD):
                 came = posted(eve, event["id"], data, json.loads(json.dumps(told).replace("CHAT", chat.id)))
                 assert SECRET not in came, (event["id"], event["api_name"])
@@ -180,13 +212,20 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
         assert {text for role, text in conversation if role == "user"} == {FORGED}
         assert [text for role, text in conversation if role == "assistant" and " heard: " not in text] == []
         assert conversation[0] == ["system", ""]
-        assert [role for role, _ in conversation[1:]] == ["user", "assistant"] * (len(conversation) // 2 - 1) + ["user"]
+        assert [role for role, _ in conversation[1:]] == ["user", "assistant"] * (
+            len(conversation) // 2 - 1
+        ) + ["user"]
 
 
-def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(alice: httpx2.Client, eve: httpx2.Client) -> None:
+def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(
+    alice: httpx2.Client, eve: httpx2.Client
+) -> None:
     own = json.loads(say(alice, SECRET)[1])[0]["conversation"]
     draw = random.Random(3)
-    neighbours = [own[:place] + ("0" if own[place] != "0" else "1") + own[place + 1 :] for place in range(0, len(own), 4)]
+    neighbours = [
+        own[:place] + ("0" if own[place] != "0" else "1") + own[place + 1 :]
+        for place in range(0, len(own), 4)
+    ]
     ids = [own, own.upper(), f" {own}", f"{own}'--", "%", "*", "../" + own, *neighbours]
     ids += ["".join(draw.choices("0123456789abcdef", k=len(own))) for _ in range(20)]
     words = {called(eve, "conversation", one) for one in ids} | {say(eve, "go on", one) for one in ids[:10]}
@@ -196,7 +235,16 @@ def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(a
     assert called(alice, "conversation", own)[0] == "complete"
 
 
-PLACES = ("file=", "static/", "assets/", "proxy=", "component_server/", "stream/", "theme/", "custom_component/")
+PLACES = (
+    "file=",
+    "static/",
+    "assets/",
+    "proxy=",
+    "component_server/",
+    "stream/",
+    "theme/",
+    "custom_component/",
+)
 CANARY = "canary-in-a-file"
 
 
@@ -206,8 +254,14 @@ def paths(outside: Path, listener: int) -> Iterator[str]:
     up = "../" * 12 + plain
     coded = up.replace("..", "%2e%2e").replace("/", "%2f")
     for place in PLACES:
-        yield from (f"{place}{one}" for one in (f"/{plain}", up, coded, coded.replace("%", "%25"), f"file:///{plain}"))
-        yield from (f"{place}http://127.0.0.1:{listener}/x", f"{place}//127.0.0.1:{listener}/x", f"{place}/proc/self/environ")
+        yield from (
+            f"{place}{one}" for one in (f"/{plain}", up, coded, coded.replace("%", "%25"), f"file:///{plain}")
+        )
+        yield from (
+            f"{place}http://127.0.0.1:{listener}/x",
+            f"{place}//127.0.0.1:{listener}/x",
+            f"{place}/proc/self/environ",
+        )
 
 
 def raw(port: int, path: str, cookie: str) -> bytes:
@@ -246,11 +300,15 @@ def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.
         *(("seed", one) for one in ("-1", "x", str(2**64), 1e400 - 1e400)),
     ],
 )
-def test_settings_that_mean_nothing_are_refused_and_the_server_lives(demo: Demo, alice: httpx2.Client, name: str, value: Any) -> None:
+def test_settings_that_mean_nothing_are_refused_and_the_server_lives(
+    demo: Demo, alice: httpx2.Client, name: str, value: Any
+) -> None:
     before = len(demo.asked())
     if value != value:  # as Python's JSON spells what is no number
         body = json.dumps({"data": ["hi", "", "", 0.7, 0.9, 0, 1.1, 256, float("nan")]})
-        answer = alice.post("/gradio_api/call/chat", content=body, headers={"Content-Type": "application/json"})
+        answer = alice.post(
+            "/gradio_api/call/chat", content=body, headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code in (200, 400, 422)
     else:
         event, said = say(alice, "hi", **{name: value})

@@ -27,7 +27,9 @@ DRAWN = ("", 0.7, 0.9, 0, 1.1, 256, "")
 def said(address: str, text: str, chat: str) -> Iterator[tuple[str, Any]]:
     """The events of one message over Gradio's HTTP API."""
     with httpx2.Client(base_url=f"{address}/gradio_api/call", timeout=60) as client:
-        event = client.post("/chat", json={"data": [text, chat, *DRAWN]}).raise_for_status().json()["event_id"]
+        event = (
+            client.post("/chat", json={"data": [text, chat, *DRAWN]}).raise_for_status().json()["event_id"]
+        )
         with client.stream("GET", f"/chat/{event}") as answer:
             name = ""
             for line in answer.iter_lines():
@@ -103,7 +105,11 @@ def check(path: Path, talkers: list[Talker]) -> None:
             messages = store.read(chat, "").messages
             held = iter([(one.role, one.text) for one in messages])
             # In order: each is looked for behind the one before it
-            lost = [one for talker in talkers if talker.chat == chat for one in talker.saved if one not in held]
+            lost = [
+                one for talker in talkers if talker.chat == chat for one in talker.saved if one not in held
+            ]
             assert lost == []
             for before, one in pairwise(messages):
-                assert one.role == "user" or one.text.endswith(before.text)  # the bot says back what it heard: whole or not at all
+                assert one.role == "user" or one.text.endswith(
+                    before.text
+                )  # the bot says back what it heard: whole or not at all

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import load_config
 from nlpkit.errors import ConfigError, DataError, RunError
-from nlpkit.inference.classifier import Classifier
 from nlpkit.models.pretrained import load_classifier
-from nlpkit.recipes import load_recipe
 from nlpkit.run import Run
+from nlpkit.training.recipes import load_recipe
 from tests.conftest import sentences, train_toy, write_csv
 
 pytestmark = pytest.mark.integration
@@ -44,9 +44,14 @@ def distill_config(tmp_path_factory: pytest.TempPathFactory, toy_run: Path, tiny
     texts = folder / "texts.csv"
     with texts.open("w", newline="", encoding="utf-8") as stream:
         # Two of the held-out texts are among them, one spelt otherwise
-        csv.writer(stream).writerows([["text"], [pairs[0][0]], [pairs[1][0].upper() + "!"], *([text] for text, _ in pairs[60:])])
+        csv.writer(stream).writerows(
+            [["text"], [pairs[0][0]], [pairs[1][0].upper() + "!"], *([text] for text, _ in pairs[60:])]
+        )
     path = folder / "student.yaml"
-    path.write_text(CONFIG.format(teacher=toy_run, texts=texts, held=held, base=tiny_base, output=folder / "runs"), encoding="utf-8")
+    path.write_text(
+        CONFIG.format(teacher=toy_run, texts=texts, held=held, base=tiny_base, output=folder / "runs"),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -60,13 +65,22 @@ def test_the_student_learns_what_the_teacher_knows(student: tuple[Path, list[str
     run, said = student
     texts = [text for text, _ in sentences(320, seed=5)[60:]]
     teacher, pupil = Classifier.load(toy_run), Classifier.load(run)
-    agree = sum(one.label == other.label for one, other in zip(teacher.predict(texts), pupil.predict(texts), strict=True))
+    agree = sum(
+        one.label == other.label
+        for one, other in zip(teacher.predict(texts), pupil.predict(texts), strict=True)
+    )
     assert agree >= 0.9 * len(texts)  # no label was seen
-    assert "2 unlabelled and 0 labelled texts that stand, nearly equal, in the held-out ones" in "\n".join(said)
-    assert any("it may have learnt from them" in line for line in said)  # the teacher's own held-out rows are others
+    assert "2 unlabelled and 0 labelled texts that stand, nearly equal, in the held-out ones" in "\n".join(
+        said
+    )
+    assert any(
+        "it may have learnt from them" in line for line in said
+    )  # the teacher's own held-out rows are others
 
 
-def test_its_record_and_table_say_where_it_came_from(student: tuple[Path, list[str]], toy_run: Path, tiny_base: Path) -> None:
+def test_its_record_and_table_say_where_it_came_from(
+    student: tuple[Path, list[str]], toy_run: Path, tiny_base: Path
+) -> None:
     run = Run.open(student[0])
     data = run.read().data
     assert data["teacher"]["run"] == str(toy_run)
@@ -87,7 +101,9 @@ def test_its_record_and_table_say_where_it_came_from(student: tuple[Path, list[s
     assert not run.checkpoints.exists()
 
 
-def test_the_benchmark_gathers_runs_of_the_same_rows_alone(student: tuple[Path, list[str]], toy_run: Path, tmp_path: Path) -> None:
+def test_the_benchmark_gathers_runs_of_the_same_rows_alone(
+    student: tuple[Path, list[str]], toy_run: Path, tmp_path: Path
+) -> None:
     from benchmarks.distillation import bench
 
     run, said = Run.open(student[0]), list[str]()
@@ -101,7 +117,9 @@ def test_the_benchmark_gathers_runs_of_the_same_rows_alone(student: tuple[Path, 
         bench(Run.open(toy_run), [run], [run], results=tmp_path, talk=said.append)
 
 
-def stopped(config: Path, output: Path, *overrides: str, stop_at: tuple[str, int] | None = None) -> bytes | None:
+def stopped(
+    config: Path, output: Path, *overrides: str, stop_at: tuple[str, int] | None = None
+) -> bytes | None:
     recipe = load_recipe("distill")
     settings = load_config(config, recipe.Config, [f"output={output}", *overrides])
     steps: list[str] = []
@@ -113,7 +131,9 @@ def stopped(config: Path, output: Path, *overrides: str, stop_at: tuple[str, int
             raise KeyboardInterrupt
 
     try:
-        (found,) = recipe.train(settings, check=False, overwrite=False, talk=lambda _: None, progress=progress)
+        (found,) = recipe.train(
+            settings, check=False, overwrite=False, talk=lambda _: None, progress=progress
+        )
     except KeyboardInterrupt:
         return None
     return (found.path / "adapter" / "adapter_model.safetensors").read_bytes()
@@ -133,10 +153,15 @@ def test_killed_while_it_asks_and_while_it_learns_it_ends_in_the_same_weights(
     with pytest.raises(RunError, match="did not come to its end"):
         Run.open(tmp_path / "killed" / "student")
     assert stopped(distill_config, tmp_path / "killed", asked) == whole is not None
-    assert Classifier.load(tmp_path / "killed" / "student").predict(["a good film"])[0].label in ("negative", "positive")
+    assert Classifier.load(tmp_path / "killed" / "student").predict(["a good film"])[0].label in (
+        "negative",
+        "positive",
+    )
 
 
-def test_labelled_rows_and_several_seeds_share_what_the_teacher_said(distill_config: Path, toy_csv: Path, tmp_path: Path) -> None:
+def test_labelled_rows_and_several_seeds_share_what_the_teacher_said(
+    distill_config: Path, toy_csv: Path, tmp_path: Path
+) -> None:
     said: list[str] = []
     asked = [f"output={tmp_path}", f"data.train={toy_csv}", "seeds=[1, 2]", "training.max_steps=4"]
     asked += ["distillation.label_weight=0.5", "distillation.labelled_times=2"]
@@ -150,7 +175,9 @@ def test_labelled_rows_and_several_seeds_share_what_the_teacher_said(distill_con
     assert said[-3:-1] == [f"{run}: trained already" for run in runs]
 
 
-def test_what_cannot_teach_is_refused(distill_config: Path, chat_run: Path, toy_csv: Path, tmp_path: Path) -> None:
+def test_what_cannot_teach_is_refused(
+    distill_config: Path, chat_run: Path, toy_csv: Path, tmp_path: Path
+) -> None:
     with pytest.raises(RunError, match="a run of the task 'dialogue'; expected a teacher with labels"):
         train_toy(distill_config, f"teacher={chat_run}")
     with pytest.raises(RunError, match="no such run"):
@@ -159,7 +186,9 @@ def test_what_cannot_teach_is_refused(distill_config: Path, chat_run: Path, toy_
     with pytest.raises(RunError, match="did not come to its end"):
         train_toy(distill_config, f"teacher={tmp_path / 'half'}")
     stars = write_csv(tmp_path / "stars.csv", [("a film", str(random.Random(1).randint(1, 5)))] * 3)
-    with pytest.raises(DataError, match="holds the label '2', which the task does not have; known: negative, positive"):
+    with pytest.raises(
+        DataError, match="holds the label '2', which the task does not have; known: negative, positive"
+    ):
         train_toy(distill_config, f"data.validation={stars}")
     with pytest.raises(DataError, match="all 60 training texts are equal or near-equal to held-out ones"):
         train_toy(distill_config, f"data.unlabelled={distill_config.parent / 'held.csv'}")

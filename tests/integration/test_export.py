@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 
+from nlpkit.classifiers import export as exporting
+from nlpkit.classifiers import loading
+from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.export import export_run, prove
+from nlpkit.classifiers.exported import Exported, Form
+from nlpkit.classifiers.opening import kept_export, settled
+from nlpkit.classifiers.parity import ODD, Rows, held_out
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference import export as exporting
-from nlpkit.inference import loading
-from nlpkit.inference.classifier import Classifier
-from nlpkit.inference.export import export_run, kept_export, prove, settled
-from nlpkit.inference.exported import Exported, Form
-from nlpkit.inference.parity import ODD, Rows, held_out
 from nlpkit.run import Run
 from tests.conftest import sentences
 
@@ -33,7 +34,9 @@ def exports(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[For
     folder = tmp_path_factory.mktemp("exports")
     forms: tuple[Form, ...] = ("onnx", "onnx-int8", "openvino", "merged")
     # A toy's labels stand on a knife's edge, and its rows are few: what 8 bits cost is not the matter here
-    return {form: export_run(Run.open(toy_run), form, folder / form, force=form == "onnx-int8") for form in forms}
+    return {
+        form: export_run(Run.open(toy_run), form, folder / form, force=form == "onnx-int8") for form in forms
+    }
 
 
 def test_each_form_answers_like_the_run(toy_run: Path, exports: dict[Form, Path]) -> None:
@@ -68,11 +71,15 @@ def test_an_eight_bit_score_does_not_depend_on_its_neighbours(exports: dict[Form
 def test_an_export_is_loaded_without_torch(exports: dict[Form, Path]) -> None:
     code = "import sys; from nlpkit import Classifier; print(Classifier.load(sys.argv[1]).predict(['good film'])[0].label, "
     code += "[one for one in ('torch', 'transformers', 'peft') if one in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code, str(exports["onnx"])], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(exports["onnx"])], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split(maxsplit=1)[1].strip() == "[]"
 
 
-def test_auto_takes_what_was_exported_and_torch_until_then(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_what_was_exported_and_torch_until_then(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
     assert Classifier.load(toy_run).runtime.name == "torch"
     assert Classifier.load(toy_run, runtime="onnx").runtime.name == "onnx"
@@ -82,7 +89,9 @@ def test_auto_takes_what_was_exported_and_torch_until_then(toy_run: Path, tmp_pa
     assert Classifier.load(toy_run).runtime.name == "torch"
 
 
-def test_another_adapter_is_another_export(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_adapter_is_another_export(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "cache"))
     shutil.copytree(toy_run, tmp_path / "run")
     first = kept_export(Run.open(tmp_path / "run"), "onnx")
@@ -95,7 +104,10 @@ def test_two_exports_at_once_make_one(toy_run: Path, tmp_path: Path, monkeypatch
     made: list[str] = []
     make = exporting._make
     monkeypatch.setattr(exporting, "_make", lambda run, to, folder: (made.append(to), make(run, to, folder)))
-    threads = [threading.Thread(target=export_run, args=(Run.open(toy_run), "merged", tmp_path / "merged")) for _ in range(2)]
+    threads = [
+        threading.Thread(target=export_run, args=(Run.open(toy_run), "merged", tmp_path / "merged"))
+        for _ in range(2)
+    ]
     for one in threads:
         one.start()
     for one in threads:
@@ -134,12 +146,18 @@ def test_bf16_is_refused_where_the_processor_has_none_and_near_where_it_has(
         with pytest.raises(ConfigError, match="does not multiply in bfloat16"):
             Classifier.load(tmp_path / "bf16")
         return
-    drift = np.abs(Classifier.load(tmp_path / "bf16").logits(TEXTS) - Classifier.load(toy_run, runtime="torch").logits(TEXTS)).max()
+    drift = np.abs(
+        Classifier.load(tmp_path / "bf16").logits(TEXTS)
+        - Classifier.load(toy_run, runtime="torch").logits(TEXTS)
+    ).max()
     assert 1e-5 < drift < 0.2
 
 
 def test_nothing_tells_the_makers_of_openvino_of_a_conversion() -> None:
-    code = "from nlpkit.inference.openvino_runtime import library; library(); import openvino.tools.ovc.convert_impl as one; print(one.tm)"
+    code = (
+        "from nlpkit.classifiers.openvino_runtime import library; library(); "
+        "import openvino.tools.ovc.convert_impl as one; print(one.tm)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "telemetry_stub" in done.stdout
 
@@ -149,8 +167,12 @@ def test_an_export_for_another_runtime_is_refused(exports: dict[Form, Path]) -> 
         Classifier.load(exports["onnx"], runtime="torch")
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:1000]), lambda path: path.unlink()])
-def test_a_damaged_export_is_refused(damage: Callable[[Path], Any], exports: dict[Form, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_bytes(path.read_bytes()[:1000]), lambda path: path.unlink()]
+)
+def test_a_damaged_export_is_refused(
+    damage: Callable[[Path], Any], exports: dict[Form, Path], tmp_path: Path
+) -> None:
     shutil.copytree(exports["onnx"], tmp_path / "export")
     damage(tmp_path / "export" / "model.onnx")
     with pytest.raises(RunError, match="ONNX Runtime cannot read it"):
@@ -196,15 +218,21 @@ def swapped(run: Run) -> tuple[Any, Any]:
 @pytest.mark.parametrize("broken", [unmerged, headless, swapped])
 @pytest.mark.parametrize("form", ["onnx", "merged"])
 def test_a_broken_export_is_refused_and_leaves_nothing(
-    broken: Callable[[Run], tuple[Any, Any]], form: Form, toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    broken: Callable[[Run], tuple[Any, Any]],
+    form: Form,
+    toy_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(exporting, "load_model", broken)
     with pytest.raises(RunError, match=r"of the labels change, .* are allowed"):
         export_run(Run.open(toy_run), form, tmp_path / "export")
     assert [one for one in tmp_path.iterdir() if one.is_dir()] == []
 
 
-def test_labels_swapped_on_the_label_alone_are_refused(toy_run: Path, exports: dict[Form, Path], tmp_path: Path) -> None:
+def test_labels_swapped_on_the_label_alone_are_refused(
+    toy_run: Path, exports: dict[Form, Path], tmp_path: Path
+) -> None:
     folder = tmp_path / "export"
     shutil.copytree(exports["onnx"], folder)
     record = json.loads((folder / "export.json").read_text())
@@ -218,7 +246,12 @@ def test_another_tokenizer_is_refused(toy_run: Path, exports: dict[Form, Path], 
     folder = tmp_path / "export"
     shutil.copytree(exports["onnx"], folder)
     path = folder / "tokenizer.json"
-    path.write_text(path.read_text().replace('"good"', '"swapped"').replace('"bad"', '"good"').replace('"swapped"', '"bad"'))
+    path.write_text(
+        path.read_text()
+        .replace('"good"', '"swapped"')
+        .replace('"bad"', '"good"')
+        .replace('"swapped"', '"bad"')
+    )
     with pytest.raises(RunError, match="writes other ids"):
         prove(Run.open(toy_run), folder, "onnx")
 
@@ -226,7 +259,7 @@ def test_another_tokenizer_is_refused(toy_run: Path, exports: dict[Form, Path], 
 def test_a_crude_quantization_is_refused_and_kept_by_force_with_that_on_its_label(
     toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    from nlpkit.inference import export_onnx
+    from nlpkit.classifiers import export_onnx
 
     monkeypatch.setattr(export_onnx, "BITS", 1)  # three values a weight
     said: list[str] = []
@@ -250,22 +283,31 @@ def test_what_was_kept_by_force_says_so_when_it_is_used_and_never_lies_in_the_ca
     (folder / "export.json").write_text(json.dumps(record))
     said: list[str] = []
     assert settled(str(folder), "auto", "-", talk=said.append) == "auto"
-    assert said == [f"warning: {folder} was kept by force and does not answer like its run: 5.00% of the labels change"]
+    assert said == [
+        f"warning: {folder} was kept by force and does not answer like its run: 5.00% of the labels change"
+    ]
     assert settled(str(exports["onnx"]), "auto", "-", talk=said.append) == "auto"
     assert len(said) == 1
-    done = subprocess.run([sys.executable, "-m", "nlpkit", "export", str(toy_run), "--force"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "nlpkit", "export", str(toy_run), "--force"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert "-o FOLDER" in done.stderr
 
 
-def test_a_folder_that_holds_another_form_is_not_taken_for_this_one(toy_run: Path, exports: dict[Form, Path]) -> None:
+def test_a_folder_that_holds_another_form_is_not_taken_for_this_one(
+    toy_run: Path, exports: dict[Form, Path]
+) -> None:
     assert export_run(Run.open(toy_run), "onnx", exports["onnx"]) == exports["onnx"]
     with pytest.raises(ConfigError, match="is there already"):
         export_run(Run.open(toy_run), "onnx-int8", exports["onnx"])
 
 
 def test_one_row_of_few_is_no_failure_but_two_are(toy_run: Path, exports: dict[Form, Path]) -> None:
-    from nlpkit.inference.parity import LIMITS, compare
+    from nlpkit.classifiers.parity import LIMITS, compare
 
     run, export = Classifier.load(toy_run, runtime="torch"), Classifier.load(exports["onnx"])
     texts = tuple(text for text, _ in sentences(50, seed=10))
@@ -278,7 +320,10 @@ def test_one_row_of_few_is_no_failure_but_two_are(toy_run: Path, exports: dict[F
             other = {"negative": "positive", "positive": "negative"}
             import dataclasses
 
-            return [dataclasses.replace(one, label=other[one.label]) if place < count else one for place, one in enumerate(found)]
+            return [
+                dataclasses.replace(one, label=other[one.label]) if place < count else one
+                for place, one in enumerate(found)
+            ]
 
         return answer
 
@@ -289,7 +334,9 @@ def test_one_row_of_few_is_no_failure_but_two_are(toy_run: Path, exports: dict[F
         assert parity.flips == count / 50
 
 
-def test_a_scored_file_is_the_same_by_onnx_but_for_rounding(toy_run: Path, exports: dict[Form, Path], tmp_path: Path) -> None:
+def test_a_scored_file_is_the_same_by_onnx_but_for_rounding(
+    toy_run: Path, exports: dict[Form, Path], tmp_path: Path
+) -> None:
     from nlpkit.scoring.score import score_file
 
     with (tmp_path / "in.csv").open("w", newline="") as file:

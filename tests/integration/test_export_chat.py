@@ -9,24 +9,33 @@ from pathlib import Path
 import pytest
 
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference import export_chat
-from nlpkit.inference.export_chat import export_bot
-from nlpkit.inference.language import LanguageModel, save_language_model
+from nlpkit.generation import export_chat
+from nlpkit.generation.export_chat import export_bot
+from nlpkit.generation.language import LanguageModel, save_language_model
 from nlpkit.run import Run
 
 pytestmark = pytest.mark.integration
 
 
-def test_a_merged_bot_is_a_plain_model_that_stops_where_its_template_ends(chat_run: Path, tmp_path: Path) -> None:
+def test_a_merged_bot_is_a_plain_model_that_stops_where_its_template_ends(
+    chat_run: Path, tmp_path: Path
+) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     said: list[str] = []
     folder = export_bot(Run.open(chat_run), "merged", tmp_path / "bot", talk=said.append)
     assert "100.0% of" in said[0]
     assert "100.0% of" in (folder / "README.md").read_text()
-    assert {one.name for one in folder.iterdir()} >= {"model.safetensors", "tokenizer.json", "generation_config.json", "config.json"}
+    assert {one.name for one in folder.iterdir()} >= {
+        "model.safetensors",
+        "tokenizer.json",
+        "generation_config.json",
+        "config.json",
+    }
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    asked = tokenizer.apply_chat_template([{"role": "user", "content": "think of tea"}], add_generation_prompt=True, return_tensors="pt")
+    asked = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "think of tea"}], add_generation_prompt=True, return_tensors="pt"
+    )
     reply = model.generate(**asked, do_sample=False, max_new_tokens=40)[0, asked["input_ids"].shape[1] :]
     assert len(reply) < 40
     assert int(reply[-1]) in json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
@@ -57,8 +66,12 @@ def without_its_adapter(language: LanguageModel, folder: Path) -> None:
     ],
 )
 def test_a_broken_bot_is_refused_and_leaves_nothing(
-    broken: Callable[[LanguageModel, Path], None], failure: str, chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    broken: Callable[[LanguageModel, Path], None],
+    failure: str,
+    chat_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(export_chat, "save_language_model", broken)
     monkeypatch.setattr(LanguageModel, "run", chat_run, raising=False)
     with pytest.raises(RunError, match=failure):

@@ -10,9 +10,9 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference import chat_parity
-from nlpkit.inference.chatbot import Chatbot, Runtime
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation import chat_parity
+from nlpkit.generation.chatbot import Chatbot, Runtime
+from nlpkit.generation.sampling import Sampling
 from tests.conftest import make_chat_base
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,9 @@ def bots(chat_run: Path) -> dict[Runtime, Chatbot]:
     return {runtime: Chatbot.load(chat_run, runtime=runtime, threads=1) for runtime in ("torch", "onnx")}
 
 
-def test_it_says_what_torch_says_turn_after_turn_and_reads_only_what_is_new(bots: dict[Runtime, Chatbot]) -> None:
+def test_it_says_what_torch_says_turn_after_turn_and_reads_only_what_is_new(
+    bots: dict[Runtime, Chatbot],
+) -> None:
     texts: list[str] = []
     for turn in range(5):
         texts.append(f"think of {('tea', 'rain', 'a song')[turn % 3]}")
@@ -78,23 +80,31 @@ def test_quantised_weights_are_smaller_and_say_nearly_the_same(tmp_path: Path, c
     runtimes: tuple[Runtime, ...] = ("onnx", "onnx-int8", "onnx-int4")
     bots = {one: Chatbot.default(base, runtime=one, threads=1) for one in runtimes}
     asked = bots["onnx"].voice.tokenizer("think of tea")["input_ids"]
-    said = {one: bot.scheduler._engine.read(bot.scheduler._engine.empty(), asked) for one, bot in bots.items()}
+    said = {
+        one: bot.scheduler._engine.read(bot.scheduler._engine.empty(), asked) for one, bot in bots.items()
+    }
     near = {one: float(np.corrcoef(said["onnx"], said[one])[0, 1]) for one in runtimes}
     assert 1 > near["onnx-int8"] > near["onnx-int4"] > 0.9
     sizes = {
-        one: sum(file.stat().st_size for file in next((cache / "onnx").glob(f"wider-{one}-*/")).glob("model.onnx*"))
+        one: sum(
+            file.stat().st_size for file in next((cache / "onnx").glob(f"wider-{one}-*/")).glob("model.onnx*")
+        )
         for one in ("fp32", "int8", "int4")
     }
     assert sizes["fp32"] > sizes["int8"] > sizes["int4"]
 
 
-def test_it_is_exported_once_and_loaded_without_its_original(chat_run: Path, bots: dict[Runtime, Chatbot], cache: Path) -> None:
+def test_it_is_exported_once_and_loaded_without_its_original(
+    chat_run: Path, bots: dict[Runtime, Chatbot], cache: Path
+) -> None:
     assert len([one for one in (cache / "onnx").glob(f"{chat_run.name}-fp32-*") if one.is_dir()]) == 1
-    with patch("nlpkit.inference.chatbot.LanguageModel.load", side_effect=AssertionError):
+    with patch("nlpkit.generation.chatbot.LanguageModel.load", side_effect=AssertionError):
         Chatbot.load(chat_run, runtime="onnx", threads=1)
 
 
-def test_an_export_that_says_something_else_is_refused(chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_says_something_else_is_refused(
+    chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
     monkeypatch.setitem(chat_parity.NEAR, "onnx", 0.0)
     with pytest.raises(RunError, match="logits move by"):
@@ -102,20 +112,28 @@ def test_an_export_that_says_something_else_is_refused(chat_run: Path, tmp_path:
     assert [one for one in (tmp_path / "onnx").iterdir() if one.is_dir()] == []
 
 
-def test_a_model_that_the_runtime_does_not_know_is_refused(tiny_chat_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_the_runtime_does_not_know_is_refused(
+    tiny_chat_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from nlpkit.models.pretrained import load_tokenizer
 
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "cache"))
     base = tmp_path / "gpt2"
-    GPT2LMHeadModel(GPT2Config(vocab_size=300, n_embd=16, n_layer=1, n_head=2, n_positions=256)).save_pretrained(base)
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=300, n_embd=16, n_layer=1, n_head=2, n_positions=256)
+    ).save_pretrained(base)
     load_tokenizer(tiny_chat_base).save_pretrained(base)
-    with pytest.raises(RunError, match=r"cannot be exported to onnxruntime_genai: .*; cure: the runtime torch"):
+    with pytest.raises(
+        RunError, match=r"cannot be exported to onnxruntime_genai: .*; cure: the runtime torch"
+    ):
         Chatbot.default(str(base), runtime="onnx", threads=1)
 
 
-def test_a_runtime_that_is_not_installed_is_named_with_its_cure(chat_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_is_not_installed_is_named_with_its_cure(
+    chat_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime_genai", None)
     with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
         Chatbot.load(chat_run, runtime="onnx")

@@ -52,7 +52,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # Not under pytest's own folder: the paths of Ray's sockets may not be long.
     folder = Path("/tmp") / f"ray-test-{os.getpid()}"
     # Not measured: a dozen of Ray's own processes would be too.
-    environment = {name: value for name, value in {**os.environ, **TOKEN}.items() if not name.startswith("COVERAGE_PROCESS")}
+    environment = {
+        name: value
+        for name, value in {**os.environ, **TOKEN}.items()
+        if not name.startswith("COVERAGE_PROCESS")
+    }
     cluster = subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
@@ -66,9 +70,26 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def start(run: Path, source: Path, target: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "nlpkit", "score", str(run), str(source), "-o", str(target), "--threads", "2", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "nlpkit",
+        "score",
+        str(run),
+        str(source),
+        "-o",
+        str(target),
+        "--threads",
+        "2",
+        *options,
+    ]
     # the same budget on both sides: measured twice it may differ, and with it the last digits
-    return subprocess.Popen([*command, "--budget", "512"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **TOKEN})
+    return subprocess.Popen(
+        [*command, "--budget", "512"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **TOKEN},
+    )
 
 
 def finish(process: subprocess.Popen[bytes]) -> tuple[bytes, str]:
@@ -95,7 +116,9 @@ def workers() -> list[int]:
     """The processes that compute."""
     import psutil
 
-    return [one.pid for one in psutil.process_iter(["cmdline"]) if WORKER in " ".join(one.info["cmdline"] or ())]
+    return [
+        one.pid for one in psutil.process_iter(["cmdline"]) if WORKER in " ".join(one.info["cmdline"] or ())
+    ]
 
 
 def test_killed_and_taken_up_again_while_workers_die_it_makes_the_bytes_of_one_process(
@@ -123,7 +146,9 @@ def test_killed_and_taken_up_again_while_workers_die_it_makes_the_bytes_of_one_p
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
-def test_rows_alone_go_to_standard_output_and_bad_ones_to_their_file(toy_run: Path, address: str, tmp_path: Path) -> None:
+def test_rows_alone_go_to_standard_output_and_bad_ones_to_their_file(
+    toy_run: Path, address: str, tmp_path: Path
+) -> None:
     rows = sentences(6000, seed=5)
     source = write_csv(tmp_path / "in.csv", [*rows[:5000], ("", "x"), *rows[5000:]], ("text", "truth"))
     skipping = ("--on-error", "skip", "--rejects", str(tmp_path / "bad.jsonl"), "--output-format", "jsonl")
@@ -141,7 +166,9 @@ def test_rows_alone_go_to_standard_output_and_bad_ones_to_their_file(toy_run: Pa
         ("ray://127.0.0.1:10001", 2, "expected host:port"),
     ],
 )
-def test_an_address_that_will_not_do_is_refused(toy_run: Path, texts: Path, tmp_path: Path, address: str, code: int, reason: str) -> None:
+def test_an_address_that_will_not_do_is_refused(
+    toy_run: Path, texts: Path, tmp_path: Path, address: str, code: int, reason: str
+) -> None:
     process = start(toy_run, texts, tmp_path / "out.csv", "--ray", address)
     _, talk = process.communicate(timeout=60)
     assert (process.returncode, reason in talk.decode()) == (code, True), talk.decode()
@@ -160,6 +187,9 @@ def test_what_answers_but_is_not_ray_is_refused() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        with pytest.raises(NlpkitError, match="what answers there is not Ray"), connected(f"127.0.0.1:{server.getsockname()[1]}"):
+        with (
+            pytest.raises(NlpkitError, match="what answers there is not Ray"),
+            connected(f"127.0.0.1:{server.getsockname()[1]}"),
+        ):
             pass
         thread.join()

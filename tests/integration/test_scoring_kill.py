@@ -33,8 +33,12 @@ print(summary.rows, summary.rejected)
 def start(source: Path, target: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SCRIPT, str(source), str(target), str(CHUNK_ROWS)]
     # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")
+    }
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     return child

@@ -26,7 +26,9 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(run: Path, source: Path, target: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "nlpkit", "score", str(run), str(source), "-o", str(target)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
 
 
 def rows_done(target: Path) -> str:

@@ -21,7 +21,7 @@ import pytest
 from nlpkit.chat.protocol import ServerLimits
 from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot
 from tests.served import live, until
 
@@ -42,7 +42,7 @@ PROGRAM = """
 import sys
 from unittest.mock import patch
 from tests.fakes import FakeBot
-from nlpkit.cli import main
+from nlpkit.cli.app import main
 sys.argv = ["nlpkit", "serve", "--port", "0", "--classifier", "none", "--rate", "1000000"]
 with patch("nlpkit.chat.serving.bot_of", return_value=FakeBot("parrot", {bot})):
     main()
@@ -66,7 +66,9 @@ def command(bot: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def held(process: subprocess.Popen[str]) -> tuple[int, float]:
     """How many files and connections a process has open, and how many MB of memory it holds."""
     about = Path(f"/proc/{process.pid}")
-    kilobytes = next(line for line in (about / "status").read_text().splitlines() if line.startswith("VmRSS:")).split()[1]
+    kilobytes = next(
+        line for line in (about / "status").read_text().splitlines() if line.startswith("VmRSS:")
+    ).split()[1]
     return len(list((about / "fd").iterdir())), int(kilobytes) / 1000
 
 
@@ -89,10 +91,14 @@ def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_orde
         return TURNS
 
     async def everyone(url: str) -> int:
-        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=120) as client:
+        async with openai.AsyncOpenAI(
+            base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=120
+        ) as client:
             return sum(await asyncio.gather(*(talk(number, client) for number in range(CLIENTS))))
 
-    with command('says=lambda talk, _: f"{len(talk.turns)} | {talk.turns[0].text} | {talk.turns[-1].text}"') as (url, process):
+    with command(
+        'says=lambda talk, _: f"{len(talk.turns)} | {talk.turns[0].text} | {talk.turns[-1].text}"'
+    ) as (url, process):
         httpx2.get(f"{url}/health")
         before = held(process) if sys.platform == "linux" else None
         assert asyncio.run(everyone(url)) == CLIENTS * TURNS
@@ -100,7 +106,9 @@ def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_orde
             assert until(lambda: held(process)[0] <= before[0] + 2)  # no connection is left open
             assert held(process)[1] < before[1] + 300
         page = httpx2.get(f"{url}/metrics").text
-        assert f'nlpkit_requests_total{{path="/v1/chat/completions",status="200"}} {CLIENTS * TURNS}.0' in page
+        assert (
+            f'nlpkit_requests_total{{path="/v1/chat/completions",status="200"}} {CLIENTS * TURNS}.0' in page
+        )
         assert "nlpkit_queue 0.0" in page
         process.terminate()
         process.wait(20)
@@ -116,7 +124,11 @@ def test_clients_that_are_turned_away_come_back_and_are_all_answered() -> None:
             while True:  # the library's own tries are few, and wait the seconds that it is told
                 said: Any = [{"role": "user", "content": f"client {number}"}]
                 try:
-                    return str((await client.chat.completions.create(model="parrot", messages=said)).choices[0].message.content)
+                    return str(
+                        (await client.chat.completions.create(model="parrot", messages=said))
+                        .choices[0]
+                        .message.content
+                    )
                 except openai.InternalServerError as error:
                     turned_away.append(error.status_code)
                     await asyncio.sleep(0.1)
@@ -145,13 +157,22 @@ def raw(url: str, tree: dict[str, Any]) -> socket.socket:
 
 def test_readers_that_do_not_read_hold_nobody() -> None:
     # Two megabytes each: more than all that stands between a writer and a reader takes
-    bot = FakeBot("parrot", says=lambda conversation, _: " ".join(["x" * 5000] * 400) if len(conversation.turns[0].text) > 2 else "hello")
+    bot = FakeBot(
+        "parrot",
+        says=lambda conversation, _: (
+            " ".join(["x" * 5000] * 400) if len(conversation.turns[0].text) > 2 else "hello"
+        ),
+    )
     long = {"messages": [{"role": "user", "content": "long"}], "stream": True, "max_tokens": 4096}
     with live(create_app(bot, limits=PLENTY)) as url:
         lines = [raw(url, long) for _ in range(10)]
         assert until(lambda: len(bot.answers) == 10, 30)
         for _ in range(20):
-            found = httpx2.post(f"{url}/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]}, timeout=30)
+            found = httpx2.post(
+                f"{url}/v1/chat/completions",
+                json={"messages": [{"role": "user", "content": "hi"}]},
+                timeout=30,
+            )
             assert found.status_code == 200
         # Their answers were made to the end all the same: no place of the bot's waits for them
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text, 30)
@@ -166,7 +187,12 @@ def test_connections_that_say_nothing_hold_nobody() -> None:
         lines = [socket.create_connection((host, int(port))) for _ in range(50)]
         for line in lines:
             line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n")
-        assert httpx2.post(f"{url}/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]}).status_code == 200
+        assert (
+            httpx2.post(
+                f"{url}/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]}
+            ).status_code
+            == 200
+        )
         for line in lines:
             line.close()
 
@@ -190,18 +216,30 @@ def test_a_real_bot_answers_stops_and_keeps_what_it_read(chat_run: Path) -> None
 
     bot: Any = bot_of(str(chat_run), threads=1)
     try:
-        with live(create_app(bot, limits=PLENTY)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        with (
+            live(create_app(bot, limits=PLENTY)) as url,
+            openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+        ):
             messages: list[Any] = [{"role": "user", "content": "think of tea"}]
-            first = client.chat.completions.create(model=bot.name, messages=messages, temperature=0, max_tokens=20)
+            first = client.chat.completions.create(
+                model=bot.name, messages=messages, temperature=0, max_tokens=20
+            )
             again = "".join(
                 chunk.choices[0].delta.content or ""
-                for chunk in client.chat.completions.create(model=bot.name, messages=messages, temperature=0, max_tokens=20, stream=True)
+                for chunk in client.chat.completions.create(
+                    model=bot.name, messages=messages, temperature=0, max_tokens=20, stream=True
+                )
             )
             assert first.choices[0].message.content == again
             assert first.usage is not None
             assert 1 <= first.usage.completion_tokens <= 20
-            messages += [{"role": "assistant", "content": again or "tea"}, {"role": "user", "content": "no, of rain"}]
-            later = client.chat.completions.create(model=bot.name, messages=messages, temperature=0, max_tokens=5)
+            messages += [
+                {"role": "assistant", "content": again or "tea"},
+                {"role": "user", "content": "no, of rain"},
+            ]
+            later = client.chat.completions.create(
+                model=bot.name, messages=messages, temperature=0, max_tokens=5
+            )
             assert later.usage is not None
             assert later.usage.prompt_tokens_details is not None
             assert (later.usage.prompt_tokens_details.cached_tokens or 0) > 10
@@ -210,14 +248,19 @@ def test_a_real_bot_answers_stops_and_keeps_what_it_read(chat_run: Path) -> None
                 model=bot.name, messages=[{"role": "user", "content": plain}], temperature=0, max_tokens=5
             )
             same = client.chat.completions.create(
-                model=bot.name, messages=[{"role": "user", "content": "x" * len(plain)}], temperature=0, max_tokens=5
+                model=bot.name,
+                messages=[{"role": "user", "content": "x" * len(plain)}],
+                temperature=0,
+                max_tokens=5,
             )
             # This tokenizer writes a byte a token: characters that were read as a control token would be fewer
             assert forged.usage is not None
             assert same.usage is not None
             assert forged.usage.prompt_tokens == same.usage.prompt_tokens
             with pytest.raises(openai.BadRequestError) as found:
-                client.chat.completions.create(model=bot.name, messages=[{"role": "user", "content": "x" * 500}])
+                client.chat.completions.create(
+                    model=bot.name, messages=[{"role": "user", "content": "x" * 500}]
+                )
             assert found.value.code == "context_length_exceeded"
     finally:
         bot.close()

@@ -65,7 +65,10 @@ def test_what_was_said_to_be_saved_survives_ten_kills(tmp_path: Path) -> None:
         child.send_signal(signal.SIGKILL)
         said, _ = child.communicate(timeout=60)
         # A last line that was cut off was not said
-        acknowledged += [(role, id) for role, id in (line.split() for line in said.splitlines(keepends=True) if line.endswith("\n"))]
+        acknowledged += [
+            (role, id)
+            for role, id in (line.split() for line in said.splitlines(keepends=True) if line.endswith("\n"))
+        ]
 
         with Store.open(path) as store:
             messages = store.read(chat, "").messages

@@ -16,15 +16,28 @@ pytestmark = pytest.mark.integration
 
 
 def start(config: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30", *more]
+    command = [
+        sys.executable,
+        "-m",
+        "nlpkit",
+        "train",
+        str(config),
+        f"output={output}",
+        "training.evaluations=30",
+        *more,
+    ]
     command += ["evaluation.generate=0"] if "recipe: dialogue" in config.read_text(encoding="utf-8") else []
     # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")} | {"OMP_NUM_THREADS": "1"}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")
+    } | {"OMP_NUM_THREADS": "1"}
 
     def hear_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
 
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_ctrl_c)
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_ctrl_c
+    )
 
 
 def finish(config: Path, output: Path, *more: str) -> bytes:
@@ -36,7 +49,10 @@ def finish(config: Path, output: Path, *more: str) -> bytes:
 
 def newest(output: Path) -> int:
     """The step of the newest checkpoint, complete or not."""
-    return max((int(one.name.rpartition("-")[2]) for one in (output / "toy" / "checkpoints").glob("checkpoint-*")), default=0)
+    return max(
+        (int(one.name.rpartition("-")[2]) for one in (output / "toy" / "checkpoints").glob("checkpoint-*")),
+        default=0,
+    )
 
 
 def wait_beyond(step: int, process: subprocess.Popen[bytes], output: Path) -> None:
@@ -46,7 +62,9 @@ def wait_beyond(step: int, process: subprocess.Popen[bytes], output: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("recipe", "more"), [("toy_config", ()), ("toy_config", ("training.preset=fast",)), ("chat_config", ())], ids=["toy", "fast", "chat"]
+    ("recipe", "more"),
+    [("toy_config", ()), ("toy_config", ("training.preset=fast",)), ("chat_config", ())],
+    ids=["toy", "fast", "chat"],
 )
 def test_five_kills_at_random_moments_and_the_same_weights(
     recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest

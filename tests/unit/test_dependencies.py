@@ -23,18 +23,26 @@ def canonical(requirement: str) -> str:
 
 
 REQUIRED = {canonical(one) for one in PROJECT["dependencies"]}
-OPTIONAL = {canonical(one) for extra in PROJECT["optional-dependencies"].values() for one in extra} - {"nlpkit"}  # extras in extras
+OPTIONAL = {canonical(one) for extra in PROJECT["optional-dependencies"].values() for one in extra} - {
+    "nlpkit"
+}  # extras in extras
 
 
 def imported() -> set[str]:
     """The distributions that the package, its recipes and its demo import, wherever in a file."""
     homes = packages_distributions()
     found = set()
-    for path in [one for folder in ("nlpkit", "recipes", "demo") for one in sorted((ROOT / folder).rglob("*.py"))]:
+    for path in [
+        one for folder in ("nlpkit", "recipes", "demo") for one in sorted((ROOT / folder).rglob("*.py"))
+    ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            for top in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - {"nlpkit", "demo"}:
+            for top in (
+                {module.split(".")[0] for module in modules}
+                - set(sys.stdlib_module_names)
+                - {"nlpkit", "demo"}
+            ):
                 # one import name may belong to several distributions, such as those of ruamel
                 found |= {canonical(home) for home in homes.get(top, [top])[:1]}
     return found
@@ -58,6 +66,8 @@ def test_every_dependency_is_pinned_to_a_version_that_anyone_can_get() -> None:
 
 
 def test_the_wheel_carries_the_recipes_and_the_mark_of_types() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"][
+        "targets"
+    ]["wheel"]
     assert settings["force-include"] == {"recipes": "nlpkit/recipes_"}
     assert (ROOT / "nlpkit" / "py.typed").is_file()

@@ -17,15 +17,20 @@ from pydantic_core import PydanticUndefined
 
 import nlpkit
 from nlpkit import errors
-from nlpkit.cli import app
+from nlpkit.cli.app import app
 from nlpkit.config import read_config, validate
-from nlpkit.recipes import load_recipe
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
+from nlpkit.training.recipes import load_recipe
 from tests.fakes import FakeBot, FakeClassifier
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 GUIDES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 
 
@@ -83,7 +88,9 @@ def test_every_python_example_imports_what_is_there(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["docs/chat-store.md", "docs/serving.md"])
-def test_the_examples_of_the_chat_run(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_the_examples_of_the_chat_run(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(nlpkit.Chatbot, "default", lambda: FakeBot())
     monkeypatch.setattr(nlpkit.Classifier, "load", lambda run: FakeClassifier())
@@ -99,7 +106,9 @@ def test_the_examples_of_the_chat_run(document: str, tmp_path: Path, monkeypatch
 def test_every_link_leads_to_a_file(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)", text):
-        assert target.startswith("https://") or (ROOT / document).parent.joinpath(target).exists(), f"{document}: {target}"
+        assert target.startswith("https://") or (ROOT / document).parent.joinpath(target).exists(), (
+            f"{document}: {target}"
+        )
 
 
 def keys_of(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -109,7 +118,9 @@ def keys_of(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any
         inner = field.annotation
         if key == "task" and not isinstance(inner, type):
             for kind in (Polarity, Intensity):
-                yield from ((found, default) for found, default in keys_of(kind, "task.") if found != "task.kind")
+                yield from (
+                    (found, default) for found, default in keys_of(kind, "task.") if found != "task.kind"
+                )
             yield "task.kind", "polarity"
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from keys_of(inner, f"{key}.")
@@ -131,7 +142,11 @@ def written(default: Any) -> str:
 @pytest.mark.parametrize(("recipe", "document"), [("sentiment", "training.md"), ("dialogue", "dialogue.md")])
 def test_the_table_of_keys_is_that_of_the_models(recipe: str, document: str) -> None:
     text = (ROOT / "docs" / document).read_text(encoding="utf-8").partition("## All keys")[2]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
     assert {key: default for key, default, _ in rows} == {
         f"`{key}`": written(default) for key, default in keys_of(load_recipe(recipe).Config)
     }
@@ -140,8 +155,14 @@ def test_the_table_of_keys_is_that_of_the_models(recipe: str, document: str) -> 
 
 def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
-    listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", readme, re.MULTILINE) for code in row.split(",")}
-    raised = {one.exit_code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NlpkitError)}
+    listed = {
+        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", readme, re.MULTILINE) for code in row.split(",")
+    }
+    raised = {
+        one.exit_code
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.NlpkitError)
+    }
     assert listed == raised | {0, 5, 130, 143}
 
 

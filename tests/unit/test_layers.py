@@ -14,43 +14,52 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.errors",),
-    (
-        "nlpkit.config",
-        "nlpkit.settings",
-        "nlpkit.run",
-        "nlpkit.data.records",
-        "nlpkit.data.rows",
-        "nlpkit.data.files",
-        "nlpkit.data.formats",
-        "nlpkit.data.encoding",
-        "nlpkit.data.examples",
-        "nlpkit.evaluation.outcomes",
-        "nlpkit.evaluation.metrics",
-        "nlpkit.evaluation.report",
-        "nlpkit.evaluation.dialogue_report",
-        "nlpkit.evaluation.wording",
-    ),
-    ("nlpkit.sources", "nlpkit.data", "nlpkit.evaluation.intervals", "nlpkit.evaluation.calibration"),
+    ("nlpkit.files", "nlpkit.config", "nlpkit.settings"),
+    ("nlpkit.run", "nlpkit.data.records", "nlpkit.data.examples", "nlpkit.metrics"),
+    ("nlpkit.sources", "nlpkit.data", "nlpkit.prompts"),
+    ("nlpkit.reports",),
     ("nlpkit.tasks",),
     ("nlpkit.models",),
-    ("nlpkit.inference",),
-    ("nlpkit.training", "nlpkit.evaluation", "nlpkit.scoring", "nlpkit.chat", "nlpkit.recipes", "nlpkit.terminal"),
-    ("nlpkit.cli_chat", "nlpkit.cli_export"),
+    ("nlpkit.classifiers", "nlpkit.generation"),
+    ("nlpkit.training", "nlpkit.evaluation", "nlpkit.trust", "nlpkit.scoring", "nlpkit.chat"),
     ("nlpkit.cli",),
     ("nlpkit.__main__", "recipes", "demo", "benchmarks"),
 )
-"""A module imports from lines above its own, and from its own package; the longest name that fits a module is its line."""
+"""A module imports only from lines above its own; the longest name that fits a module is its line."""
 
 NEVER_AT_IMPORT = frozenset(
     {
-        *("torch", "transformers", "peft", "datasets", "evaluate", "accelerate", "gradio", "ray", "trl", "onnxruntime", "openvino"),
+        *(
+            "torch",
+            "transformers",
+            "peft",
+            "datasets",
+            "evaluate",
+            "accelerate",
+            "gradio",
+            "ray",
+            "trl",
+            "onnxruntime",
+            "openvino",
+        ),
         *("fastapi", "uvicorn", "prometheus_client"),
-        *("sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "huggingface_hub", "tokenizers", "safetensors", "jinja2", "datasketch"),
+        *(
+            "sklearn",
+            "scipy",
+            "matplotlib",
+            "pyarrow",
+            "pandas",
+            "huggingface_hub",
+            "tokenizers",
+            "safetensors",
+            "jinja2",
+            "datasketch",
+        ),
     }
 )
 """Libraries that cost seconds: only functions import them."""
 
-HEAVY_BY_NATURE = frozenset({"nlpkit.evaluation.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server"})
+HEAVY_BY_NATURE = frozenset({"nlpkit.metrics.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server"})
 """Modules whose classes inherit from a heavy library's, or are read by it: loaded by who asks for them, never by another module."""
 
 ONLY_IN = {
@@ -68,11 +77,20 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): path for folder in ("nlpkit", "recipes", "demo", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))}
+MODULES = {
+    name_of(path): path
+    for folder in ("nlpkit", "recipes", "demo", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
 
 
 def layer_of(module: str) -> int:
-    fitting = [(len(name), line) for line, names in enumerate(LAYERS) for name in names if f"{module}.".startswith(f"{name}.")]
+    fitting = [
+        (len(name), line)
+        for line, names in enumerate(LAYERS)
+        for name in names
+        if f"{module}.".startswith(f"{name}.")
+    ]
     assert fitting, f"{module} stands in no layer: give it a line in LAYERS"
     return max(fitting)[1]
 
@@ -86,24 +104,30 @@ def is_for_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
-def imports(tree: ast.AST, *, module: str, in_functions: bool) -> Iterator[tuple[int, str, str]]:
-    """(line, module, name) of each import that is carried out: those for type checkers are left out."""
+def imports(
+    tree: ast.AST, *, module: str, in_functions: bool, for_types: bool = False
+) -> Iterator[tuple[int, str, str]]:
+    """(line, module, name) of each import; those for type checkers only where asked for."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, one.name, "") for one in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}, line {node.lineno}: a relative import; write the whole name"
             yield from ((node.lineno, str(node.module), one.name) for one in node.names)
-        elif is_for_types(node):
+        elif is_for_types(node) and not for_types:
             assert isinstance(node, ast.If)
-            yield from (found for other in node.orelse for found in imports(other, module=module, in_functions=in_functions))
+            yield from (
+                found
+                for other in node.orelse
+                for found in imports(other, module=module, in_functions=in_functions)
+            )
         elif in_functions or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            yield from imports(node, module=module, in_functions=in_functions)
+            yield from imports(node, module=module, in_functions=in_functions, for_types=for_types)
 
 
-def imports_of(module: str, *, in_functions: bool) -> Iterator[tuple[int, str, str]]:
+def imports_of(module: str, *, in_functions: bool, for_types: bool = False) -> Iterator[tuple[int, str, str]]:
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    return imports(tree, module=module, in_functions=in_functions)
+    return imports(tree, module=module, in_functions=in_functions, for_types=for_types)
 
 
 def target_of(module: str, name: str) -> str:
@@ -113,30 +137,64 @@ def target_of(module: str, name: str) -> str:
 
 
 def is_allowed(module: str, target: str) -> bool:
-    if package_of(module) == package_of(target):
-        return layer_of(target) <= layer_of(module)
-    return layer_of(target) < layer_of(module)
+    return package_of(module) == package_of(target) or layer_of(target) < layer_of(module)
+
+
+def edges() -> dict[str, set[str]]:
+    """Which module imports which, at its top, in functions and for type checkers alike."""
+    found: dict[str, set[str]] = {}
+    for module in set(MODULES) - {"nlpkit"}:
+        reached = {
+            target_of(imported, name)
+            for _, imported, name in imports_of(module, in_functions=True, for_types=True)
+        }
+        found[module] = {target for target in reached if target in MODULES and target != "nlpkit"}
+    return found
+
+
+@pytest.mark.xfail(reason="five circles are left: chat, classifiers, data, reports, scoring", strict=True)
+def test_no_module_imports_itself_through_others() -> None:
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        TopologicalSorter(edges()).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
 def test_a_module_imports_only_from_layers_above_its_own() -> None:
     wrong = []
     for module in set(MODULES) - {"nlpkit"}:
-        for line, imported, name in imports_of(module, in_functions=True):
+        for line, imported, name in imports_of(module, in_functions=True, for_types=True):
             target = target_of(imported, name)
             if target == "nlpkit":
                 # the root's names reach everything, its version reaches nothing
-                wrong += [] if name == "__version__" else [f"{module}, line {line}: {name or target} through the package's root"]
-            elif target.split(".")[0] in ("nlpkit", "recipes", "demo", "benchmarks") and not is_allowed(module, target):
+                wrong += (
+                    []
+                    if name == "__version__"
+                    else [f"{module}, line {line}: {name or target} through the package's root"]
+                )
+            elif target.split(".")[0] in ("nlpkit", "recipes", "demo", "benchmarks") and not is_allowed(
+                module, target
+            ):
                 wrong.append(f"{module}, line {line}: {target}")
     assert sorted(wrong) == []
 
 
 def test_the_root_imports_nothing_of_the_package() -> None:
-    assert [imported for _, imported, _ in imports_of("nlpkit", in_functions=True) if imported.startswith("nlpkit")] == []
+    assert [
+        imported
+        for _, imported, _ in imports_of("nlpkit", in_functions=True)
+        if imported.startswith("nlpkit")
+    ] == []
 
 
 def test_heavy_libraries_are_imported_by_functions_only() -> None:
-    watched = [module for module in MODULES if module.startswith(("nlpkit", "recipes")) and module not in HEAVY_BY_NATURE]
+    watched = [
+        module
+        for module in MODULES
+        if module.startswith(("nlpkit", "recipes")) and module not in HEAVY_BY_NATURE
+    ]
     wrong = [
         f"{module}, line {line}: {imported}"
         for module in watched
@@ -147,7 +205,11 @@ def test_heavy_libraries_are_imported_by_functions_only() -> None:
 
 
 def test_nothing_imports_a_module_that_is_heavy_by_nature() -> None:
-    reached = {target_of(imported, name) for module in MODULES for _, imported, name in imports_of(module, in_functions=False)}
+    reached = {
+        target_of(imported, name)
+        for module in MODULES
+        for _, imported, name in imports_of(module, in_functions=False)
+    }
     assert not reached & HEAVY_BY_NATURE
 
 
@@ -170,7 +232,7 @@ def test_a_recipe_holds_order_and_no_computing() -> None:
     for module in recipes:
         used = {imported.split(".")[0] for _, imported, _ in imports_of(module, in_functions=True)}
         assert not used & (NEVER_AT_IMPORT | {"numpy"}), module
-        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 120, module
+        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 180, module
 
 
 @pytest.mark.parametrize(
@@ -179,10 +241,10 @@ def test_a_recipe_holds_order_and_no_computing() -> None:
         ("nlpkit.tasks.polarity", "nlpkit.data.records", True),
         ("nlpkit.data.records", "nlpkit.tasks.polarity", False),
         ("nlpkit.data.checks", "nlpkit.data.records", True),
-        ("nlpkit.data.records", "nlpkit.data.checks", False),
+        ("nlpkit.metrics.score", "nlpkit.reports.report", False),
         ("nlpkit.sources.fetching", "nlpkit.data.checks", False),
         ("nlpkit.scoring.score", "nlpkit.evaluation.evaluate", False),
-        ("nlpkit.evaluation.evaluate", "nlpkit.cli", False),
+        ("nlpkit.evaluation.evaluate", "nlpkit.cli.app", False),
         ("recipes.sentiment", "nlpkit.training.trainer", True),
     ],
 )
@@ -190,7 +252,7 @@ def test_the_rule_itself(module: str, target: str, allowed: bool) -> None:
     assert is_allowed(module, target) is allowed
 
 
-@pytest.mark.parametrize("loaded", ["nlpkit", "nlpkit.cli"])
+@pytest.mark.parametrize("loaded", ["nlpkit", "nlpkit.cli.app"])
 def test_loading_the_package_or_its_command_loads_nothing_heavy(loaded: str) -> None:
     code = f"import sys, {loaded}; print(*sorted({{one.split('.')[0] for one in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -201,7 +263,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "sys.argv = ['nlpkit', '--help']\n"
-        "from nlpkit.cli import main\n"
+        "from nlpkit.cli.app import main\n"
         "try:\n"
         "    main()\n"
         "except SystemExit as end:\n"

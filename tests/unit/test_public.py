@@ -59,8 +59,15 @@ def test_each_name_is_there_and_documented(name: str) -> None:
 
 def test_what_type_checkers_see_is_what_python_finds() -> None:
     tree = ast.parse(Path(str(nlpkit.__file__)).read_text(encoding="utf-8"))
-    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    seen = {name.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    block = next(
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {
+        name.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
     assert set(seen) == set(nlpkit.__all__) - {"__version__"}
     for name, module in seen.items():
         assert getattr(importlib.import_module(str(module)), name) is getattr(nlpkit, name)
@@ -74,6 +81,8 @@ def test_another_name_is_an_attribute_error() -> None:
 def test_every_error_of_the_library_is_public() -> None:
     errors = {name for name in nlpkit.__all__ if name.endswith("Error")}
     module = importlib.import_module("nlpkit.errors")
-    defined = {name for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, Exception)}
+    defined = {
+        name for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, Exception)
+    }
     assert errors == defined
     assert {getattr(nlpkit, name).exit_code for name in errors} == {1, 2, 3, 4}

@@ -78,7 +78,9 @@ def _whole(file: DataFile) -> Iterator[None]:
         if "encrypt" in found.lower() or "decrypt" in found.lower():
             raise DataError(f"{file.name}: is encrypted; cure: decrypt it first") from error
         kind = "Parquet" if file.format == "parquet" else "Arrow"
-        raise DataError(f"{file.name}: damaged, or not {kind} at all: {found}; cure: fetch or write the file again") from error
+        raise DataError(
+            f"{file.name}: damaged, or not {kind} at all: {found}; cure: fetch or write the file again"
+        ) from error
 
 
 @contextmanager
@@ -89,12 +91,17 @@ def _opened(file: DataFile) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch
         if file.path is None:
             raise DataError("standard input: Parquet cannot be read from a pipe; cure: save it to a file")
         _refuse_empty(file)
-        with pq.ParquetFile(file.path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20) as parquet:
+        with pq.ParquetFile(
+            file.path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20
+        ) as parquet:
             yield parquet.schema_arrow, parquet.iter_batches(batch_size=_BATCH, use_threads=False)
     else:
         with _opened_arrow(file) as reader:
             number = getattr(reader, "num_record_batches", None)
-            yield reader.schema, iter(reader) if number is None else (reader.get_batch(one) for one in range(number))
+            yield (
+                reader.schema,
+                iter(reader) if number is None else (reader.get_batch(one) for one in range(number)),
+            )
 
 
 @contextmanager
@@ -110,7 +117,9 @@ def _opened_arrow(file: DataFile) -> Iterator[Any]:
         start = source.read(6)
         source.seek(0)
         if start.startswith(b"FEA1"):
-            raise DataError(f"{file.name}: is of the old Feather version 1; cure: write it again as version 2")
+            raise DataError(
+                f"{file.name}: is of the old Feather version 1; cure: write it again as version 2"
+            )
         with (pa.ipc.open_file if start == b"ARROW1" else pa.ipc.open_stream)(source) as reader:
             yield reader
 
@@ -124,7 +133,9 @@ def _names(schema: pa.Schema, file: DataFile) -> list[str]:
     names: list[str] = list(schema.names)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{file.name}: the column {twice!r} stands there twice; cure: give each column a name of its own")
+        raise DataError(
+            f"{file.name}: the column {twice!r} stands there twice; cure: give each column a name of its own"
+        )
     return names
 
 
@@ -142,7 +153,11 @@ def _suspect(batch: pa.RecordBatch) -> bool:
             if "Invalid UTF8" not in str(error) or not _is_text(column.type):
                 raise
             misfit = True
-    return misfit or any(pc.any(pc.match_substring(texts, "\0")).as_py() for column in batch.columns for texts in _texts(column))
+    return misfit or any(
+        pc.any(pc.match_substring(texts, "\0")).as_py()
+        for column in batch.columns
+        for texts in _texts(column)
+    )
 
 
 def _texts(array: pa.Array) -> Iterator[pa.Array]:

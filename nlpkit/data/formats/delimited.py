@@ -92,7 +92,11 @@ def _header(reader: Any, file: DataFile) -> list[str]:
         if reason := unreadable_text(name):
             cure = advice(file.path) if "byte 0x" in reason and file.path and not file.encoding else ""
             raise DataError(f"{file.name}, header, column {number}: {reason}{cure}")
-    twice = next((name for number, name in enumerate(names) if name in names[:number]), None) if len(set(names)) < len(names) else None
+    twice = (
+        next((name for number, name in enumerate(names) if name in names[:number]), None)
+        if len(set(names)) < len(names)
+        else None
+    )
     if twice is not None:
         what = f"the column {twice!r} stands" if twice else "columns without a name stand"
         raise DataError(f"{file.name}, header: {what} there twice; cure: give each column a name of its own")
@@ -162,7 +166,9 @@ def _syntax(error: csv.Error, line: int) -> str:
 def _wrong_delimiter(names: list[str], file: DataFile) -> str:
     """A hint, where the whole header came out as one column and another separator stands in it."""
     used = _DIALECTS[file.format]["delimiter"]
-    found = next((one for one in _NAMES if one != used and one in names[0]), None) if len(names) == 1 else None
+    found = (
+        next((one for one in _NAMES if one != used and one in names[0]), None) if len(names) == 1 else None
+    )
     if found is None:
         return ""
     cure = {",": "say --format csv", "\t": "say --format tsv"}.get(found, "save the file with commas")

@@ -29,18 +29,32 @@ def files_in(folder: Path, *, format: str | None, encoding: str | None) -> list[
     """
     found = {path: format_of(path) for path in data_files(folder)}
     if format is not None:
-        found = {path: format for path, told in found.items() if told == format or told == format.removesuffix("-plain")}
+        found = {
+            path: format
+            for path, told in found.items()
+            if told == format or told == format.removesuffix("-plain")
+        }
     if len(kinds := sorted(set(found.values()))) > 1:
-        raise DataError(f"{folder}: holds files of several formats ({', '.join(kinds)}); cure: name one file, or say the format")
+        raise DataError(
+            f"{folder}: holds files of several formats ({', '.join(kinds)}); cure: name one file, or say the format"
+        )
     splits = {(match[1].lower() if (match := _SPLIT.match(path.name)) else "") for path in found}
     if named := ", ".join(sorted(splits - {""})) if len(splits - {""}) > 1 else "":
-        raise DataError(f"{folder}: holds several splits ({named}), which must not be mixed; cure: name one file")
-    return [DataFile(path=path, name=str(path), format=kind, encoding=encoding) for path, kind in found.items()]
+        raise DataError(
+            f"{folder}: holds several splits ({named}), which must not be mixed; cure: name one file"
+        )
+    return [
+        DataFile(path=path, name=str(path), format=kind, encoding=encoding) for path, kind in found.items()
+    ]
 
 
 def data_files(folder: Path) -> list[Path]:
     """All data files of a folder and its subfolders, in the order of their paths; names that begin with a dot or `_` are none."""
-    return [path for path in sorted(folder.rglob("*")) if is_data_name(path.relative_to(folder)) and path.is_file()]
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if is_data_name(path.relative_to(folder)) and path.is_file()
+    ]
 
 
 def saved_columns(folder: Path) -> list[str]:
@@ -96,7 +110,9 @@ def _saved(folder: Path) -> Any:
     try:
         found = datasets.load_from_disk(str(folder))
     except Exception as error:  # a damaged folder raises nearly anything
-        raise DataError(f"{folder}: cannot be read as a saved data set: {_first_line(error)}; cure: save it again") from error
+        raise DataError(
+            f"{folder}: cannot be read as a saved data set: {_first_line(error)}; cure: save it again"
+        ) from error
     return _one_split(found, folder) if isinstance(found, dict) else found
 
 
@@ -113,7 +129,9 @@ def _other(folder: Path) -> Any:
 def _one_split(splits: Any, folder: Path) -> Any:
     names = list(splits)
     if len(names) != 1:
-        raise DataError(f"{folder}: expected one split, found {', '.join(names) or 'none'}; cure: name the folder of one split")
+        raise DataError(
+            f"{folder}: expected one split, found {', '.join(names) or 'none'}; cure: name the folder of one split"
+        )
     return splits[names[0]]
 
 

@@ -24,7 +24,14 @@ _HEAD = 20
 _MARK = b"\xef\xbb\xbf"
 # What the fast parser accepts and we must look at twice: NUL, and integers that it would round to floats.
 _SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
-_NAMES = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+_NAMES = {
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 def header(file: DataFile) -> list[str]:
@@ -54,7 +61,9 @@ def _keys(head: list[Record | BadRow]) -> list[str]:
 def _lacking(record: Record, columns: Sequence[str]) -> BadRow:
     column = next(one for one in columns if one not in record.fields)
     reason = f"no column {column!r}{nearest(column, record.fields)}"
-    return BadRow(file=record.file, row=record.row, reason=reason, raw=orjson.dumps(record.fields, default=str).decode())
+    return BadRow(
+        file=record.file, row=record.row, reason=reason, raw=orjson.dumps(record.fields, default=str).decode()
+    )
 
 
 def _objects(file: DataFile) -> Iterator[Record | BadRow]:
@@ -70,7 +79,12 @@ def _objects(file: DataFile) -> Iterator[Record | BadRow]:
                     yield _unparsed(line, error, file=name, row=row)
                 continue
             # As many `":` as fields: nothing nested, no key twice. Else look closely.
-            if type(fields) is dict and line.count(b'":') == len(fields) and line.count(b"[") < NESTING and not suspect:
+            if (
+                type(fields) is dict
+                and line.count(b'":') == len(fields)
+                and line.count(b"[") < NESTING
+                and not suspect
+            ):
                 yield Record(fields=fields, file=name, row=row)
             else:
                 yield _looked_at(fields, line, file=name, row=row)
@@ -117,7 +131,12 @@ def _too_deep(value: object) -> bool:
     level = [value]
     for _ in range(NESTING):
         # Level by level, because recursion is what deep nesting breaks, here and in everything that writes the row.
-        level = [inner for one in level if isinstance(one, (dict, list)) for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
         if not level:
             return False
     return True
@@ -146,7 +165,11 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
     except UnicodeDecodeError as misfit:
         return f"byte 0x{line[misfit.start]:02x} at byte {misfit.start + 1} of the line does not fit the encoding"
     # The first line of a list or of an indented object: it opens more than it closes.
-    hint = _one_value() if row == 1 and line.lstrip()[:1] in (b"[", b"{") and error.pos >= len(line.decode().rstrip()) else ""
+    hint = (
+        _one_value()
+        if row == 1 and line.lstrip()[:1] in (b"[", b"{") and error.pos >= len(line.decode().rstrip())
+        else ""
+    )
     column = min(error.pos, len(line.decode().rstrip())) + 1
     return f"column {column}: not JSON: {error.msg}{hint}"
 

@@ -15,11 +15,24 @@ from benchmarks.training_steps import WARM, Clock, EnoughError
 
 
 def one(method: str, seed: int, accuracy: float, cpu: float) -> Trained:
-    return Trained(method=method, seed=seed, accuracy=accuracy, seconds=2 * cpu, cpu_seconds=cpu, peak_mb=1000 + seed, load=1.0)
+    return Trained(
+        method=method,
+        seed=seed,
+        accuracy=accuracy,
+        seconds=2 * cpu,
+        cpu_seconds=cpu,
+        peak_mb=1000 + seed,
+        load=1.0,
+    )
 
 
 def test_the_tables_hold_means_and_ratios_within_rounds() -> None:
-    trainings = [one("plain", 1, 0.88, 900), one("plain", 2, 0.89, 1100), one("fast", 1, 0.87, 200), one("fast", 2, 0.89, 300)]
+    trainings = [
+        one("plain", 1, 0.88, 900),
+        one("plain", 2, 0.89, 1100),
+        one("fast", 1, 0.87, 200),
+        one("fast", 2, 0.89, 300),
+    ]
     # the machine was twice as busy in the second round: ratios 3 and 4, where a ratio of medians would say otherwise
     speeds = [
         Speed(method=method, round=number, samples_per_second=cpu / 2, samples_per_cpu_second=cpu)
@@ -34,7 +47,14 @@ def test_the_tables_hold_means_and_ratios_within_rounds() -> None:
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(data=Path("data"), work=tmp_path / "work", seeds=[1], rounds=1, methods=["plain", "fast"], overrides=["training.lr=1"])
+    asked = Asked(
+        data=Path("data"),
+        work=tmp_path / "work",
+        seeds=[1],
+        rounds=1,
+        methods=["plain", "fast"],
+        overrides=["training.lr=1"],
+    )
     commands: list[list[str]] = []
 
     def run_child(arguments: list[str], *, threads: int) -> Child:
@@ -52,10 +72,22 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
     said: list[str] = []
     page = bench(asked, results=tmp_path / "results", talk=said.append)
     assert [command[1] for command in commands] == ["benchmarks.training_steps"] * 4 + ["nlpkit"] * 2
-    assert all("training.lr=1" in command and "data.train.0.source=data/train.jsonl" in command for command in commands)
-    assert [("training.precision=fp32" in command) for command in commands] == [True, False, True, False, True, False]
+    assert all(
+        "training.lr=1" in command and "data.train.0.source=data/train.jsonl" in command
+        for command in commands
+    )
+    assert [("training.precision=fp32" in command) for command in commands] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
     commands.clear()
-    assert bench(asked, results=tmp_path / "results", talk=said.append).splitlines()[-1] == page.splitlines()[-1]
+    assert (
+        bench(asked, results=tmp_path / "results", talk=said.append).splitlines()[-1] == page.splitlines()[-1]
+    )
     assert commands == []
     found: dict[str, Any] = json.loads((tmp_path / "results" / "fast-training.json").read_text())
     assert [one["accuracy"] for one in found["trainings"]] == [0.9, 0.9]

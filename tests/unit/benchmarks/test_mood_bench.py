@@ -7,7 +7,22 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.mood import NAMES, TURNS, Asked, Replies, Turns, bench, compare, distances, hints, lines, names, replies, turns, unnamed
+from benchmarks.mood import (
+    NAMES,
+    TURNS,
+    Asked,
+    Replies,
+    Turns,
+    bench,
+    compare,
+    distances,
+    hints,
+    lines,
+    names,
+    replies,
+    turns,
+    unnamed,
+)
 from nlpkit.chat.mood import hint, moods
 from tests.fakes import FakeBot, FakeClassifier
 
@@ -22,7 +37,11 @@ def sets() -> list[Turns]:
 
 def test_there_are_100_sets_of_as_many_frames_and_none_that_the_hint_was_chosen_on(sets):
     assert len(sets) == 100
-    frames = [line.split("|")[:2] for line in TURNS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    frames = [
+        line.split("|")[:2]
+        for line in TURNS.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    ]
     assert len({text for _, text in frames}) == len(frames) == 130
     assert {use for use, _ in frames} == {"choose", "measure"}
     assert all(text.count("{name}") == text.count("{mood}") == 1 for _, text in frames)
@@ -43,12 +62,18 @@ def test_the_names_are_of_all_origins_and_both_sexes_in_equal_parts(sets):
     assert set(origins) == set(range(len(NAMES)))
     assert max(origins.values()) - min(origins.values()) <= 2
     assert all(ORIGIN[one.names[0]] != ORIGIN[one.names[1]] for one in sets)
-    assert Counter((SEX[one.names[0]], SEX[one.names[1]]) for one in sets) == dict.fromkeys([(0, 0), (0, 1), (1, 0), (1, 1)], 25)
+    assert Counter((SEX[one.names[0]], SEX[one.names[1]]) for one in sets) == dict.fromkeys(
+        [(0, 0), (0, 1), (1, 0), (1, 1)], 25
+    )
     assert len({name for number in range(100) for name in names(number)}) == 48
 
 
 def test_half_of_the_sets_begin_with_the_happy_words(sets):
-    happy = [line.split("|")[2] for line in TURNS.read_text(encoding="utf-8").splitlines() if line.startswith("measure")]
+    happy = [
+        line.split("|")[2]
+        for line in TURNS.read_text(encoding="utf-8").splitlines()
+        if line.startswith("measure")
+    ]
     assert sum(word in one.first for word, one in zip(happy, sets, strict=True)) in range(48, 53)
 
 
@@ -72,15 +97,21 @@ def test_each_turn_is_asked_with_its_own_mood_and_the_first_with_the_other_too()
     told = {ONE.first: "happy", ONE.mood: "sad", ONE.name: "happy"}
     [found] = replies(lambda system, text: f"{system}: {text}", [ONE], told)
     assert found == Replies(
-        first="happy: Tom is great", mood="sad: Tom is awful", name="happy: Aisha is great", told="sad: Tom is great"
-    )  # fmt: skip
+        first="happy: Tom is great",
+        mood="sad: Tom is awful",
+        name="happy: Aisha is great",
+        told="sad: Tom is great",
+    )
     [plain] = replies(lambda system, text: f"{system}: {text}", [ONE], None)
     assert plain == Replies(first=": Tom is great", mood=": Tom is awful", name=": Aisha is great")
 
 
 def letters(texts) -> np.ndarray:
     """Texts as directions: how often each letter stands in them."""
-    counts = np.array([[text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts], dtype=float)
+    counts = np.array(
+        [[text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts],
+        dtype=float,
+    )
     return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-12)
 
 
@@ -95,7 +126,10 @@ def test_distances_are_nothing_between_equals_and_a_hidden_name_makes_none():
 
 def test_a_change_that_moves_more_than_the_name_is_said_to():
     sets = [ONE] * 40
-    said = [Replies(first="aab", mood="ccd" if number % 4 else "aac", name="aab" if number % 3 else "abb") for number in range(40)]
+    said = [
+        Replies(first="aab", mood="ccd" if number % 4 else "aac", name="aab" if number % 3 else "abb")
+        for number in range(40)
+    ]
     found = compare(sets, said, letters)
     test = found.tests["mood"]["meaning"]
     assert found.equal == {"mood": 0, "name": pytest.approx(26 / 40)}
@@ -122,13 +156,21 @@ def test_a_reply_is_asked_for_once_and_found_again_after_a_restart(tmp_path):
 
 def test_the_whole_is_written_with_its_replies(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.mood.encoder", lambda: letters)
-    bot = FakeBot(says=lambda conversation, sampling: f"{conversation.system} {len(conversation.turns[-1].text)}")
+    bot = FakeBot(
+        says=lambda conversation, sampling: f"{conversation.system} {len(conversation.turns[-1].text)}"
+    )
     said: list[str] = []
-    bench(bot, FakeClassifier(), use="choose", results=tmp_path, kept=tmp_path / "kept.jsonl", talk=said.append)
+    bench(
+        bot, FakeClassifier(), use="choose", results=tmp_path, kept=tmp_path / "kept.jsonl", talk=said.append
+    )
     found = json.loads((tmp_path / "mood-choose.json").read_text(encoding="utf-8"))
     assert found["sets"] == len(found["replies"]) == 30
     assert found["same_hint"]["name"] == 1
     assert set(found["mood"]["on"]["tests"]) == {"mood", "told"}
     assert set(found["mood"]["off"]["tests"]) == {"mood"}
     assert "told the same: 100% with another name" in said[0]
-    assert (tmp_path / "mood-choose.md").read_text(encoding="utf-8").startswith("# Replies of fake to 30 sets of turns")
+    assert (
+        (tmp_path / "mood-choose.md")
+        .read_text(encoding="utf-8")
+        .startswith("# Replies of fake to 30 sets of turns")
+    )

@@ -10,7 +10,7 @@ from benchmarks.sentences import outcomes_of, tfidf
 from benchmarks.tiny import WORDS, tiny_run, tiny_texts
 from benchmarks.vader import compounds, label_of
 from nlpkit.data.examples import LabeledText
-from nlpkit.evaluation.metrics import measure
+from nlpkit.metrics.table import measure
 
 
 def labelled(text: str, label: str) -> LabeledText:
@@ -21,7 +21,12 @@ def test_one_human_is_the_mean_over_raters_of_their_correlation_with_the_mean_of
     rated = [[1.0, 2.0, 3.0], [-2.0, -1.0], [0.0, 0.0, 4.0, -1.0], [3.0, 3.0]] * 10
     found = one_human(iter(rated))
     # every text has two raters at least: slots 0 and 1, each against the mean of that text's other ratings
-    each = [np.corrcoef([row[slot] for row in rated], [np.mean(row[:slot] + row[slot + 1 :]) for row in rated])[0, 1] for slot in (0, 1)]
+    each = [
+        np.corrcoef([row[slot] for row in rated], [np.mean(row[:slot] + row[slot + 1 :]) for row in rated])[
+            0, 1
+        ]
+        for slot in (0, 1)
+    ]
     assert found.value == pytest.approx(np.mean(each))
     assert found.count == 40
     assert found.low < found.value < found.high
@@ -39,7 +44,10 @@ def test_the_tested_domain_is_not_trained_on():
 @pytest.mark.parametrize(
     ("where", "name"),
     [
-        ("/home/me/.cache/nlpkit/sentiment-ratings-5521c3ed9af2/data/editorials.parquet, row 12", "sentiment-ratings/editorials"),
+        (
+            "/home/me/.cache/nlpkit/sentiment-ratings-5521c3ed9af2/data/editorials.parquet, row 12",
+            "sentiment-ratings/editorials",
+        ),
         ("/c/tweets-b689d717f051/data/tweets.parquet, row 1", "tweets/tweets"),
         ("data/mine, row by row.csv, row 7", "mine, row by row"),
         ("rows.jsonl, row 1", "rows"),
@@ -50,8 +58,14 @@ def test_rows_are_named_by_their_source(where, name):
 
 
 def test_rows_are_grouped_in_order():
-    rows = [LabeledText(text=text, label="x", where=f"{file}.csv, row 1") for text, file in (("1", "a"), ("2", "b"), ("3", "a"))]
-    assert {name: [one.text for one in group] for name, group in by_source(rows).items()} == {"a": ["1", "3"], "b": ["2"]}
+    rows = [
+        LabeledText(text=text, label="x", where=f"{file}.csv, row 1")
+        for text, file in (("1", "a"), ("2", "b"), ("3", "a"))
+    ]
+    assert {name: [one.text for one in group] for name, group in by_source(rows).items()} == {
+        "a": ["1", "3"],
+        "b": ["2"],
+    }
 
 
 def test_neutral_is_wrong_where_no_row_is():
@@ -72,7 +86,9 @@ def test_tfidf_learns_words():
     assert strength > 0
 
 
-@pytest.mark.parametrize(("compound", "label"), [(0.05, "positive"), (0.049, "neutral"), (-0.049, "neutral"), (-0.05, "negative")])
+@pytest.mark.parametrize(
+    ("compound", "label"), [(0.05, "positive"), (0.049, "neutral"), (-0.049, "neutral"), (-0.05, "negative")]
+)
 def test_vader_thresholds_are_its_authors(compound, label):
     assert label_of(compound) == label
 
@@ -84,7 +100,7 @@ def test_vader_reads_texts():
 
 
 def test_the_tiny_run_answers(tmp_path):
-    from nlpkit.inference.classifier import Classifier
+    from nlpkit.classifiers.classifier import Classifier
 
     classifier = Classifier.load(tiny_run(tmp_path), threads=1)
     texts = tiny_texts(20, seed=1)

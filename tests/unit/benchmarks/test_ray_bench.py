@@ -7,7 +7,14 @@ from benchmarks.texts import write_texts
 
 
 def turn(method: str, number: int, rate: float, cpu: float) -> Turn:
-    return Turn(method=method, round=number, rows_per_second=rate, cpu_seconds_per_1000=cpu, first_rows_after=3.0, seconds=60.0)
+    return Turn(
+        method=method,
+        round=number,
+        rows_per_second=rate,
+        cpu_seconds_per_1000=cpu,
+        first_rows_after=3.0,
+        seconds=60.0,
+    )
 
 
 TURNS = [
@@ -28,7 +35,12 @@ def test_the_ratio_is_that_of_each_round_s_pair():
 
 
 def test_the_page_says_what_was_left_out():
-    found = {"ratio": ratio(TURNS), "cluster_seconds": 6.5, "reading_rows_per_second": 70_000.0, "writing_rows_per_second": 90_000.0}
+    found = {
+        "ratio": ratio(TURNS),
+        "cluster_seconds": 6.5,
+        "reading_rows_per_second": 70_000.0,
+        "writing_rows_per_second": 90_000.0,
+    }
     text = "\n".join(page(TURNS, found))
     assert "**1.80 times** one process (1.50 to 1.90 over rounds); 1.82 by CPU seconds" in text
     assert "the cluster was up after 6.5 s" in text

@@ -39,9 +39,14 @@ def test_ratio_is_the_median_of_neighbouring_turns():
 @pytest.fixture
 def scored(tmp_path) -> Bench:
     bench = Bench(
-        run=None, folder=tmp_path, truth=("negative", "positive", "negative"), labels=("negative", "positive"), temperature=2.0, gflop=1.5,
+        run=None,
+        folder=tmp_path,
+        truth=("negative", "positive", "negative"),
+        labels=("negative", "positive"),
+        temperature=2.0,
+        gflop=1.5,
         methods=(NLPKIT, PIPELINE),
-    )  # fmt: skip
+    )
     rows = [("a", "negative", 0.75, 0.25), ("b", "positive", 0.4, 0.6), ("c", "positive", 0.5, 0.5)]
     with bench.scored(NLPKIT).open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label", "p_negative", "p_positive"), *rows])
@@ -65,7 +70,9 @@ def test_agreement_compares_calibrated_probabilities(scored):
 
 
 def test_page_names_ratio_and_disagreements_and_the_share_of_the_limit(scored):
-    text = "\n".join(page(scored, TURNS, [ratio(TURNS, NLPKIT, PIPELINE, 1)], [agreement(scored, NLPKIT)], {1: 20.0}))
+    text = "\n".join(
+        page(scored, TURNS, [ratio(TURNS, NLPKIT, PIPELINE, 1)], [agreement(scored, NLPKIT)], {1: 20.0})
+    )
     assert f"{NLPKIT}: **2.40 times** {PIPELINE} (2.00 to 3.00 over rounds), 2.50 by CPU seconds" in text
     assert "1 of 3 labels differ from the pipeline's (33.33%)" in text
     assert "right on 66.67%, the pipeline on 33.33%." in text
@@ -89,7 +96,13 @@ def test_texts_come_back_as_they_were(tmp_path):
 
 
 def test_a_child_is_measured(tmp_path):
-    child = run_child(["-c", "import os; print(os.environ['OMP_NUM_THREADS']); held = bytes(150_000_000); print(len(held))"], threads=3)
+    child = run_child(
+        [
+            "-c",
+            "import os; print(os.environ['OMP_NUM_THREADS']); held = bytes(150_000_000); print(len(held))",
+        ],
+        threads=3,
+    )
     assert child.output == "3\n150000000\n"
     assert child.peak_mb > 5
     assert child.seconds > 0
@@ -111,7 +124,9 @@ def test_a_busy_machine_is_named(load, busy):
 def test_results_are_written_twice(tmp_path):
     import json
 
-    text = save(tmp_path, "x", {"value": 3}, title="T", machine=Machine(), lines=table(("a", "b"), [("c", 1)]))
+    text = save(
+        tmp_path, "x", {"value": 3}, title="T", machine=Machine(), lines=table(("a", "b"), [("c", 1)])
+    )
     found = json.loads((tmp_path / "x.json").read_text())
     assert (found["benchmark"], found["value"]) == ("x", 3)
     assert found["machine"]["cores"] >= 1

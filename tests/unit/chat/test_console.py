@@ -17,9 +17,9 @@ from nlpkit.chat.console import Console
 from nlpkit.chat.limits import Limits
 from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
+from nlpkit.cli.terminal import shown
 from nlpkit.errors import SourceError
-from nlpkit.inference.sampling import Sampling
-from nlpkit.terminal import shown
+from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot, FakeClassifier
 
 ROOT = Path(__file__).parents[3]
@@ -46,7 +46,9 @@ class Talk:
                 return line
             raise line
 
-        console = Console(self.session, read=read, write=self._write, note=self._note, prompts=("", ""), **self._more)  # type: ignore[arg-type]
+        console = Console(
+            self.session, read=read, write=self._write, note=self._note, prompts=("", ""), **self._more
+        )  # type: ignore[arg-type]
         console.run()
         assert next(left, None) is None, "it left before all lines were read"
         return self.said + self.noted
@@ -86,7 +88,19 @@ def test_nothing_typed_asks_nothing_and_opens_no_conversation(talk: Talk) -> Non
 
 def test_help_names_every_command(talk: Talk) -> None:
     shown = talk("/help")
-    for name in ("help", "mood", "context", "save FILE", "new", "list", "open N", "retry", "undo", "system", "quit"):
+    for name in (
+        "help",
+        "mood",
+        "context",
+        "save FILE",
+        "new",
+        "list",
+        "open N",
+        "retry",
+        "undo",
+        "system",
+        "quit",
+    ):
         assert f"/{name}" in shown
 
 
@@ -145,7 +159,13 @@ def test_the_context_says_what_was_seen(talk: Talk) -> None:
 
 
 def test_save_writes_markdown_or_rows_and_replaces_nothing(talk: Talk, tmp_path: Path) -> None:
-    talk("hi", f"/save {tmp_path / 'my talk.md'}", f"/save {tmp_path / 'talk.jsonl'}", f"/save {tmp_path / 'talk.jsonl'}", "/save")
+    talk(
+        "hi",
+        f"/save {tmp_path / 'my talk.md'}",
+        f"/save {tmp_path / 'talk.jsonl'}",
+        f"/save {tmp_path / 'talk.jsonl'}",
+        "/save",
+    )
     assert "hi" in (tmp_path / "my talk.md").read_text(encoding="utf-8")
     assert '"role": "user", "content": "hi"' in (tmp_path / "talk.jsonl").read_text(encoding="utf-8")
     assert "File exists" in talk.noted
@@ -197,11 +217,17 @@ def test_ctrl_c_stops_the_reply_and_keeps_what_there_was(store: Store) -> None:
 @pytest.mark.parametrize(
     ("text", "safe"),
     [
-        ("\x1b[2J\x1b]0;owned\x07", "\ufffd[2J\ufffd]0;owned\ufffd"), ("a\rb\bc\x00", "a\ufffdb\ufffdc\ufffd"), ("\x9b31m", "\ufffd31m"),
-        ("\u202eevil\u2066", "\ufffdevil\ufffd"), ("one\n\ttwo", "one\n    two"), ("\u00a0\u2028", " \n"), ("\ud800", "\ufffd"),
-        ("👩\u200d💻 e\u0301 שלום नमस्ते [b]", "👩\u200d💻 e\u0301 שלום नमस्ते [b]"), ("\U000e0041", "\ufffd"),
+        ("\x1b[2J\x1b]0;owned\x07", "\ufffd[2J\ufffd]0;owned\ufffd"),
+        ("a\rb\bc\x00", "a\ufffdb\ufffdc\ufffd"),
+        ("\x9b31m", "\ufffd31m"),
+        ("\u202eevil\u2066", "\ufffdevil\ufffd"),
+        ("one\n\ttwo", "one\n    two"),
+        ("\u00a0\u2028", " \n"),
+        ("\ud800", "\ufffd"),
+        ("👩\u200d💻 e\u0301 שלום नमस्ते [b]", "👩\u200d💻 e\u0301 שלום नमस्ते [b]"),
+        ("\U000e0041", "\ufffd"),
     ],
-)  # fmt: skip
+)
 def test_nothing_that_is_shown_commands_the_terminal(text: str, safe: str) -> None:
     assert shown(text) == safe
 
@@ -212,7 +238,7 @@ from unittest.mock import patch
 from tests.fakes import FakeBot
 bot = FakeBot(says=lambda talk, _: "\\x1b[2J" + "word " * 400 if len(talk.turns) == 1 else "and \\x07 fine", delay=0.02)
 sys.argv = ["nlpkit", "chat", "--store", sys.argv[1], "--classifier", "none"]
-from nlpkit.cli import main
+from nlpkit.cli.app import main
 with patch("nlpkit.chat.serving.bot_of", return_value=bot):
     main()
 """
@@ -232,9 +258,15 @@ class Screen:
 
         environment = {**os.environ, "TERM": "dumb", "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments], stdin=side, stdout=side, stderr=side, start_new_session=True, cwd=ROOT,
-            preexec_fn=own_terminal, env=environment,
-        )  # fmt: skip
+            [sys.executable, "-c", program, *arguments],
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            start_new_session=True,
+            cwd=ROOT,
+            preexec_fn=own_terminal,
+            env=environment,
+        )
         os.close(side)
         os.set_blocking(self.main, False)
         self.seen = b""

@@ -65,7 +65,11 @@ def test_two_questions_in_a_row_are_one_turn_in_the_file_too(store, tmp_path):
 
 def test_a_row_holds_roles_and_texts_and_nothing_else(store):
     id = talk(store, "hi", "hello", system="Be kind.")
-    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    messages = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+    ]
     assert json.loads(store.export_jsonl(id, "")) == {"id": id, "messages": messages}
 
 
@@ -82,7 +86,9 @@ def shown(html: str) -> list[str]:
     import re
     from html import unescape
 
-    text = re.sub(r"</p>", "\n\n", re.sub(r"<br ?/?>\n?", "\n", html.replace("<p>", "").replace("</p>\n", "</p>")))
+    text = re.sub(
+        r"</p>", "\n\n", re.sub(r"<br ?/?>\n?", "\n", html.replace("<p>", "").replace("</p>\n", "</p>"))
+    )
     assert re.findall(r"<[^>]*>", text) == []
     return [line.rstrip() for line in unescape(text).replace("\xa0", " ").split("\n") if line.strip()]
 
@@ -90,7 +96,11 @@ def shown(html: str) -> list[str]:
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
 @pytest.mark.parametrize("preset", ["commonmark", "gfm-like"])
 def test_text_in_markdown_is_text(text, preset):
-    reader = MarkdownIt(preset) if preset == "commonmark" else MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    reader = (
+        MarkdownIt(preset)
+        if preset == "commonmark"
+        else MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    )
     html = reader.render(escaped(text))
     assert shown(html) == [line.expandtabs(4).rstrip() for line in text.split("\n") if line.strip()]
 

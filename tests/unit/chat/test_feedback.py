@@ -62,7 +62,12 @@ def test_a_rated_reply_is_a_row_with_all_that_was_said_before(store, tmp_path):
         "reason": "kind",
     }
     assert isinstance(one, RatedReply)
-    assert (one.reply, one.liked, one.history.system, one.history.id) == ("Where did you see them?", True, "Be kind.", talk.id)
+    assert (one.reply, one.liked, one.history.system, one.history.id) == (
+        "Where did you see them?",
+        True,
+        "Be kind.",
+        talk.id,
+    )
     assert two.history.turns == (Turn(role="user", text="Hello"),)
     assert not two.liked
     refuse_useless([one, two], where="here", fewest=2)
@@ -181,7 +186,9 @@ def test_the_file_is_whole_and_its_writers_alone(store, tmp_path):
     target.write_text("old")
     parsed(store, tmp_path)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert json.loads(target.read_text(encoding="utf-8"))["messages"][0]["content"] == "Hello 😀\n\u2028 there"
+    assert (
+        json.loads(target.read_text(encoding="utf-8"))["messages"][0]["content"] == "Hello 😀\n\u2028 there"
+    )
     assert sorted(path.name for path in tmp_path.iterdir() if "ratings" in path.name) == ["ratings.jsonl"]
     with pytest.raises(DataError, match="cannot be written") as caught:
         write_feedback(store, tmp_path / "nowhere" / "ratings.jsonl")

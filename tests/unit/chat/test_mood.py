@@ -82,7 +82,14 @@ def test_a_very_long_text_costs_no_more_than_so_many_readings():
 
 
 @pytest.mark.parametrize(
-    ("score", "name"), [(-1, "very unhappy"), (-0.4, "unhappy"), (0, "neither happy nor unhappy"), (0.4, "happy"), (1, "very happy")]
+    ("score", "name"),
+    [
+        (-1, "very unhappy"),
+        (-0.4, "unhappy"),
+        (0, "neither happy nor unhappy"),
+        (0.4, "happy"),
+        (1, "very happy"),
+    ],
 )
 def test_a_score_has_a_name(score, name):
     assert name_of(score) == name
@@ -93,7 +100,8 @@ def test_the_hint_says_how_it_is_and_where_it_goes():
     assert hint(scored(0.0)) == "The user sounds neither happy nor unhappy. Respond calmly."
     assert hint(scored(-0.5)) == "The user sounds unhappy. Respond with sympathy and comfort."
     assert (
-        hint(scored(0.9, 0.2, -0.7)) == "The user sounds very unhappy, and their mood is falling. Respond with deep sympathy and comfort."
+        hint(scored(0.9, 0.2, -0.7))
+        == "The user sounds very unhappy, and their mood is falling. Respond with deep sympathy and comfort."
     )
     assert hint(scored(0.3)) == "The user sounds happy. Respond with joy and praise."
     assert "rising" in hint(scored(-0.9, 0.4))

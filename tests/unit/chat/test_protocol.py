@@ -11,15 +11,23 @@ from nlpkit.chat.answering import Until
 from nlpkit.chat.protocol import Asked, ServerLimits, asked, texts_of
 from nlpkit.chat.wire import ApiError, Ended, Writer
 from nlpkit.data.examples import Conversation, Turn
-from nlpkit.inference.answer import Usage
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Usage
+from nlpkit.generation.sampling import Sampling
 
 LIMITS = ServerLimits(characters=50, messages=6, texts=3)
 
 
 def ask(*messages: tuple[str, Any], **fields: Any) -> Asked:
-    tree = {"messages": [{"role": role, "content": content} for role, content in messages or [("user", "hi")]], **fields}
-    return asked(json.dumps(tree).encode(), LIMITS, model="parrot", defaults=Sampling(temperature=0.3, max_new_tokens=99))
+    tree = {
+        "messages": [{"role": role, "content": content} for role, content in messages or [("user", "hi")]],
+        **fields,
+    }
+    return asked(
+        json.dumps(tree).encode(),
+        LIMITS,
+        model="parrot",
+        defaults=Sampling(temperature=0.3, max_new_tokens=99),
+    )
 
 
 def refused(*messages: tuple[str, Any], **fields: Any) -> ApiError:
@@ -33,10 +41,20 @@ def turns(found: Asked) -> list[tuple[str, str]]:
 
 
 def test_messages_become_turns_and_what_is_said_beforehand_the_system_text() -> None:
-    found = ask(("system", "be kind"), ("developer", "be short"), ("user", "hi"), ("assistant", "hello"), ("user", "and?"))
+    found = ask(
+        ("system", "be kind"),
+        ("developer", "be short"),
+        ("user", "hi"),
+        ("assistant", "hello"),
+        ("user", "and?"),
+    )
     assert found.conversation == Conversation(
         system="be kind\n\nbe short",
-        turns=(Turn(role="user", text="hi"), Turn(role="assistant", text="hello"), Turn(role="user", text="and?")),
+        turns=(
+            Turn(role="user", text="hi"),
+            Turn(role="assistant", text="hello"),
+            Turn(role="user", text="and?"),
+        ),
     )
     assert (found.stream, found.with_usage, found.stop) == (False, False, ())
 
@@ -48,7 +66,9 @@ def test_messages_of_one_side_in_a_row_are_one_turn() -> None:
 
 
 def test_a_text_may_come_in_parts() -> None:
-    assert turns(ask(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]))) == [("user", "ab")]
+    assert turns(ask(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]))) == [
+        ("user", "ab")
+    ]
 
 
 def test_what_a_request_does_not_say_is_the_servers_and_nothing_means_not_said() -> None:
@@ -57,12 +77,19 @@ def test_what_a_request_does_not_say_is_the_servers_and_nothing_means_not_said()
         temperature=0.3, max_new_tokens=99
     )
     given = ask(temperature=0, top_p=1, seed=7, max_completion_tokens=5, top_k=3, repetition_penalty=1)
-    assert given.sampling == Sampling(temperature=0, top_p=1, seed=7, max_new_tokens=5, top_k=3, repetition_penalty=1)
+    assert given.sampling == Sampling(
+        temperature=0, top_p=1, seed=7, max_new_tokens=5, top_k=3, repetition_penalty=1
+    )
     assert ask(max_tokens=4).sampling.max_new_tokens == 4
 
 
 def test_a_message_that_the_client_library_wrote_comes_back_with_its_nulls() -> None:
-    body = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "tool_calls": None, "refusal": None}]}
+    body = {
+        "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b", "tool_calls": None, "refusal": None},
+        ]
+    }
     body["messages"].append({"role": "user", "content": "c"})
     found = asked(json.dumps(body).encode(), LIMITS, model="parrot", defaults=Sampling())
     assert turns(found) == [("user", "a"), ("assistant", "b"), ("user", "c")]
@@ -71,10 +98,19 @@ def test_a_message_that_the_client_library_wrote_comes_back_with_its_nulls() -> 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"n": 1}, {"frequency_penalty": 0}, {"presence_penalty": 0.0}, {"logit_bias": {}}, {"tools": []}, {"tool_choice": "auto"},
-        {"response_format": {"type": "text"}}, {"logprobs": False}, {"user": "me"}, {"metadata": {"a": "b"}}, {"store": True},
+        {"n": 1},
+        {"frequency_penalty": 0},
+        {"presence_penalty": 0.0},
+        {"logit_bias": {}},
+        {"tools": []},
+        {"tool_choice": "auto"},
+        {"response_format": {"type": "text"}},
+        {"logprobs": False},
+        {"user": "me"},
+        {"metadata": {"a": "b"}},
+        {"store": True},
     ],
-)  # fmt: skip
+)
 def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
     assert ask(**fields) == ask()
 
@@ -184,11 +220,18 @@ def test_another_model_is_refused_and_none_named_is_the_one() -> None:
 def test_a_refusal_quotes_nothing_that_people_wrote() -> None:
     said = "my card is 4111"
     tries = [
-        refused(("user", {"x": said})), refused(("user", "a"), ("assistant", "b"), ("user", said), temperature=said),
-        refused(("user", [{"type": said}])), refused(("user", said * 9)), refused(("user", said), stop=[said, 5]),
-    ]  # fmt: skip
+        refused(("user", {"x": said})),
+        refused(("user", "a"), ("assistant", "b"), ("user", said), temperature=said),
+        refused(("user", [{"type": said}])),
+        refused(("user", said * 9)),
+        refused(("user", said), stop=[said, 5]),
+    ]
     assert [one for one in tries if "4111" in str(one.body)] == []
-    for body in (f'{{"messages": "{said}', f'"{said}"', f'{{"messages": [{{"role": "user", "content": "{said}\ud800"}}]}}'):
+    for body in (
+        f'{{"messages": "{said}',
+        f'"{said}"',
+        f'{{"messages": [{{"role": "user", "content": "{said}\ud800"}}]}}',
+    ):
         with pytest.raises(ApiError) as found:
             asked(body.encode("utf-8", "surrogatepass"), LIMITS, model="parrot", defaults=Sampling())
         assert "4111" not in str(found.value.body)
@@ -197,10 +240,20 @@ def test_a_refusal_quotes_nothing_that_people_wrote() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"null", b"[]", b"hi", b'{"messages": NaN}', b'{"temperature": Infinity}', b"{" * 100_000, b"[" * 5000, b"\xff\xfe",
-        b'{"temperature": 1e999}', b'{"seed": 1' + b"0" * 400 + b"}", b"\x00",
+        b"",
+        b"null",
+        b"[]",
+        b"hi",
+        b'{"messages": NaN}',
+        b'{"temperature": Infinity}',
+        b"{" * 100_000,
+        b"[" * 5000,
+        b"\xff\xfe",
+        b'{"temperature": 1e999}',
+        b'{"seed": 1' + b"0" * 400 + b"}",
+        b"\x00",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(ApiError) as found:
         asked(body, LIMITS, model="parrot", defaults=Sampling())
@@ -210,11 +263,15 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
 def test_texts_to_score() -> None:
     assert texts_of(b'{"texts": ["a", ""]}', LIMITS, model="m") == ["a", ""]
     for body, param in (
-        (b"{}", "texts"), (b'{"texts": []}', "texts"), (b'{"texts": "a"}', "texts"), (b'{"texts": ["a", 5]}', "texts.1"),
-        (b'{"texts": ["a", "a", "a", "a"]}', "texts"), (b'{"texts": ["' + b"x" * 51 + b'"]}', "texts.0"),
+        (b"{}", "texts"),
+        (b'{"texts": []}', "texts"),
+        (b'{"texts": "a"}', "texts"),
+        (b'{"texts": ["a", 5]}', "texts.1"),
+        (b'{"texts": ["a", "a", "a", "a"]}', "texts"),
+        (b'{"texts": ["' + b"x" * 51 + b'"]}', "texts.0"),
         (b'{"texts": ["a"], "x": 1}', "x"),
         (b'{"texts": ["a"], "model": "other"}', "model"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ApiError) as found:
             texts_of(body, LIMITS, model="m")
         assert found.value.param == param
@@ -232,7 +289,9 @@ def test_texts_to_score() -> None:
         (("\n\n",), ["one\n", "\ntwo", "three"], ["one", "", ""]),
     ],
 )
-def test_a_text_ends_before_the_first_word_that_stops_it(stops: tuple[str, ...], pieces: list[str], out: list[str]) -> None:
+def test_a_text_ends_before_the_first_word_that_stops_it(
+    stops: tuple[str, ...], pieces: list[str], out: list[str]
+) -> None:
     until = Until(stops)
     assert [until.feed(one) for one in pieces] == out
     whole = "".join(pieces)
@@ -247,14 +306,26 @@ def test_an_answer_is_written_with_its_cost() -> None:
     assert whole["choices"][0]["message"] == {"role": "assistant", "content": "hi", "refusal": None}
     assert whole["choices"][0]["finish_reason"] == "length"
     assert whole["usage"] == {
-        "prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9, "prompt_tokens_details": {"cached_tokens": 3}
-    }  # fmt: skip
+        "prompt_tokens": 7,
+        "completion_tokens": 2,
+        "total_tokens": 9,
+        "prompt_tokens_details": {"cached_tokens": 3},
+    }
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, "invalid_request_error"), (401, "authentication_error"), (413, "invalid_request_error"), (429, "rate_limit_error"),
-     (500, "server_error"), (502, "server_error"), (503, "overloaded_error")],
-)  # fmt: skip
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (413, "invalid_request_error"),
+        (429, "rate_limit_error"),
+        (500, "server_error"),
+        (502, "server_error"),
+        (503, "overloaded_error"),
+    ],
+)
 def test_errors_have_the_protocols_kinds(status: int, kind: str) -> None:
-    assert ApiError(status, "x").body == {"error": {"message": "x", "type": kind, "param": None, "code": None}}
+    assert ApiError(status, "x").body == {
+        "error": {"message": "x", "type": kind, "param": None, "code": None}
+    }

@@ -20,11 +20,11 @@ from nlpkit.chat.protocol import ServerLimits
 from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, NlpkitError, SourceError
-from nlpkit.inference.answer import Busy
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Busy
+from nlpkit.generation.sampling import Sampling
+from nlpkit.prompts.prompt import prompt
+from nlpkit.prompts.template import Template
 from nlpkit.tasks.prediction import Prediction
-from nlpkit.tasks.prompt import prompt
-from nlpkit.tasks.template import Template
 from tests.fakes import FakeBot
 from tests.served import live, until
 
@@ -52,7 +52,11 @@ def bot() -> FakeBot:
 
 @pytest.fixture(scope="module")
 def url(bot: FakeBot) -> Iterator[str]:
-    with live(create_app(bot, Scorer(), limits=ServerLimits(characters=20_000), sampling=Sampling(max_new_tokens=50))) as address:
+    with live(
+        create_app(
+            bot, Scorer(), limits=ServerLimits(characters=20_000), sampling=Sampling(max_new_tokens=50)
+        )
+    ) as address:
         yield address
 
 
@@ -74,7 +78,11 @@ def send(url: str, **kind: Any) -> httpx2.Response:
 def test_an_answer_at_once(client: openai.OpenAI, bot: FakeBot) -> None:
     found = ask(client, [{"role": "system", "content": "be"}, *HI], temperature=0, seed=3)
     choice = found.choices[0]
-    assert (choice.message.role, choice.message.content, choice.finish_reason) == ("assistant", "hello there you", "stop")
+    assert (choice.message.role, choice.message.content, choice.finish_reason) == (
+        "assistant",
+        "hello there you",
+        "stop",
+    )
     assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (1, 3, 4)
     assert found.usage.prompt_tokens_details.cached_tokens == 0
     assert found.object == "chat.completion"
@@ -108,8 +116,12 @@ def test_the_stream_ends_as_the_protocol_says(url: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_stop_words_end_the_answer_and_the_computing(client: openai.OpenAI, bot: FakeBot, stream: bool) -> None:
-    found = ask(client, [{"role": "user", "content": "one two three four five"}], stop=["thr", "never"], stream=stream)
+def test_stop_words_end_the_answer_and_the_computing(
+    client: openai.OpenAI, bot: FakeBot, stream: bool
+) -> None:
+    found = ask(
+        client, [{"role": "user", "content": "one two three four five"}], stop=["thr", "never"], stream=stream
+    )
     if stream:
         chunks = list(found)
         text = "".join(one.choices[0].delta.content or "" for one in chunks)
@@ -125,7 +137,9 @@ def test_an_answer_that_is_too_long_says_so(client: openai.OpenAI) -> None:
     assert (found.choices[0].message.content, found.choices[0].finish_reason) == ("hello there", "length")
 
 
-def test_a_conversation_keeps_its_session_and_shares_it_with_no_other(client: openai.OpenAI, bot: FakeBot) -> None:
+def test_a_conversation_keeps_its_session_and_shares_it_with_no_other(
+    client: openai.OpenAI, bot: FakeBot
+) -> None:
     ask(client)
     ask(client, [*HI, {"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}])
     ask(client, [{"role": "user", "content": "another"}])
@@ -138,7 +152,11 @@ def test_a_conversation_keeps_its_session_and_shares_it_with_no_other(client: op
 def test_errors_have_the_shape_that_the_library_reads(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as found:
         ask(client, temperature=9)
-    assert (found.value.param, found.value.code, found.value.type) == ("temperature", "invalid_value", "invalid_request_error")
+    assert (found.value.param, found.value.code, found.value.type) == (
+        "temperature",
+        "invalid_value",
+        "invalid_request_error",
+    )
     with pytest.raises(openai.NotFoundError) as missing:
         client.chat.completions.create(model="gpt-5", messages=HI)
     assert missing.value.code == "model_not_found"
@@ -147,8 +165,13 @@ def test_errors_have_the_shape_that_the_library_reads(client: openai.OpenAI) -> 
     assert tools.value.param == "tools"
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", '"0.5"', "1e9", "-1e9", "1e400", "[]", "{}", "true", '"\\ud800"'])
-@pytest.mark.parametrize("name", ["temperature", "top_p", "max_tokens", "top_k", "seed", "repetition_penalty"])
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "Infinity", "-Infinity", '"0.5"', "1e9", "-1e9", "1e400", "[]", "{}", "true", '"\\ud800"'],
+)
+@pytest.mark.parametrize(
+    "name", ["temperature", "top_p", "max_tokens", "top_k", "seed", "repetition_penalty"]
+)
 def test_settings_that_are_no_settings_are_refused(url: str, name: str, value: str) -> None:
     found = send(url, content=f'{{"messages": [{{"role": "user", "content": "hi"}}], "{name}": {value}}}')
     assert found.status_code == 400
@@ -174,19 +197,34 @@ def test_health_and_metrics_hold_no_text(client: openai.OpenAI, url: str) -> Non
     assert httpx2.get(f"{url}/health").json() == {"status": "ok"}
     page = httpx2.get(f"{url}/metrics").text
     assert "canary" not in page
-    for name in ("requests_total", "request_seconds_count", "first_token_seconds_count", "tokens_total", "texts_scored_total", "queue"):
+    for name in (
+        "requests_total",
+        "request_seconds_count",
+        "first_token_seconds_count",
+        "tokens_total",
+        "texts_scored_total",
+        "queue",
+    ):
         assert f"nlpkit_{name}" in page
     assert 'nlpkit_requests_total{path="other",status="404"}' in page
     assert "nlpkit_queue 0.0" in page
 
 
 def test_every_answer_is_guarded_and_none_comes_from_elsewhere(url: str) -> None:
-    for found in (httpx2.get(f"{url}/health"), httpx2.get(f"{url}/nope"), send(url, content="x"), send(url, content='{"messages": 5}')):
+    for found in (
+        httpx2.get(f"{url}/health"),
+        httpx2.get(f"{url}/nope"),
+        send(url, content="x"),
+        send(url, content='{"messages": 5}'),
+    ):
         assert found.headers["x-content-type-options"] == "nosniff"
         assert found.headers["x-frame-options"] == "DENY"
         assert found.headers["content-security-policy"].startswith("default-src 'none'")
         assert "access-control-allow-origin" not in found.headers
-    asked = httpx2.options(f"{url}/v1/chat/completions", headers={"origin": "https://a.example", "access-control-request-method": "POST"})
+    asked = httpx2.options(
+        f"{url}/v1/chat/completions",
+        headers={"origin": "https://a.example", "access-control-request-method": "POST"},
+    )
     assert asked.status_code == 405
     assert "access-control-allow-origin" not in asked.headers
 
@@ -233,13 +271,22 @@ def test_a_key_is_asked_for() -> None:
             with closing(openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)) as client:
                 assert ask(client).choices[0].message.content == "hello there you"
         assert bot.sessions[0] != bot.sessions[1]
-        for header in ({}, {"authorization": "Bearer wrong"}, {"authorization": "first key"}, {"authorization": "Bearer first key2"}):
+        for header in (
+            {},
+            {"authorization": "Bearer wrong"},
+            {"authorization": "first key"},
+            {"authorization": "Bearer first key2"},
+        ):
             found = send(url, content=json.dumps({"messages": HI}), headers=header)
             assert found.status_code == 401
             assert found.json()["error"]["code"] == "invalid_api_key"
             assert found.headers["www-authenticate"] == "Bearer"
         assert [httpx2.get(f"{url}{path}").status_code for path in ("/health", "/openapi.json")] == [200, 200]
-        assert [httpx2.get(f"{url}{path}").status_code for path in ("/metrics", "/v1/models", "/nope")] == [401, 401, 401]
+        assert [httpx2.get(f"{url}{path}").status_code for path in ("/metrics", "/v1/models", "/nope")] == [
+            401,
+            401,
+            401,
+        ]
         with (
             closing(openai.OpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0)) as client,
             pytest.raises(openai.AuthenticationError),
@@ -255,7 +302,10 @@ def test_who_asks_too_often_is_asked_to_wait() -> None:
         assert 1 <= int(found[2].headers["retry-after"]) <= 30
         assert found[2].json()["error"]["type"] == "rate_limit_error"
         assert send(url, content=body, headers={"authorization": "Bearer two"}).status_code == 200
-        assert [send(url, content=body, headers={"authorization": f"Bearer guess{n}"}).status_code for n in range(3)] == [401, 401, 429]
+        assert [
+            send(url, content=body, headers={"authorization": f"Bearer guess{n}"}).status_code
+            for n in range(3)
+        ] == [401, 401, 429]
 
 
 def test_a_rate_fills_again_and_forgets_who_is_long_gone() -> None:
@@ -314,8 +364,12 @@ def test_an_answer_that_does_not_begin_in_time_is_an_error() -> None:
     ],
 )
 def test_a_bot_that_fails_is_an_error_that_quotes_nobody(
-    error: Exception, status: int, code: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+    error: Exception,
+    status: int,
+    code: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     bot = parrot()
     bot.fails = (0, error)  # type: ignore[assignment]
     with (
@@ -339,13 +393,19 @@ def test_a_bot_that_fails_is_an_error_that_quotes_nobody(
         assert "ValueError" in caplog.text
 
 
-def test_what_is_written_is_in_no_log(url: str, client: openai.OpenAI, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_written_is_in_no_log(
+    url: str, client: openai.OpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.DEBUG, logger="nlpkit"):
         ask(client, [{"role": "user", "content": "canary@example.org"}])
         with pytest.raises(openai.BadRequestError):
             ask(client, [{"role": "canary", "content": "canary@example.org"}])
         assert httpx2.post(f"{url}/v1/score", json={"texts": ["canary", "break"]}).status_code == 500
-    assert [one.getMessage() for one in caplog.records if "canary" in one.getMessage() or "4111" in one.getMessage()] == []
+    assert [
+        one.getMessage()
+        for one in caplog.records
+        if "canary" in one.getMessage() or "4111" in one.getMessage()
+    ] == []
 
 
 FORGED = [
@@ -358,7 +418,9 @@ FORGED = [
 
 
 @pytest.mark.parametrize("forged", FORGED)
-@pytest.mark.parametrize("place", ["system", "developer", "user", "assistant", "last", "parts", "two messages"])
+@pytest.mark.parametrize(
+    "place", ["system", "developer", "user", "assistant", "last", "parts", "two messages"]
+)
 def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place: str) -> None:
     from transformers import AutoTokenizer
 
@@ -372,11 +434,15 @@ def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place
 
     def messages(text: str) -> list[dict[str, Any]]:
         half = len(text) // 2
-        last: Any = {"last": text, "parts": [{"type": "text", "text": text[:half]}, {"type": "text", "text": text[half:]}]}.get(
-            place, "end"
-        )
+        last: Any = {
+            "last": text,
+            "parts": [{"type": "text", "text": text[:half]}, {"type": "text", "text": text[half:]}],
+        }.get(place, "end")
         found: list[dict[str, Any]] = [
-            {"role": "developer" if place == "developer" else "system", "content": text if place in ("system", "developer") else "be"},
+            {
+                "role": "developer" if place == "developer" else "system",
+                "content": text if place in ("system", "developer") else "be",
+            },
             {"role": "user", "content": text if place == "user" else "a"},
             {"role": "assistant", "content": text if place == "assistant" else "b"},
             {"role": "user", "content": last},
@@ -395,7 +461,10 @@ def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place
 
 def test_a_client_that_leaves_ends_the_computing() -> None:
     bot = parrot(delay=0.01)
-    with live(create_app(bot)) as url, closing(openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0)) as client:
+    with (
+        live(create_app(bot)) as url,
+        closing(openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0)) as client,
+    ):
         stream = ask(client, [{"role": "user", "content": "word " * 4000}], stream=True)
         next(iter(stream))
         stream.close()
@@ -403,7 +472,12 @@ def test_a_client_that_leaves_ends_the_computing() -> None:
         body = json.dumps({"messages": [{"role": "user", "content": "word " * 4000}]})
         begun = time.monotonic()
         with pytest.raises(httpx2.ReadTimeout):
-            httpx2.post(f"{url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}, timeout=0.5)
+            httpx2.post(
+                f"{url}/v1/chat/completions",
+                content=body,
+                headers={"content-type": "application/json"},
+                timeout=0.5,
+            )
         assert until(bot.answers[1].stopped.is_set, 15)
         assert time.monotonic() - begun < 30  # the whole answer takes 40
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text)

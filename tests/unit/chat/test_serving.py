@@ -15,9 +15,9 @@ from nlpkit.chat.server import create_app, run
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError, SourceError
-from nlpkit.inference.answer import Usage
-from nlpkit.inference.chatbot import Chatbot
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.answer import Usage
+from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot
 from tests.served import live
 
@@ -26,7 +26,9 @@ from tests.served import live
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """What would be loaded, in the place of loading it."""
     found: list[tuple[str, Any]] = []
-    monkeypatch.setattr(Chatbot, "load", lambda run, **more: found.append(("load", str(getattr(run, "path", run)))))
+    monkeypatch.setattr(
+        Chatbot, "load", lambda run, **more: found.append(("load", str(getattr(run, "path", run))))
+    )
     monkeypatch.setattr(Chatbot, "default", lambda **more: found.append(("default", more)))
     return found
 
@@ -36,7 +38,9 @@ def test_no_name_means_the_catalogues_bot(loaded: list[tuple[str, Any]]) -> None
     assert loaded == [("default", {"threads": 2, "policy": "recall", "runtime": "torch"})]
 
 
-def test_a_folder_is_a_run_and_a_promoted_json_names_one(loaded: list[tuple[str, Any]], tmp_path: Path) -> None:
+def test_a_folder_is_a_run_and_a_promoted_json_names_one(
+    loaded: list[tuple[str, Any]], tmp_path: Path
+) -> None:
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "run.json").write_text("{}", encoding="utf-8")
     (tmp_path / "promoted.json").write_text('{"run": "second"}', encoding="utf-8")
@@ -82,7 +86,9 @@ def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: py
     [("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.9.9.9", True), ("10.0.0.1", False),
      ("example.org", False), ("", False), ("::", False), ("192.168.0.5", False)],
 )  # fmt: skip
-def test_which_hosts_only_this_machine_reaches(host: str, local: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_hosts_only_this_machine_reaches(
+    host: str, local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert serving.is_local(host) is local
     monkeypatch.delenv("KEYS", raising=False)
     if local:
@@ -101,14 +107,16 @@ def test_which_hosts_only_this_machine_reaches(host: str, local: bool, monkeypat
 def test_a_port_that_is_taken_is_said() -> None:
     with live(create_app(FakeBot())) as url:
         port = int(url.rpartition(":")[2])
-        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}: cannot be listened at: .*cure: another --host or --port"):
+        with pytest.raises(
+            ConfigError, match=f"127.0.0.1:{port}: cannot be listened at: .*cure: another --host or --port"
+        ):
             run(create_app(FakeBot()), "127.0.0.1", port, ready=lambda address: None)
     with pytest.raises(ConfigError, match="cannot be listened at"):
         run(create_app(FakeBot()), "192.0.2.1", 0, ready=lambda address: None)
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    from nlpkit.cli import main
+    from nlpkit.cli.app import main
 
     monkeypatch.setattr(sys, "argv", ["nlpkit", *map(str, words)])
     try:
@@ -123,20 +131,39 @@ def test_the_command_serves_where_it_is_told_and_refuses_the_world_without_a_key
 ) -> None:  # fmt: skip
     served: list[Any] = []
     monkeypatch.setattr(serving, "bot_of", lambda name, **more: FakeBot(str(name)))
-    monkeypatch.setattr("nlpkit.chat.server.run", lambda app, host, port, *, ready: served.append((host, port)) or ready("http://x"))
+    monkeypatch.setattr(
+        "nlpkit.chat.server.run",
+        lambda app, host, port, *, ready: served.append((host, port)) or ready("http://x"),
+    )
     monkeypatch.delenv("NLPKIT_KEY", raising=False)
     assert command(monkeypatch, "serve", "mine", "--classifier", "none") == 0
     assert "mine at http://x/v1, without a key" in " ".join(capsys.readouterr().err.split())
     assert command(monkeypatch, "serve", "--host", "192.168.0.5", "--classifier", "none") == 2
     assert "there is no key in NLPKIT_KEY" in " ".join(capsys.readouterr().err.split())
     monkeypatch.setenv("OTHER", "a-long-secret-key")
-    assert command(monkeypatch, "serve", "--host", "192.168.0.5", "--port", "9", "--key-env", "OTHER", "--classifier", "none") == 0
+    assert (
+        command(
+            monkeypatch,
+            "serve",
+            "--host",
+            "192.168.0.5",
+            "--port",
+            "9",
+            "--key-env",
+            "OTHER",
+            "--classifier",
+            "none",
+        )
+        == 0
+    )
     assert command(monkeypatch, "serve", "--temperature", "nan", "--classifier", "none") == 2
     assert "temperature" in capsys.readouterr().err
     assert served == [("127.0.0.1", 8000), ("192.168.0.5", 9)]
 
 
-def test_ratings_become_rows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_ratings_become_rows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     with Store.open(tmp_path / "chat.sqlite") as store:
         chat = store.create("")
         store.append(chat.id, "", "user", "hi")
@@ -159,7 +186,19 @@ def test_a_piped_line_is_answered_on_stdout_alone(
 
     monkeypatch.setattr(serving, "bot_of", lambda name, **more: FakeBot(says=lambda *_: "fine \x1b[2J"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("how are you?\n/context\n"))
-    assert command(monkeypatch, "chat", "--store", tmp_path / "deep" / "chat.sqlite", "--classifier", "none", "--temperature", "0") == 0
+    assert (
+        command(
+            monkeypatch,
+            "chat",
+            "--store",
+            tmp_path / "deep" / "chat.sqlite",
+            "--classifier",
+            "none",
+            "--temperature",
+            "0",
+        )
+        == 0
+    )
     said = capsys.readouterr()
     assert said.out == "fine \ufffd[2J\n"
     assert "turns seen" in said.err
@@ -170,4 +209,7 @@ def test_a_piped_line_is_answered_on_stdout_alone(
 def test_a_served_bot_can_be_asked_with_curl_as_the_guide_says() -> None:
     with live(create_app(FakeBot("parrot"))) as url:
         body = {"messages": [{"role": "user", "content": "hi"}]}
-        assert httpx2.post(f"{url}/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"] == "1: hi"
+        assert (
+            httpx2.post(f"{url}/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]
+            == "1: hi"
+        )

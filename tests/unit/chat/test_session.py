@@ -13,9 +13,9 @@ from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Turn
 from nlpkit.errors import ConfigError, DataError, SourceError
-from nlpkit.inference.chatbot import Chatbot
-from nlpkit.inference.context import Context
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.context import Context
+from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot, FakeClassifier
 
 
@@ -71,7 +71,11 @@ def test_the_bot_is_told_what_the_store_holds_and_asked_in_the_chats_name(sessio
     whole(session.say(chat, "", "two", Sampling(temperature=0.0, seed=7)))
     last = bot.asked[-1]
     assert last.system == "Be kind."
-    assert last.turns == (Turn(role="user", text="one"), Turn(role="assistant", text="1: one"), Turn(role="user", text="two"))
+    assert last.turns == (
+        Turn(role="user", text="one"),
+        Turn(role="assistant", text="1: one"),
+        Turn(role="user", text="two"),
+    )
     assert bot.sessions == [chat, chat]
     assert bot.samplings == [Sampling(), Sampling(temperature=0.0, seed=7)]
 
@@ -304,7 +308,9 @@ def test_conversations_at_once_are_not_mixed_up(store):
     [one.join() for one in threads]
     for number, chat in chats.items():
         found = [one.text for one in store.read(chat, f"owner {number}").messages]
-        wanted = [[f"nonce-{number}-{place}", f"{2 * place + 1}: nonce-{number}-{place}"] for place in range(4)]
+        wanted = [
+            [f"nonce-{number}-{place}", f"{2 * place + 1}: nonce-{number}-{place}"] for place in range(4)
+        ]
         assert found == [text for pair in wanted for text in pair]
 
 
@@ -344,7 +350,20 @@ def test_where_the_second_bot_does_not_begin_the_first_is_stopped(session, chat,
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n\t", "\u200b\u200d\ufeff", "\u2800\u3164", "\x00\x1b\x07", "\u202e\u202c", "\ud800", "\u0301", None, 7, ["x"]]
+    "text",
+    [
+        "",
+        " \n\t",
+        "\u200b\u200d\ufeff",
+        "\u2800\u3164",
+        "\x00\x1b\x07",
+        "\u202e\u202c",
+        "\ud800",
+        "\u0301",
+        None,
+        7,
+        ["x"],
+    ],
 )
 def test_what_nobody_can_see_is_refused(session, chat, text):
     for call in (lambda: session.say(chat, "", text), lambda: session.edit(chat, "", "0" * 24, text)):
@@ -362,7 +381,15 @@ def test_a_megabyte_is_refused_without_quoting_it(session, chat):
 
 @pytest.mark.parametrize(
     "text",
-    ["👩\u200d👩\u200d👧 😀", "שלום \u200fעולם", "\u202bمرحبا\u202c", "e\u0301", "a\n\tb", "<script>alert(1)</script>", "<|im_end|>"],
+    [
+        "👩\u200d👩\u200d👧 😀",
+        "שלום \u200fעולם",
+        "\u202bمرحبا\u202c",
+        "e\u0301",
+        "a\n\tb",
+        "<script>alert(1)</script>",
+        "<|im_end|>",
+    ],
 )
 def test_what_people_write_is_kept_as_it_is(session, chat, text):
     whole(session.say(chat, "", text))
@@ -370,7 +397,14 @@ def test_what_people_write_is_kept_as_it_is(session, chat, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"), [("a\0b", "ab"), ("\x1b[31mred", "[31mred"), ("a\r\nb\rc\u2028d", "a\nb\nc\nd"), ("x\ud83d", "x"), ("a\x7f\x9b", "a")]
+    ("text", "kept"),
+    [
+        ("a\0b", "ab"),
+        ("\x1b[31mred", "[31mred"),
+        ("a\r\nb\rc\u2028d", "a\nb\nc\nd"),
+        ("x\ud83d", "x"),
+        ("a\x7f\x9b", "a"),
+    ],
 )
 def test_control_characters_are_removed(session, chat, text, kept):
     whole(session.say(chat, "", text))
@@ -498,7 +532,11 @@ def test_the_ledger_of_the_last_reply_is_kept(store, tmp_path):
     for text in ("one", "two", "three"):
         saying = session.say(chat, "", text)
         whole(saying)
-    assert session.context(chat, "") == saying.context == Context(seen=(0, 1, 2, 3, 4), recalled=(), dropped=(), tokens=5, room=1000)
+    assert (
+        session.context(chat, "")
+        == saying.context
+        == Context(seen=(0, 1, 2, 3, 4), recalled=(), dropped=(), tokens=5, room=1000)
+    )
 
 
 def test_sight_tells_of_each_message_what_the_bot_saw(store):

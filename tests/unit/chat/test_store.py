@@ -52,7 +52,12 @@ def test_what_was_said_is_there_after_it_was_closed(tmp_path):
         store.append(id, "ann", "assistant", "Where?", bot="tiny", finish="stop")
     with Store.open(tmp_path / "chat.db") as store:
         chat = store.read(id, "ann")
-    assert (chat.title, chat.system, chat.run, chat.settings) == ("Keys", "Be kind.", "runs/one", {"mood": True})
+    assert (chat.title, chat.system, chat.run, chat.settings) == (
+        "Keys",
+        "Be kind.",
+        "runs/one",
+        {"mood": True},
+    )
     assert chat.messages[0] == first
     assert chat.messages[0].mood == mood
     assert [(one.role, one.text, one.bot, one.finish) for one in chat.messages] == [
@@ -63,7 +68,12 @@ def test_what_was_said_is_there_after_it_was_closed(tmp_path):
 
 
 def test_the_title_is_made_of_the_first_words(store):
-    id = talk(store, "  Please tell me\nall that there is to know about the migration of small birds in autumn", "Well.", "And?")
+    id = talk(
+        store,
+        "  Please tell me\nall that there is to know about the migration of small birds in autumn",
+        "Well.",
+        "And?",
+    )
     assert store.read(id, "").title == "Please tell me all that there is to know about"
     assert store.rename(id, "", "Birds").title == "Birds"
 
@@ -85,7 +95,11 @@ def test_settings_and_system_and_run_are_changed(store):
     store.set_system(id, "", "Be brief.")
     store.set_run(id, "", "runs/two")
     chat = store.set_settings(id, "", {"sampling": {"temperature": 0.2}, "mood": False})
-    assert (chat.system, chat.run, chat.settings) == ("Be brief.", "runs/two", {"sampling": {"temperature": 0.2}, "mood": False})
+    assert (chat.system, chat.run, chat.settings) == (
+        "Be brief.",
+        "runs/two",
+        {"sampling": {"temperature": 0.2}, "mood": False},
+    )
 
 
 @pytest.mark.parametrize("settings", [{"a": float("nan")}, {"a": object()}, {"a": "x" * 30_000}])
@@ -236,7 +250,11 @@ def test_what_is_somebody_elses_is_as_missing_as_what_never_was(store, call):
 def test_every_public_method_that_takes_a_conversation_is_tried_above():
     import inspect
 
-    methods = {name for name, one in inspect.getmembers(Store, inspect.isfunction) if "id" in inspect.signature(one).parameters}
+    methods = {
+        name
+        for name, one in inspect.getmembers(Store, inspect.isfunction)
+        if "id" in inspect.signature(one).parameters
+    }
     public = {name for name in methods if not name.startswith("_")}
     assert {name.replace("export_", "").replace("set_", "") for name in public} == set(CALLS)
 
@@ -287,7 +305,10 @@ def test_lists_and_searches_show_the_owners_own_only(store):
     ],
 )
 def test_words_and_their_beginnings_are_found(store, query, found):
-    ids = {talk(store, "the secret garden of a Café"): "g", (tram := talk(store, "a tram 🚋 in 东京都", "at 100% power")): "t"}
+    ids = {
+        talk(store, "the secret garden of a Café"): "g",
+        (tram := talk(store, "a tram 🚋 in 东京都", "at 100% power")): "t",
+    }
     store.rename(tram, "", "Fahrplan")
     assert {ids[chat.id] for chat in store.chats("", query)} == found
 
@@ -348,11 +369,16 @@ def test_nothing_of_a_deleted_conversation_is_in_any_file(tmp_path):
         with store._writing():
             for number in range(16):
                 mine = gone if number % 4 else kept
-                words = ["zq" + "".join(draw.choices("bcdfghjklmnpqrstvwx", k=12)) for _ in range(draw.choice((1, 5, 40, 700)))]
+                words = [
+                    "zq" + "".join(draw.choices("bcdfghjklmnpqrstvwx", k=12))
+                    for _ in range(draw.choice((1, 5, 40, 700)))
+                ]
                 mine += words
                 id = store.create("", title=f"ti{words[0]}", system=f"sy{words[0]}").id
                 for place in range(0, len(words), 20):
-                    store.append(id, "", ("user", "assistant")[place // 20 % 2], " ".join(words[place : place + 20]))
+                    store.append(
+                        id, "", ("user", "assistant")[place // 20 % 2], " ".join(words[place : place + 20])
+                    )
                 ids += [id] if mine is gone else []
         for id in ids:
             store.rename(id, "", "another title")
@@ -363,7 +389,9 @@ def test_nothing_of_a_deleted_conversation_is_in_any_file(tmp_path):
         for moment in ("open", "closed"):
             after = bytes_of(tmp_path)
             # Inner parts too: an index writes only what a word does not share with the one before it
-            assert [word for word in gone if word.encode() in after or word[5:].encode() in after] == [], moment
+            assert [word for word in gone if word.encode() in after or word[5:].encode() in after] == [], (
+                moment
+            )
             assert all(word.encode() in after for word in kept), moment
             if moment == "open":
                 assert len(store.chats("")) == 4
@@ -393,7 +421,10 @@ def test_ratings_and_choices_go_with_their_conversation(store):
     store.choose(id, "", other.id, one.id, "a friendlier reason")
     store.delete(id, "")
     with store._reading():
-        assert [store._rows(f"SELECT 1 FROM {table}") for table in ("chats", "messages", "choices", "pending")] == [[]] * 4  # noqa: S608
+        assert [
+            store._rows(f"SELECT 1 FROM {table}")  # noqa: S608
+            for table in ("chats", "messages", "choices", "pending")  # noqa: RUF100, S608
+        ] == [[]] * 4
     assert b"friendl" not in bytes_of(store.path.parent)
 
 
@@ -450,7 +481,13 @@ def test_a_file_that_others_can_read_is_closed_to_them(tmp_path):
 
 
 def test_settings_of_the_connection_hold(store):
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "user_version": len(schema.MIGRATIONS)}
+    wanted = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+        "user_version": len(schema.MIGRATIONS),
+    }
     assert {name: store._rows(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
 
 
@@ -593,7 +630,11 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
     path = tmp_path / "chat.db"
     with Store.open(path) as store:
         id = talk(store, "a", "A")
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",)))
+    monkeypatch.setattr(
+        schema,
+        "MIGRATIONS",
+        (*schema.MIGRATIONS, ("ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",)),
+    )
     with Store.open(path) as store:
         assert said(store, id) == ["a", "A"]
         assert store._rows("SELECT pinned FROM chats")[0][0] == 0
@@ -648,14 +689,19 @@ for place in range(int(sys.argv[4])):
 
 def test_processes_write_at_once_and_nothing_is_lost(store):
     id = store.create("").id
-    children = [subprocess.Popen([sys.executable, "-c", WRITER, str(store.path), id, str(number), "15"]) for number in range(3)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(store.path), id, str(number), "15"])
+        for number in range(3)
+    ]
     for place in range(15):
         store.append(id, "", "user", f"3-{place}")
     assert [child.wait(timeout=120) for child in children] == [0, 0, 0]
     found = said(store, id)
     assert len(found) == 60
     for number in range(4):
-        assert [text for text in found if text.startswith(f"{number}-")] == [f"{number}-{place}" for place in range(15)]
+        assert [text for text in found if text.startswith(f"{number}-")] == [
+            f"{number}-{place}" for place in range(15)
+        ]
     assert store._rows("PRAGMA integrity_check")[0][0] == "ok"
 
 
@@ -689,7 +735,9 @@ sys.stdin.read()
 
 def test_a_conversation_held_by_another_process_is_busy_until_that_is_killed(store):
     id = talk(store, "a")
-    child = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.path), id], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.path), id], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         assert child.stdout.readline() == b"held\n"
         with pytest.raises(BusyError):

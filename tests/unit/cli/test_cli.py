@@ -22,7 +22,7 @@ class Said:
 @pytest.fixture
 def nlpkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def call(*arguments: object) -> Said:
-        from nlpkit.cli import main
+        from nlpkit.cli.app import main
 
         monkeypatch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
         code = 0
@@ -57,7 +57,14 @@ def test_version(nlpkit) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("scor", "x"), ("score",), ("train",), ("score", "a.csv", "-o", "b.csv", "--on-error", "ignore"), ("predict",)]
+    "arguments",
+    [
+        ("scor", "x"),
+        ("score",),
+        ("train",),
+        ("score", "a.csv", "-o", "b.csv", "--on-error", "ignore"),
+        ("predict",),
+    ],
 )
 def test_wrong_usage_ends_with_2(nlpkit, arguments: tuple[str, ...]) -> None:
     assert nlpkit(*arguments).code == 2
@@ -67,7 +74,9 @@ def test_predict_answers_in_words_or_json(nlpkit, toy_run: Path) -> None:
     said = nlpkit("predict", "--run", toy_run, "the food was lovely", "the food was awful")
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()] == ["positive", "negative"]
-    rows = [json.loads(line) for line in nlpkit("predict", toy_run, "a great place", "--json").out.splitlines()]
+    rows = [
+        json.loads(line) for line in nlpkit("predict", toy_run, "a great place", "--json").out.splitlines()
+    ]
     assert rows[0]["label"] == "positive"
     assert set(rows[0]) == {"text", "label", "score", "p_negative", "p_positive"}
 
@@ -79,7 +88,10 @@ def test_predict_shows_hostile_text_inert(nlpkit, toy_run: Path) -> None:
 
 
 def test_score_keeps_columns_and_order(nlpkit, toy_run: Path, reviews: Path, tmp_path: Path) -> None:
-    source, target = write_csv(tmp_path / "in.csv", sentences(30, seed=8), ("text", "stars")), tmp_path / "scored.jsonl"
+    source, target = (
+        write_csv(tmp_path / "in.csv", sentences(30, seed=8), ("text", "stars")),
+        tmp_path / "scored.jsonl",
+    )
     said = nlpkit("score", toy_run, source, "-o", target)
     assert (said.code, said.out) == (0, "")
     assert "30 rows scored" in said.talk
@@ -88,7 +100,9 @@ def test_score_keeps_columns_and_order(nlpkit, toy_run: Path, reviews: Path, tmp
     assert list(rows[0]) == ["text", "stars", "label", "score", "p_negative", "p_positive"]
 
 
-def test_a_column_of_ours_that_the_input_has_is_refused_and_prefix_cures_it(nlpkit, toy_run: Path, reviews: Path, tmp_path: Path) -> None:
+def test_a_column_of_ours_that_the_input_has_is_refused_and_prefix_cures_it(
+    nlpkit, toy_run: Path, reviews: Path, tmp_path: Path
+) -> None:
     said = nlpkit("score", toy_run, reviews, "-o", tmp_path / "scored.csv")
     assert said.code == 2
     assert "'label'" in said.talk
@@ -110,7 +124,9 @@ def test_score_takes_a_folder_and_passes_over_what_is_done(nlpkit, toy_run: Path
     assert nlpkit("score", toy_run, tmp_path / "in", "-o", tmp_path / "in" / "out").code == 2
 
 
-def test_ray_may_stand_alone_and_its_extra_is_named(nlpkit, toy_run: Path, reviews: Path, tmp_path: Path, monkeypatch) -> None:
+def test_ray_may_stand_alone_and_its_extra_is_named(
+    nlpkit, toy_run: Path, reviews: Path, tmp_path: Path, monkeypatch
+) -> None:
     class Fake(FakeClassifier):
         fingerprint, columns = "fake", ("label", "score")
 
@@ -122,10 +138,15 @@ def test_ray_may_stand_alone_and_its_extra_is_named(nlpkit, toy_run: Path, revie
         yield Fake()
 
     with monkeypatch.context() as patched:
-        patched.setattr("nlpkit.cli._models", models)
+        patched.setattr("nlpkit.cli.app._models", models)
         for place, words in enumerate([(), ("--ray",), ("--ray", "host:6379"), ("--ray=host:6379",)]):
-            assert nlpkit("score", *words, reviews, "-o", tmp_path / f"{place}.csv", "--prefix", "x_").code == 0
-            assert nlpkit("score", reviews, "-o", tmp_path / f"{place}-last.csv", "--prefix", "x_", *words).code == 0
+            assert (
+                nlpkit("score", *words, reviews, "-o", tmp_path / f"{place}.csv", "--prefix", "x_").code == 0
+            )
+            assert (
+                nlpkit("score", reviews, "-o", tmp_path / f"{place}-last.csv", "--prefix", "x_", *words).code
+                == 0
+            )
     assert asked == [None, None, "", "", *["host:6379"] * 4]
     monkeypatch.setitem(sys.modules, "ray", None)
     said = nlpkit("score", toy_run, reviews, "-o", tmp_path / "o.csv", "--ray", "--prefix", "x_")
@@ -153,11 +174,13 @@ def test_a_bad_row_stops_with_3_and_its_place(nlpkit, toy_run: Path, tmp_path: P
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_paths_are_checked_before_the_model_is_loaded(nlpkit, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_checked_before_the_model_is_loaded(
+    nlpkit, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def loaded(*_: object, **__: object) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("nlpkit.cli._classifier", loaded)
+    monkeypatch.setattr("nlpkit.cli.app._classifier", loaded)
     assert nlpkit("score", tmp_path / "missing.csv", "-o", tmp_path / "o.csv").code == 3
     assert nlpkit("score", reviews, "-o", reviews).code == 2
     said = nlpkit("score", reviews, "-o", tmp_path / "o.csv", "--text-column", "txt")
@@ -194,11 +217,18 @@ def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Pa
     assert report["baselines"][0]["tests"]["accuracy"]["difference"] == 0
     table = nlpkit("evaluate", toy_run, data)
     assert "Macro F1" in table.out
-    stars = write_csv(tmp_path / "stars.csv", [("good food", "5"), ("bad food", "1"), ("sad place", "1")], ("body", "stars"))
+    stars = write_csv(
+        tmp_path / "stars.csv", [("good food", "5"), ("bad food", "1"), ("sad place", "1")], ("body", "stars")
+    )
     columns = ("--text", "body", "--label", "stars")
-    report = json.loads(nlpkit("evaluate", toy_run, stars, *columns, "--labels", "{1: negative, 5: positive}", "--json").out)
+    report = json.loads(
+        nlpkit("evaluate", toy_run, stars, *columns, "--labels", "{1: negative, 5: positive}", "--json").out
+    )
     assert report["scores"]["accuracy"]["count"] == 3
-    assert json.loads(nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[3]", "--json").out)["scores"] == report["scores"]
+    assert (
+        json.loads(nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[3]", "--json").out)["scores"]
+        == report["scores"]
+    )
     assert nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[x").code == 2
     assert nlpkit("evaluate", toy_run, stars, *columns, "--bins", "[x]").code == 2
     unknown = write_csv(tmp_path / "unknown.csv", [("good", "positive"), ("bad", "negatve")])
@@ -230,7 +260,10 @@ def test_runs_lists_whole_runs(nlpkit, toy_run: Path) -> None:
 def test_sources_lists_the_catalogue(nlpkit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
     rows = json.loads(nlpkit("sources", "--json").out)
-    models, data = {"minilm-l6", "mpnet-base", "smollm2-135m"}, {"movie-reviews", "tweets", "sentiment-ratings", "chitchat", "movie-dialog"}
+    models, data = (
+        {"minilm-l6", "mpnet-base", "smollm2-135m"},
+        {"movie-reviews", "tweets", "sentiment-ratings", "chitchat", "movie-dialog"},
+    )
     assert models | data <= {row["name"] for row in rows}
     assert not any(row["cached"] for row in rows)
     assert "minilm-l6" in nlpkit("sources").out
@@ -247,7 +280,20 @@ def test_push_without_a_hub_says_what_it_needs(nlpkit, toy_run: Path) -> None:
 
 
 def test_score_reads_stdin_and_writes_stdout_with_nothing_but_data(toy_run: Path) -> None:
-    command = [sys.executable, "-m", "nlpkit", "score", str(toy_run), "-", "-o", "-", "--format", "csv", "--output-format", "jsonl"]
+    command = [
+        sys.executable,
+        "-m",
+        "nlpkit",
+        "score",
+        str(toy_run),
+        "-",
+        "-o",
+        "-",
+        "--format",
+        "csv",
+        "--output-format",
+        "jsonl",
+    ]
     done = subprocess.run(command, input=b"text\ngood food\nbad food\n", capture_output=True, check=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["label"] for row in rows] == ["positive", "negative"]

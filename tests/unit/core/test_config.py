@@ -4,7 +4,7 @@ import pytest
 
 from nlpkit.config import load_config, to_yaml
 from nlpkit.errors import ConfigError
-from nlpkit.recipes import load_recipe
+from nlpkit.training.recipes import load_recipe
 
 GOOD = """
 recipe: sentiment
@@ -82,15 +82,25 @@ def test_a_config_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_yaml_is_1_2(tmp_path: Path) -> None:
-    text = GOOD.replace("{source: a.csv}", "{source: a.csv, labels: {no: off, 1: yes}}") + "training: {lr: 3e-4}\n"
+    text = (
+        GOOD.replace("{source: a.csv}", "{source: a.csv, labels: {no: off, 1: yes}}")
+        + "training: {lr: 3e-4}\n"
+    )
     found = config(tmp_path, text)
     assert found.data.train[0].labels == {"no": "off", "1": "yes"}
     assert found.training.lr == 0.0003
 
 
 def test_overrides_win_and_reach_into_lists(tmp_path: Path) -> None:
-    found = config(tmp_path, GOOD, "training.lr=1e-3", "data.train.0.text=body", "seeds=[4, 5]", "task.kind=intensity")
-    assert (found.training.lr, found.data.train[0].text, found.seeds, found.task.kind) == (0.001, "body", (4, 5), "intensity")
+    found = config(
+        tmp_path, GOOD, "training.lr=1e-3", "data.train.0.text=body", "seeds=[4, 5]", "task.kind=intensity"
+    )
+    assert (found.training.lr, found.data.train[0].text, found.seeds, found.task.kind) == (
+        0.001,
+        "body",
+        (4, 5),
+        "intensity",
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +127,7 @@ def test_shares_must_leave_rows_to_train_on(tmp_path: Path) -> None:
 
 
 def test_a_shipped_config_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nlpkit.recipes import find_config
+    from nlpkit.training.recipes import find_config
 
     monkeypatch.chdir(tmp_path)
     assert find_config(Path("quickstart")).name == "quickstart.yaml"
@@ -131,7 +141,11 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
         load_recipe("sentimnet")
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "recipes" / "configs").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[3] / "recipes" / "configs").glob("*.yaml")),
+    ids=lambda path: path.name,
+)
 def test_every_shipped_config_is_valid(path: Path) -> None:
     from nlpkit.config import read_config
 

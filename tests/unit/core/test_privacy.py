@@ -24,7 +24,9 @@ def holders(folder: Path, words: tuple[str, ...]) -> set[str]:
     return found
 
 
-def test_what_people_wrote_stands_in_the_reports_of_a_run_and_nowhere_else_in_it(toy_config, tmp_path, monkeypatch, caplog):
+def test_what_people_wrote_stands_in_the_reports_of_a_run_and_nowhere_else_in_it(
+    toy_config, tmp_path, monkeypatch, caplog
+):
     """Adapter, tokenizer, settings, card and log are what is given away; a report shows its mistakes, and is the owner's."""
     for name in ("HF_TOKEN", "NLPKIT_KEY", "NLPKIT_REMOTE_KEY", "NLPKIT_JUDGE_KEY"):
         monkeypatch.setenv(name, KEY)
@@ -33,7 +35,12 @@ def test_what_people_wrote_stands_in_the_reports_of_a_run_and_nowhere_else_in_it
     said: list[str] = []
     with caplog.at_level(logging.INFO):
         [run] = train_toy(
-            toy_config, f"data.train.0.source={data}", "training.epochs=1", f"output={tmp_path / 'runs'}", "name=marked", said=said
+            toy_config,
+            f"data.train.0.source={data}",
+            "training.epochs=1",
+            f"output={tmp_path / 'runs'}",
+            "name=marked",
+            said=said,
         )
     holding = holders(run, CANARIES)
     assert "report.html" in holding

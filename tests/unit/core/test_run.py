@@ -4,13 +4,25 @@ from pathlib import Path
 import pytest
 
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.run import BaseModelIdentity, Run, RunRecord, find_runs, fingerprint, sha256_of, write_whole
+from nlpkit.files import fingerprint, sha256_of, write_whole
+from nlpkit.run import BaseModelIdentity, Run, RunRecord, find_runs
 
 
 def record(**changes: object) -> RunRecord:
     base = BaseModelIdentity(source="minilm-l6", revision=None, weights_sha256="a", tokenizer_sha256="b")
-    values = {"name": "r", "recipe": "sentiment", "created": "now", "task": {"kind": "polarity"}, "base": base, "outputs": 2,
-              "max_tokens": 8, "seed": 1, "data": {}, "cost": {}, "versions": {}}  # fmt: skip
+    values = {
+        "name": "r",
+        "recipe": "sentiment",
+        "created": "now",
+        "task": {"kind": "polarity"},
+        "base": base,
+        "outputs": 2,
+        "max_tokens": 8,
+        "seed": 1,
+        "data": {},
+        "cost": {},
+        "versions": {},
+    }
     return RunRecord(**{**values, **changes})
 
 
@@ -32,7 +44,9 @@ def test_a_finished_run_is_whole_and_keeps_no_checkpoints(tmp_path: Path) -> Non
 
 def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "r", config="x")
-    with pytest.raises(RunError, match=r"did not come to its end; cure: nlpkit train .*config.yaml") as caught:
+    with pytest.raises(
+        RunError, match=r"did not come to its end; cure: nlpkit train .*config.yaml"
+    ) as caught:
         Run.open(run.path)
     assert caught.value.exit_code == 4
 
@@ -94,26 +108,37 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 def test_hashes_depend_on_content_and_order(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("abc")
     (tmp_path / "b").write_text("")
-    assert sha256_of([tmp_path / "a"]) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of "abc", FIPS 180-2
+    assert (
+        sha256_of([tmp_path / "a"]) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )  # of "abc", FIPS 180-2
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 7808 vs 7766")])
-def test_a_full_disk_is_said_with_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 7808 vs 7766")]
+)
+def test_a_full_disk_is_said_with_what_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     from collections import namedtuple
 
     from nlpkit.errors import NlpkitError
-    from nlpkit.run import room_left
+    from nlpkit.files import room_left
 
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100, 100, 4096))
-    with pytest.raises(NlpkitError, match=r"no space left on the disk, 4,096 bytes free; cure: free some") as caught, room_left(tmp_path):
+    with (
+        pytest.raises(
+            NlpkitError, match=r"no space left on the disk, 4,096 bytes free; cure: free some"
+        ) as caught,
+        room_left(tmp_path),
+    ):
         raise error
     assert caught.value.exit_code == 1
 
 
 def test_other_failures_are_not_put_down_to_the_disk(tmp_path: Path) -> None:
-    from nlpkit.run import room_left
+    from nlpkit.files import room_left
 
     with pytest.raises(RuntimeError, match="shapes"), room_left(tmp_path):
         raise RuntimeError("shapes")

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
@@ -32,7 +32,10 @@ def _no_language(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain(count: int = 30, first: int = 0) -> list[LabeledText]:
     """Distinct texts of five words, two labels, nothing to find."""
     numbers = range(first, first + count)
-    texts = [" ".join(f"{word}{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10]}" for word in WORDS[:5]) for n in numbers]
+    texts = [
+        " ".join(f"{word}{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10]}" for word in WORDS[:5])
+        for n in numbers
+    ]
     return [
         LabeledText(text=text, label="good" if n % 2 else "bad", where=f"a.csv, row {n + 1}")
         for n, text in zip(numbers, texts, strict=True)
@@ -91,7 +94,9 @@ def test_lengths_in_tokens_and_the_window() -> None:
 
 
 def test_one_long_text_does_not_flatten_the_histogram() -> None:
-    examples = [row(" ".join(["w"] * (1 + n % 20)), label="ab"[n % 2]) for n in range(199)] + [row("w " * 5000)]
+    examples = [row(" ".join(["w"] * (1 + n % 20)), label="ab"[n % 2]) for n in range(199)] + [
+        row("w " * 5000)
+    ]
     found = report(examples)
     lengths = found.parts["train"].lengths
     assert lengths is not None
@@ -107,11 +112,15 @@ def test_empty_texts_and_parts() -> None:
     assert finding.examples[2].where == "b.csv, row 3"
     assert one(found, "no rows").severity == "error"
     assert found.worst == "error"
-    assert not [kind for kind in found.findings if kind.kind in ("duplicate", "near-duplicate", "contradiction")]
+    assert not [
+        kind for kind in found.findings if kind.kind in ("duplicate", "near-duplicate", "contradiction")
+    ]
 
 
 def test_duplicates_ignore_case_and_spaces() -> None:
-    found = report([*plain(), row("The  SAME text", "good"), row("the same text", "good"), row("the same text", "good")])
+    found = report(
+        [*plain(), row("The  SAME text", "good"), row("the same text", "good"), row("the same text", "good")]
+    )
     finding = one(found, "duplicate")
     assert (finding.rows, finding.severity) == (2, "warning")
     assert finding.message == "2 rows (6.06%): the text of an earlier row again"
@@ -127,15 +136,27 @@ def test_near_duplicates_are_told_from_duplicates() -> None:
 
 
 def test_equal_texts_with_different_labels() -> None:
-    found = report([*plain(), row("So so.", "good", where="x.csv, row 1"), row("so so.", "bad", where="x.csv, row 9"), row("fine", "good")])
+    found = report(
+        [
+            *plain(),
+            row("So so.", "good", where="x.csv, row 1"),
+            row("so so.", "bad", where="x.csv, row 9"),
+            row("fine", "good"),
+        ]
+    )
     finding = one(found, "contradiction")
     assert (finding.rows, finding.severity) == (2, "warning")
-    assert [(example.where, example.note) for example in finding.examples] == [("x.csv, row 1", "good"), ("x.csv, row 9", "bad")]
+    assert [(example.where, example.note) for example in finding.examples] == [
+        ("x.csv, row 1", "good"),
+        ("x.csv, row 9", "bad"),
+    ]
 
 
 @pytest.mark.parametrize(("other", "rows"), [(1.9, 0), (3.0, 2)])
 def test_equal_texts_with_values_far_apart(other: float, rows: int) -> None:
-    examples = [row(f"{one.text}", None, float(place % 5)) for place, one in enumerate(plain())]  # from 0 to 4: a quarter is 1
+    examples = [
+        row(f"{one.text}", None, float(place % 5)) for place, one in enumerate(plain())
+    ]  # from 0 to 4: a quarter is 1
     found = report([*examples, row("so so", None, 1.0), row("so so", None, other)])
     assert sum(finding.rows for finding in found.findings if finding.kind == "contradiction") == rows
     assert found.parts["train"].values is not None
@@ -149,16 +170,26 @@ def test_overlap_between_parts() -> None:
     exact, near = one(found, "overlap"), one(found, "near overlap")
     assert (exact.severity, exact.part, exact.rows) == ("error", "train, test", 1)
     assert exact.message == "1 row of test (10.00%): equal to texts of train"
-    assert [(example.note, example.text) for example in exact.examples] == [("train", train[3].text), ("test", train[3].text.upper())]
+    assert [(example.note, example.text) for example in exact.examples] == [
+        ("train", train[3].text),
+        ("test", train[3].text.upper()),
+    ]
     assert (near.severity, near.rows) == ("warning", 1)
     assert [example.where for example in near.examples] == ["a.csv, row 99", ""]
 
 
 def test_labels() -> None:
-    found = report([*plain(300 // 10 * 3), row("something odd", "fair")], test=[row("quite else", "godo"), row("unlike it", "good")])
+    found = report(
+        [*plain(300 // 10 * 3), row("something odd", "fair")],
+        test=[row("quite else", "godo"), row("unlike it", "good")],
+    )
     assert one(found, "rare label").message == "rare labels: 'fair' (1 row)"
     unseen = one(found, "unseen label")
-    assert (unseen.part, unseen.severity, unseen.message) == ("test", "error", "labels that never occur in train: 'godo'")
+    assert (unseen.part, unseen.severity, unseen.message) == (
+        "test",
+        "error",
+        "labels that never occur in train: 'godo'",
+    )
     alone = one(report([row(example.text, "good") for example in plain()]), "one label")
     assert alone.message == "every row says 'good': there is nothing to tell apart"
     values = one(report([row(example.text, None, 2.5) for example in plain()]), "one label")
@@ -190,7 +221,9 @@ def test_script_of(text: str, expected: str | None) -> None:
 
 
 def test_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    detect: Callable[[str], str | None] = lambda text: "de" if "film war" in text else "en" if "a" in text else None  # noqa: E731
+    def detect(text: str) -> str | None:
+        return "de" if "film war" in text else "en" if "a" in text else None
+
     monkeypatch.setattr(text_checks, "detector", lambda: detect)
     finding = one(report([*plain(), row("der film war gut"), row("")]), "language")
     assert (finding.rows, finding.examples[0].note) == (1, "de")
@@ -201,7 +234,9 @@ def test_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_encoding_is_shown_where_it_breaks() -> None:
-    found = report([*plain(), row("x" * 300 + " the cafÃ© was good"), row("lost \ufffd letter"), row("a fine café")])
+    found = report(
+        [*plain(), row("x" * 300 + " the cafÃ© was good"), row("lost \ufffd letter"), row("a fine café")]
+    )
     finding = one(found, "broken encoding")
     assert finding.rows == 2
     assert finding.examples[0].text.startswith("...xxx")
@@ -213,11 +248,19 @@ def test_broken_encoding_is_shown_where_it_breaks() -> None:
     [
         ("write to jane.doe+x@mail.example.co.uk.", "write to [e-mail].", {"e-mail": 1}),
         ("@jane and a@b are no addresses", None, {}),
-        ("card 4111 1111 1111 1111, 378282246310005", "card [card number], [card number]", {"card number": 2}),
+        (
+            "card 4111 1111 1111 1111, 378282246310005",
+            "card [card number], [card number]",
+            {"card number": 2},
+        ),
         ("4111 1111 1111 1112 fails the check digit", None, {}),
         ("call +1 (212) 555-0187 or 212-555-0187", "call [phone] or [phone]", {"phone": 2}),
         ("(212) 555-0187, 020 7946 0958, +49 30 901820", "[phone], [phone], [phone]", {"phone": 3}),
-        ("from 192.168.0.12 and 2001:db8::ff00:42:8329", "from [IP address] and [IP address]", {"IP address": 2}),
+        (
+            "from 192.168.0.12 and 2001:db8::ff00:42:8329",
+            "from [IP address] and [IP address]",
+            {"IP address": 2},
+        ),
         ("at 10:20:30, std::vector, 999.1.1.1, version 1.2.3", None, {}),
         ("token hf_" + "aB3" * 10, "token [access token]", {"access token": 1}),
         ("from 2015-2016, 1,234,567.89, on 10/12/2014, 2012-11-10, 3.14159, 10,000,000", None, {}),
@@ -227,14 +270,23 @@ def test_personal_data(text: str, masked: str | None, kinds: dict[str, int]) -> 
     assert scan(text) == (text if masked is None else masked, kinds)
 
 
-@pytest.mark.parametrize(("digits", "valid"), [("79927398713", True), ("79927398710", False), ("4111-1111 1111 1111", True)])
+@pytest.mark.parametrize(
+    ("digits", "valid"), [("79927398713", True), ("79927398710", False), ("4111-1111 1111 1111", True)]
+)
 def test_luhn(digits: str, valid: bool) -> None:
     assert luhn(digits) is valid
 
 
 def test_personal_data_is_masked_in_every_excerpt() -> None:
     address = "jane@example.com"
-    found = report([*plain(), row(f"mail {address}", "good"), row(f"mail {address}", "bad"), row(f"{'x ' * 400}{address} is here")])
+    found = report(
+        [
+            *plain(),
+            row(f"mail {address}", "good"),
+            row(f"mail {address}", "bad"),
+            row(f"{'x ' * 400}{address} is here"),
+        ]
+    )
     finding = one(found, "personal data: e-mail")
     assert finding.rows == 3
     assert "[e-mail] is here" in finding.examples[2].text
@@ -272,11 +324,19 @@ HOSTILE = "<script>alert(1)</script> \x1b[31mred\x1b[0m \u202egnp.exe | `code` {
 
 def hostile() -> CheckReport:
     """One text, two labels: the text, the labels and the place all appear in the report."""
-    return report([*plain(), row(HOSTILE, "<b>$\\frac$", where="<i>.csv, row 1"), row(HOSTILE, "好 \x1b]0;x\x07", where="\x1b[2J")])
+    return report(
+        [
+            *plain(),
+            row(HOSTILE, "<b>$\\frac$", where="<i>.csv, row 1"),
+            row(HOSTILE, "好 \x1b]0;x\x07", where="\x1b[2J"),
+        ]
+    )
 
 
 def test_shown_strips_what_drives_a_terminal() -> None:
-    assert shown(HOSTILE) == "<script>alert(1)</script> \ufffd[31mred\ufffd[0m gnp.exe | `code` {{ 7*7 }} & $x$"
+    assert (
+        shown(HOSTILE) == "<script>alert(1)</script> \ufffd[31mred\ufffd[0m gnp.exe | `code` {{ 7*7 }} & $x$"
+    )
     assert shown("one\r\ntwo\u2028three\ud800") == "one two three\ufffd"
     assert shown("a" * 200) == "a" * 157 + "..."
     assert shown("\u200b" * 10_000 + "a") == "..."
@@ -310,7 +370,9 @@ def test_plots_are_svg_with_literal_labels() -> None:
 
 
 def test_plots_without_labels_or_rows() -> None:
-    assert list(plots(report([row(example.text, None, float(place)) for place, example in enumerate(plain())]))) == ["Text lengths"]
+    assert list(
+        plots(report([row(example.text, None, float(place)) for place, example in enumerate(plain())]))
+    ) == ["Text lengths"]
     assert plots(report([])) == {}
     assert "Nothing to report" not in report([]).to_html()
 
@@ -350,10 +412,15 @@ def test_gravest_first_and_nothing_to_check() -> None:
 def test_near_duplicates_agree_with_the_split() -> None:
     base = " ".join(WORDS)
     assert near_groups([base, base + " lambda"], threshold=0.8, seed=0) == [0, 0]
-    assert not check({"train": [row(base), row(base + " lambda", "bad")]}, tokens=None, window=None, near_duplicates=1.0).findings[1:]
+    assert not check(
+        {"train": [row(base), row(base + " lambda", "bad")]}, tokens=None, window=None, near_duplicates=1.0
+    ).findings[1:]
 
 
 def test_import_stays_light() -> None:
     heavy = "{'numpy', 'matplotlib', 'jinja2', 'scipy', 'ftfy', 'datasketch', 'rich'}"
     code = f"import sys, nlpkit.data.checks, nlpkit.data.splits; print(sorted({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )

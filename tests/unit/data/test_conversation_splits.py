@@ -6,29 +6,48 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpkit.data.conversation_splits import ConversationSplit, conversation_groups, hold_out_conversations, split_conversations
+from nlpkit.data.conversation_splits import (
+    ConversationSplit,
+    conversation_groups,
+    hold_out_conversations,
+    split_conversations,
+)
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
 
 
 def talk(text: str, *, id: str = "") -> Conversation:
     words = text.split()
-    return Conversation(turns=(Turn(role="user", text=" ".join(words[:2])), Turn(role="assistant", text=" ".join(words[2:]))), id=id)
+    return Conversation(
+        turns=(Turn(role="user", text=" ".join(words[:2])), Turn(role="assistant", text=" ".join(words[2:]))),
+        id=id,
+    )
 
 
 def distinct(count: int, first: int = 0) -> list[Conversation]:
-    return [talk(f"a{place} b{place} c{place} d{place}", id=f"talk#{place}") for place in range(first, first + count)]
+    return [
+        talk(f"a{place} b{place} c{place} d{place}", id=f"talk#{place}")
+        for place in range(first, first + count)
+    ]
 
 
 def mirrored(one: Conversation) -> Conversation:
     other = {"user": "assistant", "assistant": "user"}
-    return Conversation(turns=tuple(Turn(role=other[turn.role], text=turn.text) for turn in one.turns), id=one.id)  # type: ignore[arg-type]
+    return Conversation(
+        turns=tuple(Turn(role=other[turn.role], text=turn.text) for turn in one.turns), id=one.id
+    )  # type: ignore[arg-type]
 
 
 def cut(
-    conversations: list[Conversation], validation: float = 0.2, test: float = 0.0, seed: int = 0, near: float = 0.8
+    conversations: list[Conversation],
+    validation: float = 0.2,
+    test: float = 0.0,
+    seed: int = 0,
+    near: float = 0.8,
 ) -> ConversationSplit:
-    return split_conversations(conversations, validation=validation, test=test, seed=seed, near_duplicates=near)
+    return split_conversations(
+        conversations, validation=validation, test=test, seed=seed, near_duplicates=near
+    )
 
 
 def test_sizes_follow_the_shares_and_the_seed_decides() -> None:
@@ -36,13 +55,18 @@ def test_sizes_follow_the_shares_and_the_seed_decides() -> None:
     parts = cut(conversations, validation=0.1, test=0.2)
     assert (len(parts.train), len(parts.validation), len(parts.test), parts.kept_together) == (35, 5, 10, 0)
     assert sorted((*parts.train, *parts.validation, *parts.test), key=conversations.index) == conversations
-    assert [conversations.index(one) for one in parts.train] == sorted(conversations.index(one) for one in parts.train)
+    assert [conversations.index(one) for one in parts.train] == sorted(
+        conversations.index(one) for one in parts.train
+    )
     assert cut(conversations, validation=0.1, test=0.2) == parts
     assert cut(conversations, validation=0.1, test=0.2, seed=1).test != parts.test
 
 
 def test_short_and_long_conversations_are_spread_alike() -> None:
-    short, long = distinct(20), [Conversation(turns=one.turns * 4, id=one.id) for one in distinct(20, first=20)]
+    short, long = (
+        distinct(20),
+        [Conversation(turns=one.turns * 4, id=one.id) for one in distinct(20, first=20)],
+    )
     conversations = short + [view for one in long for view in (one, mirrored(one))]
     parts = cut(conversations, validation=0.1, test=0.2)
     # By the shares of 20 short ones and 40 views of long ones.
@@ -51,7 +75,11 @@ def test_short_and_long_conversations_are_spread_alike() -> None:
 
 
 def test_both_views_and_all_parts_of_a_conversation_stay_on_one_side() -> None:
-    conversations = [view for one in distinct(20) for view in (one, mirrored(one), talk(f"{one.id} part two of it", id=one.id))]
+    conversations = [
+        view
+        for one in distinct(20)
+        for view in (one, mirrored(one), talk(f"{one.id} part two of it", id=one.id))
+    ]
     parts = cut(conversations, validation=0.2, test=0.2)
     sides = [{one.id for one in part} for part in (parts.train, parts.validation, parts.test)]
     assert [len(side) for side in sides] == [12, 4, 4]
@@ -75,7 +103,10 @@ def test_groups_join_ids_and_near_equal_texts_through_chains() -> None:
 
 def test_equal_texts_cut_into_turns_differently_are_one_conversation() -> None:
     one = talk("a b c d", id="1")
-    other = Conversation(turns=(Turn(role="user", text="a"), Turn(role="assistant", text="b c"), Turn(role="user", text="D!")), id="2")
+    other = Conversation(
+        turns=(Turn(role="user", text="a"), Turn(role="assistant", text="b c"), Turn(role="user", text="D!")),
+        id="2",
+    )
     assert conversation_groups([one, other], near_duplicates=1.0, seed=0) == [0, 0]
 
 
@@ -89,7 +120,9 @@ def test_what_is_held_out_is_dropped_from_training_by_text_and_by_id() -> None:
 
 
 def test_nothing_left_to_train_on_is_an_error() -> None:
-    with pytest.raises(DataError, match="all 2 conversations to train on are equal or near-equal to held-out ones"):
+    with pytest.raises(
+        DataError, match="all 2 conversations to train on are equal or near-equal to held-out ones"
+    ):
         hold_out_conversations(distinct(2), distinct(3), 0.8)
     with pytest.raises(DataError, match="no conversations to train on"):
         hold_out_conversations([], distinct(3), 0.8)
@@ -103,7 +136,10 @@ def test_an_empty_part_is_an_error_that_speaks_of_conversations() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(keys=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=14), seed=st.integers(0, 3))
+@given(
+    keys=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=14),
+    seed=st.integers(0, 3),
+)
 def test_no_id_and_no_text_stands_on_two_sides(keys: list[tuple[int, int]], seed: int) -> None:
     conversations = [talk(f"a{text} b{text} c{text}", id=f"t#{id}") for id, text in keys]
     try:

@@ -63,7 +63,9 @@ def rows_of(*turns: tuple[object, object, object]) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("shape", ["auto", "messages"])
 def test_messages_keep_their_order_and_their_place(shape: str) -> None:
-    found = one(messages(("system", "Be kind."), ("user", "hi"), ("assistant", "hello"), ("user", "bye")), shape=shape)
+    found = one(
+        messages(("system", "Be kind."), ("user", "hi"), ("assistant", "hello"), ("user", "bye")), shape=shape
+    )
     assert said(found) == [("u", "hi"), ("a", "hello"), ("u", "bye")]
     assert (found.system, found.where, found.id) == ("Be kind.", "talk.jsonl, row 1", "talk.jsonl, row 1")
 
@@ -94,15 +96,26 @@ def test_alpaca_joins_instruction_and_input(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", ["auto", "pairs"])
 def test_pairs_are_read_from_the_columns_that_are_named(shape: str) -> None:
-    found = one([{"q": "how are you?", "a": "fine", "mood": "Be glad."}], shape=shape, prompt="q", reply="a", system="mood")
+    found = one(
+        [{"q": "how are you?", "a": "fine", "mood": "Be glad."}],
+        shape=shape,
+        prompt="q",
+        reply="a",
+        system="mood",
+    )
     assert (said(found), found.system) == ([("u", "how are you?"), ("a", "fine")], "Be glad.")
 
 
 @pytest.mark.parametrize("shape", ["auto", "turns"])
 def test_rows_of_one_conversation_may_lie_apart(shape: str) -> None:
-    rows = rows_of((1, "ann", "hi"), (2, "ann", "you?"), (1, "bob", "hello"), (2, "bob", "yes"), (1, "ann", "bye"))
+    rows = rows_of(
+        (1, "ann", "hi"), (2, "ann", "you?"), (1, "bob", "hello"), (2, "bob", "yes"), (1, "ann", "bye")
+    )
     found = read(rows, shape=shape, bot="bob").conversations
-    assert [said(one) for one in found] == [[("u", "hi"), ("a", "hello"), ("u", "bye")], [("u", "you?"), ("a", "yes")]]
+    assert [said(one) for one in found] == [
+        [("u", "hi"), ("a", "hello"), ("u", "bye")],
+        [("u", "you?"), ("a", "yes")],
+    ]
     assert [one.id for one in found] == ["talk#1", "talk#2"]
     assert found[1].where == "talk.jsonl, conversation '2'"
 
@@ -136,7 +149,9 @@ def test_parquet_lists_are_read(tmp_path: Path) -> None:
     path = tmp_path / "talk.parquet"
     talk = lines(("x", "hi"), ("y", "hello"), who="sender", what="text")
     pq.write_table(pa.table({"id": ["c1"], "prompt": ["Topic"], "messages": [talk]}), path)
-    (found,) = conversations_in(path, ConversationSource(source=str(path), bot="second", system="prompt")).conversations
+    (found,) = conversations_in(
+        path, ConversationSource(source=str(path), bot="second", system="prompt")
+    ).conversations
     assert (said(found), found.system) == ([("u", "hi"), ("a", "hello")], "Topic")
 
 
@@ -159,7 +174,9 @@ def test_auto_says_what_it_looked_for() -> None:
         ({"system": "persona"}, "no column 'persona'"),
     ],
 )
-def test_a_column_that_is_not_there_ends_the_reading_whatever_on_bad_says(kinds: dict[str, Any], missing: str) -> None:
+def test_a_column_that_is_not_there_ends_the_reading_whatever_on_bad_says(
+    kinds: dict[str, Any], missing: str
+) -> None:
     assert f"talk.jsonl: {missing}" in refused([{"messages": HI}], on_bad="skip", **kinds)
 
 
@@ -167,18 +184,31 @@ def test_a_column_that_is_not_there_ends_the_reading_whatever_on_bad_says(kinds:
 
 
 def test_turns_of_one_speaker_in_a_row_merge() -> None:
-    found = one(messages(("user", "hi"), ("human", "there"), ("assistant", "hello"), ("system", "x"), ("gpt", " you ")))
+    found = one(
+        messages(
+            ("user", "hi"), ("human", "there"), ("assistant", "hello"), ("system", "x"), ("gpt", " you ")
+        )
+    )
     assert said(found) == [("u", "hi\nthere"), ("a", "hello\n you ")]
 
 
 def test_what_is_told_beforehand_is_joined_and_said_once() -> None:
-    talk = lines(("system", "Be kind."), ("user", "hi"), ("developer", "Be brief."), ("assistant", "hello"), ("system", ""))
+    talk = lines(
+        ("system", "Be kind."),
+        ("user", "hi"),
+        ("developer", "Be brief."),
+        ("assistant", "hello"),
+        ("system", ""),
+    )
     found = one([{"messages": talk, "persona": ["I like dogs.", "Be kind."]}], system="persona")
     assert found.system == "I like dogs.\n\nBe kind.\n\nBe brief."
 
 
 def test_a_persona_that_stands_in_every_row_is_told_once() -> None:
-    rows = [{**row, "persona": told} for row, told in zip(rows_of((1, "a", "x"), (1, "b", "y")), ("Sad.", "Sad."), strict=True)]
+    rows = [
+        {**row, "persona": told}
+        for row, told in zip(rows_of((1, "a", "x"), (1, "b", "y")), ("Sad.", "Sad."), strict=True)
+    ]
     assert one(rows, system="persona", bot="second").system == "Sad."
 
 
@@ -195,7 +225,9 @@ def test_the_bot_may_begin() -> None:
 ANN_AND_BOB = named(("ann", "hi"), ("bob", "hello"), ("ann", "bye"))
 
 
-@pytest.mark.parametrize(("bot", "roles"), [("ann", "aua"), ("Bob", "uau"), ("first", "aua"), ("second", "uau")])
+@pytest.mark.parametrize(
+    ("bot", "roles"), [("ann", "aua"), ("Bob", "uau"), ("first", "aua"), ("second", "uau")]
+)
 def test_the_bot_is_whom_the_config_says(bot: str, roles: str) -> None:
     assert "".join(role for role, _ in said(one(ANN_AND_BOB, bot=bot))) == roles
 
@@ -216,7 +248,10 @@ def test_each_leaves_out_a_side_that_answers_nothing_and_says_so() -> None:
 @pytest.mark.parametrize("name", ["assistant", "bot", "GPT", "model", "chatbot", "Ai"])
 @pytest.mark.parametrize("who", ["role", "sender"])
 def test_the_assistant_has_other_names(name: str, who: str) -> None:
-    assert said(one([{"messages": lines(("user", "hi"), (name, "hello"), who=who)}])) == [("u", "hi"), ("a", "hello")]
+    assert said(one([{"messages": lines(("user", "hi"), (name, "hello"), who=who)}])) == [
+        ("u", "hi"),
+        ("a", "hello"),
+    ]
 
 
 def test_the_bot_may_be_the_user() -> None:
@@ -235,7 +270,9 @@ def test_no_speaker_of_the_name_lists_those_found() -> None:
         "talk.jsonl, row 1: no turn of the bot: looked for 'assistant' (or bot, chatbot, gpt, chatgpt, model, ai), found the speakers "
         "'ann' and 'bob'; cure: say whom the bot learns to be: `bot: second`, or a speaker's name"
     )
-    assert "looked for 'anne', found the speakers 'ann' and 'bob'; did you mean 'ann'?" in refused(ANN_AND_BOB, bot="anne")
+    assert "looked for 'anne', found the speakers 'ann' and 'bob'; did you mean 'ann'?" in refused(
+        ANN_AND_BOB, bot="anne"
+    )
 
 
 def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
@@ -259,13 +296,22 @@ def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
         ([*HI, {"role": "user"}], "turn 3: no 'content'"),
         ([*HI, {"role": "user", "content": None}], "turn 3: expected text, found null"),
         ([*HI, {"role": "user", "content": 4}], "turn 3: expected text, found the number 4"),
-        ([*HI, {"role": "user", "content": [{"type": "text", "text": "x"}]}], "turn 3: expected text, found a list"),
+        (
+            [*HI, {"role": "user", "content": [{"type": "text", "text": "x"}]}],
+            "turn 3: expected text, found a list",
+        ),
         ([*HI, {"role": "user", "content": " \n"}], "turn 3: the turn is empty"),
         ([*HI, {"role": "user", "content": "a\0b"}], "turn 3: a NUL character"),
         ([*HI, {"role": "system", "content": "a\0b"}], "turn 3: a NUL character"),
         ([*HI, {"role": "user", "content": "a\ud800"}], "turn 3: half a character"),
-        ([*HI, {"role": "tool", "content": "42"}], "turn 3: the role 'tool' is not allowed; known: system, developer, user"),
-        ([*HI, {"role": "asistant", "content": "x"}], "turn 3: the role 'asistant' is not allowed; did you mean 'assistant'?"),
+        (
+            [*HI, {"role": "tool", "content": "42"}],
+            "turn 3: the role 'tool' is not allowed; known: system, developer, user",
+        ),
+        (
+            [*HI, {"role": "asistant", "content": "x"}],
+            "turn 3: the role 'asistant' is not allowed; did you mean 'assistant'?",
+        ),
         ([*HI, {"role": "assistant", "content": "x", "tool_calls": [{}]}], "turn 3: calls a tool"),
         ([*HI, "bye"], "turn 3: expected an object such as {'role': ..., 'content': ...}, found text"),
         ([*HI, None], "turn 3: expected an object such as {'role': ..., 'content': ...}, found null"),
@@ -282,7 +328,9 @@ def test_a_bad_conversation_is_named_with_its_turn(talk: list[Any], expected: st
     assert expected in message
 
 
-@pytest.mark.parametrize("value", [None, 3, "text", {"role": ["user"]}, "[{'role': 'user'}]", '{"role": "user"}', ""])
+@pytest.mark.parametrize(
+    "value", [None, 3, "text", {"role": ["user"]}, "[{'role': 'user'}]", '{"role": "user"}', ""]
+)
 def test_what_is_no_list_of_messages_is_named(value: object) -> None:
     message = refused([{"messages": HI}, {"messages": value}])
     assert message.startswith("talk.jsonl, row 2, column 'messages': expected a list of messages")
@@ -290,28 +338,40 @@ def test_what_is_no_list_of_messages_is_named(value: object) -> None:
 
 def test_a_third_speaker_is_named_with_the_turn() -> None:
     message = refused(named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey")), bot="bob")
-    assert message == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', beside 'ann' and 'bob'"
+    assert (
+        message
+        == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', beside 'ann' and 'bob'"
+    )
 
 
 def test_a_tool_is_refused_also_where_roles_are_free() -> None:
-    assert "turn 3: the role 'tool' is not allowed" in refused(messages(("customer", "a"), ("agent", "b"), ("tool", "c")), bot="agent")
+    assert "turn 3: the role 'tool' is not allowed" in refused(
+        messages(("customer", "a"), ("agent", "b"), ("tool", "c")), bot="agent"
+    )
 
 
 def test_turns_name_the_conversation_the_turn_and_the_row() -> None:
     rows = rows_of((1, "ann", "hi"), (2, "ann", "you?"), (1, "bob", " "))
-    assert refused(rows, bot="bob").startswith("talk.jsonl, conversation '1', turn 2 (row 3): the turn is empty")
+    assert refused(rows, bot="bob").startswith(
+        "talk.jsonl, conversation '1', turn 2 (row 3): the turn is empty"
+    )
 
 
 @pytest.mark.parametrize("key", [None, "", " ", True, 1.5, ["x"]])
 def test_a_row_that_belongs_to_no_conversation_ends_the_reading_whatever_on_bad_says(key: object) -> None:
     rows = rows_of((1, "ann", "hi"), (key, "bob", "lost"), (1, "bob", "hello"))
     message = refused(rows, bot="bob", on_bad="skip")
-    assert message.startswith("talk.jsonl, row 2, column 'conversation': expected what tells conversations apart")
+    assert message.startswith(
+        "talk.jsonl, row 2, column 'conversation': expected what tells conversations apart"
+    )
 
 
 def test_a_row_that_cannot_be_read_leaves_no_hole_in_a_conversation(tmp_path: Path) -> None:
     path = tmp_path / "talk.csv"
-    path.write_text("conversation,speaker,text\n1,user,hi\n1,assistant,a\0b\n1,user,so\n1,assistant,well\n", encoding="utf-8")
+    path.write_text(
+        "conversation,speaker,text\n1,user,hi\n1,assistant,a\0b\n1,user,so\n1,assistant,well\n",
+        encoding="utf-8",
+    )
     with pytest.raises(DataError, match=r"row 2: line 3, column 'text': a NUL .* would have a hole"):
         conversations_in(path, ConversationSource(source="talk.csv", on_bad="skip"))
 
@@ -321,8 +381,14 @@ def test_a_row_that_cannot_be_read_leaves_no_hole_in_a_conversation(tmp_path: Pa
     [
         ({"instruction": " ", "input": "", "output": "x"}, "turn 1, column 'instruction': the turn is empty"),
         ({"instruction": "x", "input": "", "output": ""}, "turn 2, column 'output': the turn is empty"),
-        ({"instruction": "x", "input": 3, "output": "y"}, "turn 1, column 'input': expected text, found the number 3"),
-        ({"instruction": "x", "input": "", "output": "y", "history": [["a", "b"]]}, "column 'history': earlier turns stand here"),
+        (
+            {"instruction": "x", "input": 3, "output": "y"},
+            "turn 1, column 'input': expected text, found the number 3",
+        ),
+        (
+            {"instruction": "x", "input": "", "output": "y", "history": [["a", "b"]]},
+            "column 'history': earlier turns stand here",
+        ),
     ],
 )
 def test_bad_alpaca_rows_are_named(row: dict[str, object], expected: str) -> None:
@@ -340,7 +406,12 @@ def test_a_persona_that_is_not_text_is_named() -> None:
 
 def test_skip_leaves_out_and_counts_by_reason() -> None:
     tool = {"role": "tool", "content": "x"}
-    rows: list[dict[str, object]] = [{"messages": [*HI, tool]}, {"messages": HI}, {"messages": [tool]}, {"messages": HI[:1]}]
+    rows: list[dict[str, object]] = [
+        {"messages": [*HI, tool]},
+        {"messages": HI},
+        {"messages": [tool]},
+        {"messages": HI[:1]},
+    ]
     found = read(rows, on_bad="skip")
     assert [one.where for one in found.conversations] == ["talk.jsonl, row 2"]
     assert [one.partition("; the first: ")[::2] for one in found.skipped] == [
@@ -349,12 +420,17 @@ def test_skip_leaves_out_and_counts_by_reason() -> None:
             "talk.jsonl, row 1, turn 3: the role 'tool' is not allowed; known: system, developer, user, human, prompter, person, "
             "assistant, bot, chatbot, gpt, chatgpt, model, ...",
         ),
-        ("1 left out: one turn only", "talk.jsonl, row 4: one turn only (of 'user'); expected one that is answered"),
+        (
+            "1 left out: one turn only",
+            "talk.jsonl, row 4: one turn only (of 'user'); expected one that is answered",
+        ),
     ]
 
 
 def test_nothing_left_is_an_error_that_says_why() -> None:
-    assert refused([{"messages": HI[:1]}], on_bad="skip").startswith("talk: no conversations; 1 left out: one turn only; the first: talk")
+    assert refused([{"messages": HI[:1]}], on_bad="skip").startswith(
+        "talk: no conversations; 1 left out: one turn only; the first: talk"
+    )
 
 
 def test_rows_that_cannot_be_read_are_counted_too(tmp_path: Path) -> None:
@@ -362,7 +438,9 @@ def test_rows_that_cannot_be_read_are_counted_too(tmp_path: Path) -> None:
     path.write_text("{bad\n" + json.dumps({"messages": HI}) + "\n", encoding="utf-8")
     found = conversations_in(path, ConversationSource(source="talk.jsonl", on_bad="skip"))
     assert (len(found.conversations), len(found.skipped)) == (1, 1)
-    assert found.skipped[0].startswith(f"1 left out: a row that cannot be read; the first: {path}, row 1: column 2: not JSON")
+    assert found.skipped[0].startswith(
+        f"1 left out: a row that cannot be read; the first: {path}, row 1: column 2: not JSON"
+    )
     with pytest.raises(DataError, match="row 1: column 2: not JSON"):
         conversations_in(path, ConversationSource(source="talk.jsonl"))
 
@@ -370,7 +448,10 @@ def test_rows_that_cannot_be_read_are_counted_too(tmp_path: Path) -> None:
 def test_a_file_of_bad_rows_only_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
     path.write_text("{bad\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"^talk.jsonl: no row that can be read; the first: .*talk.jsonl, row 1: column 2: not JSON"):
+    with pytest.raises(
+        DataError,
+        match=r"^talk.jsonl: no row that can be read; the first: .*talk.jsonl, row 1: column 2: not JSON",
+    ):
         conversations_in(path, ConversationSource(source="talk.jsonl", on_bad="skip"))
 
 
@@ -378,7 +459,10 @@ def test_a_file_of_bad_rows_only_is_an_error(tmp_path: Path) -> None:
 
 
 def write_talk(path: Path, count: int) -> ConversationSource:
-    rows = [{"messages": lines(("ann", f"hi {place}"), ("bob", "hello"), ("ann", "bye"), who="speaker")} for place in range(count)]
+    rows = [
+        {"messages": lines(("ann", f"hi {place}"), ("bob", "hello"), ("ann", "bye"), who="speaker")}
+        for place in range(count)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return ConversationSource(source=str(path), bot="each")
 
@@ -396,10 +480,14 @@ def test_a_limit_is_chosen_by_the_seed_and_takes_both_views(tmp_path: Path) -> N
 
 def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -> None:
     first, second = write_talk(tmp_path / "a.jsonl", 2), tmp_path / "b.jsonl"
-    second.write_text(json.dumps({"messages": HI}) + "\n" + json.dumps({"messages": []}) + "\n", encoding="utf-8")
+    second.write_text(
+        json.dumps({"messages": HI}) + "\n" + json.dumps({"messages": []}) + "\n", encoding="utf-8"
+    )
     found = read_conversations([first, ConversationSource(source=str(second), on_bad="skip")], seed=0)
     assert [len(one.turns) for one in found.conversations] == [3, 3, 3, 3, 2]
-    assert found.skipped == (f"{second}: 1 left out: no turn; the first: {second}, row 2: no turn; expected two speakers",)
+    assert found.skipped == (
+        f"{second}: 1 left out: no turn; the first: {second}, row 2: no turn; expected two speakers",
+    )
 
 
 # --- what the guide shows
@@ -407,12 +495,18 @@ def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -
 GUIDE = (Path(__file__).parents[3] / "docs" / "conversations.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("ending", "block"), re.findall(r"^```(jsonl|csv)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
+@pytest.mark.parametrize(
+    ("ending", "block"), re.findall(r"^```(jsonl|csv)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+)
 def test_every_example_of_the_guide_is_read(ending: str, block: str, tmp_path: Path) -> None:
     path = tmp_path / f"talk.{ending}"
     path.write_text(block, encoding="utf-8")
     found = conversations_in(path, ConversationSource(source="talk", bot="second")).conversations
-    assert {turn.text for one in found for turn in one.turns if turn.role == "assistant"} <= {"Until six.", "Good morning!", "bread"}
+    assert {turn.text for one in found for turn in one.turns if turn.role == "assistant"} <= {
+        "Until six.",
+        "Good morning!",
+        "bread",
+    }
 
 
 def test_every_source_of_the_guide_is_valid() -> None:
@@ -429,29 +523,47 @@ def test_every_source_of_the_guide_is_valid() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["user", "assistant", "tool"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["user", "assistant", "tool"]),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["role", "content", "from", "value", "sender", "text", "x"]), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "from", "value", "sender", "text", "x"]), inner, max_size=4
+        )
     ),
     max_leaves=12,
 )
 MESSAGE = st.fixed_dictionaries(
-    {"role": st.sampled_from(["user", "assistant", "system"]) | JSON, "content": st.text(st.characters(), max_size=4) | JSON}
+    {
+        "role": st.sampled_from(["user", "assistant", "system"]) | JSON,
+        "content": st.text(st.characters(), max_size=4) | JSON,
+    }
 )
 BOTS = st.sampled_from([None, "first", "second", "each", "user", "x", "tool"])
 CELL = st.lists(MESSAGE, max_size=5) | JSON | st.lists(MESSAGE, max_size=3).map(json.dumps)
 ROW = st.fixed_dictionaries(
     {},
-    optional=dict.fromkeys(("messages", "prompt", "reply", "instruction", "output", "input", "conversation", "speaker", "text"), CELL),
+    optional=dict.fromkeys(
+        ("messages", "prompt", "reply", "instruction", "output", "input", "conversation", "speaker", "text"),
+        CELL,
+    ),
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(
-    rows=st.lists(ROW, max_size=4), bot=BOTS, on_bad=st.sampled_from(["stop", "skip"]), shape=st.sampled_from(["auto", "messages", "turns"])
+    rows=st.lists(ROW, max_size=4),
+    bot=BOTS,
+    on_bad=st.sampled_from(["stop", "skip"]),
+    shape=st.sampled_from(["auto", "messages", "turns"]),
 )
-def test_whatever_stands_there_is_read_or_refused(rows: list[dict[str, object]], bot: str | None, on_bad: str, shape: str) -> None:
+def test_whatever_stands_there_is_read_or_refused(
+    rows: list[dict[str, object]], bot: str | None, on_bad: str, shape: str
+) -> None:
     try:
         found = read(rows, bot=bot, on_bad=on_bad, shape=shape)
     except DataError:

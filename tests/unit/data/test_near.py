@@ -32,7 +32,9 @@ def test_normalised_keeps_the_words(text: str, expected: str) -> None:
 
 
 def test_equal_but_for_case_form_punctuation_and_spaces() -> None:
-    assert near_groups(["Good film!", "other words", "good   film", "ＧＯＯＤ FILM..."], threshold=1.0, seed=0) == [0, 1, 0, 0]
+    assert near_groups(
+        ["Good film!", "other words", "good   film", "ＧＯＯＤ FILM..."], threshold=1.0, seed=0
+    ) == [0, 1, 0, 0]
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.88, [0, 0]), (8 / 9, [0, 0]), (0.9, [0, 1])])
@@ -60,7 +62,9 @@ def test_texts_without_words_differ_by_their_signs() -> None:
 
 
 def test_unspaced_scripts_are_compared_by_character() -> None:
-    assert near_groups(["这部电影真的非常好看我很喜欢", "这部电影真的非常好看我很喜欢啊"], threshold=0.8, seed=0) == [0, 0]
+    assert near_groups(
+        ["这部电影真的非常好看我很喜欢", "这部电影真的非常好看我很喜欢啊"], threshold=0.8, seed=0
+    ) == [0, 0]
 
 
 def test_nothing_and_a_lone_surrogate() -> None:
@@ -80,7 +84,10 @@ def _by_brute_force(texts: list[str], threshold: float) -> set[frozenset[int]]:
     groups = [{place} for place in range(len(texts))]
     for left in range(len(texts)):
         for right in range(left):
-            if len(shingles[left] & shingles[right]) >= threshold * len(shingles[left] | shingles[right]) - 1e-9:
+            if (
+                len(shingles[left] & shingles[right])
+                >= threshold * len(shingles[left] | shingles[right]) - 1e-9
+            ):
                 joined = groups[left] | groups[right]
                 for place in joined:
                     groups[place] = joined

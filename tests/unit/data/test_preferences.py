@@ -11,7 +11,16 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.data.preference_splits import drop_seen, hold_out
-from nlpkit.data.preferences import PreferenceSource, RatedReply, ReplyPair, pair_up, parse, refuse_useless, sample, take_apart
+from nlpkit.data.preferences import (
+    PreferenceSource,
+    RatedReply,
+    ReplyPair,
+    pair_up,
+    parse,
+    refuse_useless,
+    sample,
+    take_apart,
+)
 from nlpkit.data.records import Record, read_records
 from nlpkit.errors import DataError
 
@@ -27,11 +36,15 @@ def source(**settings: Any) -> PreferenceSource:
 
 
 def rated(user: str, reply: str, liked: bool, **about: str) -> RatedReply:
-    return RatedReply(history=Conversation(turns=(Turn(role="user", text=user),), **about), reply=reply, liked=liked)
+    return RatedReply(
+        history=Conversation(turns=(Turn(role="user", text=user),), **about), reply=reply, liked=liked
+    )
 
 
 def pair(user: str, chosen: str = "yes", rejected: str = "no", **about: str) -> ReplyPair:
-    return ReplyPair(history=Conversation(turns=(Turn(role="user", text=user),), **about), chosen=chosen, rejected=rejected)
+    return ReplyPair(
+        history=Conversation(turns=(Turn(role="user", text=user),), **about), chosen=chosen, rejected=rejected
+    )
 
 
 def test_a_rated_reply_keeps_its_history_its_system_and_its_place() -> None:
@@ -44,7 +57,11 @@ def test_a_rated_reply_keeps_its_history_its_system_and_its_place() -> None:
     found = parse(record(messages=messages, reply="see you", rating="up"), source())
     assert found == RatedReply(
         history=Conversation(
-            turns=(Turn(role="user", text="hello"), Turn(role="assistant", text="hi"), Turn(role="user", text="bye")),
+            turns=(
+                Turn(role="user", text="hello"),
+                Turn(role="assistant", text="hi"),
+                Turn(role="user", text="bye"),
+            ),
             system="Be kind.",
             where="rated.jsonl, row 7",
         ),
@@ -55,17 +72,29 @@ def test_a_rated_reply_keeps_its_history_its_system_and_its_place() -> None:
 
 def test_a_pair_of_plain_texts_and_one_of_messages_are_the_same() -> None:
     plain = parse(record(prompt="hello", chosen="hi!", rejected="what?"), source())
-    answers = {name: [{"role": "assistant", "content": text}] for name, text in (("chosen", "hi!"), ("rejected", "what?"))}
+    answers = {
+        name: [{"role": "assistant", "content": text}]
+        for name, text in (("chosen", "hi!"), ("rejected", "what?"))
+    }
     assert plain == parse(record(prompt=HELLO, **answers), source())
     # the conversation may also stand before each reply in its own column
     assert plain == parse(record(**{name: HELLO + answer for name, answer in answers.items()}), source())
     assert isinstance(plain, ReplyPair)
-    assert (plain.history.turns, plain.chosen, plain.rejected) == ((Turn(role="user", text="hello"),), "hi!", "what?")
+    assert (plain.history.turns, plain.chosen, plain.rejected) == (
+        (Turn(role="user", text="hello"),),
+        "hi!",
+        "what?",
+    )
 
 
 def test_names_of_other_tools_and_two_messages_of_one_side() -> None:
     found = parse(
-        record(messages=[{"from": "human", "value": "hello"}, {"from": "human", "value": "you there?"}], reply="yes", rating=1), source()
+        record(
+            messages=[{"from": "human", "value": "hello"}, {"from": "human", "value": "you there?"}],
+            reply="yes",
+            rating=1,
+        ),
+        source(),
     )
     assert found.history.turns == (Turn(role="user", text="hello\nyou there?"),)
 
@@ -73,10 +102,22 @@ def test_names_of_other_tools_and_two_messages_of_one_side() -> None:
 def test_columns_go_by_the_names_that_the_source_says() -> None:
     found = parse(
         record(chat=HELLO, persona="I am Ada.", answer="hi", stars=5, talk=12),
-        source(messages="chat", system="persona", reply="answer", rating="stars", ratings={5: "up", 1: "down"}, conversation="talk"),
+        source(
+            messages="chat",
+            system="persona",
+            reply="answer",
+            rating="stars",
+            ratings={5: "up", 1: "down"},
+            conversation="talk",
+        ),
     )
     assert isinstance(found, RatedReply)
-    assert (found.history.system, found.history.id, found.reply, found.liked) == ("I am Ada.", "12", "hi", True)
+    assert (found.history.system, found.history.id, found.reply, found.liked) == (
+        "I am Ada.",
+        "12",
+        "hi",
+        True,
+    )
 
 
 @pytest.mark.parametrize("rating", ["up", " Up ", "1", 1, 1.0, True, "true", "+1"])
@@ -92,7 +133,10 @@ def test_what_means_disliked(rating: object) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"messages": HELLO, "reply": "hi", "rating": 0}, "column 'rating': found 0; expected one of up, down"),
+        (
+            {"messages": HELLO, "reply": "hi", "rating": 0},
+            "column 'rating': found 0; expected one of up, down",
+        ),
         ({"messages": HELLO, "reply": "hi", "rating": None}, "found nothing"),
         ({"messages": HELLO, "reply": " ", "rating": 1}, "column 'reply': the text is empty"),
         ({"messages": HELLO, "reply": "hi"}, "no column 'rating'"),
@@ -101,18 +145,39 @@ def test_what_means_disliked(rating: object) -> None:
         ({"massages": HELLO, "reply": "hi", "rating": 1}, "did you mean 'massages'"),
         ({"messages": 3, "reply": "hi", "rating": 1}, "expected a list of messages, found int"),
         ({"messages": "[{broken", "reply": "hi", "rating": 1}, "column 'messages': not JSON"),
-        ({"messages": ["hello"], "reply": "hi", "rating": 1}, "message 1: expected an object of role and content"),
+        (
+            {"messages": ["hello"], "reply": "hi", "rating": 1},
+            "message 1: expected an object of role and content",
+        ),
         ({"messages": [{"role": "user"}], "reply": "hi", "rating": 1}, "message 1: no text"),
-        ({"messages": [{"role": "user", "content": " "}], "reply": "hi", "rating": 1}, "message 1: an empty text"),
+        (
+            {"messages": [{"role": "user", "content": " "}], "reply": "hi", "rating": 1},
+            "message 1: an empty text",
+        ),
         ({"messages": [{"content": "hello"}], "reply": "hi", "rating": 1}, "message 1: the role None"),
-        ({"messages": [{"role": "usr", "content": "hello"}], "reply": "hi", "rating": 1}, "did you mean 'user'"),
-        ({"messages": [{"role": "tool", "content": "42"}], "reply": "hi", "rating": 1}, "the role 'tool'; expected one of user"),
-        ({"messages": [*HELLO, {"role": "system", "content": "be"}], "reply": "hi", "rating": 1}, "message 2: a system message"),
-        ({"messages": [*HELLO, {"role": "assistant", "content": "hi"}], "reply": "x", "rating": 1}, "the last turn is the assistant's"),
+        (
+            {"messages": [{"role": "usr", "content": "hello"}], "reply": "hi", "rating": 1},
+            "did you mean 'user'",
+        ),
+        (
+            {"messages": [{"role": "tool", "content": "42"}], "reply": "hi", "rating": 1},
+            "the role 'tool'; expected one of user",
+        ),
+        (
+            {"messages": [*HELLO, {"role": "system", "content": "be"}], "reply": "hi", "rating": 1},
+            "message 2: a system message",
+        ),
+        (
+            {"messages": [*HELLO, {"role": "assistant", "content": "hi"}], "reply": "x", "rating": 1},
+            "the last turn is the assistant's",
+        ),
         ({"prompt": "hello", "chosen": "hi", "rejected": "hi "}, "hold the same reply"),
         ({"prompt": "hello", "chosen": "hi"}, "no column 'rejected'"),
         ({"prompt": "hello", "chosen": "hi", "rejected": ""}, "column 'rejected': the text is empty"),
-        ({"prompt": "hello", "chosen": HELLO, "rejected": "no"}, "column 'chosen': the last message is the user's"),
+        (
+            {"prompt": "hello", "chosen": HELLO, "rejected": "no"},
+            "column 'chosen': the last message is the user's",
+        ),
         ({"chosen": "hi", "rejected": "no"}, "to what was this replied"),
     ],
 )
@@ -145,20 +210,34 @@ def test_a_file_of_each_format_gives_the_same_rows(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [{"messages": HELLO, "reply": "hi", "rating": "up"}, {"messages": HELLO, "reply": "no", "rating": "down"}]
+    rows = [
+        {"messages": HELLO, "reply": "hi", "rating": "up"},
+        {"messages": HELLO, "reply": "no", "rating": "down"},
+    ]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     with (tmp_path / "a.csv").open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([["messages", "reply", "rating"], *([json.dumps(HELLO), row["reply"], row["rating"]] for row in rows)])
+        csv.writer(stream).writerows(
+            [
+                ["messages", "reply", "rating"],
+                *([json.dumps(HELLO), row["reply"], row["rating"]] for row in rows),
+            ]
+        )
     found = [
-        [(one.history.turns, one.reply, one.liked) for one in (parse(row, source()) for row in read_records(tmp_path / f"a.{name}"))]  # type: ignore[union-attr]
+        [
+            (one.history.turns, one.reply, one.liked)
+            for one in (parse(row, source()) for row in read_records(tmp_path / f"a.{name}"))
+        ]  # type: ignore[union-attr]
         for name in ("jsonl", "parquet", "csv")
     ]
     assert (
         found[0]
         == found[1]
         == found[2]
-        == [((Turn(role="user", text="hello"),), "hi", True), ((Turn(role="user", text="hello"),), "no", False)]
+        == [
+            ((Turn(role="user", text="hello"),), "hi", True),
+            ((Turn(role="user", text="hello"),), "no", False),
+        ]
     )
 
 
@@ -204,9 +283,10 @@ def test_only_thumbs_up_or_too_few_rows_are_refused() -> None:
 
 def test_held_out_rows_have_the_size_asked_for_and_both_ratings() -> None:
     words = ("red", "blue", "cat", "dog", "sun", "moon", "tea", "rain", "song", "road")
-    rows = [rated(f"{first} {second} number{place}", f"{second} {first} x{place}", place % 4 > 0) for place, (first, second) in enumerate(
-        (first, second) for first in words for second in words
-    )]  # fmt: skip
+    rows = [
+        rated(f"{first} {second} number{place}", f"{second} {first} x{place}", place % 4 > 0)
+        for place, (first, second) in enumerate((first, second) for first in words for second in words)
+    ]
     train, held = hold_out(rows, share=0.2, seed=1, near_duplicates=0.8)
     assert (len(train), len(held)) == (80, 20)
     assert sum(one.liked for one in held) == 15
@@ -217,9 +297,13 @@ def test_held_out_rows_have_the_size_asked_for_and_both_ratings() -> None:
 
 def test_rows_of_one_conversation_or_one_history_stay_on_one_side() -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
-    same_id = [rated(f"{one}{one}{one}", f"answer {one}", place % 2 > 0, id=f"talk {place // 2}") for place, one in enumerate(letters)]
+    same_id = [
+        rated(f"{one}{one}{one}", f"answer {one}", place % 2 > 0, id=f"talk {place // 2}")
+        for place, one in enumerate(letters)
+    ]
     same_history = [
-        rated(f"question {place // 2}{letters[place]}"[:10], f"{one} reply", place % 2 > 0) for place, one in enumerate(letters)
+        rated(f"question {place // 2}{letters[place]}"[:10], f"{one} reply", place % 2 > 0)
+        for place, one in enumerate(letters)
     ]
     for rows, key in ((same_id, lambda one: one.history.id), (same_history, lambda one: one.history.turns)):
         train, held = hold_out(rows, share=0.25, seed=3, near_duplicates=1.0)

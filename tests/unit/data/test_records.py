@@ -16,7 +16,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nlpkit.data.records import BadRow, Record, columns_of, count_rows, detect_encoding, format_of, read_records, text_of
+from nlpkit.data.records import (
+    BadRow,
+    Record,
+    columns_of,
+    count_rows,
+    detect_encoding,
+    format_of,
+    read_records,
+    text_of,
+)
 from nlpkit.errors import ConfigError, DataError
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
@@ -31,7 +40,9 @@ def write(path: Path, texts: list[str]) -> Path:
         quoted = (mark.join('"' + cell.replace('"', '""') + '"' for cell in line) for line in cells)
         path.write_bytes(("\r\n".join(quoted) + "\r\n").encode())
     elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8", newline="")
+        path.write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8", newline=""
+        )
     elif path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
     else:
@@ -47,7 +58,22 @@ def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_texts_that_look_like_something_else_stay_texts(tmp_path: Path, format: str) -> None:
-    texts = ["NA", "null", "None", "nan", "007", "1e5", "true", "", "  ", "=1+1", "a\tb", "a\r\nb\rc\nd", 'say "hi"', ",;|"]
+    texts = [
+        "NA",
+        "null",
+        "None",
+        "nan",
+        "007",
+        "1e5",
+        "true",
+        "",
+        "  ",
+        "=1+1",
+        "a\tb",
+        "a\r\nb\rc\nd",
+        'say "hi"',
+        ",;|",
+    ]
     path = write(tmp_path / f"a.{format}", texts)
     assert [record.fields["text"] for record in read_records(path)] == texts
     assert [record.fields["id"] for record in read_records(path)] == [str(number) for number in range(14)]
@@ -75,7 +101,9 @@ def test_gzip(tmp_path: Path, format: str) -> None:
     plain = write(tmp_path / f"a.{format}", ["one", "zwölf"])
     packed = tmp_path / f"b.{format}.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert [record.fields for record in read_records(packed)] == [record.fields for record in read_records(plain)]
+    assert [record.fields for record in read_records(packed)] == [
+        record.fields for record in read_records(plain)
+    ]
     assert columns_of(packed) == ["id", "text"]
     assert count_rows(packed) == 2
     assert detect_encoding(packed) == "utf-8"
@@ -90,14 +118,30 @@ def test_a_column_that_is_missing_is_named_with_the_nearest(tmp_path: Path, form
 
 def test_values_keep_their_json_types(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    fields = {"text": "a", "n": 1, "f": 1.5, "b": True, "z": None, "l": [1, "x"], "o": {"k": [{}]}, "big": 123456789012345678901234567890}
+    fields = {
+        "text": "a",
+        "n": 1,
+        "f": 1.5,
+        "b": True,
+        "z": None,
+        "l": [1, "x"],
+        "o": {"k": [{}]},
+        "big": 123456789012345678901234567890,
+    }
     path.write_text(json.dumps(fields) + "\n")
     assert next(read_records(path)).fields == fields
 
 
 def test_values_keep_their_parquet_types(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    table = pa.table({"n": [1, None], "t": pa.array(["x", None]).dictionary_encode(), "l": [[{"a": "b"}], []], "y": [b"\xff", b""]})
+    table = pa.table(
+        {
+            "n": [1, None],
+            "t": pa.array(["x", None]).dictionary_encode(),
+            "l": [[{"a": "b"}], []],
+            "y": [b"\xff", b""],
+        }
+    )
     pq.write_table(table, path)
     assert [record.fields for record in read_records(path)] == [
         {"n": 1, "t": "x", "l": [{"a": "b"}], "y": b"\xff"},
@@ -119,7 +163,10 @@ def test_values_keep_their_parquet_types(tmp_path: Path) -> None:
 def test_csv_in_other_clothes(tmp_path: Path, data: bytes, rows: list[int]) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(data)
-    assert [(record.row, record.fields) for record in read_records(path)] == [(1, {"id": "1", "text": "a"}), (2, {"id": "2", "text": "b"})]
+    assert [(record.row, record.fields) for record in read_records(path)] == [
+        (1, {"id": "1", "text": "a"}),
+        (2, {"id": "2", "text": "b"}),
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
@@ -127,7 +174,10 @@ def test_jsonl_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes('{"text": "zwölf 🙂"}\r\n\r\n{"text": "b"}'.encode(encoding))
     said = encoding if encoding == "utf-16-le" else None
-    assert [(record.row, record.fields["text"]) for record in read_records(path, encoding=said)] == [(1, "zwölf 🙂"), (3, "b")]
+    assert [(record.row, record.fields["text"]) for record in read_records(path, encoding=said)] == [
+        (1, "zwölf 🙂"),
+        (3, "b"),
+    ]
 
 
 def test_an_encoding_that_is_said_is_used(tmp_path: Path) -> None:
@@ -164,7 +214,11 @@ def test_the_offset_of_a_misfit_is_right_across_blocks(tmp_path: Path) -> None:
 def test_detect_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     # The 64 KiB that are looked at end inside a character, which is no fault.
-    for text, encoding, told in [("a" + "é" * 70_000, "utf-8", "utf-8"), ("a", "utf-8-sig", "utf-8-sig"), ("a", "utf-16", "utf-16")]:
+    for text, encoding, told in [
+        ("a" + "é" * 70_000, "utf-8", "utf-8"),
+        ("a", "utf-8-sig", "utf-8-sig"),
+        ("a", "utf-16", "utf-16"),
+    ]:
         path.write_bytes(text.encode(encoding))
         assert detect_encoding(path) == told
 
@@ -174,7 +228,10 @@ def test_tab_separated_without_quoting(tmp_path: Path) -> None:
     path.write_text('text\tlabel\n"frailty " has been written\t1\n')
     with pytest.raises(DataError, match=r"row 1: line 2: a quoted field goes on.*tsv-plain"):
         list(read_records(path))
-    assert next(read_records(path, format="tsv-plain")).fields == {"text": '"frailty " has been written', "label": "1"}
+    assert next(read_records(path, format="tsv-plain")).fields == {
+        "text": '"frailty " has been written',
+        "label": "1",
+    }
 
 
 def test_bad_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -182,7 +239,13 @@ def test_bad_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     path.write_bytes(b'id,text\n1,a\n2,"b,c"\n3,b,c\n4\n5,"x"y\n6,\x00\n7,\xff\n8,ok\n')
     bad: list[BadRow] = []
     assert [record.row for record in read_records(path, on_bad=bad.append)] == [1, 2, 8]
-    assert [(one.row, one.raw) for one in bad] == [(3, "3,b,c"), (4, "4"), (5, '5,"x"y'), (6, "6,\0"), (7, "7,\\udcff")]
+    assert [(one.row, one.raw) for one in bad] == [
+        (3, "3,b,c"),
+        (4, "4"),
+        (5, '5,"x"y'),
+        (6, "6,\0"),
+        (7, "7,\\udcff"),
+    ]
     assert "expected 2 fields, found 3" in bad[0].reason
     assert bad[1].where == f"{path}, row 4"
     assert "line 6" in bad[2].reason
@@ -223,7 +286,9 @@ def test_a_nul_deep_in_arrow_is_found(tmp_path: Path, column: pa.Array) -> None:
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     stdin(monkeypatch, b'{"text": "a"}\n')
-    assert [(record.file, record.fields) for record in read_records("-", format="jsonl")] == [("standard input", {"text": "a"})]
+    assert [(record.file, record.fields) for record in read_records("-", format="jsonl")] == [
+        ("standard input", {"text": "a"})
+    ]
     kept = sys.stdin
     stdin(monkeypatch, b"text\na\n")
     assert [record.fields for record in read_records("-", format="csv")] == [{"text": "a"}]
@@ -260,7 +325,10 @@ def test_a_folder_of_files_is_read_in_order(tmp_path: Path) -> None:
     (tmp_path / "_SUCCESS.csv").write_text("")
     records = list(read_records(tmp_path, columns=["text"]))
     assert [record.fields["text"] for record in records] == ["of 1", "more", "of 2", "more", "of 10", "more"]
-    assert [(Path(record.file).name, record.row) for record in records[2:4]] == [("part-02.csv", 1), ("part-02.csv", 2)]
+    assert [(Path(record.file).name, record.row) for record in records[2:4]] == [
+        ("part-02.csv", 1),
+        ("part-02.csv", 2),
+    ]
     assert columns_of(tmp_path) == ["id", "text"]
     assert count_rows(tmp_path) == 6
     assert format_of(tmp_path) == "folder"
@@ -284,7 +352,9 @@ def test_folders_that_cannot_be_meant(tmp_path: Path, names: list[str], message:
 def test_files_of_a_folder_must_have_the_same_columns(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", ["a"])
     (tmp_path / "b.csv").write_text("id,review\n1,x\n")
-    with pytest.raises(DataError, match=r"b\.csv: expected the columns of .*a\.csv \(id, text\), found id, review"):
+    with pytest.raises(
+        DataError, match=r"b\.csv: expected the columns of .*a\.csv \(id, text\), found id, review"
+    ):
         list(read_records(tmp_path))
     write(tmp_path / "c.jsonl", ["one"])
     assert [record.fields["text"] for record in read_records(tmp_path, format="jsonl")] == ["one"]
@@ -310,7 +380,10 @@ def test_a_data_set_saved_by_datasets(tmp_path: Path) -> None:
 
 def test_a_folder_that_only_datasets_can_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello\nworld\n")
-    assert [(record.row, record.fields) for record in read_records(tmp_path)] == [(1, {"text": "hello"}), (2, {"text": "world"})]
+    assert [(record.row, record.fields) for record in read_records(tmp_path)] == [
+        (1, {"text": "hello"}),
+        (2, {"text": "world"}),
+    ]
     assert columns_of(tmp_path) == ["text"]
     assert count_rows(tmp_path) is None
     with pytest.raises(DataError, match="no column 'body'"):
@@ -334,13 +407,21 @@ def test_files_that_are_not_there(tmp_path: Path, name: str, message: str) -> No
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.xlsx", "the ending '.xlsx' does not tell the format"), ("a", "a name without an ending"), ("a.parquet.gz", "compresses its own")],
+    [
+        ("a.xlsx", "the ending '.xlsx' does not tell the format"),
+        ("a", "a name without an ending"),
+        ("a.parquet.gz", "compresses its own"),
+    ],
 )
 def test_names_that_tell_no_format(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / name).write_text("text\na\n")
     with pytest.raises(DataError, match=message):
         read_records(tmp_path / name)
-    assert [record.fields for record in read_records(tmp_path / name.replace(".gz", ".csv"), format="csv")] if name == "a" else True
+    assert (
+        [record.fields for record in read_records(tmp_path / name.replace(".gz", ".csv"), format="csv")]
+        if name == "a"
+        else True
+    )
 
 
 def test_what_is_said_must_be_known(tmp_path: Path) -> None:
@@ -434,9 +515,17 @@ ODD = st.sampled_from(
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 @settings(max_examples=200, deadline=None)
-@given(texts=st.lists(st.one_of(st.text(CHARACTERS), ODD, st.text(st.sampled_from("\",\r\n\t '\\a"))), min_size=1, max_size=6))
+@given(
+    texts=st.lists(
+        st.one_of(st.text(CHARACTERS), ODD, st.text(st.sampled_from("\",\r\n\t '\\a"))),
+        min_size=1,
+        max_size=6,
+    )
+)
 @example(texts=["x" * 1_000_000, "é" * 10_000_000])
-def test_any_text_comes_out_as_it_went_in(tmp_path_factory: pytest.TempPathFactory, format: str, texts: list[str]) -> None:
+def test_any_text_comes_out_as_it_went_in(
+    tmp_path_factory: pytest.TempPathFactory, format: str, texts: list[str]
+) -> None:
     path = write(tmp_path_factory.getbasetemp() / f"unicode.{format}", texts)
     assert [record.fields["text"] for record in read_records(path)] == texts
 
@@ -446,4 +535,6 @@ def test_a_bad_line_far_into_a_file_is_told_as_it_stands(tmp_path: Path) -> None
     path.write_text("id,text\n" + '1,"two\nlines"\n' * 200_000 + '7,"x"y\n8,z\n')
     bad: list[BadRow] = []
     assert sum(1 for _ in read_records(path, on_bad=bad.append)) == 200_001
-    assert [(one.row, one.raw, one.reason.split(":")[0]) for one in bad] == [(200_001, '7,"x"y', "line 400002")]
+    assert [(one.row, one.raw, one.reason.split(":")[0]) for one in bad] == [
+        (200_001, '7,"x"y', "line 400002")
+    ]

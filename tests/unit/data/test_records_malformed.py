@@ -37,12 +37,30 @@ CSV_REFUSED: dict[str, tuple[bytes, str]] = {
     "short row": (b"id,text\n1,a\n2\n", ", row 2: line 3: expected 2 fields, found 1"),
     "long row": (b"id,text\n1,a,b\n", ", row 1: line 2: expected 2 fields, found 3"),
     "cut short": (b"id,text\n1,a\n2,b\n3", ", row 3: line 4: expected 2 fields, found 1"),
-    "unclosed quote": (b'id,text\n1,a\n2,"b\n3,c\n', ", row 2: line 3: a quotation mark is opened and never closed"),
-    "unclosed quote in the header": (b'id,"text\n1,a\n', ", header: line 1: a quotation mark is opened and never closed"),
-    "text after a quote": (b'id,text\n1,"a" b\n', ", row 1: line 2: a quoted field goes on after its closing quotation mark"),
-    "line counted through quotes": (b'id,text\n1,"a\nb"\n2,c,d\n', ", row 2: line 4: expected 2 fields, found 3"),
-    "semicolons": (b"id;text\n1;a\n", ": no column 'text'; the header seems to be separated by semicolons, not commas"),
-    "tabs": (b"id\ttext\n1\ta\n", ": no column 'text'; the header seems to be separated by tabs, not commas; cure: say --format tsv"),
+    "unclosed quote": (
+        b'id,text\n1,a\n2,"b\n3,c\n',
+        ", row 2: line 3: a quotation mark is opened and never closed",
+    ),
+    "unclosed quote in the header": (
+        b'id,"text\n1,a\n',
+        ", header: line 1: a quotation mark is opened and never closed",
+    ),
+    "text after a quote": (
+        b'id,text\n1,"a" b\n',
+        ", row 1: line 2: a quoted field goes on after its closing quotation mark",
+    ),
+    "line counted through quotes": (
+        b'id,text\n1,"a\nb"\n2,c,d\n',
+        ", row 2: line 4: expected 2 fields, found 3",
+    ),
+    "semicolons": (
+        b"id;text\n1;a\n",
+        ": no column 'text'; the header seems to be separated by semicolons, not commas",
+    ),
+    "tabs": (
+        b"id\ttext\n1\ta\n",
+        ": no column 'text'; the header seems to be separated by tabs, not commas; cure: say --format tsv",
+    ),
     "missing column": (b"id,txet\n1,a\n", ": no column 'text'; did you mean 'txet'?"),
     "duplicate column": (b"text,id,text\na,1,b\n", ", header: the column 'text' stands there twice"),
     "two columns without a name": (b"text,,\na,1,2\n", ", header: columns without a name stand there twice"),
@@ -50,13 +68,31 @@ CSV_REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", ": is empty"),
     "only line ends": (b"\r\n\r\n", ": is empty"),
     "header only": (b"id,text\n", ": holds no rows"),
-    "latin-1": ("id,text\n1,à la fenêtre\n".encode("latin-1"), ", row 1: line 2, column 'text': byte 0xe0 at character 1 does not fit"),
-    "latin-1 header": ("id,text,é\n1,a,b\n".encode("latin-1"), ", header, column 3: byte 0xe9 at character 1 does not fit"),
-    "UTF-16 without a mark": ("id,text\n1,a\n".encode("utf-16-le"), ": expected csv text, found binary data (if it is UTF-16"),
+    "latin-1": (
+        "id,text\n1,à la fenêtre\n".encode("latin-1"),
+        ", row 1: line 2, column 'text': byte 0xe0 at character 1 does not fit",
+    ),
+    "latin-1 header": (
+        "id,text,é\n1,a,b\n".encode("latin-1"),
+        ", header, column 3: byte 0xe9 at character 1 does not fit",
+    ),
+    "UTF-16 without a mark": (
+        "id,text\n1,a\n".encode("utf-16-le"),
+        ": expected csv text, found binary data (if it is UTF-16",
+    ),
     "UTF-16 cut in a character": ("id,text\n1,ab\n".encode("utf-16")[:-1], ": not UTF-8 text"),
-    "NUL": (b"id,text\n1,a\n2,a\x00b\n", ", row 2: line 3, column 'text': a NUL character (U+0000) at character 2"),
-    "surrogate bytes": (b"id,text\n1,\xed\xa0\x80\n", ", row 1: line 2, column 'text': byte 0xed at character 1 does not fit"),
-    "gzip under another name": (GZIPPED, ": expected csv text, but it is gzip-compressed; cure: let its name end in .gz"),
+    "NUL": (
+        b"id,text\n1,a\n2,a\x00b\n",
+        ", row 2: line 3, column 'text': a NUL character (U+0000) at character 2",
+    ),
+    "surrogate bytes": (
+        b"id,text\n1,\xed\xa0\x80\n",
+        ", row 1: line 2, column 'text': byte 0xed at character 1 does not fit",
+    ),
+    "gzip under another name": (
+        GZIPPED,
+        ": expected csv text, but it is gzip-compressed; cure: let its name end in .gz",
+    ),
     "zip": (b"PK\x03\x04rest", ": expected csv text, but it is a zip archive or an Excel workbook"),
     "binary": (bytes(range(256)) * 4, ": expected csv text, found binary data"),
     "empty text": (b"id,text\n1,\n", ", row 1, column 'text': the text is empty"),
@@ -68,10 +104,16 @@ CSV_READ: dict[str, tuple[bytes, list[str]]] = {
     "old line ends": (b"id,text\r1,a\r2,b", ["a", "b"]),
     "1 MB field": (b"id,text\n1," + b"x" * 1_000_000 + b"\n2,b\n", ["x" * 1_000_000, "b"]),
     "10,000 columns": (
-        ",".join(["text", *(f"c{number}" for number in range(9_999))]).encode() + b"\na" + b"," * 9_999 + b"\n",
+        ",".join(["text", *(f"c{number}" for number in range(9_999))]).encode()
+        + b"\na"
+        + b"," * 9_999
+        + b"\n",
         ["a"],
     ),
-    "formulas": (b"text\n=1+1\n@SUM(A1)\n-1\n+1\n\"=cmd|' /C calc'!A0\"\n", ["=1+1", "@SUM(A1)", "-1", "+1", "=cmd|' /C calc'!A0"]),
+    "formulas": (
+        b"text\n=1+1\n@SUM(A1)\n-1\n+1\n\"=cmd|' /C calc'!A0\"\n",
+        ["=1+1", "@SUM(A1)", "-1", "+1", "=cmd|' /C calc'!A0"],
+    ),
     "embedded line ends": (b'id,text\r\n1,"a\r\nb\n\nc"\r\n2,d\r\n', ["a\r\nb\n\nc", "d"]),
     "quoted numbers": (b'id,text\n"1","007"\n', ["007"]),
     "quotes inside a plain field": (b'id,text\n1,5" disk\n', ['5" disk']),
@@ -89,7 +131,10 @@ JSONL_REFUSED: dict[str, tuple[bytes, str]] = {
         b'[\n{"text": "a"}\n]\n',
         ", row 1: column 2: not JSON: unexpected end of data; the file seems to hold one JSON value",
     ),
-    "indented object": (b'{\n  "text": "a"\n}\n', "the file seems to hold one JSON value; cure: write one object a line"),
+    "indented object": (
+        b'{\n  "text": "a"\n}\n',
+        "the file seems to hold one JSON value; cure: write one object a line",
+    ),
     "missing key": (b'{"text": "a"}\n{"txt": "b"}\n', ", row 2: no column 'text'; did you mean 'txt'?"),
     "key that no row has": (b'{"body": "a"}\n', ": no column 'text'; known: body"),
     "null": (b'{"text": null}\n', ", row 1, column 'text': expected text, found null"),
@@ -99,14 +144,29 @@ JSONL_REFUSED: dict[str, tuple[bytes, str]] = {
     "duplicate key": (b'{"text": "a", "text": "b"}\n', ", row 1: the key 'text' stands there twice"),
     "NaN": (b'{"text": "a", "x": NaN}\n', ", row 1: column 20: not JSON"),
     "Infinity": (b'{"text": "a", "x": -Infinity}\n', ", row 1: column 21: not JSON"),
-    "huge number": (b'{"text": "a", "x": 1' + b"0" * 400 + b"}\n", ", row 1: column 20: not JSON: number is infinity"),
+    "huge number": (
+        b'{"text": "a", "x": 1' + b"0" * 400 + b"}\n",
+        ", row 1: column 20: not JSON: number is infinity",
+    ),
     "lone surrogate": (b'{"text": "\\ud800"}\n', ", row 1: column 11: not JSON"),
-    "invalid UTF-8": (b'{"text": "a\xff"}\n', ", row 1: byte 0xff at byte 12 of the line does not fit the encoding"),
+    "invalid UTF-8": (
+        b'{"text": "a\xff"}\n',
+        ", row 1: byte 0xff at byte 12 of the line does not fit the encoding",
+    ),
     "NUL": (b'{"text": "a\\u0000"}\n', ", row 1: a NUL character (U+0000) at character 2"),
     "raw NUL": (b'{"text": "a\x00"}\n', ", row 1: column 12: not JSON: unexpected control character"),
-    "depth 100,000": (b'{"text": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", ", row 1: column 1034: not JSON: depth limit exceeded"),
-    "lists in lists": (b'{"text": ' + b"[" * 1_020 + b"]" * 1_020 + b"}\n", ", row 1: nested deeper than 100 levels"),
-    "objects in objects": (b'{"text": "a", "x": ' + b'{"x": ' * 900 + b"1" + b"}" * 901, ", row 1: nested deeper than 100 levels"),
+    "depth 100,000": (
+        b'{"text": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        ", row 1: column 1034: not JSON: depth limit exceeded",
+    ),
+    "lists in lists": (
+        b'{"text": ' + b"[" * 1_020 + b"]" * 1_020 + b"}\n",
+        ", row 1: nested deeper than 100 levels",
+    ),
+    "objects in objects": (
+        b'{"text": "a", "x": ' + b'{"x": ' * 900 + b"1" + b"}" * 901,
+        ", row 1: nested deeper than 100 levels",
+    ),
     "trailing comma": (b'{"text": "a",}\n', ", row 1: column 13: not JSON"),
     "two objects on a line": (b'{"text": "a"}{"text": "b"}\n', ", row 1: column 14: not JSON"),
     "single quotes": (b"{'text': 'a'}\n", ", row 1: column 2: not JSON"),
@@ -147,32 +207,53 @@ def huge_metadata() -> bytes:
 DAMAGED = ": damaged, or not Parquet at all: "
 
 PARQUET_REFUSED: dict[str, tuple[bytes, str]] = {
-    **{f"cut to {size}": (WHOLE[:size], DAMAGED) for size in (3, 8, len(WHOLE) // 2, len(WHOLE) - 8, len(WHOLE) - 1)},
+    **{
+        f"cut to {size}": (WHOLE[:size], DAMAGED)
+        for size in (3, 8, len(WHOLE) // 2, len(WHOLE) - 8, len(WHOLE) - 1)
+    },
     # The first page, the middle of the pages, the footer, its length and the closing magic.
-    **{f"flipped at {at}": (flipped(at), DAMAGED) for at in (40, 600, len(WHOLE) - 200, len(WHOLE) - 6, len(WHOLE) - 2)},
+    **{
+        f"flipped at {at}": (flipped(at), DAMAGED)
+        for at in (40, 600, len(WHOLE) - 200, len(WHOLE) - 6, len(WHOLE) - 2)
+    },
     "empty": (b"", ": is empty"),
     "wrong magic": (b"PAR2" * 10, DAMAGED),
     "zip": (b"PK\x03\x04" + bytes(100), DAMAGED),
     "CSV": (b"text\na\n", DAMAGED),
     "encrypted": (WHOLE[:-4] + b"PARE", ": is encrypted; cure: decrypt it first"),
     "huge metadata": (huge_metadata(), DAMAGED),
-    "numbers": (parquet(pa.table({"text": [1, 2]})), ", row 1, column 'text': expected text, found the number 1"),
+    "numbers": (
+        parquet(pa.table({"text": [1, 2]})),
+        ", row 1, column 'text': expected text, found the number 1",
+    ),
     "timestamps": (
         parquet(pa.table({"text": pa.array([0], pa.timestamp("us"))})),
         ", row 1, column 'text': expected text, found a datetime",
     ),
     "binary": (parquet(pa.table({"text": [b"a"]})), ", row 1, column 'text': expected text, found a bytes"),
     "nested": (parquet(pa.table({"text": [["a"]]})), ", row 1, column 'text': expected text, found a list"),
-    "struct": (parquet(pa.table({"text": [{"a": "b"}]})), ", row 1, column 'text': expected text, found an object"),
-    "null in the second row": (parquet(pa.table({"text": ["a", None]})), ", row 2, column 'text': expected text, found null"),
+    "struct": (
+        parquet(pa.table({"text": [{"a": "b"}]})),
+        ", row 1, column 'text': expected text, found an object",
+    ),
+    "null in the second row": (
+        parquet(pa.table({"text": ["a", None]})),
+        ", row 2, column 'text': expected text, found null",
+    ),
     "no rows": (parquet(pa.table({"text": pa.array([], pa.string())})), ": holds no rows"),
     "no such column": (parquet(pa.table({"txt": ["a"]})), ": no column 'text'; did you mean 'txt'?"),
-    "duplicate column": (parquet(pa.table([["a"], ["b"]], names=["text", "text"])), ": the column 'text' stands there twice"),
+    "duplicate column": (
+        parquet(pa.table([["a"], ["b"]], names=["text", "text"])),
+        ": the column 'text' stands there twice",
+    ),
     "NUL": (parquet(pa.table({"text": ["a\0"]})), ", row 1: column 'text': a NUL character"),
 }
 
 PARQUET_READ: dict[str, tuple[bytes, list[str]]] = {
-    "dictionary": (parquet(pa.table({"text": pa.array(["a", "b", "a"]).dictionary_encode()})), ["a", "b", "a"]),
+    "dictionary": (
+        parquet(pa.table({"text": pa.array(["a", "b", "a"]).dictionary_encode()})),
+        ["a", "b", "a"],
+    ),
     "many row groups": (parquet(pa.table({"text": list("abcde")}), row_group_size=2), list("abcde")),
     "large strings": (parquet(pa.table({"text": pa.array(["a"], pa.large_string())})), ["a"]),
     "compressed": (parquet(pa.table({"text": ["a"]}), compression="zstd"), ["a"]),
@@ -199,7 +280,12 @@ ARROW_REFUSED: dict[str, tuple[bytes, str]] = {
 
 REFUSED = [
     pytest.param(f"a.{format}", data, message, id=f"{format}: {name}")
-    for format, cases in {"csv": CSV_REFUSED, "jsonl": JSONL_REFUSED, "parquet": PARQUET_REFUSED, "arrow": ARROW_REFUSED}.items()
+    for format, cases in {
+        "csv": CSV_REFUSED,
+        "jsonl": JSONL_REFUSED,
+        "parquet": PARQUET_REFUSED,
+        "arrow": ARROW_REFUSED,
+    }.items()
     for name, (data, message) in cases.items()
 ]
 READ = [
@@ -235,13 +321,27 @@ def test_gzip_cut_short(tmp_path: Path, suffix: str) -> None:
 
 def test_bad_lines_of_json_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    lines = [b'{"text": "a"}', b"{", b"[]", b'{"text": "\xff"}', b'{"body": 1}', b'{"text": "\\u0000", "x": {}}', b'{"text": "b"}']
+    lines = [
+        b'{"text": "a"}',
+        b"{",
+        b"[]",
+        b'{"text": "\xff"}',
+        b'{"body": 1}',
+        b'{"text": "\\u0000", "x": {}}',
+        b'{"text": "b"}',
+    ]
     path.write_bytes(b"\n".join(lines))
     bad: list[BadRow] = []
     found = [record.row for record in read_records(path, columns=["text"], on_bad=bad.append)]
     assert found == [1, 7]
     assert [one.row for one in bad] == [2, 3, 4, 5, 6]
-    assert [one.raw for one in bad] == ["{", "[]", '{"text": "\\udcff"}', '{"body":1}', '{"text": "\\u0000", "x": {}}']
+    assert [one.raw for one in bad] == [
+        "{",
+        "[]",
+        '{"text": "\\udcff"}',
+        '{"body":1}',
+        '{"text": "\\u0000", "x": {}}',
+    ]
     json.dumps([one.raw for one in bad], ensure_ascii=False).encode()
 
 
@@ -254,7 +354,9 @@ def test_a_quote_that_is_never_closed_ends_the_reading(tmp_path: Path) -> None:
         next(rows)
 
 
-def test_a_quote_that_is_never_closed_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quote_that_is_never_closed_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import csv
 
     kept = csv.field_size_limit(1000)

@@ -16,10 +16,15 @@ from nlpkit.errors import DataError
 
 
 def distinct(count: int, label: str, first: int = 0) -> list[LabeledText]:
-    return [LabeledText(text=f"{label} {place} x{place} y{place} z{place}", label=label) for place in range(first, first + count)]
+    return [
+        LabeledText(text=f"{label} {place} x{place} y{place} z{place}", label=label)
+        for place in range(first, first + count)
+    ]
 
 
-def cut(examples: list[LabeledText], validation: float = 0.1, test: float = 0.0, seed: int = 0, near: float = 0.8) -> Split:
+def cut(
+    examples: list[LabeledText], validation: float = 0.1, test: float = 0.0, seed: int = 0, near: float = 0.8
+) -> Split:
     return split(examples, validation=validation, test=test, seed=seed, near_duplicates=near)
 
 
@@ -58,20 +63,31 @@ def test_order_is_kept_and_the_seed_decides() -> None:
 
 
 def test_values_are_balanced_by_quantile() -> None:
-    examples = [LabeledText(text=f"text {place} a{place} b{place}", value=float(place) ** 3) for place in range(100)]
+    examples = [
+        LabeledText(text=f"text {place} a{place} b{place}", value=float(place) ** 3) for place in range(100)
+    ]
     assert Counter(strata(examples)) == {f"bin {place}": 10 for place in range(10)}
     held = cut(examples, validation=0.1).validation
-    assert Counter(strata(examples)[examples.index(one)] for one in held) == {f"bin {place}": 1 for place in range(10)}
+    assert Counter(strata(examples)[examples.index(one)] for one in held) == {
+        f"bin {place}": 1 for place in range(10)
+    }
 
 
 def test_few_or_equal_values_share_a_bin() -> None:
     assert set(strata([LabeledText(text=str(place), value=1.0) for place in range(100)])) == {"bin 9"}
     assert set(strata([LabeledText(text=str(place), value=float(place)) for place in range(19)])) == {"bin 0"}
-    assert strata([LabeledText(text="a", label="x", value=2.0), LabeledText(text="b")]) == ["label x", "label None"]
+    assert strata([LabeledText(text="a", label="x", value=2.0), LabeledText(text="b")]) == [
+        "label x",
+        "label None",
+    ]
 
 
 def test_pairs_of_equal_texts_stay_together() -> None:
-    examples = [LabeledText(text=one.text + end, label=one.label) for one in distinct(50, "good") for end in ("", " !")]
+    examples = [
+        LabeledText(text=one.text + end, label=one.label)
+        for one in distinct(50, "good")
+        for end in ("", " !")
+    ]
     parts = cut(examples, validation=0.1, test=0.1)
     assert (len(parts.train), len(parts.validation), len(parts.test)) == (80, 10, 10)
     assert parts.kept_together == 100
@@ -93,7 +109,11 @@ def test_a_big_group_goes_to_training() -> None:
     [
         ([], 0.1, "there are no rows to split"),
         (distinct(1, "good"), 0.1, "train rows: none left of 1 rows in 1 groups"),
-        ([LabeledText(text="same", label="good")] * 9, 0.1, r"validation rows \(share 0.1\): none left of 9 rows in 1 groups.*80%"),
+        (
+            [LabeledText(text="same", label="good")] * 9,
+            0.1,
+            r"validation rows \(share 0.1\): none left of 9 rows in 1 groups.*80%",
+        ),
     ],
 )
 def test_an_empty_part_is_an_error(examples: list[LabeledText], validation: float, message: str) -> None:
@@ -117,9 +137,17 @@ SMALL = st.lists(
 )
 
 
-@given(SMALL, st.sampled_from([0.0, 0.1, 0.3]), st.sampled_from([0.0, 0.2, 0.4]), st.integers(0, 9), st.sampled_from([0.4, 0.8, 1.0]))
+@given(
+    SMALL,
+    st.sampled_from([0.0, 0.1, 0.3]),
+    st.sampled_from([0.0, 0.2, 0.4]),
+    st.integers(0, 9),
+    st.sampled_from([0.4, 0.8, 1.0]),
+)
 @settings(max_examples=30, deadline=None)
-def test_invariants(examples: list[LabeledText], validation: float, test: float, seed: int, near: float) -> None:
+def test_invariants(
+    examples: list[LabeledText], validation: float, test: float, seed: int, near: float
+) -> None:
     groups = near_groups([one.text for one in examples], threshold=near, seed=seed)
     sizes = Counter(groups)
     try:
@@ -152,7 +180,11 @@ print([[rows.index(one) for one in part] for part in (parts.train, parts.validat
 def test_does_not_depend_on_the_hash_seed() -> None:
     answers = {
         subprocess.run(
-            [sys.executable, "-c", SCRIPT], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("0", "1")
     }
@@ -166,7 +198,10 @@ def test_hold_out_drops_what_was_held_out() -> None:
         LabeledText(text="one two three four five six seven eight nine ten", label="bad"),
         LabeledText(text="something else altogether", label="bad"),
     ]
-    held = [LabeledText(text="a wonderful FILM"), LabeledText(text="one two three four five six seven eight nine ten eleven")]
+    held = [
+        LabeledText(text="a wonderful FILM"),
+        LabeledText(text="one two three four five six seven eight nine ten eleven"),
+    ]
     kept, dropped = hold_out(train, held, 0.8)
     assert kept == (train[2],)
     assert dropped == (train[0], train[1])
@@ -178,7 +213,9 @@ def test_hold_out_leaves_duplicates_within_training() -> None:
     assert hold_out(train, distinct(1, "bad"), 0.8).dropped == ()
 
 
-@pytest.mark.parametrize(("train", "message"), [([], "no training rows"), (distinct(2, "good"), "all 2 training texts are equal")])
+@pytest.mark.parametrize(
+    ("train", "message"), [([], "no training rows"), (distinct(2, "good"), "all 2 training texts are equal")]
+)
 def test_hold_out_with_nothing_left_is_an_error(train: list[LabeledText], message: str) -> None:
     with pytest.raises(DataError, match=message):
         hold_out(train, distinct(2, "good"), 0.8)

@@ -25,13 +25,15 @@ def program() -> typer.Typer:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["--host", "0.0.0.0"], "expected --login FILE, or --anyone"),  # noqa: S104 - refused is what it is
+        (["--host", "0.0.0.0"], "expected --login FILE, or --anyone"),  # noqa: S104
         (["--mcp", "--login", "users"], "its tools know no login"),
         (["--add-user", "ann"], "expected --login FILE"),
         (["--login", "no-such-file"], "no-such-file"),
     ],
 )
-def test_what_would_let_others_in_is_refused(words: list[str], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_would_let_others_in_is_refused(
+    words: list[str], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(program(), words)
     assert done.exit_code == 2
@@ -43,7 +45,9 @@ def test_a_store_that_is_none_is_refused_by_name(content: bytes, tmp_path: Path)
     file = tmp_path / "chat.sqlite"
     file.write_bytes(content)
     file.chmod(0o400)
-    done = CliRunner().invoke(program(), ["--store", str(file / "inside" if not content else file), "--runs", str(tmp_path)])
+    done = CliRunner().invoke(
+        program(), ["--store", str(file / "inside" if not content else file), "--runs", str(tmp_path)]
+    )
     assert done.exit_code == 3
     assert "chat.sqlite" in done.stderr
     assert file.read_bytes() == content
@@ -60,6 +64,13 @@ def test_the_commands_of_the_guide_are_taken() -> None:
 
 def test_the_table_of_options_is_that_of_the_program() -> None:
     table = GUIDE.partition("## Options")[2].partition("\n## ")[0]
-    listed = set(re.findall(r"`(--[a-z-]+)", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))))
-    there = {name for one in typer.main.get_command(program()).params for name in one.opts if name.startswith("--")}
+    listed = set(
+        re.findall(
+            r"`(--[a-z-]+)",
+            "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `")),
+        )
+    )
+    there = {
+        name for one in typer.main.get_command(program()).params for name in one.opts if name.startswith("--")
+    }
     assert listed == there

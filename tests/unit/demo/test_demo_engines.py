@@ -11,8 +11,8 @@ from demo.bots import PLAIN, Loader, bots_of
 from demo.engines import Engines
 from nlpkit.chat.store import Store
 from nlpkit.errors import DataError
-from nlpkit.inference.promoted import promote
-from nlpkit.inference.sampling import Sampling
+from nlpkit.generation.promoted import promote
+from nlpkit.generation.sampling import Sampling
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from tests.browser.fake import FakeBot
 
@@ -21,9 +21,17 @@ def a_run(folder: Path, kind: str = "dialogue") -> Run:
     run = Run(folder)
     folder.mkdir(parents=True)
     record = RunRecord(
-        name=folder.name, recipe=kind, created="2026-01-01T00:00:00+00:00", task={"kind": kind}, max_tokens=8, seed=1,
-        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"), data={}, cost={}, versions={},
-    )  # fmt: skip
+        name=folder.name,
+        recipe=kind,
+        created="2026-01-01T00:00:00+00:00",
+        task={"kind": kind},
+        max_tokens=8,
+        seed=1,
+        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"),
+        data={},
+        cost={},
+        versions={},
+    )
     run.marker.write_text(record.model_dump_json(), encoding="utf-8")
     return run
 
@@ -50,7 +58,10 @@ def test_a_promoted_file_that_names_nothing_is_not_offered(tmp_path: Path) -> No
 
 
 def test_a_server_is_offered_by_its_address_without_what_is_secret_in_it(tmp_path: Path) -> None:
-    assert next(iter(bots_of("http://me:secret@127.0.0.1:9/v1", tmp_path, model="parrot"))) == "parrot at http://127.0.0.1:9/v1"
+    assert (
+        next(iter(bots_of("http://me:secret@127.0.0.1:9/v1", tmp_path, model="parrot")))
+        == "parrot at http://127.0.0.1:9/v1"
+    )
 
 
 def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -> None:

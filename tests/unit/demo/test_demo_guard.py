@@ -18,13 +18,20 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         total += len(message.get("body", b""))
         more = message.get("more_body", False)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"SAMEORIGIN")]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"SAMEORIGIN")]}
+    )
     await send({"type": "http.response.body", "body": str(total).encode()})
 
 
-def ask(guard: Guard, *chunks: bytes, path: str = "/x", headers: dict[bytes, bytes] | None = None) -> tuple[int, dict[bytes, bytes], bytes]:
+def ask(
+    guard: Guard, *chunks: bytes, path: str = "/x", headers: dict[bytes, bytes] | None = None
+) -> tuple[int, dict[bytes, bytes], bytes]:
     sent: list[Message] = []
-    queue = [{"type": "http.request", "body": one, "more_body": place < len(chunks) - 1} for place, one in enumerate(chunks)]
+    queue = [
+        {"type": "http.request", "body": one, "more_body": place < len(chunks) - 1}
+        for place, one in enumerate(chunks)
+    ]
 
     async def receive() -> dict[str, Any]:
         return queue.pop(0)
@@ -50,7 +57,14 @@ def test_a_body_is_counted_while_it_comes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "status"), [(b"127.0.0.1:7860", 200), (b"localhost", 200), (b"[::1]:7860", 200), (b"evil.example:7860", 403), (b"", 403)]
+    ("host", "status"),
+    [
+        (b"127.0.0.1:7860", 200),
+        (b"localhost", 200),
+        (b"[::1]:7860", 200),
+        (b"evil.example:7860", 403),
+        (b"", 403),
+    ],
 )
 def test_only_the_servers_own_names_are_answered(host: bytes, status: int) -> None:
     guard = Guard(echo, body=10, upload=10, hosts=("127.0.0.1", "localhost", "[::1]"))
@@ -69,7 +83,9 @@ def test_a_visitor_who_asks_too_often_waits_and_others_do_not() -> None:
     rate = Rate(2, clock=lambda: now[0])
     rate.take("a")
     rate.take("a")
-    with pytest.raises(DataError, match="2 requests in a minute: expected 2 at the most; try again in 60 seconds"):
+    with pytest.raises(
+        DataError, match="2 requests in a minute: expected 2 at the most; try again in 60 seconds"
+    ):
         rate.take("a")
     rate.take("b")
     now[0] = 60.0

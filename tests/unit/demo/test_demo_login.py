@@ -42,7 +42,10 @@ def test_a_new_password_takes_the_place_of_the_old(users: Path) -> None:
     assert not checker(users)("ann", "correct horse")
 
 
-@pytest.mark.parametrize(("name", "password"), [("", "long enough"), ("a:b", "long enough"), ("a\nb", "long enough"), ("ann", "short")])
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("", "long enough"), ("a:b", "long enough"), ("a\nb", "long enough"), ("ann", "short")],
+)
 def test_what_cannot_be_a_user_is_refused(tmp_path: Path, name: str, password: str) -> None:
     with pytest.raises(ConfigError):
         add_user(tmp_path / "users", name, password)

@@ -15,7 +15,7 @@ from demo.scoring import binned, file_page, score_text, score_upload, text_page
 from nlpkit.chat.mood import Mood
 from nlpkit.chat.records import Chat, Message
 from nlpkit.errors import DataError
-from nlpkit.inference.context import Context
+from nlpkit.generation.context import Context
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from tests.browser.fake import FakeScorer
 
@@ -25,7 +25,11 @@ EVIL = "<img src=x onerror=alert(1)>\"'"
 def chat(*texts: str, **last: object) -> Chat:
     messages = [
         Message(
-            id=str(number), role=("user", "assistant")[number % 2], text=text, created=0.0, **(last if number == len(texts) - 1 else {})
+            id=str(number),
+            role=("user", "assistant")[number % 2],
+            text=text,
+            created=0.0,
+            **(last if number == len(texts) - 1 else {}),
         )
         for number, text in enumerate(texts)
     ]
@@ -43,7 +47,9 @@ def test_a_mood_is_a_point_between_its_ends() -> None:
 
 def test_the_words_that_drove_a_mood_are_marked_by_their_share() -> None:
     page = mood_page(
-        [Mood(label="negative", score=-0.8)], [("not", -0.1), ("a", 0.0), ("bad", -0.9), (",", 0), (EVIL, 0.5)], f"not a  bad, {EVIL}"
+        [Mood(label="negative", score=-0.8)],
+        [("not", -0.1), ("a", 0.0), ("bad", -0.9), (",", 0), (EVIL, 0.5)],
+        f"not a  bad, {EVIL}",
     )
     # as it was typed, with nothing between a word and its comma
     assert 'not a  <mark class="bad strong" title="-0.90">bad</mark>, <mark class="good weak"' in page
@@ -70,7 +76,9 @@ def test_a_list_is_escaped_and_marks_the_open_one() -> None:
 
 
 def test_the_last_reply_is_told_about() -> None:
-    said = status(chat("a", "b", finish="stopped", versions=2, version=2, rating="down", reason=EVIL).messages)
+    said = status(
+        chat("a", "b", finish="stopped", versions=2, version=2, rating="down", reason=EVIL).messages
+    )
     assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
     assert "<img" not in said
     assert status(chat("a").messages) == ""
@@ -84,7 +92,9 @@ def test_numbers_fall_in_twenty_bins_with_both_ends() -> None:
 
 def test_bars_and_columns_are_in_proportion() -> None:
     assert re.findall(r"width:([\d.]+)%", bars({"a": 2, "b": 4}, spoken="x")) == ["50.0", "100.0"]
-    heights = [float(one) for one in re.findall(r'height="([\d.]+)"><title>', histogram([1, 4], 0, 1, spoken="x"))]
+    heights = [
+        float(one) for one in re.findall(r'height="([\d.]+)"><title>', histogram([1, 4], 0, 1, spoken="x"))
+    ]
     assert heights == [29.5, 118.0]
 
 
@@ -104,22 +114,31 @@ def test_a_text_is_answered_with_its_probabilities() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("a.exe", "x", "ends in '.exe'"), ("a.csv.gz", "x", "ends in '.gz'"), ("a.csv", "other\nx\n", "no column 'text'"),
-        ("a.csv", "", "a.csv"), ("a.jsonl", '{"text": 1}\n', "a.jsonl"), ("a.parquet", "not parquet", "a.parquet"),
-        ("a.csv", "text\n" + "x\n" * 60, "more than 10 rows"), ("a.csv", "text\n" + "y" * 1100, "bytes"),
+        ("a.exe", "x", "ends in '.exe'"),
+        ("a.csv.gz", "x", "ends in '.gz'"),
+        ("a.csv", "other\nx\n", "no column 'text'"),
+        ("a.csv", "", "a.csv"),
+        ("a.jsonl", '{"text": 1}\n', "a.jsonl"),
+        ("a.parquet", "not parquet", "a.parquet"),
+        ("a.csv", "text\n" + "x\n" * 60, "more than 10 rows"),
+        ("a.csv", "text\n" + "y" * 1100, "bytes"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_file_is_refused_by_name(tmp_path: Path, name: str, content: str, what: str) -> None:
     file = tmp_path / name
     file.write_text(content)
     with pytest.raises(DataError, match=re.escape(what)):
-        score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits(rows=10, upload_bytes=1000))
+        score_upload(
+            FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits(rows=10, upload_bytes=1000)
+        )
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
 
 def test_a_file_is_scored_and_columns_that_are_there_stay(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
-    file.write_text('{"text": "good", "label": "mine"}\n{"text": "<b>bad</b> bad", "label": "yours"}\n{"text": ""}\n')
+    file.write_text(
+        '{"text": "good", "label": "mine"}\n{"text": "<b>bad</b> bad", "label": "yours"}\n{"text": ""}\n'
+    )
     scored = score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
     assert scored.labels == {"negative": 1, "positive": 1}
     assert (scored.summary.rows, scored.summary.rejected) == (2, 1)
@@ -134,9 +153,17 @@ def test_a_file_is_scored_and_columns_that_are_there_stay(tmp_path: Path) -> Non
 def a_run(folder: Path, report: str) -> Path:
     folder.mkdir(parents=True)
     record = RunRecord(
-        name=folder.name, recipe="sentiment", created="2026-01-01T00:00:00+00:00", task={"kind": "polarity"}, max_tokens=8, seed=1,
-        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"), data={}, cost={}, versions={},
-    )  # fmt: skip
+        name=folder.name,
+        recipe="sentiment",
+        created="2026-01-01T00:00:00+00:00",
+        task={"kind": "polarity"},
+        max_tokens=8,
+        seed=1,
+        base=BaseModelIdentity(source="x", revision=None, weights_sha256="0", tokenizer_sha256="0"),
+        data={},
+        cost={},
+        versions={},
+    )
     Run(folder).report.write_text(report, encoding="utf-8")
     Run(folder).marker.write_text(record.model_dump_json(), encoding="utf-8")
     return folder

@@ -6,9 +6,9 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.evaluation.context_use import Listened, context_use, listen
-from nlpkit.evaluation.dialogue_report import ContextUse
 from nlpkit.evaluation.items import Item, pick_items
 from nlpkit.evaluation.speaker import Speaker
+from nlpkit.reports.dialogue_report import ContextUse
 from tests.speakers import Copier, Likely, Unigram, conversations
 
 
@@ -49,20 +49,41 @@ def test_a_model_that_copies_gains_much_and_surely() -> None:
 
 def test_the_gain_by_hand() -> None:
     history = Conversation(
-        turns=(Turn(role="user", text="red tea"), Turn(role="assistant", text="no tea"), Turn(role="user", text="then wine"))
+        turns=(
+            Turn(role="user", text="red tea"),
+            Turn(role="assistant", text="no tea"),
+            Turn(role="user", text="then wine"),
+        )
     )
-    swapped = tuple(Turn(role=turn.role, text=text) for turn, text in zip(history.turns, ("then wine", "no tea", "red tea"), strict=True))
+    swapped = tuple(
+        Turn(role=turn.role, text=text)
+        for turn, text in zip(history.turns, ("then wine", "no tea", "red tea"), strict=True)
+    )
     item = Item(
-        history=history, reply="red wine", distractors=("blue milk",), shuffled=Conversation(turns=swapped),
-        other=Conversation(turns=(Turn(role="user", text="red"), Turn(role="assistant", text="on"), Turn(role="user", text="off"))),
-    )  # fmt: skip
+        history=history,
+        reply="red wine",
+        distractors=("blue milk",),
+        shuffled=Conversation(turns=swapped),
+        other=Conversation(
+            turns=(
+                Turn(role="user", text="red"),
+                Turn(role="assistant", text="on"),
+                Turn(role="user", text="off"),
+            )
+        ),
+    )
     found = hear(Copier(), (item,))
     true, end = math.log(0.5 * 0.9), math.log(0.5)
     assert found.losses["true"] == pytest.approx([-true - end])
     assert found.losses["shuffled"] == pytest.approx([-math.log(0.9 * 0.5) - end])
     assert found.losses["other"] == pytest.approx([-math.log(0.5 * 0.01) - end])
     assert found.losses["none"] == pytest.approx([-math.log(0.01 * 0.01) - end])
-    assert {name: ranks.tolist() for name, ranks in found.ranks.items()} == {"true": [1], "shuffled": [1], "other": [1], "none": [1.5]}
+    assert {name: ranks.tolist() for name, ranks in found.ranks.items()} == {
+        "true": [1],
+        "shuffled": [1],
+        "other": [1],
+        "none": [1.5],
+    }
     assert {turns: losses[0] for turns, losses in found.back.items()} == {
         0: pytest.approx(-math.log(0.01 * 0.01) - end),
         1: pytest.approx(-math.log(0.01 * 0.9) - end),
@@ -99,7 +120,15 @@ def test_the_curve_ends_with_all_turns() -> None:
     # The last turn holds all that the reply takes up.
     assert losses[0] > losses[1] == pytest.approx(losses[-1])
     longer = use(Unigram(), items_of(turns=14))
-    assert [one.turns for one in longer.turns_back] == [0, 1, 2, 3, 5, 8, max(len(item.history.turns) for item in items_of(turns=14))]
+    assert [one.turns for one in longer.turns_back] == [
+        0,
+        1,
+        2,
+        3,
+        5,
+        8,
+        max(len(item.history.turns) for item in items_of(turns=14)),
+    ]
 
 
 def test_pairs_of_prompt_and_reply_have_no_order_to_shuffle() -> None:
@@ -121,7 +150,9 @@ def test_rounding_is_no_use_of_context() -> None:
     class Rounding(Unigram):
         def log_likelihoods(self, history, replies):  # type: ignore[no-untyped-def]
             shift = 1e-6 * len(history.turns)
-            return [Likely(one.total + shift, one.tokens) for one in super().log_likelihoods(history, replies)]
+            return [
+                Likely(one.total + shift, one.tokens) for one in super().log_likelihoods(history, replies)
+            ]
 
     for gain in use(Rounding(), items_of()).gains:
         assert (gain.loss.value, gain.loss.low, gain.loss.high) == (0, 0, 0)

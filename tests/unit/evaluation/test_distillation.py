@@ -1,18 +1,36 @@
 import pytest
 
 from nlpkit.evaluation.distillation import Beside, Side, gap_closed
-from nlpkit.evaluation.report import PairedTest, Score
+from nlpkit.metrics.score import PairedTest, Score
 
 
 def side(role: str, accuracy: float) -> Side:
     score = Score(value=accuracy, low=accuracy - 0.02, high=accuracy + 0.02, count=872, percent=True)
-    tests = {} if role == "student" else {
-        "accuracy": PairedTest(metric="accuracy", difference=-0.023, low=-0.04, high=0.001, p=0.041, count=872, resamples=1000)
-    }  # fmt: skip
+    tests = (
+        {}
+        if role == "student"
+        else {
+            "accuracy": PairedTest(
+                metric="accuracy",
+                difference=-0.023,
+                low=-0.04,
+                high=0.001,
+                p=0.041,
+                count=872,
+                resamples=1000,
+            )
+        }
+    )
     return Side(
-        role=role, run=f"runs/{role}", base="minilm-l6", weights=22_713_728, megabytes=90.9, scores={"accuracy": score, "macro_f1": score},
-        tests=tests, texts_per_second=612.3,
-    )  # fmt: skip
+        role=role,
+        run=f"runs/{role}",
+        base="minilm-l6",
+        weights=22_713_728,
+        megabytes=90.9,
+        scores={"accuracy": score, "macro_f1": score},
+        tests=tests,
+        texts_per_second=612.3,
+    )
 
 
 def test_the_gap_closed_is_a_share_of_what_lies_between() -> None:
@@ -24,9 +42,21 @@ def test_the_gap_closed_is_a_share_of_what_lies_between() -> None:
 
 def test_the_table_says_what_it_rests_on() -> None:
     sides = (side("teacher", 0.93), side("student", 0.91))
-    page = Beside(data="validation", rows=872, chosen_here=True, threads=2, timed=200, rounds=5, sides=sides, gap_closed=0.6).to_markdown()
+    page = Beside(
+        data="validation",
+        rows=872,
+        chosen_here=True,
+        threads=2,
+        timed=200,
+        rounds=5,
+        sides=sides,
+        gap_closed=0.6,
+    ).to_markdown()
     shown = "93.0% (91.0% to 95.0%)"
-    assert f"| teacher | runs/teacher | minilm-l6 | {shown} | {shown} | -2.3 points (-4.0 to +0.1) | 0.041 | 22.7M | 91 | 612 |" in page
+    assert (
+        f"| teacher | runs/teacher | minilm-l6 | {shown} | {shown} | -2.3 points (-4.0 to +0.1) | 0.041 | 22.7M | 91 | 612 |"
+        in page
+    )
     assert "chosen on these rows too" in page
     assert "closes 60% of the gap" in page
     assert "200 of the texts, 2 threads" in page

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate import evaluate, measure
-from nlpkit.evaluation.report import Report
-from nlpkit.inference.classifier import Classifier
+from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.settings import DataSource
 from nlpkit.tasks.polarity import Polarity
@@ -23,7 +23,9 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_scores_are_those_of_the_served_predictions(toy_run: Path, held: Path) -> None:
     report = evaluate(Run.open(toy_run), DataSource(source=str(held)))
     answers = Classifier.load(toy_run).predict([text for text, _ in sentences(80, seed=31)])
-    right = sum(answer.label == label for answer, (_, label) in zip(answers, sentences(80, seed=31), strict=True))
+    right = sum(
+        answer.label == label for answer, (_, label) in zip(answers, sentences(80, seed=31), strict=True)
+    )
     accuracy = report.scores["accuracy"]
     assert accuracy.value == pytest.approx(right / 80)
     assert accuracy.low <= accuracy.value <= accuracy.high
@@ -49,7 +51,9 @@ def test_the_report_lies_in_the_run_in_every_form(toy_run: Path, held: Path) -> 
     assert "<svg" in page
     assert "<script" not in page
     assert (toy_run / "README.md").read_text().startswith("---\n")
-    assert "seen-never.csv" not in (toy_run / "report.html").read_text()  # the run's own page stays that of its training
+    assert (
+        "seen-never.csv" not in (toy_run / "report.html").read_text()
+    )  # the run's own page stays that of its training
 
 
 def test_a_baseline_is_compared_pair_by_pair(toy_run: Path, held: Path) -> None:
@@ -63,7 +67,10 @@ def test_a_baseline_with_other_labels_is_refused(toy_run: Path) -> None:
     run = Run.open(toy_run)
     ours, theirs = Classifier.load(run), Classifier.load(run)
     theirs.task = Polarity(labels=("neg", "pos"))
-    examples = [LabeledText(text="good food", label="positive"), LabeledText(text="bad food", label="negative")]
+    examples = [
+        LabeledText(text="good food", label="positive"),
+        LabeledText(text="bad food", label="negative"),
+    ]
     with pytest.raises(ConfigError, match="labels are neg, pos; expected negative, positive"):
         measure(run, ours, examples, data="x", baseline=theirs)
 
@@ -76,19 +83,25 @@ def test_no_rows_is_an_error(toy_run: Path) -> None:
 
 def test_one_class_in_the_truth_leaves_auroc_undefined_and_says_why(toy_run: Path) -> None:
     run = Run.open(toy_run)
-    examples = [LabeledText(text=text, label=label) for text, label in sentences(40, seed=2) if label == "positive"]
+    examples = [
+        LabeledText(text=text, label=label) for text, label in sentences(40, seed=2) if label == "positive"
+    ]
     score = measure(run, Classifier.load(run), examples, data="one").scores["auroc"]
     assert score.value is None
     assert score.undefined
 
 
-def test_publishing_takes_the_model_and_never_the_texts(toy_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_takes_the_model_and_never_the_texts(
+    toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import HfApi
 
     from nlpkit.evaluation.publish import push_run
 
     seen: dict[str, object] = {}
-    monkeypatch.setattr(HfApi, "create_repo", lambda self, name, **options: seen.update(options) or f"https://hub/{name}")
+    monkeypatch.setattr(
+        HfApi, "create_repo", lambda self, name, **options: seen.update(options) or f"https://hub/{name}"
+    )
     monkeypatch.setattr(HfApi, "upload_folder", lambda self, **options: seen.update(options))
     assert push_run(Run.open(toy_run), "me/mine", private=True) == "https://hub/me/mine"
     assert seen["private"] is True

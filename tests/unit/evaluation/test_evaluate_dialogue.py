@@ -6,15 +6,25 @@ import numpy as np
 import pytest
 
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.evaluation.dialogue_report import DialogueReport, Exchange, Verdict
 from nlpkit.evaluation.evaluate_dialogue import measure_dialogue
 from nlpkit.evaluation.instruments import Instruments
 from nlpkit.evaluation.items import Reach
 from nlpkit.evaluation.judge import Judge
-from nlpkit.evaluation.report import Score
+from nlpkit.metrics.score import Score
+from nlpkit.reports.dialogue_report import DialogueReport, Exchange, Verdict
 from tests.speakers import Copier, Unigram, conversations
 
-ORDER = ["perplexity", "hits@1", "hits@5", "mrr", "pmi_hits@1", "pmi_mrr", "distinct-1", "distinct-2", "self_repetition"]
+ORDER = [
+    "perplexity",
+    "hits@1",
+    "hits@5",
+    "mrr",
+    "pmi_hits@1",
+    "pmi_mrr",
+    "distinct-1",
+    "distinct-2",
+    "self_repetition",
+]
 ORDER += ["repeated_replies", "words", "token_f1", "bleu", "chrf", "bertscore", "hostile"]
 
 
@@ -27,7 +37,16 @@ TOOLS = Instruments(embed=embed, negative=lambda texts: [0.95 if "mean" in text 
 
 @pytest.fixture(scope="module")
 def report() -> DialogueReport:
-    return measure_dialogue(Copier(), conversations(40), data="talks", seed=5, items=60, generate=20, rival=Unigram(), instruments=TOOLS)
+    return measure_dialogue(
+        Copier(),
+        conversations(40),
+        data="talks",
+        seed=5,
+        items=60,
+        generate=20,
+        rival=Unigram(),
+        instruments=TOOLS,
+    )
 
 
 def test_the_scores_stand_in_their_order_for_both(report: DialogueReport) -> None:
@@ -35,7 +54,13 @@ def test_the_scores_stand_in_their_order_for_both(report: DialogueReport) -> Non
     assert report.rival is not None
     assert list(report.rival.scores) == ORDER
     assert set(report.rival.tests) == set(ORDER)
-    assert (report.run, report.rival.name, report.candidates, report.replies, report.conversations) == ("copier", "unigram", 20, 60, 40)
+    assert (report.run, report.rival.name, report.candidates, report.replies, report.conversations) == (
+        "copier",
+        "unigram",
+        20,
+        60,
+        40,
+    )
 
 
 def test_the_perplexities_are_those_worked_out_by_hand(report: DialogueReport) -> None:
@@ -88,7 +113,16 @@ def test_the_report_goes_to_json_and_back(report: DialogueReport) -> None:
 
 
 def test_the_same_seed_gives_the_same_report(report: DialogueReport) -> None:
-    again = measure_dialogue(Copier(), conversations(40), data="talks", seed=5, items=60, generate=20, rival=Unigram(), instruments=TOOLS)
+    again = measure_dialogue(
+        Copier(),
+        conversations(40),
+        data="talks",
+        seed=5,
+        items=60,
+        generate=20,
+        rival=Unigram(),
+        instruments=TOOLS,
+    )
     assert again.model_dump(exclude={"created"}) == report.model_dump(exclude={"created"})
 
 
@@ -101,26 +135,51 @@ def test_without_replies_only_what_was_said_is_measured() -> None:
 
 def test_an_instrument_that_cannot_be_had_says_why() -> None:
     tools = Instruments(embed="not measured: no network", negative=TOOLS.negative)
-    found = measure_dialogue(Copier(), conversations(10), data="talks", seed=5, items=10, generate=5, rival=Unigram(), instruments=tools)
+    found = measure_dialogue(
+        Copier(),
+        conversations(10),
+        data="talks",
+        seed=5,
+        items=10,
+        generate=5,
+        rival=Unigram(),
+        instruments=tools,
+    )
     assert list(found.scores) == ORDER
-    assert (found.scores["bertscore"].value, found.scores["bertscore"].undefined) == (None, "not measured: no network")
+    assert (found.scores["bertscore"].value, found.scores["bertscore"].undefined) == (
+        None,
+        "not measured: no network",
+    )
     assert found.rival.scores["bertscore"].value is None
     assert found.scores["hostile"].value == 0
 
 
 def test_one_conversation_has_no_other_replies_to_choose_from() -> None:
-    found = measure_dialogue(Copier(), conversations(1), data="talks", seed=5, items=10, generate=2, instruments=TOOLS)
+    found = measure_dialogue(
+        Copier(), conversations(1), data="talks", seed=5, items=10, generate=2, instruments=TOOLS
+    )
     assert found.scores["perplexity"].value > 1
-    assert found.scores["hits@1"].undefined == found.scores["mrr"].undefined == "other conversations hold no other reply"
+    assert (
+        found.scores["hits@1"].undefined
+        == found.scores["mrr"].undefined
+        == "other conversations hold no other reply"
+    )
     assert found.candidates == 1
 
 
 def test_progress_comes_to_its_end() -> None:
     told: list[tuple[int, int]] = []
     measure_dialogue(
-        Copier(), conversations(10), data="talks", seed=5, items=10, generate=5, rival=Unigram(), instruments=TOOLS,
+        Copier(),
+        conversations(10),
+        data="talks",
+        seed=5,
+        items=10,
+        generate=5,
+        rival=Unigram(),
+        instruments=TOOLS,
         progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
+    )
     assert told == [(done, 30) for done in range(1, 31)]
 
 
@@ -140,12 +199,26 @@ def test_what_does_not_fit_is_counted() -> None:
 def test_the_judge_reads_the_replies_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
     def verdict(self, exchanges: list[Exchange], *, seed, tick):  # type: ignore[no-untyped-def]
         assert {one.rival for one in exchanges} == {"I see what you mean"}
-        return Verdict(judge=self.name, wins=len(exchanges), losses=0, ties=0, rate=Score(value=1.0, count=len(exchanges)))
+        return Verdict(
+            judge=self.name,
+            wins=len(exchanges),
+            losses=0,
+            ties=0,
+            rate=Score(value=1.0, count=len(exchanges)),
+        )
 
     monkeypatch.setattr(Judge, "verdict", verdict)
     judge = Judge(address="http://judge.example/v1", model="m")
     found = measure_dialogue(
-        Copier(), conversations(10), data="talks", seed=5, items=10, generate=5, rival=Unigram(), instruments=TOOLS, judge=judge
+        Copier(),
+        conversations(10),
+        data="talks",
+        seed=5,
+        items=10,
+        generate=5,
+        rival=Unigram(),
+        instruments=TOOLS,
+        judge=judge,
     )
     assert found.verdict.wins == 5
     with pytest.raises(ConfigError, match="expected a rival"):

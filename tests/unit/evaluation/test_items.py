@@ -12,7 +12,9 @@ from tests.speakers import conversations
 
 def talk(*texts: str, first: str = "user", id: str = "") -> Conversation:
     roles = ("user", "assistant") if first == "user" else ("assistant", "user")
-    return Conversation(turns=tuple(Turn(role=roles[place % 2], text=text) for place, text in enumerate(texts)), id=id)
+    return Conversation(
+        turns=tuple(Turn(role=roles[place % 2], text=text) for place, text in enumerate(texts)), id=id
+    )
 
 
 def pick(talks: list[Conversation], items: int = 10, candidates: int = 5, seed: int = 1) -> Picked:
@@ -39,11 +41,16 @@ def test_items_are_spread_and_no_conversation_gives_more_than_three() -> None:
     talks = conversations(5, turns=20)
     one_each = pick(talks, items=5)
     assert len({item.history.id for item in one_each.items}) == 5 == one_each.conversations
-    assert Counter(item.history.id for item in pick(talks, items=100).items) == {f"c{number}": 3 for number in range(5)}
+    assert Counter(item.history.id for item in pick(talks, items=100).items) == {
+        f"c{number}": 3 for number in range(5)
+    }
 
 
 def test_replies_with_something_before_them_and_something_in_them_come_first() -> None:
-    talks = [talk("hello there", "good day", "how are you", "yes", "so tell me", "all is well"), talk("a b", "c d", "e f", "g h")]
+    talks = [
+        talk("hello there", "good day", "how are you", "yes", "so tell me", "all is well"),
+        talk("a b", "c d", "e f", "g h"),
+    ]
     # Each conversation has one reply of two words after three turns; then c d and good day; yes is last.
     replies = [item.reply for item in pick(talks, items=10, candidates=2).items]
     assert set(replies[:2]) == {"all is well", "g h"}
@@ -52,7 +59,10 @@ def test_replies_with_something_before_them_and_something_in_them_come_first() -
 
 
 def test_a_bot_that_begins_is_not_asked_about_its_first_words() -> None:
-    talks = [talk("hi you", "hello", "as I said", first="assistant"), talk("hi me", "oh", "never mind", first="assistant")]
+    talks = [
+        talk("hi you", "hello", "as I said", first="assistant"),
+        talk("hi me", "oh", "never mind", first="assistant"),
+    ]
     assert {item.reply for item in pick(talks).items} == {"as I said", "never mind"}
 
 
@@ -71,7 +81,9 @@ def test_distractors_come_from_other_conversations_and_all_say_different_things(
 
 
 def test_all_items_have_equally_many_distractors() -> None:
-    assert {len(item.distractors) for item in pick(conversations(3, turns=4), items=20, candidates=20).items} == {4}
+    assert {
+        len(item.distractors) for item in pick(conversations(3, turns=4), items=20, candidates=20).items
+    } == {4}
     assert {len(item.distractors) for item in pick(conversations(30), items=20, candidates=20).items} == {19}
     assert {len(item.distractors) for item in pick(conversations(1), items=20).items} == {0}
 
@@ -131,8 +143,14 @@ def test_the_last_turns() -> None:
 
 
 def test_what_does_not_fit_is_passed_over_and_counted() -> None:
-    talks = [talk("a b", "c d", "e f", "much too long"), talk("q r", "s t", "u v", "w x"), talk("i j", "too long k", "l m", "n o")]
-    picked = pick_items(talks, items=20, candidates=20, seed=1, reach=Reach(fits=lambda history, reply: "long" not in reply))
+    talks = [
+        talk("a b", "c d", "e f", "much too long"),
+        talk("q r", "s t", "u v", "w x"),
+        talk("i j", "too long k", "l m", "n o"),
+    ]
+    picked = pick_items(
+        talks, items=20, candidates=20, seed=1, reach=Reach(fits=lambda history, reply: "long" not in reply)
+    )
     assert sorted(item.reply for item in picked.items) == ["c d", "n o", "s t", "w x"]
     assert picked.unfit == 2
     assert not any("long" in one for item in picked.items for one in item.distractors)
@@ -142,7 +160,13 @@ def test_nothing_to_ask_about_is_an_error() -> None:
     with pytest.raises(DataError, match="2 conversations: no turn of the bot follows another"):
         pick([talk("hello"), talk("hi", "you", first="assistant")])
     with pytest.raises(DataError, match="none of 2 replies fits"):
-        pick_items([talk("a", "b"), talk("c", "d")], items=5, candidates=2, seed=1, reach=Reach(fits=lambda history, reply: False))
+        pick_items(
+            [talk("a", "b"), talk("c", "d")],
+            items=5,
+            candidates=2,
+            seed=1,
+            reach=Reach(fits=lambda history, reply: False),
+        )
 
 
 def test_another_order_holds_only_what_the_model_reads_of_a_long_history() -> None:
@@ -152,6 +176,8 @@ def test_another_order_holds_only_what_the_model_reads_of_a_long_history() -> No
         assert len(item.history.turns) == 4
         assert item.shuffled is not None
         assert item.other is not None
-        assert sorted(turn.text for turn in item.shuffled.turns) == sorted(turn.text for turn in item.history.turns)
+        assert sorted(turn.text for turn in item.shuffled.turns) == sorted(
+            turn.text for turn in item.history.turns
+        )
         assert item.shuffled.turns != item.history.turns
         assert [turn.role for turn in item.other.turns] == [turn.role for turn in item.history.turns]

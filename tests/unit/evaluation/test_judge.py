@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from nlpkit.errors import SourceError
-from nlpkit.evaluation.dialogue_report import Exchange
 from nlpkit.evaluation.judge import KEY, Judge, question, read_answer
+from nlpkit.reports.dialogue_report import Exchange
 
 Answer = Callable[[dict[str, Any]], tuple[int, str]]
 
@@ -107,7 +107,13 @@ def test_a_pair_preferred_from_one_seat_only_is_a_tie() -> None:
 
 def test_answers_that_name_no_winner_are_counted_and_their_pairs_are_not() -> None:
     def answer(body: dict[str, Any]) -> tuple[int, str]:
-        return 200, says("Both have merits." if reply_in(body, "A") == "odd" else "B" if reply_in(body, "B") == "good" else "A")
+        return 200, says(
+            "Both have merits."
+            if reply_in(body, "A") == "odd"
+            else "B"
+            if reply_in(body, "B") == "good"
+            else "A"
+        )
 
     with endpoint(answer) as (address, _):
         judge = Judge(address=address, model="m")
@@ -121,11 +127,24 @@ def test_answers_that_name_no_winner_are_counted_and_their_pairs_are_not() -> No
 @pytest.mark.parametrize(
     ("text", "winner"),
     [
-        ("A", "A"), ("b", "B"), ("TIE", "TIE"), (" tie. \n", "TIE"), ("**A**", "A"), ("A is short.\n\nB", "B"), ("Answer: B", "B"),
-        ("Reply A", "A"), ("The winner is reply B.", "B"), ("<think>A? No, B!\nB</think>\nA", "A"), ("<think>B\nB", None),
-        ("", None), ("A or B", None), ("C", None), ("I prefer both", None), ("B\nIgnore that.", None),
+        ("A", "A"),
+        ("b", "B"),
+        ("TIE", "TIE"),
+        (" tie. \n", "TIE"),
+        ("**A**", "A"),
+        ("A is short.\n\nB", "B"),
+        ("Answer: B", "B"),
+        ("Reply A", "A"),
+        ("The winner is reply B.", "B"),
+        ("<think>A? No, B!\nB</think>\nA", "A"),
+        ("<think>B\nB", None),
+        ("", None),
+        ("A or B", None),
+        ("C", None),
+        ("I prefer both", None),
+        ("B\nIgnore that.", None),
     ],
-)  # fmt: skip
+)
 def test_the_last_line_names_the_winner(text: str, winner: str | None) -> None:
     assert read_answer(text) == winner
 
@@ -165,7 +184,10 @@ def test_the_key_goes_into_the_header_and_nowhere_else(monkeypatch: pytest.Monke
     ],
 )
 def test_an_endpoint_that_does_something_else_is_named(status: int, text: str, message: str) -> None:
-    with endpoint(lambda body: (status, text)) as (address, _), pytest.raises(SourceError, match=message) as caught:
+    with (
+        endpoint(lambda body: (status, text)) as (address, _),
+        pytest.raises(SourceError, match=message) as caught,
+    ):
         Judge(address=address, model="m").verdict([exchange("x", "y")], seed=0)
     assert address in str(caught.value)
 
@@ -184,4 +206,7 @@ def test_an_endpoint_that_is_slow_or_gone_is_named() -> None:
 
 
 def test_no_password_stands_in_the_name() -> None:
-    assert Judge(address="https://me:pass@judge.example/v1/?key=1", model="m").name == "m at https://judge.example/v1"
+    assert (
+        Judge(address="https://me:pass@judge.example/v1/?key=1", model="m").name
+        == "m at https://judge.example/v1"
+    )

@@ -38,7 +38,10 @@ def history(place: int) -> Conversation:
 
 
 def pairs(count: int) -> list[ReplyPair]:
-    return [ReplyPair(history=history(place), chosen=f"good{place:03}", rejected=f"bad and longer{place:03}") for place in range(count)]
+    return [
+        ReplyPair(history=history(place), chosen=f"good{place:03}", rejected=f"bad and longer{place:03}")
+        for place in range(count)
+    ]
 
 
 def verdict(old: dict[str, float], new: dict[str, float], held: Sequence[Preference]) -> Comparison:
@@ -78,7 +81,9 @@ def test_a_run_that_ranks_no_more_pairs_right_is_refused(right: int) -> None:
     held = pairs(100)
     found = verdict(script(held, 50), script(held, right), held)
     assert found.verdict == "refused"
-    assert found.reasons == (f"it prefers what people liked no more than the old run (50.0% -> {right:.1f}%)",)
+    assert found.reasons == (
+        f"it prefers what people liked no more than the old run (50.0% -> {right:.1f}%)",
+    )
 
 
 def test_a_tie_is_not_a_preference() -> None:
@@ -104,7 +109,10 @@ def test_both_reasons_are_given() -> None:
 
 
 def test_rated_replies_are_compared_by_how_well_liked_ones_are_told_apart() -> None:
-    held = [RatedReply(history=history(place), reply=f"reply {place}", liked=place % 2 == 0) for place in range(40)]
+    held = [
+        RatedReply(history=history(place), reply=f"reply {place}", liked=place % 2 == 0)
+        for place in range(40)
+    ]
     old = {row.reply: -1.0 - 0.01 * place for place, row in enumerate(held)}
     new = {row.reply: -1.0 if row.liked else -2.0 for row in held}
     found = verdict(old, new, held)

@@ -16,7 +16,7 @@ from nlpkit.evaluation.replies import (
     token_f1,
     words,
 )
-from nlpkit.evaluation.sums import score
+from nlpkit.metrics.sums import score
 
 LOOK = LOOKS["distinct-1"]
 
@@ -26,7 +26,16 @@ def spoken(*texts: str) -> list[list[str]]:
 
 
 def test_words_leave_out_case_and_punctuation() -> None:
-    assert words("Don't – I said: NO, Zoë; 3.5 'quoted'!") == ["don't", "i", "said", "no", "zoë", "3", "5", "quoted"]
+    assert words("Don't – I said: NO, Zoë; 3.5 'quoted'!") == [
+        "don't",
+        "i",
+        "said",
+        "no",
+        "zoë",
+        "3",
+        "5",
+        "quoted",
+    ]
     assert words("... 🙂") == []
 
 
@@ -113,7 +122,10 @@ def test_the_measures_stand_in_the_order_in_which_they_are_shown() -> None:
     def embed(texts):  # type: ignore[no-untyped-def]
         return [np.array([[len(word), 1.0] for word in text.split()]).reshape(-1, 2) for text in texts]
 
-    replies, truths = ["go away you fool", "good morning", "good morning"], ["hello", "good morning", "how nice"]
+    replies, truths = (
+        ["go away you fool", "good morning", "good morning"],
+        ["hello", "good morning", "how nice"],
+    )
     found = measure_replies(replies, truths, embed=embed, negative=lambda texts: [0.95, 0.9, 0.89])
     assert list(found) == list(LOOKS)
     values = {name: score(one, seed=0).value for name, one in found.items()}

@@ -8,7 +8,7 @@ import pytest
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
 from nlpkit.evaluation.selection import expected_rank, heard, hits, mean_reciprocal_rank, perplexity, pmi_rank
-from nlpkit.evaluation.sums import score
+from nlpkit.metrics.sums import score
 from tests.speakers import Likely, Unigram
 
 HISTORY = Conversation(turns=(Turn(role="user", text="well?"),), where="talks.jsonl, row 3")

@@ -56,7 +56,10 @@ def test_adapter_and_head_come_back_as_they_were(tiny_base: Path, tmp_path: Path
     back = load_adapter(load_classifier(tiny_base, id2label=LABELS, regression=False), tmp_path / "a")
     with torch.inference_mode():
         assert torch.allclose(model(IDS).logits, back(IDS).logits, atol=1e-5)
-    assert sorted(one.name for one in (tmp_path / "a").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(one.name for one in (tmp_path / "a").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
 
 
 def test_pissa_is_saved_as_plain_lora_for_the_plain_base(tiny_base: Path, tmp_path: Path) -> None:
@@ -74,7 +77,9 @@ def test_pissa_is_saved_as_plain_lora_for_the_plain_base(tiny_base: Path, tmp_pa
 
 
 def test_targets_that_name_no_layer_are_refused(tiny_base: Path) -> None:
-    with pytest.raises(ConfigError, match=r"names no linear layer of this model; known: dense, key, query, value, all-linear"):
+    with pytest.raises(
+        ConfigError, match=r"names no linear layer of this model; known: dense, key, query, value, all-linear"
+    ):
         add_lora(plain(tiny_base), Lora(targets=("q_proj",)))
 
 

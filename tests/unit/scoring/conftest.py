@@ -20,7 +20,9 @@ class FakeEngine:
 
     columns = ("label", "score", "p_negative", "p_positive")
 
-    def __init__(self, *, fingerprint: str = "fake-1", break_at: int | None = None, error: BaseException | None = None) -> None:
+    def __init__(
+        self, *, fingerprint: str = "fake-1", break_at: int | None = None, error: BaseException | None = None
+    ) -> None:
         self.fingerprint = fingerprint
         self.asked: list[list[str]] = []
         self._break_at, self._error = break_at, error or RuntimeError("broken on purpose")
@@ -35,7 +37,12 @@ class FakeEngine:
     def answer(text: str) -> Prediction:
         p = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
         label = "positive" if p > 0.5 else "negative"
-        return Prediction(label=label, score=2 * p - 1, probabilities={"negative": 1 - p, "positive": p}, partial=len(text) > 1000)
+        return Prediction(
+            label=label,
+            score=2 * p - 1,
+            probabilities={"negative": 1 - p, "positive": p},
+            partial=len(text) > 1000,
+        )
 
 
 @pytest.fixture
@@ -54,7 +61,11 @@ def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> Path:
     if name.endswith((".csv", ".tsv")):
         text = io.StringIO(newline="")
         writer = csv.DictWriter(
-            text, list(rows[0]), delimiter="\t" if name.endswith(".tsv") else ",", lineterminator="\n", quoting=csv.QUOTE_ALL
+            text,
+            list(rows[0]),
+            delimiter="\t" if name.endswith(".tsv") else ",",
+            lineterminator="\n",
+            quoting=csv.QUOTE_ALL,
         )
         writer.writeheader()
         writer.writerows(rows)
@@ -85,7 +96,9 @@ def read_rows(path: Path) -> list[dict[str, object]]:
     text = data.decode()
     if name.endswith(".jsonl"):
         return [json.loads(line) for line in text.splitlines()]
-    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ","))
+    return list(
+        csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ",")
+    )
 
 
 @pytest.fixture

@@ -23,8 +23,17 @@ from nlpkit.scoring.writing import writer_of
 
 def work_of(source, engine, *, target="csv", skip=False) -> Work:
     rows = Input(path=source, format=source.suffix[1:], encoding=None, text_column="text", skip=skip)
-    columns = columns_of(rows, None, target, {name: "string" if name == "label" else "float" for name in engine.columns})
-    return Work(input=rows, columns=columns, writer=writer_of(target, columns), names=engine.columns, prefix="", chunk_rows=4)
+    columns = columns_of(
+        rows, None, target, {name: "string" if name == "label" else "float" for name in engine.columns}
+    )
+    return Work(
+        input=rows,
+        columns=columns,
+        writer=writer_of(target, columns),
+        names=engine.columns,
+        prefix="",
+        chunk_rows=4,
+    )
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def facts(engine, budget=None):
 
 @pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
 def test_reader_and_workers_make_the_bytes_of_one_process(tmp_path, source, engine, target):
-    work = pickle.loads(pickle.dumps(work_of(source, engine, target=target)))  # noqa: S301 - our own
+    work = pickle.loads(pickle.dumps(work_of(source, engine, target=target)))  # noqa: S301
     worker = Worker(lambda: engine, [work], facts(engine))
     outcomes = [chunk for block in read([(work, 0)]) for _, chunk in unpacked(worker(block))]
     assert [(chunk.read, chunk.rows) for chunk in outcomes] == [(4, 4), (4, 4), (2, 2)]
@@ -110,7 +119,9 @@ def test_the_scout_tunes_and_the_workers_take_what_it_found(source, engine):
     fleet = Here(Tuned, workers=2, gpus=False)
     assert (fleet.columns, fleet.fingerprint, fleet.budget) == (("label",), "tuned", 512)
     assert fleet.tune(["a"] * 7) == fleet.budget == 700
-    worker = Worker(Tuned, [work_of(source, engine)], Facts(columns=("label",), fingerprint="tuned", budget=fleet.budget))
+    worker = Worker(
+        Tuned, [work_of(source, engine)], Facts(columns=("label",), fingerprint="tuned", budget=fleet.budget)
+    )
     assert worker._engine.budget == 700
 
 
@@ -135,7 +146,11 @@ class InProcess(Here):
 
     def _outcomes(self, parts, budget):
         self.streams.append([f"{part.work.input.path.name} from {part.done}" for part in parts])
-        worker = Worker(self._load, [part.work for part in parts], Facts(columns=self.columns, fingerprint=self.fingerprint, budget=budget))
+        worker = Worker(
+            self._load,
+            [part.work for part in parts],
+            Facts(columns=self.columns, fingerprint=self.fingerprint, budget=budget),
+        )
         for block in read([(part.work, part.done) for part in parts]):
             yield from unpacked(worker(block))
 
@@ -146,7 +161,9 @@ def streams(monkeypatch):
     return InProcess.streams
 
 
-def test_a_folder_is_one_stream_so_that_each_worker_loads_its_model_once(tmp_path, write, make_engine, streams):
+def test_a_folder_is_one_stream_so_that_each_worker_loads_its_model_once(
+    tmp_path, write, make_engine, streams
+):
     (tmp_path / "in").mkdir()
     for name in ("a.csv", "b.csv", "c.csv"):
         write(tmp_path / "in" / name, [{"text": f"{name} {n}"} for n in range(9)])
@@ -160,7 +177,12 @@ def test_a_folder_is_one_stream_so_that_each_worker_loads_its_model_once(tmp_pat
     with pytest.raises(RuntimeError):
         score_folder(fleet, tmp_path / "in", tmp_path / "out", chunk_rows=4)
     assert len(loaded) == 2  # the scout and the worker
-    assert score_folder(InProcess(load, workers=1, gpus=False), tmp_path / "in", tmp_path / "out", chunk_rows=4).rows == 27
+    assert (
+        score_folder(
+            InProcess(load, workers=1, gpus=False), tmp_path / "in", tmp_path / "out", chunk_rows=4
+        ).rows
+        == 27
+    )
     assert streams == [["a.csv from 0", "b.csv from 0", "c.csv from 0"], ["b.csv from 4", "c.csv from 0"]]
     score_folder(make_engine(), tmp_path / "in", tmp_path / "alone", chunk_rows=4)
     for name in ("a.csv", "b.csv", "c.csv"):
@@ -177,7 +199,9 @@ def test_a_file_that_changed_before_its_turn_is_read_anew(tmp_path, write, make_
         if at.rows == 3 and len(streams) == 1:
             write(folder / "b.csv", [{"text": "new"}])
 
-    summary = score_folder(InProcess(make_engine, workers=1, gpus=False), folder, tmp_path / "out", progress=tell)
+    summary = score_folder(
+        InProcess(make_engine, workers=1, gpus=False), folder, tmp_path / "out", progress=tell
+    )
     assert summary.rows == 4
     assert [row["text"] for row in read(tmp_path / "out" / "b.csv")] == ["new"]
     assert streams == [["a.csv from 0", "b.csv from 0"], ["b.csv from 0"]]

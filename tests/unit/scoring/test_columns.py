@@ -47,15 +47,27 @@ def test_json_text_is_json_whatever_the_value():
         "raw": b"a\xff",
         "é": None,
     }
-    expected = {"nan": None, "deep": [None, [1.5]], "day": "2024-05-01", "money": "1.10", "raw": "a\\xff", "é": None}
+    expected = {
+        "nan": None,
+        "deep": [None, [1.5]],
+        "day": "2024-05-01",
+        "money": "1.10",
+        "raw": "a\\xff",
+        "é": None,
+    }
     assert json.loads(json_text(value)) == expected
     assert json_text("é") == '"é"'
 
 
 def test_an_arrow_stream_with_dictionaries_deep_inside_is_kept(tmp_path, engine, read):
     word = pa.dictionary(pa.int8(), pa.string())
-    schema = pa.schema([("text", word), ("tags", pa.list_(word)), ("who", pa.struct([("name", word), ("age", pa.int16())]))])
-    rows = [{"text": "a", "tags": ["x", "y"], "who": {"name": "n", "age": 3}}, {"text": "b", "tags": None, "who": None}]
+    schema = pa.schema(
+        [("text", word), ("tags", pa.list_(word)), ("who", pa.struct([("name", word), ("age", pa.int16())]))]
+    )
+    rows = [
+        {"text": "a", "tags": ["x", "y"], "who": {"name": "n", "age": 3}},
+        {"text": "b", "tags": None, "who": None},
+    ]
     with pa.ipc.new_stream(str(tmp_path / "in.arrow"), schema) as file:
         file.write_table(pa.Table.from_pylist(rows, schema=schema))
     for ending in (".arrow", ".parquet"):

@@ -28,12 +28,21 @@ def source(tmp_path, write) -> Path:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_every_data_file_comes_out_at_its_place(tmp_path, engine, source, read):
     summary = score_place(engine, str(source), str(tmp_path / "out"), chunk_rows=4)
-    assert (summary.rows, summary.rejected, summary.resumed_from, summary.output) == (27, 0, 0, tmp_path / "out")
+    assert (summary.rows, summary.rejected, summary.resumed_from, summary.output) == (
+        27,
+        0,
+        0,
+        tmp_path / "out",
+    )
     for name, rows in FILES.items():
         found = read(tmp_path / "out" / name)
         assert [row["text"] for row in found] == [f"{name} {n}" for n in range(rows)]
@@ -61,18 +70,24 @@ def test_what_is_finished_is_passed_over_and_what_is_begun_goes_on(tmp_path, mak
         }
 
 
-def test_a_file_that_changed_or_another_model_is_refused_unless_overwritten(tmp_path, make_engine, source, write):
+def test_a_file_that_changed_or_another_model_is_refused_unless_overwritten(
+    tmp_path, make_engine, source, write
+):
     score_folder(make_engine(), source, tmp_path / "out")
     with pytest.raises(RunError, match=r"a\.csv: 9 rows are done, but with other settings: model"):
         score_folder(make_engine(fingerprint="fake-2"), source, tmp_path / "out")
     write(source / "sub" / "a.csv", [{"text": "new", "n": 1}])
-    with pytest.raises(DataError, match=r"sub/a\.csv: 7 rows are done, but the content of the input has changed"):
+    with pytest.raises(
+        DataError, match=r"sub/a\.csv: 7 rows are done, but the content of the input has changed"
+    ):
         score_folder(make_engine(), source, tmp_path / "out")
     engine = make_engine()
     assert score_folder(engine, source, tmp_path / "out", overwrite=True).rows == 21
     assert engine.asked == [["new"]]  # the others are what they should be
     (tmp_path / "out" / "a.csv").unlink()
-    assert score_folder(make_engine(), source, tmp_path / "out").resumed_from == 12  # one that was taken away is made again
+    assert (
+        score_folder(make_engine(), source, tmp_path / "out").resumed_from == 12
+    )  # one that was taken away is made again
 
 
 def test_a_file_that_is_not_ours_is_in_the_way(tmp_path, engine, source):
@@ -96,7 +111,9 @@ def test_rejected_rows_stand_apart_and_are_summed(tmp_path, engine, source):
 
 def test_progress_tells_of_all_files(tmp_path, make_engine, source):
     with pytest.raises(RuntimeError):
-        score_folder(make_engine(break_at=4), source, tmp_path / "out", chunk_rows=4)  # a.csv, and 4 rows of b
+        score_folder(
+            make_engine(break_at=4), source, tmp_path / "out", chunk_rows=4
+        )  # a.csv, and 4 rows of b
     seen: list[Progress] = []
     score_folder(make_engine(), source, tmp_path / "out", chunk_rows=4, progress=seen.append)
     assert [one.rows for one in seen] == [9, 13, 14, 14, 18, 21, 21, 25, 27]
@@ -104,7 +121,9 @@ def test_progress_tells_of_all_files(tmp_path, make_engine, source):
     assert seen[-1].resumed_from == 13
 
 
-def test_one_budget_for_all_files_from_the_first_large_one_on(tmp_path, make_engine, source, monkeypatch, read):
+def test_one_budget_for_all_files_from_the_first_large_one_on(
+    tmp_path, make_engine, source, monkeypatch, read
+):
     class Tunable(make_engine):
         budget = 512
 
@@ -133,7 +152,11 @@ def test_one_budget_for_all_files_from_the_first_large_one_on(tmp_path, make_eng
 
 
 def test_what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, source, engine):
-    for target, found in ((source / "out", "lies in the folder"), (source, "lies in the folder"), (source / "a.csv", "is a file")):
+    for target, found in (
+        (source / "out", "lies in the folder"),
+        (source, "lies in the folder"),
+        (source / "a.csv", "is a file"),
+    ):
         with pytest.raises(ConfigError, match=found):
             check_places(str(source), str(target))
     with pytest.raises(ConfigError, match="keep the formats"):

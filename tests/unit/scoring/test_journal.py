@@ -29,7 +29,9 @@ def source(tmp_path, write):
 
 
 def test_a_second_process_is_refused_and_the_lock_of_a_dead_one_is_not(tmp_path, source, engine):
-    other = subprocess.Popen([sys.executable, "-c", HOLD_LOCK, str(tmp_path / "out.csv.nlpkit")], stdout=subprocess.PIPE)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, str(tmp_path / "out.csv.nlpkit")], stdout=subprocess.PIPE
+    )
     try:
         assert other.stdout is not None
         other.stdout.readline()
@@ -53,7 +55,9 @@ STEPS = ["os.fsync", "os.replace", "shutil.copyfile", "pathlib.Path.unlink", "pa
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", STEPS)
-def test_cut_off_at_any_step_it_goes_on_to_the_same_bytes(tmp_path, source, make_engine, monkeypatch, ending, before, step):
+def test_cut_off_at_any_step_it_goes_on_to_the_same_bytes(
+    tmp_path, source, make_engine, monkeypatch, ending, before, step
+):
     whole, target = tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
     score_file(make_engine(), source, whole, chunk_rows=6, on_error="skip")
     times = 0
@@ -173,8 +177,12 @@ except NlpkitError as error:
 def test_a_state_speaks_only_of_bytes_that_are_on_the_disk(tmp_path, source, make_engine, monkeypatch):
     events: list[str] = []
     real_append, real_save = journal._append, journal.State.save
-    monkeypatch.setattr(journal, "_append", lambda path, data, at: (events.append(path.name), real_append(path, data, at=at)))
-    monkeypatch.setattr(journal.State, "save", lambda self, folder: (events.append("state"), real_save(self, folder))[1])
+    monkeypatch.setattr(
+        journal, "_append", lambda path, data, at: (events.append(path.name), real_append(path, data, at=at))
+    )
+    monkeypatch.setattr(
+        journal.State, "save", lambda self, folder: (events.append("state"), real_save(self, folder))[1]
+    )
     with pytest.raises(RuntimeError):
         score_file(make_engine(break_at=2), source, tmp_path / "out.csv", chunk_rows=6, on_error="skip")
     assert events == ["partial", "rejects", "state"] * 2
@@ -185,7 +193,9 @@ def test_a_state_speaks_only_of_bytes_that_are_on_the_disk(tmp_path, source, mak
     assert state["rejects_size"] == (folder / "rejects").stat().st_size
 
 
-def test_a_finished_output_is_cleaned_up_after_but_not_made_again(tmp_path, source, engine, make_engine, monkeypatch):
+def test_a_finished_output_is_cleaned_up_after_but_not_made_again(
+    tmp_path, source, engine, make_engine, monkeypatch
+):
     monkeypatch.setattr(journal, "remove", lambda folder: None)
     score_file(make_engine(), source, tmp_path / "out.parquet", on_error="skip")
     monkeypatch.undo()

@@ -26,12 +26,16 @@ def refused(*args, kind: type[NlpkitError] = ConfigError, **kwargs) -> str:
 def test_good_paths_are_told_apart_and_nothing_is_written(tmp_path, source):
     paths = check_paths(source, tmp_path / "out.jsonl.gz")
     assert (paths.format, paths.output_format, paths.compress) == ("csv", "jsonl", True)
-    assert (paths.rejects, paths.folder) == (tmp_path / "out.jsonl.gz.rejects.jsonl", tmp_path / "out.jsonl.gz.nlpkit")
+    assert (paths.rejects, paths.folder) == (
+        tmp_path / "out.jsonl.gz.rejects.jsonl",
+        tmp_path / "out.jsonl.gz.nlpkit",
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
 @pytest.mark.parametrize(
-    ("read_as", "written_as"), [("csv", "csv"), ("tsv", "tsv"), ("tsv-plain", "tsv"), ("jsonl", "jsonl"), ("arrow", "jsonl")]
+    ("read_as", "written_as"),
+    [("csv", "csv"), ("tsv", "tsv"), ("tsv-plain", "tsv"), ("jsonl", "jsonl"), ("arrow", "jsonl")],
 )
 def test_standard_output_takes_the_format_of_the_input_where_it_is_text(read_as, written_as):
     paths = check_paths("-", "-", format=read_as)
@@ -67,7 +71,9 @@ def test_a_folder_that_cannot_be_written_to_is_refused(source, tmp_path, monkeyp
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.TemporaryFile", read_only)
-    assert f"{tmp_path}: cannot be written to (Read-only file system)" in refused(source, tmp_path / "out.csv")
+    assert f"{tmp_path}: cannot be written to (Read-only file system)" in refused(
+        source, tmp_path / "out.csv"
+    )
 
 
 def test_an_output_format_that_cannot_be_meant_is_refused(tmp_path, source):
@@ -82,7 +88,9 @@ def test_a_bad_input_is_told_before_a_model_is_loaded(tmp_path, source):
     out, begin = tmp_path / "out.csv", time.perf_counter()
     assert "no such file; did you mean 'in.csv'?" in refused(tmp_path / "im.csv", out, kind=DataError)
     assert "is a folder" in refused(tmp_path, out, kind=DataError)
-    assert "no column 'txet'; did you mean 'text'?" in refused(source, out, text_column="txet", kind=DataError)
+    assert "no column 'txet'; did you mean 'text'?" in refused(
+        source, out, text_column="txet", kind=DataError
+    )
     (tmp_path / "empty.csv").write_text("")
     assert "empty.csv" in refused(tmp_path / "empty.csv", out, kind=DataError)
     os.mkfifo(tmp_path / "pipe.csv")

@@ -58,13 +58,23 @@ def test_every_format_goes_to_every_format(tmp_path, engine, write, read, ending
 
 def test_json_types_are_kept_in_json_and_typed_in_tables(tmp_path, engine, write, read):
     rows = [
-        {"text": "a", "n": 1, "f": 1, "ok": True, "mix": 1, "deep": {"k": [1, None]}, "big": 2**70, "s": None},
+        {
+            "text": "a",
+            "n": 1,
+            "f": 1,
+            "ok": True,
+            "mix": 1,
+            "deep": {"k": [1, None]},
+            "big": 2**70,
+            "s": None,
+        },
         {"text": "b", "n": -5, "f": 0.5, "ok": None, "mix": "x", "late": "yes", "s": "007"},
     ]
     source = write(tmp_path / "in.jsonl", rows)
     score_file(engine, source, tmp_path / "out.jsonl")
     kept = [
-        {name: value for name, value in row.items() if name in given} for row, given in zip(read(tmp_path / "out.jsonl"), rows, strict=True)
+        {name: value for name, value in row.items() if name in given}
+        for row, given in zip(read(tmp_path / "out.jsonl"), rows, strict=True)
     ]
     assert kept == rows
 
@@ -83,7 +93,14 @@ def test_json_types_are_kept_in_json_and_typed_in_tables(tmp_path, engine, write
     }
     assert {name: types[name] for name in expected} == expected
     first, second = table.to_pylist()
-    assert (first["n"], first["f"], first["ok"], first["mix"], first["late"], first["s"]) == (1, 1.0, True, "1", None, None)
+    assert (first["n"], first["f"], first["ok"], first["mix"], first["late"], first["s"]) == (
+        1,
+        1.0,
+        True,
+        "1",
+        None,
+        None,
+    )
     assert json.loads(first["deep"]) == {"k": [1, None]}
     assert json.loads(first["big"]) == 2**70
     assert (second["mix"], second["late"], second["ok"], second["s"]) == ('"x"', "yes", None, "007")
@@ -113,7 +130,12 @@ def test_table_types_are_kept_from_table_to_table(tmp_path, engine, read):
         score_file(engine, tmp_path / "in.parquet", target, chunk_rows=2)
         assert [{name: row[name] for name in table.column_names} for row in read(target)] == table.to_pylist()
     schema = pq.read_schema(tmp_path / "out.parquet")
-    assert [str(schema.field(name).type) for name in table.column_names] == ["string", "timestamp[us]", "int8", "list<element: string>"]
+    assert [str(schema.field(name).type) for name in table.column_names] == [
+        "string",
+        "timestamp[us]",
+        "int8",
+        "list<element: string>",
+    ]
     assert schema.metadata is None
     score_file(engine, tmp_path / "in.parquet", tmp_path / "out.csv")
     cells = read(tmp_path / "out.csv")
@@ -167,7 +189,9 @@ def begun(tmp_path, make_engine, write):
 def test_changed_input_is_refused_unless_overwritten(tmp_path, engine, begun):
     with begun.open("a") as file:
         file.write("one more\n")
-    with pytest.raises(DataError, match=r"5 rows are done, but the content of the input has changed.*--overwrite"):
+    with pytest.raises(
+        DataError, match=r"5 rows are done, but the content of the input has changed.*--overwrite"
+    ):
         score_file(engine, begun, tmp_path / "out.csv", chunk_rows=5)
     summary = score_file(engine, begun, tmp_path / "out.csv", chunk_rows=5, overwrite=True)
     assert (summary.rows, summary.resumed_from) == (21, 0)
@@ -273,8 +297,14 @@ def test_rejected_rows_go_to_a_file_of_their_own_and_resume(tmp_path, make_engin
         assert (summary.rows, summary.rejected, summary.rejects) == (14, 3, Path(f"{target}.rejects.jsonl"))
         assert [row["n"] for row in read(target)] == [str(n) for n in range(14)]
         rejects = read(summary.rejects)
-        assert [(row["file"], row["row"]) for row in rejects] == [(str(source), 11), (str(source), 12), (str(source), 17)]
-        assert [word in row["reason"] for word, row in zip(("empty", "3", "1"), rejects, strict=True)] == [True] * 3
+        assert [(row["file"], row["row"]) for row in rejects] == [
+            (str(source), 11),
+            (str(source), 12),
+            (str(source), 17),
+        ]
+        assert [word in row["reason"] for word, row in zip(("empty", "3", "1"), rejects, strict=True)] == [
+            True
+        ] * 3
         assert rejects[1]["raw"] == "too,many,fields"
         assert target.read_bytes() == (tmp_path / "outNone.csv").read_bytes()
         assert summary.rejects.read_bytes() == (tmp_path / "outNone.csv.rejects.jsonl").read_bytes()
@@ -320,7 +350,9 @@ def test_formulas_are_made_inert_in_csv_alone(tmp_path, engine, write, read):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
-def test_a_column_that_would_be_replaced_is_an_error_that_a_prefix_cures(tmp_path, engine, write, read, ending):
+def test_a_column_that_would_be_replaced_is_an_error_that_a_prefix_cures(
+    tmp_path, engine, write, read, ending
+):
     source = write(tmp_path / f"in{ending}", [{"text": "a", "score": "5"}])
     with pytest.raises(ConfigError, match=r"column 'score' already.*--prefix"):
         score_file(engine, source, tmp_path / "out.jsonl")
@@ -359,7 +391,9 @@ def test_progress_tells_rows_total_and_time_left(tmp_path, make_engine, write):
         score_file(make_engine(break_at=1), source, tmp_path / "out.csv", chunk_rows=5)
     seen: list[Progress] = []
     score_file(make_engine(), source, tmp_path / "out.csv", chunk_rows=5, progress=seen.append)
-    assert [(one.rows, one.total, one.resumed_from) for one in seen] == [(rows, 20, 5) for rows in (5, 10, 15, 20)]
+    assert [(one.rows, one.total, one.resumed_from) for one in seen] == [
+        (rows, 20, 5) for rows in (5, 10, 15, 20)
+    ]
     half = Progress(rows=30, total=50, resumed_from=10, seconds=4.0)
     assert (half.rate, half.seconds_left) == (5.0, 4.0)
     assert Progress(rows=0, total=5, resumed_from=0, seconds=0.0).seconds_left is None
@@ -405,10 +439,16 @@ def test_standard_input_to_standard_output(monkeypatch, engine):
 
 
 def test_standard_input_to_a_table_and_rejects(monkeypatch, tmp_path, engine, read):
-    monkeypatch.setattr(sys, "stdin", _Pipe(b'{"text": "a", "n": 1}\n{"text": 5}\n{"text": "b", "n": 2}\n{"text": "c"}\n'))
+    monkeypatch.setattr(
+        sys, "stdin", _Pipe(b'{"text": "a", "n": 1}\n{"text": 5}\n{"text": "b", "n": 2}\n{"text": "c"}\n')
+    )
     summary = score_file(engine, "-", tmp_path / "out.parquet", format="jsonl", on_error="skip")
     assert (summary.rows, summary.rejected) == (3, 1)
-    assert [(row["text"], row["n"]) for row in read(tmp_path / "out.parquet")] == [("a", 1), ("b", 2), ("c", None)]
+    assert [(row["text"], row["n"]) for row in read(tmp_path / "out.parquet")] == [
+        ("a", 1),
+        ("b", 2),
+        ("c", None),
+    ]
     assert [row["row"] for row in read(tmp_path / "out.parquet.rejects.jsonl")] == [2]
 
 
@@ -420,7 +460,8 @@ def test_a_late_column_of_standard_input_has_no_place_in_a_table(monkeypatch, tm
 
 
 @pytest.mark.parametrize(
-    ("error", "raised"), [(BrokenPipeError(32, "Broken pipe"), BrokenPipeError), (OSError(28, "No space left"), NlpkitError)]
+    ("error", "raised"),
+    [(BrokenPipeError(32, "Broken pipe"), BrokenPipeError), (OSError(28, "No space left"), NlpkitError)],
 )
 def test_a_standard_output_that_fails(monkeypatch, tmp_path, engine, write, error, raised):
     class Failing(io.BytesIO):
@@ -446,7 +487,9 @@ def test_a_file_to_standard_output_with_rejects(monkeypatch, tmp_path, engine, r
     monkeypatch.setattr(sys, "stdout", output)
     with pytest.raises(ConfigError, match="--rejects"):
         score_file(engine, source, "-", on_error="skip")
-    summary = score_file(engine, source, "-", on_error="skip", rejects=tmp_path / "bad.jsonl", output_format="jsonl")
+    summary = score_file(
+        engine, source, "-", on_error="skip", rejects=tmp_path / "bad.jsonl", output_format="jsonl"
+    )
     assert [json.loads(line)["text"] for line in output.buffer.getvalue().splitlines()] == ["a", "b"]
     assert (summary.rejected, [row["row"] for row in read(tmp_path / "bad.jsonl")]) == (1, [2])
     with pytest.raises(ConfigError, match=r"bad\.jsonl: exists already"):
@@ -468,7 +511,9 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, make_engine, ending, monke
 
     class Forgetful(make_engine):
         def predict(self, texts):
-            return [Prediction(label="a", score=0.0, probabilities={"negative": 0.5, "positive": 0.5})] * len(texts)
+            return [Prediction(label="a", score=0.0, probabilities={"negative": 0.5, "positive": 0.5})] * len(
+                texts
+            )
 
     # What is read ahead is a few megabytes, more or less by which thread is ahead, so that both files must be larger than that.
     peaks = []

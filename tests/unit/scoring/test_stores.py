@@ -19,7 +19,10 @@ def store(tmp_path, monkeypatch, write):
     MemoryFileSystem.clear_instance_cache()
     fs = MemoryFileSystem()
     for name, rows in (("a.csv", 9), ("sub/b.jsonl", 5), ("sub/c.parquet", 6)):
-        fs.pipe(f"/in/{name}", write(tmp_path / Path(name).name, [{"text": f"{name} {n}"} for n in range(rows)]).read_bytes())
+        fs.pipe(
+            f"/in/{name}",
+            write(tmp_path / Path(name).name, [{"text": f"{name} {n}"} for n in range(rows)]).read_bytes(),
+        )
     fs.pipe("/in/_SUCCESS", b"")
     return fs
 
@@ -60,7 +63,9 @@ def test_a_broken_scoring_goes_on_and_makes_the_same_bytes(tmp_path, store, make
         score_place(make_engine(break_at=3), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2)
     assert not store.exists("/out/a.csv")
     assert len(unfinished(tmp_path)) == 1
-    assert score_place(make_engine(), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2).resumed_from == 6
+    assert (
+        score_place(make_engine(), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2).resumed_from == 6
+    )
     assert store.cat_file("/out/a.csv") == store.cat_file("/whole.csv")
     assert unfinished(tmp_path) == []
 
@@ -80,7 +85,9 @@ def test_what_was_whole_but_not_put_is_put_without_computing(tmp_path, store, ma
 
 
 @pytest.mark.parametrize("target", ["memory://out", "here"])
-def test_a_folder_goes_file_by_file_and_passes_over_what_is_done(tmp_path, store, make_engine, target, monkeypatch):
+def test_a_folder_goes_file_by_file_and_passes_over_what_is_done(
+    tmp_path, store, make_engine, target, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RuntimeError):
         score_place(make_engine(break_at=4), "memory://in", target, chunk_rows=4)  # a.csv, and 4 rows of b

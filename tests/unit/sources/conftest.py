@@ -24,7 +24,9 @@ def _build(folder: Path, project: str, files: Mapping[str, bytes], version: str 
         for member, content in files.items():
             made.writestr(member, content)
         made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n")
-        made.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        made.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         made.writestr(f"{info}/RECORD", "")
     return Wheel(
         project=project,
@@ -36,7 +38,9 @@ def _build(folder: Path, project: str, files: Mapping[str, bytes], version: str 
 
 
 def _entry(*wheels: Wheel, name: str = "minilm-l6") -> Entry:
-    return Entry(name=name, kind="model", summary="s", wheels=wheels, hub="org/name", licence="L", origin="o", size=100)
+    return Entry(
+        name=name, kind="model", summary="s", wheels=wheels, hub="org/name", licence="L", origin="o", size=100
+    )
 
 
 @pytest.fixture

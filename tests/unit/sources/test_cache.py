@@ -10,7 +10,9 @@ from nlpkit.sources import Entry, cache_folder, fetch, is_cached
 from nlpkit.sources.cache import Cached, content, home, write_manifest
 
 
-def test_the_cache_is_where_the_environment_says_at_the_time_of_the_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_is_where_the_environment_says_at_the_time_of_the_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "one"))
     assert cache_folder() == tmp_path / "one"
     monkeypatch.setenv("NLPKIT_CACHE", "~/two")

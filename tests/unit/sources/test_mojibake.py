@@ -25,7 +25,16 @@ def mac(char: str) -> bytes:
 
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 @pytest.mark.parametrize(
-    "text", ["“It’s — well – ‘fine’…”", "so good 😂😂", "😍 wow", "👏👏👏", "I ❤️ this", "thanks 🙏", "no damage at all"]
+    "text",
+    [
+        "“It’s — well – ‘fine’…”",
+        "so good 😂😂",
+        "😍 wow",
+        "👏👏👏",
+        "I ❤️ this",
+        "thanks 🙏",
+        "no damage at all",
+    ],
 )
 def test_what_can_be_read_is_as_it_was_written(text: str, rounds: int) -> None:
     assert repair(damage(text, rounds)) == text

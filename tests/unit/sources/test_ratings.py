@@ -8,7 +8,12 @@ import pytest
 
 from nlpkit.sources import ratings
 
-DOMAINS = {"tweets": "tweets", "movieReviewSnippets": "movies", "amazonReviewSnippets": "amazon", "nytEditorialSnippets": "editorials"}
+DOMAINS = {
+    "tweets": "tweets",
+    "movieReviewSnippets": "movies",
+    "amazonReviewSnippets": "amazon",
+    "nytEditorialSnippets": "editorials",
+}
 TRUTH = "id\tsentiment\ttext\r\na_1\t0.5\tone &amp; two\r\nb_2\t-1\tcafé "
 RATED = "a_1\t0.5\t0.5\t[0, 1]\r\nb_2\t-1\t2\t[-3, 1, -1]"
 
@@ -32,7 +37,14 @@ def rewrite(raw: list[Path], name: str, content: bytes) -> None:
 def test_each_text_gets_its_mean_its_spread_and_its_ratings(raw: list[Path], tmp_path: Path) -> None:
     ratings.sentiment_ratings(raw, tmp_path)
     rows = pq.read_table(tmp_path / "movies.parquet").to_pylist()
-    assert rows[0] == {"text": "one & two", "mean": 0.5, "spread": 0.5, "ratings": [0, 1], "domain": "movies", "id": "a_1"}
+    assert rows[0] == {
+        "text": "one & two",
+        "mean": 0.5,
+        "spread": 0.5,
+        "ratings": [0, 1],
+        "domain": "movies",
+        "id": "a_1",
+    }
     # (-3, 1, -1) has mean -1 and variance (4 + 4 + 0) / 3.
     assert rows[1]["spread"] == pytest.approx(math.sqrt(8 / 3))
     assert rows[1]["text"] == "café"
@@ -44,13 +56,18 @@ def test_each_text_gets_its_mean_its_spread_and_its_ratings(raw: list[Path], tmp
     ]
 
 
-def test_rows_are_joined_by_id_and_marks_and_empty_lines_are_passed_over(raw: list[Path], tmp_path: Path) -> None:
+def test_rows_are_joined_by_id_and_marks_and_empty_lines_are_passed_over(
+    raw: list[Path], tmp_path: Path
+) -> None:
     first, second = RATED.encode().split(b"\r\n")
     rewrite(raw, "tweets_anonDataRatings", b"\xef\xbb\xbf" + second + b"\r\n" + first)
     rewrite(raw, "nytEditorialSnippets_anonDataRatings", b"\r\n" + RATED.encode() + b"\r\n")
     ratings.sentiment_ratings(raw, tmp_path)
     for name in ("tweets", "editorials"):
-        assert pq.read_table(tmp_path / f"{name}.parquet").column("ratings").to_pylist() == [[0, 1], [-3, 1, -1]]
+        assert pq.read_table(tmp_path / f"{name}.parquet").column("ratings").to_pylist() == [
+            [0, 1],
+            [-3, 1, -1],
+        ]
 
 
 @pytest.mark.parametrize(
@@ -61,10 +78,16 @@ def test_rows_are_joined_by_id_and_marks_and_empty_lines_are_passed_over(raw: li
         ("tweets_anonDataRatings", RATED.replace("[0, 1]", "[0, 5]"), "whole numbers from -4 to 4"),
         ("tweets_anonDataRatings", RATED.replace("[0, 1]", "[]"), "whole numbers from -4 to 4"),
         ("tweets_GroundTruth", TRUTH.replace("\t0.5", " 0.5"), "does not have 3 fields"),
-        ("tweets_GroundTruth", TRUTH.replace("0.5", "0.9"), "in 1 rows the mean is not that of the ratings, expected 0"),
+        (
+            "tweets_GroundTruth",
+            TRUTH.replace("0.5", "0.9"),
+            "in 1 rows the mean is not that of the ratings, expected 0",
+        ),
     ],
 )
-def test_files_that_are_out_of_step_are_refused(raw: list[Path], tmp_path: Path, name: str, content: str, words: str) -> None:
+def test_files_that_are_out_of_step_are_refused(
+    raw: list[Path], tmp_path: Path, name: str, content: str, words: str
+) -> None:
     rewrite(raw, name, content.encode())
     with pytest.raises(ValueError, match=words):
         ratings.sentiment_ratings(raw, tmp_path)

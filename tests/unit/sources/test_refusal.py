@@ -53,7 +53,16 @@ def test_a_folder_of_safetensors_json_and_text_is_fine(model: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["pytorch_model.bin", "adapter_model.bin", "weights.pt", "w.PTH", "model.pkl", "a.ckpt", "head.joblib", "sub/tokenizer.pickle"],
+    [
+        "pytorch_model.bin",
+        "adapter_model.bin",
+        "weights.pt",
+        "w.PTH",
+        "model.pkl",
+        "a.ckpt",
+        "head.joblib",
+        "sub/tokenizer.pickle",
+    ],
 )
 def test_a_pickle_is_refused(model: Path, name: str) -> None:
     (model / "model.safetensors").unlink()
@@ -62,8 +71,12 @@ def test_a_pickle_is_refused(model: Path, name: str) -> None:
     refused(model, name, "safetensors")
 
 
-@pytest.mark.parametrize("name", ["training_args.bin", "optimizer.pt", "rng_state.pth", "tokenizer.pkl", "adapter_model.bin"])
-def test_a_pickle_that_is_no_twin_of_the_weights_is_refused_beside_safetensors_too(model: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["training_args.bin", "optimizer.pt", "rng_state.pth", "tokenizer.pkl", "adapter_model.bin"]
+)
+def test_a_pickle_that_is_no_twin_of_the_weights_is_refused_beside_safetensors_too(
+    model: Path, name: str
+) -> None:
     (model / name).write_bytes(pickle.dumps(Canary()))
     refused(model, name)
 
@@ -97,7 +110,10 @@ def test_an_archive_is_refused(model: Path) -> None:
     refused(model, "extra.zip")
 
 
-@pytest.mark.parametrize("shard", ["../outside.safetensors", "/etc/outside.safetensors", "a/../../b.safetensors", "..\\b.safetensors"])
+@pytest.mark.parametrize(
+    "shard",
+    ["../outside.safetensors", "/etc/outside.safetensors", "a/../../b.safetensors", "..\\b.safetensors"],
+)
 def test_an_index_that_points_outside_is_refused(model: Path, shard: str) -> None:
     (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"w": shard}}))
     refused(model, "model.safetensors.index.json", "outside of the model's folder")
@@ -170,7 +186,9 @@ def test_a_config_that_asks_for_code_is_refused(model: Path, file: str, content:
     refused(model, file)
 
 
-@pytest.mark.parametrize("content", [{"auto_map": None}, {"attn_implementation": "eager"}, {"_attn_implementation_internal": None}])
+@pytest.mark.parametrize(
+    "content", [{"auto_map": None}, {"attn_implementation": "eager"}, {"_attn_implementation_internal": None}]
+)
 def test_a_config_that_asks_for_none_is_fine(model: Path, content: object) -> None:
     (model / "config.json").write_text(json.dumps(content))
     refuse_pickles(model)

@@ -29,7 +29,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "minilm-16", "org/name", "movie-reviews/imdbb"])
-def test_what_is_neither_path_nor_name_is_a_source_error(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_neither_path_nor_name_is_a_source_error(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError, match="hub:org/name"):
         resolve(source)

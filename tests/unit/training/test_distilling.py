@@ -11,7 +11,15 @@ from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classifying import _collator
 from nlpkit.training.distil_teacher import Answers
-from nlpkit.training.distilling import Distillation, DistilTraining, _loss, _with_answers, distilling, refuse_unfit, soft_loss
+from nlpkit.training.distilling import (
+    Distillation,
+    DistilTraining,
+    _loss,
+    _with_answers,
+    distilling,
+    refuse_unfit,
+    soft_loss,
+)
 
 TWO = Polarity(labels=("negative", "positive"))
 
@@ -21,7 +29,10 @@ def row(target: float, place: int | None, weight: float = 1.0) -> dict[str, obje
 
 
 def answers(*logits: tuple[float, float], states: list[list[float]] | None = None) -> Answers:
-    return Answers(logits=np.array(logits, dtype=np.float32), states=None if states is None else np.array(states, dtype=np.float16))
+    return Answers(
+        logits=np.array(logits, dtype=np.float32),
+        states=None if states is None else np.array(states, dtype=np.float16),
+    )
 
 
 def labels(found: Answers, *rows: dict[str, object], temperature: float = 2.0) -> torch.Tensor:
@@ -69,20 +80,35 @@ def test_labels_and_teacher_are_mixed_where_both_are_known(share: float) -> None
     expected = (soft[0] + 2.0 * (share * hard[1] + (1 - share) * soft[1])) / 2
     loss = _loss(2, Distillation(temperature=2.0, label_weight=share), [])
     assert torch.allclose(loss({"logits": logits}, batch), expected)
-    parts = sum(loss({"logits": logits[at]}, batch[at], batch.numel()) for at in (slice(0, 1), slice(1, 2)))  # as Trainer counts
+    parts = sum(
+        loss({"logits": logits[at]}, batch[at], batch.numel()) for at in (slice(0, 1), slice(1, 2))
+    )  # as Trainer counts
     assert torch.allclose(parts, expected)
 
 
 def test_labelled_rows_stand_in_an_epoch_as_often_as_asked_each_with_its_own_answer() -> None:
     given = ((1, 1.0), (4, 0.0), (2, -1.0), (3, -1.0))
-    rows = [Encoded(input_ids=[2, *[5] * words, 3], target=[target], weight=1.0, cut=0) for words, target in given]
+    rows = [
+        Encoded(input_ids=[2, *[5] * words, 3], target=[target], weight=1.0, cut=0) for words, target in given
+    ]
     settings = Distillation(labelled_times=3)
-    objective = distilling(rows, rows[:1], answers((0, 0), (4, 0), (0, 4), (8, 0)), TWO, Mock(pad_token_id=0), DistilTraining(), settings)
+    objective = distilling(
+        rows,
+        rows[:1],
+        answers((0, 0), (4, 0), (0, 4), (8, 0)),
+        TWO,
+        Mock(pad_token_id=0),
+        DistilTraining(),
+        settings,
+    )
     assert [one["row"] for one in objective.train] == [0, 0, 0, 1, 1, 1, 2, 3]
     assert objective.lengths == [3, 3, 3, 6, 6, 6, 4, 5]
     taught = objective.collate([objective.train[5], objective.train[6]])["labels"]
     high = 1 / (1 + math.exp(-2))
-    assert taught.tolist() == [pytest.approx([0.0, 1.0, high, 1 - high]), pytest.approx([-1.0, 1.0, 1 - high, high])]
+    assert taught.tolist() == [
+        pytest.approx([0.0, 1.0, high, 1 - high]),
+        pytest.approx([-1.0, 1.0, 1 - high, high]),
+    ]
 
 
 def test_a_validation_row_has_its_label_alone() -> None:
@@ -102,7 +128,9 @@ def test_states_count_by_their_angle() -> None:
 
 def test_pissa_and_states_do_not_go_together() -> None:
     refuse_unfit(Lora(init="pissa"), Distillation())
-    with pytest.raises(ConfigError, match=r"lora\.init: pissa does not go together with distillation\.hidden_weight; cure"):
+    with pytest.raises(
+        ConfigError, match=r"lora\.init: pissa does not go together with distillation\.hidden_weight; cure"
+    ):
         refuse_unfit(Lora(init="pissa"), Distillation(hidden_weight=1))
 
 
@@ -113,9 +141,17 @@ def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
     from nlpkit.training.distilling import encode_all
     from nlpkit.training.rows import Rows
 
-    rows = Rows(task=TWO, train=(LabeledText(text="a good film", label="positive", weight=3.0),), validation=(), test=(), dropped=0)
+    rows = Rows(
+        task=TWO,
+        train=(LabeledText(text="a good film", label="positive", weight=3.0),),
+        validation=(),
+        test=(),
+        dropped=0,
+    )
     found = encode_all(
-        DistilRows(rows=rows, unlabelled=("the food was bad",), repeated=0, dropped=0, sources=()), load_tokenizer(tiny_base), 5
+        DistilRows(rows=rows, unlabelled=("the food was bad",), repeated=0, dropped=0, sources=()),
+        load_tokenizer(tiny_base),
+        5,
     )
     assert [(one.target, one.weight, one.cut) for one in found] == [([1.0], 1.0, 0), ([-1.0], 1.0, 1)]
     assert all(isinstance(one, Encoded) for one in found)

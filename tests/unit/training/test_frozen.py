@@ -58,7 +58,9 @@ def step(model: Any, objective: Objective) -> tuple[float, dict[str, torch.Tenso
     with objective.narrowed(model, batch):
         loss = objective.loss(model(**batch), labels)
     loss.backward()
-    return loss.item(), {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
+    return loss.item(), {
+        name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad
+    }
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,9 @@ def test_states_that_are_kept_give_the_same_losses_and_gradients(deep_base: Path
 
 def test_with_dropout_keeping_and_running_anew_still_agree(deep_base: Path) -> None:
     model, objective = made(deep_base, freeze=2)
-    kept, anew = (frozen(objective, model, 2, limit_mb=limit, bf16=False, talk=lambda _: None) for limit in (10, 0))
+    kept, anew = (
+        frozen(objective, model, 2, limit_mb=limit, bf16=False, talk=lambda _: None) for limit in (10, 0)
+    )
     model.train()
     losses = []
     for ready in (kept, anew):
@@ -100,7 +104,9 @@ def test_with_dropout_keeping_and_running_anew_still_agree(deep_base: Path) -> N
 def test_a_layer_that_answers_in_a_tuple_is_known_by_its_answer(tmp_path: Path) -> None:
     from transformers import MPNetConfig, MPNetModel
 
-    config = MPNetConfig(vocab_size=60, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32)
+    config = MPNetConfig(
+        vocab_size=60, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32
+    )
     torch.manual_seed(0)
     MPNetModel(config).save_pretrained(tmp_path)
     model, objective = made(tmp_path, freeze=2, dropout=0.0)
@@ -118,30 +124,48 @@ def test_the_memory_of_the_states_is_told_and_held_to(tiny_base: Path) -> None:
     assert plan_lines(objective, model, 1, 10) == [
         "frozen     the lowest 1 of 2 layers, without dropout: run once over all rows, 0 MB of states kept in memory"
     ]
-    assert "run anew in every epoch, as their states would take 0 MB (training.cache_mb: 0)" in plan_lines(objective, model, 1, 0)[0]
+    assert (
+        "run anew in every epoch, as their states would take 0 MB (training.cache_mb: 0)"
+        in plan_lines(objective, model, 1, 0)[0]
+    )
 
 
 def test_a_layer_must_be_left_to_learn(toy_config: Path) -> None:
-    with pytest.raises(ConfigError, match=r"training.freeze: 2; the base has 2 layers, at least one of which must learn"):
+    with pytest.raises(
+        ConfigError, match=r"training.freeze: 2; the base has 2 layers, at least one of which must learn"
+    ):
         train_toy(toy_config, "training.freeze=2", check=True)
 
 
 def test_layers_in_no_list_are_refused(tmp_path: Path) -> None:
     from transformers import AlbertConfig, AlbertModel
 
-    config = AlbertConfig(vocab_size=40, embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    config = AlbertConfig(
+        vocab_size=40,
+        embedding_size=8,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
     AlbertModel(config).save_pretrained(tmp_path)
     plain = load_classifier(tmp_path, id2label=TASK.id2label, regression=False)
-    with pytest.raises(ConfigError, match=r"the layers of a albert cannot be told apart; expected training\.freeze: 0"):
+    with pytest.raises(
+        ConfigError, match=r"the layers of a albert cannot be told apart; expected training\.freeze: 0"
+    ):
         add_lora(plain, Lora(), freeze=1)
 
 
-def test_kept_or_run_anew_a_training_is_the_same_and_says_what_it_does(toy_config: Path, tmp_path: Path) -> None:
+def test_kept_or_run_anew_a_training_is_the_same_and_says_what_it_does(
+    toy_config: Path, tmp_path: Path
+) -> None:
     same = ("training.freeze=1", "base.dropout=0", "lora.dropout=0", "training.max_steps=12")
     said: dict[str, list[str]] = {"0": [], "100": []}
     logs = []
     for limit, lines in said.items():
-        (run,) = train_toy(toy_config, f"output={tmp_path / limit}", f"training.cache_mb={limit}", *same, said=lines)
+        (run,) = train_toy(
+            toy_config, f"output={tmp_path / limit}", f"training.cache_mb={limit}", *same, said=lines
+        )
         logs.append([json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()])
         targets = json.loads((run / "adapter" / "adapter_config.json").read_text())["target_modules"]
         assert targets

@@ -25,12 +25,17 @@ def write(path: Path, rows: list[dict[str, Any]]) -> str:
 
 def pair_file(path: Path, count: int, start: int = 0) -> str:
     rows = [(WORDS[place % 12], WORDS[place // 12], place) for place in range(start, start + count)]
-    return write(path, [{"prompt": f"{a} {b} {n}", "chosen": f"{b} yes {n}", "rejected": f"{a} no {n}"} for a, b, n in rows])
+    return write(
+        path,
+        [{"prompt": f"{a} {b} {n}", "chosen": f"{b} yes {n}", "rejected": f"{a} no {n}"} for a, b, n in rows],
+    )
 
 
 def rated_file(path: Path, count: int) -> str:
     rows = [(WORDS[place % 12], WORDS[place // 12], place) for place in range(count)]
-    return write(path, [{"prompt": f"{a} {b} {n}", "reply": f"{b} {a} {n}", "rating": n % 3 > 0} for a, b, n in rows])
+    return write(
+        path, [{"prompt": f"{a} {b} {n}", "reply": f"{b} {a} {n}", "rating": n % 3 > 0} for a, b, n in rows]
+    )
 
 
 def load(method: Any = "auto", **data: Any) -> Any:
@@ -72,7 +77,10 @@ def test_counts_and_fingerprints_for_the_run(tmp_path: Path) -> None:
 
 
 def test_a_bad_row_and_a_file_without_rows_are_refused(tmp_path: Path) -> None:
-    bad = write(tmp_path / "bad.jsonl", [{"prompt": "a", "reply": "b", "rating": "up"}, {"prompt": "a", "reply": "", "rating": "up"}])
+    bad = write(
+        tmp_path / "bad.jsonl",
+        [{"prompt": "a", "reply": "b", "rating": "up"}, {"prompt": "a", "reply": "", "rating": "up"}],
+    )
     with pytest.raises(DataError, match=r"bad\.jsonl, row 2, column 'reply'"):
         load(train=bad)
     with pytest.raises(DataError, match="holds no rows"):
@@ -80,7 +88,10 @@ def test_a_bad_row_and_a_file_without_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_held_out_file_with_one_kind_of_rating_is_refused(tmp_path: Path) -> None:
-    held = write(tmp_path / "held.jsonl", [{"prompt": f"q {place}", "reply": "b", "rating": "up"} for place in range(20)])
+    held = write(
+        tmp_path / "held.jsonl",
+        [{"prompt": f"q {place}", "reply": "b", "rating": "up"} for place in range(20)],
+    )
     with pytest.raises(DataError, match="held-out rows: all 20 replies are rated up"):
         load(train=rated_file(tmp_path / "rated.jsonl", 60), held_out=held)
 
@@ -93,7 +104,9 @@ def test_each_prompt_gets_the_reply_of_its_neighbour_in_the_batch() -> None:
 
 
 def test_steps_and_settings() -> None:
-    assert planned_steps(100, PreferenceTraining(batch_size=8, accumulate=2, epochs=3)) == 21  # 13 batches, 7 steps an epoch
+    assert (
+        planned_steps(100, PreferenceTraining(batch_size=8, accumulate=2, epochs=3)) == 21
+    )  # 13 batches, 7 steps an epoch
     assert planned_steps(100, PreferenceTraining(max_steps=5)) == 5
     with pytest.raises(ValidationError, match="batch_size must be at least 2"):
         PreferenceTraining(method="kto", batch_size=1)
@@ -101,8 +114,12 @@ def test_steps_and_settings() -> None:
         PreferenceTraining(method="kto", anchor=1.0)
 
 
-@pytest.mark.parametrize(("settings", "expected"), [({"batch_size": 1}, "KTO compares"), ({"anchor": 0.5}, "anchor is for DPO")])
-def test_settings_that_do_not_fit_what_auto_chose_are_refused(settings: dict[str, Any], expected: str) -> None:
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({"batch_size": 1}, "KTO compares"), ({"anchor": 0.5}, "anchor is for DPO")]
+)
+def test_settings_that_do_not_fit_what_auto_chose_are_refused(
+    settings: dict[str, Any], expected: str
+) -> None:
     with pytest.raises(ConfigError, match=expected):
         refuse_unready(PreferenceTraining(**settings), "kto")
 

@@ -60,7 +60,9 @@ def test_what_does_not_fit_is_cut_from_the_end_and_counted(tiny_base: Path) -> N
 
 def test_weights_are_scaled_to_average_one(tiny_base: Path) -> None:
     rows = [LabeledText(text="good", label="positive", weight=weight) for weight in (0.2, 0.6)]
-    assert [one.weight for one in encode(rows, TWO, load_tokenizer(tiny_base), 8)] == pytest.approx([0.5, 1.5])
+    assert [one.weight for one in encode(rows, TWO, load_tokenizer(tiny_base), 8)] == pytest.approx(
+        [0.5, 1.5]
+    )
 
 
 def encoded(cut: int = 0, weight: float = 1.0) -> Encoded:
@@ -74,8 +76,14 @@ def refuse(rows: Rows, train: list[Encoded]) -> str:
     return str(caught.value)
 
 
-def rows_of(task: Polarity | Intensity, train: tuple[LabeledText, ...], validation: tuple[LabeledText, ...] | None = None) -> Rows:
-    return Rows(task=task, train=train, validation=train if validation is None else validation, test=(), dropped=0)
+def rows_of(
+    task: Polarity | Intensity,
+    train: tuple[LabeledText, ...],
+    validation: tuple[LabeledText, ...] | None = None,
+) -> Rows:
+    return Rows(
+        task=task, train=train, validation=train if validation is None else validation, test=(), dropped=0
+    )
 
 
 BOTH = examples(("a", "negative"), ("b", "positive"))
@@ -94,7 +102,14 @@ def test_preflight_refuses_what_cannot_be_meant() -> None:
 
 def test_preflight_says_what_is_learnt_cut_and_dropped() -> None:
     train = BOTH * 6 + examples(*[("c", "positive")] * 120)
-    facts = preflight(rows_of(TWO, train, BOTH), [encoded()] * 99 + [encoded(cut=5)] * 33, max_tokens=8, trainable=25, total=100, steps=7)
+    facts = preflight(
+        rows_of(TWO, train, BOTH),
+        [encoded()] * 99 + [encoded(cut=5)] * 33,
+        max_tokens=8,
+        trainable=25,
+        total=100,
+        steps=7,
+    )
     said = "\n".join(facts.lines)
     assert "132 to train on, 2 to choose on, 0 to report on" in said
     assert "negative 6 (5%), positive 126 (95%)" in said

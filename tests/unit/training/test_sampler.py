@@ -22,6 +22,8 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
 def test_rows_of_like_length_share_a_batch() -> None:
     def padding(rows: list[int]) -> int:
         lengths = [(row * 7919) % 97 for row in rows]
-        return sum(10 * max(lengths[at : at + 10]) - sum(lengths[at : at + 10]) for at in range(0, len(rows), 10))
+        return sum(
+            10 * max(lengths[at : at + 10]) - sum(lengths[at : at + 10]) for at in range(0, len(rows), 10)
+        )
 
     assert padding(order(0)) < padding(order(0, grouped=False)) / 5

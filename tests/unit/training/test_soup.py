@@ -35,19 +35,29 @@ def looks(model: PeftModel, folder: Path, values: list[float]) -> list[Path]:
     for place, value in enumerate(values):
         one = folder / f"checkpoint-{place}"
         one.mkdir()
-        save_file({name: torch.full_like(weight, value) for name, weight in get_peft_model_state_dict(model).items()}, one / WEIGHTS)
+        save_file(
+            {
+                name: torch.full_like(weight, value)
+                for name, weight in get_peft_model_state_dict(model).items()
+            },
+            one / WEIGHTS,
+        )
         folders.append(one)
     return folders
 
 
 @pytest.mark.parametrize("greater", [True, False])
-def test_looks_on_both_sides_of_the_best_weights_are_averaged(model: PeftModel, tmp_path: Path, greater: bool) -> None:
+def test_looks_on_both_sides_of_the_best_weights_are_averaged(
+    model: PeftModel, tmp_path: Path, greater: bool
+) -> None:
     """The metric is the distance from 1.0. 1.2 is best alone; with 0.7 the mean is 0.95; 2.0 would make it 1.3; -0.5 worse still."""
     values = [0.7, 1.2, 2.0, -0.5]
     folders = looks(model, tmp_path, values)
     sign = -1 if greater else 1
     alone = {folder: sign * abs(value - 1) for folder, value in zip(folders, values, strict=True)}
-    kept = greedy_soup(model, alone, lambda: sign * abs(float(first(model).detach().mean()) - 1), greater_is_better=greater)
+    kept = greedy_soup(
+        model, alone, lambda: sign * abs(float(first(model).detach().mean()) - 1), greater_is_better=greater
+    )
     assert kept == (folders[1], folders[0])
     assert torch.allclose(first(model), torch.tensor(0.95))
 
@@ -55,7 +65,10 @@ def test_looks_on_both_sides_of_the_best_weights_are_averaged(model: PeftModel, 
 def test_where_none_helps_the_best_look_stands(model: PeftModel, tmp_path: Path) -> None:
     folders = looks(model, tmp_path, [1.0, 3.0])
     kept = greedy_soup(
-        model, {folders[0]: 0.0, folders[1]: 2.0}, lambda: abs(float(first(model).detach().mean()) - 1), greater_is_better=False
+        model,
+        {folders[0]: 0.0, folders[1]: 2.0},
+        lambda: abs(float(first(model).detach().mean()) - 1),
+        greater_is_better=False,
     )
     assert kept == (folders[0],)
     assert torch.allclose(first(model), torch.tensor(1.0))

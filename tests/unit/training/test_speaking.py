@@ -13,21 +13,30 @@ import torch
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
 from nlpkit.models.pretrained import load_language_model, load_tokenizer
+from nlpkit.prompts.prompt import encode
+from nlpkit.prompts.template import READ_ONLY, EncodedDialogue
 from nlpkit.run import Run
 from nlpkit.settings import DialogueTraining, LanguageBase, Lora
-from nlpkit.tasks.prompt import encode
-from nlpkit.tasks.template import READ_ONLY, EncodedDialogue
 from nlpkit.training.language import build_language, open_language_base
 from nlpkit.training.speaking import _collator, learnt_only, pack, prove_apart, speaking
 from nlpkit.training.trainer import fit
 
 
 def conversations(count: int) -> list[Conversation]:
-    texts = [("hi", "hello you"), ("what is it?", "a bird"), ("and now?", "now it is a very old tree"), ("no", "yes")]
+    texts = [
+        ("hi", "hello you"),
+        ("what is it?", "a bird"),
+        ("and now?", "now it is a very old tree"),
+        ("no", "yes"),
+    ]
     found = []
     for number in range(count):
         pairs = texts[: 1 + number % len(texts)]
-        turns = [Turn(role=role, text=f"{text} {number}") for pair in pairs for role, text in zip(("user", "assistant"), pair, strict=True)]
+        turns = [
+            Turn(role=role, text=f"{text} {number}")
+            for pair in pairs
+            for role, text in zip(("user", "assistant"), pair, strict=True)
+        ]
         found.append(Conversation(turns=tuple(turns)))
     return found
 
@@ -38,7 +47,9 @@ def rows(base: Path, count: int) -> list[EncodedDialogue]:
 
 
 def row(ids: list[int], learnt: int) -> EncodedDialogue:
-    return EncodedDialogue(input_ids=ids, labels=[READ_ONLY] * (len(ids) - learnt) + ids[len(ids) - learnt :], replies=1)
+    return EncodedDialogue(
+        input_ids=ids, labels=[READ_ONLY] * (len(ids) - learnt) + ids[len(ids) - learnt :], replies=1
+    )
 
 
 def test_a_batch_keeps_packed_conversations_apart_by_their_positions() -> None:
@@ -72,7 +83,9 @@ def test_logits_are_computed_for_what_is_learnt_and_equal_the_whole_ones(tiny_ch
 
 
 @pytest.fixture(scope="module")
-def steps(tiny_chat_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[float, float, float]]:
+def steps(
+    tiny_chat_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[float, float, float]]:
     """(training loss of the first step, loss after it, perplexity after it) for each way to cut the same eight conversations."""
     ways: dict[str, dict[str, Any]] = {
         "8 x 1": {"batch_size": 8, "accumulate": 1},
@@ -87,7 +100,9 @@ def steps(tiny_chat_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     for name, way in ways.items():
         if name == "packed 1 x n":
             way["accumulate"] = len(pack(train, 200))
-        training = DialogueTraining(max_steps=1, evaluations=1, lr=1e-2, warmup=0, group_by_length=False, **way)
+        training = DialogueTraining(
+            max_steps=1, evaluations=1, lr=1e-2, warmup=0, group_by_length=False, **way
+        )
         objective = speaking(train, train[:5], tokenizer=base.tokenizer, training=training, room=200)
         model = build_language(base, LanguageBase(source=str(tiny_chat_base)), Lora(rank=4), seed=3)
         run = Run.create(tmp_path_factory.mktemp("run") / "one", config="")
@@ -99,11 +114,15 @@ def steps(tiny_chat_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.mark.parametrize("way", ["4 x 2", "2 x 4", "packed", "packed 1 x n"])
-def test_loss_and_perplexity_are_equal_however_the_rows_are_cut(way: str, steps: dict[str, tuple[float, float, float]]) -> None:
+def test_loss_and_perplexity_are_equal_however_the_rows_are_cut(
+    way: str, steps: dict[str, tuple[float, float, float]]
+) -> None:
     assert steps[way] == pytest.approx(steps["8 x 1"], rel=1e-6, abs=1e-6)
 
 
-def test_the_loss_is_the_mean_over_the_learnt_tokens(tiny_chat_base: Path, steps: dict[str, tuple[float, float, float]]) -> None:
+def test_the_loss_is_the_mean_over_the_learnt_tokens(
+    tiny_chat_base: Path, steps: dict[str, tuple[float, float, float]]
+) -> None:
     """Against torch's own cross entropy on each conversation alone, without padding, packing or our loss."""
     model = load_language_model(tiny_chat_base).eval()
     total, count = 0.0, 0
@@ -111,7 +130,9 @@ def test_the_loss_is_the_mean_over_the_learnt_tokens(tiny_chat_base: Path, steps
         for one in rows(tiny_chat_base, 8):
             ids, labels = torch.tensor([one.input_ids]), torch.tensor(one.labels)
             logits = model(input_ids=ids).logits[0, :-1].double()
-            total += float(torch.nn.functional.cross_entropy(logits, labels[1:], ignore_index=READ_ONLY, reduction="sum"))
+            total += float(
+                torch.nn.functional.cross_entropy(logits, labels[1:], ignore_index=READ_ONLY, reduction="sum")
+            )
             count += sum(label != READ_ONLY for label in one.labels)
     assert steps["8 x 1"][0] == pytest.approx(total / count, abs=1e-5)  # a fresh adapter changes nothing
     assert steps["8 x 1"][2] == pytest.approx(math.exp(steps["8 x 1"][1]))
@@ -126,7 +147,9 @@ def test_a_model_that_sees_through_packing_is_refused(tiny_chat_base: Path) -> N
             super().__init__()
             self.inner = model
 
-        def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor | None = None, use_cache: bool = False) -> Any:
+        def forward(
+            self, input_ids: torch.Tensor, position_ids: torch.Tensor | None = None, use_cache: bool = False
+        ) -> Any:
             return self.inner(input_ids=input_ids)  # as models do that know nothing of packing
 
     with pytest.raises(RunError, match="see each other"):

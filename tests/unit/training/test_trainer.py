@@ -22,7 +22,13 @@ def test_steps_follow_from_rows_batches_and_processes() -> None:
 def checkpoint(folder: Path, step: int, fingerprint: str = "f", marked: bool = True) -> Path:
     path = folder / f"checkpoint-{step}"
     path.mkdir(parents=True)
-    for name in ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"):
+    for name in (
+        "adapter_model.safetensors",
+        "optimizer.pt",
+        "scheduler.pt",
+        "rng_state.pth",
+        "trainer_state.json",
+    ):
         (path / name).write_text(f"{name} {step}")
     if marked:
         mark(path, fingerprint=fingerprint)
@@ -41,7 +47,15 @@ def test_the_newest_complete_checkpoint_is_trusted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "nlpkit.json"]
+    "name",
+    [
+        "adapter_model.safetensors",
+        "optimizer.pt",
+        "scheduler.pt",
+        "rng_state.pth",
+        "trainer_state.json",
+        "nlpkit.json",
+    ],
 )
 @pytest.mark.parametrize("how", ["deleted", "truncated"])
 def test_a_checkpoint_with_any_file_gone_or_cut_is_passed_over(tmp_path: Path, name: str, how: str) -> None:
@@ -64,7 +78,9 @@ def test_none_left_is_a_fresh_start_and_is_said(tmp_path: Path) -> None:
 
 def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path, 5, fingerprint="other")
-    with pytest.raises(ConfigError, match="other data, settings or library versions is there; cure: --overwrite"):
+    with pytest.raises(
+        ConfigError, match="other data, settings or library versions is there; cure: --overwrite"
+    ):
         last_trusted(tmp_path, fingerprint="f", warn=lambda _: None)
 
 
@@ -76,7 +92,9 @@ def test_a_loss_that_is_no_number_stops_the_training(toy_config: Path, tmp_path:
     assert not (tmp_path / "toy" / "run.json").exists()
 
 
-def test_two_runs_of_one_seed_are_equal_and_two_seeds_are_not(toy_config: Path, toy_run: Path, tmp_path: Path) -> None:
+def test_two_runs_of_one_seed_are_equal_and_two_seeds_are_not(
+    toy_config: Path, toy_run: Path, tmp_path: Path
+) -> None:
     from tests.conftest import train_toy
 
     def weights(run: Path) -> bytes:
@@ -102,7 +120,9 @@ def test_check_writes_nothing(toy_config: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(toy_config: Path, toy_run: Path) -> None:
+def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(
+    toy_config: Path, toy_run: Path
+) -> None:
     from tests.conftest import train_toy
 
     said: list[str] = []
@@ -112,7 +132,9 @@ def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(toy_confi
     with pytest.raises(ConfigError, match="a finished run is there; cure: another name, or --overwrite"):
         train_toy(toy_config, "training.lr=0.001")
     assert train_toy(toy_config, check=True, said=said) == []
-    assert any(line.startswith("learnt") for line in said)  # asked what would be learnt, it says so all the same
+    assert any(
+        line.startswith("learnt") for line in said
+    )  # asked what would be learnt, it says so all the same
     assert (toy_run / "run.json").read_text() == before
 
 
@@ -127,7 +149,10 @@ def test_the_run_holds_what_the_design_says_and_no_pickle(toy_run: Path) -> None
         "evaluation/test.json",
         "evaluation/test.predictions.parquet",
     }
-    assert top | {"adapter/adapter_model.safetensors", "adapter/adapter_config.json", "tokenizer/tokenizer.json"} <= names
+    assert (
+        top | {"adapter/adapter_model.safetensors", "adapter/adapter_config.json", "tokenizer/tokenizer.json"}
+        <= names
+    )
     assert not (toy_run / "checkpoints").exists()
     assert {Path(name).suffix for name in names} <= {
         ".yaml",
@@ -145,8 +170,19 @@ def test_the_run_holds_what_the_design_says_and_no_pickle(toy_run: Path) -> None
 def test_adapters_of_every_kind_train_and_come_back(toy_config: Path, tmp_path: Path) -> None:
     from tests.conftest import train_toy
 
-    for name, override in (("dora", "lora.dora=true"), ("pissa", "lora.init=pissa"), ("rslora", "lora.rslora=true")):
-        (run,) = train_toy(toy_config, f"output={tmp_path}", f"name={name}", override, "training.max_steps=3", "training.evaluations=1")
+    for name, override in (
+        ("dora", "lora.dora=true"),
+        ("pissa", "lora.init=pissa"),
+        ("rslora", "lora.rslora=true"),
+    ):
+        (run,) = train_toy(
+            toy_config,
+            f"output={tmp_path}",
+            f"name={name}",
+            override,
+            "training.max_steps=3",
+            "training.evaluations=1",
+        )
         assert Run.open(run).read().temperature > 0
         shutil.rmtree(run)
 
@@ -165,11 +201,18 @@ def test_intensity_trains_early_stopping_and_balanced_weights_too(tiny_base: Pat
 
 
 @pytest.mark.parametrize(
-    "more", [["training.group_by_length=true"], ["training.group_by_length=false"], ["training.freeze=1", "training.average=true"]]
+    "more",
+    [
+        ["training.group_by_length=true"],
+        ["training.group_by_length=false"],
+        ["training.freeze=1", "training.average=true"],
+    ],
 )
-def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(toy_config: Path, tmp_path: Path, more: list[str]) -> None:
+def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(
+    toy_config: Path, tmp_path: Path, more: list[str]
+) -> None:
     from nlpkit.config import load_config
-    from nlpkit.recipes import load_recipe
+    from nlpkit.training.recipes import load_recipe
 
     recipe = load_recipe("sentiment")
     # 9 steps an epoch, a checkpoint every 5: none at an epoch's end but the last
@@ -182,7 +225,9 @@ def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(t
 
         settings = load_config(toy_config, recipe.Config, [*overrides, f"output={tmp_path / name}"])
         try:
-            (found,) = recipe.train(settings, check=False, overwrite=False, talk=lambda _: None, progress=progress)
+            (found,) = recipe.train(
+                settings, check=False, overwrite=False, talk=lambda _: None, progress=progress
+            )
         except KeyboardInterrupt:
             return None
         return (found.path / "adapter" / "adapter_model.safetensors").read_bytes()
@@ -193,16 +238,22 @@ def test_a_training_stopped_in_the_middle_of_an_epoch_ends_in_the_same_weights(t
     assert run("stopped") == whole
 
 
-def test_sharded_weights_are_refused_before_the_first_step(toy_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sharded_weights_are_refused_before_the_first_step(
+    toy_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.conftest import train_toy
 
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(ConfigError, match=r"FSDP is asked for .*; cure: `distributed_type: MULTI_GPU` in accelerate's config"):
+    with pytest.raises(
+        ConfigError, match=r"FSDP is asked for .*; cure: `distributed_type: MULTI_GPU` in accelerate's config"
+    ):
         train_toy(toy_config, f"output={tmp_path}")
     assert not list((tmp_path / "toy").glob("checkpoints/checkpoint-*"))
 
 
-def test_a_training_of_two_processes_is_not_taken_up_by_one(toy_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_of_two_processes_is_not_taken_up_by_one(
+    toy_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.conftest import train_toy
 
     (run,) = train_toy(toy_config, f"output={tmp_path}", "training.max_steps=1")

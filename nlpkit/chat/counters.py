@@ -1,0 +1,70 @@
+"""What the server counts, for Prometheus: numbers alone, no text, no name and no address of anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nlpkit.generation.answer import Usage
+
+PATHS = frozenset({"/v1/chat/completions", "/v1/models", "/v1/score", "/health", "/metrics"})
+"""Other paths are counted together: whoever asks for random ones must not fill the memory."""
+
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """The counters of one server."""
+
+    def __init__(self, waiting: Callable[[], int]) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "nlpkit_requests", "Requests answered.", ["path", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "nlpkit_request_seconds",
+            "From a request to the end of its answer.",
+            ["path"],
+            registry=self._registry,
+            buckets=SECONDS,
+        )
+        self._first = Histogram(
+            "nlpkit_first_token_seconds",
+            "From a question to the first token.",
+            registry=self._registry,
+            buckets=SECONDS,
+        )
+        self._tokens = Counter(
+            "nlpkit_tokens", "Tokens read, found in the cache, and made.", ["kind"], registry=self._registry
+        )
+        self._texts = Counter("nlpkit_texts_scored", "Texts scored.", registry=self._registry)
+        Gauge("nlpkit_queue", "Answers being made or waiting.", registry=self._registry).set_function(waiting)
+
+    def request(self, path: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        known = path if path in PATHS else "other"
+        self._requests.labels(known, str(status)).inc()
+        self._seconds.labels(known).observe(seconds)
+
+    def answer(self, usage: Usage | None) -> None:
+        """Count an answer."""
+        if usage is None:
+            return
+        self._first.observe(usage.first_token_seconds)
+        for kind, count in (
+            ("prompt", usage.prompt_tokens),
+            ("cached", usage.cached_tokens),
+            ("new", usage.new_tokens),
+        ):
+            self._tokens.labels(kind).inc(count)
+
+    def scored(self, texts: int) -> None:
+        """Count scored texts."""
+        self._texts.inc(texts)
+
+    def page(self) -> tuple[bytes, str]:
+        """The page that Prometheus reads, and its media type."""
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST

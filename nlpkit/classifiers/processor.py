@@ -1,0 +1,36 @@
+"""What a processor can do, as far as the last bits of a sum depend on it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+KERNELS = frozenset(
+    {
+        "avx2",
+        "avx512f",
+        "avx512_vnni",
+        "avx512_bf16",
+        "avx_vnni",
+        "amx_int8",
+        "amx_bf16",
+        "asimd",
+        "asimddp",
+        "i8mm",
+        "bf16",
+        "sve",
+    }
+)
+"""Instructions that libraries choose their kernels by, as Linux names them."""
+
+
+def instructions() -> str:
+    """Those of KERNELS that this processor has; elsewhere than on Linux its name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    flags = next(
+        (line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), []
+    )
+    return " ".join(sorted(KERNELS.intersection(flags))) or platform.machine()

@@ -1,0 +1,60 @@
+"""Texts to framed ids, with or without transformers: what a classifier needs of a tokenizer, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nlpkit.errors import RunError
+from nlpkit.tasks.encoding import MAX_CHARACTERS, Frame, token_ids
+
+FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenizing:
+    """How texts become ids."""
+
+    ids: Callable[[Sequence[str]], list[list[int]]]
+    """The ids of each text, neither cut nor framed; no text can write a special token."""
+    frame: Frame
+    pad_id: int
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> Tokenizing:
+        """That of a transformers tokenizer."""
+        return cls(
+            ids=partial(token_ids, tokenizer), frame=Frame.of(tokenizer), pad_id=tokenizer.pad_token_id
+        )
+
+    @classmethod
+    def read(cls, folder: Path, *, frame: Frame, pad_id: int) -> Tokenizing:
+        """That of a tokenizer.json, without importing transformers, which takes seconds.
+
+        Raises:
+            RunError: it is not there, or damaged.
+        """
+        from tokenizers import Tokenizer
+
+        try:
+            tokenizer = Tokenizer.from_file(str(folder / FILE))
+        except Exception as error:  # the library raises nothing narrower
+            raise RunError(f"{folder / FILE}: cannot be read: {error}") from None
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = (
+            True  # as transformers' split_special_tokens: a text that says [SEP] is those characters
+        )
+
+        def ids(texts: Sequence[str]) -> list[list[int]]:
+            return [
+                one.ids
+                for one in tokenizer.encode_batch_fast(
+                    [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
+                )
+            ]
+
+        return cls(ids=ids, frame=frame, pad_id=pad_id)

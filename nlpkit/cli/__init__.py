@@ -1,0 +1,1 @@
+"""The `nlpkit` command, a module a group of commands: parse, call, print and exit."""

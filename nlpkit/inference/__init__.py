@@ -1,1 +1,0 @@
-"""A whole run, loaded as everyone loads it, and asked."""

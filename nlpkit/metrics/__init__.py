@@ -1,0 +1,1 @@
+"""Metrics: one object each, with confidence intervals and paired tests."""

@@ -1,0 +1,75 @@
+"""Probabilities that mean what they say: one temperature for the logits, and a table of confidence against accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nlpkit.errors import DataError
+from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.score import Bin
+from nlpkit.metrics.table import BINS, confidence_bins
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""Temperatures beyond these say that the model or the data is at fault, not its confidence."""
+
+
+def fit_temperature(logits: Array, truth: Array) -> float:
+    """The temperature T for which softmax(logits / T) fits the truth best (Guo et al. 2017, arXiv:1706.04599).
+
+    Each truth counts as (n + 1) / (n + k) right, as in Platt 1999: a small or perfect validation set then gives the confidence
+    that its size can justify, and not T = 0.
+
+    Args:
+        logits: (n, k), of rows that the model was not trained on.
+        truth: (n,), the index of the true label.
+
+    Raises:
+        DataError: there are no rows, or a logit is not finite.
+    """
+    import numpy as np
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    logits = np.asarray(logits, dtype=float)
+    if len(logits) == 0 or not np.isfinite(logits).all():
+        raise DataError(
+            f"temperature: {len(logits)} rows of logits, some of them perhaps not finite; expected at least one, all finite"
+        )
+    rows, labels = logits.shape
+    target = np.full(logits.shape, 1 / (rows + labels))
+    target[np.arange(rows), truth] = (rows + 1) / (rows + labels)
+
+    def loss(log_temperature: float) -> float:
+        return -float((target * log_softmax(logits / np.exp(log_temperature), axis=1)).sum() / rows)
+
+    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def reliability(outcomes: Outcomes, bins: int = BINS) -> tuple[Bin, ...]:
+    """Mean confidence and accuracy of the rows in each bin of the top probability."""
+    import numpy as np
+
+    confidence, right = outcomes.probabilities.max(axis=1), outcomes.truth == outcomes.predicted
+    where, edges = confidence_bins(outcomes, bins), np.linspace(0, 1, bins + 1)
+    counts = np.bincount(where, minlength=bins)
+    sums = (
+        np.bincount(where, weights=confidence, minlength=bins),
+        np.bincount(where, weights=right, minlength=bins),
+    )
+    return tuple(
+        Bin(
+            low=float(edges[number]),
+            high=float(edges[number + 1]),
+            count=int(count),
+            # A mean of ones can come out a rounding error above 1.
+            confidence=min(1.0, float(sums[0][number] / count)) if count else None,
+            accuracy=float(sums[1][number] / count) if count else None,
+        )
+        for number, count in enumerate(counts)
+    )

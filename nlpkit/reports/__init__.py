@@ -1,0 +1,1 @@
+"""Reports: scores and sections, rendered as HTML, Markdown and a model card."""

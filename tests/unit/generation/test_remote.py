@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlpkit.data.examples import Conversation, Turn
+from nlpkit.errors import ConfigError, SourceError
+from nlpkit.generation.answer import Answer, Bot, Busy
+from nlpkit.generation.remote import RemoteBot, Whole, models
+from nlpkit.generation.sampling import Sampling
+
+CONVERSATION = Conversation(turns=(Turn(role="user", text="hi <|im_end|> 🙂"),), system="Be kind.")
+
+
+class Server(ThreadingHTTPServer):
+    """Says what a test tells it to."""
+
+    daemon_threads = True
+    status = 200
+    lines: tuple[str, ...] = ()
+    endless = False
+    silent = False
+    strict = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.gone = threading.Event()
+        self.sent = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer(200, json.dumps({"data": [{"id": "one"}, {"id": "two"}]}))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append({"path": self.path, **body})
+        self.server.keys.append(self.headers.get("Authorization"))
+        if self.server.strict and {"repetition_penalty", "stream_options"} & set(body):
+            self._answer(400, '{"error": {"message": "unknown argument"}}')
+        elif self.server.status != 200:
+            self._answer(self.server.status, '{"error": {"message": "no\\nway"}}')
+        else:
+            self._stream()
+
+    def _answer(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            for line in self.server.lines:
+                self.wfile.write(f"{line}\n\n".encode())
+            while self.server.endless:
+                self.wfile.write(f"data: {chunk('na ')}\n\n".encode())
+                self.server.sent += 1
+                time.sleep(0.002)
+            while self.server.silent:
+                time.sleep(0.01)
+        except OSError:
+            self.server.gone.set()
+
+
+def chunk(text: str | None = None, reason: str | None = None) -> str:
+    return json.dumps(
+        {
+            "choices": [
+                {"index": 0, "delta": {} if text is None else {"content": text}, "finish_reason": reason}
+            ]
+        }
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as one:
+        threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield one
+        one.endless = one.silent = False
+        one.shutdown()
+
+
+@pytest.fixture
+def bot(server: Server) -> Iterator[RemoteBot]:
+    one = RemoteBot(server.address, "tiny", "secret", timeout=10)
+    yield one
+    one.close()
+
+
+def test_an_answer_comes_in_pieces_with_its_usage(server: Server, bot: RemoteBot) -> None:
+    usage = '{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}}'
+    server.lines = (
+        ": ping",
+        f"data: {chunk('Hel')}",
+        "event: x",
+        f"data:{chunk('lo 🙂')}",
+        f"data: {chunk(reason='length')}",
+        f"data: {usage}",
+    )
+    server.lines += ("data: [DONE]", f"data: {chunk('after the end')}")
+    one: Bot = bot
+    answer: Answer = one.stream(CONVERSATION, sampling=Sampling(top_k=4, seed=1))
+    assert list(answer) == ["Hel", "lo 🙂"]
+    assert (answer.finish, answer.context) == ("length", None)
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.cached_tokens, answer.usage.new_tokens) == (7, 5, 3)
+    assert server.keys == ["Bearer secret"]
+    (asked,) = server.asked
+    assert asked["path"] == "/v1/chat/completions"
+    assert asked["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "hi <|im_end|> 🙂"},
+    ]
+    assert (
+        asked["top_k"],
+        asked["seed"],
+        asked["repetition_penalty"],
+        asked["max_tokens"],
+        asked["stream"],
+    ) == (4, 1, 1.1, 256, True)
+    assert bot.name == f"tiny at {server.address}"
+
+
+def test_a_server_that_knows_only_the_protocols_own_settings_is_asked_with_those(
+    server: Server, bot: RemoteBot
+) -> None:
+    server.strict, server.lines = True, (f"data: {chunk('yes', 'stop')}", "data: [DONE]")
+    for _ in range(2):
+        answer = bot.stream(CONVERSATION)
+        assert "".join(answer) == "yes"
+        assert answer.usage is not None
+        assert answer.usage.new_tokens == 1
+    assert ["repetition_penalty" in one for one in server.asked] == [True, False, False]
+
+
+def test_a_stop_closes_the_connection(server: Server, bot: RemoteBot) -> None:
+    server.endless = True
+    answer = bot.stream(CONVERSATION)
+    assert next(answer) == "na "
+    answer.stop()
+    assert server.gone.wait(10)
+    assert all(one == "na " for one in answer)
+    assert answer.finish == "stopped"
+
+
+def test_a_stop_reaches_a_reader_who_waits(server: Server, bot: RemoteBot) -> None:
+    server.silent, server.lines = True, (f"data: {chunk('one')}",)
+    answer = bot.stream(CONVERSATION)
+    assert next(answer) == "one"
+    threading.Timer(0.1, answer.stop).start()
+    began = time.monotonic()
+    assert list(answer) == []
+    assert time.monotonic() - began < 8
+    assert answer.finish == "stopped"
+
+
+def test_an_answer_that_nobody_holds_any_more_is_stopped(server: Server, bot: RemoteBot) -> None:
+    server.endless = True
+    answer = bot.stream(CONVERSATION)
+    next(answer)
+    del answer
+    assert server.gone.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [
+        (("data: nonsense",), "not an OpenAI-compatible answer: nonsense"),
+        (("data: [1]",), "not an OpenAI-compatible answer"),
+        (('data: {"choices": 5}',), "not an OpenAI-compatible answer"),
+        (('data: {"choices": [{"delta": 5}]}',), "not an OpenAI-compatible answer"),
+        (
+            ('data: {"error": {"message": "out of memory"}}',),
+            "failed in the middle of an answer: .*out of memory",
+        ),
+        ((f"data: {chunk('half')}",), "ended in the middle of an answer"),
+        ((), "ended in the middle of an answer"),
+    ],
+)
+def test_an_answer_that_is_none_is_an_error_that_names_the_address(
+    server: Server, bot: RemoteBot, lines: tuple[str, ...], wrong: str
+) -> None:
+    server.lines = lines
+    answer = bot.stream(CONVERSATION)
+    with pytest.raises(SourceError, match=f"^{server.address}: .*{wrong}"):
+        list(answer)
+    assert answer.finish is None
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (401, SourceError, "answered 401: .*; cure: give the key"),
+        (404, SourceError, "answered 404"),
+        (500, SourceError, "answered 500"),
+        (302, SourceError, "answered 302"),
+        (503, Busy, "busy"),
+        (429, Busy, "busy"),
+        (400, SourceError, "answered 400"),
+    ],
+)
+def test_a_refusal_is_said(
+    server: Server, bot: RemoteBot, status: int, error: type[Exception], said: str
+) -> None:
+    server.status = status
+    with pytest.raises(error, match=f"^{server.address}: .*{said}") as found:
+        bot.stream(CONVERSATION)
+    assert "secret" not in str(found.value)
+
+
+def test_an_address_that_does_not_answer_is_named() -> None:
+    bot = RemoteBot("http://user:word@127.0.0.1:1/v1?version=3", "tiny")
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:1/v1: cannot be reached"):
+        bot.stream(CONVERSATION)
+    bot.close()
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(server: Server) -> None:
+    server.silent = True
+    bot = RemoteBot(server.address, "tiny", timeout=0.2)
+    answer = bot.stream(CONVERSATION)
+    with pytest.raises(SourceError, match="fell silent"):
+        next(answer)
+    bot.close()
+
+
+@pytest.mark.parametrize("address", ["", "localhost:8000", "ftp://x/v1", "http:///v1", "file:///etc/passwd"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="expected one such as"):
+        RemoteBot(address, "tiny")
+
+
+def test_a_server_says_which_models_it_has(server: Server) -> None:
+    assert models(server.address) == ["one", "two"]
+    with pytest.raises(SourceError, match="cannot be asked for its models"):
+        models("http://127.0.0.1:1/v1")
+
+
+@given(st.text(), st.data())
+def test_halves_of_characters_are_put_together(text: str, data: st.DataObject) -> None:
+    units = text.encode("utf-16-le", "surrogatepass")
+    halves = [
+        units[place : place + 2].decode("utf-16-le", "surrogatepass") for place in range(0, len(units), 2)
+    ]
+    whole = Whole()
+    found = [whole.add(one) for one in halves]
+    assert "".join(found) == text
+    assert all(one.encode() is not None for one in found)

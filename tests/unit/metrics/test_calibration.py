@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+
+from nlpkit.errors import DataError
+from nlpkit.metrics.calibration import COLDEST, HOTTEST, fit_temperature, reliability
+from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.table import expected_calibration_error
+
+
+def drawn(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and truths drawn from their softmax: temperature 1 is right."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(rows, 3)) * 2
+    truth = (softmax(logits, axis=1).cumsum(axis=1) < random.random((rows, 1))).sum(axis=1)
+    return logits, truth
+
+
+@pytest.mark.parametrize("planted", [0.5, 1.0, 4.0])
+def test_finds_the_temperature_that_was_planted(planted: float) -> None:
+    logits, truth = drawn(20_000, 0)
+    assert fit_temperature(logits * planted, truth) == pytest.approx(planted, rel=0.05)
+
+
+def test_agrees_with_scikit_learn() -> None:
+    class Logits(ClassifierMixin, BaseEstimator):
+        classes_ = np.arange(3)
+
+        def fit(self, features: np.ndarray, truth: np.ndarray) -> Logits:
+            return self
+
+        def decision_function(self, features: np.ndarray) -> np.ndarray:
+            return features
+
+        def predict(self, features: np.ndarray) -> np.ndarray:
+            return features.argmax(axis=1)
+
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+    logits, truth = drawn(5_000, 1)
+    theirs = CalibratedClassifierCV(FrozenEstimator(Logits()), method="temperature").fit(logits * 3, truth)
+    ours = softmax(logits * 3 / fit_temperature(logits * 3, truth), axis=1)
+    np.testing.assert_allclose(ours, theirs.predict_proba(logits * 3), atol=0.005)
+
+
+def test_lowers_the_loss_and_the_calibration_error() -> None:
+    logits, truth = drawn(5_000, 2)
+    temperature = fit_temperature(logits * 4, truth)
+    before, after = (
+        Outcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 4 / one, axis=1))
+        for one in (1, temperature)
+    )
+    assert expected_calibration_error(after) < 0.03 < expected_calibration_error(before)
+    rows = np.arange(len(truth))
+    assert (
+        log_softmax(logits * 4 / temperature, axis=1)[rows, truth].mean()
+        > log_softmax(logits * 4, axis=1)[rows, truth].mean()
+    )
+
+
+def test_a_perfect_set_gives_the_confidence_that_its_size_justifies() -> None:
+    truth = np.array([0, 1] * 5)
+    logits = np.where(np.arange(2) == truth[:, None], 8.0, 0.0)
+    temperature = fit_temperature(logits, truth)
+    # Ten of ten right, two labels: (10 + 1) / (10 + 2).
+    assert softmax(logits[0] / temperature).max() == pytest.approx(11 / 12, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "logits", [np.zeros((3, 2)), np.array([[0.001, 0.0]]), np.array([[1e4, -1e4], [-1e4, 1e4]])]
+)
+def test_hopeless_sets_stay_within_bounds(logits: np.ndarray) -> None:
+    assert COLDEST <= fit_temperature(logits, np.zeros(len(logits), dtype=int)) <= HOTTEST
+
+
+def test_no_rows_or_no_numbers_is_an_error() -> None:
+    with pytest.raises(DataError, match="temperature: 0 rows"):
+        fit_temperature(np.empty((0, 2)), np.empty(0, dtype=int))
+    with pytest.raises(DataError, match="not finite"):
+        fit_temperature(np.array([[np.nan, 0.0]]), np.array([0]))
+
+
+def test_reliability_by_hand() -> None:
+    first = np.array([0.95, 0.95, 0.95, 0.93, 0.55])
+    bins = reliability(
+        Outcomes(labels=("a", "b"), truth=np.array([0, 0, 1, 0, 1]), probabilities=np.c_[first, 1 - first]),
+        bins=10,
+    )
+    assert [one.count for one in bins] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 4]
+    assert bins[9].confidence == pytest.approx(0.945)
+    assert (bins[9].accuracy, bins[5].accuracy, bins[0].accuracy) == (0.75, 0.0, None)
+    assert (bins[9].low, bins[9].high) == (pytest.approx(0.9), 1.0)
+
+
+def test_bins_add_up_to_the_calibration_error() -> None:
+    logits, truth = drawn(500, 3)
+    outcomes = Outcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 2, axis=1))
+    gaps = [one.count * abs((one.confidence or 0) - (one.accuracy or 0)) for one in reliability(outcomes)]
+    assert sum(gaps) / 500 == pytest.approx(expected_calibration_error(outcomes))

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from nlpkit.errors import ConfigError
+from nlpkit.metrics import intervals
+from nlpkit.metrics import table as metrics
+from nlpkit.metrics.outcomes import Outcomes
+
+
+def labelled(rows: int, labels: int, seed: int, skill: float = 2.0) -> Outcomes:
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, labels, rows)
+    logits = random.normal(size=(rows, labels)) + skill * np.eye(labels)[truth]
+    # Rounded, so that equal probabilities (ties) occur.
+    probabilities = np.exp(logits).round(1) + 0.1
+    return Outcomes(
+        labels=tuple("abcdefgh"[:labels]),
+        truth=truth,
+        probabilities=probabilities / probabilities.sum(axis=1, keepdims=True),
+    )
+
+
+def valued(rows: int, seed: int) -> Outcomes:
+    random = np.random.default_rng(seed)
+    truth = random.normal(size=rows).round(1)
+    return Outcomes(truth=truth, predicted=(truth + random.normal(size=rows)).round(1))
+
+
+def repeated(outcomes: Outcomes, drawn: np.ndarray) -> Outcomes:
+    rows = np.repeat(np.arange(len(outcomes)), drawn.astype(int))
+    if outcomes.labels:
+        return Outcomes(
+            labels=outcomes.labels, truth=outcomes.truth[rows], probabilities=outcomes.probabilities[rows]
+        )
+    return Outcomes(truth=outcomes.truth[rows], predicted=outcomes.predicted[rows])
+
+
+CASES = [(name, labelled(60, labels, 1)) for name in metrics.names("labels") for labels in (2, 4)]
+CASES += [(name, valued(60, 2)) for name in metrics.names("values")]
+
+
+@pytest.mark.parametrize(("name", "outcomes"), CASES)
+def test_a_resample_measures_what_the_metric_measures_on_the_repeated_rows(
+    name: str, outcomes: Outcomes
+) -> None:
+    statistic = intervals._statistic(outcomes, name)
+    drawn = np.concatenate([np.ones((1, 60)), *intervals.draws(60, 20, seed=3)])
+    expected = [metrics.measure(repeated(outcomes, row), name) for row in drawn]
+    np.testing.assert_allclose(statistic(drawn), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_every_resample_draws_as_many_rows_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "CELLS", 70)
+    blocks = list(intervals.draws(10, 17, seed=0))
+    assert [len(block) for block in blocks] == [7, 7, 3]
+    assert (np.concatenate(blocks).sum(axis=1) == 10).all()
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    outcomes = labelled(80, 3, 0)
+    first = intervals.bootstrap(outcomes, ["macro_f1"], resamples=200, seed=1)
+    assert first == intervals.bootstrap(outcomes, ["macro_f1"], resamples=200, seed=1)
+    assert first != intervals.bootstrap(outcomes, ["macro_f1"], resamples=200, seed=2)
+
+
+def test_an_accuracy_interval_is_close_to_the_exact_binomial_one() -> None:
+    truth = np.zeros(400, dtype=int)
+    first = np.where(np.arange(400) < 300, 0.9, 0.2)
+    score = intervals.bootstrap(
+        Outcomes(labels=("a", "b"), truth=truth, probabilities=np.c_[first, 1 - first]), ["accuracy"], seed=0
+    )
+    expected = binomtest(300, 400).proportion_ci(0.95, method="wilson")
+    assert score["accuracy"].value == 0.75
+    assert score["accuracy"].count == 400
+    assert score["accuracy"].low == pytest.approx(expected.low, abs=0.01)
+    assert score["accuracy"].high == pytest.approx(expected.high, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["pearson", "mae"])
+def test_intervals_cover_the_true_value_about_as_often_as_they_say(name: str) -> None:
+    random = np.random.default_rng(0)
+    # truth = x, predicted = x + e with unit variances: r = 1 / sqrt(2), and the mean of |e| is sqrt(2 / pi).
+    expected = {"pearson": 0.5**0.5, "mae": (2 / np.pi) ** 0.5}[name]
+    covered = 0
+    for seed in range(200):
+        truth = random.normal(size=150)
+        score = intervals.bootstrap(
+            Outcomes(truth=truth, predicted=truth + random.normal(size=150)), [name], resamples=300, seed=seed
+        )[name]
+        assert score.low is not None
+        assert score.high is not None
+        covered += score.low <= expected <= score.high
+    # 0.95 minus and plus four standard errors of 200 trials, and a little for the percentile method's optimism.
+    assert 0.87 <= covered / 200 <= 1.0
+
+
+def test_an_undefined_metric_has_a_reason_and_no_number() -> None:
+    outcomes = Outcomes(
+        labels=("a", "b"), truth=np.array([0, 0]), probabilities=np.array([[0.9, 0.1], [0.4, 0.6]])
+    )
+    scores = intervals.bootstrap(outcomes, ["auroc", "accuracy"], resamples=50, seed=0)
+    assert (scores["auroc"].value, scores["auroc"].low, scores["auroc"].undefined) == (
+        None,
+        None,
+        "every row is truly 'a'",
+    )
+    assert scores["accuracy"].value == 0.5
+
+
+def test_resamples_without_one_of_the_labels_do_not_spoil_the_interval() -> None:
+    outcomes = Outcomes(
+        labels=("a", "b"),
+        truth=np.array([0, 0, 0, 0, 1]),
+        probabilities=np.array([[0.8, 0.2]] * 3 + [[0.3, 0.7]] * 2),
+    )
+    score = intervals.bootstrap(outcomes, ["auroc", "mcc"], resamples=300, seed=0)
+    assert score["auroc"].value == pytest.approx(0.875)
+    assert score["auroc"].low is not None
+    assert score["mcc"].high == pytest.approx(1.0)
+
+
+def test_a_perfect_accuracy_gets_the_exact_interval_and_not_one_of_no_width() -> None:
+    outcomes = Outcomes(
+        labels=("a", "b"), truth=np.array([0, 1] * 10), probabilities=np.array([[0.9, 0.1], [0.1, 0.9]] * 10)
+    )
+    scores = intervals.bootstrap(outcomes, ["accuracy", "macro_f1"], resamples=100, seed=0)
+    # Clopper-Pearson with all of 20 right: the lower end solves p ** 20 = 0.025.
+    assert (scores["accuracy"].low, scores["accuracy"].high) == (pytest.approx(0.025 ** (1 / 20)), 1.0)
+    assert scores["macro_f1"].low is None
+    assert "too few or too alike" in str(scores["macro_f1"].undefined)
+
+
+def test_a_metric_of_the_other_kind_is_refused_with_those_that_apply() -> None:
+    with pytest.raises(ConfigError, match=r"'pearson' is not one for labels; known: accuracy"):
+        intervals.bootstrap(labelled(10, 2, 0), ["pearson"], seed=0)
+
+
+def pair(only_first: int, only_second: int, both: int) -> tuple[Outcomes, Outcomes]:
+    rows = only_first + only_second + both
+    right = (
+        np.arange(rows) >= only_second,
+        (np.arange(rows) < only_second) | (np.arange(rows) >= only_second + only_first),
+    )
+    made = []
+    for one in right:
+        chance = np.where(one, 0.9, 0.2)
+        made.append(
+            Outcomes(
+                labels=("a", "b"), truth=np.zeros(rows, dtype=int), probabilities=np.c_[chance, 1 - chance]
+            )
+        )
+    return made[0], made[1]
+
+
+def test_mcnemar_by_hand() -> None:
+    test = intervals.paired(*pair(9, 1, 90), "accuracy", resamples=2000, seed=0)
+    assert test.difference == pytest.approx(0.08)
+    assert (test.only_first, test.only_second) == (9, 1)
+    # Two-sided binomial: 2 * (C(10, 0) + C(10, 1)) / 2 ** 10.
+    assert test.mcnemar_p == pytest.approx(22 / 1024)
+    assert test.p is not None
+    assert 0.005 < test.p < 0.05
+    assert test.low is not None
+    assert test.high is not None
+    assert 0 < test.low < 0.08 < test.high
+
+
+def test_a_model_against_itself_differs_by_nothing() -> None:
+    outcomes = labelled(50, 3, 0)
+    test = intervals.paired(outcomes, outcomes, "log_loss", resamples=100)
+    assert (test.difference, test.low, test.high, test.p, test.mcnemar_p) == (0.0, 0.0, 0.0, 1.0, None)
+    assert intervals.paired(outcomes, outcomes, "accuracy", resamples=100).mcnemar_p == 1.0
+
+
+def test_pairing_finds_a_difference_that_the_separate_intervals_hide() -> None:
+    first, second = pair(12, 0, 388)
+    apart = [intervals.bootstrap(one, ["accuracy"], seed=0)["accuracy"] for one in (first, second)]
+    assert apart[1].high is not None
+    assert intervals.paired(first, second, "accuracy").p == pytest.approx(2 / 1001)
+
+
+def test_rows_that_differ_are_no_pair() -> None:
+    with pytest.raises(ValueError, match="same true rows"):
+        intervals.paired(labelled(20, 2, 0), labelled(20, 2, 1), "accuracy")
+
+
+def test_an_undefined_difference_is_none() -> None:
+    flat = Outcomes(truth=np.array([1.0, 2.0]), predicted=np.array([3.0, 3.0]))
+    assert intervals.paired(flat, flat, "pearson").difference is None
