@@ -28,15 +28,15 @@ from benchmarks.results import FOLDER, save, table
 from benchmarks.texts import rated_texts, write_texts
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import NlpkitError
+from nlpkit.scoring.batches import TextRows
+from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import open_fleet
-from nlpkit.scoring.columns import columns_of
 from nlpkit.scoring.journal import Chunk, open_journal
+from nlpkit.scoring.output_columns import columns_of
 from nlpkit.scoring.paths import check_paths
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.reading import Input
 from nlpkit.scoring.score import CHUNK_ROWS, score_file
-from nlpkit.scoring.state import Source, State
-from nlpkit.scoring.work import Work
+from nlpkit.scoring.state import InputDigest, State
 from nlpkit.scoring.workers import read, unpacked
 from nlpkit.scoring.writing import writer_of
 
@@ -165,9 +165,9 @@ def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]
 def limits(folder: Path) -> dict[str, float]:
     """Rows a second that the two things take which one process does for all: reading and cutting, by CPU, and writing, by the clock."""
     source = folder / "texts.csv"
-    rows = Input(path=source, format="csv", encoding=None, text_column="text", skip=False)
+    rows = TextRows(path=source, format="csv", encoding=None, text_column="text", skip=False)
     columns = columns_of(rows, None, "csv", {})
-    work = Work(
+    work = ChunkPlan(
         input=rows,
         columns=columns,
         writer=writer_of("csv", columns),
@@ -181,7 +181,7 @@ def limits(folder: Path) -> dict[str, float]:
     data = (folder / "whole.csv").read_bytes()
     piece = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
     chunk = Chunk(data=piece, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0)
-    begin = State(source=Source.of(source), settings={})
+    begin = State(source=InputDigest.of(source), settings={})
     with open_journal(
         check_paths(source, folder / "out.csv"), folder / "out.csv", begin, overwrite=False
     ) as journal:

@@ -14,7 +14,7 @@ from demo.charts import bars, histogram
 from demo.guard import DemoLimits
 from nlpkit.data.records import columns_of, count_rows, read_records
 from nlpkit.errors import DataError, nearest
-from nlpkit.scoring.engine import Engine
+from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
 from nlpkit.tasks.prediction import Prediction
@@ -26,7 +26,7 @@ CHUNK = 256
 """Rows between two looks at whether to go on: a second or so."""
 
 
-class Scorer(Engine, Protocol):
+class Scorer(Predictor, Protocol):
     """What the tab needs of a model; Classifier is one."""
 
     @property

@@ -75,12 +75,12 @@ def columns_of(path: Path | str, *, format: str | None = None, encoding: str | N
         if file.path is None:
             raise DataError("standard input: its columns cannot be known before its rows are read")
         return list(_reader(file).header(file))
-    from nlpkit.data.formats import folders
+    from nlpkit.data.formats import dataset_folders
 
-    if folders.is_saved(path):
-        return folders.saved_columns(path)
-    files = folders.files_in(path, format=format, encoding=encoding)
-    return list(_reader(files[0]).header(files[0])) if files else folders.other_columns(path)
+    if dataset_folders.is_saved(path):
+        return dataset_folders.saved_columns(path)
+    files = dataset_folders.files_in(path, format=format, encoding=encoding)
+    return list(_reader(files[0]).header(files[0])) if files else dataset_folders.other_columns(path)
 
 
 def count_rows(path: Path | str, *, format: str | None = None) -> int | None:
@@ -93,11 +93,11 @@ def count_rows(path: Path | str, *, format: str | None = None) -> int | None:
     if not isdir(path):
         file = data_file(path, format=format, encoding=None)
         return _count(file)
-    from nlpkit.data.formats import folders
+    from nlpkit.data.formats import dataset_folders
 
-    if folders.is_saved(path):
-        return folders.saved_count(path)
-    counts = [_count(file) for file in folders.files_in(path, format=format, encoding=None)]
+    if dataset_folders.is_saved(path):
+        return dataset_folders.saved_count(path)
+    counts = [_count(file) for file in dataset_folders.files_in(path, format=format, encoding=None)]
     known = [one for one in counts if one is not None]
     return sum(known) if counts and len(known) == len(counts) else None
 
@@ -174,14 +174,14 @@ def _cure(bad: BadRow, encoding: str | None) -> str:
 def _folder_rows(
     folder: Path, format: str | None, encoding: str | None, columns: Sequence[str]
 ) -> Iterator[Record | BadRow]:
-    from nlpkit.data.formats import folders
+    from nlpkit.data.formats import dataset_folders
 
-    if folders.is_saved(folder):
-        yield from folders.saved_rows(folder, columns=columns)
+    if dataset_folders.is_saved(folder):
+        yield from dataset_folders.saved_rows(folder, columns=columns)
         return
-    files = folders.files_in(folder, format=format, encoding=encoding)
+    files = dataset_folders.files_in(folder, format=format, encoding=encoding)
     if not files:
-        yield from folders.other_rows(folder, columns=columns)
+        yield from dataset_folders.other_rows(folder, columns=columns)
         return
     # Keys of JSON Lines may differ from row to row; columns of tables may not differ from file to file.
     first = _reader(files[0]).header(files[0])

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from nlpkit.data.check_report import Excerpt, Finding, Severity, shown
 from nlpkit.data.examples import LabeledText
-from nlpkit.data.language import detector, script
 from nlpkit.data.near import near_groups
 from nlpkit.data.personal import Scan
+from nlpkit.data.text_language import detector, script
 
 EXAMPLES = 6
 """Rows that a finding shows."""

@@ -15,11 +15,11 @@ from itertools import chain
 from typing import Any
 
 from nlpkit.errors import ConfigError, NlpkitError, optional
+from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.connecting import connected, hushed
-from nlpkit.scoring.engine import Engine
 from nlpkit.scoring.journal import Chunk
-from nlpkit.scoring.work import Work
-from nlpkit.scoring.workers import Facts, Scout, Worker, read, unpacked
+from nlpkit.scoring.predictors import Predictor
+from nlpkit.scoring.workers import ModelFacts, ModelProbe, Worker, read, unpacked
 
 STORE = 512 << 20
 """Bytes of the object store that chunks may wait in, read ahead or done early."""
@@ -28,14 +28,14 @@ STORE = 512 << 20
 class RayFleet:
     """Copies of a model on a Ray cluster. Made by `open_fleet`, which holds the connection."""
 
-    def __init__(self, load: Callable[[], Engine], *, workers: int, gpus: bool) -> None:
+    def __init__(self, load: Callable[[], Predictor], *, workers: int, gpus: bool) -> None:
         self._load = load
         self._workers = workers
         self._needs: dict[str, float] = {"num_cpus": 1, "num_gpus": 1} if gpus else {"num_cpus": 1}
         self._scout: Any = None
-        self._planned: list[_Part] = []
+        self._planned: list[_PlannedFile] = []
         self._stream: _Stream | None = None
-        facts: Facts = self._ask("facts")
+        facts: ModelFacts = self._ask("facts")
         self.columns, self.fingerprint = facts.columns, facts.fingerprint
         self._budget = facts.budget
 
@@ -58,7 +58,7 @@ class RayFleet:
             self._budget = int(self._ask("tune", list(texts)))
         return self._budget
 
-    def chunks(self, work: Work, *, done: int, budget: int | None) -> Generator[Chunk]:
+    def chunks(self, work: ChunkPlan, *, done: int, budget: int | None) -> Generator[Chunk]:
         """The chunks after the first `done` records, in order.
 
         Raises:
@@ -70,7 +70,7 @@ class RayFleet:
             raise ConfigError(
                 "standard input can be read by this process only; expected a file to score with --ray"
             )
-        part = _Part.of(work, done)
+        part = _PlannedFile.of(work, done)
         if self._stream is None or not self._stream.continues_with(part, budget):
             self.close()
             place = next((place for place, one in enumerate(self._planned) if one == part), None)
@@ -82,9 +82,9 @@ class RayFleet:
             self.close()
             raise
 
-    def plan(self, parts: Sequence[tuple[Work, int]]) -> None:
+    def plan(self, parts: Sequence[tuple[ChunkPlan, int]]) -> None:
         """Take note of what will be asked for: it is all one stream, for which the workers are started once."""
-        self._planned = [_Part.of(work, done) for work, done in parts]
+        self._planned = [_PlannedFile.of(work, done) for work, done in parts]
 
     def close(self) -> None:
         """End what goes on in the workers, and them."""
@@ -95,10 +95,10 @@ class RayFleet:
         self._scout = self._stream = None
 
     def _outcomes(
-        self, parts: Sequence[_Part], budget: int | None
+        self, parts: Sequence[_PlannedFile], budget: int | None
     ) -> Generator[tuple[int, Chunk | NlpkitError]]:
         ray, data = optional("ray", extra="ray"), optional("ray.data", extra="ray")
-        expected = Facts(columns=self.columns, fingerprint=self.fingerprint, budget=budget)
+        expected = ModelFacts(columns=self.columns, fingerprint=self.fingerprint, budget=budget)
         here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}  # where the input is
         with self._context():
             dataset = data.read_datasource(
@@ -137,7 +137,7 @@ class RayFleet:
         """The answer of the one worker that says what there is to know before the others are started."""
         ray = optional("ray", extra="ray")
         if self._scout is None:
-            self._scout = ray.remote(**self._needs)(Scout).remote(self._load)
+            self._scout = ray.remote(**self._needs)(ModelProbe).remote(self._load)
         answer = ray.get(getattr(self._scout, what).remote(*arguments))
         if isinstance(answer, Exception):
             raise answer
@@ -146,7 +146,7 @@ class RayFleet:
 
 @contextmanager
 def open_fleet(
-    load: Callable[[], Engine], address: str | None, *, workers: int | None = None
+    load: Callable[[], Predictor], address: str | None, *, workers: int | None = None
 ) -> Iterator[RayFleet]:
     """The workers of a cluster, each with a copy of the model on one processor core, or on one GPU where the cluster has any.
 
@@ -167,16 +167,16 @@ def open_fleet(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class _PlannedFile:
     """A file to read, from a record on, as it is now."""
 
-    work: Work
+    work: ChunkPlan
     done: int
     size: int
     mtime_ns: int
 
     @classmethod
-    def of(cls, work: Work, done: int) -> _Part:
+    def of(cls, work: ChunkPlan, done: int) -> _PlannedFile:
         status = work.input.path.stat() if work.input.path else None
         return cls(
             work=work,
@@ -190,13 +190,16 @@ class _Stream:
     """The outcomes of some parts, one part after the other."""
 
     def __init__(
-        self, parts: Sequence[_Part], budget: int | None, outcomes: Generator[tuple[int, Chunk | NlpkitError]]
+        self,
+        parts: Sequence[_PlannedFile],
+        budget: int | None,
+        outcomes: Generator[tuple[int, Chunk | NlpkitError]],
     ) -> None:
         self._parts, self._budget, self._outcomes = parts, budget, outcomes
         self._at = 0
         self._waiting: tuple[int, Chunk | NlpkitError] | None = None
 
-    def continues_with(self, part: _Part, budget: int | None) -> bool:
+    def continues_with(self, part: _PlannedFile, budget: int | None) -> bool:
         """Whether this part comes next, not changed since it may have been read."""
         return self._at < len(self._parts) and self._parts[self._at] == part and self._budget == budget
 
@@ -217,7 +220,7 @@ class _Stream:
         self._outcomes.close()
 
 
-def _reader(parts: Sequence[_Part]) -> Any:
+def _reader(parts: Sequence[_PlannedFile]) -> Any:
     """A source of Ray Data with one reader, whose blocks are the batches."""
     block, data = optional("ray.data.block", extra="ray"), optional("ray.data", extra="ray")
     unknown = block.BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)

@@ -11,13 +11,13 @@ from pathlib import Path
 from nlpkit.data.records import count_rows
 from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
 from nlpkit.scoring.ahead import behind
-from nlpkit.scoring.engine import Engine, Fleet, Tunable
+from nlpkit.scoring.batches import Batch, TextRows
+from nlpkit.scoring.chunks import ChunkPlan, chunks
 from nlpkit.scoring.journal import Chunk, disk, open_journal
 from nlpkit.scoring.paths import Paths
-from nlpkit.scoring.progress import Clock, Progress
-from nlpkit.scoring.reading import Batch, Input
-from nlpkit.scoring.state import STATE, Source, State, load
-from nlpkit.scoring.work import Work, chunks
+from nlpkit.scoring.predictors import Fleet, Predictor, Tunable
+from nlpkit.scoring.progress import Progress, ProgressClock
+from nlpkit.scoring.state import STATE, InputDigest, State, load
 
 WORTH_TUNING = 1024
 """Texts of a first chunk from which on a second or two of measuring pays."""
@@ -46,11 +46,11 @@ class ScoreSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class ScoringJob:
     """A scoring that was found to make sense."""
 
-    work: Work
-    model: Engine | Fleet
+    work: ChunkPlan
+    model: Predictor | Fleet
     paths: Paths
     settings: Mapping[str, str]
     """All that decides a byte of the output besides the input's content and the budget."""
@@ -75,7 +75,7 @@ class Job:
     ) -> ScoreSummary:
         """The summary, once the output is whole and in its place."""
         paths = self.paths
-        clock = Clock(
+        clock = ProgressClock(
             progress,
             total=count_rows(paths.source, format=paths.format) if progress and paths.source else None,
         )
@@ -93,7 +93,7 @@ class Job:
         yield from self.rest or ()
 
 
-def _settled(job: Job, state: State, asked: int | None) -> State:
+def _settled(job: ScoringJob, state: State, asked: int | None) -> State:
     """The state with the budget that the model has from now on: the one that was recorded, else asked for, else measured."""
     if not isinstance(job.model, Tunable):
         if asked is not None:
@@ -115,9 +115,9 @@ def _settled(job: Job, state: State, asked: int | None) -> State:
     return state.model_copy(update={"budget": job.model.budget})
 
 
-def _to_file(job: Job, target: Path, clock: Clock, budget: int | None) -> ScoreSummary:
+def _to_file(job: ScoringJob, target: Path, clock: ProgressClock, budget: int | None) -> ScoreSummary:
     paths = job.paths
-    source = Source.of(paths.source) if paths.source else None
+    source = InputDigest.of(paths.source) if paths.source else None
     begin = State(source=source, settings=job.settings)
     if done := _done_before(paths, target, begin, overwrite=job.overwrite):
         clock.begin(done)
@@ -167,7 +167,7 @@ def _is_recorded(paths: Paths) -> bool:
     )
 
 
-def _to_stdout(job: Job, clock: Clock, budget: int | None) -> ScoreSummary:
+def _to_stdout(job: ScoringJob, clock: ProgressClock, budget: int | None) -> ScoreSummary:
     rejects = job.paths.rejects
     state = _settled(job, State(source=None, settings={}), budget)
     clock.begin(state)
@@ -203,13 +203,13 @@ def _put_out(data: bytes) -> None:
         ) from error
 
 
-def _refuse_empty(source: Input, state: State) -> None:
+def _refuse_empty(source: TextRows, state: State) -> None:
     if not state.rows:
         found = f"none of its {state.rejected:,} rows can be scored" if state.rejected else "holds no rows"
         raise DataError(f"{source.name}: {found}; expected a text in the column {source.text_column!r}")
 
 
-def _summary(state: State, paths: Paths, clock: Clock) -> ScoreSummary:
+def _summary(state: State, paths: Paths, clock: ProgressClock) -> ScoreSummary:
     done = state.rows + state.rejected - clock.resumed_from
     return ScoreSummary(
         rows=state.rows,

@@ -22,17 +22,21 @@ class Progress:
     """Since this run began to score."""
 
     @property
-    def rate(self) -> float:
+    def rows_per_second(self) -> float:
         """Rows of this run in a second."""
         return (self.rows - self.resumed_from) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
         """What the rest will take at this rate."""
-        return (self.total - self.rows) / self.rate if self.total is not None and self.rate > 0 else None
+        return (
+            (self.total - self.rows) / self.rows_per_second
+            if self.total is not None and self.rows_per_second > 0
+            else None
+        )
 
 
-class Clock:
+class ProgressClock:
     """Tells how far the work is, and how fast."""
 
     def __init__(self, tell: Callable[[Progress], None] | None, *, total: int | None) -> None:

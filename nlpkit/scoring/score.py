@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nlpkit import __version__
-from nlpkit.scoring.columns import Kind, columns_of
-from nlpkit.scoring.engine import Engine, Fleet
-from nlpkit.scoring.job import Job, ScoreSummary
+from nlpkit.scoring.batches import TextRows
+from nlpkit.scoring.chunks import ChunkPlan
+from nlpkit.scoring.job import ScoreSummary, ScoringJob
+from nlpkit.scoring.output_columns import Kind, columns_of
 from nlpkit.scoring.paths import OnError, Paths, check_paths
+from nlpkit.scoring.predictors import Fleet, Predictor
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.reading import Input
-from nlpkit.scoring.work import Work
 from nlpkit.scoring.writing import writer_of
 
 __all__ = ["CHUNK_ROWS", "Progress", "ScoreSummary", "prepare", "score_file"]
@@ -22,7 +22,7 @@ CHUNK_ROWS = 2048
 
 
 def score_file(
-    classifier: Engine | Fleet,
+    classifier: Predictor | Fleet,
     source: Path | str,
     target: Path | str,
     *,
@@ -90,7 +90,7 @@ def score_file(
 
 
 def prepare(
-    classifier: Engine | Fleet,
+    classifier: Predictor | Fleet,
     source: Path | str,
     target: Path | str,
     *,
@@ -105,7 +105,7 @@ def prepare(
     raw_csv: bool = False,
     prefix: str = "",
     chunk_rows: int = CHUNK_ROWS,
-) -> Job:
+) -> ScoringJob:
     """The scoring of a file, as `score_file` carries it out: all that can be refused before it begins has been.
 
     Raises:
@@ -124,7 +124,7 @@ def prepare(
         record=record,
         overwrite=overwrite,
     )
-    rows = Input(
+    rows = TextRows(
         path=paths.source,
         format=paths.format,
         encoding=encoding,
@@ -138,7 +138,7 @@ def prepare(
         f"{prefix}{name}": "string" if name == "label" else "float" for name in classifier.columns
     }
     columns = columns_of(rows, first, paths.output_format, added)
-    work = Work(
+    work = ChunkPlan(
         input=rows,
         columns=columns,
         writer=writer_of(paths.output_format, columns, compress=paths.compress, raw_csv=raw_csv),
@@ -147,7 +147,7 @@ def prepare(
         chunk_rows=chunk_rows,
     )
     settings = _settings(work, classifier, paths, raw_csv=raw_csv)
-    return Job(
+    return ScoringJob(
         work=work,
         model=classifier,
         paths=paths,
@@ -158,7 +158,7 @@ def prepare(
     )
 
 
-def _settings(work: Work, model: Engine | Fleet, paths: Paths, *, raw_csv: bool) -> dict[str, str]:
+def _settings(work: ChunkPlan, model: Predictor | Fleet, paths: Paths, *, raw_csv: bool) -> dict[str, str]:
     """All that decides a byte of the output besides the input's content and the budget."""
     return {
         "nlpkit": __version__,

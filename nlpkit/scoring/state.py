@@ -14,7 +14,7 @@ from nlpkit.errors import DataError, RunError
 STATE = "state.json"
 
 
-class Source(BaseModel):
+class InputDigest(BaseModel):
     """An input file as it was when it was read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,7 +24,7 @@ class Source(BaseModel):
     mtime_ns: int
 
     @classmethod
-    def of(cls, path: Path) -> Source:
+    def of(cls, path: Path) -> InputDigest:
         """The file as it is now."""
         status = path.stat()
         with path.open("rb") as file:
@@ -34,7 +34,7 @@ class Source(BaseModel):
     def still(self, path: Path) -> bool:
         """Whether the file holds what it held; its content is read again only when its size or time says that it may not."""
         status = path.stat()
-        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or Source.of(
+        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or InputDigest.of(
             path
         ).sha256 == self.sha256
 
@@ -44,7 +44,7 @@ class State(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: Source | None
+    source: InputDigest | None
     """None for standard input, which cannot be read again."""
     settings: Mapping[str, str]
     """All else that decides a byte of the output, but for the budget, which is found when the work begins."""

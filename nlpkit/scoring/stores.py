@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nlpkit.data.formats.folders import data_files, is_data_name
+from nlpkit.data.formats.dataset_folders import data_files, is_data_name
 from nlpkit.errors import ConfigError, DataError, RunError, SourceError
-from nlpkit.scoring.engine import Engine, Fleet
-from nlpkit.scoring.folders import RECORDS, REJECTS, Whole
+from nlpkit.scoring.folder_scoring import RECORDS, REJECTS, FolderTotals
 from nlpkit.scoring.job import ScoreSummary
+from nlpkit.scoring.predictors import Fleet, Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import score_file
-from nlpkit.scoring.state import Source
+from nlpkit.scoring.state import InputDigest
 from nlpkit.sources import cache_folder
 
 
@@ -29,7 +29,7 @@ def is_remote(path: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class StoreLocation:
     """A file or a folder, here or in a store."""
 
     name: str
@@ -38,7 +38,7 @@ class Place:
     path: str
 
     @classmethod
-    def of(cls, name: str) -> Place:
+    def of(cls, name: str) -> StoreLocation:
         """The place that a path or an address names.
 
         Raises:
@@ -57,8 +57,8 @@ class Place:
             raise SourceError(f"{name}: cannot be reached: {error}") from error
         return cls(name=name.rstrip("/"), fs=fs, path=path.rstrip("/"))
 
-    def __truediv__(self, below: str) -> Place:
-        return Place(name=f"{self.name}/{below}", fs=self.fs, path=f"{self.path}/{below}")
+    def __truediv__(self, below: str) -> StoreLocation:
+        return StoreLocation(name=f"{self.name}/{below}", fs=self.fs, path=f"{self.path}/{below}")
 
     @property
     def here(self) -> bool:
@@ -84,7 +84,7 @@ class Place:
         Raises:
             SourceError: the store does not take it.
         """
-        parent = Place(name=self.name, fs=self.fs, path=self.path.rpartition("/")[0])
+        parent = StoreLocation(name=self.name, fs=self.fs, path=self.path.rpartition("/")[0])
         parent.ask("makedirs", exist_ok=True)
         try:
             # A store shows a file when it is whole; a disk does so only after a move.
@@ -110,7 +110,7 @@ def check_stores(source: str, target: str, *, overwrite: bool) -> list[str]:
         raise ConfigError(
             "an object store and standard input or output do not go together; expected two paths"
         )
-    here, there = Place.of(source), Place.of(target)
+    here, there = StoreLocation.of(source), StoreLocation.of(target)
     if not here.ask("exists"):
         raise DataError(f"{source}: not found")
     if not here.ask("isdir"):
@@ -134,7 +134,7 @@ def check_stores(source: str, target: str, *, overwrite: bool) -> list[str]:
 
 
 def score_stored(
-    classifier: Engine | Fleet,
+    classifier: Predictor | Fleet,
     source: str,
     target: str,
     *,
@@ -154,7 +154,7 @@ def score_stored(
         raise ConfigError(
             f"--rejects {rejects}: rejected rows go beside an output in a store; cure: leave it out"
         )
-    here, there = Place.of(source), Place.of(target)
+    here, there = StoreLocation.of(source), StoreLocation.of(target)
     asked = {
         "model": classifier.fingerprint,
         **{name: str(value) for name, value in options.items() if name != "on_error"},
@@ -166,12 +166,12 @@ def score_stored(
             target=there / file if file else there,
             rejects=there / f"{REJECTS}/{file}.rejects.jsonl"
             if file
-            else Place.of(f"{there.name}.rejects.jsonl"),
+            else StoreLocation.of(f"{there.name}.rejects.jsonl"),
             record=there / f"{RECORDS}/{file}.json" if file else None,
         )
         return one.score(classifier, asked, overwrite=overwrite, **options, **more)
 
-    whole = Whole(progress, total=None)
+    whole = FolderTotals(progress, total=None)
     found = whole.of((functools.partial(score, file) for file in files), budget)
     aside = f"{there.name}/{REJECTS}" if files != [""] else f"{there.name}.rejects.jsonl"
     return replace(found, output=there.name, rejects=aside if found.rejected else None)
@@ -181,14 +181,14 @@ def score_stored(
 class _One:
     """One file to score."""
 
-    source: Place
-    target: Place
-    rejects: Place
-    record: Place | None
+    source: StoreLocation
+    target: StoreLocation
+    rejects: StoreLocation
+    record: StoreLocation | None
     """Of a folder's file: how it was made, and its summary."""
 
     def score(
-        self, classifier: Engine | Fleet, asked: dict[str, str], *, overwrite: bool, **options: Any
+        self, classifier: Predictor | Fleet, asked: dict[str, str], *, overwrite: bool, **options: Any
     ) -> ScoreSummary:
         """The summary, once the output is in its place."""
         key = self._key()
@@ -225,7 +225,11 @@ class _One:
 
     def _key(self) -> str:
         """Changes with the content of the input, as far as a store tells."""
-        return Source.of(Path(self.source.path)).sha256 if self.source.here else str(self.source.ask("ukey"))
+        return (
+            InputDigest.of(Path(self.source.path)).sha256
+            if self.source.here
+            else str(self.source.ask("ukey"))
+        )
 
     def _done_before(self, asked: dict[str, str], *, overwrite: bool) -> ScoreSummary | None:
         if (overwrite and not self.record) or not self.target.ask("exists"):

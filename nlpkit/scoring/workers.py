@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlpkit.errors import NlpkitError, RunError
-from nlpkit.scoring.engine import Engine, Tunable
+from nlpkit.scoring.batches import Batch
+from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.journal import Chunk
-from nlpkit.scoring.reading import Batch
-from nlpkit.scoring.work import Work
+from nlpkit.scoring.predictors import Predictor, Tunable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class ModelFacts:
     """What a worker says of the model that it loaded."""
 
     columns: tuple[str, ...]
@@ -43,7 +43,7 @@ def unpacked(block: Any) -> Iterator[Any]:
         yield pickle.loads(item.as_buffer())  # noqa: S301
 
 
-def read(parts: Sequence[tuple[Work, int]]) -> Iterator[Any]:
+def read(parts: Sequence[tuple[ChunkPlan, int]]) -> Iterator[Any]:
     """The batches of each work after the records that are done, as blocks, each with the number of its work.
 
     An error that the user can cure is the last of them, so that it is raised at its place in the order.
@@ -60,9 +60,11 @@ def read(parts: Sequence[tuple[Work, int]]) -> Iterator[Any]:
 class Worker:
     """A copy of the model, which turns batches into chunks."""
 
-    def __init__(self, load: Callable[[], Engine], works: Sequence[Work], expected: Facts) -> None:
+    def __init__(
+        self, load: Callable[[], Predictor], works: Sequence[ChunkPlan], expected: ModelFacts
+    ) -> None:
         self._works = works
-        self._engine: Engine | NlpkitError = _attempt(functools.partial(_same, load, expected))
+        self._engine: Predictor | NlpkitError = _attempt(functools.partial(_same, load, expected))
 
     def __call__(self, block: Any) -> Any:
         return packed(
@@ -88,7 +90,7 @@ def _attempt(act: Callable[[], Any]) -> Any:
         return error
 
 
-def _same(load: Callable[[], Engine], expected: Facts) -> Engine:
+def _same(load: Callable[[], Predictor], expected: ModelFacts) -> Predictor:
     engine = load()
     if isinstance(engine, Tunable) and expected.budget is not None:
         engine.budget = expected.budget
@@ -100,19 +102,19 @@ def _same(load: Callable[[], Engine], expected: Facts) -> Engine:
     return engine
 
 
-class Scout:
+class ModelProbe:
     """A copy of the model that tells what there is to know of all of them."""
 
-    def __init__(self, load: Callable[[], Engine]) -> None:
-        self._engine: Engine | NlpkitError = _attempt(load)
+    def __init__(self, load: Callable[[], Predictor]) -> None:
+        self._engine: Predictor | NlpkitError = _attempt(load)
 
-    def facts(self) -> Facts | NlpkitError:
+    def facts(self) -> ModelFacts | NlpkitError:
         """What the model is."""
         engine = self._engine
         if isinstance(engine, NlpkitError):
             return engine
         budget = engine.budget if isinstance(engine, Tunable) else None
-        return Facts(columns=tuple(engine.columns), fingerprint=engine.fingerprint, budget=budget)
+        return ModelFacts(columns=tuple(engine.columns), fingerprint=engine.fingerprint, budget=budget)
 
     def tune(self, texts: list[str]) -> int | NlpkitError:
         """The budget that is fastest here."""

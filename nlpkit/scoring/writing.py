@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from nlpkit.errors import DataError
-from nlpkit.scoring.columns import Columns, json_text
+from nlpkit.scoring.output_columns import Columns, json_text
 
 Row = Mapping[str, object]
 
@@ -25,7 +25,7 @@ _ROW_GROUP = 65_536
 _ROW_GROUP_BYTES = 32 << 20
 
 
-class Format(Protocol):
+class RowWriter(Protocol):
     """How rows become bytes."""
 
     def header(self) -> bytes:
@@ -38,7 +38,7 @@ class Format(Protocol):
         """The finished file, made of all the bytes: `partial` itself, or `whole`, written from it."""
 
 
-def writer_of(name: str, columns: Columns, *, compress: bool = False, raw_csv: bool = False) -> Format:
+def writer_of(name: str, columns: Columns, *, compress: bool = False, raw_csv: bool = False) -> RowWriter:
     """The writer of a format: csv, tsv, jsonl, parquet or arrow."""
     if name in ("parquet", "arrow"):
         return Table(columns, name)

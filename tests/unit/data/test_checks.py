@@ -15,9 +15,9 @@ from nlpkit.data.check_page import plots
 from nlpkit.data.check_report import CheckReport, Finding, shown
 from nlpkit.data.checks import check
 from nlpkit.data.examples import LabeledText
-from nlpkit.data.language import script
 from nlpkit.data.near import near_groups
 from nlpkit.data.personal import luhn, scan, scanner
+from nlpkit.data.text_language import script
 from nlpkit.errors import ConfigError, DataError
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
@@ -310,7 +310,7 @@ def test_presidio_finds_more_kinds() -> None:
 
 def test_real_language_detector() -> None:
     pytest.importorskip("py3langid")
-    from nlpkit.data.language import detector
+    from nlpkit.data.text_language import detector
 
     detect = detector()
     assert detect is not None

@@ -11,22 +11,22 @@ from typing import ClassVar
 import pytest
 
 from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
+from nlpkit.scoring.batches import TextRows
+from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import RayFleet, open_fleet
-from nlpkit.scoring.columns import columns_of
-from nlpkit.scoring.folders import score_folder
-from nlpkit.scoring.reading import Input
+from nlpkit.scoring.folder_scoring import score_folder
+from nlpkit.scoring.output_columns import columns_of
 from nlpkit.scoring.score import score_file
-from nlpkit.scoring.work import Work
-from nlpkit.scoring.workers import Facts, Scout, Worker, read, unpacked
+from nlpkit.scoring.workers import ModelFacts, ModelProbe, Worker, read, unpacked
 from nlpkit.scoring.writing import writer_of
 
 
-def work_of(source, engine, *, target="csv", skip=False) -> Work:
-    rows = Input(path=source, format=source.suffix[1:], encoding=None, text_column="text", skip=skip)
+def work_of(source, engine, *, target="csv", skip=False) -> ChunkPlan:
+    rows = TextRows(path=source, format=source.suffix[1:], encoding=None, text_column="text", skip=skip)
     columns = columns_of(
         rows, None, target, {name: "string" if name == "label" else "float" for name in engine.columns}
     )
-    return Work(
+    return ChunkPlan(
         input=rows,
         columns=columns,
         writer=writer_of(target, columns),
@@ -42,7 +42,7 @@ def source(tmp_path, write):
 
 
 def facts(engine, budget=None):
-    return Facts(columns=engine.columns, fingerprint=engine.fingerprint, budget=budget)
+    return ModelFacts(columns=engine.columns, fingerprint=engine.fingerprint, budget=budget)
 
 
 @pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
@@ -86,7 +86,7 @@ def test_a_model_that_a_worker_cannot_load_is_said_as_on_one_machine(source, eng
     work = work_of(source, engine)
     ((_, outcome),) = unpacked(Worker(missing, [work], facts(engine))(next(read([(work, 0)]))))
     assert (type(outcome), str(outcome)) == (RunError, "runs/mine: no such run")
-    assert isinstance(Scout(missing).facts(), RunError)
+    assert isinstance(ModelProbe(missing).facts(), RunError)
 
 
 def test_what_is_a_bug_is_no_answer(source, engine, make_engine):
@@ -108,10 +108,10 @@ class Tuned:
 class Here(RayFleet):
     """A fleet whose scout is in this process."""
 
-    here: Scout | None = None
+    here: ModelProbe | None = None
 
     def _ask(self, what, *arguments):
-        self.here = self.here or Scout(self._load)
+        self.here = self.here or ModelProbe(self._load)
         return getattr(self.here, what)(*arguments)
 
 
@@ -120,7 +120,9 @@ def test_the_scout_tunes_and_the_workers_take_what_it_found(source, engine):
     assert (fleet.columns, fleet.fingerprint, fleet.budget) == (("label",), "tuned", 512)
     assert fleet.tune(["a"] * 7) == fleet.budget == 700
     worker = Worker(
-        Tuned, [work_of(source, engine)], Facts(columns=("label",), fingerprint="tuned", budget=fleet.budget)
+        Tuned,
+        [work_of(source, engine)],
+        ModelFacts(columns=("label",), fingerprint="tuned", budget=fleet.budget),
     )
     assert worker._engine.budget == 700
 
@@ -149,7 +151,7 @@ class InProcess(Here):
         worker = Worker(
             self._load,
             [part.work for part in parts],
-            Facts(columns=self.columns, fingerprint=self.fingerprint, budget=budget),
+            ModelFacts(columns=self.columns, fingerprint=self.fingerprint, budget=budget),
         )
         for block in read([(part.work, part.done) for part in parts]):
             yield from unpacked(worker(block))

@@ -155,12 +155,12 @@ sys.path.insert(0, {str(os.getcwd())!r})
 from nlpkit.errors import NlpkitError
 from nlpkit.scoring.score import score_file
 from nlpkit.tasks.prediction import Prediction
-class Engine:
+class Predictor:
     fingerprint, columns = "fake", ("label",)
     def predict(self, texts): return [Prediction(label="x" * 400) for _ in texts]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1))
 try:
-    print(score_file(Engine(), {str(source)!r}, {str(tmp_path / "out.csv")!r}, on_error="skip", chunk_rows=2).rows)
+    print(score_file(Predictor(), {str(source)!r}, {str(tmp_path / "out.csv")!r}, on_error="skip", chunk_rows=2).rows)
 except NlpkitError as error:
     print(error)
 """

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
-from nlpkit.scoring import reading, writing
+from nlpkit.scoring import batches, writing
 from nlpkit.scoring.score import Progress, score_file
 from nlpkit.tasks.prediction import Prediction
 
@@ -395,7 +395,7 @@ def test_progress_tells_rows_total_and_time_left(tmp_path, make_engine, write):
         (rows, 20, 5) for rows in (5, 10, 15, 20)
     ]
     half = Progress(rows=30, total=50, resumed_from=10, seconds=4.0)
-    assert (half.rate, half.seconds_left) == (5.0, 4.0)
+    assert (half.rows_per_second, half.seconds_left) == (5.0, 4.0)
     assert Progress(rows=0, total=5, resumed_from=0, seconds=0.0).seconds_left is None
 
 
@@ -405,7 +405,7 @@ def test_texts_not_read_whole_are_counted(tmp_path, make_engine, write):
 
 
 def test_long_texts_make_smaller_chunks(tmp_path, engine, write, read, monkeypatch):
-    monkeypatch.setattr(reading, "_CHARACTERS", 10)
+    monkeypatch.setattr(batches, "_CHARACTERS", 10)
     source = write(tmp_path / "in.csv", [{"text": text} for text in ["a" * 9, "b" * 3, "c" * 20, "d", "e"]])
     score_file(engine, source, tmp_path / "out.csv")
     assert engine.asked == [["a" * 9, "b" * 3], ["c" * 20], ["d", "e"]]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from nlpkit.data.records import Record
-from nlpkit.scoring.columns import json_text, survey
+from nlpkit.scoring.output_columns import json_text, survey
 from nlpkit.scoring.score import score_file
 
 

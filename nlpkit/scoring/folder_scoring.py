@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.formats.folders import data_files
+from nlpkit.data.formats.dataset_folders import data_files
 from nlpkit.data.records import count_rows
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.scoring.engine import Engine, Fleet
-from nlpkit.scoring.job import WORTH_TUNING, Job, ScoreSummary
+from nlpkit.scoring.job import WORTH_TUNING, ScoreSummary, ScoringJob
 from nlpkit.scoring.paths import check_paths
+from nlpkit.scoring.predictors import Fleet, Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import prepare
 
@@ -45,7 +45,7 @@ def check_folders(
 
 
 def score_folder(
-    classifier: Engine | Fleet,
+    classifier: Predictor | Fleet,
     source: Path | str,
     target: Path | str,
     *,
@@ -75,7 +75,7 @@ def score_folder(
     counts = [count_rows(source / file) for file in files] if progress else []
     aside = rejects or target / REJECTS
 
-    def job(file: Path) -> Job:
+    def job(file: Path) -> ScoringJob:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         return prepare(
             classifier,
@@ -89,12 +89,12 @@ def score_folder(
     jobs = [job(file) for file in files]
     if isinstance(classifier, Fleet):
         classifier.plan([(one.work, begun) for one in jobs if (begun := one.begun) is not None])
-    whole = Whole(progress, total=sum(count or 0 for count in counts) if None not in counts else None)
+    whole = FolderTotals(progress, total=sum(count or 0 for count in counts) if None not in counts else None)
     found = whole.of((one.run for one in jobs), budget)
     return replace(found, output=target, rejects=aside if whole.rejected else None)
 
 
-class Whole:
+class FolderTotals:
     """Adds up what was done in some files."""
 
     def __init__(self, progress: Callable[[Progress], None] | None, *, total: int | None) -> None:

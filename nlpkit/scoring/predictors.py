@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
+    from nlpkit.scoring.chunks import ChunkPlan
     from nlpkit.scoring.journal import Chunk
-    from nlpkit.scoring.work import Work
 
 
-class Model(Protocol):
+class ScoringModel(Protocol):
     """What is known of a model, wherever it computes."""
 
     @property
@@ -24,7 +24,7 @@ class Model(Protocol):
         """The names of the columns that its predictions fill."""
 
 
-class Engine(Model, Protocol):
+class Predictor(ScoringModel, Protocol):
     """A model in this process; Classifier is one."""
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -43,11 +43,11 @@ class Tunable(Protocol):
 
 
 @runtime_checkable
-class Fleet(Model, Protocol):
+class Fleet(ScoringModel, Protocol):
     """Copies of a model in other processes, which score chunks for this one."""
 
-    def plan(self, parts: Sequence[tuple[Work, int]]) -> None:
+    def plan(self, parts: Sequence[tuple[ChunkPlan, int]]) -> None:
         """Take note of what will be asked for, one after the other: each work, and how many records of it are done."""
 
-    def chunks(self, work: Work, *, done: int, budget: int | None) -> Generator[Chunk]:
+    def chunks(self, work: ChunkPlan, *, done: int, budget: int | None) -> Generator[Chunk]:
         """The chunks after the first `done` records, in order."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.errors import DataError
-from nlpkit.scoring.columns import json_text
+from nlpkit.scoring.output_columns import json_text
 
 _CHARACTERS = 8 << 20
 """Text of one batch, so that a file of very long texts takes no more memory than another."""
@@ -29,7 +29,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Input:
+class TextRows:
     """What is scored and how it is read."""
 
     path: Path | None

@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 
 from nlpkit.errors import NlpkitError
 from nlpkit.scoring.ahead import ahead
-from nlpkit.scoring.columns import Columns
-from nlpkit.scoring.engine import Engine, Fleet
+from nlpkit.scoring.batches import Batch, TextRows, reject_lines
 from nlpkit.scoring.journal import Chunk
-from nlpkit.scoring.reading import Batch, Input, reject_lines
+from nlpkit.scoring.output_columns import Columns
+from nlpkit.scoring.predictors import Fleet, Predictor
 from nlpkit.scoring.state import State
-from nlpkit.scoring.writing import Format
+from nlpkit.scoring.writing import RowWriter
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class ChunkPlan:
     """How rows are read, cut into chunks and written. It can be sent to another process, where the input is a file."""
 
-    input: Input
+    input: TextRows
     columns: Columns
-    writer: Format
+    writer: RowWriter
     names: tuple[str, ...]
     """What the model calls its columns."""
     prefix: str
@@ -33,7 +33,7 @@ class Work:
         """The rows after the first `done` records, cut at the same places however often the work was interrupted."""
         return self.input.batches(self.chunk_rows, done=done)
 
-    def chunk(self, engine: Engine, batch: Batch) -> Chunk:
+    def chunk(self, engine: Predictor, batch: Batch) -> Chunk:
         """The outcome of some rows; it depends on no others.
 
         Raises:
@@ -70,7 +70,7 @@ class Work:
 
 
 def chunks(
-    work: Work, model: Engine | Fleet, state: State, piped: Generator[Batch] | None
+    work: ChunkPlan, model: Predictor | Fleet, state: State, piped: Generator[Batch] | None
 ) -> Generator[Chunk]:
     """The chunks after those that are done, in order, the header of the file before the first.
 
@@ -91,7 +91,7 @@ def chunks(
             header = b""
 
 
-def _here(work: Work, engine: Engine, batches: Generator[Batch]) -> Generator[Chunk]:
+def _here(work: ChunkPlan, engine: Predictor, batches: Generator[Batch]) -> Generator[Chunk]:
     with closing(batches):
         for batch in batches:
             yield work.chunk(engine, batch)

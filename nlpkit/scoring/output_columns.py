@@ -13,7 +13,7 @@ from nlpkit.data.records import columns_of as names_in
 from nlpkit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from nlpkit.scoring.reading import Batch, Input
+    from nlpkit.scoring.batches import Batch, TextRows
 
 Kind = Literal["string", "bool", "int", "float", "json"]
 """What a column of JSON values becomes in a table; `json` holds nested or mixed values as JSON text."""
@@ -64,7 +64,9 @@ def refuse_collision(names: Iterable[str], added: Iterable[str], where: str) -> 
         )
 
 
-def columns_of(source: Input, first: Batch | None, output_format: str, added: Mapping[str, Kind]) -> Columns:
+def columns_of(
+    source: TextRows, first: Batch | None, output_format: str, added: Mapping[str, Kind]
+) -> Columns:
     """The columns of the output; JSON lines are read through once for them when the output is a table.
 
     Args:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.errors import ConfigError
-from nlpkit.scoring.engine import Engine, Fleet
-from nlpkit.scoring.folders import check_folders, score_folder
+from nlpkit.scoring.folder_scoring import check_folders, score_folder
 from nlpkit.scoring.paths import STREAM, check_paths
+from nlpkit.scoring.predictors import Fleet, Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
 from nlpkit.scoring.stores import check_stores, is_remote, score_stored
 
 
-def check_places(source: str, target: str, **options: Any) -> None:
+def check_location(source: str, target: str, **options: Any) -> None:
     """Nothing, where the input and the output can be used, as far as that can be said without a model.
 
     Raises:
@@ -42,8 +42,8 @@ def check_places(source: str, target: str, **options: Any) -> None:
         check_paths(source, target, **options)
 
 
-def score_place(
-    classifier: Engine | Fleet,
+def score_location(
+    classifier: Predictor | Fleet,
     source: str,
     target: str,
     *,
@@ -53,7 +53,7 @@ def score_place(
     """The summary of a scoring, of a file or of all files of a folder, wherever they lie; `options` are those of `score_file`.
 
     Raises:
-        NlpkitError: as `score_file` and `check_places`.
+        NlpkitError: as `score_file` and `check_location`.
     """
     source, target = _plain(source), _plain(target)
     if is_remote(source) or is_remote(target):

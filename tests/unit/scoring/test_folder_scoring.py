@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from nlpkit.errors import ConfigError, DataError, RunError
-from nlpkit.scoring import folders
-from nlpkit.scoring.folders import score_folder
-from nlpkit.scoring.places import check_places, score_place
+from nlpkit.scoring import folder_scoring
+from nlpkit.scoring.folder_scoring import score_folder
+from nlpkit.scoring.locations import check_location, score_location
 from nlpkit.scoring.progress import Progress
 
 FILES = {"a.csv": 9, "b.jsonl.gz": 5, "sub/a.csv": 7, "sub/deep/c.parquet": 6}
@@ -36,7 +36,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_data_file_comes_out_at_its_place(tmp_path, engine, source, read):
-    summary = score_place(engine, str(source), str(tmp_path / "out"), chunk_rows=4)
+    summary = score_location(engine, str(source), str(tmp_path / "out"), chunk_rows=4)
     assert (summary.rows, summary.rejected, summary.resumed_from, summary.output) == (
         27,
         0,
@@ -140,7 +140,7 @@ def test_one_budget_for_all_files_from_the_first_large_one_on(
                 raise AssertionError
             return super().predict(texts)
 
-    monkeypatch.setattr(folders, "WORTH_TUNING", 6)
+    monkeypatch.setattr(folder_scoring, "WORTH_TUNING", 6)
     monkeypatch.setattr("nlpkit.scoring.job.WORTH_TUNING", 6)
     engine = Tunable()
     assert score_folder(engine, source, tmp_path / "out").budget == 2048
@@ -158,13 +158,13 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, so
         (source / "a.csv", "is a file"),
     ):
         with pytest.raises(ConfigError, match=found):
-            check_places(str(source), str(target))
+            check_location(str(source), str(target))
     with pytest.raises(ConfigError, match="keep the formats"):
-        check_places(str(source), str(tmp_path / "out"), output_format="csv")
+        check_location(str(source), str(tmp_path / "out"), output_format="csv")
     with pytest.raises(DataError, match="did you mean 'text'"):
-        check_places(str(source), str(tmp_path / "out"), text_column="txt")
+        check_location(str(source), str(tmp_path / "out"), text_column="txt")
     shutil.rmtree(source)
     source.mkdir()
     with pytest.raises(DataError, match="holds no data files"):
-        check_places(str(source), str(tmp_path / "out"))
+        check_location(str(source), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
