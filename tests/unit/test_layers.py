@@ -27,6 +27,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """A module imports only from lines above its own; the longest name that fits a module is its line."""
 
+
+def layer_table() -> str:
+    """Return the layers as the Markdown table of CONTRIBUTING.md."""
+    rows = []
+    for number, names in enumerate(LAYERS):
+        short = ", ".join(f"`{name.removeprefix('nlpkit.')}`" for name in names)
+        rows.append(f"| {number} | {short} |")
+    return "\n".join(["| line | modules and packages |", "|---|---|", *rows])
+
+
 NEVER_AT_IMPORT = frozenset(
     {
         *(
@@ -181,6 +191,12 @@ def test_a_module_imports_only_from_layers_above_its_own() -> None:
     assert sorted(wrong) == []
 
 
+def test_the_table_of_layers_stands_in_the_guide() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = guide.partition("<!-- layers -->")[2].partition("<!-- /layers -->")[0]
+    assert table.strip() == layer_table(), "paste what `python -m tests.unit.test_layers` prints"
+
+
 def test_the_root_imports_nothing_of_the_package() -> None:
     assert [
         imported
@@ -275,3 +291,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert exit_code in ("0", "None")
     assert "nlpkit" in loaded.split()
     assert not set(loaded.split()) & (NEVER_AT_IMPORT | {"numpy"})
+
+
+if __name__ == "__main__":
+    print(layer_table())
