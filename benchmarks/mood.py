@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
-from nlpkit.chat.mood import Scorer, hint, moods
+from nlpkit.chat.sentiment import SentimentClassifier, hint, moods
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
@@ -130,7 +130,7 @@ class Asked:
         return str(self._known[system, text])
 
 
-def hints(scorer: Scorer, texts: Sequence[str]) -> dict[str, str]:
+def hints(scorer: SentimentClassifier, texts: Sequence[str]) -> dict[str, str]:
     """What the bot is told with each text, as the chat tells it."""
     return {text: hint([mood]) for text, mood in zip(texts, moods(scorer, texts), strict=True)}
 
@@ -277,7 +277,7 @@ def lines(found: Mapping[str, Found]) -> list[str]:
 
 
 def bench(
-    bot: Bot, scorer: Scorer, *, use: Use, results: Path, kept: Path, talk: Callable[[str], None]
+    bot: Bot, scorer: SentimentClassifier, *, use: Use, results: Path, kept: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
     """What was found; it is written as mood.json and mood.md too."""
     machine, sets, ask = Machine(), turns(use), Asked(bot, kept)

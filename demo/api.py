@@ -7,20 +7,20 @@ from typing import Any
 
 import gradio as gr
 
-from demo.guard import Rate
+from demo.guard import RateLimiter
 from demo.replies import sampling_of
-from demo.scoring import Scorer, score_text
+from demo.scoring import TextScorer, score_text
 from demo.view import View, owner_of, refused, visitor_of
-from nlpkit.chat.limits import message
+from nlpkit.chat.text_limits import message
 from nlpkit.errors import NlpkitError
 
 
 class Endpoints:
     """What `gradio_client` and plain HTTP reach: /chat, /conversations, /conversation, /score."""
 
-    def __init__(self, view: View, scorer: Scorer) -> None:
+    def __init__(self, view: View, scorer: TextScorer) -> None:
         self.view, self.scorer = view, scorer
-        self.scorings = Rate(view.limits.scorings_a_minute)
+        self.scorings = RateLimiter(view.limits.scorings_a_minute)
 
     def publish(self) -> None:
         """Name them."""

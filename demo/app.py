@@ -20,9 +20,9 @@ from demo.guard import LOOPBACK, DemoLimits
 from nlpkit.errors import ConfigError, NlpkitError, optional
 
 if TYPE_CHECKING:
-    from demo.bots import Loader
-    from demo.engines import Engines
-    from demo.scoring import Scorer
+    from demo.model_pool import ModelPool
+    from demo.models import Loader
+    from demo.scoring import TextScorer
 
 PolicyName = Literal["drop_oldest", "recall"]
 RuntimeName = Literal["torch", "onnx", "onnx-int8", "onnx-int4"]
@@ -43,7 +43,7 @@ TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
 localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 
 
-def build(engines: Engines, scorer: Scorer, *, runs: Path, folder: Path, limits: DemoLimits) -> Any:
+def build(engines: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limits: DemoLimits) -> Any:
     """The page. `folder` holds what is uploaded and made until the server ends; `runs` is where reports are looked for."""
     import gradio as gr
 
@@ -173,7 +173,7 @@ def run(
     ] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
-    from demo.bots import bots_of
+    from demo.models import bots_of
 
     try:
         if add_user is not None:
@@ -221,10 +221,10 @@ def _serve(bots: Callable[[], dict[str, Loader]], classifier: str | None, where:
         Store.open(where.store or default_store()) as opened,
     ):
         quiet_gradio(Path(folder))
-        from demo.engines import Engines
+        from demo.model_pool import ModelPool
 
         scorer = Classifier.load(classifier)
-        engines = Engines(opened, bots, scorer)
+        engines = ModelPool(opened, bots, scorer)
         engines.bot()  # the first visitor must not wait for the weights
         limits = DemoLimits(messages_a_minute=where.rate)
         page = build(engines, scorer, runs=where.runs, folder=Path(folder) / "scored", limits=limits)

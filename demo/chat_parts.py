@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.engines import Engines
+from demo.model_pool import ModelPool
 from nlpkit.generation.sampling import Sampling
 
 # A click anywhere on the list tells which conversation was meant; a click beside a button tells nothing.
@@ -213,7 +213,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     )
 
 
-def lay_out_side(engines: Engines) -> SideParts:
+def lay_out_side(engines: ModelPool) -> SideParts:
     """The mood, what the model sees, and the settings, folded away."""
     mood = gr.HTML("", elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")

@@ -9,7 +9,7 @@ import gradio as gr
 from demo.chat_parts import components
 from demo.replies import Replies
 from demo.view import Updates, View, owner_of, told
-from nlpkit.chat.records import Rating
+from nlpkit.chat.messages import Rating
 from nlpkit.errors import DataError
 
 # The address names the open conversation, so that a reload or a bookmark finds it again.

@@ -13,9 +13,9 @@ from nlpkit.errors import DataError
 
 # As ASGI has them
 Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Event: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Gradio's page needs its own inline scripts; what must not be is a request that leaves the server.
@@ -67,7 +67,7 @@ class Guard:
     async def _pass(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         came, begun = 0, False
 
-        async def counted() -> Message:
+        async def counted() -> Event:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
@@ -75,7 +75,7 @@ class Guard:
                 raise TooLargeError
             return message
 
-        async def marked(message: Message) -> None:
+        async def marked(message: Event) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
@@ -121,7 +121,7 @@ class DemoLimits:
     """Requests that wait; the next one is told to come again."""
 
 
-class Rate:
+class RateLimiter:
     """How often each visitor has asked in the last minute."""
 
     def __init__(

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from html import escape
 
 from demo.charts import mood_plot, tone
-from nlpkit.chat.mood import TURNS, Mood, name_of, trend
-from nlpkit.chat.records import Chat, Message
+from nlpkit.chat.messages import Chat, ChatMessage
+from nlpkit.chat.sentiment import TURNS, Sentiment, name_of, trend
 from nlpkit.generation.context import Context
 
 SHOWN_WORDS = 400
 """Characters of a message whose words are shown; the plot has all of them."""
 
 
-def mood_page(moods: Sequence[Mood], words: Sequence[tuple[str, float]], text: str = "") -> str:
+def mood_page(moods: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = "") -> str:
     """The mood in a line, its plot, and the last message, `text`, with the words that drove it."""
     scores = [one.score for one in moods]
     going = trend(scores)
@@ -27,7 +27,7 @@ def mood_page(moods: Sequence[Mood], words: Sequence[tuple[str, float]], text: s
     return "".join(parts)
 
 
-def _now(moods: Sequence[Mood], going: str) -> str:
+def _now(moods: Sequence[Sentiment], going: str) -> str:
     if not moods:
         return ""
     now = moods[-1]
@@ -121,7 +121,7 @@ def _when(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M")
 
 
-def status(messages: Sequence[Message]) -> str:
+def status(messages: Sequence[ChatMessage]) -> str:
     """A line on the last reply: stopped, cut, or one of several."""
     last = messages[-1] if messages else None
     if last is None or last.role != "assistant":

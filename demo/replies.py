@@ -13,13 +13,13 @@ import gradio as gr
 from demo.chat_parts import components
 from demo.markup import shown, typed
 from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, told, visitor_of
-from nlpkit.chat.limits import message
+from nlpkit.chat.text_limits import message
 from nlpkit.errors import DataError
 from nlpkit.generation.answer import Bot
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
-    from nlpkit.chat.saying import Saying
+    from nlpkit.chat.streaming_reply import StreamingReply
 
 TICK = 0.05
 """Seconds between two pictures of a reply that is coming: more would only keep the browser busy."""
@@ -94,7 +94,7 @@ class Replies:
     ) -> Iterator[Updates]:
         """Another reply to the last message."""
 
-        def retried(owner: str, sampling: Sampling, bot: Bot) -> Saying:
+        def retried(owner: str, sampling: Sampling, bot: Bot) -> StreamingReply:
             return self.session.retry(chat_id, owner, sampling, bot=bot)
 
         with suppress(LeftError):
@@ -112,7 +112,7 @@ class Replies:
     ) -> Iterator[Updates]:
         """The reply to a message in other words. What follows it stays in the store as a branch."""
 
-        def edited(owner: str, sampling: Sampling, bot: Bot) -> Saying:
+        def edited(owner: str, sampling: Sampling, bot: Bot) -> StreamingReply:
             place = self.message_at(chat_id, owner, data.index)
             return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, bot=bot)
 
@@ -206,7 +206,7 @@ class Replies:
 
     def _again(
         self,
-        speak: Callable[[str, Sampling, Bot], Saying],
+        speak: Callable[[str, Sampling, Bot], StreamingReply],
         chat_id: str,
         run: str,
         mood: bool,
@@ -226,7 +226,7 @@ class Replies:
         self,
         chat_id: str,
         request: gr.Request,
-        saying: Saying,
+        saying: StreamingReply,
         asked: list[dict[str, str]] | None,
         more: Updates,
     ) -> Iterator[Updates]:
@@ -244,7 +244,7 @@ class Replies:
                 yield {chatbot: [*before, bubble("assistant", reply)]} | side
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
-    def _running_on(self, request: gr.Request, chat_id: str, saying: Saying) -> _Running:
+    def _running_on(self, request: gr.Request, chat_id: str, saying: StreamingReply) -> _Running:
         return _Running(self._running, self._lock, (owner_of(request), chat_id), saying, request.session_hash)
 
     def _may(self, drawn: tuple[Any, ...], request: gr.Request) -> Sampling:
@@ -273,7 +273,7 @@ class _Running:
         running: dict[tuple[str, str], _Running],
         lock: Lock,
         key: tuple[str, str],
-        saying: Saying,
+        saying: StreamingReply,
         page: str | None,
     ) -> None:
         self.running, self.lock, self.key, self.saying, self.page = running, lock, key, saying, page

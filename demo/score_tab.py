@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from demo.guard import DemoLimits, Rate
-from demo.scoring import FORMATS, Scorer, file_page, score_text, score_upload, text_columns, text_page
+from demo.guard import DemoLimits, RateLimiter
+from demo.scoring import FORMATS, TextScorer, file_page, score_text, score_upload, text_columns, text_page
 from demo.view import told, visitor_of
 from nlpkit.errors import DataError
 from nlpkit.scoring.progress import Progress
@@ -21,9 +21,9 @@ from nlpkit.scoring.progress import Progress
 class ScoreTab:
     """The components of the tab and their handlers."""
 
-    def __init__(self, scorer: Scorer, folder: Path, limits: DemoLimits) -> None:
+    def __init__(self, scorer: TextScorer, folder: Path, limits: DemoLimits) -> None:
         self.scorer, self.folder, self.limits = scorer, folder, limits
-        self.rate = Rate(limits.scorings_a_minute)
+        self.rate = RateLimiter(limits.scorings_a_minute)
         self._running: dict[str, Event] = {}
 
     def lay_out(self) -> None:

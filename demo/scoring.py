@@ -26,7 +26,7 @@ CHUNK = 256
 """Rows between two looks at whether to go on: a second or so."""
 
 
-class Scorer(Predictor, Protocol):
+class TextScorer(Predictor, Protocol):
     """What the tab needs of a model; Classifier is one."""
 
     @property
@@ -47,7 +47,7 @@ class ScoredFile:
     preview: list[dict[str, str]]
 
 
-def score_text(scorer: Scorer, text: str, limits: DemoLimits) -> Prediction:
+def score_text(scorer: TextScorer, text: str, limits: DemoLimits) -> Prediction:
     """The prediction for a pasted text.
 
     Raises:
@@ -81,7 +81,7 @@ def text_columns(file: Path, limits: DemoLimits) -> list[str]:
 
 
 def score_upload(
-    scorer: Scorer,
+    scorer: TextScorer,
     file: Path,
     folder: Path,
     *,

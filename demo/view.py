@@ -12,12 +12,12 @@ from typing import Any
 import gradio as gr
 
 from demo.chat_parts import ListParts, SideParts, TalkParts
-from demo.engines import Engines
-from demo.guard import DemoLimits, Rate
+from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
+from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, mood_page, status
-from nlpkit.chat.mood import Mood, words_of
-from nlpkit.chat.records import Chat
+from nlpkit.chat.messages import Chat
+from nlpkit.chat.sentiment import Sentiment, words_of
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.sampling import Sampling
 
@@ -32,13 +32,13 @@ class View:
     """The components of the chat tab, and what each shows of a conversation."""
 
     def __init__(
-        self, engines: Engines, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits
+        self, engines: ModelPool, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits
     ) -> None:
         self.engines, self.listed, self.talk, self.side = engines, listed, talk, side
         self.session = engines.session
         self.store = engines.session.store
         self.limits = limits
-        self.rate = Rate(limits.messages_a_minute)
+        self.rate = RateLimiter(limits.messages_a_minute)
         classifier = engines.session.classifier
         # The words of a message cost a reading each; a page that is drawn again must not pay twice
         self._words = functools.lru_cache(256)(lambda text: words_of(classifier, text) if classifier else [])
@@ -126,7 +126,7 @@ class View:
         if self.session.classifier is None:
             return ""
         said = [one for one in chat.messages if one.role == "user" and one.mood] if chat else []
-        moods: list[Mood] = [one.mood for one in said if one.mood]
+        moods: list[Sentiment] = [one.mood for one in said if one.mood]
         with self._mood_lock:
             driving = self._words(said[-1].text) if said and words else []
         return mood_page(moods, driving, said[-1].text if said else "")

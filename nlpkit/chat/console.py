@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
-from nlpkit.chat.mood import name_of, words_of
-from nlpkit.chat.records import Chat
-from nlpkit.chat.saying import Saying
+from nlpkit.chat.messages import Chat
+from nlpkit.chat.sentiment import name_of, words_of
 from nlpkit.chat.session import Session
+from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.errors import DataError, NlpkitError, nearest
 from nlpkit.generation.sampling import Sampling
 
@@ -111,7 +111,7 @@ class Console:
             )
         self._commands[name][2](argument.strip())
 
-    def _answer(self, asked: Callable[[str], Saying]) -> None:
+    def _answer(self, asked: Callable[[str], StreamingReply]) -> None:
         """Show an answer as it comes. Ctrl-C stops it; what there was is kept. A second Ctrl-C while it ends leaves."""
         stopped = False
         with self._begun(asked) as saying:
@@ -133,7 +133,7 @@ class Console:
                 raise event
             self._remark(saying)
 
-    def _begun(self, asked: Callable[[str], Saying]) -> Saying:
+    def _begun(self, asked: Callable[[str], StreamingReply]) -> StreamingReply:
         """The answer in this conversation, or in a new one, which is not kept where nothing could be said in it."""
         if self._chat is not None:
             return asked(self._chat)
@@ -146,7 +146,7 @@ class Console:
         self._chat = chat
         return saying
 
-    def _remark(self, saying: Saying) -> None:
+    def _remark(self, saying: StreamingReply) -> None:
         """Say what would otherwise go unseen: that a reply was cut, or turns left out."""
         said = {"length": "cut at its longest: --max-tokens", "stopped": "stopped"}.get(
             saying.finish or "", ""
@@ -253,7 +253,7 @@ class Console:
         return self._session.store.read(self._chat, "")
 
 
-def _in_a_thread(saying: Saying) -> SimpleQueue[str | BaseException | None]:
+def _in_a_thread(saying: StreamingReply) -> SimpleQueue[str | BaseException | None]:
     """Its pieces, then None or the error. Ctrl-C meets the one who waits for them, not the saving of what was said."""
     events: SimpleQueue[str | BaseException | None] = SimpleQueue()
 

@@ -12,7 +12,7 @@ PATHS = frozenset({"/v1/chat/completions", "/v1/models", "/v1/score", "/health",
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
-class Metrics:
+class ServerCounters:
     """The counters of one server."""
 
     def __init__(self, waiting: Callable[[], int]) -> None:

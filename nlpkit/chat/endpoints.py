@@ -12,11 +12,11 @@ import orjson
 from fastapi import Request  # noqa: TC002
 from fastapi.responses import Response, StreamingResponse
 
-from nlpkit.chat.answering import Desk, Job
-from nlpkit.chat.counters import Metrics
-from nlpkit.chat.door import Receive, Scope, Send
-from nlpkit.chat.protocol import Asked, ServerLimits, asked, texts_of
-from nlpkit.chat.wire import ApiError, Ended, Writer
+from nlpkit.chat.counters import ServerCounters
+from nlpkit.chat.middleware import Receive, Scope, Send
+from nlpkit.chat.protocol import CompletionRequest, ServerLimits, parse_chat_request, parse_score_request
+from nlpkit.chat.request_queue import ReplyJob, RequestQueue
+from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.answer import Bot
 from nlpkit.generation.sampling import Sampling
@@ -31,7 +31,7 @@ READING = 60
 """Seconds that a client may take to read on once its answer has come to its end."""
 
 
-class Scorer(Protocol):
+class NamedClassifier(Protocol):
     """What scores texts, such as a Classifier."""
 
     name: str
@@ -46,9 +46,9 @@ class Endpoints:
     def __init__(
         self,
         bot: Bot,
-        classifier: Scorer | None,
-        desk: Desk,
-        metrics: Metrics,
+        classifier: NamedClassifier | None,
+        desk: RequestQueue,
+        metrics: ServerCounters,
         limits: ServerLimits,
         sampling: Sampling,
     ) -> None:
@@ -66,11 +66,11 @@ class Endpoints:
 
     async def chat(self, request: Request) -> Response:
         """Answer the last message of a conversation."""
-        question = asked(
+        question = parse_chat_request(
             await self._body(request), self._limits, model=self._bot.name, defaults=self._sampling
         )
         job = self._desk.ask(question, _session(request.scope["client_id"], question))
-        writer = Writer(self._bot.name)
+        writer = ReplyWriter(self._bot.name)
         events = job.events(self._limits.seconds)
         try:
             if question.stream:
@@ -90,16 +90,16 @@ class Endpoints:
 
     async def _stream(
         self,
-        job: Job,
-        writer: Writer,
-        question: Asked,
-        first: str | Ended,
-        events: AsyncIterator[str | Ended],
+        job: ReplyJob,
+        writer: ReplyWriter,
+        question: CompletionRequest,
+        first: str | ReplyEnd,
+        events: AsyncIterator[str | ReplyEnd],
     ) -> AsyncIterator[bytes]:
         try:
             yield _event(writer.piece("", first=True))
             event = first
-            while not isinstance(event, Ended):
+            while not isinstance(event, ReplyEnd):
                 yield _event(writer.piece(event))
                 event = await anext(events)
             self._metrics.answer(event.usage)
@@ -115,7 +115,7 @@ class Endpoints:
             raise ApiError(
                 404, "this server scores no texts: it was started without a classifier", code="no_classifier"
             )
-        texts = texts_of(await self._body(request), self._limits, model=self._classifier.name)
+        texts = parse_score_request(await self._body(request), self._limits, model=self._classifier.name)
         if self._to_score >= self._limits.queue:
             raise ApiError(503, "the queue is full; ask again in a moment", code="overloaded", retry=2)
         self._to_score += 1
@@ -189,7 +189,7 @@ class Endpoints:
 class _Stream(StreamingResponse):
     """Events as they come. However the sending ends, so does the answer."""
 
-    def __init__(self, events: AsyncIterator[bytes], job: Job, seconds: float) -> None:
+    def __init__(self, events: AsyncIterator[bytes], job: ReplyJob, seconds: float) -> None:
         super().__init__(events, media_type="text/event-stream")
         self._job, self._seconds = job, seconds
 
@@ -227,16 +227,16 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _whole(events: AsyncIterator[str | Ended]) -> tuple[str, Ended]:
+async def _whole(events: AsyncIterator[str | ReplyEnd]) -> tuple[str, ReplyEnd]:
     pieces: list[str] = []
     async for event in events:
-        if isinstance(event, Ended):
+        if isinstance(event, ReplyEnd):
             return "".join(pieces), event
         pieces.append(event)
     raise AssertionError("an answer has an end")
 
 
-def _session(client: str, question: Asked) -> str:
+def _session(client: str, question: CompletionRequest) -> str:
     """A name for the conversation, which the client sends anew each time: equal for its later turns, never that of another client's."""
     conversation = question.conversation
     began = "\0".join([client, conversation.system, conversation.turns[0].text])

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nlpkit.chat import tree
+from nlpkit.chat import message_queries
 from nlpkit.errors import DataError
 
 if TYPE_CHECKING:
     from nlpkit.chat.store import Store
 
 Row: TypeAlias = dict[str, Any]
-Node: TypeAlias = sqlite3.Row | Mapping[str, Any]
+MessageRow: TypeAlias = sqlite3.Row | Mapping[str, Any]
 
 _CUT = "a liked reply that was cut or stopped, which would teach the bot to end there"
 _SAME = "two equal replies to one message, of which one was preferred"
@@ -46,11 +46,11 @@ class Feedback:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tree:
+class RatedChat:
     """All messages of a conversation by their numbers, and choices between two: chosen, rejected, why."""
 
     id: str
-    nodes: Mapping[int, Node]
+    nodes: Mapping[int, MessageRow]
     choices: Sequence[tuple[int, int, str]] = ()
 
 
@@ -84,22 +84,26 @@ def write_feedback(store: Store, target: Path | str, *, owner: str | None = None
     return found
 
 
-def trees_in(rows: Callable[..., list[sqlite3.Row]], owner: str | None) -> list[Tree]:
+def trees_in(rows: Callable[..., list[sqlite3.Row]], owner: str | None) -> list[RatedChat]:
     """The conversations in which anything was rated or chosen, of one owner or of all; `rows` asks the store."""
     mine = ("owner = ?", (owner,)) if owner is not None else ("1", ())
     return [
-        Tree(
+        RatedChat(
             id=chat["id"],
-            nodes={one["number"]: one for one in rows(tree.ALL, chat["number"])},
+            nodes={one["number"]: one for one in rows(message_queries.ALL, chat["number"])},
             choices=[
-                (one["chosen"], one["rejected"], one["reason"]) for one in rows(tree.CHOICES, chat["number"])
+                (one["chosen"], one["rejected"], one["reason"])
+                for one in rows(message_queries.CHOICES, chat["number"])
             ],
         )
-        for chat in rows(f"SELECT * FROM chats WHERE {mine[0]} AND {tree.IS_RATED} ORDER BY number", *mine[1])  # noqa: S608
+        for chat in rows(
+            f"SELECT * FROM chats WHERE {mine[0]} AND {message_queries.IS_RATED} ORDER BY number",  # noqa: S608
+            *mine[1],
+        )
     ]
 
 
-def rows_of(trees: Iterable[Tree]) -> Feedback:
+def rows_of(trees: Iterable[RatedChat]) -> Feedback:
     """Pairs and rated replies of conversations. A reply that stands in a pair is not told again as a rated one."""
     left: Counter[str] = Counter()
     rows = []
@@ -113,7 +117,7 @@ def rows_of(trees: Iterable[Tree]) -> Feedback:
     )
 
 
-def _rows(talk: Tree, left: Counter[str]) -> Iterator[Row]:
+def _rows(talk: RatedChat, left: Counter[str]) -> Iterator[Row]:
     pairs, done = _pairs(talk, left)
     for (chosen, rejected), reason in pairs.items():
         one, other = talk.nodes[chosen], talk.nodes[rejected]
@@ -127,7 +131,7 @@ def _rows(talk: Tree, left: Counter[str]) -> Iterator[Row]:
             yield _row(talk, one, one["reason"], reply=one["text"], rating=one["rating"])
 
 
-def _pairs(talk: Tree, left: Counter[str]) -> tuple[dict[tuple[int, int], str], set[int]]:
+def _pairs(talk: RatedChat, left: Counter[str]) -> tuple[dict[tuple[int, int], str], set[int]]:
     """Which reply was preferred to which and why, each pair once, and the replies of which all is told by that.
 
     What contradicts itself is left out, its ratings too.
@@ -150,7 +154,7 @@ def _pairs(talk: Tree, left: Counter[str]) -> tuple[dict[tuple[int, int], str], 
     return found, done
 
 
-def _rated_pairs(talk: Tree) -> dict[tuple[int, int], str]:
+def _rated_pairs(talk: RatedChat) -> dict[tuple[int, int], str]:
     """A pair for every liked and disliked reply to one message, until each has been in one, and why."""
     replies: dict[object, tuple[list[int], list[int]]] = {}
     for number, one in talk.nodes.items():
@@ -164,11 +168,11 @@ def _rated_pairs(talk: Tree) -> dict[tuple[int, int], str]:
     return found
 
 
-def _is_cut(one: Node) -> bool:
+def _is_cut(one: MessageRow) -> bool:
     return one["finish"] in ("length", "stopped")
 
 
-def _row(talk: Tree, replied: Node, reason: str, **told: str) -> Row:
+def _row(talk: RatedChat, replied: MessageRow, reason: str, **told: str) -> Row:
     messages: list[dict[str, str]] = []
     number = replied["parent"]
     while number is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from nlpkit.chat.wire import ApiError
+from nlpkit.chat.serialization import ApiError
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.errors import nearest
 from nlpkit.generation.sampling import Sampling
@@ -79,7 +79,7 @@ def _joined(content: object) -> object:
     return "".join(part["text"] for part in content)
 
 
-class Message(_Strict):
+class RequestMessage(_Strict):
     """What one side said."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -100,7 +100,7 @@ def _listed(stop: object) -> object:
 class ChatRequest(_Strict):
     """The body of /v1/chat/completions."""
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[RequestMessage], Field(min_length=1)]
     model: str | None = None
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
@@ -126,7 +126,7 @@ class ScoreRequest(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CompletionRequest:
     """A request that can be answered."""
 
     conversation: Conversation
@@ -139,7 +139,9 @@ class Asked:
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def asked(body: bytes, limits: ServerLimits, *, model: str, defaults: Sampling) -> Asked:
+def parse_chat_request(
+    body: bytes, limits: ServerLimits, *, model: str, defaults: Sampling
+) -> CompletionRequest:
     """The conversation and the settings that a request's bytes hold.
 
     Raises:
@@ -160,7 +162,7 @@ def asked(body: bytes, limits: ServerLimits, *, model: str, defaults: Sampling) 
     kept = {name: value for name, value in tree.items() if name not in NEUTRAL and name not in WITHOUT_EFFECT}
     request = _checked(ChatRequest, kept)
     _same_model(request.model, model)
-    return Asked(
+    return CompletionRequest(
         conversation=conversation_of(request.messages, limits),
         sampling=_sampling(request, defaults),
         stop=tuple(request.stop),
@@ -169,7 +171,7 @@ def asked(body: bytes, limits: ServerLimits, *, model: str, defaults: Sampling) 
     )
 
 
-def texts_of(body: bytes, limits: ServerLimits, *, model: str) -> list[str]:
+def parse_score_request(body: bytes, limits: ServerLimits, *, model: str) -> list[str]:
     """The texts to score.
 
     Raises:
@@ -189,7 +191,7 @@ def texts_of(body: bytes, limits: ServerLimits, *, model: str) -> list[str]:
     return request.texts
 
 
-def conversation_of(messages: list[Message], limits: ServerLimits) -> Conversation:
+def conversation_of(messages: list[RequestMessage], limits: ServerLimits) -> Conversation:
     """Messages as turns: what one side says in several messages is one turn, as in a file of conversations."""
     if len(messages) > limits.messages:
         found = f"messages: {len(messages):,}; expected at most {limits.messages:,}"
@@ -267,7 +269,9 @@ def _refusal(
     param = ".".join(one if len(one) <= 60 else one[:60] + "..." for one in loc)
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        known = [*model.model_fields, *NEUTRAL, *WITHOUT_EFFECT] if len(loc) == 1 else Message.model_fields
+        known = (
+            [*model.model_fields, *NEUTRAL, *WITHOUT_EFFECT] if len(loc) == 1 else RequestMessage.model_fields
+        )
         said = f"not a field that is known here{nearest(loc[-1], known) if len(loc[-1]) <= 60 else ''}"
     return ApiError(400, f"{param}: {said}", param=param, code="invalid_value")
 

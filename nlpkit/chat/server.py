@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from nlpkit.chat.answering import Desk
-from nlpkit.chat.counters import Metrics
-from nlpkit.chat.door import Door, Rate, headers_of
+from nlpkit.chat.counters import ServerCounters
+from nlpkit.chat.middleware import AccessMiddleware, RateLimiter, headers_of
 from nlpkit.chat.protocol import ChatRequest, ScoreRequest, ServerLimits
-from nlpkit.chat.wire import ApiError
+from nlpkit.chat.request_queue import RequestQueue
+from nlpkit.chat.serialization import ApiError
 from nlpkit.errors import ConfigError
 from nlpkit.generation.answer import Bot
 from nlpkit.generation.sampling import Sampling
@@ -26,7 +26,7 @@ from nlpkit.generation.sampling import Sampling
 if TYPE_CHECKING:
     import uvicorn
 
-    from nlpkit.chat.endpoints import Scorer
+    from nlpkit.chat.endpoints import NamedClassifier
 
 KEPT = 75
 """Seconds that an idle connection stays open: longer than clients keep theirs, so that none asks on one that is being closed."""
@@ -37,7 +37,7 @@ CONNECTIONS = 2000
 
 def create_app(
     bot: Bot,
-    classifier: Scorer | None = None,
+    classifier: NamedClassifier | None = None,
     *,
     keys: Sequence[str] = (),
     limits: ServerLimits | None = None,
@@ -46,8 +46,8 @@ def create_app(
 ) -> FastAPI:
     """The app that serves a bot. `sampling` holds where a request says nothing; `local_only` answers to the names of this machine alone."""
     limits = limits or ServerLimits()
-    desk = Desk(bot, limits.queue)
-    metrics = Metrics(lambda: desk.taken)
+    desk = RequestQueue(bot, limits.queue)
+    metrics = ServerCounters(lambda: desk.taken)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,7 +69,9 @@ def create_app(
     app.add_api_route("/metrics", routes.metrics, methods=["GET"])
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
-    app.add_middleware(Door, keys=keys, rate=Rate(limits.rate), metrics=metrics, local_only=local_only)
+    app.add_middleware(
+        AccessMiddleware, keys=keys, rate=RateLimiter(limits.rate), metrics=metrics, local_only=local_only
+    )
     return app
 
 

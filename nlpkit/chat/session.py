@@ -12,21 +12,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from nlpkit.chat import limits as checks
-from nlpkit.chat.exchange import Asked, Exchange
-from nlpkit.chat.limits import Limits
-from nlpkit.chat.mood import Course, Mood, Scorer, hint, moods
-from nlpkit.chat.records import Chat, Message, Rating, Sight, course_of, sight_of
+from nlpkit.chat import text_limits as checks
+from nlpkit.chat.messages import Chat, ChatMessage, Rating, Visibility, course_of, sight_of
+from nlpkit.chat.pending_turn import PendingTurn, TurnRequest
 from nlpkit.chat.refusals import LimitError
-from nlpkit.chat.saying import Saying
+from nlpkit.chat.sentiment import Sentiment, SentimentClassifier, SentimentTrend, hint, moods
 from nlpkit.chat.store import Store
+from nlpkit.chat.streaming_reply import StreamingReply
+from nlpkit.chat.text_limits import ChatLimits
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import ConfigError
 from nlpkit.generation.answer import Bot
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ChatLimits()
 
 MOOD, SAMPLING = "mood", "sampling"
 """Settings of a conversation: whether the bot is told of the user's mood, and how replies are drawn. They go before the session's own."""
@@ -39,10 +39,10 @@ class Session:
         self,
         store: Store,
         bot: Bot,
-        classifier: Scorer | None = None,
+        classifier: SentimentClassifier | None = None,
         *,
         mood: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ChatLimits = DEFAULT_LIMITS,
     ) -> None:
         if mood and classifier is None:
             raise ConfigError(
@@ -74,7 +74,7 @@ class Session:
 
     def say(
         self, chat: str, owner: str, text: str, sampling: Sampling | None = None, *, bot: Bot | None = None
-    ) -> Saying:
+    ) -> StreamingReply:
         """The answer to what the user says now, which is saved before this returns. `bot` answers instead of the session's own.
 
         Raises:
@@ -90,7 +90,7 @@ class Session:
 
     def say_twice(
         self, chat: str, owner: str, text: str, bots: tuple[Bot, Bot], sampling: Sampling | None = None
-    ) -> tuple[Saying, Saying]:  # fmt: skip
+    ) -> tuple[StreamingReply, StreamingReply]:  # fmt: skip
         """Two answers to what the user says now, which may be read at once, and one of which is then chosen (`choose`).
 
         Raises:
@@ -108,7 +108,7 @@ class Session:
         *,
         message: str | None = None,
         bot: Bot | None = None,
-    ) -> Saying:
+    ) -> StreamingReply:
         """Another answer to the same turn: to what the reply `message`, or the last one, replied to. The old answer is kept as a branch.
 
         Raises:
@@ -132,7 +132,7 @@ class Session:
         sampling: Sampling | None = None,
         *,
         bot: Bot | None = None,
-    ) -> Saying:
+    ) -> StreamingReply:
         """The answer to a turn said in other words. What was said before is kept as a branch.
 
         Raises:
@@ -159,11 +159,13 @@ class Session:
         finally:
             hold.release()
 
-    def rate(self, chat: str, owner: str, message: str, rating: Rating | None, reason: str = "") -> Message:
+    def rate(
+        self, chat: str, owner: str, message: str, rating: Rating | None, reason: str = ""
+    ) -> ChatMessage:
         """The reply, rated, and why."""
         return self.store.rate(chat, owner, message, rating, self._reason(reason))
 
-    def choose(self, chat: str, owner: str, chosen: str, rejected: str, reason: str = "") -> Message:
+    def choose(self, chat: str, owner: str, chosen: str, rejected: str, reason: str = "") -> ChatMessage:
         """The chosen one of two replies to one message, now seen; the choice is kept."""
         return self.store.choose(chat, owner, chosen, rejected, self._reason(reason))
 
@@ -175,7 +177,7 @@ class Session:
         """The conversation with other words that the bot is told beforehand."""
         return self.store.set_system(chat, owner, self._system(system))
 
-    def moods(self, chat: str, owner: str) -> Course:
+    def moods(self, chat: str, owner: str) -> SentimentTrend:
         """The mood over the user's turns that are seen, as far as it was read."""
         return course_of(self.store.read(chat, owner).messages)
 
@@ -184,11 +186,11 @@ class Session:
         replies = [one for one in self.store.read(chat, owner).messages if one.role == "assistant"]
         return replies[-1].context if replies else None
 
-    def sight(self, chat: str, owner: str) -> dict[str, Sight]:
+    def sight(self, chat: str, owner: str) -> dict[str, Visibility]:
         """Of each message before the last reply that is seen, by its id: what the bot saw of it; empty where that is not known."""
         return sight_of(self.store.read(chat, owner).messages)
 
-    def _said(self, chat: str, owner: str, text: str) -> Message:
+    def _said(self, chat: str, owner: str, text: str) -> ChatMessage:
         turns = sum(one.role == "user" for one in self.store.read(chat, owner).messages)
         if turns >= self.limits.max_turns:
             raise LimitError(
@@ -202,10 +204,10 @@ class Session:
         owner: str,
         bots: Sequence[Bot],
         sampling: Sampling | None,
-        put: Callable[[], Message],
+        put: Callable[[], ChatMessage],
         *,
         again: bool = False,
-    ) -> list[Saying]:
+    ) -> list[StreamingReply]:
         def drawn(now: Chat) -> Sampling:
             if sampling is not None:
                 return sampling
@@ -215,8 +217,8 @@ class Session:
                 where=f"the sampling settings of conversation {now.id}",
             )
 
-        asked = Asked(chat=chat, owner=owner, put=put, told=self._told, sampling=drawn, again=again)
-        return Exchange(self.store, asked, bots).sayings
+        asked = TurnRequest(chat=chat, owner=owner, put=put, told=self._told, sampling=drawn, again=again)
+        return PendingTurn(self.store, asked, bots).sayings
 
     def _told(self, chat: Chat) -> Conversation:
         """The conversation, with the mood of its last turns among what the bot is told where that is asked for."""
@@ -226,7 +228,7 @@ class Session:
         parts = (found.system.strip(), hint(course_of(chat.messages).moods))
         return dataclasses.replace(found, system="\n\n".join(filter(None, parts)))
 
-    def _mood(self, text: str) -> Mood | None:
+    def _mood(self, text: str) -> Sentiment | None:
         return moods(self.classifier, [text])[0] if self.classifier else None
 
     def _title(self, title: str) -> str:

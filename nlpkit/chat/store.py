@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from nlpkit.chat import export, feedback, tree
+from nlpkit.chat import feedback, message_queries, transcripts
 from nlpkit.chat.database import Database
-from nlpkit.chat.limits import settings_json, storable, title_of
 from nlpkit.chat.lock import Hold
-from nlpkit.chat.mood import Mood
-from nlpkit.chat.records import Chat, Message, Rating, as_json, chat_of, message_of
+from nlpkit.chat.messages import Chat, ChatMessage, Rating, as_json, chat_of, message_of
 from nlpkit.chat.refusals import LimitError, MissingError
 from nlpkit.chat.search import where_found
+from nlpkit.chat.sentiment import Sentiment
+from nlpkit.chat.text_limits import settings_json, storable, title_of
 from nlpkit.data.examples import Role
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ class Store:
         """The conversation, with the messages that are seen."""
         with self._reading():
             row = self._own(id, owner)
-            return chat_of(row, [message_of(one) for one in self._rows(tree.PATH, row["head"])])
+            return chat_of(row, [message_of(one) for one in self._rows(message_queries.PATH, row["head"])])
 
     def append(
         self, id: str, owner: str, role: Role, text: str, *, after: str | None = None,
-        bot: str = "", finish: str = "", mood: Mood | None = None, context: Context | None = None,
-    ) -> Message:  # fmt: skip
+        bot: str = "", finish: str = "", mood: Sentiment | None = None, context: Context | None = None,
+    ) -> ChatMessage:  # fmt: skip
         """The message, safe on the disk, behind the last one that is seen, or behind the message `after`.
 
         It is then the last one seen, but where the conversation went on from `after` meanwhile: there it is kept as a branch.
@@ -124,7 +124,9 @@ class Store:
             parent = chat["head"] if after is None else self._message(chat, after)["number"]
             return self._add(chat, parent, role, text, bot=bot, finish=finish, mood=mood, context=context)
 
-    def edit(self, id: str, owner: str, message: str, text: str, *, mood: Mood | None = None) -> Message:
+    def edit(
+        self, id: str, owner: str, message: str, text: str, *, mood: Sentiment | None = None
+    ) -> ChatMessage:
         """The user's message in other words, and the last one that is seen. What was said before and after it is kept as a branch.
 
         Raises:
@@ -138,7 +140,7 @@ class Store:
             self._head(chat, old["parent"])
             return self._add(self._own(id, owner), old["parent"], "user", text, mood=mood)
 
-    def retry(self, id: str, owner: str, message: str | None = None) -> Message:
+    def retry(self, id: str, owner: str, message: str | None = None) -> ChatMessage:
         """The user's message that is to be answered again, now the last one seen: what a reply, or the last one, replied to.
 
         Raises:
@@ -147,7 +149,8 @@ class Store:
         with self._writing():
             chat = self._own(id, owner)
             path = self._rows(
-                tree.PATH, chat["head"] if message is None else self._message(chat, message)["number"]
+                message_queries.PATH,
+                chat["head"] if message is None else self._message(chat, message)["number"],
             )
             asked = next((one for one in reversed(path) if one["role"] == "user"), None)
             if asked is None:
@@ -160,7 +163,12 @@ class Store:
         with self._writing():
             chat = self._own(id, owner)
             asked = next(
-                (one for one in reversed(self._rows(tree.PATH, chat["head"])) if one["role"] == "user"), None
+                (
+                    one
+                    for one in reversed(self._rows(message_queries.PATH, chat["head"]))
+                    if one["role"] == "user"
+                ),
+                None,
             )
             self._head(chat, asked["parent"] if asked else None)
         return self.read(id, owner)
@@ -172,20 +180,23 @@ class Store:
             self._head(chat, self._message(chat, message)["number"] if message else None)
         return self.read(id, owner)
 
-    def branches(self, id: str, owner: str, message: str) -> list[Message]:
+    def branches(self, id: str, owner: str, message: str) -> list[ChatMessage]:
         """The message and those that follow the same one, oldest first: its edits, or the replies to one question."""
         with self._reading():
             one = self._message(chat := self._own(id, owner), message)
             return [
                 message_of(row)
-                for row in self._rows(tree.SIBLINGS, chat["number"], one["parent"], one["role"])
+                for row in self._rows(message_queries.SIBLINGS, chat["number"], one["parent"], one["role"])
             ]
 
     def switch(self, id: str, owner: str, message: str) -> Chat:
         """The conversation as it went on from this message."""
         with self._writing():
             chat = self._own(id, owner)
-            self._head(chat, self._rows(tree.LAST_AFTER, self._message(chat, message)["number"])[0]["number"])
+            self._head(
+                chat,
+                self._rows(message_queries.LAST_AFTER, self._message(chat, message)["number"])[0]["number"],
+            )
         return self.read(id, owner)
 
     def rename(self, id: str, owner: str, title: str) -> Chat:
@@ -204,7 +215,7 @@ class Store:
         """The conversation with other settings, such as how replies are drawn."""
         return self._set(id, owner, "settings", settings_json(settings))
 
-    def rate(self, id: str, owner: str, message: str, rating: Rating | None, reason: str = "") -> Message:
+    def rate(self, id: str, owner: str, message: str, rating: Rating | None, reason: str = "") -> ChatMessage:
         """The reply, rated; None takes a rating back.
 
         Raises:
@@ -220,9 +231,9 @@ class Store:
             self._rows(
                 "UPDATE messages SET rating = ?, reason = ? WHERE number = ?", rating, why, one["number"]
             )
-            return message_of(self._rows(tree.ONE, one["number"])[0])
+            return message_of(self._rows(message_queries.ONE, one["number"])[0])
 
-    def choose(self, id: str, owner: str, chosen: str, rejected: str, reason: str = "") -> Message:
+    def choose(self, id: str, owner: str, chosen: str, rejected: str, reason: str = "") -> ChatMessage:
         """The chosen one of two replies to one message, now seen; the choice is kept.
 
         Raises:
@@ -241,8 +252,8 @@ class Store:
                 "INSERT INTO choices (chat, chosen, rejected, reason, created) VALUES (?, ?, ?, ?, ?)",
                 chat["number"], one["number"], other["number"], storable(reason, "the reason"), time.time(),
             )  # fmt: skip
-            self._head(chat, self._rows(tree.LAST_AFTER, one["number"])[0]["number"])
-            return message_of(self._rows(tree.ONE, one["number"])[0])
+            self._head(chat, self._rows(message_queries.LAST_AFTER, one["number"])[0]["number"])
+            return message_of(self._rows(message_queries.ONE, one["number"])[0])
 
     def delete(self, id: str, owner: str) -> None:
         """Nothing is left of the conversation in any of the store's files."""
@@ -260,15 +271,15 @@ class Store:
         Raises:
             DataError: there is no reply in it to learn from.
         """
-        return export.jsonl([self.read(id, owner)])
+        return transcripts.jsonl([self.read(id, owner)])
 
     def export_all(self, owner: str) -> str:
         """The owner's conversations in which there is a reply, oldest first, a row each as `export_jsonl` gives it."""
-        return export.jsonl([self.read(one.id, owner) for one in reversed(self.chats(owner, limit=-1))])
+        return transcripts.jsonl([self.read(one.id, owner) for one in reversed(self.chats(owner, limit=-1))])
 
     def export_markdown(self, id: str, owner: str) -> str:
         """The conversation for people to read; nothing in it is taken for Markdown or HTML."""
-        return export.markdown(self.read(id, owner))
+        return transcripts.markdown(self.read(id, owner))
 
     def preferences(self, owner: str | None = None) -> feedback.Feedback:
         """What was liked and what was not, of one owner or of all, as rows of the preference recipe."""
@@ -287,7 +298,7 @@ class Store:
             self._own(id, owner)
         return Hold(self.path.with_name(f"{self.path.name}.holds"), id)
 
-    def _add(self, chat: sqlite3.Row, parent: int | None, role: Role, text: str, **more: Any) -> Message:
+    def _add(self, chat: sqlite3.Row, parent: int | None, role: Role, text: str, **more: Any) -> ChatMessage:
         if not storable(text, "the message"):
             raise LimitError("the message is empty; expected text")
         # What the bot was told is kept with its reply: it may be told otherwise later, and a rating speaks of then
@@ -303,16 +314,16 @@ class Store:
             more.get("finish", ""),
         )
         notes = (as_json(more.get("mood")), as_json(more.get("context")))
-        number = self._rows(tree.ADD, secrets.token_hex(12), *values, *notes)[0]["number"]
+        number = self._rows(message_queries.ADD, secrets.token_hex(12), *values, *notes)[0]["number"]
         if chat["head"] == parent:
             self._head(chat, number)
         if not chat["title"] and role == "user":
             self._rows("UPDATE chats SET title = ? WHERE number = ?", title_of(text), chat["number"])
-        return message_of(self._rows(tree.ONE, number)[0])
+        return message_of(self._rows(message_queries.ONE, number)[0])
 
     def _own(self, id: object, owner: str) -> sqlite3.Row:
         """The row of a conversation of the owner's. What is somebody else's is missing in the same words as what never was."""
-        known = isinstance(id, str) and tree.is_id(id)
+        known = isinstance(id, str) and message_queries.is_id(id)
         rows = (
             self._rows("SELECT * FROM chats WHERE id = ? AND owner = ?", id, storable(owner, "the owner"))
             if known
@@ -323,7 +334,7 @@ class Store:
         return rows[0]
 
     def _message(self, chat: sqlite3.Row, id: object) -> sqlite3.Row:
-        known = isinstance(id, str) and tree.is_id(id)
+        known = isinstance(id, str) and message_queries.is_id(id)
         rows = (
             self._rows("SELECT * FROM messages WHERE id = ? AND chat = ?", id, chat["number"])
             if known

@@ -124,7 +124,7 @@ def main() -> None:
         from demo.app import build, quiet_gradio, serve
 
         quiet_gradio(Path(folder))
-        from demo.engines import Engines
+        from demo.model_pool import ModelPool
 
         # Nobody listens on port 9
         bots = {
@@ -132,7 +132,7 @@ def main() -> None:
             "other": lambda: FakeBot("other"),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
-        engines = Engines(Store.open(store), bots, FakeScorer())
+        engines = ModelPool(Store.open(store), bots, FakeScorer())
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
         page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)

@@ -88,11 +88,11 @@ def served(folder: Path) -> str:
     from nlpkit.classifiers.classifier import Classifier
 
     quiet_gradio(folder)
-    from demo.engines import Engines
+    from demo.model_pool import ModelPool
 
     scorer = Classifier.load()
     bots = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
-    engines = Engines(Store.open(folder / "chat.sqlite"), bots, scorer)
+    engines = ModelPool(Store.open(folder / "chat.sqlite"), bots, scorer)
     page = build(
         engines,
         scorer,

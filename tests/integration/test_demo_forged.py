@@ -30,7 +30,7 @@ from pathlib import Path
 from demo.app import build, quiet_gradio, serve
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 quiet_gradio(folder / "gradio")
-from demo.engines import Engines
+from demo.model_pool import ModelPool
 from demo.guard import DemoLimits
 from nlpkit.chat.store import Store
 from tests.browser.fake import FakeBot, FakeScorer
@@ -44,7 +44,7 @@ class Noting(FakeBot):
 
 limits = DemoLimits(messages_a_minute=100000, scorings_a_minute=100000)
 bots = {"echo": lambda: Noting(pause=0), "other": lambda: Noting("other", pause=0)}
-engines = Engines(Store.open(folder / "chat.sqlite"), bots, FakeScorer())
+engines = ModelPool(Store.open(folder / "chat.sqlite"), bots, FakeScorer())
 page = build(engines, FakeScorer(), runs=folder / "runs", folder=folder / "scored", limits=limits)
 serve(page, host="127.0.0.1", port=port, limits=limits, check=lambda name, password: password == f"word of {name}")
 """

@@ -23,7 +23,7 @@ from benchmarks.mood import (
     turns,
     unnamed,
 )
-from nlpkit.chat.mood import hint, moods
+from nlpkit.chat.sentiment import hint, moods
 from tests.fakes import FakeBot, FakeClassifier
 
 ORIGIN = {name: origin for origin, both in enumerate(NAMES) for some in both for name in some}

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from nlpkit.chat.console import Console
-from nlpkit.chat.limits import Limits
 from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
+from nlpkit.chat.text_limits import ChatLimits
 from nlpkit.cli.terminal import shown
 from nlpkit.errors import SourceError
 from nlpkit.generation.sampling import Sampling
@@ -32,7 +32,7 @@ class Talk:
 
     def __init__(self, store: Store, bot: FakeBot, **more: object) -> None:
         self.said, self.noted = "", ""
-        self.session = Session(store, bot, FakeClassifier(), limits=Limits(max_characters=100))
+        self.session = Session(store, bot, FakeClassifier(), limits=ChatLimits(max_characters=100))
         self._more = more
 
     def __call__(self, *lines: Line) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nlpkit.chat.answering import Until
-from nlpkit.chat.protocol import Asked, ServerLimits, asked, texts_of
-from nlpkit.chat.wire import ApiError, Ended, Writer
+from nlpkit.chat.protocol import CompletionRequest, ServerLimits, parse_chat_request, parse_score_request
+from nlpkit.chat.request_queue import StopSequences
+from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.generation.answer import Usage
 from nlpkit.generation.sampling import Sampling
@@ -17,12 +17,12 @@ from nlpkit.generation.sampling import Sampling
 LIMITS = ServerLimits(characters=50, messages=6, texts=3)
 
 
-def ask(*messages: tuple[str, Any], **fields: Any) -> Asked:
+def ask(*messages: tuple[str, Any], **fields: Any) -> CompletionRequest:
     tree = {
         "messages": [{"role": role, "content": content} for role, content in messages or [("user", "hi")]],
         **fields,
     }
-    return asked(
+    return parse_chat_request(
         json.dumps(tree).encode(),
         LIMITS,
         model="parrot",
@@ -36,7 +36,7 @@ def refused(*messages: tuple[str, Any], **fields: Any) -> ApiError:
     return found.value
 
 
-def turns(found: Asked) -> list[tuple[str, str]]:
+def turns(found: CompletionRequest) -> list[tuple[str, str]]:
     return [(one.role, one.text) for one in found.conversation.turns]
 
 
@@ -91,7 +91,7 @@ def test_a_message_that_the_client_library_wrote_comes_back_with_its_nulls() -> 
         ]
     }
     body["messages"].append({"role": "user", "content": "c"})
-    found = asked(json.dumps(body).encode(), LIMITS, model="parrot", defaults=Sampling())
+    found = parse_chat_request(json.dumps(body).encode(), LIMITS, model="parrot", defaults=Sampling())
     assert turns(found) == [("user", "a"), ("assistant", "b"), ("user", "c")]
 
 
@@ -233,7 +233,9 @@ def test_a_refusal_quotes_nothing_that_people_wrote() -> None:
         f'{{"messages": [{{"role": "user", "content": "{said}\ud800"}}]}}',
     ):
         with pytest.raises(ApiError) as found:
-            asked(body.encode("utf-8", "surrogatepass"), LIMITS, model="parrot", defaults=Sampling())
+            parse_chat_request(
+                body.encode("utf-8", "surrogatepass"), LIMITS, model="parrot", defaults=Sampling()
+            )
         assert "4111" not in str(found.value.body)
 
 
@@ -256,12 +258,12 @@ def test_a_refusal_quotes_nothing_that_people_wrote() -> None:
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(ApiError) as found:
-        asked(body, LIMITS, model="parrot", defaults=Sampling())
+        parse_chat_request(body, LIMITS, model="parrot", defaults=Sampling())
     assert found.value.status == 400
 
 
 def test_texts_to_score() -> None:
-    assert texts_of(b'{"texts": ["a", ""]}', LIMITS, model="m") == ["a", ""]
+    assert parse_score_request(b'{"texts": ["a", ""]}', LIMITS, model="m") == ["a", ""]
     for body, param in (
         (b"{}", "texts"),
         (b'{"texts": []}', "texts"),
@@ -273,7 +275,7 @@ def test_texts_to_score() -> None:
         (b'{"texts": ["a"], "model": "other"}', "model"),
     ):
         with pytest.raises(ApiError) as found:
-            texts_of(body, LIMITS, model="m")
+            parse_score_request(body, LIMITS, model="m")
         assert found.value.param == param
 
 
@@ -292,7 +294,7 @@ def test_texts_to_score() -> None:
 def test_a_text_ends_before_the_first_word_that_stops_it(
     stops: tuple[str, ...], pieces: list[str], out: list[str]
 ) -> None:
-    until = Until(stops)
+    until = StopSequences(stops)
     assert [until.feed(one) for one in pieces] == out
     whole = "".join(pieces)
     places = [place for one in stops if (place := whole.find(one)) >= 0]
@@ -302,7 +304,7 @@ def test_a_text_ends_before_the_first_word_that_stops_it(
 
 def test_an_answer_is_written_with_its_cost() -> None:
     usage = Usage(prompt_tokens=7, cached_tokens=3, new_tokens=2, first_token_seconds=0.1, seconds=0.2)
-    whole = Writer("parrot").whole("hi", Ended(finish="length", usage=usage))
+    whole = ReplyWriter("parrot").whole("hi", ReplyEnd(finish="length", usage=usage))
     assert whole["choices"][0]["message"] == {"role": "assistant", "content": "hi", "refusal": None}
     assert whole["choices"][0]["finish_reason"] == "length"
     assert whole["usage"] == {

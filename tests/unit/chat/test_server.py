@@ -15,7 +15,7 @@ import httpx2
 import openai
 import pytest
 
-from nlpkit.chat.door import Rate
+from nlpkit.chat.middleware import RateLimiter
 from nlpkit.chat.protocol import ServerLimits
 from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
@@ -310,7 +310,7 @@ def test_who_asks_too_often_is_asked_to_wait() -> None:
 
 def test_a_rate_fills_again_and_forgets_who_is_long_gone() -> None:
     now = 0.0
-    rate = Rate(60, clock=lambda: now)
+    rate = RateLimiter(60, clock=lambda: now)
     assert [rate.wait("a") for _ in range(61)] == [0] * 60 + [1]
     now = 1.0
     assert [rate.wait("a") for _ in range(2)] == [0, 1]

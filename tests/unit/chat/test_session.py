@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from nlpkit.chat.limits import Limits
 from nlpkit.chat.refusals import BusyError, LimitError, MissingError
 from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
+from nlpkit.chat.text_limits import ChatLimits
 from nlpkit.data.examples import Turn
 from nlpkit.errors import ConfigError, DataError, SourceError
 from nlpkit.generation.chatbot import Chatbot
@@ -412,7 +412,7 @@ def test_control_characters_are_removed(session, chat, text, kept):
 
 
 def test_a_conversation_has_so_many_turns(store, bot):
-    session = Session(store, bot, limits=Limits(max_turns=2))
+    session = Session(store, bot, limits=ChatLimits(max_turns=2))
     chat = session.start("").id
     whole(session.say(chat, "", "one"))
     whole(session.say(chat, "", "two"))
@@ -424,7 +424,7 @@ def test_a_conversation_has_so_many_turns(store, bot):
 
 
 def test_titles_prompts_and_reasons_have_their_limits(store, bot):
-    session = Session(store, bot, limits=Limits(max_system=10, max_title=10, max_reason=10))
+    session = Session(store, bot, limits=ChatLimits(max_system=10, max_title=10, max_reason=10))
     chat = session.start("", title="a \x00 b\nc").id
     assert store.read(chat, "").title == "a b c"
     whole(session.say(chat, "", "x"))
@@ -470,7 +470,7 @@ def test_what_is_somebody_elses_is_as_missing_as_what_never_was(session, bot, ca
     assert session.store.read(id, "ann").messages == ()
 
 
-# Mood and what the bot sees
+# Sentiment and what the bot sees
 
 
 def test_the_mood_of_each_turn_is_read_once_and_kept(session, chat):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from nlpkit.chat import schema
-from nlpkit.chat.mood import Mood
 from nlpkit.chat.refusals import BusyError, LimitError, MissingError
+from nlpkit.chat.sentiment import Sentiment
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Turn
 from nlpkit.errors import DataError
@@ -45,7 +45,7 @@ def bytes_of(folder: Path) -> bytes:
 
 
 def test_what_was_said_is_there_after_it_was_closed(tmp_path):
-    mood = Mood(label="negative", score=-0.5, probabilities={"negative": 0.75, "positive": 0.25})
+    mood = Sentiment(label="negative", score=-0.5, probabilities={"negative": 0.75, "positive": 0.25})
     with Store.open(tmp_path / "chat.db") as store:
         id = store.create("ann", title="Keys", system="Be kind.", run="runs/one", settings={"mood": True}).id
         first = store.append(id, "ann", "user", "I lost my keys 🔑 أين", mood=mood)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo.guard import Guard, Message, Rate, Receive, Scope, Send
+from demo.guard import Event, Guard, RateLimiter, Receive, Scope, Send
 from nlpkit.errors import DataError
 
 
@@ -27,7 +27,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 def ask(
     guard: Guard, *chunks: bytes, path: str = "/x", headers: dict[bytes, bytes] | None = None
 ) -> tuple[int, dict[bytes, bytes], bytes]:
-    sent: list[Message] = []
+    sent: list[Event] = []
     queue = [
         {"type": "http.request", "body": one, "more_body": place < len(chunks) - 1}
         for place, one in enumerate(chunks)
@@ -36,7 +36,7 @@ def ask(
     async def receive() -> dict[str, Any]:
         return queue.pop(0)
 
-    async def send(message: Message) -> None:
+    async def send(message: Event) -> None:
         sent.append(message)
 
     scope = {"type": "http", "path": path, "headers": list((headers or {b"host": b"127.0.0.1:7860"}).items())}
@@ -80,7 +80,7 @@ def test_headers_are_added_where_the_app_set_none() -> None:
 
 def test_a_visitor_who_asks_too_often_waits_and_others_do_not() -> None:
     now = [0.0]
-    rate = Rate(2, clock=lambda: now[0])
+    rate = RateLimiter(2, clock=lambda: now[0])
     rate.take("a")
     rate.take("a")
     with pytest.raises(
@@ -93,7 +93,7 @@ def test_a_visitor_who_asks_too_often_waits_and_others_do_not() -> None:
 
 
 def test_visitors_are_forgotten_before_they_fill_the_memory() -> None:
-    rate = Rate(1, visitors=3)
+    rate = RateLimiter(1, visitors=3)
     for number in range(10):
         rate.take(str(number))
     assert len(rate._asked) == 3

@@ -12,8 +12,8 @@ from demo.guard import DemoLimits
 from demo.panel import context_page, list_page, mood_page, status
 from demo.reports import find_runs, frame
 from demo.scoring import binned, file_page, score_text, score_upload, text_page
-from nlpkit.chat.mood import Mood
-from nlpkit.chat.records import Chat, Message
+from nlpkit.chat.messages import Chat, ChatMessage
+from nlpkit.chat.sentiment import Sentiment
 from nlpkit.errors import DataError
 from nlpkit.generation.context import Context
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
@@ -24,7 +24,7 @@ EVIL = "<img src=x onerror=alert(1)>\"'"
 
 def chat(*texts: str, **last: object) -> Chat:
     messages = [
-        Message(
+        ChatMessage(
             id=str(number),
             role=("user", "assistant")[number % 2],
             text=text,
@@ -47,7 +47,7 @@ def test_a_mood_is_a_point_between_its_ends() -> None:
 
 def test_the_words_that_drove_a_mood_are_marked_by_their_share() -> None:
     page = mood_page(
-        [Mood(label="negative", score=-0.8)],
+        [Sentiment(label="negative", score=-0.8)],
         [("not", -0.1), ("a", 0.0), ("bad", -0.9), (",", 0), (EVIL, 0.5)],
         f"not a  bad, {EVIL}",
     )

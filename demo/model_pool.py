@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from nlpkit.chat.mood import Scorer
+from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, nearest
@@ -15,8 +15,8 @@ from nlpkit.generation.answer import Answer, Bot
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
-    from nlpkit.chat.limits import Limits
     from nlpkit.chat.store import Store
+    from nlpkit.chat.text_limits import ChatLimits
 
 Offer = Mapping[str, Callable[[], Bot]]
 """What brings a bot into memory, by the name of the bot; the default one first."""
@@ -25,16 +25,16 @@ LOADED = 2
 """Bots that stay in memory: enough to set two side by side."""
 
 
-class Engines:
+class ModelPool:
     """Bots by name, and the one session in which they answer. `bots` is asked each time, where it can be: runs come and go."""
 
     def __init__(
         self,
         store: Store,
         bots: Offer | Callable[[], Offer],
-        classifier: Scorer | None = None,
+        classifier: SentimentClassifier | None = None,
         *,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ChatLimits = DEFAULT_LIMITS,
     ) -> None:
         self._offer = bots if callable(bots) else lambda: bots
         self.session = Session(store, _Default(self), classifier, limits=limits)
@@ -85,7 +85,7 @@ class Engines:
 class _Default:
     """The default bot, loaded when it is spoken to."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: ModelPool) -> None:
         self.engines = engines
 
     @property

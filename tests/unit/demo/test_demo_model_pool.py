@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.bots import PLAIN, Loader, bots_of
-from demo.engines import Engines
+from demo.model_pool import ModelPool
+from demo.models import PLAIN, Loader, bots_of
 from nlpkit.chat.store import Store
 from nlpkit.errors import DataError
 from nlpkit.generation.promoted import promote
@@ -77,7 +77,7 @@ def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -
 
     offer = {"a": loader("a"), "b": loader("b"), "c": loader("c")}
     with Store.open(tmp_path / "chat.sqlite") as store:
-        engines = Engines(store, lambda: offer)
+        engines = ModelPool(store, lambda: offer)
         assert (engines.bot().name, engines.bot("a").name, engines.bot("b").name) == ("a", "a", "b")
         assert loaded == ["a", "b"]
         engines.bot("c")  # a third one puts the first one out
@@ -101,7 +101,7 @@ def test_nobody_waits_for_a_bot_that_another_asks_for(tmp_path: Path) -> None:
         return FakeBot("slow")
 
     with Store.open(tmp_path / "chat.sqlite") as store:
-        engines = Engines(store, {"quick": FakeBot, "slow": slow})
+        engines = ModelPool(store, {"quick": FakeBot, "slow": slow})
         waiting = threading.Thread(target=engines.bot, args=("slow",))
         waiting.start()
         assert begun.wait(60)

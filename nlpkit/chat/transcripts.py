@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from nlpkit.chat.records import Chat
+from nlpkit.chat.messages import Chat
 from nlpkit.errors import DataError
 
 _MARKS = re.compile(r"[\\`*_{}\[\]()#+\-.!|~=:@$^<>&]")

@@ -3,14 +3,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nlpkit.chat.mood import MOST_WORDS, Course, Mood, hint, moods, name_of, slope_of, trend, words_of
+from nlpkit.chat.sentiment import (
+    MOST_WORDS,
+    Sentiment,
+    SentimentTrend,
+    hint,
+    moods,
+    name_of,
+    slope_of,
+    trend,
+    words_of,
+)
 from nlpkit.errors import RunError
 from nlpkit.tasks.prediction import Prediction
 from tests.fakes import FakeClassifier
 
 
-def scored(*scores: float) -> list[Mood]:
-    return [Mood(label="any", score=score) for score in scores]
+def scored(*scores: float) -> list[Sentiment]:
+    return [Sentiment(label="any", score=score) for score in scores]
 
 
 def test_each_text_has_its_mood():
@@ -29,7 +39,7 @@ def test_a_number_is_a_mood_and_labels_without_an_order_are_none():
         def predict(self, texts):
             return [Prediction(label="sports", probabilities={"sports": 1.0})]
 
-    assert moods(Number(), ["x"]) == [Mood(label="happy", score=0.5)]
+    assert moods(Number(), ["x"]) == [Sentiment(label="happy", score=0.5)]
     with pytest.raises(RunError, match="do not lie on a line"):
         moods(Topic(), ["x"])
 
@@ -108,6 +118,6 @@ def test_the_hint_says_how_it_is_and_where_it_goes():
 
 
 def test_the_course_of_a_conversation():
-    assert (Course().now, Course().trend) == (None, "steady")
-    course = Course(moods=tuple(scored(0.9, -0.7)))
+    assert (SentimentTrend().now, SentimentTrend().trend) == (None, "steady")
+    course = SentimentTrend(moods=tuple(scored(0.9, -0.7)))
     assert (course.now, course.trend) == (course.moods[-1], "falling")

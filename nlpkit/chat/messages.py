@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from nlpkit.chat.mood import Course, Mood
+from nlpkit.chat.sentiment import Sentiment, SentimentTrend
 from nlpkit.data.examples import Conversation, Role, Turn
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Rating: TypeAlias = Literal["up", "down"]
 
-Sight: TypeAlias = Literal["seen", "recalled", "dropped"]
+Visibility: TypeAlias = Literal["seen", "recalled", "dropped"]
 """Read as it was said, quoted in what the bot is told beforehand, or not read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
+class ChatMessage:
     """One message of one side."""
 
     id: str
@@ -34,7 +34,7 @@ class Message:
     rating: Rating | None = None
     reason: str = ""
     """Why it was rated so."""
-    mood: Mood | None = None
+    mood: Sentiment | None = None
     """Of a user's message, where one was read."""
     finish: str = ""
     """Of a reply: stop, length or stopped."""
@@ -59,7 +59,7 @@ class Chat:
     created: float
     updated: float
     settings: Mapping[str, object] = field(default_factory=dict)
-    messages: tuple[Message, ...] = ()
+    messages: tuple[ChatMessage, ...] = ()
 
     @property
     def conversation(self) -> Conversation:
@@ -69,7 +69,7 @@ class Chat:
         )
 
 
-def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:
+def turns_of(messages: Iterable[ChatMessage]) -> tuple[Turn, ...]:
     """The turns that messages make; those of one side in a row are joined as a file of conversations is read."""
     turns: list[Turn] = []
     for one in messages:
@@ -80,17 +80,17 @@ def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def course_of(messages: Iterable[Message]) -> Course:
+def course_of(messages: Iterable[ChatMessage]) -> SentimentTrend:
     """The mood over the user's messages, as far as it was read."""
-    return Course(moods=tuple(one.mood for one in messages if one.role == "user" and one.mood))
+    return SentimentTrend(moods=tuple(one.mood for one in messages if one.role == "user" and one.mood))
 
 
-def sight_of(messages: Sequence[Message]) -> dict[str, Sight]:
+def sight_of(messages: Sequence[ChatMessage]) -> dict[str, Visibility]:
     """Of each message before the last reply, by its id: what the bot saw of it; empty where that is not known."""
     last = max((place for place, one in enumerate(messages) if one.role == "assistant"), default=0)
     if not messages or (context := messages[last].context) is None:
         return {}
-    found: dict[str, Sight] = {}
+    found: dict[str, Visibility] = {}
     turn = -1
     for place, one in enumerate(messages[:last]):
         turn += place == 0 or messages[place - 1].role != one.role
@@ -100,7 +100,7 @@ def sight_of(messages: Sequence[Message]) -> dict[str, Sight]:
     return found
 
 
-def chat_of(row: sqlite3.Row, messages: Sequence[Message] = ()) -> Chat:
+def chat_of(row: sqlite3.Row, messages: Sequence[ChatMessage] = ()) -> Chat:
     """The conversation that a row of `chats` holds."""
     return Chat(
         id=row["id"],
@@ -114,9 +114,9 @@ def chat_of(row: sqlite3.Row, messages: Sequence[Message] = ()) -> Chat:
     )
 
 
-def message_of(row: sqlite3.Row) -> Message:
+def message_of(row: sqlite3.Row) -> ChatMessage:
     """The message that a row of `messages`, with its parent's id and its place among its siblings, holds."""
-    return Message(
+    return ChatMessage(
         id=row["id"],
         role=row["role"],
         text=row["text"],
@@ -126,14 +126,14 @@ def message_of(row: sqlite3.Row) -> Message:
         reason=row["reason"],
         finish=row["finish"],
         bot=row["bot"],
-        mood=Mood(**json.loads(row["mood"])) if row["mood"] else None,
+        mood=Sentiment(**json.loads(row["mood"])) if row["mood"] else None,
         context=_context(row["context"]),
         version=row["version"],
         versions=row["versions"],
     )
 
 
-def as_json(value: Mood | Context | None) -> str | None:
+def as_json(value: Sentiment | Context | None) -> str | None:
     """The value as it is stored."""
     return None if value is None else json.dumps(asdict(value))
 

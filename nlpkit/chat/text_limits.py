@@ -24,7 +24,7 @@ TITLE = 48
 """Characters of a title that is made of the first words."""
 
 
-class Limits(Settings):
+class ChatLimits(Settings):
     """How much one conversation may hold."""
 
     max_characters: Annotated[int, Field(ge=1)] = 8000
@@ -39,7 +39,7 @@ class Limits(Settings):
     """Characters of why a reply was liked or not."""
 
 
-def message(text: object, limits: Limits) -> str:
+def message(text: object, limits: ChatLimits) -> str:
     """What someone said, as it is kept: without control characters; emoji, joiners and marks of direction stay.
 
     Raises:

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-from nlpkit.chat.protocol import Asked
-from nlpkit.chat.wire import ApiError, Ended
+from nlpkit.chat.protocol import CompletionRequest
+from nlpkit.chat.serialization import ApiError, ReplyEnd
 from nlpkit.errors import DataError, NlpkitError, SourceError
 from nlpkit.generation.answer import Answer, Bot, Busy
 
@@ -21,7 +21,7 @@ GRACE = 5.0
 logger = logging.getLogger(__name__)
 
 
-class Until:
+class StopSequences:
     """A text up to the first of the words that stop it. A piece that may be the beginning of one is kept back."""
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -50,12 +50,12 @@ class Until:
         return kept
 
 
-class Job:
+class ReplyJob:
     """One answer being made in a thread; its pieces wait here, at most as many as an answer has tokens."""
 
-    def __init__(self, bot: Bot, asked: Asked, session: str) -> None:
+    def __init__(self, bot: Bot, asked: CompletionRequest, session: str) -> None:
         self._bot, self._asked, self._session = bot, asked, session
-        self._events: asyncio.Queue[str | Ended | ApiError] = asyncio.Queue()
+        self._events: asyncio.Queue[str | ReplyEnd | ApiError] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._answer: Answer | None = None
         self._stopped = False
@@ -82,8 +82,8 @@ class Job:
         except Exception as error:  # whatever it is, the client gets an answer and the log no text
             self._put(unexpected(error))
 
-    def _made(self) -> Ended:
-        until = Until(self._asked.stop)
+    def _made(self) -> ReplyEnd:
+        until = StopSequences(self._asked.stop)
         answer = self._bot.stream(
             self._asked.conversation, sampling=self._asked.sampling, session=self._session
         )
@@ -100,15 +100,15 @@ class Job:
         finish: Literal["stop", "length"] = (
             "length" if answer.finish == "length" or (self._late and not until.hit) else "stop"
         )
-        return Ended(finish=finish, usage=answer.usage, context=answer.context)
+        return ReplyEnd(finish=finish, usage=answer.usage, context=answer.context)
 
-    def _put(self, event: str | Ended | ApiError) -> None:
+    def _put(self, event: str | ReplyEnd | ApiError) -> None:
         try:
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
         except RuntimeError:  # the server is gone, and its clients with it
             self.stop()
 
-    async def events(self, seconds: float) -> AsyncIterator[str | Ended]:
+    async def events(self, seconds: float) -> AsyncIterator[str | ReplyEnd]:
         """The pieces and the end. After so many seconds it is stopped, and ends as one that was too long.
 
         Raises:
@@ -123,12 +123,12 @@ class Job:
                     raise event
                 begun = True
                 yield event
-                if isinstance(event, Ended):
+                if isinstance(event, ReplyEnd):
                     return
         finally:
             self.stop()
 
-    async def _next(self, deadline: float, begun: bool) -> str | Ended | ApiError:
+    async def _next(self, deadline: float, begun: bool) -> str | ReplyEnd | ApiError:
         if not self._late:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -142,17 +142,17 @@ class Job:
                 event = await self._events.get()
         except TimeoutError:
             return too_late
-        return event if begun or not isinstance(event, Ended) else too_late
+        return event if begun or not isinstance(event, ReplyEnd) else too_late
 
 
-class Desk:
+class RequestQueue:
     """Takes as many answers as there are places, and turns others away. Each has a thread, which waits more than it works."""
 
     def __init__(self, bot: Bot, places: int) -> None:
         self._bot = bot
         self._places = places
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="answer")
-        self._jobs: set[Job] = set()
+        self._jobs: set[ReplyJob] = set()
         self._lock = threading.Lock()
 
     @property
@@ -160,13 +160,13 @@ class Desk:
         """Answers being made or waiting."""
         return len(self._jobs)
 
-    def ask(self, asked: Asked, session: str) -> Job:
+    def ask(self, asked: CompletionRequest, session: str) -> ReplyJob:
         """An answer that is being made from now on.
 
         Raises:
             ApiError: all places are taken.
         """
-        job = Job(self._bot, asked, session)
+        job = ReplyJob(self._bot, asked, session)
         with self._lock:
             if len(self._jobs) >= self._places:
                 raise ApiError(503, "the queue is full; ask again in a moment", code="overloaded", retry=2)
@@ -174,7 +174,7 @@ class Desk:
         self._threads.submit(self._run, job)
         return job
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ReplyJob) -> None:
         try:
             job.run()
         finally:

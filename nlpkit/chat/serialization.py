@@ -40,7 +40,7 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
+class ReplyEnd:
     """How an answer ended."""
 
     finish: Literal["stop", "length"]
@@ -48,13 +48,13 @@ class Ended:
     context: Context | None = None
 
 
-class Writer:
+class ReplyWriter:
     """One answer in the protocol's words."""
 
     def __init__(self, model: str) -> None:
         self._head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": model}
 
-    def whole(self, text: str, ended: Ended) -> dict[str, Any]:
+    def whole(self, text: str, ended: ReplyEnd) -> dict[str, Any]:
         """The body of an answer that is given at once."""
         message = {"role": "assistant", "content": text, "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": ended.finish}
@@ -70,7 +70,7 @@ class Writer:
         """A chunk with a piece of the text."""
         return self._chunk({**({"role": "assistant"} if first else {}), "content": text}, None)
 
-    def end(self, ended: Ended, *, with_usage: bool) -> Iterator[dict[str, Any]]:
+    def end(self, ended: ReplyEnd, *, with_usage: bool) -> Iterator[dict[str, Any]]:
         """The last chunks."""
         yield {**self._chunk({}, ended.finish), **_seen(ended.context)}
         if with_usage:

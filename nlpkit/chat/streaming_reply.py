@@ -6,13 +6,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from nlpkit.chat.limits import clean, is_visible
-from nlpkit.chat.records import Message
+from nlpkit.chat.messages import ChatMessage
+from nlpkit.chat.text_limits import clean, is_visible
 from nlpkit.generation.answer import Answer, Finish, Usage
 from nlpkit.generation.context import Context
 
 
-class Saying:
+class StreamingReply:
     """Pieces of text as they come. What was read when it ends, is stopped, fails, or when its reader goes away, is saved as the reply.
 
     `stop` and `close` may be called from another thread than the reader's.
@@ -20,14 +20,14 @@ class Saying:
 
     def __init__(
         self,
-        message: Message,
+        message: ChatMessage,
         answer: Answer,
-        save: Callable[[str, Finish], Message],
+        save: Callable[[str, Finish], ChatMessage],
         done: Callable[[bool], None],
     ) -> None:
         self.message = message
         """The user's turn that is answered."""
-        self.reply: Message | None = None
+        self.reply: ChatMessage | None = None
         """The answer as it was saved; None before the end, and where nothing came."""
         self._answer = answer
         self._save = save
@@ -87,7 +87,7 @@ class Saying:
         with self._lock:
             self._end("stopped")
 
-    def __enter__(self) -> Saying:
+    def __enter__(self) -> StreamingReply:
         """The answer itself."""
         return self
 

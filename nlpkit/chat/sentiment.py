@@ -38,7 +38,7 @@ _WORD = re.compile(
 )
 
 
-class Scorer(Protocol):
+class SentimentClassifier(Protocol):
     """What the mood is read with: a Classifier."""
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -46,7 +46,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mood:
+class Sentiment:
     """How one text sounds."""
 
     label: str
@@ -57,13 +57,13 @@ class Mood:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Course:
+class SentimentTrend:
     """The mood over the user's turns, oldest first."""
 
-    moods: tuple[Mood, ...] = ()
+    moods: tuple[Sentiment, ...] = ()
 
     @property
-    def now(self) -> Mood | None:
+    def now(self) -> Sentiment | None:
         """Of the last turn."""
         return self.moods[-1] if self.moods else None
 
@@ -73,7 +73,7 @@ class Course:
         return trend([one.score for one in self.moods])
 
 
-def moods(classifier: Scorer, texts: Sequence[str]) -> list[Mood]:
+def moods(classifier: SentimentClassifier, texts: Sequence[str]) -> list[Sentiment]:
     """The mood of each text.
 
     Raises:
@@ -101,7 +101,7 @@ def slope_of(scores: Sequence[float]) -> float:
     return sum((place - middle) * (score - mean) for place, score in enumerate(scores)) / spread
 
 
-def words_of(classifier: Scorer, text: str) -> list[tuple[str, float]]:
+def words_of(classifier: SentimentClassifier, text: str) -> list[tuple[str, float]]:
     """The words of a text in its order, each with how much it raised the score: the score less that of the text without the word.
 
     Punctuation and emoji count as words. Of a very long text the first MOST_WORDS are looked at, and the rest are left out.
@@ -123,7 +123,7 @@ def _named(score: float) -> tuple[str, str]:
     return next((name, reply) for end, name, reply in _NAMED if score < end)
 
 
-def hint(course: Sequence[Mood]) -> str:
+def hint(course: Sequence[Sentiment]) -> str:
     """Two sentences for the bot: how the user sounds, and how to answer that; nothing where it is not known. They quote nothing."""
     if not course:
         return ""
@@ -132,12 +132,12 @@ def hint(course: Sequence[Mood]) -> str:
     return f"The user sounds {name}{going[trend([one.score for one in course])]}. {reply}"
 
 
-def _mood(answer: Prediction) -> Mood:
+def _mood(answer: Prediction) -> Sentiment:
     if answer.score is None:
         raise RunError(
             "the mood needs a score from negative to positive, and the labels of this classifier do not lie on a line"
         )
-    return Mood(
+    return Sentiment(
         label=answer.label or name_of(answer.score),
         score=answer.score,
         probabilities=dict(answer.probabilities),

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nlpkit.chat.lock import Hold
-from nlpkit.chat.records import Chat, Message
-from nlpkit.chat.saying import Saying
+from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.store import Store
+from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
 from nlpkit.generation.answer import Answer, Bot, Finish
@@ -17,12 +17,12 @@ from nlpkit.generation.sampling import Sampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class TurnRequest:
     """What bots are asked, in whose conversation."""
 
     chat: str
     owner: str
-    put: Callable[[], Message]
+    put: Callable[[], ChatMessage]
     """Saves the user's turn, or steps back to it."""
     told: Callable[[Chat], Conversation]
     """What the bots are told of the conversation."""
@@ -31,17 +31,17 @@ class Asked:
     """The turn was answered before: where nothing comes now, that answer is seen again."""
 
 
-class Exchange:
+class PendingTurn:
     """The answers to one turn, from the moment that it is put to the end of the last."""
 
-    def __init__(self, store: Store, asked: Asked, bots: Sequence[Bot]) -> None:
+    def __init__(self, store: Store, asked: TurnRequest, bots: Sequence[Bot]) -> None:
         """Hold the conversation, save the turn, and let the bots begin.
 
         Raises:
             DataError: the turn cannot be put or does not fit; the conversation is then seen as it was.
         """
         self.store, self.asked = store, asked
-        self.sayings: list[Saying] = []
+        self.sayings: list[StreamingReply] = []
         self._left = len(bots)
         self._came = False
         self._lock = threading.Lock()
@@ -69,10 +69,12 @@ class Exchange:
             answer = bot.stream(
                 told, sampling=sampling, session=f"{asked.chat}/{place}" if place else asked.chat
             )
-            self.sayings.append(Saying(message, answer, self._saver(message, bot, answer), self._one_ended))
+            self.sayings.append(
+                StreamingReply(message, answer, self._saver(message, bot, answer), self._one_ended)
+            )
 
-    def _saver(self, message: Message, bot: Bot, answer: Answer) -> Callable[[str, Finish], Message]:
-        def save(text: str, finish: Finish) -> Message:
+    def _saver(self, message: ChatMessage, bot: Bot, answer: Answer) -> Callable[[str, Finish], ChatMessage]:
+        def save(text: str, finish: Finish) -> ChatMessage:
             return self.store.append(
                 self.asked.chat, self.asked.owner, "assistant", text,
                 after=message.id, bot=bot.name, finish=finish, context=answer.context,

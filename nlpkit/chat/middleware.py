@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
-from nlpkit.chat.answering import unexpected
-from nlpkit.chat.counters import Metrics
-from nlpkit.chat.wire import ApiError
+from nlpkit.chat.counters import ServerCounters
+from nlpkit.chat.request_queue import unexpected
+from nlpkit.chat.serialization import ApiError
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Event: TypeAlias = MutableMapping[str, Any]
@@ -39,7 +39,7 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
-class Rate:
+class RateLimiter:
     """So many requests a minute for each client, all of them at once where it wants."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,11 +58,11 @@ class Rate:
         return 0 if allowed else max(1, math.ceil((1 - left) * 60 / self._most))
 
 
-class Door:
+class AccessMiddleware:
     """The outermost part of the app. `scope["client_id"]` tells the inner ones who asks, as a hash."""
 
     def __init__(
-        self, app: App, *, keys: Sequence[str], rate: Rate, metrics: Metrics, local_only: bool
+        self, app: App, *, keys: Sequence[str], rate: RateLimiter, metrics: ServerCounters, local_only: bool
     ) -> None:
         self._app, self._rate, self._metrics, self._local_only = app, rate, metrics, local_only
         self._keys = [_digest(one.encode()) for one in keys]

@@ -5,8 +5,8 @@ import json
 import pytest
 from markdown_it import MarkdownIt
 
-from nlpkit.chat.export import escaped
 from nlpkit.chat.store import Store
+from nlpkit.chat.transcripts import escaped
 from nlpkit.data.conversations import conversations_in
 from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
