@@ -20,13 +20,13 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, Runtime, Voice
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, ChatProfile, Runtime
+from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.sampling import Sampling
-from nlpkit.generation.torch_engine import TorchEngine
+from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.metrics.sums import score
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, window_of
-from nlpkit.prompts.prompt import prompt
+from nlpkit.prompts.build import build_prompt
 from nlpkit.tasks.dialogue import Dialogue
 
 GENERATE = "transformers generate"
@@ -96,7 +96,7 @@ def generated(language: LanguageModel, conversation: Conversation, tokens: int) 
     """What plain `generate` answers, greedy, and when each token came."""
     import torch
 
-    asked = torch.tensor([prompt(conversation, language.tokenizer, language.window - tokens).ids])
+    asked = torch.tensor([build_prompt(conversation, language.tokenizer, language.window - tokens).ids])
     times = Times()
     with torch.inference_mode():
         made = language.model.generate(
@@ -173,13 +173,13 @@ def load(
         )
     else:
         language = LanguageModel.load(run, threads=threads)
-    voice = Voice(
+    voice = ChatProfile(
         tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name
     )
     bots: dict[str, Chatbot] = {}
     for one in runtimes:
         if one == "torch":
-            bots[one] = Chatbot(voice, TorchEngine(language.model, threads=threads))
+            bots[one] = Chatbot(voice, TorchDecoder(language.model, threads=threads))
         else:
             bots[one] = (
                 Chatbot.default(runtime=one, threads=threads)

@@ -15,11 +15,11 @@ from nlpkit.evaluation.items import Item, pick_items
 from nlpkit.evaluation.replies import measure_replies
 from nlpkit.evaluation.selection import perplexity
 from nlpkit.generation.chatbot import Chatbot
-from nlpkit.generation.engine import Engine
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.decoder import Decoder
+from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.metrics.sums import Look, Measure, paired, ratio, score
-from nlpkit.prompts.prompt import encode
+from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY
 from nlpkit.reports.wording import difference
 from nlpkit.settings import ConversationSource
@@ -112,13 +112,13 @@ def _rows(
 ) -> list[tuple[list[int], list[int]]]:
     found: list[tuple[list[int], list[int]]] = []
     for conversation in conversations:
-        found += [(row.input_ids, row.labels) for row in encode(conversation, tokenizer, 256)]
+        found += [(row.input_ids, row.labels) for row in encode_conversation(conversation, tokenizer, 256)]
         if sum(len(ids) for ids, _ in found) >= tokens:
             break
     return found
 
 
-def _perplexity(engine: Engine, rows: Sequence[tuple[list[int], list[int]]]) -> Measure:
+def _perplexity(engine: Decoder, rows: Sequence[tuple[list[int], list[int]]]) -> Measure:
     """Of the replies in encoded conversations, a conversation an item, read as chat reads: token after token."""
     import numpy as np
 

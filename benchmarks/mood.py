@@ -28,8 +28,8 @@ from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
 from nlpkit.evaluation.replies import token_f1
-from nlpkit.generation.answer import Bot
 from nlpkit.generation.chatbot import Chatbot, Runtime
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.metrics.sums import Look, Sums, paired, ratio, score
@@ -112,7 +112,7 @@ def _set(number: int, text: str, happy: str, sad: str) -> Turns:
 class Asked:
     """A bot's greedy replies, each asked for once and kept in a JSONL file."""
 
-    def __init__(self, bot: Bot, path: Path) -> None:
+    def __init__(self, bot: ChatModel, path: Path) -> None:
         self._bot, self._path = bot, path
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         self._known = {(row["system"], row["text"]): row["reply"] for row in map(json.loads, lines)}
@@ -277,7 +277,13 @@ def lines(found: Mapping[str, Found]) -> list[str]:
 
 
 def bench(
-    bot: Bot, scorer: SentimentClassifier, *, use: Use, results: Path, kept: Path, talk: Callable[[str], None]
+    bot: ChatModel,
+    scorer: SentimentClassifier,
+    *,
+    use: Use,
+    results: Path,
+    kept: Path,
+    talk: Callable[[str], None],
 ) -> dict[str, Any]:
     """What was found; it is written as mood.json and mood.md too."""
     machine, sets, ask = Machine(), turns(use), Asked(bot, kept)

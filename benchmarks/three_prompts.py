@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from nlpkit.data.examples import Conversation, Role, Turn
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.language_model import LanguageModel
 
 SEED = 1
 

@@ -11,14 +11,14 @@ from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, nearest
-from nlpkit.generation.answer import Answer, Bot
+from nlpkit.generation.completion import ChatModel, Completion
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
     from nlpkit.chat.store import Store
     from nlpkit.chat.text_limits import ChatLimits
 
-Offer = Mapping[str, Callable[[], Bot]]
+Offer = Mapping[str, Callable[[], ChatModel]]
 """What brings a bot into memory, by the name of the bot; the default one first."""
 
 LOADED = 2
@@ -38,7 +38,7 @@ class ModelPool:
     ) -> None:
         self._offer = bots if callable(bots) else lambda: bots
         self.session = Session(store, _Default(self), classifier, limits=limits)
-        self._loaded: OrderedDict[str, tuple[Callable[[], Bot], Bot]] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[Callable[[], ChatModel], ChatModel]] = OrderedDict()
         self._lock = Lock()
         self._loading: dict[str, Lock] = {}
 
@@ -52,7 +52,7 @@ class ModelPool:
         """The bot of a new conversation."""
         return self.names[0]
 
-    def bot(self, name: str = "") -> Bot:
+    def bot(self, name: str = "") -> ChatModel:
         """The bot of a name, or the default one, loaded where it is not yet. Nobody but who asks for it waits for that.
 
         Raises:
@@ -77,7 +77,7 @@ class ModelPool:
                     self._loaded.popitem(last=False)
         return bot
 
-    def _kept(self, name: str) -> tuple[Callable[[], Bot], Bot] | None:
+    def _kept(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:
             return self._loaded.get(name)
 
@@ -92,5 +92,5 @@ class _Default:
     def name(self) -> str:
         return self.engines.bot().name
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Answer:
+    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
         return self.engines.bot().stream(conversation, sampling=sampling, session=session)

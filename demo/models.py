@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nlpkit.chat.serving import bot_of
 from nlpkit.errors import RunError
-from nlpkit.generation.answer import Bot
 from nlpkit.generation.chatbot import Runtime
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.run import Run
@@ -28,7 +28,7 @@ class Loader:
     policy: Policy = "drop_oldest"
     runtime: Runtime = "torch"
 
-    def __call__(self) -> Bot:
+    def __call__(self) -> ChatModel:
         """The bot."""
         return bot_of(self.run, model=self.model, policy=self.policy, runtime=self.runtime)
 
@@ -86,8 +86,8 @@ def _meant(run: str) -> str:
 
 def _name(run: str, model: str | None) -> str:
     if run.startswith(("http://", "https://")):
-        from nlpkit.generation.remote import public
+        from nlpkit.generation.remote import public_address
 
-        return f"{model} at {public(run)}" if model else public(run)
+        return f"{model} at {public_address(run)}" if model else public_address(run)
     path = Path(run)
     return PROMOTED if path.name == FILE or _meant(run) != run else path.name or run

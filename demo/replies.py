@@ -15,7 +15,7 @@ from demo.markup import shown, typed
 from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, told, visitor_of
 from nlpkit.chat.text_limits import message
 from nlpkit.errors import DataError
-from nlpkit.generation.answer import Bot
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Replies:
     ) -> Iterator[Updates]:
         """Another reply to the last message."""
 
-        def retried(owner: str, sampling: Sampling, bot: Bot) -> StreamingReply:
+        def retried(owner: str, sampling: Sampling, bot: ChatModel) -> StreamingReply:
             return self.session.retry(chat_id, owner, sampling, bot=bot)
 
         with suppress(LeftError):
@@ -112,7 +112,7 @@ class Replies:
     ) -> Iterator[Updates]:
         """The reply to a message in other words. What follows it stays in the store as a branch."""
 
-        def edited(owner: str, sampling: Sampling, bot: Bot) -> StreamingReply:
+        def edited(owner: str, sampling: Sampling, bot: ChatModel) -> StreamingReply:
             place = self.message_at(chat_id, owner, data.index)
             return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, bot=bot)
 
@@ -206,7 +206,7 @@ class Replies:
 
     def _again(
         self,
-        speak: Callable[[str, Sampling, Bot], StreamingReply],
+        speak: Callable[[str, Sampling, ChatModel], StreamingReply],
         chat_id: str,
         run: str,
         mood: bool,

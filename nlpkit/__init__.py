@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
     from nlpkit.evaluation.evaluate import evaluate
     from nlpkit.generation.chatbot import Chatbot
-    from nlpkit.generation.language import LanguageModel
+    from nlpkit.generation.language_model import LanguageModel
     from nlpkit.generation.remote import RemoteBot
     from nlpkit.generation.sampling import Sampling
     from nlpkit.metrics.score import Score
@@ -71,7 +71,7 @@ _HOMES = {
     "DataError": "nlpkit.errors",
     "DataSource": "nlpkit.settings",
     "LabeledText": "nlpkit.data.examples",
-    "LanguageModel": "nlpkit.generation.language",
+    "LanguageModel": "nlpkit.generation.language_model",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
     "Record": "nlpkit.data.records",

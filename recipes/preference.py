@@ -16,7 +16,7 @@ from pydantic import Field
 from nlpkit.config import to_yaml
 from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison, verdict_of
 from nlpkit.files import fingerprint, room_left
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import promote
 from nlpkit.run import Run, versions
 from nlpkit.settings import Settings

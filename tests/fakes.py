@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.answer import Finish, Usage
+from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 from nlpkit.tasks.prediction import Prediction
@@ -35,7 +35,7 @@ class FakeAnswer:
         self._pieces = [word if place == 0 else f" {word}" for place, word in enumerate(words)]
         self.context = context
         self.usage: Usage | None = None
-        self.finish: Finish | None = None
+        self.finish: FinishReason | None = None
         self.stopped = threading.Event()
         self._delay, self._fails, self._most = delay, fails, most
         self._given = 0
@@ -61,7 +61,7 @@ class FakeAnswer:
             return self._pieces[self._given - 1]
         raise StopIteration
 
-    def _end(self, finish: Finish) -> None:
+    def _end(self, finish: FinishReason) -> None:
         self.finish = finish
         self.usage = Usage(
             prompt_tokens=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nlpkit.generation.answer import Usage
+from nlpkit.generation.completion import Usage
 
 PATHS = frozenset({"/v1/chat/completions", "/v1/models", "/v1/score", "/health", "/metrics"})
 """Other paths are counted together: whoever asks for random ones must not fill the memory."""

@@ -18,7 +18,7 @@ from nlpkit.chat.protocol import CompletionRequest, ServerLimits, parse_chat_req
 from nlpkit.chat.request_queue import ReplyJob, RequestQueue
 from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.answer import Bot
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.run import now
 from nlpkit.tasks.prediction import Prediction
@@ -45,7 +45,7 @@ class Endpoints:
 
     def __init__(
         self,
-        bot: Bot,
+        bot: ChatModel,
         classifier: NamedClassifier | None,
         desk: RequestQueue,
         metrics: ServerCounters,

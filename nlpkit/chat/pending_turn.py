@@ -12,7 +12,7 @@ from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.generation.answer import Answer, Bot, Finish
+from nlpkit.generation.completion import ChatModel, Completion, FinishReason
 from nlpkit.generation.sampling import Sampling
 
 
@@ -34,7 +34,7 @@ class TurnRequest:
 class PendingTurn:
     """The answers to one turn, from the moment that it is put to the end of the last."""
 
-    def __init__(self, store: Store, asked: TurnRequest, bots: Sequence[Bot]) -> None:
+    def __init__(self, store: Store, asked: TurnRequest, bots: Sequence[ChatModel]) -> None:
         """Hold the conversation, save the turn, and let the bots begin.
 
         Raises:
@@ -57,7 +57,7 @@ class PendingTurn:
             self._hold.release()
             raise
 
-    def _begin(self, bots: Sequence[Bot]) -> None:
+    def _begin(self, bots: Sequence[ChatModel]) -> None:
         asked = self.asked
         chat = self.store.read(asked.chat, asked.owner)
         sampling = asked.sampling(chat)
@@ -73,8 +73,10 @@ class PendingTurn:
                 StreamingReply(message, answer, self._saver(message, bot, answer), self._one_ended)
             )
 
-    def _saver(self, message: ChatMessage, bot: Bot, answer: Answer) -> Callable[[str, Finish], ChatMessage]:
-        def save(text: str, finish: Finish) -> ChatMessage:
+    def _saver(
+        self, message: ChatMessage, bot: ChatModel, answer: Completion
+    ) -> Callable[[str, FinishReason], ChatMessage]:
+        def save(text: str, finish: FinishReason) -> ChatMessage:
             return self.store.append(
                 self.asked.chat, self.asked.owner, "assistant", text,
                 after=message.id, bot=bot.name, finish=finish, context=answer.context,

@@ -13,7 +13,7 @@ from typing import Literal
 from nlpkit.chat.protocol import CompletionRequest
 from nlpkit.chat.serialization import ApiError, ReplyEnd
 from nlpkit.errors import DataError, NlpkitError, SourceError
-from nlpkit.generation.answer import Answer, Bot, Busy
+from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
 
 GRACE = 5.0
 """Seconds that an answer gets to end once it was told to."""
@@ -53,11 +53,11 @@ class StopSequences:
 class ReplyJob:
     """One answer being made in a thread; its pieces wait here, at most as many as an answer has tokens."""
 
-    def __init__(self, bot: Bot, asked: CompletionRequest, session: str) -> None:
+    def __init__(self, bot: ChatModel, asked: CompletionRequest, session: str) -> None:
         self._bot, self._asked, self._session = bot, asked, session
         self._events: asyncio.Queue[str | ReplyEnd | ApiError] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
-        self._answer: Answer | None = None
+        self._answer: Completion | None = None
         self._stopped = False
         self._late = False
 
@@ -71,7 +71,7 @@ class ReplyJob:
         """Make the answer; called in a thread of its own."""
         try:
             self._put(self._made())
-        except Busy:
+        except OverloadedError:
             self._put(ApiError(503, "the bot is busy; ask again in a moment", code="overloaded", retry=2))
         except DataError as error:
             self._put(ApiError(400, str(error), param="messages", code="context_length_exceeded"))
@@ -148,7 +148,7 @@ class ReplyJob:
 class RequestQueue:
     """Takes as many answers as there are places, and turns others away. Each has a thread, which waits more than it works."""
 
-    def __init__(self, bot: Bot, places: int) -> None:
+    def __init__(self, bot: ChatModel, places: int) -> None:
         self._bot = bot
         self._places = places
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="answer")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from nlpkit.generation.answer import Usage
+from nlpkit.generation.completion import Usage
 from nlpkit.generation.context import Context
 
 

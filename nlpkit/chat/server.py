@@ -20,7 +20,7 @@ from nlpkit.chat.protocol import ChatRequest, ScoreRequest, ServerLimits
 from nlpkit.chat.request_queue import RequestQueue
 from nlpkit.chat.serialization import ApiError
 from nlpkit.errors import ConfigError
-from nlpkit.generation.answer import Bot
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ CONNECTIONS = 2000
 
 
 def create_app(
-    bot: Bot,
+    bot: ChatModel,
     classifier: NamedClassifier | None = None,
     *,
     keys: Sequence[str] = (),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlpkit.errors import ConfigError, SourceError, nearest
-from nlpkit.generation.answer import Bot
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def bot_of(
     runtime: Runtime = "torch",
     threads: int | None = None,
     policy: Policy = "drop_oldest",
-) -> Bot:
+) -> ChatModel:
     """The bot that a name means: a run's folder, a `promoted.json`, a server's address, or the catalogue's own where none is named.
 
     Raises:
@@ -59,7 +59,7 @@ def bot_of(
     )
 
 
-def _remote(address: str, model: str | None) -> Bot:
+def _remote(address: str, model: str | None) -> ChatModel:
     from nlpkit.generation.remote import RemoteBot
 
     key = os.environ.get(REMOTE_KEY) or None
@@ -68,17 +68,17 @@ def _remote(address: str, model: str | None) -> Bot:
 
 def _only_model(address: str, key: str | None) -> str:
     """The model that a server has, where it has one."""
-    from nlpkit.generation.remote import models, public
+    from nlpkit.generation.remote import list_models, public_address
 
     try:
-        names = models(address, key)
+        names = list_models(address, key)
     except SourceError as error:
         raise SourceError(
             f"{error}; cure: see whether it runs and takes the key, or name a model with --model"
         ) from None
     if len(names) != 1:
         raise ConfigError(
-            f"{public(address)}: has {len(names)} models; cure: --model NAME{nearest('', names)}"
+            f"{public_address(address)}: has {len(names)} models; cure: --model NAME{nearest('', names)}"
         )
     return names[0]
 

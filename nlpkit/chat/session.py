@@ -22,7 +22,7 @@ from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.chat.text_limits import ChatLimits
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import ConfigError
-from nlpkit.generation.answer import Bot
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 
@@ -38,7 +38,7 @@ class Session:
     def __init__(
         self,
         store: Store,
-        bot: Bot,
+        bot: ChatModel,
         classifier: SentimentClassifier | None = None,
         *,
         mood: bool = False,
@@ -73,7 +73,13 @@ class Session:
         )
 
     def say(
-        self, chat: str, owner: str, text: str, sampling: Sampling | None = None, *, bot: Bot | None = None
+        self,
+        chat: str,
+        owner: str,
+        text: str,
+        sampling: Sampling | None = None,
+        *,
+        bot: ChatModel | None = None,
     ) -> StreamingReply:
         """The answer to what the user says now, which is saved before this returns. `bot` answers instead of the session's own.
 
@@ -89,7 +95,7 @@ class Session:
         )[0]
 
     def say_twice(
-        self, chat: str, owner: str, text: str, bots: tuple[Bot, Bot], sampling: Sampling | None = None
+        self, chat: str, owner: str, text: str, bots: tuple[ChatModel, ChatModel], sampling: Sampling | None = None
     ) -> tuple[StreamingReply, StreamingReply]:  # fmt: skip
         """Two answers to what the user says now, which may be read at once, and one of which is then chosen (`choose`).
 
@@ -107,7 +113,7 @@ class Session:
         sampling: Sampling | None = None,
         *,
         message: str | None = None,
-        bot: Bot | None = None,
+        bot: ChatModel | None = None,
     ) -> StreamingReply:
         """Another answer to the same turn: to what the reply `message`, or the last one, replied to. The old answer is kept as a branch.
 
@@ -131,7 +137,7 @@ class Session:
         text: str,
         sampling: Sampling | None = None,
         *,
-        bot: Bot | None = None,
+        bot: ChatModel | None = None,
     ) -> StreamingReply:
         """The answer to a turn said in other words. What was said before is kept as a branch.
 
@@ -202,7 +208,7 @@ class Session:
         self,
         chat: str,
         owner: str,
-        bots: Sequence[Bot],
+        bots: Sequence[ChatModel],
         sampling: Sampling | None,
         put: Callable[[], ChatMessage],
         *,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from nlpkit.chat.messages import ChatMessage
 from nlpkit.chat.text_limits import clean, is_visible
-from nlpkit.generation.answer import Answer, Finish, Usage
+from nlpkit.generation.completion import Completion, FinishReason, Usage
 from nlpkit.generation.context import Context
 
 
@@ -21,8 +21,8 @@ class StreamingReply:
     def __init__(
         self,
         message: ChatMessage,
-        answer: Answer,
-        save: Callable[[str, Finish], ChatMessage],
+        answer: Completion,
+        save: Callable[[str, FinishReason], ChatMessage],
         done: Callable[[bool], None],
     ) -> None:
         self.message = message
@@ -34,7 +34,7 @@ class StreamingReply:
         self._done = done
         self._pieces: list[str] = []
         self._ended = False
-        self._finish: Finish | None = None
+        self._finish: FinishReason | None = None
         self._lock = threading.RLock()
 
     @property
@@ -48,7 +48,7 @@ class StreamingReply:
         return self._answer.usage
 
     @property
-    def finish(self) -> Finish | None:
+    def finish(self) -> FinishReason | None:
         """Why it ended; None before the end."""
         return self._finish or self._answer.finish
 
@@ -100,7 +100,7 @@ class StreamingReply:
         with contextlib.suppress(Exception):
             self.close()
 
-    def _end(self, finish: Finish) -> None:
+    def _end(self, finish: FinishReason) -> None:
         if self._ended:
             return
         self._ended, self._finish = True, finish  # the bot may notice later that nobody reads on

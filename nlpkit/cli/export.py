@@ -46,7 +46,7 @@ def _exported(path: Path | None, to: Any, output: Path | None, force: bool) -> P
     from nlpkit.classifiers.loading import default_run
     from nlpkit.classifiers.opening import place_of
     from nlpkit.errors import ConfigError
-    from nlpkit.generation.export_chat import export_bot
+    from nlpkit.generation.export_chat import export_chat_model
     from nlpkit.run import Run
 
     run = default_run() if path is None else Run.open(path)
@@ -59,7 +59,7 @@ def _exported(path: Path | None, to: Any, output: Path | None, force: bool) -> P
             raise ConfigError(
                 f"{run.path}: OpenVINO is for classifiers here; expected onnx, onnx-int8, onnx-int4 or merged"
             )
-        return export_bot(run, to, output, force=force, talk=talk)
+        return export_chat_model(run, to, output, force=force, talk=talk)
     if to == "onnx-int4":
         raise ConfigError(f"{run.path}: 4 bits are for bots; expected onnx, onnx-int8 or merged")
     if output is None and to == "merged":

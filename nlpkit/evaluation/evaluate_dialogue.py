@@ -26,7 +26,7 @@ from nlpkit.settings import ConversationSource, DialogueEvaluation
 from nlpkit.tasks.conversing import read_conversations
 
 if TYPE_CHECKING:
-    from nlpkit.generation.language import LanguageModel
+    from nlpkit.generation.language_model import LanguageModel
 
 RANKED = ("hits@1", "hits@5", "mrr", "pmi_hits@1", "pmi_mrr")
 NO_OTHERS = "other conversations hold no other reply"
@@ -173,7 +173,7 @@ def report_dialogue(
         DataError: nothing to measure on.
         RunError: the run is refused.
     """
-    from nlpkit.generation.language import LanguageModel
+    from nlpkit.generation.language_model import LanguageModel
     from nlpkit.reports.dialogue_html import to_html
     from nlpkit.reports.dialogue_text import model_card, to_markdown
 
@@ -207,7 +207,7 @@ def report_dialogue(
 
 def reach_of(*models: LanguageModel) -> Reach:
     """How far all of the models read: a reply in half of the window, the last turn before it in the other half, and what fits beside."""
-    from nlpkit.prompts.prompt import prompt, reply_ids
+    from nlpkit.prompts.build import build_prompt, encode_reply
 
     def fits(history: Conversation, reply: str) -> bool:
         return all(_fits(model, last_turns(history, 1), reply) for model in models)
@@ -215,16 +215,16 @@ def reach_of(*models: LanguageModel) -> Reach:
     def _fits(model: LanguageModel, last: Conversation, reply: str) -> bool:
         room = model.window // 2
         try:
-            prompt(model.task.told(last), model.tokenizer, room)
+            build_prompt(model.task.told(last), model.tokenizer, room)
         except DataError:
             return False
-        return len(reply_ids(reply, model.tokenizer)) <= room
+        return len(encode_reply(reply, model.tokenizer)) <= room
 
     def seen(history: Conversation, replies: Sequence[str]) -> Conversation:
         dropped = []
         for model in models:
-            room = model.window - max(len(reply_ids(one, model.tokenizer)) for one in replies)
-            dropped.append(prompt(model.task.told(history), model.tokenizer, room).dropped)
+            room = model.window - max(len(encode_reply(one, model.tokenizer)) for one in replies)
+            dropped.append(build_prompt(model.task.told(history), model.tokenizer, room).dropped)
         return last_turns(history, len(history.turns) - max(dropped))
 
     return Reach(fits=fits, seen=seen)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.errors import SourceError
-from nlpkit.generation.remote import below, public
+from nlpkit.generation.remote import endpoint, public_address
 from nlpkit.metrics.sums import Look, ratio, score
 from nlpkit.reports.dialogue_report import Exchange, Verdict
 
@@ -49,7 +49,7 @@ class Judge:
     @property
     def name(self) -> str:
         """The model and where it answers, without what only its owner may know."""
-        return f"{self.model} at {public(self.address)}"
+        return f"{self.model} at {public_address(self.address)}"
 
     def verdict(
         self, exchanges: Sequence[Exchange], *, seed: int, tick: Callable[[], None] | None = None
@@ -99,9 +99,9 @@ class Judge:
                 {"role": "user", "content": question(exchange, first, second)},
             ],
         }
-        where = f"{public(self.address)}/chat/completions"
+        where = f"{public_address(self.address)}/chat/completions"
         try:
-            answer = client.post(below(self.address, "chat/completions"), json=body)
+            answer = client.post(endpoint(self.address, "chat/completions"), json=body)
         except httpx2.TimeoutException:
             raise SourceError(
                 f"{where}: the judge gave no answer in {self.timeout:g} s; cure: another endpoint, or more time"

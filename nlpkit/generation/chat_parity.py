@@ -10,21 +10,21 @@ from typing import Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError, RunError
-from nlpkit.generation.engine import Engine
-from nlpkit.generation.language import LanguageModel
-from nlpkit.generation.torch_engine import TorchEngine
+from nlpkit.generation.decoder import Decoder
+from nlpkit.generation.language_model import LanguageModel
+from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import load_tokenizer
-from nlpkit.prompts.prompt import prompt
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.build import build_prompt
+from nlpkit.prompts.template import ChatTemplate
 
-BotForm: TypeAlias = Literal["onnx", "onnx-int8", "onnx-int4", "merged"]
+ExportFormat: TypeAlias = Literal["onnx", "onnx-int8", "onnx-int4", "merged"]
 
-AGREE: Mapping[BotForm, float] = {"onnx": 0.99, "merged": 0.99, "onnx-int8": 0.85, "onnx-int4": 0.6}
+AGREE: Mapping[ExportFormat, float] = {"onnx": 0.99, "merged": 0.99, "onnx-int8": 0.85, "onnx-int4": 0.6}
 """Share of next tokens that must be the original's likeliest; in fp32 two may lie within rounding of each other.
 
 smollm2-135m has 100%, 92% and 73% in fp32, 8 and 4 bits."""
 
-NEAR: Mapping[BotForm, float] = {"onnx": 1e-3, "merged": 1e-3, "onnx-int8": 0.2, "onnx-int4": 0.7}
+NEAR: Mapping[ExportFormat, float] = {"onnx": 1e-3, "merged": 1e-3, "onnx-int8": 0.2, "onnx-int4": 0.7}
 """How far logits may move, as a share of their spread; those of an export that went wrong move by about all of it.
 
 smollm2-135m's move by 7% in 8 bits and 47% in 4."""
@@ -46,7 +46,7 @@ ASKED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class BotParity:
+class ChatParity:
     """How an exported bot answered beside its original."""
 
     tokens: int
@@ -61,16 +61,16 @@ class BotParity:
         return f"{self.agreement:.1%} of {self.tokens} next tokens are the original's, {moved}"
 
 
-def compare_bots(original: LanguageModel, folder: Path, engine: Engine, form: BotForm) -> BotParity:
+def check_parity(original: LanguageModel, folder: Path, engine: Decoder, form: ExportFormat) -> ChatParity:
     """How the export in a folder, computed by this engine, answers beside the model that it was made of."""
     import numpy as np
 
     failures = [*_template(original, folder), *_end(original, folder)]
-    reference = TorchEngine(original.model, threads=original.threads)
+    reference = TorchDecoder(original.model, threads=original.threads)
     agreed, drift = [], 0.0
     for said in _conversations():
         try:
-            read = prompt(original.task.told(said), original.tokenizer, original.window - REPLY).ids
+            read = build_prompt(original.task.told(said), original.tokenizer, original.window - REPLY).ids
         except DataError:
             continue  # a window that is too small for it
         caches = reference.empty(), engine.empty()
@@ -92,10 +92,10 @@ def compare_bots(original: LanguageModel, folder: Path, engine: Engine, form: Bo
         )
     if not drift <= NEAR[form]:
         failures.append(f"its logits move by {drift:.2%} of their spread, {NEAR[form]:.1%} are allowed")
-    return BotParity(tokens=len(agreed), agreement=agreement, drift=drift, failures=tuple(failures))
+    return ChatParity(tokens=len(agreed), agreement=agreement, drift=drift, failures=tuple(failures))
 
 
-def require_bot(parity: BotParity, what: str, *, force: bool) -> None:
+def require_parity(parity: ChatParity, what: str, *, force: bool) -> None:
     """Nothing, where an export passed, or is wanted all the same.
 
     Raises:
@@ -140,13 +140,13 @@ def _template(original: LanguageModel, folder: Path) -> list[str]:
     saved = load_tokenizer(folder)
     for said in _conversations():
         told = original.task.told(said)
-        if prompt(told, saved, WIDE).ids != prompt(told, original.tokenizer, WIDE).ids:
+        if build_prompt(told, saved, WIDE).ids != build_prompt(told, original.tokenizer, WIDE).ids:
             return ["its tokenizer and chat template make another prompt"]
     return []
 
 
 def _end(original: LanguageModel, folder: Path) -> list[str]:
-    end = Template.of(original.tokenizer).end_id
+    end = ChatTemplate.of(original.tokenizer).end_id
     found = end_tokens(folder)
     return (
         []

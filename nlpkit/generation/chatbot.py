@@ -13,24 +13,22 @@ from typing import Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation
 from nlpkit.files import sha256_of
-from nlpkit.generation.answer import Answer, Bot, Busy, Finish, Usage
+from nlpkit.generation.completion import Completion
 from nlpkit.generation.context import Context, Policy, fit_context
-from nlpkit.generation.detokenizing import Pieces
-from nlpkit.generation.engine import Engine
-from nlpkit.generation.genai import GenaiEngine, Precision, exported
-from nlpkit.generation.language import REPLY_ROOM, LanguageModel, opened
-from nlpkit.generation.recall import Embed, load_vectors
+from nlpkit.generation.decoder import Decoder
+from nlpkit.generation.detokenizer import Detokenizer
+from nlpkit.generation.earlier_turns import Embed, load_vectors
+from nlpkit.generation.genai_decoder import GenaiDecoder, Precision, exported
+from nlpkit.generation.language_model import REPLY_ROOM, LanguageModel, read_dialogue_run
 from nlpkit.generation.sampling import Sampler, Sampling
-from nlpkit.generation.scheduler import Capacity, LocalAnswer, Scheduler, Work
-from nlpkit.generation.torch_engine import TorchEngine
+from nlpkit.generation.scheduler import Capacity, GenerationRequest, LocalCompletion, Scheduler
+from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.lora import WEIGHTS
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, window_of
-from nlpkit.prompts.prompt import prompt
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.build import build_prompt
+from nlpkit.prompts.template import ChatTemplate
 from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
-
-__all__ = ["Answer", "Bot", "Busy", "Chatbot", "Finish", "Usage"]
 
 DEFAULT = "smollm2-135m"
 """The bot where no run is named."""
@@ -47,7 +45,7 @@ GENAI_CAPACITY = Capacity(active=2, kept=4)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Voice:
+class ChatProfile:
     """What a bot is besides its weights."""
 
     tokenizer: Any
@@ -62,8 +60,8 @@ class Chatbot:
 
     def __init__(
         self,
-        voice: Voice,
-        engine: Engine,
+        voice: ChatProfile,
+        engine: Decoder,
         *,
         policy: Policy = "drop_oldest",
         capacity: Capacity | None = None,
@@ -72,7 +70,7 @@ class Chatbot:
         self.voice = voice
         self.policy = policy
         self.scheduler = Scheduler(engine, capacity or Capacity())
-        self.template = Template.of(voice.tokenizer)
+        self.template = ChatTemplate.of(voice.tokenizer)
         # The thread that decodes must not meet those that encode: a tokenizer refuses to be used and set at once
         self._speller = copy.deepcopy(voice.tokenizer)
         self._embed = embed
@@ -89,10 +87,10 @@ class Chatbot:
         embed: Embed | None = None,
     ) -> Chatbot:
         """The bot of a model that is loaded."""
-        voice = Voice(
+        voice = ChatProfile(
             tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name
         )
-        engine = TorchEngine(language.model, threads=language.threads)
+        engine = TorchDecoder(language.model, threads=language.threads)
         return cls(voice, engine, policy=policy, capacity=capacity, embed=embed)
 
     @classmethod
@@ -115,15 +113,15 @@ class Chatbot:
         run = run if isinstance(run, Run) else Run.open(run)
         if runtime == "torch":
             return cls.of(LanguageModel.load(run, threads=threads), policy=policy, capacity=capacity)
-        record, _ = opened(run)
-        voice = Voice(
+        record, _ = read_dialogue_run(run)
+        voice = ChatProfile(
             tokenizer=load_tokenizer(run.tokenizer),
             task=Dialogue.model_validate(record.task),
             window=record.max_tokens,
             name=run.name,
         )
         return cls._exported(
-            voice, identity_of_bot(run), lambda: LanguageModel.load(run), runtime, threads, policy, capacity
+            voice, chat_identity(run), lambda: LanguageModel.load(run), runtime, threads, policy, capacity
         )
 
     @classmethod
@@ -146,7 +144,7 @@ class Chatbot:
         """
         folder, base = find_base(source)
         tokenizer = load_tokenizer(folder)
-        voice = Voice(
+        voice = ChatProfile(
             tokenizer=tokenizer,
             task=Dialogue(),
             window=min(window, window_of(folder, tokenizer)),
@@ -168,7 +166,7 @@ class Chatbot:
     @classmethod
     def _exported(
         cls,
-        voice: Voice,
+        voice: ChatProfile,
         identity: dict[str, str],
         language: Callable[[], LanguageModel],
         runtime: Runtime,
@@ -176,7 +174,7 @@ class Chatbot:
         policy: Policy,
         capacity: Capacity | None,
     ) -> Chatbot:
-        engine = GenaiEngine(
+        engine = GenaiDecoder(
             exported(name_of(voice.name), identity, PRECISIONS[runtime], language),
             window=voice.window,
             threads=threads,
@@ -195,26 +193,26 @@ class Chatbot:
 
     def stream(
         self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
-    ) -> Answer:
+    ) -> Completion:
         """The answer to the last turn. What was read of the session's earlier turns is not read again.
 
         Raises:
             DataError: the last turn does not fit.
-            Busy: too many answers are waiting.
+            OverloadedError: too many answers are waiting.
         """
         sampling = sampling or Sampling()
         shown, context = self._fitted(conversation, sampling)
-        asked = prompt(shown, self.voice.tokenizer, context.room).ids
-        work = Work(
+        asked = build_prompt(shown, self.voice.tokenizer, context.room).ids
+        work = GenerationRequest(
             asked=asked,
             sampler=Sampler(sampling, asked),
-            text=Pieces(self._speller, self.template.control_ids),
+            text=Detokenizer(self._speller, self.template.control_ids),
             stops=self.template.stops,
             limit=min(sampling.max_new_tokens, self.window - len(asked)),
             session=session,
         )
         self.scheduler.submit(work)
-        return LocalAnswer(work, context)
+        return LocalCompletion(work, context)
 
     def context(self, conversation: Conversation, sampling: Sampling | None = None) -> Context:
         """What the bot would see of a conversation, were it asked now.
@@ -249,7 +247,7 @@ class Chatbot:
                 self._embed, self._looked = load_vectors(), True
 
 
-def identity_of_bot(run: Run) -> dict[str, str]:
+def chat_identity(run: Run) -> dict[str, str]:
     """What a run's replies come from: another adapter or base is another export."""
     return {"base": run.read().base.weights_sha256, "adapter": sha256_of([run.adapter / WEIGHTS])}
 

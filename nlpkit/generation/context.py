@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation
-from nlpkit.generation.recall import Embed, FoundBy, Recalled, ranking, summary_of, written
-from nlpkit.prompts.prompt import prompt
-from nlpkit.prompts.template import Parts, Template
+from nlpkit.generation.earlier_turns import Embed, FoundBy, Recalled, ranking, summary_of, written
+from nlpkit.prompts.build import build_prompt
+from nlpkit.prompts.template import ChatTemplate, Parts
 
 Policy: TypeAlias = Literal["drop_oldest", "recall"]
 """What becomes of turns that no longer fit: gone, or a summary of them and those that matter to the last turn are quoted."""
@@ -59,7 +59,7 @@ def fit_context(
     Raises:
         DataError: not even the last turn fits.
     """
-    template = Template.of(tokenizer)
+    template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
     count = len(parts.turns)
     if _fits(template, parts, room):
@@ -72,7 +72,7 @@ def fit_context(
     return _recall(conversation, shorter, tokenizer, ledger, embed)
 
 
-def window_start(template: Template, parts: Parts, room: int) -> int:
+def window_start(template: ChatTemplate, parts: Parts, room: int) -> int:
     """The first turn that is still seen.
 
     Told from the conversation alone, question by question as it grew: when the turns overflow the room, the oldest go until they fill
@@ -88,7 +88,7 @@ def window_start(template: Template, parts: Parts, room: int) -> int:
     return start
 
 
-def _fits(template: Template, parts: Parts, room: int) -> bool:
+def _fits(template: ChatTemplate, parts: Parts, room: int) -> bool:
     # The texts alone are counted first: a template around thousands of turns takes long to render
     if sum(map(len, parts.texts)) > room:
         return False
@@ -101,7 +101,7 @@ def _ledger(conversation: Conversation, tokenizer: Any, room: int, policy: Polic
         seen=tuple(range(start, start + len(conversation.turns))),
         recalled=(),
         dropped=tuple(range(start)),
-        tokens=len(prompt(conversation, tokenizer, room).ids),
+        tokens=len(build_prompt(conversation, tokenizer, room).ids),
         room=room,
         policy=policy,
     )
@@ -118,7 +118,7 @@ def _recall(
     while True:
         told = written(conversation.system, lost, quotes)
         longer = dataclasses.replace(shorter, system=told)
-        template = Template.of(tokenizer)
+        template = ChatTemplate.of(tokenizer)
         tokens = template.size(template.parts(longer), 0, len(longer.turns), asking=True)
         if tokens <= ledger.room or not (quotes.turns or quotes.summary):
             break
@@ -143,7 +143,7 @@ def _asked(conversation: Conversation) -> str:
 
 def _chosen(conversation: Conversation, order: list[int], tokenizer: Any, room: int) -> Recalled:
     """The turns to quote, the likeliest to matter first, and the summary of those that are not quoted."""
-    template = Template.of(tokenizer)
+    template = ChatTemplate.of(tokenizer)
 
     def size(text: str) -> int:
         return len(template.content(text))

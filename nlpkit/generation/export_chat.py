@@ -8,19 +8,19 @@ from pathlib import Path
 
 from nlpkit.errors import ConfigError
 from nlpkit.files import write_whole
-from nlpkit.generation.chat_parity import BotForm, BotParity, compare_bots, require_bot
-from nlpkit.generation.chatbot import PRECISIONS, identity_of_bot, name_of
-from nlpkit.generation.genai import exported, make
-from nlpkit.generation.language import LanguageModel, save_language_model
-from nlpkit.generation.torch_engine import TorchEngine
+from nlpkit.generation.chat_parity import ChatParity, ExportFormat, check_parity, require_parity
+from nlpkit.generation.chatbot import PRECISIONS, chat_identity, name_of
+from nlpkit.generation.genai_decoder import exported, make
+from nlpkit.generation.language_model import LanguageModel, save_language_model
+from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import load_language_model
 from nlpkit.run import Run
 
 Talk = Callable[[str], None]
 
 
-def export_bot(
-    run: Run, to: BotForm, folder: Path | None, *, force: bool = False, talk: Talk | None = None
+def export_chat_model(
+    run: Run, to: ExportFormat, folder: Path | None, *, force: bool = False, talk: Talk | None = None
 ) -> Path:
     """The folder, once it holds the run's bot in this form. Without a folder, the cache's, where `nlpkit chat` looks for it.
 
@@ -33,7 +33,7 @@ def export_bot(
             raise ConfigError("a merged model goes to a folder of yours; cure: -o FOLDER")
         return exported(
             name_of(run.name),
-            identity_of_bot(run),
+            chat_identity(run),
             PRECISIONS[to],
             lambda: LanguageModel.load(run),
             talk=talk,
@@ -46,10 +46,10 @@ def export_bot(
         made = Path(name) / "export"
         if to == "merged":
             save_language_model(language, made)
-            parity = compare_bots(language, made, TorchEngine(load_language_model(made)), to)
+            parity = check_parity(language, made, TorchDecoder(load_language_model(made)), to)
         else:
             parity = make(language, Path(name), made, PRECISIONS[to])
-        require_bot(parity, f"{run.name} to {to}", force=force)
+        require_parity(parity, f"{run.name} to {to}", force=force)
         write_whole(made / "README.md", _card(run, to, parity))
         made.rename(folder)  # whole from its first moment
     if talk:
@@ -57,6 +57,6 @@ def export_bot(
     return folder
 
 
-def _card(run: Run, to: BotForm, parity: BotParity) -> str:
+def _card(run: Run, to: ExportFormat, parity: ChatParity) -> str:
     failed = "".join(f"\n**Not like its run:** {failure}.\n" for failure in parity.failures)
     return f"# {run.name}, exported to {to}\n{failed}\nProved beside the run: {parity.words()}.\n"

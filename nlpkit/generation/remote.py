@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import ConfigError, SourceError
-from nlpkit.generation.answer import Answer, Busy, Finish, Usage
+from nlpkit.generation.completion import Completion, FinishReason, OverloadedError, Usage
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class RemoteBot:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"the address {address!r}; expected one such as http://localhost:8000/v1")
-        self.address = public(address)
+        self.address = public_address(address)
         self.model = model
-        self._to = below(address, "chat/completions")
+        self._to = endpoint(address, "chat/completions")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx2.Client(headers=headers, timeout=httpx2.Timeout(timeout, connect=CONNECT))
         self._plain = False
@@ -52,12 +52,12 @@ class RemoteBot:
 
     def stream(
         self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
-    ) -> Answer:
+    ) -> Completion:
         """The answer to the last turn; what of it the model sees is for the server to say.
 
         Raises:
             SourceError: the server cannot be reached, or refuses.
-            Busy: it says that it is.
+            OverloadedError: it says that it is.
         """
         sampling = sampling or Sampling()
         began = time.perf_counter()
@@ -68,7 +68,7 @@ class RemoteBot:
             self._plain = answer.status_code == 200
         if answer.status_code != 200:
             raise self._refused(answer)
-        return RemoteAnswer(answer, self.address, began)
+        return RemoteCompletion(answer, self.address, began)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -105,7 +105,7 @@ class RemoteBot:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SourceError(f"{self.address}: cannot be reached: {error}") from None
 
-    def _refused(self, answer: httpx2.Response) -> SourceError | Busy:
+    def _refused(self, answer: httpx2.Response) -> SourceError | OverloadedError:
         import httpx2
 
         try:
@@ -115,27 +115,27 @@ class RemoteBot:
         finally:
             answer.close()
         if answer.status_code in (429, 503):
-            return Busy(
+            return OverloadedError(
                 f"{self.address}: the server is busy ({answer.status_code}); cure: ask again in a moment"
             )
         cure = "; cure: give the key that it wants" if answer.status_code in (401, 403) else ""
         return SourceError(f"{self.address}: the server answered {answer.status_code}: {said}{cure}")
 
 
-class RemoteAnswer:
+class RemoteCompletion:
     """An answer that comes over a connection; `stop` closes it, which is what servers take for a stop."""
 
     def __init__(self, response: httpx2.Response, address: str, began: float) -> None:
         self.context = None
         self.usage: Usage | None = None
-        self.finish: Finish | None = None
+        self.finish: FinishReason | None = None
         self._response = response
         self._address = address
         self._began = began
         self._first: float | None = None
         self._count = 0
         self._counted: dict[str, Any] = {}
-        self._ended: Finish | None = None
+        self._ended: FinishReason | None = None
         self._stopping = threading.Event()
         self._reading = threading.Lock()
         self._lines = response.iter_lines()
@@ -270,7 +270,7 @@ class Whole:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def models(address: str, key: str | None = None, *, timeout: float = CONNECT) -> list[str]:
+def list_models(address: str, key: str | None = None, *, timeout: float = CONNECT) -> list[str]:
     """The models that a server offers.
 
     Raises:
@@ -280,27 +280,27 @@ def models(address: str, key: str | None = None, *, timeout: float = CONNECT) ->
 
     try:
         answer = httpx2.get(
-            below(address, "models"),
+            endpoint(address, "models"),
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=timeout,
         )
         answer.raise_for_status()
         return [str(one["id"]) for one in answer.json()["data"]]
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise SourceError(f"{public(address)}: cannot be asked for its models: {error}") from None
+        raise SourceError(f"{public_address(address)}: cannot be asked for its models: {error}") from None
     except (ValueError, LookupError, TypeError):
         raise SourceError(
-            f"{public(address)}: does not say which models it has, as OpenAI-compatible servers do"
+            f"{public_address(address)}: does not say which models it has, as OpenAI-compatible servers do"
         ) from None
 
 
-def below(address: str, path: str) -> str:
+def endpoint(address: str, path: str) -> str:
     """The address of one service; a query, such as an API's version, stays at the end."""
     parts = urlsplit(address)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}"))
 
 
-def public(address: str) -> str:
+def public_address(address: str) -> str:
     """The address without a password or a query in it."""
     parts = urlsplit(address)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))

@@ -11,10 +11,10 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.generation.answer import Busy, Finish, Usage
+from nlpkit.generation.completion import FinishReason, OverloadedError, Usage
 from nlpkit.generation.context import Context
-from nlpkit.generation.detokenizing import Pieces
-from nlpkit.generation.engine import Engine, KeptCaches
+from nlpkit.generation.decoder import CachePool, Decoder
+from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.sampling import Sampler
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Capacity:
 
 
 @dataclass(kw_only=True, eq=False)
-class Work:
+class GenerationRequest:
     """One answer in the making. The reader sees its pieces, the scheduler all the rest."""
 
     asked: Sequence[int]
     sampler: Sampler
-    text: Pieces
+    text: Detokenizer
     stops: frozenset[int]
     limit: int
     session: str = ""
@@ -64,13 +64,13 @@ class Work:
     """The token that was chosen last and is not read yet."""
     new: int = 0
     usage: Usage | None = None
-    finish: Finish | None = None
+    finish: FinishReason | None = None
 
 
-class LocalAnswer:
+class LocalCompletion:
     """An answer that a scheduler makes, whether or not anyone reads it; unread pieces wait."""
 
-    def __init__(self, work: Work, context: Context | None) -> None:
+    def __init__(self, work: GenerationRequest, context: Context | None) -> None:
         self._work = work
         self._over = False
         self.context = context
@@ -81,7 +81,7 @@ class LocalAnswer:
         return self._work.usage
 
     @property
-    def finish(self) -> Finish | None:
+    def finish(self) -> FinishReason | None:
         """Why it ended; None before the end."""
         return self._work.finish
 
@@ -111,13 +111,13 @@ class LocalAnswer:
 class Scheduler:
     """Makes answers, oldest first, `capacity.active` at a time; its thread lives while there is work."""
 
-    def __init__(self, engine: Engine, capacity: Capacity) -> None:
+    def __init__(self, engine: Decoder, capacity: Capacity) -> None:
         self.capacity = capacity
-        self.kept = KeptCaches(engine, most=capacity.kept, tokens=capacity.kept_tokens)
+        self.kept = CachePool(engine, most=capacity.kept, tokens=capacity.kept_tokens)
         self._engine = engine
         self._changed = threading.Condition()
-        self._waiting: deque[Work] = deque()
-        self._active: list[Work] = []
+        self._waiting: deque[GenerationRequest] = deque()
+        self._active: list[GenerationRequest] = []
         self._forgotten: deque[str] = deque()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -128,18 +128,18 @@ class Scheduler:
         with self._changed:
             return len(self._active), len(self._waiting)
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: GenerationRequest) -> None:
         """Begin an answer as soon as there is a place.
 
         Raises:
-            Busy: too many wait.
+            OverloadedError: too many wait.
         """
         with self._changed:
             if self._closed:
-                raise Busy("the bot is closed")
+                raise OverloadedError("the bot is closed")
             taken = len(self._active) + len(self._waiting)
             if taken >= self.capacity.active + self.capacity.waiting:
-                raise Busy(
+                raise OverloadedError(
                     f"{taken} answers are being made or wait, as many as the bot takes; cure: ask again in a moment"
                 )
             self._waiting.append(work)
@@ -210,7 +210,7 @@ class Scheduler:
         if ready:
             self._guarded(ready, partial(self._step, ready))
 
-    def _guarded(self, works: Sequence[Work], act: Callable[[], None]) -> None:
+    def _guarded(self, works: Sequence[GenerationRequest], act: Callable[[], None]) -> None:
         """Whoever reads an answer is told what went wrong with it; the others go on."""
         try:
             act()
@@ -221,7 +221,7 @@ class Scheduler:
                     work.cache = None
                     work.pieces.put(error)
 
-    def _read(self, work: Work) -> None:
+    def _read(self, work: GenerationRequest) -> None:
         if work.cache is None:
             work.cache, work.cached = self.kept.take(work.session, work.asked)
             work.read = list(work.asked[: work.cached])
@@ -231,14 +231,14 @@ class Scheduler:
         if len(work.read) == len(work.asked):
             self._choose(work, logits)
 
-    def _step(self, works: Sequence[Work]) -> None:
+    def _step(self, works: Sequence[GenerationRequest]) -> None:
         tokens = [work.next for work in works if work.next is not None]
         logits = self._engine.step([work.cache for work in works], tokens)
         for work, token, row in zip(works, tokens, logits, strict=True):
             work.read.append(token)
             self._choose(work, row)
 
-    def _choose(self, work: Work, logits: NDArray[np.float32]) -> None:
+    def _choose(self, work: GenerationRequest, logits: NDArray[np.float32]) -> None:
         token = work.sampler.choose(logits)
         work.new += 1
         work.first = work.first or time.perf_counter()
@@ -251,14 +251,14 @@ class Scheduler:
         if work.new >= work.limit:
             self._finish(work, "length")
 
-    def _finish(self, work: Work, finish: Finish) -> None:
+    def _finish(self, work: GenerationRequest, finish: FinishReason) -> None:
         self._active.remove(work)
         if work.cache is not None:
             self.kept.keep(work.session, work.read, work.cache)
             work.cache = None
         self._end(work, finish)
 
-    def _end(self, work: Work, finish: Finish) -> None:
+    def _end(self, work: GenerationRequest, finish: FinishReason) -> None:
         if rest := work.text.end():
             work.pieces.put(rest)
         now = time.perf_counter()

@@ -4,7 +4,7 @@ A template is a program from whoever made the model. transformers' sandbox keeps
 or a loop that never ends. Limits inside jinja2 leak: text grows by `*`, `~`, `+`, join, replace, center, indent, format and blocks that
 are set, and one long call is never counted. So a template that is not known renders in a process that can be ended.
 
-* rendered
+* render_template
   x KNOWN      templates by their SHA-256, read by us: they are rendered here
   x Renderer   one child process for all others, kept between renders: rendering_child
 """
@@ -44,15 +44,17 @@ KNOWN = frozenset({
 })  # fmt: skip
 
 
-class TooMuchError(RunError):
+class TemplateLimitError(RunError):
     """A chat template took more time or memory than a template may."""
 
 
-def rendered(tokenizer: Any, source: str, messages: Sequence[Mapping[str, str]], *, asking: bool) -> str:
+def render_template(
+    tokenizer: Any, source: str, messages: Sequence[Mapping[str, str]], *, asking: bool
+) -> str:
     """The conversation as the template writes it; `asking` opens a reply after it.
 
     Raises:
-        TooMuchError: the template took too much time or memory, or its process ended.
+        TemplateLimitError: the template took too much time or memory, or its process ended.
         RunError: the template fails.
     """
     if hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest() not in KNOWN:
@@ -91,7 +93,7 @@ class Renderer:
         """What the child makes of a request.
 
         Raises:
-            RunError: as for `rendered`.
+            RunError: as for `render_template`.
         """
         with self._one_at_a_time:
             child = self._child or self._start()
@@ -150,8 +152,8 @@ class Renderer:
             clock.cancel()
 
 
-def _too_much(who: str, why: str) -> TooMuchError:
-    return TooMuchError(
+def _too_much(who: str, why: str) -> TemplateLimitError:
+    return TemplateLimitError(
         f"{who}: its chat template is refused: {why}; cure: a model whose template only writes what is said"
     )
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from nlpkit.data.examples import Conversation, Role
 from nlpkit.errors import DataError, RunError
-from nlpkit.prompts.rendering import DEFAULT_TEMPLATE, TooMuchError, rendered
-from nlpkit.prompts.spelling import Spelling
+from nlpkit.prompts.rendering import DEFAULT_TEMPLATE, TemplateLimitError, render_template
+from nlpkit.prompts.safe_tokenizer import SafeTokenizer
 
 READ_ONLY = -100
 """The label of a token that is read and not learnt, as torch's cross entropy has it."""
@@ -78,14 +78,14 @@ def _source(tokenizer: Any) -> str:
         ) from None
 
 
-class Template:
-    """The chat template of a tokenizer, taken apart. `Template.of` is the way in."""
+class ChatTemplate:
+    """The chat template of a tokenizer, taken apart. `ChatTemplate.of` is the way in."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self._source = _source(tokenizer)
         self.is_default = self._source == DEFAULT_TEMPLATE
-        self.spelling = Spelling(tokenizer)
+        self.spelling = SafeTokenizer(tokenizer)
         self.control_ids = self.spelling.control_ids
         self._frames: dict[tuple[tuple[Role, ...], bool, bool], _Frame] = {}
         self._literals: dict[tuple[str, bool], list[int]] = {}
@@ -100,13 +100,13 @@ class Template:
 
     @staticmethod
     @functools.lru_cache(maxsize=8)
-    def of(tokenizer: Any) -> Template:
+    def of(tokenizer: Any) -> ChatTemplate:
         """The template of a tokenizer.
 
         Raises:
             RunError: it cannot be rendered, or no token ends a reply.
         """
-        return Template(tokenizer)
+        return ChatTemplate(tokenizer)
 
     def content(self, text: str) -> list[int]:
         """The ids of a person's text, without any control token.
@@ -219,12 +219,12 @@ class Template:
 
     def _written(self, messages: Sequence[tuple[str, str]], asking: bool) -> str:
         shown = [{"role": role, "content": content} for role, content in messages]
-        return rendered(self.tokenizer, self._source, shown, asking=asking)
+        return render_template(self.tokenizer, self._source, shown, asking=asking)
 
     def _works(self, messages: Sequence[tuple[str, str]]) -> bool:
         try:
             self._render(messages, asking=True)
-        except TooMuchError:
+        except TemplateLimitError:
             raise
         except RunError:
             return False
@@ -263,7 +263,7 @@ class Template:
         """Whether a reply is asked for, and closed, in the same words wherever it stands."""
         try:
             return self._steady_with(system=False) and self._steady_with(system=True)
-        except TooMuchError:
+        except TemplateLimitError:
             raise
         except RunError:  # some write what the system says only where the last word is the user's
             return False

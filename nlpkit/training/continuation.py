@@ -10,7 +10,7 @@ from typing import Any
 from nlpkit.data.preferences import Preference, RatedReply
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import sha256_of
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.models.lora import load_adapter, load_trainable, save_adapter
 from nlpkit.models.pretrained import (

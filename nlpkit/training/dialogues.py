@@ -11,8 +11,8 @@ from typing import Any
 from nlpkit.data.conversation_splits import hold_out_conversations, split_conversations
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.prompts.prompt import encode
-from nlpkit.prompts.template import READ_ONLY, EncodedDialogue, Template
+from nlpkit.prompts.build import encode_conversation
+from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue
 from nlpkit.settings import ConversationData
 from nlpkit.tasks.conversing import read_conversations
 from nlpkit.tasks.dialogue import Dialogue
@@ -109,8 +109,8 @@ def load_dialogues(task: Dialogue, data: ConversationData, *, seed: int) -> Dial
 
 def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
     """The conversations as training rows."""
-    rows = [row for one in conversations for row in encode(one, tokenizer, max_tokens)]
-    spelling = Template.of(tokenizer).spelling
+    rows = [row for one in conversations for row in encode_conversation(one, tokenizer, max_tokens)]
+    spelling = ChatTemplate.of(tokenizer).spelling
     texts = (text for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
     forged = sum(map(spelling.names_control, texts))
     return EncodedPart(
@@ -173,7 +173,7 @@ def shown(row: EncodedDialogue, tokenizer: Any) -> str:
 
 
 def _warnings(dialogues: Dialogues, train: EncodedPart, tokenizer: Any) -> Iterable[str]:
-    if Template.of(tokenizer).is_default:
+    if ChatTemplate.of(tokenizer).is_default:
         yield "the model brings no chat template; a plain one is used: each turn below its role, closed by the end token"
     asked = train.left_out + sum(row.replies for row in train.rows)
     if train.left_out > 0.05 * asked:

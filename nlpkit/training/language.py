@@ -10,7 +10,7 @@ from nlpkit.errors import RunError
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.prompts.rendering import DEFAULT_TEMPLATE
-from nlpkit.prompts.template import EncodedDialogue, Template
+from nlpkit.prompts.template import ChatTemplate, EncodedDialogue
 from nlpkit.run import Run
 from nlpkit.settings import LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
@@ -30,7 +30,7 @@ def open_language_base(base: LanguageBase) -> OpenBase:
     opened = open_base(base)
     if not opened.tokenizer.chat_template:
         opened.tokenizer.chat_template = DEFAULT_TEMPLATE
-    Template.of(opened.tokenizer)
+    ChatTemplate.of(opened.tokenizer)
     return opened
 
 
@@ -90,7 +90,7 @@ def _prove(model: Any, run: Run, base: OpenBase, rows: Sequence[EncodedDialogue]
     """Compare the trained model's logits with the saved one's, and the tokenizer that was saved with the one that was used."""
     import torch
 
-    template, saved_template = Template.of(base.tokenizer), Template.of(load_tokenizer(run.tokenizer))
+    template, saved_template = ChatTemplate.of(base.tokenizer), ChatTemplate.of(load_tokenizer(run.tokenizer))
     if (
         template.content("Is it you?") != saved_template.content("Is it you?")
         or template.closing != saved_template.closing

@@ -24,7 +24,7 @@ from nlpkit.data.preferences import (
 )
 from nlpkit.data.records import read_records
 from nlpkit.errors import DataError
-from nlpkit.prompts.prompt import prompt, reply_ids
+from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.settings import Settings, _as_tuple
 from nlpkit.sources import resolve
 from nlpkit.tasks.dialogue import Dialogue
@@ -141,13 +141,13 @@ def encode_preferences(
     encoded, shortened = [], 0
     for row in order:
         replies = [row.reply] if isinstance(row, RatedReply) else [row.chosen, row.rejected]
-        answers = [reply_ids(one, tokenizer) for one in replies]
+        answers = [encode_reply(one, tokenizer) for one in replies]
         room = max_tokens - max(map(len, answers))
         if room < 1:
             raise DataError(
                 f"{row.history.where}: a reply of {max_tokens - room:,} tokens; expected fewer than {max_tokens:,}"
             )
-        asked = prompt(row.history, tokenizer, room)
+        asked = build_prompt(row.history, tokenizer, room)
         shortened += asked.dropped > 0
         if isinstance(row, RatedReply):
             encoded.append({"prompt_ids": asked.ids, "completion_ids": answers[0], "label": row.liked})

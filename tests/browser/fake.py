@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlpkit.data.examples import Conversation
-from nlpkit.generation.answer import Finish, Usage
+from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 from nlpkit.tasks.prediction import Prediction
@@ -27,7 +27,7 @@ class FakeAnswer:
     def __init__(self, words: Sequence[str], pause: float, context: Context) -> None:
         self.context: Context | None = context
         self.usage: Usage | None = None
-        self.finish: Finish | None = None
+        self.finish: FinishReason | None = None
         self._words: Iterator[str] = iter(words)
         self._pause = pause
         self._stopped = threading.Event()

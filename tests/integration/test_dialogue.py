@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, DataError, RunError
-from nlpkit.generation.language import LanguageModel
-from nlpkit.prompts.prompt import prompt, reply_ids
+from nlpkit.generation.language_model import LanguageModel
+from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.reports.dialogue_report import DialogueReport
 from nlpkit.run import Run
 from tests.conftest import CHAT_CONFIG, chats, make_chat_base, train_toy, write_chats
@@ -48,9 +48,9 @@ def test_training_leaves_a_whole_run_that_beats_its_base_on_conversations_it_nev
 def test_likelihoods_are_those_of_one_plain_forward_pass(chat_run: Path) -> None:
     model = LanguageModel.load(chat_run)
     replies = ["tea it is", "a much longer reply that nobody expects here", "no"]
-    asked = prompt(HISTORY, model.tokenizer, 160).ids
+    asked = build_prompt(HISTORY, model.tokenizer, 160).ids
     for reply, found in zip(replies, model.log_likelihoods(HISTORY, replies), strict=True):
-        answer = reply_ids(reply, model.tokenizer)
+        answer = encode_reply(reply, model.tokenizer)
         with torch.no_grad():
             logits = torch.log_softmax(model.model(torch.tensor([asked + answer])).logits[0].double(), dim=-1)
         expected = sum(float(logits[len(asked) - 1 + place, token]) for place, token in enumerate(answer))
@@ -160,7 +160,7 @@ def test_a_model_without_a_chat_template_gets_a_plain_one_that_is_said_and_kept(
     assert any("brings no chat template; a plain one is used" in line for line in said)
     model = LanguageModel.load(run)
     assert (
-        model.tokenizer.decode(prompt(HISTORY, model.tokenizer, 99).ids)
+        model.tokenizer.decode(build_prompt(HISTORY, model.tokenizer, 99).ids)
         == "user:\nthink of tea<|im_end|>\nassistant:\n"
     )
 
@@ -243,10 +243,10 @@ def test_the_reach_of_a_model_is_what_its_prompt_keeps(chat_run: Path) -> None:
     )
     history, replies = Conversation(turns=turns), ("yes", "a much longer reply than that")
     seen = reach.seen(history, replies)
-    longest = len(reply_ids(replies[1], model.tokenizer))
+    longest = len(encode_reply(replies[1], model.tokenizer))
     assert 0 < len(seen.turns) < 21
     assert seen.turns == turns[-len(seen.turns) :]
-    assert prompt(seen, model.tokenizer, 160 - longest).dropped == 0
+    assert build_prompt(seen, model.tokenizer, 160 - longest).dropped == 0
     assert reach.fits(history, "yes")
     assert not reach.fits(history, "x" * 80)
 

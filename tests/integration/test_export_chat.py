@@ -10,8 +10,8 @@ import pytest
 
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.generation import export_chat
-from nlpkit.generation.export_chat import export_bot
-from nlpkit.generation.language import LanguageModel, save_language_model
+from nlpkit.generation.export_chat import export_chat_model
+from nlpkit.generation.language_model import LanguageModel, save_language_model
 from nlpkit.run import Run
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ def test_a_merged_bot_is_a_plain_model_that_stops_where_its_template_ends(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     said: list[str] = []
-    folder = export_bot(Run.open(chat_run), "merged", tmp_path / "bot", talk=said.append)
+    folder = export_chat_model(Run.open(chat_run), "merged", tmp_path / "bot", talk=said.append)
     assert "100.0% of" in said[0]
     assert "100.0% of" in (folder / "README.md").read_text()
     assert {one.name for one in folder.iterdir()} >= {
@@ -75,14 +75,14 @@ def test_a_broken_bot_is_refused_and_leaves_nothing(
     monkeypatch.setattr(export_chat, "save_language_model", broken)
     monkeypatch.setattr(LanguageModel, "run", chat_run, raising=False)
     with pytest.raises(RunError, match=failure):
-        export_bot(Run.open(chat_run), "merged", tmp_path / "bot")
+        export_chat_model(Run.open(chat_run), "merged", tmp_path / "bot")
     assert list(tmp_path.iterdir()) == []
-    export_bot(Run.open(chat_run), "merged", tmp_path / "bot", force=True)
+    export_chat_model(Run.open(chat_run), "merged", tmp_path / "bot", force=True)
     assert "**Not like its run:**" in (tmp_path / "bot" / "README.md").read_text()
 
 
 def test_where_it_goes_is_asked_for_and_never_written_over(chat_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="-o FOLDER"):
-        export_bot(Run.open(chat_run), "merged", None)
+        export_chat_model(Run.open(chat_run), "merged", None)
     with pytest.raises(ConfigError, match="is there already"):
-        export_bot(Run.open(chat_run), "merged", tmp_path)
+        export_chat_model(Run.open(chat_run), "merged", tmp_path)

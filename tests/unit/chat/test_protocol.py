@@ -11,7 +11,7 @@ from nlpkit.chat.protocol import CompletionRequest, ServerLimits, parse_chat_req
 from nlpkit.chat.request_queue import StopSequences
 from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.data.examples import Conversation, Turn
-from nlpkit.generation.answer import Usage
+from nlpkit.generation.completion import Usage
 from nlpkit.generation.sampling import Sampling
 
 LIMITS = ServerLimits(characters=50, messages=6, texts=3)

@@ -20,10 +20,10 @@ from nlpkit.chat.protocol import ServerLimits
 from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, NlpkitError, SourceError
-from nlpkit.generation.answer import Busy
+from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.sampling import Sampling
-from nlpkit.prompts.prompt import prompt
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.build import build_prompt
+from nlpkit.prompts.template import ChatTemplate
 from nlpkit.tasks.prediction import Prediction
 from tests.fakes import FakeBot
 from tests.served import live, until
@@ -357,7 +357,7 @@ def test_an_answer_that_does_not_begin_in_time_is_an_error() -> None:
     ("error", "status", "code"),
     [
         (DataError("the last turn takes 900 tokens; there is room for 100"), 400, "context_length_exceeded"),
-        (Busy("too many"), 503, "overloaded"),
+        (OverloadedError("too many"), 503, "overloaded"),
         (SourceError("http://far: does not answer"), 502, "upstream_error"),
         (NlpkitError("the memory is full"), 500, "server_error"),
         (ValueError("my card is 4111"), 500, "server_error"),
@@ -425,11 +425,11 @@ def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_chat_base)
-    controls = Template.of(tokenizer).control_ids
+    controls = ChatTemplate.of(tokenizer).control_ids
     read: list[int] = []
 
     def count(conversation: Conversation, sampling: Sampling) -> str:
-        read.append(sum(one in controls for one in prompt(conversation, tokenizer, 4000).ids))
+        read.append(sum(one in controls for one in build_prompt(conversation, tokenizer, 4000).ids))
         return "ok"
 
     def messages(text: str) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from nlpkit.chat.server import create_app, run
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError, SourceError
-from nlpkit.generation.answer import Usage
 from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.completion import Usage
 from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot
 from tests.served import live

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
 from nlpkit.generation.context import RECALL_ROOM, Context, Policy, fit_context
-from nlpkit.generation.recall import HEADING, Vectors, load_vectors, ranking, summary_of
+from nlpkit.generation.earlier_turns import HEADING, Vectors, load_vectors, ranking, summary_of
 from nlpkit.models.pretrained import load_tokenizer
-from nlpkit.prompts.prompt import prompt
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.build import build_prompt
+from nlpkit.prompts.template import ChatTemplate
 from tests.facts import FACTS, asked, long_talk
 
 POLICIES: tuple[Policy, ...] = ("drop_oldest", "recall")
@@ -49,7 +49,7 @@ def check(
     assert sorted([*ledger.seen, *ledger.recalled, *ledger.dropped]) == list(range(count))
     assert ledger.seen == tuple(range(count - len(shown.turns), count))
     assert shown.turns == conversation.turns[count - len(shown.turns) :]
-    asked = prompt(shown, tokenizer, room)
+    asked = build_prompt(shown, tokenizer, room)
     assert asked.dropped == 0
     assert len(asked.ids) == ledger.tokens <= ledger.room == room
     text = tokenizer.decode(asked.ids)
@@ -59,7 +59,7 @@ def check(
     assert ledger.summary in text
     assert (HEADING in shown.system) == bool(ledger.recalled or ledger.summary)
     assert shown.system.startswith(conversation.system)
-    controls = [one for one in asked.ids if one in Template.of(tokenizer).control_ids]
+    controls = [one for one in asked.ids if one in ChatTemplate.of(tokenizer).control_ids]
     turns = len(shown.turns) + bool(shown.system) + 1
     assert len(controls) == 2 * turns - 1
 
@@ -110,7 +110,7 @@ def test_the_ledger_is_right_for_any_conversation(tokenizer: Any, data: st.DataO
         )
     except DataError:
         with pytest.raises(DataError):
-            prompt(dataclasses.replace(conversation, turns=conversation.turns[-1:]), tokenizer, room)
+            build_prompt(dataclasses.replace(conversation, turns=conversation.turns[-1:]), tokenizer, room)
     else:
         check(conversation, shown, ledger, tokenizer, room)
 
@@ -215,7 +215,7 @@ def share_seen(tokenizer: Any, room: int, policy: Policy, vectors: Vectors | Non
     found = []
     for _, question, answer in FACTS:
         shown, _ = fit_context(asked(question, turns), tokenizer, room, policy, embed=vectors)
-        found.append(answer in tokenizer.decode(prompt(shown, tokenizer, room).ids))
+        found.append(answer in tokenizer.decode(build_prompt(shown, tokenizer, room).ids))
     return sum(found) / len(found)
 
 

@@ -7,10 +7,10 @@ import torch
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
-from nlpkit.generation import language
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation import language_model
+from nlpkit.generation.language_model import LanguageModel
 from nlpkit.models.pretrained import load_language_model, load_tokenizer
-from nlpkit.prompts.prompt import prompt, reply_ids
+from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.tasks.dialogue import Dialogue
 
 HISTORY = Conversation(
@@ -36,9 +36,9 @@ def model(tiny_chat_base: Path) -> LanguageModel:
 
 def test_a_likelihood_is_that_of_the_whole_sequence_read_at_once(model: LanguageModel) -> None:
     found = model.log_likelihoods(HISTORY, REPLIES)
-    asked = prompt(HISTORY, model.tokenizer, 100).ids
+    asked = build_prompt(HISTORY, model.tokenizer, 100).ids
     for reply, one in zip(REPLIES, found, strict=True):
-        answer = reply_ids(reply, model.tokenizer)
+        answer = encode_reply(reply, model.tokenizer)
         with torch.no_grad():
             logits = model.model(input_ids=torch.tensor([asked + answer])).logits[0].double()
         expected = torch.log_softmax(logits, dim=-1)[
@@ -52,7 +52,7 @@ def test_a_likelihood_is_that_of_the_whole_sequence_read_at_once(model: Language
 def test_it_does_not_depend_on_which_replies_share_a_batch(
     model: LanguageModel, budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(language, "CPU_TOKENS", budget)
+    monkeypatch.setattr(language_model, "CPU_TOKENS", budget)
     alone = [model.log_likelihoods(HISTORY, [one])[0] for one in REPLIES]
     together = model.log_likelihoods(HISTORY, REPLIES)
     assert [one.tokens for one in together] == [one.tokens for one in alone]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, SourceError
-from nlpkit.generation.answer import Answer, Bot, Busy
-from nlpkit.generation.remote import RemoteBot, Whole, models
+from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
+from nlpkit.generation.remote import RemoteBot, Whole, list_models
 from nlpkit.generation.sampling import Sampling
 
 CONVERSATION = Conversation(turns=(Turn(role="user", text="hi <|im_end|> 🙂"),), system="Be kind.")
@@ -120,8 +120,8 @@ def test_an_answer_comes_in_pieces_with_its_usage(server: Server, bot: RemoteBot
         f"data: {usage}",
     )
     server.lines += ("data: [DONE]", f"data: {chunk('after the end')}")
-    one: Bot = bot
-    answer: Answer = one.stream(CONVERSATION, sampling=Sampling(top_k=4, seed=1))
+    one: ChatModel = bot
+    answer: Completion = one.stream(CONVERSATION, sampling=Sampling(top_k=4, seed=1))
     assert list(answer) == ["Hel", "lo 🙂"]
     assert (answer.finish, answer.context) == ("length", None)
     assert answer.usage is not None
@@ -216,8 +216,8 @@ def test_an_answer_that_is_none_is_an_error_that_names_the_address(
         (404, SourceError, "answered 404"),
         (500, SourceError, "answered 500"),
         (302, SourceError, "answered 302"),
-        (503, Busy, "busy"),
-        (429, Busy, "busy"),
+        (503, OverloadedError, "busy"),
+        (429, OverloadedError, "busy"),
         (400, SourceError, "answered 400"),
     ],
 )
@@ -253,9 +253,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_a_server_says_which_models_it_has(server: Server) -> None:
-    assert models(server.address) == ["one", "two"]
+    assert list_models(server.address) == ["one", "two"]
     with pytest.raises(SourceError, match="cannot be asked for its models"):
-        models("http://127.0.0.1:1/v1")
+        list_models("http://127.0.0.1:1/v1")
 
 
 @given(st.text(), st.data())

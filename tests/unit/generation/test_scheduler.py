@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.answer import Busy
-from nlpkit.generation.detokenizing import Pieces
-from nlpkit.generation.engine import KeptCaches
+from nlpkit.generation.completion import OverloadedError
+from nlpkit.generation.decoder import CachePool
+from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.sampling import Sampler, Sampling
-from nlpkit.generation.scheduler import CHUNK, Capacity, LocalAnswer, Scheduler, Work
+from nlpkit.generation.scheduler import CHUNK, Capacity, GenerationRequest, LocalCompletion, Scheduler
 
 END = 0
 
@@ -63,11 +63,11 @@ class Counting:
         return True
 
 
-def work(asked: str, *, limit: int = 50, session: str = "") -> Work:
-    return Work(
+def work(asked: str, *, limit: int = 50, session: str = "") -> GenerationRequest:
+    return GenerationRequest(
         asked=[ord(one) for one in asked],
         sampler=Sampler(Sampling(temperature=0, repetition_penalty=1.0), []),
-        text=Pieces(Letters(), ()),
+        text=Detokenizer(Letters(), ()),
         stops=frozenset({END}),
         limit=limit,
         session=session,
@@ -79,10 +79,10 @@ def engine() -> Counting:
     return Counting()
 
 
-def ask(scheduler: Scheduler, asked: str, **settings: Any) -> LocalAnswer:
+def ask(scheduler: Scheduler, asked: str, **settings: Any) -> LocalCompletion:
     one = work(asked, **settings)
     scheduler.submit(one)
-    return LocalAnswer(one, None)
+    return LocalCompletion(one, None)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -176,7 +176,7 @@ def test_more_than_may_wait_are_refused_at_once_and_places_come_free_again(engin
     engine.gate = threading.Semaphore(0)
     scheduler = Scheduler(engine, Capacity(active=1, waiting=2))
     answers = [ask(scheduler, "x") for _ in range(3)]
-    with pytest.raises(Busy, match="as many as the bot takes"):
+    with pytest.raises(OverloadedError, match="as many as the bot takes"):
         ask(scheduler, "x")
     answers[1].stop()
     engine.gate.release(1000)
@@ -226,7 +226,7 @@ def test_a_closed_scheduler_ends_what_it_makes_and_takes_no_more(engine: Countin
     engine.gate.release(1000)
     scheduler.close()
     assert all(one.finish == "stopped" or "".join(one) for one in answers)
-    with pytest.raises(Busy):
+    with pytest.raises(OverloadedError):
         ask(scheduler, "a")
 
 
@@ -273,7 +273,7 @@ def test_a_whole_prompt_that_was_read_before_is_read_again_from_its_last_token(e
 
 
 def test_questions_without_a_session_go_on_where_one_like_them_ended(engine: Counting) -> None:
-    kept = KeptCaches(engine, most=10, tokens=100)
+    kept = CachePool(engine, most=10, tokens=100)
     kept.keep("", [1, 2, 3, 4], [1, 2, 3, 4])
     kept.keep("", [1, 2, 9, 9, 9, 9], [1, 2, 9, 9, 9, 9])
     kept.keep("mine", [1, 2, 3, 4, 5], [1, 2, 3, 4, 5])
@@ -284,7 +284,7 @@ def test_questions_without_a_session_go_on_where_one_like_them_ended(engine: Cou
 
 
 def test_what_is_kept_is_bounded_and_the_oldest_goes_first(engine: Counting) -> None:
-    kept = KeptCaches(engine, most=3, tokens=10)
+    kept = CachePool(engine, most=3, tokens=10)
     for number in range(4):
         kept.keep(str(number), [number, 1], [number, 1])
     assert (len(kept), kept.tokens) == (3, 6)
@@ -297,7 +297,7 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes_first(engine: Counting) -> 
 
 
 def test_a_cache_that_cannot_be_cut_is_not_used(engine: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = KeptCaches(engine, most=3, tokens=10)
+    kept = CachePool(engine, most=3, tokens=10)
     kept.keep("a", [1, 2, 3], [1, 2, 3])
     monkeypatch.setattr(engine, "cut", lambda cache, have, keep: False)
     assert kept.take("a", [1, 2, 4]) == ([], 0)

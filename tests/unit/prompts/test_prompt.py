@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, RunError
-from nlpkit.prompts.prompt import content_ids, encode, prompt, reply_ids
-from nlpkit.prompts.template import READ_ONLY, EncodedDialogue, Template
+from nlpkit.prompts.build import build_prompt, encode_conversation, encode_reply, encode_text
+from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue
 from tests.chat_templates import FAMILIES, Family, conversation, messages, replies
 
 WITH_TEMPLATE = [name for name, family in FAMILIES.items() if family.template]
@@ -103,7 +103,7 @@ def histories(talk: Conversation) -> list[Conversation]:
 
 
 def check_masks(family: Family, talk: Conversation) -> None:
-    rows = encode(talk, family.tokenizer, ROOM)
+    rows = encode_conversation(talk, family.tokenizer, ROOM)
     end = family.ids(family.end)
     said = []
     for row in rows:
@@ -118,9 +118,9 @@ def check_masks(family: Family, talk: Conversation) -> None:
     assert [family.text(ids[:-1]) for _, ids in said] == [family.survives(reply) for reply in replies(talk)]
     assert sum(row.replies for row in rows) == len(replies(talk))
     assert sum(row.learnt for row in rows) == sum(len(ids) for _, ids in said)
-    asked = [prompt(history, family.tokenizer, ROOM) for history in histories(talk)]
+    asked = [build_prompt(history, family.tokenizer, ROOM) for history in histories(talk)]
     assert [ids for ids, _ in said] == [one.ids for one in asked]
-    assert [ids for _, ids in said] == [reply_ids(reply, family.tokenizer) for reply in replies(talk)]
+    assert [ids for _, ids in said] == [encode_reply(reply, family.tokenizer) for reply in replies(talk)]
     assert all(one.dropped == 0 for one in asked)
 
 
@@ -166,10 +166,10 @@ def test_ids_are_those_of_apply_chat_template(name: str, data: st.DataObject) ->
     family = FAMILIES[name]
     talk = data.draw(benign_talks(family))
     if family.fixed_frames:
-        [row] = encode(talk, family.tokenizer, ROOM)
+        [row] = encode_conversation(talk, family.tokenizer, ROOM)
         assert row.input_ids == templated(family.tokenizer, talk)
     for history in histories(talk):
-        assert prompt(history, family.tokenizer, ROOM).ids == templated(
+        assert build_prompt(history, family.tokenizer, ROOM).ids == templated(
             family.tokenizer, history, asking=True
         )
 
@@ -183,7 +183,7 @@ def test_where_a_text_on_its_own_gets_a_space_the_ids_spell_the_same_but_for_spa
         if talk.turns[0].role == "assistant" and not family.takes_leading_reply:
             continue
         for history in histories(talk):
-            ours = family.tokenizer.decode(prompt(history, family.tokenizer, ROOM).ids)
+            ours = family.tokenizer.decode(build_prompt(history, family.tokenizer, ROOM).ids)
             theirs = (
                 family.tokenizer.decode(templated(family.tokenizer, history, asking=True))
                 if history.turns
@@ -195,22 +195,22 @@ def test_where_a_text_on_its_own_gets_a_space_the_ids_spell_the_same_but_for_spa
 @pytest.mark.integration
 def test_the_catalogues_chat_model_gets_the_ids_that_transformers_makes(smollm2: Any) -> None:
     for talk in TALKS[:4]:
-        [row] = encode(talk, smollm2, ROOM)
+        [row] = encode_conversation(talk, smollm2, ROOM)
         assert row.input_ids == templated(smollm2, talk)
         runs = [smollm2.decode(row.input_ids[start:stop]) for start, stop in learnt(row)]
         assert runs == [f"{reply}<|im_end|>" for reply in replies(talk)]
         for history, (start, _) in zip(histories(talk), learnt(row), strict=True):
-            assert prompt(history, smollm2, ROOM).ids == row.input_ids[:start]
+            assert build_prompt(history, smollm2, ROOM).ids == row.input_ids[:start]
 
 
 def test_a_template_and_a_default_one() -> None:
     for family in FAMILIES.values():
-        template = Template.of(family.tokenizer)
+        template = ChatTemplate.of(family.tokenizer)
         assert template.is_default is (family.template is None)
         assert [template.end_id] == family.ids(family.end)
         assert template.control_ids == set(family.ids(*family.tokens))
     none = FAMILIES["none"].tokenizer
-    made = prompt(conversation("Hi", "Hello", "And?", system="Be kind."), none, ROOM)
+    made = build_prompt(conversation("Hi", "Hello", "And?", system="Be kind."), none, ROOM)
     end = "<|endoftext|>"
     assert (
         none.decode(made.ids)
@@ -220,12 +220,14 @@ def test_a_template_and_a_default_one() -> None:
 
 def test_where_there_is_no_place_for_the_systems_text_it_stands_before_the_first_question() -> None:
     gemma = FAMILIES["gemma"].tokenizer
-    shown = gemma.decode(prompt(conversation("Hi", "Hello", "And?", system="Be kind."), gemma, ROOM).ids)
+    shown = gemma.decode(
+        build_prompt(conversation("Hi", "Hello", "And?", system="Be kind."), gemma, ROOM).ids
+    )
     assert shown.startswith(
         "<bos><start_of_turn>user\nBe kind.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello<end_of_turn>\n"
     )
     shown = gemma.decode(
-        prompt(conversation("Hello", "Hi", system="Be kind.", first="assistant"), gemma, ROOM).ids
+        build_prompt(conversation("Hello", "Hi", system="Be kind.", first="assistant"), gemma, ROOM).ids
     )
     assert shown.startswith(
         "<bos><start_of_turn>user\nBe kind.<end_of_turn>\n<start_of_turn>model\nHello<end_of_turn>\n"
@@ -249,20 +251,20 @@ def test_a_prompt_keeps_to_its_room_and_drops_whole_turns_from_the_oldest() -> N
             talk = random_talk(draw, draw.randint(1, 40))
             room = draw.randint(20, 400)
             try:
-                made = prompt(talk, family.tokenizer, room)
+                made = build_prompt(talk, family.tokenizer, room)
             except DataError:
                 last = Conversation(turns=talk.turns[-1:], system=talk.system)
-                assert len(prompt(last, family.tokenizer, ROOM).ids) > room, name
+                assert len(build_prompt(last, family.tokenizer, ROOM).ids) > room, name
                 refused += 1
                 continue
             kept = Conversation(turns=talk.turns[made.dropped :], system=talk.system)
-            assert made.ids == prompt(kept, family.tokenizer, ROOM).ids, (
+            assert made.ids == build_prompt(kept, family.tokenizer, ROOM).ids, (
                 name
             )  # whole turns, and the system's text with them
             assert len(made.ids) <= room
             if made.dropped:
                 more = Conversation(turns=talk.turns[made.dropped - 1 :], system=talk.system)
-                assert len(prompt(more, family.tokenizer, ROOM).ids) > room, (
+                assert len(build_prompt(more, family.tokenizer, ROOM).ids) > room, (
                     name
                 )  # none was dropped that fits
             done += 1
@@ -273,7 +275,7 @@ def test_a_prompt_keeps_to_its_room_and_drops_whole_turns_from_the_oldest() -> N
 def test_of_500_turns_the_systems_text_and_the_last_turns_are_read() -> None:
     for name, family in FAMILIES.items():
         talk = conversation(*(f"This is turn {number}" for number in range(1, 500)), system="You are a bear.")
-        made = prompt(talk, family.tokenizer, 500)
+        made = build_prompt(talk, family.tokenizer, 500)
         shown = family.text(made.ids)
         numbers = [int(one) for one in re.findall(r"This is turn (\d+)", shown)]
         assert numbers == list(range(made.dropped + 1, 500)), name
@@ -285,9 +287,9 @@ def test_a_last_turn_that_does_not_fit_is_refused() -> None:
     chatml = FAMILIES["chatml"].tokenizer
     talk = Conversation(turns=conversation("Hi", "Hello", "word " * 50).turns, where="chats.jsonl, row 7")
     with pytest.raises(DataError, match=r"^chats\.jsonl, row 7: the last turn.* there is room for 40$"):
-        prompt(talk, chatml, 40)
+        build_prompt(talk, chatml, 40)
     with pytest.raises(DataError):
-        prompt(conversation(system="word " * 50), chatml, 40)
+        build_prompt(conversation(system="word " * 50), chatml, 40)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -296,7 +298,7 @@ def test_a_long_conversation_becomes_rows_that_learn_each_reply_once(name: str) 
     draw = random.Random(1)
     for _ in range(20):
         talk = random_talk(draw, draw.randint(10, 60))
-        rows = encode(talk, family.tokenizer, 200)
+        rows = encode_conversation(talk, family.tokenizer, 200)
         assert all(len(row.input_ids) <= 200 for row in rows)
         assert len(rows) > 1
         said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learnt(row)]
@@ -307,19 +309,19 @@ def test_a_reply_that_fits_no_row_is_left_out() -> None:
     for name in ("chatml", "qwen3-think"):
         family = FAMILIES[name]
         talk = conversation("Hi", "Hello", "And?", "word " * 300, "So?", "Fine")
-        rows = encode(talk, family.tokenizer, 120)
+        rows = encode_conversation(talk, family.tokenizer, 120)
         said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learnt(row)]
         assert said == ["Hello", "Fine"], name
 
 
 def test_a_conversation_without_a_reply_gives_no_row() -> None:
     for family in FAMILIES.values():
-        assert encode(conversation("Only a question"), family.tokenizer, ROOM) == []
+        assert encode_conversation(conversation("Only a question"), family.tokenizer, ROOM) == []
 
 
 def test_a_text_of_endless_length_is_refused_before_it_is_tokenized() -> None:
     with pytest.raises(DataError, match="1,000,001 characters"):
-        content_ids("a" * 1_000_001, FAMILIES["chatml"].tokenizer)
+        encode_text("a" * 1_000_001, FAMILIES["chatml"].tokenizer)
 
 
 BROKEN = {
@@ -335,7 +337,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_template_that_cannot_be_used_is_refused(kind: str) -> None:
     with pytest.raises(RunError, match="chat template"):
-        Template.of(with_template(BROKEN[kind]))
+        ChatTemplate.of(with_template(BROKEN[kind]))
 
 
 ESCAPES = [
@@ -368,11 +370,11 @@ def test_a_template_that_reaches_out_of_its_sandbox_is_refused_or_reaches_nothin
     chatml = FAMILIES["chatml"]
     tokenizer = with_template(ESCAPES[place] + chatml.template)
     try:
-        ids = prompt(TALKS[0], tokenizer, ROOM).ids
+        ids = build_prompt(TALKS[0], tokenizer, ROOM).ids
     except RunError as error:
         reason = str(error)
     else:
-        reason = "" if ids == prompt(TALKS[0], chatml.tokenizer, ROOM).ids else tokenizer.decode(ids)
+        reason = "" if ids == build_prompt(TALKS[0], chatml.tokenizer, ROOM).ids else tokenizer.decode(ids)
     assert not reason or reason.startswith("the model: its chat template fails: ")
     assert not list(tmp_path.iterdir())
 
@@ -380,17 +382,17 @@ def test_a_template_that_reaches_out_of_its_sandbox_is_refused_or_reaches_nothin
 def test_of_several_templates_the_default_one_is_taken() -> None:
     chatml = FAMILIES["chatml"]
     several = with_template({"default": chatml.template, "tool_use": "{{ raise_exception('no') }}"})
-    assert prompt(TALKS[0], several, ROOM) == prompt(TALKS[0], chatml.tokenizer, ROOM)
+    assert build_prompt(TALKS[0], several, ROOM) == build_prompt(TALKS[0], chatml.tokenizer, ROOM)
     with pytest.raises(RunError, match=r"\['rag', 'tool_use'\]; expected one named 'default'"):
-        Template.of(with_template({"tool_use": "a", "rag": "b"}))
+        ChatTemplate.of(with_template({"tool_use": "a", "rag": "b"}))
 
 
 def test_a_template_without_an_end_token_ends_replies_with_the_tokenizers() -> None:
     plain = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
     tokenizer = with_template(plain)
-    assert Template.of(tokenizer).end_id == tokenizer.eos_token_id
+    assert ChatTemplate.of(tokenizer).end_id == tokenizer.eos_token_id
     with pytest.raises(RunError, match="no token ends a reply"):
-        Template.of(with_template(plain, eos_token=None))
+        ChatTemplate.of(with_template(plain, eos_token=None))
 
 
 def with_template(template: Any, **changes: Any) -> Any:
@@ -415,4 +417,4 @@ def with_template(template: Any, **changes: Any) -> Any:
 )
 def test_a_reply_ends_with_its_end_and_with_what_opens_another_turn(name: str, stops: set[str]) -> None:
     tokenizer = FAMILIES[name].tokenizer
-    assert set(tokenizer.convert_ids_to_tokens(sorted(Template.of(tokenizer).stops))) == stops
+    assert set(tokenizer.convert_ids_to_tokens(sorted(ChatTemplate.of(tokenizer).stops))) == stops

@@ -14,8 +14,8 @@ import pytest
 
 from nlpkit.errors import RunError
 from nlpkit.prompts import rendering
-from nlpkit.prompts.rendering import TooMuchError, rendered
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.rendering import TemplateLimitError, render_template
+from nlpkit.prompts.template import ChatTemplate
 from tests.chat_templates import FAMILIES
 
 SAID = [{"role": "user", "content": "Hello"}]
@@ -55,7 +55,7 @@ def test_a_template_that_fills_the_memory_is_refused(source, monkeypatch):
     with pytest.raises(
         RunError, match=r"^org/strange: its chat template is refused: it (takes more than|writes) .*; cure: "
     ) as refused:
-        rendered(strange(), source, SAID, asking=True)
+        render_template(strange(), source, SAID, asking=True)
     assert refused.value.exit_code == 4
     assert "a" * 30 not in str(refused.value)
 
@@ -64,20 +64,23 @@ def test_a_template_that_fills_the_memory_is_refused(source, monkeypatch):
 def test_a_template_that_does_not_end_is_ended(source, monkeypatch):
     monkeypatch.setattr(rendering, "SECONDS", 1.0)
     with pytest.raises(
-        TooMuchError, match=r"^org/strange: its chat template is refused: it ran for 1 seconds"
+        TemplateLimitError, match=r"^org/strange: its chat template is refused: it ran for 1 seconds"
     ):
-        rendered(strange(), source, SAID, asking=True)
+        render_template(strange(), source, SAID, asking=True)
 
 
 def test_a_macro_without_an_end_fails_as_a_template_does():
     with pytest.raises(RunError, match="org/strange: its chat template fails: maximum recursion"):
-        rendered(strange(), "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", SAID, asking=True)
+        render_template(strange(), "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", SAID, asking=True)
 
 
 def test_the_next_template_renders_after_one_that_was_ended():
-    with pytest.raises(TooMuchError):
-        rendered(strange(), "{{ 'a' * 10**9 }}", SAID, asking=True)
-    assert rendered(strange(), "{{ messages[0].content }}{{ eos_token }}", SAID, asking=True) == "Hello<end>"
+    with pytest.raises(TemplateLimitError):
+        render_template(strange(), "{{ 'a' * 10**9 }}", SAID, asking=True)
+    assert (
+        render_template(strange(), "{{ messages[0].content }}{{ eos_token }}", SAID, asking=True)
+        == "Hello<end>"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.template])
@@ -92,7 +95,7 @@ def test_the_child_writes_what_transformers_writes(name, asking):
     expected = tokenizer.apply_chat_template(
         talk, tokenize=False, add_generation_prompt=asking, enable_thinking=False
     )
-    assert rendered(tokenizer, tokenizer.get_chat_template(), talk, asking=asking) == expected
+    assert render_template(tokenizer, tokenizer.get_chat_template(), talk, asking=asking) == expected
 
 
 def test_a_template_is_refused_as_a_whole_where_only_some_messages_make_it_take_too_much():
@@ -101,15 +104,15 @@ def test_a_template_is_refused_as_a_whole_where_only_some_messages_make_it_take_
     tokenizer.chat_template = (
         "{% if messages[0].role == 'system' %}{{ 'a' * 10**9 }}{% endif %}" + FAMILIES["chatml"].template
     )
-    with pytest.raises(TooMuchError):
-        Template(tokenizer)
+    with pytest.raises(TemplateLimitError):
+        ChatTemplate(tokenizer)
 
 
 def test_renders_of_many_threads_are_not_mixed_up():
     found: dict[int, str] = {}
 
     def render(number: int) -> None:
-        found[number] = rendered(
+        found[number] = render_template(
             strange(), "{{ messages[0].content }}", [{"role": "user", "content": str(number)}], asking=True
         )
 
@@ -123,14 +126,16 @@ def test_renders_of_many_threads_are_not_mixed_up():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_has_a_child_of_its_own():
-    rendered(strange(), "{{ messages[0].content }}", SAID, asking=True)
+    render_template(strange(), "{{ messages[0].content }}", SAID, asking=True)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply(render_own) == ("Hello", True)
 
 
 def render_own() -> tuple[str, bool]:
     before = set(rendering._renderers)
-    return rendered(strange(), "{{ messages[0].content }}", SAID, asking=True), os.getpid() not in before
+    return render_template(
+        strange(), "{{ messages[0].content }}", SAID, asking=True
+    ), os.getpid() not in before
 
 
 @pytest.mark.integration
@@ -139,6 +144,6 @@ def test_the_template_of_the_catalogues_own_bot_is_known_and_needs_no_child():
 
     tokenizer = load_tokenizer(find_base("smollm2-135m")[0])
     with patch.object(rendering, "_renderer", side_effect=AssertionError("a child was asked")):
-        assert "<|im_start|>user\nHello<|im_end|>" in rendered(
+        assert "<|im_start|>user\nHello<|im_end|>" in render_template(
             tokenizer, tokenizer.get_chat_template(), SAID, asking=True
         )

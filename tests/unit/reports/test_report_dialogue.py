@@ -10,7 +10,7 @@ from nlpkit.evaluation import evaluate_dialogue
 from nlpkit.evaluation.evaluate_dialogue import measure_dialogue, report_dialogue
 from nlpkit.evaluation.instruments import Instruments
 from nlpkit.evaluation.judge import Judge
-from nlpkit.generation.language import LanguageModel
+from nlpkit.generation.language_model import LanguageModel
 from nlpkit.reports.dialogue_report import DialogueReport
 from nlpkit.run import Run
 from tests.conftest import chats

@@ -13,7 +13,7 @@ import torch
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
 from nlpkit.models.pretrained import load_language_model, load_tokenizer
-from nlpkit.prompts.prompt import encode
+from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY, EncodedDialogue
 from nlpkit.run import Run
 from nlpkit.settings import DialogueTraining, LanguageBase, Lora
@@ -43,7 +43,7 @@ def conversations(count: int) -> list[Conversation]:
 
 def rows(base: Path, count: int) -> list[EncodedDialogue]:
     tokenizer = load_tokenizer(base)
-    return [row for one in conversations(count) for row in encode(one, tokenizer, 200)]
+    return [row for one in conversations(count) for row in encode_conversation(one, tokenizer, 200)]
 
 
 def row(ids: list[int], learnt: int) -> EncodedDialogue:

@@ -14,8 +14,8 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
-from nlpkit.prompts.prompt import content_ids, encode, prompt, reply_ids
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.build import build_prompt, encode_conversation, encode_reply, encode_text
+from nlpkit.prompts.template import ChatTemplate
 from tests.chat_templates import FAMILIES, Family, conversation
 
 WORD = "banana"
@@ -71,9 +71,9 @@ PLACES: dict[str, Callable[[str], Conversation]] = {
 
 def counts(family: Family, talk: Conversation) -> Counter[int]:
     """How often each control token is in the prompt, and in the rows that are learnt."""
-    control = Template.of(family.tokenizer).control_ids
-    ids = list(prompt(talk, family.tokenizer, ROOM).ids) if talk.turns[-1].role == "user" else []
-    for row in encode(talk, family.tokenizer, ROOM):
+    control = ChatTemplate.of(family.tokenizer).control_ids
+    ids = list(build_prompt(talk, family.tokenizer, ROOM).ids) if talk.turns[-1].role == "user" else []
+    for row in encode_conversation(talk, family.tokenizer, ROOM):
         ids += row.input_ids
     return Counter(one for one in ids if one in control)
 
@@ -133,14 +133,14 @@ def test_a_token_joined_to_the_templates_own_text_is_not_made(name: str) -> None
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_text_itself_survives(name: str) -> None:
     family = FAMILIES[name]
-    control = Template.of(family.tokenizer).control_ids
+    control = ChatTemplate.of(family.tokenizer).control_ids
     for token in family.tokens:
         for variant, write in VARIANTS.items():
             text = write(token)
-            ids = content_ids(text, family.tokenizer)
+            ids = encode_text(text, family.tokenizer)
             assert not control & set(ids), (token, variant)
             assert family.text(ids) == family.survives(text), (token, variant)
-            assert reply_ids(text, family.tokenizer) == [*ids, *family.ids(family.end)]
+            assert encode_reply(text, family.tokenizer) == [*ids, *family.ids(family.end)]
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_the_text_itself_survives(name: str) -> None:
 )
 def test_a_token_that_the_tokenizer_folds_a_text_into_is_cut_or_refused(text: str) -> None:
     tokenizer = folding()
-    control = Template.of(tokenizer).control_ids
+    control = ChatTemplate.of(tokenizer).control_ids
     careless = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert bool(control & set(careless)) is ("\ufb01" not in text)
     if text == "Hello <think> there" or "\ufb01" in text:
-        assert not control & set(content_ids(text, tokenizer))
+        assert not control & set(encode_text(text, tokenizer))
     else:
         with pytest.raises(DataError, match="cannot spell as characters"):
-            content_ids(text, tokenizer)
+            encode_text(text, tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_a_role_is_one_of_two(role: Any) -> None:
     )
     for family in FAMILIES.values():
         with pytest.raises(DataError, match="expected 'user' or 'assistant'"):
-            prompt(Conversation(turns=turns), family.tokenizer, ROOM)
+            build_prompt(Conversation(turns=turns), family.tokenizer, ROOM)
         with pytest.raises(DataError, match="expected 'user' or 'assistant'"):
-            encode(Conversation(turns=turns), family.tokenizer, ROOM)
+            encode_conversation(Conversation(turns=turns), family.tokenizer, ROOM)
 
 
 @cache

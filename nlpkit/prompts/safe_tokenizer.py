@@ -17,7 +17,7 @@ MAX_CHARACTERS = 1_000_000
 """A text is refused beyond this, before a tokenizer spends seconds on it."""
 
 
-class Spelling:
+class SafeTokenizer:
     """How a tokenizer spells what people wrote, and what a template says."""
 
     def __init__(self, tokenizer: Any) -> None:

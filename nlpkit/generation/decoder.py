@@ -15,7 +15,7 @@ WORTH = 0.5
 """A kept cache of nobody's conversation is taken over when this share of it begins the new prompt."""
 
 
-class Engine(Protocol):
+class Decoder(Protocol):
     """A model and its caches of keys and values, whose kind only it knows. One thread at a time uses it."""
 
     def begin(self) -> None:
@@ -42,10 +42,10 @@ class Entry:
     cache: Any
 
 
-class KeptCaches:
+class CachePool:
     """Caches of conversations that wait for their next turn: the last used ones, at most so many, of at most so many tokens."""
 
-    def __init__(self, engine: Engine, *, most: int, tokens: int) -> None:
+    def __init__(self, engine: Decoder, *, most: int, tokens: int) -> None:
         self._engine = engine
         self._most = most
         self._room = tokens

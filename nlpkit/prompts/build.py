@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.prompts.template import READ_ONLY, EncodedDialogue, Parts, Template
+from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue, Parts
 
 CARRY = 0.25
 """Share of the room that a part of a long conversation gives to the turns before it, which are only read."""
@@ -25,13 +25,13 @@ class Prompt:
     """How many of the oldest turns did not fit."""
 
 
-def prompt(conversation: Conversation, tokenizer: Any, room: int) -> Prompt:
+def build_prompt(conversation: Conversation, tokenizer: Any, room: int) -> Prompt:
     """The ids that ask for the next reply, at most `room` of them: the system's text and as many of the last turns as fit.
 
     Raises:
         DataError: not even the last turn fits.
     """
-    template = Template.of(tokenizer)
+    template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
     dropped = template.dropped(parts, len(parts.turns), room)
     ids = template.fill(parts, dropped, len(parts.turns), asking=True)
@@ -43,24 +43,24 @@ def prompt(conversation: Conversation, tokenizer: Any, room: int) -> Prompt:
     )
 
 
-def reply_ids(text: str, tokenizer: Any) -> list[int]:
+def encode_reply(text: str, tokenizer: Any) -> list[int]:
     """The ids that answer a prompt with this text, the end token included."""
-    template = Template.of(tokenizer)
+    template = ChatTemplate.of(tokenizer)
     return [*template.content(text), *template.closing]
 
 
-def content_ids(text: str, tokenizer: Any) -> list[int]:
+def encode_text(text: str, tokenizer: Any) -> list[int]:
     """The ids of what a person wrote; no control token is among them, whatever the text says."""
-    return Template.of(tokenizer).content(text)
+    return ChatTemplate.of(tokenizer).content(text)
 
 
-def encode(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[EncodedDialogue]:
+def encode_conversation(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[EncodedDialogue]:
     """The conversation in rows of at most `max_tokens`, each reply learnt once; replies that fit no row are left out.
 
     A template that writes a reply differently once another follows (some drop the model's thoughts) gets a row for each reply, so
     that each is learnt after the very prompt that will ask for it.
     """
-    template = Template.of(tokenizer)
+    template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
     if not template.is_steady:
         replies = [place for place, turn in enumerate(parts.turns) if turn == "assistant"]
@@ -73,7 +73,7 @@ def encode(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[
     return rows
 
 
-def _single(template: Template, parts: Parts, place: int, max_tokens: int) -> EncodedDialogue | None:
+def _single(template: ChatTemplate, parts: Parts, place: int, max_tokens: int) -> EncodedDialogue | None:
     """The reply at `place` after the prompt that asks for it; None where both do not fit."""
     answer = [*parts.texts[place], *template.closing]
     start = template.dropped(parts, place, max_tokens - len(answer))
@@ -83,7 +83,7 @@ def _single(template: Template, parts: Parts, place: int, max_tokens: int) -> En
     return EncodedDialogue(input_ids=[*ids, *answer], labels=[READ_ONLY] * len(ids) + answer, replies=1)
 
 
-def _windows(template: Template, parts: Parts, max_tokens: int) -> list[tuple[int, int, int]]:
+def _windows(template: ChatTemplate, parts: Parts, max_tokens: int) -> list[tuple[int, int, int]]:
     """(first turn read, first turn learnt, end) of each row."""
     count, start, learnt = len(parts.turns), 0, 0
     found = []

@@ -11,11 +11,11 @@ from nlpkit.errors import NlpkitError
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 
-Finish: TypeAlias = Literal["stop", "length", "stopped"]
+FinishReason: TypeAlias = Literal["stop", "length", "stopped"]
 """Why an answer ended: the bot ended it, it was as long as it may be, or someone stopped it."""
 
 
-class Busy(NlpkitError):  # noqa: N818
+class OverloadedError(NlpkitError):
     """More answers are waiting than the bot takes; the same question may be asked again in a moment."""
 
 
@@ -34,7 +34,7 @@ class Usage:
     """From the question to the end."""
 
 
-class Answer(Protocol):
+class Completion(Protocol):
     """Pieces of text as they come. Iterating raises what went wrong; a piece is never a part of a character or a control token."""
 
     @property
@@ -46,7 +46,7 @@ class Answer(Protocol):
         """What it cost; None before the end."""
 
     @property
-    def finish(self) -> Finish | None:
+    def finish(self) -> FinishReason | None:
         """Why it ended; None before the end."""
 
     def __iter__(self) -> Iterator[str]: ...
@@ -60,18 +60,18 @@ class Answer(Protocol):
         """Nobody reads on: as `stop`."""
 
 
-class Bot(Protocol):
+class ChatModel(Protocol):
     """What holds the other side of a conversation."""
 
     @property
     def name(self) -> str:
         """Which model answers."""
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Answer:
+    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
         """The answer to the last turn, which is being made from now on.
 
         Raises:
             DataError: the last turn does not fit.
-            Busy: too many answers are waiting.
+            OverloadedError: too many answers are waiting.
             SourceError: a server cannot be reached.
         """

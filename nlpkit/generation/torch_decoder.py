@@ -21,7 +21,7 @@ NEAR = 1e-2
 """Logits that are computed together may differ this much, relative to the largest, from those computed alone."""
 
 
-class TorchEngine:
+class TorchDecoder:
     """Reads with a causal model. Caches are those of transformers."""
 
     def __init__(self, model: Any, *, threads: int | None = None) -> None:

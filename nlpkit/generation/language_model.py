@@ -22,8 +22,8 @@ from nlpkit.models.pretrained import (
     refuse_other_base,
     source_of,
 )
-from nlpkit.prompts.prompt import prompt, reply_ids
-from nlpkit.prompts.template import Template
+from nlpkit.prompts.build import build_prompt, encode_reply
+from nlpkit.prompts.template import ChatTemplate
 from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.dialogue import Dialogue
 
@@ -39,7 +39,7 @@ GPU_TOKENS = 8192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Likelihood:
+class ReplyLikelihood:
     """How likely a reply is."""
 
     total: float
@@ -52,7 +52,7 @@ class Likelihood:
         return self.total / self.tokens
 
 
-def opened(run: Run) -> tuple[RunRecord, Path]:
+def read_dialogue_run(run: Run) -> tuple[RunRecord, Path]:
     """What a dialogue run says of itself, and the folder of its base.
 
     Raises:
@@ -86,7 +86,7 @@ class LanguageModel:
         self.window = window
         self.threads = threads
         self.name = name
-        self.template = Template.of(tokenizer)
+        self.template = ChatTemplate.of(tokenizer)
 
     @classmethod
     def load(cls, run: Run | Path | str, *, threads: int | None = None) -> LanguageModel:
@@ -105,7 +105,7 @@ class LanguageModel:
 
     @classmethod
     def _load(cls, run: Run, threads: int | None, *, adapted: bool) -> LanguageModel:
-        record, folder = opened(run)
+        record, folder = read_dialogue_run(run)
         model = load_language_model(folder)
         model = load_adapter(model, run.adapter) if adapted else model
         return cls(
@@ -119,7 +119,7 @@ class LanguageModel:
         device: torch.device = next(self.model.parameters()).device
         return device
 
-    def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> list[Likelihood]:
+    def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> list[ReplyLikelihood]:
         """How likely each reply is after the same history, which is read once for all of them.
 
         Raises:
@@ -127,19 +127,19 @@ class LanguageModel:
         """
         import torch
 
-        answers = [reply_ids(one, self.tokenizer) for one in replies]
+        answers = [encode_reply(one, self.tokenizer) for one in replies]
         longest = max(map(len, answers))
         if longest > self.window // 2:
             raise DataError(
                 f"a reply of {longest:,} tokens; expected at most {self.window // 2:,}, half of what the model reads at once"
             )
-        asked = prompt(self.task.told(history), self.tokenizer, self.window - longest).ids
+        asked = build_prompt(self.task.told(history), self.tokenizer, self.window - longest).ids
         with torch.inference_mode(), self._with_threads():
             read = self.model(
                 input_ids=torch.tensor([asked], device=self.device), use_cache=True, logits_to_keep=1
             )
             first = torch.log_softmax(read.logits[0, -1].float(), dim=-1)
-            found: dict[int, Likelihood] = {}
+            found: dict[int, ReplyLikelihood] = {}
             # Replies of like length share a batch: beside the longest of twenty, most of a batch would be padding.
             for batch in batches(
                 [len(one) for one in answers], CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
@@ -152,7 +152,7 @@ class LanguageModel:
 
     def _continue(
         self, cache: Any, past: int, first: torch.Tensor, answers: Sequence[list[int]]
-    ) -> list[Likelihood]:
+    ) -> list[ReplyLikelihood]:
         """Likelihoods of answers, each after the same cached prompt; `first` holds the log-probabilities of their first tokens."""
         import copy
 
@@ -175,7 +175,7 @@ class LanguageModel:
             )
             totals -= losses.view(len(answers), width).double().sum(dim=1)
         return [
-            Likelihood(total=total, tokens=len(one))
+            ReplyLikelihood(total=total, tokens=len(one))
             for total, one in zip(totals.tolist(), answers, strict=True)
         ]
 
@@ -202,7 +202,7 @@ class LanguageModel:
         import torch
         from transformers import GenerationConfig
 
-        asked = prompt(
+        asked = build_prompt(
             self.task.told(history), self.tokenizer, self.window - min(max_new_tokens, self._room)
         ).ids
         settings = GenerationConfig(
@@ -243,7 +243,7 @@ class LanguageModel:
 def save_language_model(language: LanguageModel, folder: Path) -> None:
     """Write the model whole, with its tokenizer, and the end of its template's replies as the end that others stop at."""
     model = language.model
-    ends = sorted(Template.of(language.tokenizer).stops)
+    ends = sorted(ChatTemplate.of(language.tokenizer).stops)
     model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
     model.config.eos_token_id = model.generation_config.eos_token_id
     with quiet():

@@ -9,7 +9,7 @@ HALF = "\ufffd"
 """What a tokenizer writes for bytes that are no whole character, or not yet."""
 
 
-class Pieces:
+class Detokenizer:
     """The text of one answer. The pieces together are what the tokenizer makes of all ids at once."""
 
     def __init__(self, tokenizer: Any, control_ids: Collection[int]) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.errors import RunError, optional
 from nlpkit.files import fingerprint
-from nlpkit.generation.chat_parity import BotForm, BotParity, compare_bots, require_bot
-from nlpkit.generation.language import LanguageModel, save_language_model
+from nlpkit.generation.chat_parity import ChatParity, ExportFormat, check_parity, require_parity
+from nlpkit.generation.language_model import LanguageModel, save_language_model
 from nlpkit.sources import cache_folder
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PACKAGE = "onnxruntime_genai"
 LONGEST_EXPORT = 1800.0
 """Seconds."""
 
-FORMS: dict[Precision, BotForm] = {"fp32": "onnx", "int8": "onnx-int8", "int4": "onnx-int4"}
+FORMS: dict[Precision, ExportFormat] = {"fp32": "onnx", "int8": "onnx-int8", "int4": "onnx-int4"}
 
 OPTIONS: dict[Precision, tuple[str, ...]] = {
     "fp32": (),
@@ -46,7 +46,7 @@ OPTIONS: dict[Precision, tuple[str, ...]] = {
 """What the library's builder is told beside the precision."""
 
 
-class GenaiEngine:
+class GenaiDecoder:
     """Reads with an exported model. A cache is a generator, which holds the memory of a whole window from its start."""
 
     def __init__(self, folder: Path, *, window: int, threads: int | None = None) -> None:
@@ -117,14 +117,14 @@ def exported(
             with tempfile.TemporaryDirectory(dir=folder.parent) as place:
                 made = Path(place) / "made"
                 parity = make(load(), Path(place), made, precision)
-                require_bot(parity, f"{name} to {FORMS[precision]}", force=False)
+                require_parity(parity, f"{name} to {FORMS[precision]}", force=False)
                 made.rename(folder)  # whole from its first moment
                 if talk:
                     talk(f"exported {name} to {FORMS[precision]}: {parity.words()}")
     return folder
 
 
-def make(language: LanguageModel, place: Path, made: Path, precision: Precision) -> BotParity:
+def make(language: LanguageModel, place: Path, made: Path, precision: Precision) -> ChatParity:
     """Build the export in `made`; the answer is how it compares with its model, read as the chat reads it.
 
     Raises:
@@ -133,8 +133,8 @@ def make(language: LanguageModel, place: Path, made: Path, precision: Precision)
     language.model.float().cpu()
     save_language_model(language, place / "plain")
     _build(place / "plain", made, precision)
-    return compare_bots(
-        language, made, GenaiEngine(made, window=language.window, threads=language.threads), FORMS[precision]
+    return check_parity(
+        language, made, GenaiDecoder(made, window=language.window, threads=language.threads), FORMS[precision]
     )
 
 
