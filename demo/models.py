@@ -80,7 +80,7 @@ def _promoted(file: Path) -> str | None:
 
 def _meant(run: str) -> str:
     path = Path(run)
-    file = path / FILE if path.is_dir() and not Run(path).is_whole else path
+    file = path / FILE if path.is_dir() and not Run(path).is_completed else path
     return (_promoted(file) if file.name == FILE else None) or run
 
 

@@ -133,7 +133,7 @@ class Run:
         return self.path / "run.json"
 
     @property
-    def is_whole(self) -> bool:
+    def is_completed(self) -> bool:
         """Whether the training came to its end."""
         return self.marker.is_file()
 
@@ -141,7 +141,7 @@ class Run:
     def create(cls, path: Path, *, config: str) -> Run:
         """A folder to train in; one that a killed training left is taken up again."""
         run = cls(path)
-        if run.is_whole:
+        if run.is_completed:
             raise ConfigError(f"{path}: a finished run is there; cure: another name, or --overwrite")
         try:
             run.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ class Run:
             RunError: the folder is no run, or its training did not come to its end.
         """
         run = cls(Path(path))
-        if run.is_whole:
+        if run.is_completed:
             return run
         if not run.path.exists():
             raise RunError(f"{path}: no such run; `nlpkit runs` lists the runs below ./runs")

@@ -28,10 +28,10 @@ from nlpkit.settings import (
     Settings,
 )
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.training.chat_model import build_chat_model, finish_chat_model, load_chat_base
 from nlpkit.training.dialogues import Dialogues, encode_part, load_dialogues, look
-from nlpkit.training.language import build_language, finish_language, open_language_base
-from nlpkit.training.opened import OpenBase, count_weights, is_main_process, save_initial
-from nlpkit.training.speaking import prove_apart, speaking
+from nlpkit.training.language_model_objective import language_model_objective, verify_packing
+from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, save_initial
 from nlpkit.training.trainer import Step, fit, planned_steps
 
 
@@ -68,7 +68,7 @@ def train(
 ) -> list[Run]:
     """The runs that the config asks for, one a seed, each trained, measured beside its base, and reported on; none when only checked."""
     dialogues = load_dialogues(config.task, config.data, seed=config.seed)
-    base = open_language_base(config.base)
+    base = load_chat_base(config.base)
     runs = []
     for seed in config.seeds:
         runs.append(
@@ -82,7 +82,7 @@ def train(
 
 
 def _train(
-    config: DialogueConfig, dialogues: Dialogues, base: OpenBase, seed: int,
+    config: DialogueConfig, dialogues: Dialogues, base: LoadedBase, seed: int,
     *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
 ) -> Run:  # fmt: skip
     started = time.monotonic()
@@ -94,7 +94,7 @@ def _train(
     }
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
     held = {"test": dialogues.test} if dialogues.test else {"validation": dialogues.validation}
-    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
+    if run.is_completed and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
             _report(config, run, held, talk, progress)
@@ -104,10 +104,10 @@ def _train(
 
     train_part = encode_part(dialogues.train, base.tokenizer, base.max_tokens)
     validation_part = encode_part(dialogues.validation, base.tokenizer, base.max_tokens)
-    model = build_language(base, config.base, config.lora, seed=seed)
+    model = build_chat_model(base, config.base, config.lora, seed=seed)
     trained, total = count_weights(model)
     settings = config.training
-    objective = speaking(
+    objective = language_model_objective(
         train_part.rows,
         validation_part.rows,
         tokenizer=base.tokenizer,
@@ -129,7 +129,7 @@ def _train(
     if check:
         return run
     if settings.packing:
-        prove_apart(model, train_part.rows, base.tokenizer.pad_token_id)
+        verify_packing(model, train_part.rows, base.tokenizer.pad_token_id)
 
     run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
     initial = save_initial(model, run, config.lora)
@@ -146,7 +146,7 @@ def _train(
     )
     if is_main_process():
         with room_left(run.path):
-            finish_language(
+            finish_chat_model(
                 run,
                 model,
                 base,

@@ -32,7 +32,7 @@ from nlpkit.training.distilling import (
     refuse_unfit,
     without_projection,
 )
-from nlpkit.training.opened import OpenBase, is_main_process, open_base, save_initial
+from nlpkit.training.loaded_base import LoadedBase, is_main_process, load_base, save_initial
 from nlpkit.training.rows import Rows, encode
 from nlpkit.training.trainer import Step, fit, planned_steps
 
@@ -74,7 +74,7 @@ def train(
     refuse_unfit(config.lora, config.distillation)
     teacher = open_teacher(config.teacher)
     found = load_distil_rows(teacher.task, config.data, seed=config.seed)
-    base = open_base(config.base)
+    base = load_base(config.base)
     runs = [
         _train_one(config, teacher, found, base, seed, check, overwrite, talk, progress)
         for seed in config.seeds
@@ -86,7 +86,7 @@ def train(
 
 
 def _train_one(
-    config: DistillConfig, teacher: Teacher, found: DistilRows, base: OpenBase, seed: int,
+    config: DistillConfig, teacher: Teacher, found: DistilRows, base: LoadedBase, seed: int,
     check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
 ) -> Run:  # fmt: skip
     started = time.monotonic()
@@ -98,7 +98,7 @@ def _train_one(
         "data": rows.describe(),
     }
     asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
-    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
+    if run.is_completed and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
             _conclude(run, config, rows, talk)

@@ -72,7 +72,7 @@ def train(
             "versions": versions(),
         }
     )
-    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
+    if run.is_completed and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already, {verdict_of(run).verdict}")
         if not run.report.is_file():
             _conclude(run, talk)

@@ -24,7 +24,7 @@ from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classifier import build, finish
 from nlpkit.training.classifying import classifying
 from nlpkit.training.frozen import frozen, plan_lines
-from nlpkit.training.opened import OpenBase, count_weights, is_main_process, open_base, save_initial
+from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, load_base, save_initial
 from nlpkit.training.precision import choose_precision
 from nlpkit.training.preflight import preflight
 from nlpkit.training.rows import Rows, encode, load_rows
@@ -62,7 +62,7 @@ def train(
 ) -> list[Run]:
     """The runs that the config asks for, one a seed, each trained, measured and reported on; none when only checked."""
     rows = load_rows(config.task, config.data, seed=config.seed)
-    base = open_base(config.base)
+    base = load_base(config.base)
     runs = [
         _train_one(config, rows, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress)
         for seed in config.seeds
@@ -73,7 +73,7 @@ def train(
 
 
 def _train_one(
-    config: SentimentConfig, rows: Rows, base: OpenBase, seed: int,
+    config: SentimentConfig, rows: Rows, base: LoadedBase, seed: int,
     *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
 ) -> Run:  # fmt: skip
     started = time.monotonic()
@@ -83,7 +83,7 @@ def _train_one(
     precision = choose_precision(config.training.precision)
     whole = {**whole, "bf16": precision.bf16, "base": base.identity.model_dump()}
     asked = fingerprint({**whole, "seed": seed, "versions": versions()})
-    if run.is_whole and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
+    if run.is_completed and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
         talk(f"{run.path}: trained already")
         if not run.report.is_file():
             report_run(run, {"validation": rows.validation, "test": rows.test}, talk=talk)

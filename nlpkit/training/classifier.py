@@ -16,7 +16,7 @@ from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_devic
 from nlpkit.run import Run
 from nlpkit.settings import Lora
 from nlpkit.tasks.task import Task
-from nlpkit.training.opened import OpenBase, public_name, record_of
+from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 from nlpkit.training.rows import Rows
 
 TOLERANCE = 1e-3
@@ -24,7 +24,7 @@ TOLERANCE = 1e-3
 
 
 def build(
-    base: OpenBase, task: Task, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0
+    base: LoadedBase, task: Task, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0
 ) -> Any:
     """The base with a fresh head and LoRA on it, above its frozen layers: the same for the same seed."""
     from transformers import set_seed
@@ -41,7 +41,7 @@ def build(
 
 
 def finish(
-    run: Run, model: Any, base: OpenBase, rows: Rows, *, recipe: str, seed: int, started: float,
+    run: Run, model: Any, base: LoadedBase, rows: Rows, *, recipe: str, seed: int, started: float,
     initial: Path | None, fingerprint: str, talk: Callable[[str], None],
 ) -> Classifier:  # fmt: skip
     """Save the trained model, prove that it comes back as it was, calibrate it, and declare the run whole.
@@ -69,7 +69,7 @@ def finish(
     return Classifier.load(run)
 
 
-def _load_saved(run: Run, base: OpenBase, task: Task) -> Classifier:
+def _load_saved(run: Run, base: LoadedBase, task: Task) -> Classifier:
     tokenizer = load_tokenizer(run.tokenizer)
     plain = load_classifier(
         base.folder,

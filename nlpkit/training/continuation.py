@@ -24,7 +24,7 @@ from nlpkit.models.pretrained import (
 )
 from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.training.opened import OpenBase, public_name, record_of
+from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
 """How far a saved run's nats a token may lie from the trained model's: the rounding of a merge, not more."""
@@ -39,7 +39,7 @@ class StartingRun:
 
     run: Run
     task: Dialogue
-    base: OpenBase
+    base: LoadedBase
 
     @property
     def identity(self) -> dict[str, str]:
@@ -79,7 +79,7 @@ def open_start(path: Path) -> StartingRun:
     refuse_other_base(run.path, read.base, found)
     tokenizer = load_tokenizer(run.tokenizer)
     window = window_of(folder, tokenizer)
-    base = OpenBase(
+    base = LoadedBase(
         folder=folder, identity=read.base, tokenizer=tokenizer, window=window, max_tokens=read.max_tokens
     )
     return StartingRun(run=run, task=Dialogue.model_validate(read.task), base=base)

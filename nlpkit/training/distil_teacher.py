@@ -19,7 +19,7 @@ from nlpkit.models.pretrained import in_bf16, pick_device
 from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.encoding import Frame, token_ids
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.opened import is_main_process
+from nlpkit.training.loaded_base import is_main_process
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

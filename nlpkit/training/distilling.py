@@ -20,8 +20,8 @@ from nlpkit.training.classifier import build
 from nlpkit.training.classifying import _collator, _metrics
 from nlpkit.training.distil_rows import DistilRows
 from nlpkit.training.distil_teacher import Answers, refuse_headless
+from nlpkit.training.loaded_base import LoadedBase
 from nlpkit.training.objective import Batch, Objective
-from nlpkit.training.opened import OpenBase
 from nlpkit.training.rows import encode
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def refuse_unfit(lora: Lora, settings: Distillation) -> None:
 
 
 def build_student(
-    base: OpenBase, task: Task, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
+    base: LoadedBase, task: Task, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
 ) -> Any:
     """The base with a fresh head and LoRA on it; with a map to the teacher's states where these are learnt.
 

@@ -187,7 +187,7 @@ def test_what_was_learnt_the_wrong_way_round_is_refused_and_the_promoted_run_sta
     assert found["verdict"] == "refused"
     assert "prefers what people liked no more than the old run" in found["reasons"][0]
     assert said[-1].startswith("refused: ")
-    assert bad.is_whole
+    assert bad.is_completed
     assert promoted_run(tmp_path / "runs" / "promoted.json").path == good.path
 
 

@@ -35,7 +35,7 @@ def whole(path: Path) -> Run:
 def test_a_finished_run_is_whole_and_keeps_no_checkpoints(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "r", config="x")
     assert run.checkpoints.is_dir()
-    assert not run.is_whole
+    assert not run.is_completed
     run.finish(record(temperature=1.5))
     assert Run.open(tmp_path / "r").read().temperature == 1.5
     assert not run.checkpoints.exists()

@@ -64,7 +64,7 @@ def test_adapter_and_head_come_back_as_they_were(tiny_base: Path, tmp_path: Path
 
 def test_pissa_is_saved_as_plain_lora_for_the_plain_base(tiny_base: Path, tmp_path: Path) -> None:
     from nlpkit.run import Run
-    from nlpkit.training.opened import save_initial
+    from nlpkit.training.loaded_base import save_initial
 
     lora = Lora(rank=4, init="pissa")
     model = add_lora(plain(tiny_base), lora)

@@ -17,7 +17,7 @@ from nlpkit.settings import Base, Lora
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenBase:
+class LoadedBase:
     """A base model on this machine: its folder, who it is, its tokenizer and its window."""
 
     folder: Path
@@ -29,7 +29,7 @@ class OpenBase:
     """Tokens that training texts are cut to."""
 
 
-def open_base(base: Base) -> OpenBase:
+def load_base(base: Base) -> LoadedBase:
     """The base of the config.
 
     Raises:
@@ -41,7 +41,7 @@ def open_base(base: Base) -> OpenBase:
     window = window_of(folder, tokenizer)
     if base.max_tokens and base.max_tokens > window:
         raise ConfigError(f"base.max_tokens: {base.max_tokens}; {base.source} reads {window} tokens at most")
-    return OpenBase(
+    return LoadedBase(
         folder=folder,
         identity=identity,
         tokenizer=tokenizer,
@@ -91,7 +91,7 @@ def public_name(identity: BaseModelIdentity) -> str:
 def record_of(
     run: Run,
     model: Any,
-    base: OpenBase,
+    base: LoadedBase,
     task: dict[str, Any],
     *,
     recipe: str,

@@ -17,8 +17,14 @@ from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY, EncodedDialogue
 from nlpkit.run import Run
 from nlpkit.settings import DialogueTraining, LanguageBase, Lora
-from nlpkit.training.language import build_language, open_language_base
-from nlpkit.training.speaking import _collator, learnt_only, pack, prove_apart, speaking
+from nlpkit.training.chat_model import build_chat_model, load_chat_base
+from nlpkit.training.language_model_objective import (
+    _collator,
+    language_model_objective,
+    learnt_only,
+    pack,
+    verify_packing,
+)
 from nlpkit.training.trainer import fit
 
 
@@ -94,7 +100,7 @@ def steps(
         "packed": {"batch_size": 8, "accumulate": 1, "packing": True},
         "packed 1 x n": {"batch_size": 1, "packing": True},
     }
-    base = open_language_base(LanguageBase(source=str(tiny_chat_base), max_tokens=200))
+    base = load_chat_base(LanguageBase(source=str(tiny_chat_base), max_tokens=200))
     train = rows(tiny_chat_base, 8)
     found = {}
     for name, way in ways.items():
@@ -103,8 +109,10 @@ def steps(
         training = DialogueTraining(
             max_steps=1, evaluations=1, lr=1e-2, warmup=0, group_by_length=False, **way
         )
-        objective = speaking(train, train[:5], tokenizer=base.tokenizer, training=training, room=200)
-        model = build_language(base, LanguageBase(source=str(tiny_chat_base)), Lora(rank=4), seed=3)
+        objective = language_model_objective(
+            train, train[:5], tokenizer=base.tokenizer, training=training, room=200
+        )
+        model = build_chat_model(base, LanguageBase(source=str(tiny_chat_base)), Lora(rank=4), seed=3)
         run = Run.create(tmp_path_factory.mktemp("run") / "one", config="")
         fit(model, base.tokenizer, objective, training=training, seed=3, run=run, fingerprint="f", talk=print)
         log = [json.loads(line) for line in run.log.read_text().splitlines()]
@@ -140,7 +148,7 @@ def test_the_loss_is_the_mean_over_the_learnt_tokens(
 
 def test_a_model_that_sees_through_packing_is_refused(tiny_chat_base: Path) -> None:
     model = load_language_model(tiny_chat_base)
-    prove_apart(model, rows(tiny_chat_base, 3), 0)
+    verify_packing(model, rows(tiny_chat_base, 3), 0)
 
     class Leaky(torch.nn.Module):
         def __init__(self) -> None:
@@ -153,4 +161,4 @@ def test_a_model_that_sees_through_packing_is_refused(tiny_chat_base: Path) -> N
             return self.inner(input_ids=input_ids)  # as models do that know nothing of packing
 
     with pytest.raises(RunError, match="see each other"):
-        prove_apart(Leaky(), rows(tiny_chat_base, 3), 0)
+        verify_packing(Leaky(), rows(tiny_chat_base, 3), 0)

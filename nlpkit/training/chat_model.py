@@ -14,27 +14,27 @@ from nlpkit.prompts.template import ChatTemplate, EncodedDialogue
 from nlpkit.run import Run
 from nlpkit.settings import LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.training.opened import OpenBase, open_base, public_name, record_of
+from nlpkit.training.loaded_base import LoadedBase, load_base, public_name, record_of
 
 TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained, as a share of the largest: rounding, not more."""
 
 
-def open_language_base(base: LanguageBase) -> OpenBase:
+def load_chat_base(base: LanguageBase) -> LoadedBase:
     """The base of the config; one that brings no chat template gets a plain one, which the run then keeps.
 
     Raises:
         RunError, SourceError: it is refused, or cannot be brought here.
         ConfigError: `max_tokens` is more than it reads.
     """
-    opened = open_base(base)
+    opened = load_base(base)
     if not opened.tokenizer.chat_template:
         opened.tokenizer.chat_template = DEFAULT_TEMPLATE
     ChatTemplate.of(opened.tokenizer)
     return opened
 
 
-def build_language(base: OpenBase, settings: LanguageBase, lora: Lora, *, seed: int) -> Any:
+def build_chat_model(base: LoadedBase, settings: LanguageBase, lora: Lora, *, seed: int) -> Any:
     """The base with LoRA on it: the same for the same seed."""
     from transformers import set_seed
 
@@ -47,10 +47,10 @@ def build_language(base: OpenBase, settings: LanguageBase, lora: Lora, *, seed: 
     return add_lora(plain, lora, kind="CAUSAL_LM")
 
 
-def finish_language(
+def finish_chat_model(
     run: Run,
     model: Any,
-    base: OpenBase,
+    base: LoadedBase,
     task: Dialogue,
     rows: Sequence[EncodedDialogue],
     *,
@@ -86,7 +86,7 @@ def finish_language(
     run.finish(record)
 
 
-def _prove(model: Any, run: Run, base: OpenBase, rows: Sequence[EncodedDialogue]) -> None:
+def _prove(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialogue]) -> None:
     """Compare the trained model's logits with the saved one's, and the tokenizer that was saved with the one that was used."""
     import torch
 

@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 """How far logits may move when a conversation is packed behind another: rounding, not sight of it."""
 
 
-def speaking(
+def language_model_objective(
     train: Sequence[EncodedDialogue],
     validation: Sequence[EncodedDialogue],
     *,
@@ -146,7 +146,7 @@ def _metrics(prediction: Any) -> dict[str, float]:
     return {"loss": mean, "perplexity": math.exp(min(mean, 700.0))}
 
 
-def prove_apart(model: Any, rows: Sequence[EncodedDialogue], pad_id: int) -> None:
+def verify_packing(model: Any, rows: Sequence[EncodedDialogue], pad_id: int) -> None:
     """Nothing, where the model answers for a conversation alike whether another is packed before it or not.
 
     Raises:
