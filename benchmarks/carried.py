@@ -18,6 +18,7 @@ from nlpkit.classifiers.classifier import default_run
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.behaviour import SUITES, Rate, SuiteResult, load_suite, run_suite
 from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.labels import MACRO_F1
 from nlpkit.reports.wording import difference, p_value
 from nlpkit.run import Run
 
@@ -82,7 +83,7 @@ def _held_out(trained: Trained, rows: Sequence[LabeledText]) -> dict[str, Any]:
         "rows": len(rows),
         "nlpkit": bootstrap(ours, METRICS, seed=SEED),
         "vader": bootstrap(theirs, METRICS, seed=SEED),
-        "test": paired(ours, theirs, "macro_f1", seed=SEED),
+        "test": paired(MACRO_F1, ours, theirs, seed=SEED),
     }
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chat_quality import SEED, lines, quality
+from benchmarks.chat_quality import lines, quality, scored
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn
@@ -24,7 +24,6 @@ from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, ChatProfile, Run
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.generation.torch_decoder import TorchDecoder
-from nlpkit.metrics.sums import score
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, window_of
 from nlpkit.prompts.build import build_prompt
 from nlpkit.tasks.dialogue import Dialogue
@@ -275,7 +274,7 @@ def bench(
         else {}
     )
     said = {
-        name: {key: score(one, seed=SEED).model_dump() for key, one in measures.items()}
+        name: {key: scored(key, outcomes).model_dump() for key, outcomes in measures.items()}
         for name, measures in lost.items()
     }
     found = {

@@ -12,13 +12,16 @@ from nlpkit.data.examples import Conversation
 from nlpkit.evaluation.evaluate_dialogue import reach_of
 from nlpkit.evaluation.instruments import load_instruments
 from nlpkit.evaluation.items import Item, pick_items
-from nlpkit.evaluation.replies import measure_replies
-from nlpkit.evaluation.selection import perplexity
 from nlpkit.generation.chatbot import Chatbot
 from nlpkit.generation.decoder import Decoder
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.sampling import Sampling
-from nlpkit.metrics.sums import Look, Measure, paired, ratio, score
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.ranking import PERPLEXITY, perplexity_metric
+from nlpkit.metrics.ratio import Ratio, ratio_metric
+from nlpkit.metrics.replies import REPLY_METRICS
+from nlpkit.metrics.score import Score
 from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY
 from nlpkit.reports.wording import difference
@@ -37,11 +40,18 @@ SHOWN = (
     "words",
     "hostile",
 )
-_SAME = Look(
+_SAME: Metric[Ratio] = ratio_metric(
+    lambda replies: replies,
+    name="same",
     title="Same replies",
     percent=True,
     meaning="Share of replies that equal the first runtime's, to the letter.",
 )
+_PERPLEXITY: Metric[Ratio] = perplexity_metric(
+    lambda replies: replies, title=PERPLEXITY.title, meaning=PERPLEXITY.meaning
+)
+_SHOWN: tuple[Metric[Any], ...] = (_PERPLEXITY, _SAME, *REPLY_METRICS)
+_METRICS = {metric.name: metric for metric in _SHOWN}
 EVERY = 7
 """Conversations lie in their source in the order of their topics."""
 
@@ -60,8 +70,8 @@ def quality(
     tokens: int,
     replies: int,
     talking: Callable[[str], None],
-) -> dict[str, dict[str, Measure]]:
-    """Runtime -> what is measured of it.
+) -> dict[str, dict[str, Any]]:
+    """Return the outcomes of each runtime, by metric.
 
     Args:
         bots: the first is the one that the others are compared with.
@@ -75,36 +85,41 @@ def quality(
     rows = _rows(conversations, language.tokenizer, tokens)
     items = pick_items(conversations, items=replies, candidates=2, seed=SEED, reach=reach_of(language)).items
     tools = load_instruments()
-    embed = None if isinstance(tools.embed, str) else tools.embed
-    negative = None if isinstance(tools.negative, str) else tools.negative
-    found: dict[str, dict[str, Measure]] = {}
+    found: dict[str, dict[str, Any]] = {}
     first: list[str] | None = None
     for name, bot in bots.items():
         said = [_reply(bot, item) for item in items]
         first = said if first is None else first
-        same = ratio(_SAME, [one == other for one, other in zip(said, first, strict=True)])
-        measures = measure_replies(said, [item.reply for item in items], embed=embed, negative=negative)
-        found[name] = {"perplexity": _perplexity(bot.scheduler._engine, rows), "same": same, **measures}
+        same = Ratio.of([ours == reply for ours, reply in zip(said, first, strict=True)])
+        measured = tools.measure(said, [item.reply for item in items])
+        outcomes = {metric.name: measured for metric in REPLY_METRICS if metric.undefined(measured) is None}
+        found[name] = {"perplexity": _perplexity(bot.scheduler._engine, rows), "same": same, **outcomes}
         talking(
-            f"{name}: perplexity {found[name]['perplexity'].value:.2f}, {same.value:.0%} of {len(items)} replies unchanged"
+            f"{name}: perplexity {_PERPLEXITY.value(found[name]['perplexity']):.2f}, "
+            f"{_SAME.value(same):.0%} of {len(items)} replies unchanged"
         )
     return found
 
 
-def lines(found: dict[str, dict[str, Measure]]) -> list[str]:
+def lines(found: dict[str, dict[str, Any]]) -> list[str]:
     """A table: a row a measure, a column a runtime, and how each differs from the first."""
     names = list(found)
     rows = []
     for key in SHOWN:
         if key not in found[names[0]]:
             continue
-        looks = [score(found[name][key], seed=SEED) for name in names]
-        cells = [looks[0].title, f"{looks[0].shown(looks[0].value)} ({looks[0].interval})"]
-        for name, look in zip(names[1:], looks[1:], strict=True):
-            test = paired(key, found[name][key], found[names[0]][key], seed=SEED)
-            cells.append(f"{look.shown(look.value)} ({difference(look, test)})")
+        scores = [scored(key, found[name][key]) for name in names]
+        cells = [scores[0].title, f"{scores[0].shown(scores[0].value)} ({scores[0].interval})"]
+        for name, score in zip(names[1:], scores[1:], strict=True):
+            test = paired(_METRICS[key], found[name][key], found[names[0]][key], seed=SEED)
+            cells.append(f"{score.shown(score.value)} ({difference(score, test)})")
         rows.append(cells)
     return table(("", *names), rows)
+
+
+def scored(name: str, outcomes: Any) -> Score:
+    """Return the score of that name."""
+    return bootstrap(outcomes, [_METRICS[name]], seed=SEED)[name]
 
 
 def _rows(
@@ -118,7 +133,7 @@ def _rows(
     return found
 
 
-def _perplexity(engine: Decoder, rows: Sequence[tuple[list[int], list[int]]]) -> Measure:
+def _perplexity(engine: Decoder, rows: Sequence[tuple[list[int], list[int]]]) -> Ratio:
     """Of the replies in encoded conversations, a conversation an item, read as chat reads: token after token."""
     import numpy as np
 
@@ -132,7 +147,7 @@ def _perplexity(engine: Decoder, rows: Sequence[tuple[list[int], list[int]]]) ->
                 count += 1
         losses.append(total)
         counts.append(count)
-    return perplexity(np.array(losses), np.array(counts))
+    return Ratio.of(losses, counts)
 
 
 def _reply(bot: Chatbot, item: Item) -> str:

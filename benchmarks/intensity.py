@@ -12,8 +12,9 @@ from benchmarks.results import save, table
 from benchmarks.training import CONFIGS, train
 from nlpkit.data.records import read_records
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.score import Score
+from nlpkit.metrics.values import MAE, PEARSON
 from nlpkit.reports.wording import difference, p_value
 from nlpkit.sources import resolve
 
@@ -74,16 +75,18 @@ def _domain(domain: str, overrides: Sequence[str], talk: Callable[[str], None]) 
     test = trained.rows.test
     texts = [one.text for one in test]
     truth = np.array([one.value for one in test])
-    ours = Outcomes(truth=truth, predicted=np.array([one.value for one in trained.classifier.predict(texts)]))
+    ours = ValueOutcomes(
+        truth=truth, predicted=np.array([one.value for one in trained.classifier.predict(texts)])
+    )
     # the scale of the ratings; a correlation does not see it
-    theirs = Outcomes(truth=truth, predicted=np.array(vader.compounds(texts)) * 4)
+    theirs = ValueOutcomes(truth=truth, predicted=np.array(vader.compounds(texts)) * 4)
     return {
         "rows": len(test),
         "dropped": trained.rows.dropped,
-        "nlpkit": bootstrap(ours, ["pearson"], seed=SEED)["pearson"],
-        "mae": bootstrap(ours, ["mae"], seed=SEED)["mae"],
-        "vader": bootstrap(theirs, ["pearson"], seed=SEED)["pearson"],
-        "test": paired(ours, theirs, "pearson", seed=SEED),
+        "nlpkit": bootstrap(ours, [PEARSON], seed=SEED)["pearson"],
+        "mae": bootstrap(ours, [MAE], seed=SEED)["mae"],
+        "vader": bootstrap(theirs, [PEARSON], seed=SEED)["pearson"],
+        "test": paired(PEARSON, ours, theirs, seed=SEED),
         "human": one_human(ratings(domain)),
     }
 

@@ -27,12 +27,14 @@ from nlpkit.chat.sentiment import SentimentClassifier, hint, moods
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
-from nlpkit.evaluation.replies import token_f1
 from nlpkit.generation.chatbot import Chatbot, Runtime
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.ratio import Ratio, ratio_metric
+from nlpkit.metrics.replies import token_f1
 from nlpkit.metrics.score import PairedTest, Score
-from nlpkit.metrics.sums import Look, Sums, paired, ratio, score
 
 TURNS = Path(__file__).parent / "mood_turns.txt"
 Use: TypeAlias = Literal["choose", "measure"]
@@ -226,22 +228,24 @@ class Found:
 def compare(sets: Sequence[Turns], found: Sequence[Replies], vector: Callable[[Sequence[str]], Any]) -> Found:
     """The distances of all changes, and how they differ."""
     said = {change: pairs(found, change) for change in CHANGES}
-    sums: dict[str, dict[str, Sums]] = {
-        change: {
-            name: ratio(Look(title=name, meaning=MEASURES[name], higher_is_better=None), values)
-            for name, values in found.items()
-        }
-        for change, found in (
-            (change, distances(sets, some, vector)) for change, some in said.items() if some
-        )
+    means: dict[str, dict[str, Ratio]] = {
+        change: {name: Ratio.of(values) for name, values in distances(sets, some, vector).items()}
+        for change, some in said.items()
+        if some
     }
     return Found(
         scores={
-            change: {name: score(one, seed=SEED) for name, one in by.items()} for change, by in sums.items()
+            change: {
+                name: bootstrap(values, [_distance(name)], seed=SEED)[name] for name, values in by.items()
+            }
+            for change, by in means.items()
         },
         tests={
-            change: {name: paired(name, one, sums["name"][name], seed=SEED) for name, one in by.items()}
-            for change, by in sums.items()
+            change: {
+                name: paired(_distance(name), values, means["name"][name], seed=SEED)
+                for name, values in by.items()
+            }
+            for change, by in means.items()
             if change != "name"
         },
         equal={
@@ -249,6 +253,16 @@ def compare(sets: Sequence[Turns], found: Sequence[Replies], vector: Callable[[S
             for change, some in said.items()
             if some
         },
+    )
+
+
+def _distance(name: str) -> Metric[Ratio]:
+    return ratio_metric(
+        lambda distances: distances,
+        name=name,
+        title=name,
+        meaning=MEASURES[name],
+        higher_is_better=None,
     )
 
 

@@ -12,7 +12,8 @@ from benchmarks.results import save, table
 from benchmarks.training import CONFIGS, train
 from nlpkit.data.examples import LabeledText
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.labels import ACCURACY, MACRO_F1
+from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.reports.wording import difference, p_value
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 LABELS = ("negative", "neutral", "positive")
 """VADER may say neutral, which is wrong for every row here; macro-F1 is over the labels that occur."""
-METRICS = ("accuracy", "macro_f1")
+METRICS = (ACCURACY, MACRO_F1)
 STRENGTHS = tuple(10.0**power for power in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2))
 """Values of C that the logistic regression is tried with."""
 SEED = 1
@@ -46,7 +47,7 @@ def bench(overrides: Sequence[str], *, results: Path, talk: Callable[[str], None
     outcomes = {name: outcomes_of(test, given) for name, given in answers.items()}
     measured = {name: bootstrap(one, METRICS, seed=SEED) for name, one in outcomes.items()}
     tests = {
-        name: paired(outcomes["nlpkit"], one, "accuracy", seed=SEED)
+        name: paired(ACCURACY, outcomes["nlpkit"], one, seed=SEED)
         for name, one in outcomes.items()
         if name != "nlpkit"
     }
@@ -94,12 +95,12 @@ def tfidf(
     return [dict(zip(map(str, models[best].classes_), row.tolist(), strict=True)) for row in found], best
 
 
-def outcomes_of(examples: Sequence[LabeledText], answers: Sequence[Mapping[str, float]]) -> Outcomes:
+def outcomes_of(examples: Sequence[LabeledText], answers: Sequence[Mapping[str, float]]) -> LabelOutcomes:
     """Truth beside probabilities by label; a label that an answer lacks has none."""
     import numpy as np
 
     truth: NDArray[Any] = np.array([LABELS.index(str(one.label)) for one in examples])
-    return Outcomes(
+    return LabelOutcomes(
         labels=LABELS,
         truth=truth,
         probabilities=np.array([[one.get(label, 0.0) for label in LABELS] for one in answers]),

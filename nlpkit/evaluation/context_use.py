@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.evaluation.items import Item, last_turns
-from nlpkit.evaluation.selection import NOISE, expected_rank, heard, hits, pmi_rank
+from nlpkit.evaluation.selection import NOISE, expected_rank, heard, pmi_rank
 from nlpkit.evaluation.speaker import Likelihood, Speaker
-from nlpkit.metrics.sums import Look, Sums, gain, ratio, score
+from nlpkit.metrics.intervals import bootstrap, gain
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.ranking import TOKEN_LOSS, RankingOutcomes, hits_metric
+from nlpkit.metrics.score import Score
 from nlpkit.reports.dialogue_report import ContextGain, ContextUse, TurnsBack
 
 if TYPE_CHECKING:
@@ -50,6 +53,16 @@ class Listened:
     candidates: int
     """How many replies each rank is among, the true one included."""
 
+    def outcomes(self, history: History = "true") -> RankingOutcomes:
+        """Return what the model makes of the true replies after a history."""
+        return RankingOutcomes(
+            losses=self.losses[history],
+            tokens=self.tokens,
+            ranks=self.ranks[history],
+            pmi_ranks=self.pmi_ranks,
+            candidates=self.candidates,
+        )
+
 
 def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None]) -> Listened:
     """All that is asked of a speaker about given replies: once for each item and history. `tick` is called after each item.
@@ -87,17 +100,18 @@ def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None])
 
 
 def context_use(found: Listened, *, seed: int) -> ContextUse:
-    """Gains of the true history over the others with paired intervals, and the loss by how many turns back the model sees."""
+    """Return the gains of the true history over the others, and the loss by how many turns back the model sees."""
     curve = [
-        TurnsBack(
-            turns=turns,
-            loss=score(
-                ratio(_loss_look(turns, last=turns == max(found.back)), losses, found.tokens), seed=seed
-            ),
-        )
+        TurnsBack(turns=turns, loss=_loss_back(found, turns, losses, seed))
         for turns, losses in found.back.items()
     ]
     return ContextUse(gains=tuple(_gain(found, name, seed) for name in OTHERS), turns_back=tuple(curve))
+
+
+def _loss_back(found: Listened, turns: int, losses: Array, seed: int) -> Score:
+    title = f"{turns} turns back" if turns != 1 else "1 turn back"
+    metric = replace(TOKEN_LOSS, title=f"all turns, up to {turns}" if turns == max(found.back) else title)
+    return bootstrap(replace(found.outcomes(), losses=losses), [metric], seed=seed)[metric.name]
 
 
 def _histories(item: Item) -> dict[History, Conversation | None]:
@@ -121,46 +135,39 @@ def _gain(found: Listened, name: Literal["shuffled", "other", "none"], seed: int
     import numpy as np
 
     there = np.flatnonzero(np.isfinite(found.losses[name]))
-    tokens, true = found.tokens[there], found.losses["true"][there]
-    losses = found.losses[name][there]
-    losses = np.where(abs(losses - true) <= NOISE * tokens, true, losses)
-    ranks, true_ranks = found.ranks[name][there], found.ranks["true"][there]
-    said, undefined = _SAID[name]
-    loss_look = _look("Loss without it", _LOSS.format(history=said), same=bool((losses == true).all()))
-    hits_look = _look(
-        "hits@1 without it",
-        _HITS.format(history=said),
-        same=bool(((ranks <= 1) == (true_ranks <= 1)).all()),
-        percent=True,
-    )
+    true, without = found.outcomes().chosen(there), found.outcomes(name).chosen(there)
+    equal = abs(without.losses - true.losses) <= NOISE * true.tokens
+    without = replace(without, losses=np.where(equal, true.losses, without.losses))
+    history, undefined = _SAID[name]
+    same_loss = bool((without.losses == true.losses).all())
+    same_hits = bool(((without.ranks <= 1) == (true.ranks <= 1)).all())
     return ContextGain(
         history=name,
         loss=gain(
-            ratio(loss_look, losses, tokens),
-            ratio(loss_look, true, tokens),
-            look=loss_look,
+            _lost(TOKEN_LOSS, "Loss", _LOSS.format(history=history), same=same_loss),
+            without,
+            true,
             seed=seed,
             undefined=undefined,
         ),
         hits=gain(
-            _hits(true_ranks, found),
-            _hits(ranks, found),
-            look=hits_look,
+            _lost(hits_metric(1), "hits@1", _HITS.format(history=history), same=same_hits),
+            true,
+            without,
             seed=seed,
-            undefined=undefined if found.candidates > 1 else "other conversations hold no other reply",
+            undefined=undefined if found.candidates > 1 else "",
         ),
     )
 
 
-def _hits(ranks: Array, found: Listened) -> Sums:
-    measured = ranks if found.candidates > 1 else ranks[:0]
-    return hits(measured, 1, found.candidates)
-
-
-def _look(title: str, meaning: str, *, same: bool, percent: bool = False) -> Look:
-    return Look(title=title, meaning=meaning + (_SAME if same else ""), percent=percent)
-
-
-def _loss_look(turns: int, *, last: bool) -> Look:
-    title = f"all turns, up to {turns}" if last else f"{turns} turns back" if turns != 1 else "1 turn back"
-    return Look(title=title, meaning="Nats a token of the person's reply.", higher_is_better=False)
+def _lost(
+    metric: Metric[RankingOutcomes], title: str, meaning: str, *, same: bool
+) -> Metric[RankingOutcomes]:
+    """Return the metric as a gain: what is lost without the true history."""
+    return replace(
+        metric,
+        title=f"{title} without it",
+        meaning=meaning + (_SAME if same else ""),
+        higher_is_better=True,
+        words=lambda outcomes: {},
+    )

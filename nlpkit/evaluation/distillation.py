@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
@@ -14,6 +14,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.evaluation.evaluate import outcomes_of
 from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.score import PairedTest, Part, Score
 from nlpkit.models.pretrained import find_base, source_of
 from nlpkit.reports.wording import difference, p_value
@@ -21,7 +22,7 @@ from nlpkit.run import Run, RunRecord
 
 Role = Literal["teacher", "student", "plain"]
 
-METRICS = ("accuracy", "macro_f1")
+METRICS = (ACCURACY, MACRO_F1)
 TIMED = 200
 """Texts that are timed."""
 
@@ -106,7 +107,7 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
     classifiers = {role: Classifier.load(run) for role, run in runs.items()}
     _refuse_others(classifiers)
     texts = [one.text for one in examples]
-    outcomes = {
+    outcomes: dict[Role, Any] = {
         role: outcomes_of(one.task, examples, one.predict(texts)) for role, one in classifiers.items()
     }
     speeds = speed(classifiers, texts)
@@ -121,7 +122,10 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
             scores=bootstrap(outcomes[role], METRICS, seed=seed),
             tests={}
             if role == "student"
-            else {name: paired(outcomes["student"], outcomes[role], name, seed=seed) for name in METRICS},
+            else {
+                metric.name: paired(metric, outcomes["student"], outcomes[role], seed=seed)
+                for metric in METRICS
+            },
             texts_per_second=round(speeds[role], 1),
         )
         for role in runs

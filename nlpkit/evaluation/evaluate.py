@@ -11,8 +11,10 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.outcomes import Outcomes
-from nlpkit.metrics.table import names
+from nlpkit.metrics.labels import LABEL_METRICS
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
+from nlpkit.metrics.values import VALUE_METRICS
 from nlpkit.reports.card import model_card
 from nlpkit.reports.findings import describe
 from nlpkit.reports.html import to_html
@@ -77,13 +79,13 @@ def measure(
     predictions = classifier.predict([example.text for example in examples])
     seconds = time.monotonic() - started
     outcomes = outcomes_of(classifier.task, examples, predictions)
-    metric_names = names(outcomes.kind)
-    scores = bootstrap(outcomes, metric_names, seed=record.seed)
+    metrics: Any = LABEL_METRICS if isinstance(outcomes, LabelOutcomes) else VALUE_METRICS
+    scores = bootstrap(outcomes, metrics, seed=record.seed)
     _write_predictions(run, data, examples, predictions)
     return Report(
         run=run.name,
         data=data,
-        kind=outcomes.kind,
+        kind="labels" if isinstance(outcomes, LabelOutcomes) else "values",
         seed=record.seed,
         scores=scores,
         findings=describe(
@@ -92,7 +94,7 @@ def measure(
             where=[one.where for one in examples],
             seed=record.seed,
         ),
-        baselines=(_against(outcomes, baseline, examples, metric_names, record.seed),) if baseline else (),
+        baselines=(_against(outcomes, baseline, examples, metrics, record.seed),) if baseline else (),
         curve=curve(run),
         data_card=_data_card(record.data),
         cost=Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1)),
@@ -101,15 +103,17 @@ def measure(
     )
 
 
-def outcomes_of(task: Task, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> Outcomes:
+def outcomes_of(
+    task: Task, examples: Sequence[LabeledText], predictions: Sequence[Prediction]
+) -> LabelOutcomes | ValueOutcomes:
     """Truth beside prediction, row by row."""
     import numpy as np
 
     if task.kind == "intensity":
         truth = np.array([example.value for example in examples], dtype=float)
-        return Outcomes(truth=truth, predicted=np.array([one.value for one in predictions], dtype=float))
+        return ValueOutcomes(truth=truth, predicted=np.array([one.value for one in predictions], dtype=float))
     labels = tuple(task.id2label.values())
-    return Outcomes(
+    return LabelOutcomes(
         labels=labels,
         truth=np.array([labels.index(str(example.label)) for example in examples]),
         probabilities=np.array([[one.probabilities[label] for label in labels] for one in predictions]),
@@ -125,22 +129,24 @@ def write_report(run: Run, report: Report) -> None:
 
 
 def _against(
-    outcomes: Outcomes,
+    outcomes: Any,
     baseline: Classifier,
     examples: Sequence[LabeledText],
-    metric_names: Sequence[str],
+    metrics: Sequence[Metric[Any]],
     seed: int,
 ) -> Baseline:
     theirs = tuple(baseline.task.id2label.values())
-    if outcomes.labels and theirs != outcomes.labels:
+    if isinstance(outcomes, LabelOutcomes) and theirs != outcomes.labels:
         raise ConfigError(
             f"{baseline.name}: the baseline's labels are {', '.join(theirs)}; expected {', '.join(outcomes.labels)}"
         )
-    answers = outcomes_of(baseline.task, examples, baseline.predict([example.text for example in examples]))
+    answers: Any = outcomes_of(
+        baseline.task, examples, baseline.predict([example.text for example in examples])
+    )
     return Baseline(
         name=baseline.name,
-        scores=bootstrap(answers, metric_names, seed=seed),
-        tests={name: paired(outcomes, answers, name, seed=seed) for name in metric_names},
+        scores=bootstrap(answers, metrics, seed=seed),
+        tests={metric.name: paired(metric, outcomes, answers, seed=seed) for metric in metrics},
     )
 
 

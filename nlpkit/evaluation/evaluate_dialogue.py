@@ -12,12 +12,12 @@ from nlpkit.evaluation.context_use import Listened, context_use, listen
 from nlpkit.evaluation.instruments import Instruments, load_instruments
 from nlpkit.evaluation.items import Item, Reach, last_turns, pick_items
 from nlpkit.evaluation.judge import Judge
-from nlpkit.evaluation.replies import LOOKS, measure_replies
-from nlpkit.evaluation.selection import hits, mean_reciprocal_rank, perplexity
 from nlpkit.evaluation.speaker import Speaker
 from nlpkit.files import write_whole
-from nlpkit.metrics.score import Score
-from nlpkit.metrics.sums import Measure, missing, paired, score
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.ranking import RANKING_METRICS
+from nlpkit.metrics.replies import REPLY_METRICS, ReplyOutcomes
+from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.reports.dialogue_report import DialogueReport, Exchange, Rival, Verdict
 from nlpkit.reports.keeping import curve, keep, source_card
 from nlpkit.reports.report import Cost, DataCard
@@ -28,8 +28,6 @@ from nlpkit.tasks.conversing import read_conversations
 if TYPE_CHECKING:
     from nlpkit.generation.language_model import LanguageModel
 
-RANKED = ("hits@1", "hits@5", "mrr", "pmi_hits@1", "pmi_mrr")
-NO_OTHERS = "other conversations hold no other reply"
 UNFIT = "replies that the model cannot read at once with the turn before"
 
 Tell = Callable[[int, int], None]
@@ -39,8 +37,7 @@ Tell = Callable[[int, int], None]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Found:
     listened: Listened
-    replies: tuple[str, ...]
-    measures: dict[str, Measure]
+    replies: ReplyOutcomes | None
 
 
 def measure_dialogue(
@@ -99,9 +96,9 @@ def measure_dialogue(
         conversations=picked.conversations,
         replies=len(picked.items),
         candidates=ours.listened.candidates,
-        scores=_scores(ours, instruments, seed),
+        scores=_scores(ours, seed),
         context=context_use(ours.listened, seed=seed),
-        rival=_rival(rival.name, ours, theirs, instruments, seed) if rival and theirs else None,
+        rival=_rival(rival.name, ours, theirs, seed) if rival and theirs else None,
         exchanges=exchanges,
         verdict=judge.verdict(exchanges, seed=seed, tick=clock.tick) if judge else None,
         data_card=DataCard(dropped={UNFIT: picked.unfit} if picked.unfit else {}),
@@ -266,56 +263,37 @@ def _find(
     for number, item in enumerate(answered):
         replies.append(speaker.reply(item.history, seed=seed + number))
         clock.tick()
-    ranks, pmi_ranks = (
-        (one if found.candidates > 1 else one[:0]) for one in (found.ranks["true"], found.pmi_ranks)
-    )
-    measures: dict[str, Measure] = {
-        "perplexity": perplexity(found.losses["true"], found.tokens),
-        "hits@1": hits(ranks, 1, found.candidates),
-        "hits@5": hits(ranks, 5, found.candidates),
-        "mrr": mean_reciprocal_rank(ranks),
-        "pmi_hits@1": hits(pmi_ranks, 1, found.candidates, pmi=True),
-        "pmi_mrr": mean_reciprocal_rank(pmi_ranks, pmi=True),
-    }
-    if replies:
-        embed = None if isinstance(tools.embed, str) else tools.embed
-        negative = None if isinstance(tools.negative, str) else tools.negative
-        measures |= measure_replies(
-            replies, [item.reply for item in answered], embed=embed, negative=negative
-        )
-    return _Found(listened=found, replies=tuple(replies), measures=measures)
+    truths = [item.reply for item in answered]
+    return _Found(listened=found, replies=tools.measure(replies, truths) if replies else None)
 
 
-def _scores(found: _Found, tools: Instruments, seed: int) -> dict[str, Score]:
-    why = {**dict.fromkeys(RANKED, NO_OTHERS), "self_repetition": "no reply has four words"}
-    scores = {
-        name: score(measure, seed=seed, undefined=why.get(name, "no reply has words"))
-        for name, measure in found.measures.items()
-    }
-    for name, tool in (("bertscore", tools.embed), ("hostile", tools.negative)):
-        if found.replies and isinstance(tool, str):
-            scores[name] = missing(LOOKS[name], tool)
-    return {
-        name: scores[name]
-        for name in dict.fromkeys([*(one for one in scores if one not in LOOKS), *LOOKS])
-        if name in scores
-    }
+def _scores(found: _Found, seed: int) -> dict[str, Score]:
+    scores = bootstrap(found.listened.outcomes(), RANKING_METRICS, seed=seed)
+    return scores | (bootstrap(found.replies, REPLY_METRICS, seed=seed) if found.replies else {})
 
 
-def _rival(name: str, ours: _Found, theirs: _Found, tools: Instruments, seed: int) -> Rival:
+def _tests(ours: _Found, theirs: _Found, seed: int) -> dict[str, PairedTest]:
+    first, second = ours.listened.outcomes(), theirs.listened.outcomes()
+    tests = {metric.name: paired(metric, first, second, seed=seed) for metric in RANKING_METRICS}
+    if ours.replies and theirs.replies:
+        tests |= {
+            metric.name: paired(metric, ours.replies, theirs.replies, seed=seed) for metric in REPLY_METRICS
+        }
+    return tests
+
+
+def _rival(name: str, ours: _Found, theirs: _Found, seed: int) -> Rival:
     return Rival(
         name=name,
-        scores=_scores(theirs, tools, seed),
-        tests={
-            one: paired(one, measure, theirs.measures[one], seed=seed)
-            for one, measure in ours.measures.items()
-        },
+        scores=_scores(theirs, seed),
+        tests=_tests(ours, theirs, seed),
         context=context_use(theirs.listened, seed=seed),
     )
 
 
 def _exchanges(answered: Sequence[Item], ours: _Found, theirs: _Found | None) -> tuple[Exchange, ...]:
-    rivals = theirs.replies if theirs else (None,) * len(answered)
+    replies = ours.replies.replies if ours.replies else ()
+    rivals = theirs.replies.replies if theirs and theirs.replies else (None,) * len(answered)
     return tuple(
         Exchange(
             where=item.history.where,
@@ -325,7 +303,7 @@ def _exchanges(answered: Sequence[Item], ours: _Found, theirs: _Found | None) ->
             reply=reply,
             rival=other,
         )
-        for item, reply, other in zip(answered, ours.replies, rivals, strict=True)
+        for item, reply, other in zip(answered, replies, rivals, strict=True)
     )
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.errors import SourceError
 from nlpkit.generation.remote import endpoint, public_address
-from nlpkit.metrics.sums import Look, ratio, score
+from nlpkit.metrics.intervals import bootstrap
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.ratio import Ratio, ratio_metric
 from nlpkit.reports.dialogue_report import Exchange, Verdict
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ KEY = "NLPKIT_JUDGE_KEY"
 
 Seat: TypeAlias = Literal["A", "B", "TIE"]
 
-RATE = Look(
+RATE: Metric[Ratio] = ratio_metric(
+    lambda results: results,
+    nothing="the judge named a winner for no pair",
+    name="preferred",
     title="Preferred",
     percent=True,
     meaning="Share of pairs in which the judge prefers the run's reply, ties counting half.",
@@ -84,7 +89,7 @@ class Judge:
             wins=results.count(1.0),
             losses=results.count(0.0),
             ties=results.count(0.5),
-            rate=score(ratio(RATE, results), seed=seed, undefined="the judge named a winner for no pair"),
+            rate=bootstrap(Ratio.of(results), [RATE], seed=seed)[RATE.name],
             unreadable=unreadable,
         )
 

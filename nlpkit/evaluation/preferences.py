@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nlpkit.data.preferences import Preference, RatedReply
 from nlpkit.evaluation.speaker import Likelihood, Speaker
 from nlpkit.files import write_whole
-from nlpkit.metrics.intervals import bootstrap
-from nlpkit.metrics.intervals import paired as paired_outcomes
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.labels import AUROC
+from nlpkit.metrics.metric import Measured, Metric
+from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.metrics.ranking import perplexity_metric
+from nlpkit.metrics.ratio import Ratio, ratio_metric
 from nlpkit.metrics.score import PairedTest, Part, Score
-from nlpkit.metrics.sums import Look, Sums, paired, ratio, score
 from nlpkit.reports.dialogue_report import DialogueReport, Rival
 from nlpkit.reports.keeping import curve, keep, source_card
 from nlpkit.reports.report import Cost, DataCard
@@ -22,20 +24,23 @@ from nlpkit.run import Run
 WORSE = 0.05
 """How much the perplexity of liked replies may rise: a run that prefers what is liked, but speaks worse, is no gain."""
 
-PAIRS = Look(
+PAIRS: Metric[Ratio] = ratio_metric(
+    lambda pairs: pairs,
+    name="pair_accuracy",
     title="Preference accuracy",
     meaning="Share of held-out pairs in which the chosen reply is likelier, a token, than the rejected one",
     percent=True,
 )
-TOLD_APART = {
-    "title": "Liked from disliked (AUROC)",
-    "meaning": "How often a liked held-out reply is likelier, a token, than a disliked one; 50% is chance",
-    "percent": True,
-}
-PERPLEXITY = Look(
+LIKED_FROM_DISLIKED = replace(
+    AUROC,
+    title="Liked from disliked (AUROC)",
+    meaning="How often a liked held-out reply is likelier, a token, than a disliked one; 50% is chance",
+    percent=True,
+)
+PERPLEXITY: Metric[Ratio] = perplexity_metric(
+    lambda replies: replies,
     title="Perplexity of liked replies",
     meaning="How many tokens the model wavers between, on average, at each token of a held-out reply that people liked",
-    higher_is_better=False,
 )
 
 
@@ -167,48 +172,38 @@ def _for(preference: Compared) -> str:
 
 def _accuracy(old: Heard, new: Heard, seed: int) -> Compared:
     before, after = (
-        ratio(PAIRS, [float(_mean(chosen) > _mean(other)) for chosen, other in one.rows])
-        for one in (old, new)
+        Ratio.of([float(_mean(chosen) > _mean(rejected)) for chosen, rejected in heard.rows])
+        for heard in (old, new)
     )
-    return _compared("pair_accuracy", before, after, seed)
+    return _compared(PAIRS, before, after, seed)
 
 
 def _auroc(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
     import numpy as np
 
     liked = np.array([isinstance(row, RatedReply) and row.liked for row in held], dtype=int)
-    found = []
-    for one in (old, new):
-        likely = np.exp([_mean(row[0]) for row in one.rows])
-        found.append(
-            Outcomes(labels=("down", "up"), truth=liked, probabilities=np.stack([1 - likely, likely], axis=1))
-        )
-    scores = [bootstrap(one, ["auroc"], seed=seed)["auroc"].model_copy(update=TOLD_APART) for one in found]
-    return Compared(
-        old=scores[0], new=scores[1], test=paired_outcomes(found[1], found[0], "auroc", seed=seed)
-    )
+    outcomes = []
+    for heard in (old, new):
+        likely = np.exp([_mean(row[0]) for row in heard.rows])
+        probabilities = np.stack([1 - likely, likely], axis=1)
+        outcomes.append(LabelOutcomes(labels=("down", "up"), truth=liked, probabilities=probabilities))
+    return _compared(LIKED_FROM_DISLIKED, outcomes[0], outcomes[1], seed)
 
 
 def _perplexities(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
-    import numpy as np
-
     good = [place for place, row in enumerate(held) if not isinstance(row, RatedReply) or row.liked]
     before, after = (
-        ratio(
-            PERPLEXITY,
-            [-one.rows[place][0].total for place in good],
-            [one.rows[place][0].tokens for place in good],
-            after=np.exp,
+        Ratio.of(
+            [-heard.rows[place][0].total for place in good], [heard.rows[place][0].tokens for place in good]
         )
-        for one in (old, new)
+        for heard in (old, new)
     )
-    return _compared("perplexity", before, after, seed)
+    return _compared(PERPLEXITY, before, after, seed)
 
 
-def _compared(name: str, before: Sums, after: Sums, seed: int) -> Compared:
-    return Compared(
-        old=score(before, seed=seed), new=score(after, seed=seed), test=paired(name, after, before, seed=seed)
-    )
+def _compared(metric: Metric[Measured], before: Measured, after: Measured, seed: int) -> Compared:
+    old, new = (bootstrap(outcomes, [metric], seed=seed)[metric.name] for outcomes in (before, after))
+    return Compared(old=old, new=new, test=paired(metric, after, before, seed=seed))
 
 
 def _replies(row: Preference) -> list[str]:

@@ -4,49 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import RunError
 from nlpkit.evaluation.speaker import Likelihood, Speaker
-from nlpkit.metrics.sums import Look, Sums, ratio
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array: TypeAlias = NDArray[Any]
-
-PERPLEXITY = Look(
-    title="Perplexity",
-    higher_is_better=False,
-    meaning="Of people's replies, by token: among how many equally likely tokens the model seems to choose. Compare within one tokenizer.",
-)
 NOISE = 1e-5
 """Nats a token: losses that differ by less are equal. The same sums in other places of a batch differ by about 1e-6 in single precision."""
-
-_BY_LIKELIHOOD = "ranked by likelihood a token, which favours what is often said"
-_BY_PMI = "ranked by how much likelier the history makes each (PMI)"
-
-
-def hits_look(among: int, candidates: int, *, pmi: bool = False) -> Look:
-    """How a share of hits is called and read."""
-    place = "first" if among == 1 else f"among the first {among}"
-    chance = min(1.0, among / candidates)
-    meaning = f"Share of items whose true reply ranks {place} of {candidates}, the others from other conversations; {chance:.0%} by chance"
-    title = f"hits@{among}/{candidates}"
-    return Look(
-        title=f"{title} by PMI" if pmi else title,
-        percent=True,
-        meaning=f"{meaning}; {_BY_PMI if pmi else _BY_LIKELIHOOD}.",
-    )
-
-
-def mrr_look(*, pmi: bool = False) -> Look:
-    """How a mean reciprocal rank is called and read."""
-    meaning = "Mean of 1 / the rank of the true reply among the candidates: 1 is always first"
-    return Look(
-        title="MRR by PMI" if pmi else "MRR", meaning=f"{meaning}; {_BY_PMI if pmi else _BY_LIKELIHOOD}."
-    )
 
 
 def heard(speaker: Speaker, history: Conversation, replies: Sequence[str]) -> list[Likelihood]:
@@ -93,25 +57,3 @@ def _rank(values: Sequence[float]) -> float:
     """Of equals, the middle of their places."""
     own, *others = values
     return 1 + sum(other > own for other in others) + sum(other == own for other in others) / 2
-
-
-def perplexity(losses: Array, tokens: Array) -> Sums:
-    """exp(nats / tokens), all items together: a long reply counts as much as its tokens.
-
-    Args:
-        losses: (items,): nats of each reply.
-        tokens: (items,): how many tokens each has.
-    """
-    import numpy as np
-
-    return ratio(PERPLEXITY, losses, tokens, after=np.exp)
-
-
-def hits(ranks: Array, among: int, candidates: int, *, pmi: bool = False) -> Sums:
-    """The share of items whose true reply stands among the first; a tie with another reply is no hit at the edge."""
-    return ratio(hits_look(among, candidates, pmi=pmi), ranks <= among)
-
-
-def mean_reciprocal_rank(ranks: Array, *, pmi: bool = False) -> Sums:
-    """The mean of 1 / rank (MRR)."""
-    return ratio(mrr_look(pmi=pmi), 1 / ranks)

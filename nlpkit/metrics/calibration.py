@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import DataError
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.labels import BINS, confidence_bins
+from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.score import Bin
-from nlpkit.metrics.table import BINS, confidence_bins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +51,11 @@ def fit_temperature(logits: Array, truth: Array) -> float:
     return float(np.exp(found.x))
 
 
-def reliability(outcomes: Outcomes, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(outcomes: LabelOutcomes, bins: int = BINS) -> tuple[Bin, ...]:
     """Mean confidence and accuracy of the rows in each bin of the top probability."""
     import numpy as np
 
-    confidence, right = outcomes.probabilities.max(axis=1), outcomes.truth == outcomes.predicted
+    confidence, right = outcomes.probabilities.max(axis=1), outcomes.right
     where, edges = confidence_bins(outcomes, bins), np.linspace(0, 1, bins + 1)
     counts = np.bincount(where, minlength=bins)
     sums = (

@@ -1,9 +1,10 @@
-"""What was true and what was predicted, row by row: what every metric is a function of."""
+"""What was true and what was predicted, row by row: what metrics of labels and values are functions of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import DataError
 
@@ -12,44 +13,71 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-Kind: TypeAlias = Literal["labels", "values"]
-
-
-def _nothing() -> Array:
-    import numpy as np
-
-    return np.empty(0)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcomes:
-    """What was true and what was predicted, row by row; checked once, here.
-
-    For labels give `labels`, `truth` (n,) as indices into them, and `probabilities` (n, labels).
-    For values give `truth` (n,) and `predicted` (n,).
+class LabelOutcomes:
+    """The true label and the probability of each label, row by row; checked once, here.
 
     Raises:
         DataError: there are no rows, or some number is not finite or out of range.
     """
 
+    labels: tuple[str, ...]
     truth: Array
-    labels: tuple[str, ...] = ()
-    probabilities: Array = field(default_factory=_nothing)
-    """(n, labels), each row sums to 1; empty for values."""
-    predicted: Array = field(default_factory=_nothing)
-    """(n,): the value, or the index of the most probable label (filled in here)."""
+    """(n,): indices into `labels`."""
+    probabilities: Array
+    """(n, labels), each row sums to 1."""
+
+    def __post_init__(self) -> None:
+        _refuse_empty(self.truth)
+        probabilities = _distribution(self.probabilities, (len(self.truth), len(self.labels)))
+        object.__setattr__(self, "truth", _indices(self.truth, len(self.labels)))
+        object.__setattr__(self, "probabilities", probabilities)
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @cached_property
+    def predicted(self) -> Array:
+        """(n,): the index of the most probable label."""
+        best: Array = self.probabilities.argmax(axis=1)
+        return best
+
+    @cached_property
+    def right(self) -> Array:
+        """(n,): whether the most probable label is the true one."""
+        hits: Array = self.truth == self.predicted
+        return hits
+
+    def same_rows(self, other: LabelOutcomes) -> bool:
+        """Whether both have the same labels and the same true rows in the same order."""
+        return self.labels == other.labels and self.truth.tolist() == other.truth.tolist()
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Return predicted and true label names."""
+        import numpy as np
+
+        names = np.array(self.labels)
+        return names[self.predicted], names[self.truth]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ValueOutcomes:
+    """The true and the predicted value, row by row; checked once, here.
+
+    Raises:
+        DataError: there are no rows, or some number is not finite.
+    """
+
+    truth: Array
+    """(n,)."""
+    predicted: Array
+    """(n,)."""
 
     def __post_init__(self) -> None:
         import numpy as np
 
-        if len(self.truth) == 0:
-            raise DataError("nothing to measure: there are no rows; expected at least one")
-        if self.labels:
-            probabilities = _distribution(self.probabilities, (len(self.truth), len(self.labels)))
-            object.__setattr__(self, "truth", _indices(self.truth, len(self.labels)))
-            object.__setattr__(self, "probabilities", probabilities)
-            object.__setattr__(self, "predicted", probabilities.argmax(axis=1))
-            return
+        _refuse_empty(self.truth)
         if np.shape(self.predicted) != np.shape(self.truth):
             raise ValueError(
                 f"{np.shape(self.truth)} true values but {np.shape(self.predicted)} predicted ones"
@@ -60,10 +88,18 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.truth)
 
-    @property
-    def kind(self) -> Kind:
-        """Which metrics apply."""
-        return "labels" if self.labels else "values"
+    def same_rows(self, other: ValueOutcomes) -> bool:
+        """Whether both have the same true rows in the same order."""
+        return bool(self.truth.tolist() == other.truth.tolist())
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Return predicted and true values."""
+        return self.predicted, self.truth
+
+
+def _refuse_empty(truth: Array) -> None:
+    if len(truth) == 0:
+        raise DataError("nothing to measure: there are no rows; expected at least one")
 
 
 def _finite(values: Array, name: str) -> Array:
@@ -72,7 +108,8 @@ def _finite(values: Array, name: str) -> Array:
     wrong = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
     if wrong.size:
         raise DataError(
-            f"row {wrong[0] + 1} of {name}: {values[wrong[0]]}; expected finite numbers ({wrong.size} rows wrong)"
+            f"row {wrong[0] + 1} of {name}: {values[wrong[0]]}; "
+            f"expected finite numbers ({wrong.size} rows wrong)"
         )
     return values
 
@@ -89,16 +126,16 @@ def _indices(truth: Array, labels: int) -> Array:
 
 
 def _distribution(probabilities: Array, shape: tuple[int, int]) -> Array:
-    """The rows scaled to sum to exactly 1, as scores in half precision do not quite."""
+    """Return the rows scaled to sum to exactly 1, as scores in half precision do not quite."""
     import numpy as np
 
     if np.shape(probabilities) != shape:
         raise ValueError(f"probabilities have the shape {np.shape(probabilities)}; expected {shape}")
-    found = _finite(np.array(probabilities, dtype=float), "probabilities")
-    wrong = np.flatnonzero((found < 0).any(axis=1) | (abs(found.sum(axis=1) - 1) > 0.01))
+    rows = _finite(np.array(probabilities, dtype=float), "probabilities")
+    wrong = np.flatnonzero((rows < 0).any(axis=1) | (abs(rows.sum(axis=1) - 1) > 0.01))
     if wrong.size:
         raise DataError(
-            f"row {wrong[0] + 1} of probabilities: {found[wrong[0]]}; expected numbers from 0 that sum to 1"
+            f"row {wrong[0] + 1} of probabilities: {rows[wrong[0]]}; expected numbers from 0 that sum to 1"
         )
-    scaled: Array = found / found.sum(axis=1, keepdims=True)
+    scaled: Array = rows / rows.sum(axis=1, keepdims=True)
     return scaled

@@ -33,9 +33,13 @@ class Score(Part):
     """None for what only describes, such as a length."""
     percent: bool = False
     """Shown as a percentage."""
+    scale: tuple[float, float] | None = None
+    """The ends of the bar below it; None for a metric without natural ends."""
+    hub_name: str = ""
+    """What the hub calls the metric, where that is another name."""
 
     def shown(self, value: float | None) -> str:
-        """A value of this metric as people read it: `91.3%`, `0.872`, `23.41`, or a dash."""
+        """Return a value of this metric as people read it: `91.3%`, `0.872`, `23.41`, or a dash."""
         if value is None:
             return "–"
         if self.percent:
@@ -44,7 +48,7 @@ class Score(Part):
 
     @property
     def interval(self) -> str:
-        """The 95% interval as people read it; empty where there is none."""
+        """95% interval as people read it; empty where there is none."""
         return (
             ""
             if self.low is None or self.high is None
@@ -72,7 +76,10 @@ class PairedTest(Part):
 
 
 class Bin(Part):
-    """One bin of the reliability diagram: (low, high], with mean confidence and accuracy of its rows; None where it has none."""
+    """One bin of the reliability diagram: (low, high], with mean confidence and accuracy of its rows.
+
+    Both are None where the bin is empty.
+    """
 
     low: Share
     high: Share
@@ -82,5 +89,5 @@ class Bin(Part):
 
 
 def digits(value: float) -> int:
-    """Decimals that leave a number about four digits."""
+    """Return how many decimals leave a number about four digits."""
     return 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.metrics.calibration import reliability
-from nlpkit.metrics.outcomes import Outcomes
-from nlpkit.metrics.table import confusion_matrix, per_class
+from nlpkit.metrics.labels import confusion_matrix, per_class
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.reports.report import ClassScore, Findings, Histogram, Mistake
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ HISTOGRAM_BINS = 20
 
 
 def describe(
-    outcomes: Outcomes,
+    outcomes: LabelOutcomes | ValueOutcomes,
     *,
     texts: Sequence[str] = (),
     where: Sequence[str] = (),
@@ -33,7 +33,7 @@ def describe(
 ) -> Findings:
     """All tables and counts that a report shows. Without `texts` it holds no mistakes; `seed` chooses the points of the scatter plot."""
     mistakes = _mistakes(outcomes, texts, where, worst) if texts else ()
-    if outcomes.kind == "values":
+    if isinstance(outcomes, ValueOutcomes):
         return Findings(histograms=(_residuals(outcomes),), points=_points(outcomes, seed), worst=mistakes)
     return Findings(
         labels=outcomes.labels,
@@ -46,7 +46,7 @@ def describe(
     )
 
 
-def _probabilities(outcomes: Outcomes) -> tuple[Histogram, ...]:
+def _probabilities(outcomes: LabelOutcomes) -> tuple[Histogram, ...]:
     """For each label its probability among the rows that truly have it; of two labels, the second one's among the rows of each."""
     import numpy as np
 
@@ -60,7 +60,7 @@ def _probabilities(outcomes: Outcomes) -> tuple[Histogram, ...]:
     return tuple(made)
 
 
-def _residuals(outcomes: Outcomes) -> Histogram:
+def _residuals(outcomes: ValueOutcomes) -> Histogram:
     import numpy as np
 
     residuals = outcomes.predicted - outcomes.truth
@@ -70,7 +70,7 @@ def _residuals(outcomes: Outcomes) -> Histogram:
     return Histogram(name="predicted - true", edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))
 
 
-def _points(outcomes: Outcomes, seed: int) -> tuple[tuple[float, float], ...]:
+def _points(outcomes: ValueOutcomes, seed: int) -> tuple[tuple[float, float], ...]:
     import numpy as np
 
     chosen = np.arange(len(outcomes))
@@ -80,11 +80,11 @@ def _points(outcomes: Outcomes, seed: int) -> tuple[tuple[float, float], ...]:
 
 
 def _mistakes(
-    outcomes: Outcomes, texts: Sequence[str], where: Sequence[str], most: int
+    outcomes: LabelOutcomes | ValueOutcomes, texts: Sequence[str], where: Sequence[str], most: int
 ) -> tuple[Mistake, ...]:
     import numpy as np
 
-    if outcomes.kind == "labels":
+    if isinstance(outcomes, LabelOutcomes):
         size = np.where(outcomes.truth == outcomes.predicted, -1.0, outcomes.probabilities.max(axis=1))
     else:
         size = np.where(outcomes.truth == outcomes.predicted, -1.0, abs(outcomes.truth - outcomes.predicted))
@@ -95,7 +95,9 @@ def _mistakes(
             text=_cut(texts[row]),
             truth=_said(outcomes, outcomes.truth[row]),
             predicted=_said(outcomes, outcomes.predicted[row]),
-            probability=float(outcomes.probabilities[row].max()) if outcomes.labels else None,
+            probability=float(outcomes.probabilities[row].max())
+            if isinstance(outcomes, LabelOutcomes)
+            else None,
             where=where[row] if where else "",
         )
         for row in order.tolist()
@@ -108,5 +110,5 @@ def _cut(text: str) -> str:
     return shown.encode("utf-8", "replace").decode("utf-8")  # JSON cannot hold half a surrogate pair
 
 
-def _said(outcomes: Outcomes, value: float) -> str:
-    return outcomes.labels[int(value)] if outcomes.labels else f"{value:.2f}"
+def _said(outcomes: LabelOutcomes | ValueOutcomes, value: float) -> str:
+    return outcomes.labels[int(value)] if isinstance(outcomes, LabelOutcomes) else f"{value:.2f}"

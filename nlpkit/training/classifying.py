@@ -24,8 +24,11 @@ def classifying(
     training: ClassifierTraining,
 ) -> Objective:
     """Cross entropy over labels, or squared error over values."""
-    from nlpkit.metrics.table import METRICS
+    from nlpkit.metrics.labels import LABEL_METRICS
+    from nlpkit.metrics.metric import Metric, find_metric
+    from nlpkit.metrics.values import VALUE_METRICS
 
+    metrics: tuple[Metric[Any], ...] = (*LABEL_METRICS, *VALUE_METRICS)
     weights = (
         _class_weights(train, task)
         if training.class_weights == "balanced" and task.kind == "polarity"
@@ -39,7 +42,7 @@ def classifying(
         collate=_collator(tokenizer.pad_token_id),
         loss=_loss(task, training.label_smoothing, weights),
         metric=metric,
-        greater_is_better=metric != "loss" and METRICS[metric].higher_is_better,
+        greater_is_better=metric != "loss" and bool(find_metric(metric, metrics).higher_is_better),
         metrics=_metrics(task),
     )
 
@@ -98,22 +101,23 @@ def _metrics(task: Task) -> Callable[[Any], dict[str, float]]:
     def metrics(prediction: Any) -> dict[str, float]:
         from scipy.special import softmax
 
-        from nlpkit.metrics import table as found
-        from nlpkit.metrics.outcomes import Outcomes
+        from nlpkit.metrics.labels import accuracy, log_loss, macro_f1
+        from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
+        from nlpkit.metrics.values import mae, pearson
 
         logits, truth = prediction.predictions, prediction.label_ids[:, 0]
         if task.kind == "intensity":
-            outcomes = Outcomes(truth=truth, predicted=logits[:, 0])
-            return {"pearson": found.pearson(outcomes) or 0.0, "mae": found.mae(outcomes)}
-        outcomes = Outcomes(
+            values = ValueOutcomes(truth=truth, predicted=logits[:, 0])
+            return {"pearson": pearson(values) or 0.0, "mae": mae(values)}
+        outcomes = LabelOutcomes(
             labels=tuple(task.id2label.values()),
             truth=truth.astype(int),
             probabilities=softmax(logits, axis=1),
         )
         return {
-            "accuracy": found.accuracy(outcomes),
-            "macro_f1": found.macro_f1(outcomes),
-            "log_loss": found.log_loss(outcomes),
+            "accuracy": accuracy(outcomes),
+            "macro_f1": macro_f1(outcomes),
+            "log_loss": log_loss(outcomes),
         }
 
     return metrics

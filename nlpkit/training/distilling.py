@@ -134,7 +134,8 @@ def distilling(
     task: Task, tokenizer: Any, training: DistilTraining, settings: Distillation,
 ) -> Objective:  # fmt: skip
     """Kullback-Leibler divergence from the teacher's softened probabilities, mixed with true labels and states as asked."""
-    from nlpkit.metrics.table import METRICS
+    from nlpkit.metrics.labels import LABEL_METRICS
+    from nlpkit.metrics.metric import find_metric
 
     metric = training.metric or task.metric
     projected: list[torch.Tensor] = []
@@ -146,7 +147,7 @@ def distilling(
         collate=_with_answers(_collator(tokenizer.pad_token_id), answers, task.outputs, settings.temperature),
         loss=_loss(task.outputs, settings, projected),
         metric=metric,
-        greater_is_better=metric != "loss" and METRICS[metric].higher_is_better,
+        greater_is_better=metric != "loss" and bool(find_metric(metric, LABEL_METRICS).higher_is_better),
         metrics=_metrics(task),
         narrowed=_projecting(projected),
     )

@@ -10,7 +10,7 @@ from benchmarks.sentences import outcomes_of, tfidf
 from benchmarks.tiny import WORDS, tiny_run, tiny_texts
 from benchmarks.vader import compounds, label_of
 from nlpkit.data.examples import LabeledText
-from nlpkit.metrics.table import measure
+from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 
 
 def labelled(text: str, label: str) -> LabeledText:
@@ -71,9 +71,9 @@ def test_rows_are_grouped_in_order():
 def test_neutral_is_wrong_where_no_row_is():
     rows = [labelled("a", "negative"), labelled("b", "positive"), labelled("c", "positive")]
     outcomes = outcomes_of(rows, [{"negative": 1.0}, {"neutral": 1.0}, {"positive": 0.7, "negative": 0.3}])
-    assert measure(outcomes, "accuracy") == pytest.approx(2 / 3)
+    assert ACCURACY.value(outcomes) == pytest.approx(2 / 3)
     # F1 of negative 1, of positive 2/3; neutral does not occur
-    assert measure(outcomes, "macro_f1") == pytest.approx((1 + 2 / 3) / 2)
+    assert MACRO_F1.value(outcomes) == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_tfidf_learns_words():

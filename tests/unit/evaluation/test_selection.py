@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
-from nlpkit.evaluation.selection import expected_rank, heard, hits, mean_reciprocal_rank, perplexity, pmi_rank
-from nlpkit.metrics.sums import score
+from nlpkit.evaluation.selection import expected_rank, heard, pmi_rank
 from tests.speakers import Likely, Unigram
 
 HISTORY = Conversation(turns=(Turn(role="user", text="well?"),), where="talks.jsonl, row 3")
@@ -50,38 +48,6 @@ def test_a_model_that_ignores_the_history_ranks_nothing_by_pmi() -> None:
     alone = [Likely(-20 - number, 10) for number in range(20)]
     given = [Likely(one.total + (-1) ** number * 9e-5, 10) for number, one in enumerate(alone)]
     assert pmi_rank(given, alone) == 10.5
-    ranks = np.array([10.5] * 4)
-    assert hits(ranks, 1, 20, pmi=True).value == 0
-    assert hits(ranks, 1, 20, pmi=True).look.title == "hits@1/20 by PMI"
-
-
-def test_ties_are_no_hits() -> None:
-    ranks = np.array([10.5] * 4)
-    assert hits(ranks, 1, 20).value == 0
-    assert hits(ranks, 5, 20).value == 0
-    assert mean_reciprocal_rank(ranks).value == pytest.approx(1 / 10.5)
-
-
-def test_hits_and_reciprocal_ranks() -> None:
-    ranks = np.array([1, 1.5, 5, 20])
-    assert hits(ranks, 1, 20).value == 0.25
-    assert hits(ranks, 5, 20).value == 0.75
-    assert mean_reciprocal_rank(ranks).value == pytest.approx((1 + 1 / 1.5 + 0.2 + 0.05) / 4)
-    shown = score(hits(ranks, 1, 20), seed=0)
-    assert shown.title == "hits@1/20"
-    assert "5% by chance" in shown.meaning
-    assert 0 <= shown.low <= 0.25 <= shown.high <= 1
-
-
-def test_perplexity_weighs_replies_by_their_tokens() -> None:
-    # 2 nats over 1 token and 3 over 3: exp(5 / 4), while the mean of the means would give exp(1.5)
-    assert perplexity(np.array([2.0, 3.0]), np.array([1, 3])).value == pytest.approx(math.exp(1.25))
-    assert not perplexity(np.array([2.0]), np.array([1])).look.higher_is_better
-
-
-def test_the_perplexity_of_equal_choices_is_their_number() -> None:
-    tokens = np.array([3, 5, 2])
-    assert perplexity(tokens * math.log(7), tokens).value == pytest.approx(7)
 
 
 def test_the_unigram_by_hand() -> None:

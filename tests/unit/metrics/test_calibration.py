@@ -9,8 +9,8 @@ from sklearn.frozen import FrozenEstimator
 
 from nlpkit.errors import DataError
 from nlpkit.metrics.calibration import COLDEST, HOTTEST, fit_temperature, reliability
-from nlpkit.metrics.outcomes import Outcomes
-from nlpkit.metrics.table import expected_calibration_error
+from nlpkit.metrics.labels import expected_calibration_error
+from nlpkit.metrics.outcomes import LabelOutcomes
 
 
 def drawn(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ def test_lowers_the_loss_and_the_calibration_error() -> None:
     logits, truth = drawn(5_000, 2)
     temperature = fit_temperature(logits * 4, truth)
     before, after = (
-        Outcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 4 / one, axis=1))
+        LabelOutcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 4 / one, axis=1))
         for one in (1, temperature)
     )
     assert expected_calibration_error(after) < 0.03 < expected_calibration_error(before)
@@ -89,7 +89,9 @@ def test_no_rows_or_no_numbers_is_an_error() -> None:
 def test_reliability_by_hand() -> None:
     first = np.array([0.95, 0.95, 0.95, 0.93, 0.55])
     bins = reliability(
-        Outcomes(labels=("a", "b"), truth=np.array([0, 0, 1, 0, 1]), probabilities=np.c_[first, 1 - first]),
+        LabelOutcomes(
+            labels=("a", "b"), truth=np.array([0, 0, 1, 0, 1]), probabilities=np.c_[first, 1 - first]
+        ),
         bins=10,
     )
     assert [one.count for one in bins] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 4]
@@ -100,6 +102,6 @@ def test_reliability_by_hand() -> None:
 
 def test_bins_add_up_to_the_calibration_error() -> None:
     logits, truth = drawn(500, 3)
-    outcomes = Outcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 2, axis=1))
+    outcomes = LabelOutcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 2, axis=1))
     gaps = [one.count * abs((one.confidence or 0) - (one.accuracy or 0)) for one in reliability(outcomes)]
     assert sum(gaps) / 500 == pytest.approx(expected_calibration_error(outcomes))

@@ -1,55 +1,59 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from nlpkit.errors import ConfigError
 from nlpkit.metrics import intervals
-from nlpkit.metrics import table as metrics
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.labels import ACCURACY, AUROC, LABEL_METRICS, LOG_LOSS, MACRO_F1, MCC
+from nlpkit.metrics.metric import Bootstrap, Metric
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
+from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
 
 
-def labelled(rows: int, labels: int, seed: int, skill: float = 2.0) -> Outcomes:
+def labeled(rows: int, labels: int, seed: int, skill: float = 2.0) -> LabelOutcomes:
     random = np.random.default_rng(seed)
     truth = random.integers(0, labels, rows)
     logits = random.normal(size=(rows, labels)) + skill * np.eye(labels)[truth]
     # Rounded, so that equal probabilities (ties) occur.
     probabilities = np.exp(logits).round(1) + 0.1
-    return Outcomes(
+    return LabelOutcomes(
         labels=tuple("abcdefgh"[:labels]),
         truth=truth,
         probabilities=probabilities / probabilities.sum(axis=1, keepdims=True),
     )
 
 
-def valued(rows: int, seed: int) -> Outcomes:
+def valued(rows: int, seed: int) -> ValueOutcomes:
     random = np.random.default_rng(seed)
     truth = random.normal(size=rows).round(1)
-    return Outcomes(truth=truth, predicted=(truth + random.normal(size=rows)).round(1))
+    return ValueOutcomes(truth=truth, predicted=(truth + random.normal(size=rows)).round(1))
 
 
-def repeated(outcomes: Outcomes, drawn: np.ndarray) -> Outcomes:
+def repeated(outcomes: Any, drawn: np.ndarray) -> Any:
     rows = np.repeat(np.arange(len(outcomes)), drawn.astype(int))
-    if outcomes.labels:
-        return Outcomes(
+    if isinstance(outcomes, LabelOutcomes):
+        return LabelOutcomes(
             labels=outcomes.labels, truth=outcomes.truth[rows], probabilities=outcomes.probabilities[rows]
         )
-    return Outcomes(truth=outcomes.truth[rows], predicted=outcomes.predicted[rows])
+    return ValueOutcomes(truth=outcomes.truth[rows], predicted=outcomes.predicted[rows])
 
 
-CASES = [(name, labelled(60, labels, 1)) for name in metrics.names("labels") for labels in (2, 4)]
-CASES += [(name, valued(60, 2)) for name in metrics.names("values")]
+CASES = [(metric, labeled(60, labels, 1)) for metric in LABEL_METRICS for labels in (2, 4)]
+CASES += [(metric, valued(60, 2)) for metric in VALUE_METRICS]
 
 
-@pytest.mark.parametrize(("name", "outcomes"), CASES)
+@pytest.mark.parametrize(("metric", "outcomes"), CASES)
 def test_a_resample_measures_what_the_metric_measures_on_the_repeated_rows(
-    name: str, outcomes: Outcomes
+    metric: Metric[Any], outcomes: Any
 ) -> None:
-    statistic = intervals._statistic(outcomes, name)
+    way = metric.resample(outcomes)
+    assert isinstance(way, Bootstrap)
     drawn = np.concatenate([np.ones((1, 60)), *intervals.draws(60, 20, seed=3)])
-    expected = [metrics.measure(repeated(outcomes, row), name) for row in drawn]
-    np.testing.assert_allclose(statistic(drawn), expected, rtol=1e-10, atol=1e-12)
+    expected = [metric.value(repeated(outcomes, row)) for row in drawn]
+    np.testing.assert_allclose(way.statistic(drawn), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_every_resample_draws_as_many_rows_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,17 +64,19 @@ def test_every_resample_draws_as_many_rows_as_there_are(monkeypatch: pytest.Monk
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
-    outcomes = labelled(80, 3, 0)
-    first = intervals.bootstrap(outcomes, ["macro_f1"], resamples=200, seed=1)
-    assert first == intervals.bootstrap(outcomes, ["macro_f1"], resamples=200, seed=1)
-    assert first != intervals.bootstrap(outcomes, ["macro_f1"], resamples=200, seed=2)
+    outcomes = labeled(80, 3, 0)
+    first = intervals.bootstrap(outcomes, [MACRO_F1], resamples=200, seed=1)
+    assert first == intervals.bootstrap(outcomes, [MACRO_F1], resamples=200, seed=1)
+    assert first != intervals.bootstrap(outcomes, [MACRO_F1], resamples=200, seed=2)
 
 
 def test_an_accuracy_interval_is_close_to_the_exact_binomial_one() -> None:
     truth = np.zeros(400, dtype=int)
     first = np.where(np.arange(400) < 300, 0.9, 0.2)
     score = intervals.bootstrap(
-        Outcomes(labels=("a", "b"), truth=truth, probabilities=np.c_[first, 1 - first]), ["accuracy"], seed=0
+        LabelOutcomes(labels=("a", "b"), truth=truth, probabilities=np.c_[first, 1 - first]),
+        [ACCURACY],
+        seed=0,
     )
     expected = binomtest(300, 400).proportion_ci(0.95, method="wilson")
     assert score["accuracy"].value == 0.75
@@ -79,17 +85,20 @@ def test_an_accuracy_interval_is_close_to_the_exact_binomial_one() -> None:
     assert score["accuracy"].high == pytest.approx(expected.high, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["pearson", "mae"])
-def test_intervals_cover_the_true_value_about_as_often_as_they_say(name: str) -> None:
+@pytest.mark.parametrize("metric", [PEARSON, MAE])
+def test_intervals_cover_the_true_value_about_as_often_as_they_say(metric: Metric[ValueOutcomes]) -> None:
     random = np.random.default_rng(0)
     # truth = x, predicted = x + e with unit variances: r = 1 / sqrt(2), and the mean of |e| is sqrt(2 / pi).
-    expected = {"pearson": 0.5**0.5, "mae": (2 / np.pi) ** 0.5}[name]
+    expected = {"pearson": 0.5**0.5, "mae": (2 / np.pi) ** 0.5}[metric.name]
     covered = 0
     for seed in range(200):
         truth = random.normal(size=150)
         score = intervals.bootstrap(
-            Outcomes(truth=truth, predicted=truth + random.normal(size=150)), [name], resamples=300, seed=seed
-        )[name]
+            ValueOutcomes(truth=truth, predicted=truth + random.normal(size=150)),
+            [metric],
+            resamples=300,
+            seed=seed,
+        )[metric.name]
         assert score.low is not None
         assert score.high is not None
         covered += score.low <= expected <= score.high
@@ -98,10 +107,10 @@ def test_intervals_cover_the_true_value_about_as_often_as_they_say(name: str) ->
 
 
 def test_an_undefined_metric_has_a_reason_and_no_number() -> None:
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.array([0, 0]), probabilities=np.array([[0.9, 0.1], [0.4, 0.6]])
     )
-    scores = intervals.bootstrap(outcomes, ["auroc", "accuracy"], resamples=50, seed=0)
+    scores = intervals.bootstrap(outcomes, [AUROC, ACCURACY], resamples=50, seed=0)
     assert (scores["auroc"].value, scores["auroc"].low, scores["auroc"].undefined) == (
         None,
         None,
@@ -111,34 +120,29 @@ def test_an_undefined_metric_has_a_reason_and_no_number() -> None:
 
 
 def test_resamples_without_one_of_the_labels_do_not_spoil_the_interval() -> None:
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b"),
         truth=np.array([0, 0, 0, 0, 1]),
         probabilities=np.array([[0.8, 0.2]] * 3 + [[0.3, 0.7]] * 2),
     )
-    score = intervals.bootstrap(outcomes, ["auroc", "mcc"], resamples=300, seed=0)
+    score = intervals.bootstrap(outcomes, [AUROC, MCC], resamples=300, seed=0)
     assert score["auroc"].value == pytest.approx(0.875)
     assert score["auroc"].low is not None
     assert score["mcc"].high == pytest.approx(1.0)
 
 
 def test_a_perfect_accuracy_gets_the_exact_interval_and_not_one_of_no_width() -> None:
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.array([0, 1] * 10), probabilities=np.array([[0.9, 0.1], [0.1, 0.9]] * 10)
     )
-    scores = intervals.bootstrap(outcomes, ["accuracy", "macro_f1"], resamples=100, seed=0)
+    scores = intervals.bootstrap(outcomes, [ACCURACY, MACRO_F1], resamples=100, seed=0)
     # Clopper-Pearson with all of 20 right: the lower end solves p ** 20 = 0.025.
     assert (scores["accuracy"].low, scores["accuracy"].high) == (pytest.approx(0.025 ** (1 / 20)), 1.0)
     assert scores["macro_f1"].low is None
     assert "too few or too alike" in str(scores["macro_f1"].undefined)
 
 
-def test_a_metric_of_the_other_kind_is_refused_with_those_that_apply() -> None:
-    with pytest.raises(ConfigError, match=r"'pearson' is not one for labels; known: accuracy"):
-        intervals.bootstrap(labelled(10, 2, 0), ["pearson"], seed=0)
-
-
-def pair(only_first: int, only_second: int, both: int) -> tuple[Outcomes, Outcomes]:
+def pair(only_first: int, only_second: int, both: int) -> tuple[LabelOutcomes, LabelOutcomes]:
     rows = only_first + only_second + both
     right = (
         np.arange(rows) >= only_second,
@@ -148,7 +152,7 @@ def pair(only_first: int, only_second: int, both: int) -> tuple[Outcomes, Outcom
     for one in right:
         chance = np.where(one, 0.9, 0.2)
         made.append(
-            Outcomes(
+            LabelOutcomes(
                 labels=("a", "b"), truth=np.zeros(rows, dtype=int), probabilities=np.c_[chance, 1 - chance]
             )
         )
@@ -156,7 +160,7 @@ def pair(only_first: int, only_second: int, both: int) -> tuple[Outcomes, Outcom
 
 
 def test_mcnemar_by_hand() -> None:
-    test = intervals.paired(*pair(9, 1, 90), "accuracy", resamples=2000, seed=0)
+    test = intervals.paired(ACCURACY, *pair(9, 1, 90), resamples=2000, seed=0)
     assert test.difference == pytest.approx(0.08)
     assert (test.only_first, test.only_second) == (9, 1)
     # Two-sided binomial: 2 * (C(10, 0) + C(10, 1)) / 2 ** 10.
@@ -169,24 +173,28 @@ def test_mcnemar_by_hand() -> None:
 
 
 def test_a_model_against_itself_differs_by_nothing() -> None:
-    outcomes = labelled(50, 3, 0)
-    test = intervals.paired(outcomes, outcomes, "log_loss", resamples=100)
+    outcomes = labeled(50, 3, 0)
+    test = intervals.paired(LOG_LOSS, outcomes, outcomes, resamples=100)
     assert (test.difference, test.low, test.high, test.p, test.mcnemar_p) == (0.0, 0.0, 0.0, 1.0, None)
-    assert intervals.paired(outcomes, outcomes, "accuracy", resamples=100).mcnemar_p == 1.0
+    assert intervals.paired(ACCURACY, outcomes, outcomes, resamples=100).mcnemar_p == 1.0
 
 
 def test_pairing_finds_a_difference_that_the_separate_intervals_hide() -> None:
     first, second = pair(12, 0, 388)
-    apart = [intervals.bootstrap(one, ["accuracy"], seed=0)["accuracy"] for one in (first, second)]
+    apart = [intervals.bootstrap(one, [ACCURACY], seed=0)["accuracy"] for one in (first, second)]
     assert apart[1].high is not None
-    assert intervals.paired(first, second, "accuracy").p == pytest.approx(2 / 1001)
+    assert intervals.paired(ACCURACY, first, second).p == pytest.approx(2 / 1001)
 
 
 def test_rows_that_differ_are_no_pair() -> None:
-    with pytest.raises(ValueError, match="same true rows"):
-        intervals.paired(labelled(20, 2, 0), labelled(20, 2, 1), "accuracy")
+    with pytest.raises(ValueError, match="the same rows"):
+        intervals.paired(ACCURACY, labeled(20, 2, 0), labeled(20, 2, 1))
 
 
 def test_an_undefined_difference_is_none() -> None:
-    flat = Outcomes(truth=np.array([1.0, 2.0]), predicted=np.array([3.0, 3.0]))
-    assert intervals.paired(flat, flat, "pearson").difference is None
+    flat = ValueOutcomes(truth=np.array([1.0, 2.0]), predicted=np.array([3.0, 3.0]))
+    assert intervals.paired(PEARSON, flat, flat).difference is None
+
+
+def test_a_resample_that_no_metric_survives_has_no_p() -> None:
+    assert intervals.two_sided(np.empty(0)) is None

@@ -1,19 +1,33 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from nlpkit.errors import ConfigError, DataError
-from nlpkit.metrics import table as metrics
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.errors import DataError
+from nlpkit.metrics import labels, values
+from nlpkit.metrics.labels import LABEL_METRICS
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
+from nlpkit.metrics.values import VALUE_METRICS
+
+EVERY: tuple[Metric[Any], ...] = (*LABEL_METRICS, *VALUE_METRICS)
 
 
-def three() -> Outcomes:
+def measure(outcomes: LabelOutcomes | ValueOutcomes, name: str) -> float | None:
+    return next(metric for metric in EVERY if metric.name == name).value(outcomes)
+
+
+def why_undefined(outcomes: LabelOutcomes | ValueOutcomes, name: str) -> str | None:
+    return next(metric for metric in EVERY if metric.name == name).undefined(outcomes)
+
+
+def three() -> LabelOutcomes:
     """Truth a a b c; predicted a b b a."""
-    return Outcomes(
+    return LabelOutcomes(
         labels=("a", "b", "c"),
         truth=np.array([0, 0, 1, 2]),
         probabilities=np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.5, 0.3, 0.2]]),
@@ -21,126 +35,120 @@ def three() -> Outcomes:
 
 
 def test_confusion_and_accuracy_by_hand() -> None:
-    assert metrics.confusion_matrix(three()).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
-    assert metrics.accuracy(three()) == 0.5
+    assert labels.confusion_matrix(three()).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert labels.accuracy(three()) == 0.5
 
 
 def test_per_class_by_hand() -> None:
-    found = {
-        one.label: (one.precision, one.recall, one.f1, one.support) for one in metrics.per_class(three())
-    }
+    found = {one.label: (one.precision, one.recall, one.f1, one.support) for one in labels.per_class(three())}
     assert found == {
         "a": (0.5, 0.5, 0.5, 2),
         "b": (0.5, 1.0, pytest.approx(2 / 3), 1),
         "c": (None, 0.0, 0.0, 1),
     }
-    assert metrics.macro_f1(three()) == pytest.approx((0.5 + 2 / 3 + 0) / 3)
+    assert labels.macro_f1(three()) == pytest.approx((0.5 + 2 / 3 + 0) / 3)
 
 
 def test_a_label_that_never_occurs_has_no_recall_and_does_not_count_in_the_mean() -> None:
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b", "c"),
         truth=np.array([0, 1]),
         probabilities=np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]),
     )
-    absent = metrics.per_class(outcomes)[2]
+    absent = labels.per_class(outcomes)[2]
     assert (absent.precision, absent.recall, absent.f1, absent.support) == (None, None, None, 0)
-    assert metrics.macro_f1(outcomes) == 1.0
-    assert metrics.auroc(outcomes) == 1.0
+    assert labels.macro_f1(outcomes) == 1.0
+    assert labels.auroc(outcomes) == 1.0
 
 
 def test_losses_by_hand() -> None:
-    assert metrics.log_loss(three()) == pytest.approx(
+    assert labels.log_loss(three()) == pytest.approx(
         -(math.log(0.7) + math.log(0.3) + math.log(0.8) + math.log(0.2)) / 4
     )
     # (0.09 + 0.04 + 0.01) + (0.49 + 0.36 + 0.01) + (0.01 + 0.04 + 0.01) + (0.25 + 0.09 + 0.64)
-    assert metrics.brier(three()) == pytest.approx((0.14 + 0.86 + 0.06 + 0.98) / 4)
+    assert labels.brier(three()) == pytest.approx((0.14 + 0.86 + 0.06 + 0.98) / 4)
 
 
 def test_a_sure_mistake_costs_much_but_not_infinitely_much() -> None:
-    outcomes = Outcomes(labels=("a", "b"), truth=np.array([0]), probabilities=np.array([[0.0, 1.0]]))
-    assert metrics.log_loss(outcomes) == pytest.approx(36.04, abs=0.01)
-    assert metrics.brier(outcomes) == 2.0
+    outcomes = LabelOutcomes(labels=("a", "b"), truth=np.array([0]), probabilities=np.array([[0.0, 1.0]]))
+    assert labels.log_loss(outcomes) == pytest.approx(36.04, abs=0.01)
+    assert labels.brier(outcomes) == 2.0
 
 
 def test_calibration_error_by_hand() -> None:
     # Confidence 0.95 (bin 15): 3 of 4 right, gap 0.20. Confidence 0.62 (bin 10): 1 of 2 right, gap 0.12.
     first = np.array([0.95, 0.95, 0.95, 0.95, 0.62, 0.62])
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.array([0, 0, 0, 1, 0, 1]), probabilities=np.c_[first, 1 - first]
     )
-    assert metrics.expected_calibration_error(outcomes) == pytest.approx((4 * 0.20 + 2 * 0.12) / 6)
+    assert labels.expected_calibration_error(outcomes) == pytest.approx((4 * 0.20 + 2 * 0.12) / 6)
 
 
 def test_bins_are_closed_above() -> None:
     first = np.array([0.5, 0.6, 0.61, 0.8, 1.0])
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.zeros(5, dtype=int), probabilities=np.c_[first, 1 - first]
     )
-    assert metrics.confidence_bins(outcomes, bins=10).tolist() == [4, 5, 6, 7, 9]
-    assert metrics.confidence_bins(outcomes).max() == 14
+    assert labels.confidence_bins(outcomes, bins=10).tolist() == [4, 5, 6, 7, 9]
+    assert labels.confidence_bins(outcomes).max() == 14
 
 
-@pytest.mark.parametrize("labels", [2, 5])
-def test_agrees_with_scikit_learn(labels: int) -> None:
-    random = np.random.default_rng(labels)
-    truth = random.integers(0, labels, 300)
-    probabilities = random.dirichlet(np.ones(labels), 300) * 0.5 + np.eye(labels)[truth] * 0.1 + 0.4 / labels
-    outcomes = Outcomes(labels=tuple("abcde"[:labels]), truth=truth, probabilities=probabilities)
+@pytest.mark.parametrize("count", [2, 5])
+def test_agrees_with_scikit_learn(count: int) -> None:
+    random = np.random.default_rng(count)
+    truth = random.integers(0, count, 300)
+    probabilities = random.dirichlet(np.ones(count), 300) * 0.5 + np.eye(count)[truth] * 0.1 + 0.4 / count
+    outcomes = LabelOutcomes(labels=tuple("abcde"[:count]), truth=truth, probabilities=probabilities)
     predicted = probabilities.argmax(axis=1)
-    ranked = probabilities[:, 1] if labels == 2 else probabilities
-    assert metrics.measure(outcomes, "mcc") == pytest.approx(sk.matthews_corrcoef(truth, predicted))
-    assert metrics.measure(outcomes, "auroc") == pytest.approx(
-        sk.roc_auc_score(truth, ranked, multi_class="ovr")
-    )
-    assert metrics.measure(outcomes, "log_loss") == pytest.approx(sk.log_loss(truth, probabilities))
-    assert metrics.measure(outcomes, "brier") == pytest.approx(
+    ranked = probabilities[:, 1] if count == 2 else probabilities
+    assert measure(outcomes, "mcc") == pytest.approx(sk.matthews_corrcoef(truth, predicted))
+    assert measure(outcomes, "auroc") == pytest.approx(sk.roc_auc_score(truth, ranked, multi_class="ovr"))
+    assert measure(outcomes, "log_loss") == pytest.approx(sk.log_loss(truth, probabilities))
+    assert measure(outcomes, "brier") == pytest.approx(
         sk.brier_score_loss(truth, probabilities, scale_by_half=False)
     )
-    assert metrics.measure(outcomes, "macro_f1") == pytest.approx(
-        sk.f1_score(truth, predicted, average="macro")
-    )
+    assert measure(outcomes, "macro_f1") == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
 
 
 def test_values_by_hand() -> None:
-    outcomes = Outcomes(truth=np.array([1.0, 2.0, 3.0, 4.0]), predicted=np.array([1.0, 3.0, 2.0, 10.0]))
+    outcomes = ValueOutcomes(truth=np.array([1.0, 2.0, 3.0, 4.0]), predicted=np.array([1.0, 3.0, 2.0, 10.0]))
     # Deviations: (-1.5, -0.5, 0.5, 1.5) and (-3, -1, -2, 6); sums of products 13, of squares 5 and 50.
-    assert metrics.pearson(outcomes) == pytest.approx(13 / math.sqrt(250))
+    assert values.pearson(outcomes) == pytest.approx(13 / math.sqrt(250))
     # Ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * (1 + 1) / (4 * 15).
-    assert metrics.spearman(outcomes) == pytest.approx(0.8)
-    assert metrics.mae(outcomes) == 2.0
-    assert metrics.rmse(outcomes) == pytest.approx(math.sqrt(38 / 4))
+    assert values.spearman(outcomes) == pytest.approx(0.8)
+    assert values.mae(outcomes) == 2.0
+    assert values.rmse(outcomes) == pytest.approx(math.sqrt(38 / 4))
 
 
 def test_undefined_is_none_with_a_reason() -> None:
-    one_label = Outcomes(
+    one_label = LabelOutcomes(
         labels=("no", "yes"), truth=np.array([1, 1]), probabilities=np.array([[0.4, 0.6], [0.9, 0.1]])
     )
-    assert metrics.measure(one_label, "auroc") is None
-    assert metrics.measure(one_label, "mcc") is None
-    assert metrics.why_undefined(one_label, "auroc") == "every row is truly 'yes'"
-    assert metrics.measure(one_label, "accuracy") == 0.5
-    flat = Outcomes(truth=np.array([1.0, 2.0]), predicted=np.array([3.0, 3.0]))
-    assert metrics.measure(flat, "pearson") is None
-    assert metrics.why_undefined(flat, "spearman") == "all predicted values are equal"
-    single = Outcomes(truth=np.array([1.0]), predicted=np.array([3.0]))
-    assert metrics.why_undefined(single, "pearson") == "a correlation needs at least two rows"
-    assert metrics.measure(single, "mae") == 2.0
+    assert measure(one_label, "auroc") is None
+    assert measure(one_label, "mcc") is None
+    assert why_undefined(one_label, "auroc") == "every row is truly 'yes'"
+    assert measure(one_label, "accuracy") == 0.5
+    flat = ValueOutcomes(truth=np.array([1.0, 2.0]), predicted=np.array([3.0, 3.0]))
+    assert measure(flat, "pearson") is None
+    assert why_undefined(flat, "spearman") == "all predicted values are equal"
+    single = ValueOutcomes(truth=np.array([1.0]), predicted=np.array([3.0]))
+    assert why_undefined(single, "pearson") == "a correlation needs at least two rows"
+    assert measure(single, "mae") == 2.0
 
 
 def test_always_predicting_one_label_is_chance() -> None:
-    outcomes = Outcomes(
+    outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.array([0, 1]), probabilities=np.array([[0.9, 0.1], [0.9, 0.1]])
     )
-    assert metrics.measure(outcomes, "mcc") == 0.0
-    assert metrics.measure(outcomes, "auroc") == 0.5
+    assert measure(outcomes, "mcc") == 0.0
+    assert measure(outcomes, "auroc") == 0.5
 
 
 def test_no_rows_is_an_error_and_not_zero() -> None:
     with pytest.raises(DataError, match="there are no rows"):
-        Outcomes(labels=("a", "b"), truth=np.empty(0, dtype=int), probabilities=np.empty((0, 2)))
+        LabelOutcomes(labels=("a", "b"), truth=np.empty(0, dtype=int), probabilities=np.empty((0, 2)))
     with pytest.raises(DataError, match="there are no rows"):
-        Outcomes(truth=np.empty(0), predicted=np.empty(0))
+        ValueOutcomes(truth=np.empty(0), predicted=np.empty(0))
 
 
 @pytest.mark.parametrize(
@@ -168,33 +176,25 @@ def test_no_rows_is_an_error_and_not_zero() -> None:
 def test_numbers_that_cannot_be_are_refused_with_their_row(fields: dict[str, object], message: str) -> None:
     arrays = {name: value if name == "labels" else np.array(value) for name, value in fields.items()}
     with pytest.raises(DataError, match=message):
-        Outcomes(**arrays)  # type: ignore[arg-type]
+        (LabelOutcomes if "labels" in arrays else ValueOutcomes)(**arrays)  # type: ignore[arg-type]
 
 
 def test_shapes_that_do_not_fit_are_a_bug() -> None:
     with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \(2, 2\)"):
-        Outcomes(labels=("a", "b"), truth=np.array([0, 1]), probabilities=np.ones((2, 3)) / 3)
+        LabelOutcomes(labels=("a", "b"), truth=np.array([0, 1]), probabilities=np.ones((2, 3)) / 3)
     with pytest.raises(ValueError, match="true values but"):
-        Outcomes(truth=np.ones(2), predicted=np.ones(3))
+        ValueOutcomes(truth=np.ones(2), predicted=np.ones(3))
 
 
 def test_half_precision_is_scaled_and_the_callers_array_left_alone() -> None:
     given = np.array([[0.3335, 0.6669], [0.25, 0.75]], dtype=np.float16)
-    outcomes = Outcomes(labels=("a", "b"), truth=np.array([0, 1]), probabilities=given)
+    outcomes = LabelOutcomes(labels=("a", "b"), truth=np.array([0, 1]), probabilities=given)
     assert outcomes.probabilities.sum(axis=1).tolist() == [1.0, 1.0]
     assert given.dtype == np.float16
 
 
-def test_an_unknown_metric_names_the_nearest() -> None:
-    with pytest.raises(
-        ConfigError, match=r"metric 'acuracy' is not one for labels; did you mean 'accuracy'\?"
-    ):
-        metrics.measure(three(), "acuracy")
-
-
-def test_the_table_reads_well() -> None:
-    for name, metric in metrics.METRICS.items():
-        assert metric.compute.__name__ == name
+def test_the_metrics_read_well() -> None:
+    for metric in EVERY:
         assert metric.meaning.endswith(".")
         assert metric.title
-    assert metrics.names("values") == ("pearson", "spearman", "mae", "rmse")
+    assert [metric.name for metric in VALUE_METRICS] == ["pearson", "spearman", "mae", "rmse"]

@@ -6,10 +6,11 @@ import evaluate
 import numpy as np
 import pytest
 
-from nlpkit.errors import ConfigError
+from nlpkit.errors import DataError
 from nlpkit.metrics import modules
-from nlpkit.metrics import table as metrics
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.labels import LABEL_METRICS
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
+from nlpkit.metrics.values import VALUE_METRICS
 
 
 @pytest.fixture(autouse=True)
@@ -21,25 +22,40 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", refuse)
 
 
-def labelled(rows: int = 50) -> Outcomes:
-    random = np.random.default_rng(0)
-    return Outcomes(
-        labels=("a", "b", "c"),
-        truth=random.integers(0, 3, rows),
-        probabilities=random.dirichlet(np.ones(3), rows),
-    )
+def test_every_metric_has_its_class_under_the_name_that_it_always_had() -> None:
+    assert list(modules.METRIC_CLASSES) == [metric.name for metric in (*LABEL_METRICS, *VALUE_METRICS)]
+    names = [
+        "Accuracy",
+        "MacroF1",
+        "MCC",
+        "AUROC",
+        "LogLoss",
+        "Brier",
+        "ECE",
+        "Pearson",
+        "Spearman",
+        "MAE",
+        "RMSE",
+    ]
+    assert [module.__name__ for module in modules.METRIC_CLASSES.values()] == names
+    assert all(getattr(modules, name).__name__ == name for name in names)
+    with pytest.raises(AttributeError, match="Acuracy"):
+        modules.Acuracy  # noqa: B018
 
 
-def test_every_metric_has_its_class() -> None:
-    assert modules.METRIC_CLASSES.keys() == metrics.METRICS.keys()
-
-
-def test_compute_gives_exactly_what_the_functions_give() -> None:
+def test_a_class_gives_exactly_what_the_metric_gives(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
-    valued = Outcomes(truth=random.normal(size=40), predicted=random.normal(size=40))
-    for outcomes in (labelled(), valued):
-        names = metrics.names(outcomes.kind)
-        assert modules.compute(outcomes, names) == {name: metrics.measure(outcomes, name) for name in names}
+    truth, probabilities = random.integers(0, 3, 50), random.dirichlet(np.ones(3), 50)
+    for metric in LABEL_METRICS:
+        module = modules.METRIC_CLASSES[metric.name](cache_dir=str(tmp_path), keep_in_memory=True)
+        found = module.compute(predictions=probabilities, references=truth)
+        outcomes = LabelOutcomes(labels=("0", "1", "2"), truth=truth, probabilities=probabilities)
+        assert found == {metric.name: metric.value(outcomes)}
+    true, predicted = random.normal(size=40), random.normal(size=40)
+    for value_metric in VALUE_METRICS:
+        module = modules.METRIC_CLASSES[value_metric.name](cache_dir=str(tmp_path), keep_in_memory=True)
+        expected = value_metric.value(ValueOutcomes(truth=true, predicted=predicted))
+        assert module.compute(predictions=predicted, references=true) == {value_metric.name: expected}
 
 
 def test_combine_over_batches(tmp_path: Path) -> None:
@@ -67,23 +83,14 @@ def test_numbers_are_refused_where_probabilities_are_needed(tmp_path: Path) -> N
         modules.LogLoss(cache_dir=str(tmp_path)).compute(predictions=[0, 1], references=[0, 1])
 
 
-def test_an_undefined_metric_is_none() -> None:
-    outcomes = Outcomes(
-        labels=("a", "b"), truth=np.array([0, 0]), probabilities=np.array([[0.9, 0.1], [0.4, 0.6]])
-    )
-    assert modules.compute(outcomes, ["auroc", "accuracy"]) == {"auroc": None, "accuracy": 0.5}
+def test_an_undefined_metric_is_none(tmp_path: Path) -> None:
+    module = modules.AUROC(cache_dir=str(tmp_path), keep_in_memory=True)
+    assert module.compute(predictions=[[0.9, 0.1], [0.4, 0.6]], references=[0, 0]) == {"auroc": None}
 
 
-def test_compute_refuses_what_does_not_apply_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("evaluate.config.HF_METRICS_CACHE", str(tmp_path))
-    with pytest.raises(ConfigError, match="not one for labels"):
-        modules.compute(labelled(), ["accuracy", "mae"])
-    modules.compute(labelled(), ["accuracy", "brier"])
-    assert modules.compute(labelled(), []) == {}
-    assert list(tmp_path.iterdir()) == []
+def test_no_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there are no rows"):
+        modules._labels([], [])
 
 
 def test_each_describes_itself(tmp_path: Path) -> None:

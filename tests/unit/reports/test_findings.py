@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.reports import findings
 from nlpkit.reports.report import Mistake
 
 
-def labelled() -> Outcomes:
+def labelled() -> LabelOutcomes:
     """Truth a a b b; predicted a b b a, of which the last is the surest mistake."""
     second = np.array([0.32, 0.62, 0.8, 0.1])
-    return Outcomes(labels=("a", "b"), truth=np.array([0, 0, 1, 1]), probabilities=np.c_[1 - second, second])
+    return LabelOutcomes(
+        labels=("a", "b"), truth=np.array([0, 0, 1, 1]), probabilities=np.c_[1 - second, second]
+    )
 
 
 def test_labels() -> None:
@@ -47,7 +49,7 @@ def test_a_lone_surrogate_does_not_stop_the_report_from_being_written() -> None:
 
 
 def test_values() -> None:
-    outcomes = Outcomes(truth=np.array([0.0, 1.0, 2.0]), predicted=np.array([0.0, 3.0, 1.0]))
+    outcomes = ValueOutcomes(truth=np.array([0.0, 1.0, 2.0]), predicted=np.array([0.0, 3.0, 1.0]))
     found = findings.describe(outcomes, texts=["p", "q", "r"])
     assert found.points == ((0.0, 0.0), (1.0, 3.0), (2.0, 1.0))
     assert found.worst == (
@@ -60,14 +62,14 @@ def test_values() -> None:
 
 
 def test_perfect_values_have_no_mistakes_and_a_histogram() -> None:
-    found = findings.describe(Outcomes(truth=np.ones(3), predicted=np.ones(3)), texts=["p"] * 3)
+    found = findings.describe(ValueOutcomes(truth=np.ones(3), predicted=np.ones(3)), texts=["p"] * 3)
     assert found.worst == ()
     assert sum(found.histograms[0].counts) == 3
 
 
 def test_many_points_are_sampled_by_the_seed() -> None:
     values = np.arange(5000.0)
-    outcomes = Outcomes(truth=values, predicted=values)
+    outcomes = ValueOutcomes(truth=values, predicted=values)
     assert len(findings.describe(outcomes).points) == 2000
     assert (
         findings.describe(outcomes, seed=1)

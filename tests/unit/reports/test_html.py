@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from nlpkit.metrics import intervals
-from nlpkit.metrics import table as metrics
-from nlpkit.metrics.outcomes import Outcomes
+from nlpkit.metrics.labels import LABEL_METRICS
+from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.metrics.values import VALUE_METRICS
 from nlpkit.reports import findings, html, plots
 from nlpkit.reports.report import Baseline, Cost, DataCard, Report, SourceCard, Step
 
@@ -47,28 +48,32 @@ class Page(HTMLParser):
         self.text += data
 
 
-def labelled(labels: tuple[str, ...], rows: int = 120, skill: float = 1.5, seed: int = 1) -> Outcomes:
+def labelled(labels: tuple[str, ...], rows: int = 120, skill: float = 1.5, seed: int = 1) -> LabelOutcomes:
     truth = np.random.default_rng(0).integers(0, len(labels), rows)
     logits = np.random.default_rng(seed).normal(size=(rows, len(labels))) + skill * np.eye(len(labels))[truth]
     chances = np.exp(logits)
-    return Outcomes(labels=labels, truth=truth, probabilities=chances / chances.sum(axis=1, keepdims=True))
+    return LabelOutcomes(
+        labels=labels, truth=truth, probabilities=chances / chances.sum(axis=1, keepdims=True)
+    )
 
 
 def full(labels: tuple[str, ...], word: str = "word") -> Report:
     ours, theirs = labelled(labels), labelled(labels, skill=0.5, seed=2)
-    names = metrics.names("labels")
     return Report(
         run=word,
         data=word,
         kind="labels",
         seed=1,
-        scores=intervals.bootstrap(ours, names, resamples=50, seed=0),
+        scores=intervals.bootstrap(ours, LABEL_METRICS, resamples=50, seed=0),
         findings=findings.describe(ours, texts=[word] * 120, where=[word] * 120),
         baselines=(
             Baseline(
                 name=word,
-                scores=intervals.bootstrap(theirs, names, resamples=50, seed=0),
-                tests={name: intervals.paired(ours, theirs, name, resamples=100) for name in names},
+                scores=intervals.bootstrap(theirs, LABEL_METRICS, resamples=50, seed=0),
+                tests={
+                    metric.name: intervals.paired(metric, ours, theirs, resamples=100)
+                    for metric in LABEL_METRICS
+                },
             ),
         ),
         curve=(Step(step=1, loss=0.7), Step(step=2, loss=0.5, metrics={word: 0.5})),
@@ -162,8 +167,8 @@ def test_values_get_a_scatter_and_residuals() -> None:
     random = np.random.default_rng(0)
     for rows in (50, 600):
         truth = random.normal(size=rows)
-        outcomes = Outcomes(truth=truth, predicted=truth + random.normal(size=rows))
-        scores = intervals.bootstrap(outcomes, metrics.names("values"), resamples=20, seed=0)
+        outcomes = ValueOutcomes(truth=truth, predicted=truth + random.normal(size=rows))
+        scores = intervals.bootstrap(outcomes, VALUE_METRICS, resamples=20, seed=0)
         found = findings.describe(outcomes, texts=["t"] * rows)
         page = html.to_html(Report(run="r", data="d", kind="values", scores=scores, findings=found))
         assert f"Predicted against true values of {rows} texts" in page
