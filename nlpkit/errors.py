@@ -1,4 +1,4 @@
-"""The errors that a user can cure. Anything else that escapes the library is a bug.
+"""The errors that a user can fix. Anything else that escapes the library is a bug.
 
 * NlpkitError
   x ConfigError    the command or the config is wrong (exit code 2)
@@ -16,7 +16,7 @@ from types import ModuleType
 
 
 class NlpkitError(Exception):
-    """Something that the user can cure: the message names the place, what was found and what was expected."""
+    """Something that the user can fix: the message says where, what was found and what was expected."""
 
     exit_code = 1
 
@@ -44,12 +44,12 @@ class RunError(NlpkitError):
 
 
 def nearest(name: str, known: Iterable[object]) -> str:
-    """The known name that looks most like `name` as a hint ("; did you mean 'text'?"), else a short list of them."""
-    names = [str(one) for one in known]
-    lowered = {one.casefold(): one for one in names}
-    found = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)
-    if found:
-        return f"; did you mean {lowered[found[0]]!r}?"
+    """Return the known name closest to `name` as a hint ("; did you mean 'text'?"), else a short list of them."""
+    names = [str(known_name) for known_name in known]
+    lowered = {known_name.casefold(): known_name for known_name in names}
+    matches = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)
+    if matches:
+        return f"; did you mean {lowered[matches[0]]!r}?"
     if not names:
         return ""
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
@@ -57,14 +57,14 @@ def nearest(name: str, known: Iterable[object]) -> str:
 
 
 def optional(module: str, *, extra: str) -> ModuleType:
-    """The module, or an error that says which extra of nlpkit brings it.
+    """Import a module of an optional dependency, and return it.
 
     Raises:
-        ConfigError: the module is not installed.
+        ConfigError: it is not installed; the message names the extra that brings it.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise ConfigError(
-            f"this needs the package {module!r}, which is not installed; cure: pip install 'nlpkit[{extra}]'"
+            f"this needs the package {module!r}, which is not installed; hint: pip install 'nlpkit[{extra}]'"
         ) from error

@@ -20,7 +20,7 @@ NEARLY_FULL = 1_000_000
 
 @contextmanager
 def room_left(folder: Path) -> Iterator[None]:
-    """Say so when a disk is full: libraries then fail with whatever they trip over.
+    """Turn the failures of libraries on a full disk into one clear error.
 
     Raises:
         NlpkitError: naming the folder and what is free.
@@ -31,28 +31,28 @@ def room_left(folder: Path) -> Iterator[None]:
         free = shutil.disk_usage(folder).free
         if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT) and free > NEARLY_FULL:
             raise
-        found = f"{folder}: no space left on the disk, {free:,} bytes free"
+        problem = f"{folder}: no space left on the disk, {free:,} bytes free"
         raise NlpkitError(
-            f"{found}; cure: free some, then the same command goes on from the last checkpoint"
+            f"{problem}; hint: free some, then run the same command again: it resumes from the last checkpoint"
         ) from error
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file atomically: it is there with all of its text, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as stream:
+        with temporary.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def sha256_of(paths: Sequence[Path]) -> str:
-    """One hash over the contents of files, in the order given."""
+    """Return one hash over the contents of files, in the order given."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as stream:
@@ -62,5 +62,5 @@ def sha256_of(paths: Sequence[Path]) -> str:
 
 
 def fingerprint(tree: Mapping[str, Any]) -> str:
-    """A short hash of plain values: equal settings have equal fingerprints."""
+    """Return a short hash of plain values: equal settings have equal fingerprints."""
     return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -53,7 +53,7 @@ class RunRecord(BaseModel):
     recipe: str
     created: str
     task: dict[str, Any]
-    """The task with everything that it learnt from the data, such as its labels."""
+    """The task with everything that is fitted to data, such as its labels."""
     base: BaseModelIdentity
     outputs: int | None = None
     """The size of a classifier's head."""
@@ -69,7 +69,7 @@ class RunRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """One training's folder. `Run.open` takes whole runs only."""
+    """One training's folder. `Run.open` takes completed runs only."""
 
     path: Path
 
@@ -109,12 +109,12 @@ class Run:
 
     @property
     def evaluation(self) -> Path:
-        """The reports, one JSON file a data set, with the predictions beside them."""
+        """The reports, one JSON file a data set, with their predictions."""
         return self.path / "evaluation"
 
     @property
     def distillation(self) -> Path:
-        """Of a distilled run: how it stands beside its teacher, with a Markdown page beside it."""
+        """Of a distilled run: its comparison with its teacher; a Markdown page has the same name."""
         return self.path / "distillation.json"
 
     @property
@@ -129,7 +129,7 @@ class Run:
 
     @property
     def marker(self) -> Path:
-        """`run.json`: there exactly when the run is whole."""
+        """`run.json`: there exactly when the run is completed."""
         return self.path / "run.json"
 
     @property
@@ -139,10 +139,14 @@ class Run:
 
     @classmethod
     def create(cls, path: Path, *, config: str) -> Run:
-        """A folder to train in; one that a killed training left is taken up again."""
+        """Make a folder to train in; one that a killed training left is resumed.
+
+        Raises:
+            ConfigError: a completed run is there, or the folder can't be written.
+        """
         run = cls(path)
         if run.is_completed:
-            raise ConfigError(f"{path}: a finished run is there; cure: another name, or --overwrite")
+            raise ConfigError(f"{path}: a finished run is there; hint: another name, or --overwrite")
         try:
             run.checkpoints.mkdir(parents=True, exist_ok=True)
             write_whole(run.config, config)
@@ -152,10 +156,10 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
-        """A whole run.
+        """Return a completed run.
 
         Raises:
-            RunError: the folder is no run, or its training did not come to its end.
+            RunError: the folder is no run, or its training has not finished.
         """
         run = cls(Path(path))
         if run.is_completed:
@@ -163,13 +167,13 @@ class Run:
         if not run.path.exists():
             raise RunError(f"{path}: no such run; `nlpkit runs` lists the runs below ./runs")
         if run.checkpoints.is_dir():
-            raise RunError(f"{path}: its training did not come to its end; cure: nlpkit train {run.config}")
-        inner = sorted(one.parent.name for one in run.path.glob("*/run.json"))
+            raise RunError(f"{path}: its training did not come to its end; hint: nlpkit train {run.config}")
+        inner = sorted(marker.parent.name for marker in run.path.glob("*/run.json"))
         hint = f"; it holds the runs {', '.join(inner)}: name one of them" if inner else ""
         raise RunError(f"{path}: not a run: it holds no run.json{hint}")
 
     def read(self) -> RunRecord:
-        """What `run.json` says.
+        """Return what `run.json` holds.
 
         Raises:
             RunError: it is damaged, or of a newer format.
@@ -178,47 +182,47 @@ class Run:
             tree = json.loads(self.marker.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{self.marker}: cannot be read: {error}") from None
-        found = tree.get("format") if isinstance(tree, dict) else None
-        if isinstance(found, int) and found > FORMAT:
+        written = tree.get("format") if isinstance(tree, dict) else None
+        if isinstance(written, int) and written > FORMAT:
             raise RunError(
-                f"{self.marker}: format {found}; this nlpkit reads up to {FORMAT}; cure: pip install --upgrade nlpkit"
+                f"{self.marker}: format {written}; this nlpkit reads up to {FORMAT}; hint: pip install --upgrade nlpkit"
             )
         try:
             return RunRecord.model_validate(tree)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise RunError(f"{self.marker}: damaged: {place}: {first['msg']}") from None
+            field = ".".join(str(part) for part in first["loc"])
+            raise RunError(f"{self.marker}: damaged: {field}: {first['msg']}") from None
 
     def finish(self, record: RunRecord) -> None:
-        """Drop the checkpoints and write `run.json` last: from now on the run is whole."""
+        """Drop the checkpoints and write `run.json` last: from now on the run is completed."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         write_whole(self.marker, record.model_dump_json(indent=2) + "\n")
 
     def remove(self) -> None:
-        """Delete the folder, its marker first, so that it is never taken for whole."""
+        """Delete the folder, its marker first, so that it is never taken for a completed run."""
         self.marker.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 def find_runs(folder: Path) -> list[Run]:
-    """The whole runs below a folder, by name."""
-    return [Run(one.parent) for one in sorted(folder.glob("**/run.json"))]
+    """Return the completed runs below a folder, by name."""
+    return [Run(marker.parent) for marker in sorted(folder.glob("**/run.json"))]
 
 
 def versions() -> dict[str, str]:
-    """The installed versions that a result depends on."""
-    found = {}
+    """Return the installed versions that a result depends on."""
+    installed = {}
     for name in LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     from nlpkit import __version__
 
-    return {**found, "nlpkit": __version__}
+    return {**installed, "nlpkit": __version__}
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

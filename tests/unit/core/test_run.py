@@ -45,7 +45,7 @@ def test_a_finished_run_is_whole_and_keeps_no_checkpoints(tmp_path: Path) -> Non
 def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "r", config="x")
     with pytest.raises(
-        RunError, match=r"did not come to its end; cure: nlpkit train .*config.yaml"
+        RunError, match=r"did not come to its end; hint: nlpkit train .*config.yaml"
     ) as caught:
         Run.open(run.path)
     assert caught.value.exit_code == 4
@@ -64,7 +64,7 @@ def test_a_folder_that_is_no_run_is_refused_and_names_the_runs_inside(tmp_path: 
 def test_a_run_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     run = whole(tmp_path / "r")
     write_whole(run.marker, json.dumps({**json.loads(run.marker.read_text()), "format": 2}))
-    with pytest.raises(RunError, match=r"format 2; this nlpkit reads up to 1; cure: pip install --upgrade"):
+    with pytest.raises(RunError, match=r"format 2; this nlpkit reads up to 1; hint: pip install --upgrade"):
         run.read()
 
 
@@ -78,7 +78,7 @@ def test_a_damaged_marker_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_finished_run_is_not_trained_over(tmp_path: Path) -> None:
     run = whole(tmp_path / "r")
-    with pytest.raises(ConfigError, match="a finished run is there; cure: another name, or --overwrite"):
+    with pytest.raises(ConfigError, match="a finished run is there; hint: another name, or --overwrite"):
         Run.create(run.path, config="x")
     run.remove()
     assert not run.path.exists()
@@ -129,7 +129,7 @@ def test_a_full_disk_is_said_with_what_is_free(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100, 100, 4096))
     with (
         pytest.raises(
-            NlpkitError, match=r"no space left on the disk, 4,096 bytes free; cure: free some"
+            NlpkitError, match=r"no space left on the disk, 4,096 bytes free; hint: free some"
         ) as caught,
         room_left(tmp_path),
     ):

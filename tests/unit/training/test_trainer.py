@@ -129,7 +129,7 @@ def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(
     before = (toy_run / "run.json").read_text()
     assert train_toy(toy_config, said=said) == [toy_run]
     assert said == [f"{toy_run}: trained already"]
-    with pytest.raises(ConfigError, match="a finished run is there; cure: another name, or --overwrite"):
+    with pytest.raises(ConfigError, match="a finished run is there; hint: another name, or --overwrite"):
         train_toy(toy_config, "training.lr=0.001")
     assert train_toy(toy_config, check=True, said=said) == []
     assert any(
