@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
-from nlpkit.chat.sentiment import SentimentClassifier, hint, moods
+from nlpkit.chat.sentiment import SentimentClassifier, describe_sentiment, predict_sentiments
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
@@ -134,7 +134,7 @@ class Asked:
 
 def hints(scorer: SentimentClassifier, texts: Sequence[str]) -> dict[str, str]:
     """What the bot is told with each text, as the chat tells it."""
-    return {text: hint([mood]) for text, mood in zip(texts, moods(scorer, texts), strict=True)}
+    return {text: describe_sentiment([mood]) for text, mood in zip(texts, predict_sentiments(scorer, texts), strict=True)}
 
 
 def replies(

@@ -11,7 +11,7 @@ from demo.guard import RateLimiter
 from demo.replies import sampling_of
 from demo.scoring import TextScorer, score_text
 from demo.view import View, owner_of, refused, visitor_of
-from nlpkit.chat.text_limits import message
+from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import NlpkitError
 
 
@@ -60,13 +60,13 @@ class Endpoints:
             sampling = sampling_of(temperature, top_p, top_k, repetition_penalty, max_new_tokens, seed)
             owner = owner_of(request)
             name = model or self.view.engines.default
-            bot, session = self.view.engines.bot(name), self.view.session
-            message(text, session.limits)  # before a conversation begins for it
+            chat_model, session = self.view.engines.chat_model(name), self.view.session
+            clean_message(text, session.limits)  # before a conversation begins for it
             chat = conversation or session.start(owner, run=name).id
-            with session.say(chat, owner, text, sampling, bot=bot) as saying:
-                for _ in saying:
-                    yield {"conversation": chat, "reply": saying.text}
-            yield {"conversation": chat, "reply": saying.text}
+            with session.say(chat, owner, text, sampling, chat_model=chat_model) as stream:
+                for _ in stream:
+                    yield {"conversation": chat, "reply": stream.text}
+            yield {"conversation": chat, "reply": stream.text}
         except NlpkitError as error:
             raise refused(error) from None
 

@@ -173,7 +173,7 @@ def run(
     ] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
-    from demo.models import bots_of
+    from demo.models import find_chat_models
 
     try:
         if add_user is not None:
@@ -190,7 +190,7 @@ def run(
                     "--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both"
                 )
         where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
-        _serve(lambda: bots_of(run, runs, model=model, policy=policy, runtime=runtime), classifier, where)
+        _serve(lambda: find_chat_models(run, runs, model=model, policy=policy, runtime=runtime), classifier, where)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
@@ -209,7 +209,7 @@ class Where:
     mcp: bool
 
 
-def _serve(bots: Callable[[], dict[str, Loader]], classifier: str | None, where: Where) -> None:
+def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None, where: Where) -> None:
     from demo.login import checker
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
@@ -224,8 +224,8 @@ def _serve(bots: Callable[[], dict[str, Loader]], classifier: str | None, where:
         from demo.model_pool import ModelPool
 
         scorer = Classifier.load(classifier)
-        engines = ModelPool(opened, bots, scorer)
-        engines.bot()  # the first visitor must not wait for the weights
+        engines = ModelPool(opened, chat_models, scorer)
+        engines.chat_model()  # the first visitor must not wait for the weights
         limits = DemoLimits(messages_a_minute=where.rate)
         page = build(engines, scorer, runs=where.runs, folder=Path(folder) / "scored", limits=limits)
         serve(page, host=where.host, port=where.port, limits=limits, check=check, mcp=where.mcp)

@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 360, 150
 LEFT, RIGHT, TOP, BOTTOM = 34, 8, 10, 22
 
 
-def mood_plot(scores: Sequence[float], labels: Sequence[str], trend: str = "steady") -> str:
+def sentiment_plot(scores: Sequence[float], labels: Sequence[str], trend: str = "steady") -> str:
     """The mood of each of the user's turns, from -1 at the bottom to 1 at the top, in the order in which they were said."""
     if not scores:
         return '<p class="quiet">The mood of each of your messages will be drawn here.</p>'

@@ -68,13 +68,13 @@ class TalkParts:
 class SideParts:
     """What stands beside the conversation."""
 
-    mood: Any
+    sentiment: Any
     context: Any
     run: Any
     other_run: Any
     system: Any
     system_save: Any
-    mood_on: Any
+    sentiment_on: Any
     temperature: Any
     top_p: Any
     top_k: Any
@@ -215,7 +215,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
 
 def lay_out_side(engines: ModelPool) -> SideParts:
     """The mood, what the model sees, and the settings, folded away."""
-    mood = gr.HTML("", elem_id="mood", elem_classes="side")
+    sentiment = gr.HTML("", elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
     default = Sampling()
     names = engines.names
@@ -229,7 +229,7 @@ def lay_out_side(engines: ModelPool) -> SideParts:
             label="What the bot is told beforehand", lines=4, max_lines=10, max_length=4000, elem_id="system",
             placeholder="You are a patient teacher who answers in two sentences.",
         )  # fmt: skip
-        mood_on = gr.Checkbox(
+        sentiment_on = gr.Checkbox(
             False,
             label="Tell the bot how I sound",
             visible=engines.session.classifier is not None,
@@ -272,13 +272,13 @@ def lay_out_side(engines: ModelPool) -> SideParts:
             max_length=20,
         )
     return SideParts(
-        mood=mood,
+        sentiment=sentiment,
         context=context,
         run=run,
         other_run=other_run,
         system=system,
         system_save=system_save,
-        mood_on=mood_on,
+        sentiment_on=sentiment_on,
         temperature=temperature,
         top_p=top_p,
         top_k=top_k,

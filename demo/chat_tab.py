@@ -8,7 +8,7 @@ import gradio as gr
 
 from demo.chat_parts import components
 from demo.replies import Replies
-from demo.view import Updates, View, owner_of, told
+from demo.view import Updates, View, owner_of, showing_errors
 from nlpkit.chat.messages import Rating
 from nlpkit.errors import DataError
 
@@ -69,7 +69,7 @@ class ChatTab:
         talk.cycle.click(self.cycle, [talk.chat], **every)
         talk.undo.click(self.undo, [talk.chat], **every)
         side.run.input(self.set_run, [talk.chat, side.run], [side.context], **quiet)
-        side.system_save.click(self.set_system, [talk.chat, side.system, side.mood_on, side.run], **every)
+        side.system_save.click(self.set_system, [talk.chat, side.system, side.sentiment_on, side.run], **every)
 
     def open(self, chat_id: str, request: gr.Request) -> Updates:
         """The conversation that the address names."""
@@ -94,13 +94,13 @@ class ChatTab:
         """The conversations with the words."""
         from demo.panel import list_page
 
-        with told():
+        with showing_errors():
             return list_page(self.store.chats(owner_of(request), query[:200]), chat_id, query)
         return ""
 
     def rename(self, chat_id: str, title: str, request: gr.Request) -> Updates:
         """The conversation under another title."""
-        with told():
+        with showing_errors():
             if not title.strip():
                 raise DataError("the title: nothing in it; expected a few words")
             self.session.rename(chat_id, owner_of(request), title)
@@ -108,7 +108,7 @@ class ChatTab:
 
     def delete(self, chat_id: str, request: gr.Request) -> Updates:
         """Gone for good."""
-        with told():
+        with showing_errors():
             self.replies.leave(chat_id, request)
             self.store.delete(chat_id, owner_of(request))
             gr.Info("The conversation is deleted.", duration=3)
@@ -116,20 +116,20 @@ class ChatTab:
 
     def markdown(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
         """A file for people."""
-        with told():
+        with showing_errors():
             return f"conversation-{chat_id[:8]}.md", self.store.export_markdown(chat_id, owner_of(request))
         return "", ""
 
     def jsonl(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
         """A file to train from."""
-        with told():
+        with showing_errors():
             return f"conversation-{chat_id[:8]}.jsonl", self.store.export_jsonl(chat_id, owner_of(request))
         return "", ""
 
     def like(self, chat_id: str, data: gr.LikeData, request: gr.Request) -> Updates:
         """A thumb, and room to say why."""
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
@@ -146,7 +146,7 @@ class ChatTab:
     def reason(self, chat_id: str, rated: str, why: str, request: gr.Request) -> Updates:
         """Why it was rated so."""
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             chat = self.store.read(chat_id, owner)
             rating = next((one.rating for one in chat.messages if one.id == rated), None)
             self.session.rate(chat_id, owner, rated, rating, why)
@@ -165,7 +165,7 @@ class ChatTab:
 
     def _choose(self, chat_id: str, pair: list[str], request: gr.Request) -> Updates:
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             chosen, rejected = (*pair, "", "")[:2]
             self.session.choose(chat_id, owner, chosen, rejected)
             gr.Info("Your choice is saved.", duration=3)
@@ -174,7 +174,7 @@ class ChatTab:
     def cycle(self, chat_id: str, request: gr.Request) -> Updates:
         """The next of the replies to the same message."""
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             chat = self.store.read(chat_id, owner)
             versions = self.store.branches(chat_id, owner, chat.messages[-1].id) if chat.messages else []
             places = [one.id for one in versions]
@@ -186,28 +186,28 @@ class ChatTab:
 
     def undo(self, chat_id: str, request: gr.Request) -> Updates:
         """As it was before the user spoke last."""
-        with told():
+        with showing_errors():
             self.session.undo(chat_id, owner_of(request))
         return self.view.whole(chat_id, owner_of(request))
 
     def set_run(self, chat_id: str, run: str, request: gr.Request) -> str:
         """Another bot answers from now on."""
         owner = owner_of(request)
-        with told():
-            self.view.engines.bot(run)
+        with showing_errors():
+            self.view.engines.chat_model(run)
             if chat_id:
                 self.store.set_run(chat_id, owner, run)
             return self.view.context(self.view.read(chat_id, owner), run)
         return self.view.context(self.view.read(chat_id, owner))
 
-    def set_system(self, chat_id: str, system: str, mood_on: bool, run: str, request: gr.Request) -> Updates:
+    def set_system(self, chat_id: str, system: str, sentiment_on: bool, run: str, request: gr.Request) -> Updates:
         """The persona, and whether the bot is told of the mood; kept with the conversation."""
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             if not chat_id:
                 chat_id = self.session.start(owner, run=run).id
             kept = dict(self.store.read(chat_id, owner).settings)
             self.session.set_system(chat_id, owner, system)
-            self.store.set_settings(chat_id, owner, kept | {"mood": bool(mood_on)})
+            self.store.set_settings(chat_id, owner, kept | {"mood": bool(sentiment_on)})
             gr.Info("Saved.", duration=2)
         return self.view.whole(chat_id, owner)

@@ -31,12 +31,12 @@ class ModelPool:
     def __init__(
         self,
         store: Store,
-        bots: Offer | Callable[[], Offer],
+        chat_models: Offer | Callable[[], Offer],
         classifier: SentimentClassifier | None = None,
         *,
         limits: ChatLimits = DEFAULT_LIMITS,
     ) -> None:
-        self._offer = bots if callable(bots) else lambda: bots
+        self._offer = chat_models if callable(chat_models) else lambda: chat_models
         self.session = Session(store, _Default(self), classifier, limits=limits)
         self._loaded: OrderedDict[str, tuple[Callable[[], ChatModel], ChatModel]] = OrderedDict()
         self._lock = Lock()
@@ -52,7 +52,7 @@ class ModelPool:
         """The bot of a new conversation."""
         return self.names[0]
 
-    def bot(self, name: str = "") -> ChatModel:
+    def chat_model(self, name: str = "") -> Bot:
         """The bot of a name, or the default one, loaded where it is not yet. Nobody but who asks for it waits for that.
 
         Raises:
@@ -69,13 +69,13 @@ class ModelPool:
         with alone:
             kept = self._kept(name)
             # Another run may have been promoted meanwhile
-            bot = kept[1] if kept and kept[0] == load else load()
+            chat_model = kept[1] if kept and kept[0] == load else load()
             with self._lock:
-                self._loaded[name] = (load, bot)
+                self._loaded[name] = (load, chat_model)
                 self._loaded.move_to_end(name)
                 while len(self._loaded) > LOADED:
                     self._loaded.popitem(last=False)
-        return bot
+        return chat_model
 
     def _kept(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:
@@ -90,7 +90,7 @@ class _Default:
 
     @property
     def name(self) -> str:
-        return self.engines.bot().name
+        return self.engines.chat_model().name
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
-        return self.engines.bot().stream(conversation, sampling=sampling, session=session)
+    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Answer:
+        return self.engines.chat_model().stream(conversation, sampling=sampling, session=session)

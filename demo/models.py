@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.chat.serving import bot_of
+from nlpkit.chat.serving import load_chat_model
 from nlpkit.errors import RunError
 from nlpkit.generation.chatbot import Runtime
 from nlpkit.generation.completion import ChatModel
@@ -30,10 +30,10 @@ class Loader:
 
     def __call__(self) -> ChatModel:
         """The bot."""
-        return bot_of(self.run, model=self.model, policy=self.policy, runtime=self.runtime)
+        return load_chat_model(self.run, model=self.model, policy=self.policy, runtime=self.runtime)
 
 
-def bots_of(
+def find_chat_models(
     run: str | None,
     folder: Path,
     *,

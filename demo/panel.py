@@ -6,20 +6,20 @@ import datetime
 from collections.abc import Sequence
 from html import escape
 
-from demo.charts import mood_plot, tone
+from demo.charts import sentiment_plot, tone
 from nlpkit.chat.messages import Chat, ChatMessage
-from nlpkit.chat.sentiment import TURNS, Sentiment, name_of, trend
+from nlpkit.chat.sentiment import TURNS, Sentiment, name_score, trend_direction
 from nlpkit.generation.context import Context
 
 SHOWN_WORDS = 400
 """Characters of a message whose words are shown; the plot has all of them."""
 
 
-def mood_page(moods: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = "") -> str:
+def sentiment_page(sentiments: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = "") -> str:
     """The mood in a line, its plot, and the last message, `text`, with the words that drove it."""
-    scores = [one.score for one in moods]
-    going = trend(scores)
-    parts = [f"<h2>Mood</h2>{_now(moods, going)}{mood_plot(scores, [one.label for one in moods], going)}"]
+    scores = [one.score for one in sentiments]
+    going = trend_direction(scores)
+    parts = [f"<h2>Mood</h2>{_now(sentiments, going)}{sentiment_plot(scores, [one.label for one in sentiments], going)}"]
     if words:
         parts.append(f'<p class="words">{_words(words, text)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
@@ -27,13 +27,13 @@ def mood_page(moods: Sequence[Sentiment], words: Sequence[tuple[str, float]], te
     return "".join(parts)
 
 
-def _now(moods: Sequence[Sentiment], going: str) -> str:
-    if not moods:
+def _now(sentiments: Sequence[Sentiment], going: str) -> str:
+    if not sentiments:
         return ""
-    now = moods[-1]
-    words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_of(now.score)} now"
+    now = sentiments[-1]
+    words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_score(now.score)} now"
     if going != "steady":
-        words += f". Over your last {min(len(moods), TURNS)} messages your mood is {going}"
+        words += f". Over your last {min(len(sentiments), TURNS)} messages your mood is {going}"
     return f'<p class="mood-now"><span class="dot {tone(now.score)}" aria-hidden="true"></span>{words}.</p>'
 
 
@@ -56,9 +56,9 @@ def _words(words: Sequence[tuple[str, float]], text: str) -> str:
     return "".join(parts) + ("…" if text[end:].strip() else "")
 
 
-def context_page(chat: Chat | None, context: Context | None, bot: str) -> str:
+def context_page(chat: Chat | None, context: Context | None, chat_model: str) -> str:
     """The ledger: how many turns the model sees, a square for each, and those that it no longer sees, folded."""
-    head = f'<h2>What the model sees</h2><p class="quiet">{escape(bot)}</p>'
+    head = f'<h2>What the model sees</h2><p class="quiet">{escape(chat_model)}</p>'
     if chat is None or not any(one.role == "assistant" for one in chat.messages):
         return f'{head}<p class="quiet">Nothing yet.</p>'
     if context is None:

@@ -12,8 +12,8 @@ import gradio as gr
 
 from demo.chat_parts import components
 from demo.markup import shown, typed
-from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, told, visitor_of
-from nlpkit.chat.text_limits import message
+from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, showing_errors, visitor_of
+from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import DataError
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
@@ -49,7 +49,7 @@ class Replies:
             "concurrency_limit": AT_ONCE,
             "concurrency_id": "replies",
         }
-        how = [talk.chat, side.run, side.system, side.mood_on, *side.sampling]
+        how = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
         for trigger in (talk.box.submit, talk.send.click):
             trigger(self.say, [talk.box, *how], **every)
         for trigger in (talk.retry.click, talk.chatbot.retry):
@@ -61,44 +61,44 @@ class Replies:
         )
 
     def say(
-        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, sentiment: bool, *drawn: Any
     ) -> Iterator[Updates]:
         """The reply to a message."""
         with suppress(LeftError):
-            yield from self._say(request, text, chat_id, run, system, mood, *drawn)
+            yield from self._say(request, text, chat_id, run, system, sentiment, *drawn)
 
     def _say(
-        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, sentiment: bool, *drawn: Any
     ) -> Iterator[Updates]:
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             sampling = self._may(drawn, request)
-            bot = self.view.engines.bot(run)
-            message(text, self.session.limits)  # before a conversation begins for it
+            chat_model = self.view.engines.chat_model(run)
+            clean_message(text, self.session.limits)  # before a conversation begins for it
             if not chat_id:
                 chat_id = self.session.start(
-                    owner, system=system, run=run, settings=_settings(sampling, mood)
+                    owner, system=system, run=run, settings=_settings(sampling, sentiment)
                 ).id
             else:
-                self._keep(chat_id, owner, run, sampling, mood)
+                self._keep(chat_id, owner, run, sampling, sentiment)
             asked = bubbles(self.store.read(chat_id, owner))
-            saying = self.session.say(chat_id, owner, text, sampling, bot=bot)
+            stream = self.session.say(chat_id, owner, text, sampling, chat_model=chat_model)
             yield from self._stream(
-                chat_id, request, saying, [*asked, bubble("user", text)], {self.talk.box: ""}
+                chat_id, request, stream, [*asked, bubble("user", text)], {self.talk.box: ""}
             )
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
     def retry(
-        self, request: gr.Request, chat_id: str, run: str, system: str, mood: bool, *drawn: Any
+        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *drawn: Any
     ) -> Iterator[Updates]:
         """Another reply to the last message."""
 
-        def retried(owner: str, sampling: Sampling, bot: ChatModel) -> StreamingReply:
-            return self.session.retry(chat_id, owner, sampling, bot=bot)
+        def retried(owner: str, sampling: Sampling, chat_model: Bot) -> StreamingReply:
+            return self.session.retry(chat_id, owner, sampling, chat_model=chat_model)
 
         with suppress(LeftError):
-            yield from self._again(retried, chat_id, run, mood, drawn, request)
+            yield from self._again(retried, chat_id, run, sentiment, drawn, request)
 
     def edit(
         self,
@@ -107,17 +107,17 @@ class Replies:
         chat_id: str,
         run: str,
         system: str,
-        mood: bool,
+        sentiment: bool,
         *drawn: Any,
     ) -> Iterator[Updates]:
         """The reply to a message in other words. What follows it stays in the store as a branch."""
 
-        def edited(owner: str, sampling: Sampling, bot: ChatModel) -> StreamingReply:
+        def edited(owner: str, sampling: Sampling, chat_model: Bot) -> StreamingReply:
             place = self.message_at(chat_id, owner, data.index)
-            return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, bot=bot)
+            return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, chat_model=chat_model)
 
         with suppress(LeftError):
-            yield from self._again(edited, chat_id, run, mood, drawn, request)
+            yield from self._again(edited, chat_id, run, sentiment, drawn, request)
 
     def compare(
         self,
@@ -127,12 +127,12 @@ class Replies:
         chat_id: str,
         run: str,
         system: str,
-        mood: bool,
+        sentiment: bool,
         *drawn: Any,
     ) -> Iterator[Updates]:
         """Two replies to the last message, or to the one that is in the box, to choose from."""
         with suppress(LeftError):
-            yield from self._compare(request, text, other_run, chat_id, run, system, mood, *drawn)
+            yield from self._compare(request, text, other_run, chat_id, run, system, sentiment, *drawn)
 
     def _compare(
         self,
@@ -142,15 +142,15 @@ class Replies:
         chat_id: str,
         run: str,
         system: str,
-        mood: bool,
+        sentiment: bool,
         *drawn: Any,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         if text.strip():
-            for updates in self._say(request, text, chat_id, run, system, mood, *drawn):
+            for updates in self._say(request, text, chat_id, run, system, sentiment, *drawn):
                 chat_id = updates.get(self.talk.chat, chat_id)
                 yield updates
-        with told():
+        with showing_errors():
             chat = self.store.read(chat_id, owner) if chat_id else None
             if chat is None or not chat.messages or chat.messages[-1].role != "assistant":
                 raise DataError("there is no reply yet to compare with; say something first")
@@ -160,8 +160,8 @@ class Replies:
                     update={"seed": sampling.seed + 1}
                 )  # the same seed would draw the same reply
             first = chat.messages[-1]
-            saying = self.session.retry(chat_id, owner, sampling, bot=self.view.engines.bot(other_run))
-            with self._running_on(request, chat_id, saying) as here:
+            stream = self.session.retry(chat_id, owner, sampling, chat_model=self.view.engines.chat_model(other_run))
+            with self._running_on(request, chat_id, stream) as here:
                 both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
                 yield both | {self.talk.second: WAITING} | self.view.busy(True)
                 for reply in here.growing():
@@ -179,7 +179,7 @@ class Replies:
         with self._lock:
             running = self._running.get((owner_of(request), chat_id))
         if running is not None:
-            running.saying.stop()
+            running.stream.stop()
 
     def leave(self, chat_id: str, request: gr.Request) -> None:
         """End the reply that is coming on this page, which turns to another conversation, and show no more of it there."""
@@ -187,7 +187,7 @@ class Replies:
             running = self._running.get((owner_of(request), chat_id))
         if running is not None and running.page == request.session_hash:
             running.left = True
-            running.saying.stop()
+            running.stream.stop()
             # What it has shown is on its way to the page: what the page shows next must come after it
             running.ended.wait(LAST_WORDS)
             time.sleep(TICK)
@@ -209,16 +209,16 @@ class Replies:
         speak: Callable[[str, Sampling, ChatModel], StreamingReply],
         chat_id: str,
         run: str,
-        mood: bool,
+        sentiment: bool,
         drawn: tuple[Any, ...],
         request: gr.Request,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
-        with told():
+        with showing_errors():
             sampling = self._may(drawn, request)
-            self._keep(chat_id, owner, run, sampling, mood)
-            saying = speak(owner, sampling, self.view.engines.bot(run))
-            yield from self._stream(chat_id, request, saying, None, {})
+            self._keep(chat_id, owner, run, sampling, sentiment)
+            stream = speak(owner, sampling, self.view.engines.chat_model(run))
+            yield from self._stream(chat_id, request, stream, None, {})
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
@@ -226,12 +226,12 @@ class Replies:
         self,
         chat_id: str,
         request: gr.Request,
-        saying: StreamingReply,
+        stream: StreamingReply,
         asked: list[dict[str, str]] | None,
         more: Updates,
     ) -> Iterator[Updates]:
         chatbot, owner = self.talk.chatbot, owner_of(request)
-        with self._running_on(request, chat_id, saying) as here:
+        with self._running_on(request, chat_id, stream) as here:
             before = asked if asked is not None else bubbles(self.store.read(chat_id, owner))
             first = {
                 chatbot: [*before, bubble("assistant", WAITING)],
@@ -240,21 +240,21 @@ class Replies:
             }
             yield first | self.view.busy(True) | more
             for number, reply in enumerate(here.growing()):
-                side = self.view.beside(self.view.read(chat_id, owner), words=False) if not number else {}
+                side = self.view.side_panel(self.view.read(chat_id, owner), words=False) if not number else {}
                 yield {chatbot: [*before, bubble("assistant", reply)]} | side
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
-    def _running_on(self, request: gr.Request, chat_id: str, saying: StreamingReply) -> _Running:
-        return _Running(self._running, self._lock, (owner_of(request), chat_id), saying, request.session_hash)
+    def _running_on(self, request: gr.Request, chat_id: str, stream: StreamingReply) -> _Running:
+        return _Running(self._running, self._lock, (owner_of(request), chat_id), stream, request.session_hash)
 
     def _may(self, drawn: tuple[Any, ...], request: gr.Request) -> Sampling:
         """How the reply is drawn, for a visitor who has not asked too often."""
         self.view.rate.take(visitor_of(request))
         return sampling_of(*drawn)
 
-    def _keep(self, chat_id: str, owner: str, run: str, sampling: Sampling, mood: bool) -> None:
+    def _keep(self, chat_id: str, owner: str, run: str, sampling: Sampling, sentiment: bool) -> None:
         chat = self.store.read(chat_id, owner)
-        kept = dict(chat.settings) | _settings(sampling, mood)
+        kept = dict(chat.settings) | _settings(sampling, sentiment)
         if kept != dict(chat.settings):
             self.store.set_settings(chat_id, owner, kept)
         if chat.run != run:
@@ -273,10 +273,10 @@ class _Running:
         running: dict[tuple[str, str], _Running],
         lock: Lock,
         key: tuple[str, str],
-        saying: StreamingReply,
+        stream: StreamingReply,
         page: str | None,
     ) -> None:
-        self.running, self.lock, self.key, self.saying, self.page = running, lock, key, saying, page
+        self.running, self.lock, self.key, self.stream, self.page = running, lock, key, stream, page
         self.left = False
         self.ended = Event()
 
@@ -286,7 +286,7 @@ class _Running:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.saying.close()
+        self.stream.close()
         with self.lock:
             if self.running.get(self.key) is self:
                 del self.running[self.key]
@@ -299,7 +299,7 @@ class _Running:
             LeftError: the page has turned away.
         """
         reply, shown_at, ahead = "", 0.0, False
-        for piece in self.saying:
+        for piece in self.stream:
             reply += piece
             ahead = True
             if time.monotonic() - shown_at >= TICK and not self.left:
@@ -338,5 +338,5 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _settings(sampling: Sampling, mood: bool) -> dict[str, object]:
-    return {"sampling": sampling.model_dump(), "mood": bool(mood)}
+def _settings(sampling: Sampling, sentiment: bool) -> dict[str, object]:
+    return {"sampling": sampling.model_dump(), "mood": bool(sentiment)}

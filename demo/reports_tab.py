@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from demo.reports import FoundRun, find_runs, frame
-from demo.view import told
+from demo.view import showing_errors
 from nlpkit.errors import DataError, nearest
 
 
@@ -60,7 +60,7 @@ class ReportsTab:
 
     def show(self, name: str | None) -> tuple[str, str]:
         """A run's report."""
-        with told():
+        with showing_errors():
             run = self._run(str(name))
             return f'<p class="quiet">{escape(run.recipe)}, made {_when(run.created)}</p>', frame(run)
         return "", ""

@@ -13,7 +13,7 @@ import gradio as gr
 
 from demo.guard import DemoLimits, RateLimiter
 from demo.scoring import FORMATS, TextScorer, file_page, score_text, score_upload, text_columns, text_page
-from demo.view import told, visitor_of
+from demo.view import showing_errors, visitor_of
 from nlpkit.errors import DataError
 from nlpkit.scoring.progress import Progress
 
@@ -90,14 +90,14 @@ class ScoreTab:
 
     def one(self, text: str, request: gr.Request) -> str:
         """What the model says of a text."""
-        with told():
+        with showing_errors():
             self.rate.take(visitor_of(request))
             return text_page(score_text(self.scorer, text, self.limits))
         return ""
 
     def look(self, path: str) -> tuple[Any, ...]:
         """What an uploaded file holds."""
-        with told():
+        with showing_errors():
             file = Path(path)
             columns = text_columns(file, self.limits)
             chosen = "text" if "text" in columns or not columns else columns[0]
@@ -116,7 +116,7 @@ class ScoreTab:
     ) -> Iterator[tuple[Any, ...]]:
         """The scored file and its plots; while it is scored, a way to stop that."""
         yield "", gr.update(visible=False), gr.update(visible=True)
-        with told():
+        with showing_errors():
             self.rate.take(visitor_of(request))
             if not path:
                 raise DataError("no file yet: choose one first")

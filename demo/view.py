@@ -15,16 +15,16 @@ from demo.chat_parts import ListParts, SideParts, TalkParts
 from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
 from demo.model_pool import ModelPool
-from demo.panel import context_page, list_page, mood_page, status
+from demo.panel import context_page, list_page, sentiment_page, status
 from nlpkit.chat.messages import Chat
-from nlpkit.chat.sentiment import Sentiment, words_of
+from nlpkit.chat.sentiment import Sentiment, measure_word_effects
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.sampling import Sampling
 
 Updates = dict[Any, Any]
 """What becomes of which component."""
 
-THUMBS = {"up": "Like", "down": "Dislike", None: None}
+RATING_MARKS = {"up": "Like", "down": "Dislike", None: None}
 WAITING = "…"
 
 
@@ -41,8 +41,8 @@ class View:
         self.rate = RateLimiter(limits.messages_a_minute)
         classifier = engines.session.classifier
         # The words of a message cost a reading each; a page that is drawn again must not pay twice
-        self._words = functools.lru_cache(256)(lambda text: words_of(classifier, text) if classifier else [])
-        self._mood_lock = threading.Lock()
+        self._words = functools.lru_cache(256)(lambda text: measure_word_effects(classifier, text) if classifier else [])
+        self._sentiment_lock = threading.Lock()
 
     def whole(self, chat_id: str, owner: str, query: str = "") -> Updates:
         """Everything, for a conversation that is opened, changed or answered; nothing is open where there is no such one."""
@@ -54,7 +54,7 @@ class View:
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
             **self.conversation(chat),
-            **self.beside(chat),
+            **self.side_panel(chat),
         }
 
     def settings(self, chat: Chat | None) -> Updates:
@@ -79,7 +79,7 @@ class View:
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
-            self.side.mood_on: kept.get("mood") is True,
+            self.side.sentiment_on: kept.get("mood") is True,
         }
 
     def conversation(self, chat: Chat | None) -> Updates:
@@ -87,7 +87,7 @@ class View:
         messages = chat.messages if chat else ()
         last = messages[-1] if messages else None
         return {
-            self.talk.chatbot: gr.update(value=bubbles(chat), feedback_value=thumbs(chat)),
+            self.talk.chatbot: gr.update(value=bubbles(chat), feedback_value=ratings(chat)),
             self.talk.status: status(messages),
             self.talk.versus: gr.update(visible=False),
             self.talk.why_row: gr.update(visible=False),
@@ -98,9 +98,9 @@ class View:
             ),
         }
 
-    def beside(self, chat: Chat | None, *, words: bool = True) -> Updates:
+    def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
         """The mood and the ledger."""
-        return {self.side.mood: self._mood(chat, words=words), self.side.context: self.context(chat)}
+        return {self.side.sentiment: self._sentiment(chat, words=words), self.side.context: self.context(chat)}
 
     def read(self, chat_id: str, owner: str) -> Chat | None:
         """The owner's conversation; None for no id, for one that is gone, and for somebody else's."""
@@ -122,14 +122,14 @@ class View:
             {one: gr.update(interactive=False) for one in (talk.retry, talk.undo, talk.cycle)} if yes else {}
         )
 
-    def _mood(self, chat: Chat | None, *, words: bool) -> str:
+    def _sentiment(self, chat: Chat | None, *, words: bool) -> str:
         if self.session.classifier is None:
             return ""
-        said = [one for one in chat.messages if one.role == "user" and one.mood] if chat else []
-        moods: list[Sentiment] = [one.mood for one in said if one.mood]
-        with self._mood_lock:
+        said = [one for one in chat.messages if one.role == "user" and one.sentiment] if chat else []
+        sentiments: list[Sentiment] = [one.sentiment for one in said if one.sentiment]
+        with self._sentiment_lock:
             driving = self._words(said[-1].text) if said and words else []
-        return mood_page(moods, driving, said[-1].text if said else "")
+        return sentiment_page(sentiments, driving, said[-1].text if said else "")
 
     def context(self, chat: Chat | None, name: str = "") -> str:
         """What the model saw for the last reply; `name` is who answers the next one, where that is not the conversation's own."""
@@ -149,9 +149,9 @@ def bubble(role: str, text: str) -> dict[str, str]:
     return {"role": role, "content": shown(text)}
 
 
-def thumbs(chat: Chat | None) -> list[str | None]:
+def ratings(chat: Chat | None) -> list[str | None]:
     """The rating of each reply."""
-    return [THUMBS[one.rating] for one in chat.messages if one.role == "assistant"] if chat else []
+    return [RATING_MARKS[one.rating] for one in chat.messages if one.role == "assistant"] if chat else []
 
 
 def owner_of(request: gr.Request | None) -> str:
@@ -166,7 +166,7 @@ def visitor_of(request: gr.Request | None) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def showing_errors() -> Iterator[None]:
     """What a user can cure is shown as a notice; as text, since it may quote what was sent."""
     try:
         yield

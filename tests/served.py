@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nlpkit.chat.server import listener_at, server_of
+from nlpkit.chat.server import listen_on, create_server
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> bool:
@@ -25,8 +25,8 @@ def until(true: Callable[[], bool], seconds: float = 10) -> bool:
 @contextmanager
 def live(app: Any) -> Iterator[str]:
     """The app on a free port, its address; ended at the end."""
-    listener = listener_at("127.0.0.1", 0, socket.AF_INET)
-    server = server_of(app)
+    listener = listen_on("127.0.0.1", 0, socket.AF_INET)
+    server = create_server(app)
     server.config.timeout_graceful_shutdown = 1
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus: numbers alone, no text, no name and no address of anyone."""
+"""The server's counters for Prometheus: only numbers, no text, no name and no address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nlpkit.generation.completion import Usage
 
 PATHS = frozenset({"/v1/chat/completions", "/v1/models", "/v1/score", "/health", "/metrics"})
-"""Other paths are counted together: whoever asks for random ones must not fill the memory."""
+"""Other paths are counted together, so that requests for random paths cannot fill the memory."""
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -48,7 +48,7 @@ class ServerCounters:
         self._seconds.labels(known).observe(seconds)
 
     def answer(self, usage: Usage | None) -> None:
-        """Count an answer."""
+        """Count a reply and its tokens."""
         if usage is None:
             return
         self._first.observe(usage.first_token_seconds)
@@ -64,7 +64,7 @@ class ServerCounters:
         self._texts.inc(texts)
 
     def page(self) -> tuple[bytes, str]:
-        """The page that Prometheus reads, and its media type."""
+        """Return the page that Prometheus reads, and its media type."""
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
         return generate_latest(self._registry), CONTENT_TYPE_LATEST

@@ -1,10 +1,13 @@
-"""What the server answers at each path; a refusal is raised as ApiError, which the door writes. Loaded by server.py alone."""
+"""The handlers of the server's paths. They raise ApiError, which the middleware turns into a response.
+
+Only server.py imports this module.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -14,49 +17,46 @@ from fastapi.responses import Response, StreamingResponse
 
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import Receive, Scope, Send
-from nlpkit.chat.protocol import CompletionRequest, ServerLimits, parse_chat_request, parse_score_request
+from nlpkit.chat.protocol import CompletionRequest, parse_chat_request, parse_score_request
+from nlpkit.chat.request_models import ServerLimits
 from nlpkit.chat.request_queue import ReplyJob, RequestQueue
+from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.run import now
-from nlpkit.tasks.prediction import Prediction
 
 GONE = 499
-"""The status, seen by nobody but the metrics, of a request whose client left."""
-
+"""The status of a request whose client left; only the counters see it."""
 
 READING = 60
-"""Seconds that a client may take to read on once its answer has come to its end."""
+"""Seconds that a client may take to read the rest after generation has ended."""
 
 
-class NamedClassifier(Protocol):
-    """What scores texts, such as a Classifier."""
+class NamedClassifier(SentimentClassifier, Protocol):
+    """Scores texts and has a name, as a Classifier does."""
 
     name: str
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The prediction for each text, in order."""
-
 
 class Endpoints:
-    """One method a path."""
+    """One method for each path."""
 
     def __init__(
         self,
-        bot: ChatModel,
+        chat_model: Bot,
         classifier: NamedClassifier | None,
-        desk: RequestQueue,
-        metrics: ServerCounters,
+        queue: RequestQueue,
+        counters: ServerCounters,
         limits: ServerLimits,
         sampling: Sampling,
     ) -> None:
-        self._bot, self._classifier, self._desk, self._metrics, self._limits, self._sampling = (
-            bot,
+        self._chat_model, self._classifier, self._queue, self._counters, self._limits, self._sampling = (
+            chat_model,
             classifier,
-            desk,
-            metrics,
+            queue,
+            counters,
             limits,
             sampling,
         )
@@ -65,27 +65,27 @@ class Endpoints:
         self._created = now()
 
     async def chat(self, request: Request) -> Response:
-        """Answer the last message of a conversation."""
+        """Reply to the last message of a conversation."""
         question = parse_chat_request(
-            await self._body(request), self._limits, model=self._bot.name, defaults=self._sampling
+            await self._body(request), self._limits, model=self._chat_model.name, defaults=self._sampling
         )
-        job = self._desk.ask(question, _session(request.scope["client_id"], question))
-        writer = ReplyWriter(self._bot.name)
+        job = self._queue.submit(question, _session(request.scope["client_id"], question))
+        writer = ReplyWriter(self._chat_model.name)
         events = job.events(self._limits.seconds)
         try:
             if question.stream:
-                # With the first piece it is known whether this is an answer or an error, which has another status
+                # The first chunk shows whether this is a reply or an error, which has another status
                 first = await _unless_gone(request, anext(events))
                 return _Stream(
                     self._stream(job, writer, question, first, events), job, self._limits.seconds + READING
                 )
-            text, ended = await _unless_gone(request, _whole(events))
+            text, ended = await _unless_gone(request, _read_all(events))
         except _GoneError:
             return Response(status_code=GONE)
         finally:
             if not question.stream:
                 job.stop()
-        self._metrics.answer(ended.usage)
+        self._counters.answer(ended.usage)
         return _json(writer.whole(text, ended))
 
     async def _stream(
@@ -97,12 +97,12 @@ class Endpoints:
         events: AsyncIterator[str | ReplyEnd],
     ) -> AsyncIterator[bytes]:
         try:
-            yield _event(writer.piece("", first=True))
+            yield _event(writer.chunk("", first=True))
             event = first
             while not isinstance(event, ReplyEnd):
-                yield _event(writer.piece(event))
+                yield _event(writer.chunk(event))
                 event = await anext(events)
-            self._metrics.answer(event.usage)
+            self._counters.answer(event.usage)
             for chunk in writer.end(event, with_usage=question.with_usage):
                 yield _event(chunk)
         except ApiError as error:
@@ -113,58 +113,64 @@ class Endpoints:
         """Score texts."""
         if self._classifier is None:
             raise ApiError(
-                404, "this server scores no texts: it was started without a classifier", code="no_classifier"
+                404,
+                "this server has no classifier; hint: start it without --classifier none",
+                code="no_classifier",
             )
         texts = parse_score_request(await self._body(request), self._limits, model=self._classifier.name)
         if self._to_score >= self._limits.queue:
-            raise ApiError(503, "the queue is full; ask again in a moment", code="overloaded", retry=2)
+            raise ApiError(503, "the queue is full; try again in a moment", code="overloaded", retry=2)
         self._to_score += 1
         try:
-            async with self._scoring:  # it takes all cores for itself
-                answers = await asyncio.to_thread(self._classifier.predict, texts)
+            async with self._scoring:  # prediction uses all cores
+                predictions = await asyncio.to_thread(self._classifier.predict, texts)
         except NlpkitError as error:
             raise ApiError(500, str(error), code="server_error") from None
         finally:
             self._to_score -= 1
-        self._metrics.scored(len(texts))
+        self._counters.scored(len(texts))
         return _json(
-            {"object": "list", "model": self._classifier.name, "results": [one.row() for one in answers]}
+            {
+                "object": "list",
+                "model": self._classifier.name,
+                "results": [prediction.row() for prediction in predictions],
+            }
         )
 
     async def models(self) -> Response:
-        """The models served here."""
+        """List the models of this server."""
         return _json({"object": "list", "data": [self._model()]})
 
     async def model(self, name: str) -> Response:
-        """One model served here."""
-        if name != self._bot.name:
+        """Describe one model of this server."""
+        if name != self._chat_model.name:
             raise ApiError(
                 404,
-                f"model: not served here; expected {self._bot.name!r}",
+                f"model: not served here; expected {self._chat_model.name!r}",
                 param="model",
                 code="model_not_found",
             )
         return _json(self._model())
 
     async def health(self) -> Response:
-        """Whether the server answers."""
+        """Report that the server works."""
         return _json({"status": "ok"})
 
     async def metrics(self) -> Response:
-        """Counters for Prometheus."""
-        page, kind = self._metrics.page()
+        """Return the counters for Prometheus."""
+        page, kind = self._counters.page()
         return Response(page, media_type=kind)
 
     def _model(self) -> dict[str, Any]:
         import datetime
 
         created = int(datetime.datetime.fromisoformat(self._created).timestamp())
-        return {"id": self._bot.name, "object": "model", "created": created, "owned_by": "nlpkit"}
+        return {"id": self._chat_model.name, "object": "model", "created": created, "owned_by": "nlpkit"}
 
     async def _body(self, request: Request) -> bytes:
-        """The request's bytes, counted while they come."""
+        """Read the body of a request, and count its bytes while they arrive."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            # A page elsewhere can send a form here unasked, but not this
+            # A page of another site can send a form here, but not JSON
             raise ApiError(415, "the content type is not application/json", code="invalid_content_type")
         too_large = ApiError(
             413, f"the body is larger than {self._limits.body:,} bytes", code="body_too_large"
@@ -175,26 +181,26 @@ class Endpoints:
         body = bytearray()
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                async for piece in request.stream():
-                    body += piece
+                async for part in request.stream():
+                    body += part
                     if len(body) > self._limits.body:
                         raise too_large
         except TimeoutError:
             raise ApiError(
-                408, f"the body did not come within {self._limits.body_seconds:g} s", code="timeout"
+                408, f"the body did not arrive within {self._limits.body_seconds:g} s", code="timeout"
             ) from None
         return bytes(body)
 
 
 class _Stream(StreamingResponse):
-    """Events as they come. However the sending ends, so does the answer."""
+    """Sends events as they come. When sending ends, generation is stopped."""
 
     def __init__(self, events: AsyncIterator[bytes], job: ReplyJob, seconds: float) -> None:
         super().__init__(events, media_type="text/event-stream")
         self._job, self._seconds = job, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send them; a client that stops reading is left after a while."""
+        """Send the events; a client that stops reading is given up after a while."""
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds):
@@ -208,7 +214,7 @@ class _GoneError(Exception):
 
 
 async def _unless_gone(request: Request, wanted: Any) -> Any:
-    """What is awaited; when the client leaves before, that is given up."""
+    """Wait for a result, but give it up when the client leaves."""
     work = asyncio.ensure_future(wanted)
     gone = asyncio.ensure_future(_gone(request))
     try:
@@ -217,8 +223,8 @@ async def _unless_gone(request: Request, wanted: Any) -> Any:
             return work.result()
         raise _GoneError
     finally:
-        for one in (work, gone):
-            one.cancel()
+        for task in (work, gone):
+            task.cancel()
         await asyncio.gather(work, gone, return_exceptions=True)
 
 
@@ -227,25 +233,25 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _whole(events: AsyncIterator[str | ReplyEnd]) -> tuple[str, ReplyEnd]:
-    pieces: list[str] = []
+async def _read_all(events: AsyncIterator[str | ReplyEnd]) -> tuple[str, ReplyEnd]:
+    chunks: list[str] = []
     async for event in events:
         if isinstance(event, ReplyEnd):
-            return "".join(pieces), event
-        pieces.append(event)
-    raise AssertionError("an answer has an end")
+            return "".join(chunks), event
+        chunks.append(event)
+    raise AssertionError("a reply has an end")
 
 
 def _session(client: str, question: CompletionRequest) -> str:
-    """A name for the conversation, which the client sends anew each time: equal for its later turns, never that of another client's."""
+    """Return an id for the conversation: the same for its later turns, different for every client."""
     conversation = question.conversation
-    began = "\0".join([client, conversation.system, conversation.turns[0].text])
-    return hashlib.sha256(began.encode()).hexdigest()[:32]
+    start = "\0".join([client, conversation.system, conversation.turns[0].text])
+    return hashlib.sha256(start.encode()).hexdigest()[:32]
 
 
-def _json(tree: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(tree), media_type="application/json")
+def _json(fields: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(fields), media_type="application/json")
 
 
-def _event(tree: dict[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(tree) + b"\n\n"
+def _event(fields: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(fields) + b"\n\n"

@@ -1,4 +1,7 @@
-"""Who may write now, and who answers a conversation now, told across threads and processes; a kill gives both back."""
+"""Locks between threads and processes: who may write, and who answers a conversation.
+
+A killed process releases both.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from nlpkit.chat.refusals import BusyError
 from nlpkit.errors import DataError
 
 
-class Writers:
-    """One writer at a time, among the threads of all processes that hold the store open."""
+class WriteLock:
+    """Allows one writer at a time, among the threads of all processes that hold the store open."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
@@ -31,28 +34,28 @@ class Writers:
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """No other thread of this process uses the connection meanwhile."""
+        """Keep the other threads of this process from the connection."""
         with self._lock:
             yield
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Nobody else writes meanwhile.
+        """Keep all other writers out.
 
         Raises:
-            DataError: another process did not end its writing in time, or the lock's file cannot be made.
+            DataError: another process is still writing after the timeout, or the lock file cannot be created.
         """
         with self._lock:
             try:
                 self._file.acquire()
             except filelock.Timeout as error:
                 raise DataError(
-                    f"{self._path}: another program is writing to this store; cure: try again in a moment"
+                    f"{self._path}: another program is writing to this store; hint: try again in a moment"
                 ) from error
             except OSError as error:
-                cure = "cure: give yourself the right to write the folder"
+                reason = f"no lock file can be created next to it ({error.strerror})"
                 raise DataError(
-                    f"{self._path}: cannot be written: no lock can be put beside it ({error.strerror}); {cure}"
+                    f"{self._path}: cannot be written: {reason}; hint: make the folder writable"
                 ) from error
             try:
                 yield
@@ -60,15 +63,15 @@ class Writers:
                 self._file.release()
 
 
-class Hold:
-    """The right to answer one conversation; `release` gives it back, once or more often, from any thread."""
+class ReplyLock:
+    """The right to answer one conversation. `release` may be called more than once and from any thread."""
 
     def __init__(self, folder: Path, chat: str) -> None:
-        """Take it.
+        """Acquire the lock.
 
         Raises:
-            BusyError: somebody else has it.
-            DataError: the folder of locks cannot be written.
+            BusyError: somebody else holds it.
+            DataError: the folder of the lock files cannot be written.
         """
         self._path = folder / f"{chat}.lock"
         self._guard = threading.Lock()
@@ -78,18 +81,19 @@ class Hold:
             self._file.acquire()
         except filelock.Timeout as error:
             raise BusyError(
-                f"conversation {chat}: a reply is being written; cure: wait for its end, or stop it"
+                f"conversation {chat}: a reply is being written; hint: wait until it ends, or stop it"
             ) from error
         except OSError as error:
             raise DataError(
-                f"{folder}: no lock can be put here ({error.strerror}); cure: give yourself the right to write it"
+                f"{folder}: no lock file can be created here ({error.strerror}); "
+                "hint: give yourself write permission for the folder"
             ) from error
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         with self._guard:
             if self._file.is_locked:
-                # Removed while held, so that nobody can hold a file that is about to go
+                # Removed while held, so that nobody can acquire a file that is about to be deleted
                 with contextlib.suppress(OSError):
                     os.unlink(self._path)
                 self._file.release()

@@ -1,4 +1,7 @@
-"""The queries on a conversation's messages, which know what they follow: a tree, of which the path up from the last one is seen."""
+"""Queries on the messages of a conversation.
+
+A tree, of which the path to the last current message is shown.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +23,30 @@ PATH = f"""WITH RECURSIVE path (number, parent, depth) AS (
     SELECT number, parent, 0 FROM messages WHERE number = ?
     UNION ALL SELECT m.number, m.parent, depth + 1 FROM messages m JOIN path ON m.number = path.parent
 ) {_MESSAGE} FROM path JOIN messages m ON m.number = path.number ORDER BY depth DESC"""  # noqa: S608
-"""The messages up to one, from the first."""
+"""The messages up to a given one, from the first."""
 
 ONE = f"{_MESSAGE} FROM messages m WHERE m.number = ?"
 
 SIBLINGS = f"{_MESSAGE} FROM messages m WHERE m.chat = ? AND m.parent IS ? AND m.role = ? ORDER BY m.number"
-"""Those that follow the same message, of one role."""
+"""Messages of one role that follow the same message."""
 
 LAST_AFTER = """WITH RECURSIVE down (number, depth) AS (
     SELECT ?, 0
     UNION ALL SELECT (SELECT max(m.number) FROM messages m WHERE m.parent = down.number), depth + 1 FROM down
     WHERE EXISTS (SELECT 1 FROM messages m WHERE m.parent = down.number)
 ) SELECT number FROM down ORDER BY depth DESC LIMIT 1"""
-"""The end of the youngest path that leads on from a message."""
+"""The end of the newest path that leads on from a message."""
 
 ALL = "SELECT * FROM messages WHERE chat = ? ORDER BY number"
 
 CHOICES = "SELECT * FROM choices WHERE chat = ? ORDER BY number"
 
-IS_RATED = """(number IN (SELECT chat FROM choices) OR number IN (SELECT chat FROM messages WHERE rating IS NOT NULL))"""
-"""Of a row of `chats`: whether anything in it was rated or chosen."""
+IS_RATED = """(
+    number IN (SELECT chat FROM choices) OR number IN (SELECT chat FROM messages WHERE rating IS NOT NULL)
+)"""
+"""A condition on rows of `chats`: some reply in it was rated or chosen."""
 
 
 def is_id(text: str) -> bool:
-    """Whether the text has the form of an id that the store makes."""
+    """Return whether the text has the form of the store's ids."""
     return _ID.fullmatch(text) is not None

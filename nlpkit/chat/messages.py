@@ -1,4 +1,4 @@
-"""What the store gives out: a conversation, and the messages of the path through it that is seen."""
+"""What the store returns: a conversation with its messages. Also how both are read from their rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Rating: TypeAlias = Literal["up", "down"]
 
 Visibility: TypeAlias = Literal["seen", "recalled", "dropped"]
-"""Read as it was said, quoted in what the bot is told beforehand, or not read."""
+"""The chat model read a message as a turn, read it quoted in the system prompt, or did not read it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatMessage:
-    """One message of one side."""
+    """A message of the user or a reply of the chat model."""
 
     id: str
     role: Role
@@ -30,32 +30,33 @@ class ChatMessage:
     created: float
     """Seconds since 1970, UTC."""
     parent: str = ""
-    """The message that it follows; nothing for the first."""
+    """Id of the message that it follows; empty for the first."""
     rating: Rating | None = None
     reason: str = ""
-    """Why it was rated so."""
-    mood: Sentiment | None = None
-    """Of a user's message, where one was read."""
+    """Why the user rated it so."""
+    sentiment: Sentiment | None = None
+    """Sentiment of a user's message, if a classifier predicted one."""
     finish: str = ""
-    """Of a reply: stop, length or stopped."""
-    bot: str = ""
-    """Who replied."""
+    """How a reply ended: stop, length or stopped."""
+    chat_model: str = ""
+    """Name of the chat model that replied."""
     context: Context | None = None
-    """What of the conversation the bot saw when it replied: numbers of the turns before, from 0."""
+    """Which turns the chat model saw when it replied; turns are numbered from 0."""
     version: int = 1
+    """Number of this message among the edits or retries that follow the same message."""
     versions: int = 1
-    """Which of how many messages that follow the same one: edits and retries."""
+    """How many edits or retries there are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chat:
-    """A conversation with the messages that are seen, oldest first; a list of conversations holds none of them."""
+    """A conversation with its current messages, oldest first. A list of conversations has no messages."""
 
     id: str
     title: str
     system: str
     run: str
-    """What answers it: a run, an address, or nothing for the default."""
+    """The chat model that answers: a run, an address, or empty for the default."""
     created: float
     updated: float
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -63,45 +64,52 @@ class Chat:
 
     @property
     def conversation(self) -> Conversation:
-        """As a bot reads it: messages of one side in a row, such as a question that was never answered and the next, are one turn."""
+        """Return the conversation as a chat model reads it.
+
+        Consecutive messages of one role become one turn.
+        """
         return Conversation(
             turns=turns_of(self.messages), system=self.system, id=self.id, where=f"conversation {self.id}"
         )
 
 
 def turns_of(messages: Iterable[ChatMessage]) -> tuple[Turn, ...]:
-    """The turns that messages make; those of one side in a row are joined as a file of conversations is read."""
+    """Return the turns of some messages; consecutive messages of one role are joined, as in training data."""
     turns: list[Turn] = []
-    for one in messages:
-        if turns and turns[-1].role == one.role:
-            turns[-1] = Turn(role=one.role, text=f"{turns[-1].text}\n{one.text}")
+    for message in messages:
+        if turns and turns[-1].role == message.role:
+            turns[-1] = Turn(role=message.role, text=f"{turns[-1].text}\n{message.text}")
         else:
-            turns.append(Turn(role=one.role, text=one.text))
+            turns.append(Turn(role=message.role, text=message.text))
     return tuple(turns)
 
 
-def course_of(messages: Iterable[ChatMessage]) -> SentimentTrend:
-    """The mood over the user's messages, as far as it was read."""
-    return SentimentTrend(moods=tuple(one.mood for one in messages if one.role == "user" and one.mood))
+def trend_of(messages: Iterable[ChatMessage]) -> SentimentTrend:
+    """Return the sentiment of the user's messages, as far as it was predicted."""
+    return SentimentTrend(
+        sentiments=tuple(
+            message.sentiment for message in messages if message.role == "user" and message.sentiment
+        )
+    )
 
 
-def sight_of(messages: Sequence[ChatMessage]) -> dict[str, Visibility]:
-    """Of each message before the last reply, by its id: what the bot saw of it; empty where that is not known."""
-    last = max((place for place, one in enumerate(messages) if one.role == "assistant"), default=0)
+def visibility_of(messages: Sequence[ChatMessage]) -> dict[str, Visibility]:
+    """Return, by id, what the chat model saw of each message before the last reply; empty if unknown."""
+    last = max((index for index, message in enumerate(messages) if message.role == "assistant"), default=0)
     if not messages or (context := messages[last].context) is None:
         return {}
-    found: dict[str, Visibility] = {}
+    visibility: dict[str, Visibility] = {}
     turn = -1
-    for place, one in enumerate(messages[:last]):
-        turn += place == 0 or messages[place - 1].role != one.role
-        found[one.id] = (
+    for index, message in enumerate(messages[:last]):
+        turn += index == 0 or messages[index - 1].role != message.role
+        visibility[message.id] = (
             "seen" if turn in context.seen else "recalled" if turn in context.recalled else "dropped"
         )
-    return found
+    return visibility
 
 
 def chat_of(row: sqlite3.Row, messages: Sequence[ChatMessage] = ()) -> Chat:
-    """The conversation that a row of `chats` holds."""
+    """Return the conversation in a row of `chats`."""
     return Chat(
         id=row["id"],
         title=row["title"],
@@ -115,7 +123,7 @@ def chat_of(row: sqlite3.Row, messages: Sequence[ChatMessage] = ()) -> Chat:
 
 
 def message_of(row: sqlite3.Row) -> ChatMessage:
-    """The message that a row of `messages`, with its parent's id and its place among its siblings, holds."""
+    """Return the message in a row of `messages` that also holds the parent's id and the version numbers."""
     return ChatMessage(
         id=row["id"],
         role=row["role"],
@@ -125,8 +133,8 @@ def message_of(row: sqlite3.Row) -> ChatMessage:
         rating=row["rating"],
         reason=row["reason"],
         finish=row["finish"],
-        bot=row["bot"],
-        mood=Sentiment(**json.loads(row["mood"])) if row["mood"] else None,
+        chat_model=row["bot"],
+        sentiment=Sentiment(**json.loads(row["mood"])) if row["mood"] else None,
         context=_context(row["context"]),
         version=row["version"],
         versions=row["versions"],
@@ -134,7 +142,7 @@ def message_of(row: sqlite3.Row) -> ChatMessage:
 
 
 def as_json(value: Sentiment | Context | None) -> str | None:
-    """The value as it is stored."""
+    """Return the value in the form in which it is stored."""
     return None if value is None else json.dumps(asdict(value))
 
 

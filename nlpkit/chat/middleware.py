@@ -1,4 +1,4 @@
-"""What every request passes before anything looks into it: host, key, rate; and what every answer carries."""
+"""Checks of host, key and rate before every request, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Send: TypeAlias = Callable[[Event], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = frozenset({"/health", "/openapi.json"})
-"""What needs no key."""
+"""Paths that need no key."""
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 REMEMBERED = 10_000
-"""Clients whose rate is remembered; those not seen for longest are forgotten first."""
+"""Clients whose rate is remembered; the least recent are forgotten first."""
 
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
@@ -40,41 +40,41 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 
 
 class RateLimiter:
-    """So many requests a minute for each client, all of them at once where it wants."""
+    """Limits the requests per minute of each client, who may send all of them at once."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._clock = float(per_minute), clock
+        self._per_minute, self._clock = float(per_minute), clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, client: str) -> int:
-        """Seconds until the client may ask; 0: now, and that is counted."""
+        """Return the seconds until the client may send a request; 0 means now, and counts the request."""
         now = self._clock()
-        left, since = self._left.pop(client, (self._most, now))
-        left = min(self._most, left + (now - since) * self._most / 60)
+        left, since = self._left.pop(client, (self._per_minute, now))
+        left = min(self._per_minute, left + (now - since) * self._per_minute / 60)
         allowed = left >= 1
         self._left[client] = (left - 1 if allowed else left, now)
         while len(self._left) > REMEMBERED:
             self._left.popitem(last=False)
-        return 0 if allowed else max(1, math.ceil((1 - left) * 60 / self._most))
+        return 0 if allowed else max(1, math.ceil((1 - left) * 60 / self._per_minute))
 
 
 class AccessMiddleware:
-    """The outermost part of the app. `scope["client_id"]` tells the inner ones who asks, as a hash."""
+    """The outermost layer of the app. It puts a hash of the client into `scope["client_id"]`."""
 
     def __init__(
         self, app: App, *, keys: Sequence[str], rate: RateLimiter, metrics: ServerCounters, local_only: bool
     ) -> None:
         self._app, self._rate, self._metrics, self._local_only = app, rate, metrics, local_only
-        self._keys = [_digest(one.encode()) for one in keys]
+        self._keys = [_digest(key.encode()) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in, or answer it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         begun, status = time.perf_counter(), 0
 
-        async def marked(event: Event) -> None:
+        async def with_headers(event: Event) -> None:
             nonlocal status
             if event["type"] == "http.response.start":
                 status = event["status"]
@@ -83,13 +83,13 @@ class AccessMiddleware:
 
         try:
             self._check(scope)
-            await self._app(scope, receive, marked)
+            await self._app(scope, receive, with_headers)
         except ApiError as error:
-            await _refuse(error, marked)
-        except Exception as error:  # not even a traceback of it may reach a log: it could quote a message
+            await _refuse(error, with_headers)
+        except Exception as error:  # not even its traceback may reach a log: it could quote a message
             failure = unexpected(error)
             if not status:
-                await _refuse(failure, marked)
+                await _refuse(failure, with_headers)
         finally:
             self._metrics.request(scope["path"], status, time.perf_counter() - begun)
 
@@ -97,7 +97,7 @@ class AccessMiddleware:
         headers = {name.lower(): value for name, value in reversed(scope["headers"])}
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if self._local_only and _without_port(host) not in LOCAL_NAMES:
-            # A page elsewhere can make its own name mean 127.0.0.1, but it cannot hide that name
+            # DNS rebinding: another page can make its own name mean 127.0.0.1, but it cannot hide that name
             raise ApiError(
                 400,
                 "the request names another host; this server answers to localhost only",
@@ -106,10 +106,10 @@ class AccessMiddleware:
         address = (scope.get("client") or ("",))[0]
         client = f"address {address}"
         if self._keys and scope["path"] not in OPEN:
-            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-            given = _digest(key.strip())
-            # Every key is compared, so that the time tells nothing of them
-            if sum(hmac.compare_digest(given, one) for one in self._keys) and scheme.lower() == b"bearer":
+            scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
+            given = _digest(credentials.strip())
+            # Every key is compared, so that the time reveals nothing
+            if sum(hmac.compare_digest(given, key) for key in self._keys) and scheme.lower() == b"bearer":
                 client = f"key {given.hex()}"
             else:
                 self._spend(client)
@@ -125,7 +125,7 @@ class AccessMiddleware:
     def _spend(self, client: str) -> None:
         if seconds := self._rate.wait(client):
             raise ApiError(
-                429, f"too many requests; ask again in {seconds} s", code="rate_limit_exceeded", retry=seconds
+                429, f"too many requests; try again in {seconds} s", code="rate_limit_exceeded", retry=seconds
             )
 
 
@@ -139,9 +139,9 @@ async def _refuse(error: ApiError, send: Send) -> None:
 
 
 def headers_of(error: ApiError) -> dict[str, str]:
-    """The headers that go with an error."""
-    found = {"retry-after": str(error.retry)} if error.retry else {}
-    return {**found, "www-authenticate": "Bearer"} if error.status == 401 else found
+    """Return the headers of an error response."""
+    headers = {"retry-after": str(error.retry)} if error.retry else {}
+    return {**headers, "www-authenticate": "Bearer"} if error.status == 401 else headers
 
 
 def _without_port(host: str) -> str:

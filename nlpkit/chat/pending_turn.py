@@ -1,4 +1,4 @@
-"""A turn and its answers: the conversation is held for nobody else until the last of them has ended."""
+"""A turn and its replies. The conversation stays locked until the last reply has ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nlpkit.chat.lock import Hold
+from nlpkit.chat.lock import ReplyLock
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
@@ -18,83 +18,81 @@ from nlpkit.generation.sampling import Sampling
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TurnRequest:
-    """What bots are asked, in whose conversation."""
+    """What the chat models are asked, and in whose conversation."""
 
     chat: str
     owner: str
-    put: Callable[[], ChatMessage]
-    """Saves the user's turn, or steps back to it."""
-    told: Callable[[Chat], Conversation]
-    """What the bots are told of the conversation."""
+    save_turn: Callable[[], ChatMessage]
+    """Saves the user's turn, or goes back to it."""
+    prompt: Callable[[Chat], Conversation]
+    """Returns the conversation as the chat models read it."""
     sampling: Callable[[Chat], Sampling]
-    again: bool = False
-    """The turn was answered before: where nothing comes now, that answer is seen again."""
+    is_retry: bool = False
+    """The turn was answered before: if no text comes now, that reply is shown again."""
 
 
 class PendingTurn:
-    """The answers to one turn, from the moment that it is put to the end of the last."""
+    """The replies to one turn, from the moment when it is saved to the end of the last reply."""
 
-    def __init__(self, store: Store, asked: TurnRequest, bots: Sequence[ChatModel]) -> None:
-        """Hold the conversation, save the turn, and let the bots begin.
+    def __init__(self, store: Store, request: TurnRequest, chat_models: Sequence[Bot]) -> None:
+        """Lock the conversation, save the turn, and let the chat models begin.
 
         Raises:
-            DataError: the turn cannot be put or does not fit; the conversation is then seen as it was.
+            DataError: the turn cannot be saved or does not fit; the conversation is then shown as it was.
         """
-        self.store, self.asked = store, asked
-        self.sayings: list[StreamingReply] = []
-        self._left = len(bots)
-        self._came = False
-        self._lock = threading.Lock()
-        self._hold: Hold = store.hold(asked.chat, asked.owner)
-        self._before: str | None = None
+        self.store, self.request = store, request
+        self.streams: list[StreamingReply] = []
+        self._pending = len(chat_models)
+        self._has_reply = False
+        self._guard = threading.Lock()
+        self._lock: ReplyLock = store.hold(request.chat, request.owner)
+        self._head_before: str | None = None
         try:
-            self._begin(bots)
+            self._begin(chat_models)
         except BaseException as error:
-            for saying in self.sayings:
-                saying.close()
-            if self._before is not None and (asked.again or isinstance(error, DataError)):
+            for stream in self.streams:
+                stream.close()
+            if self._head_before is not None and (request.is_retry or isinstance(error, DataError)):
                 self._go_back()
-            self._hold.release()
+            self._lock.release()
             raise
 
-    def _begin(self, bots: Sequence[ChatModel]) -> None:
-        asked = self.asked
-        chat = self.store.read(asked.chat, asked.owner)
-        sampling = asked.sampling(chat)
-        message = asked.put()
-        self._before = chat.messages[-1].id if chat.messages else ""
-        told = asked.told(self.store.read(asked.chat, asked.owner))
-        for place, bot in enumerate(bots):
-            # A bot that answers twice keeps apart what it has read
-            answer = bot.stream(
-                told, sampling=sampling, session=f"{asked.chat}/{place}" if place else asked.chat
-            )
-            self.sayings.append(
-                StreamingReply(message, answer, self._saver(message, bot, answer), self._one_ended)
-            )
+    def _begin(self, chat_models: Sequence[Bot]) -> None:
+        request = self.request
+        chat = self.store.read(request.chat, request.owner)
+        sampling = request.sampling(chat)
+        message = request.save_turn()
+        self._head_before = chat.messages[-1].id if chat.messages else ""
+        conversation = request.prompt(self.store.read(request.chat, request.owner))
+        for number, chat_model in enumerate(chat_models):
+            # A chat model that answers twice needs two sessions, so that their caches stay apart
+            session = f"{request.chat}/{number}" if number else request.chat
+            answer = chat_model.stream(conversation, sampling=sampling, session=session)
+            save = self._saver(message, chat_model, answer)
+            self.streams.append(StreamingReply(message, answer, save, self._end_one))
 
     def _saver(
-        self, message: ChatMessage, bot: ChatModel, answer: Completion
-    ) -> Callable[[str, FinishReason], ChatMessage]:
-        def save(text: str, finish: FinishReason) -> ChatMessage:
+        self, message: ChatMessage, chat_model: Bot, answer: Answer
+    ) -> Callable[[str, Finish], ChatMessage]:
+        def save(text: str, finish: Finish) -> ChatMessage:
             return self.store.append(
-                self.asked.chat, self.asked.owner, "assistant", text,
-                after=message.id, bot=bot.name, finish=finish, context=answer.context,
+                self.request.chat, self.request.owner, "assistant", text,
+                after=message.id, chat_model=chat_model.name, finish=finish, context=answer.context,
             )  # fmt: skip
 
         return save
 
-    def _one_ended(self, came: bool) -> None:
-        with self._lock:
-            self._left -= 1
-            self._came |= came
-            if self._left:
+    def _end_one(self, has_reply: bool) -> None:
+        with self._guard:
+            self._pending -= 1
+            self._has_reply |= has_reply
+            if self._pending:
                 return
         try:
-            if self.asked.again and not self._came:
+            if self.request.is_retry and not self._has_reply:
                 self._go_back()
         finally:
-            self._hold.release()
+            self._lock.release()
 
     def _go_back(self) -> None:
-        self.store.end_at(self.asked.chat, self.asked.owner, self._before or "")
+        self.store.end_at(self.request.chat, self.request.owner, self._head_before or "")

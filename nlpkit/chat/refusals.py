@@ -1,4 +1,4 @@
-"""What a client of the chat is refused, told apart so that a server can answer each in its own way."""
+"""Errors that a server must tell apart, because it answers each with another status."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from nlpkit.errors import DataError
 
 
 class MissingError(DataError):
-    """No such conversation or message; one that belongs to somebody else is refused in the same words."""
+    """The conversation or message does not exist, or belongs to somebody else: both give the same message."""
 
 
 class BusyError(DataError):
-    """The conversation is being answered already, in another tab or by another program."""
+    """The conversation is already being answered, in another tab or by another program."""
 
 
 class LimitError(DataError):
-    """What was sent is empty, too long, or more than is allowed."""
+    """The input is empty, too long, or more than is allowed."""

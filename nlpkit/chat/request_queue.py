@@ -1,4 +1,4 @@
-"""An answer between the thread that makes it and the event loop that sends it: a slow reader holds nobody but himself."""
+"""Replies on their way from generating threads to the event loop; a slow reader delays nobody else."""
 
 from __future__ import annotations
 
@@ -16,45 +16,44 @@ from nlpkit.errors import DataError, NlpkitError, SourceError
 from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
 
 GRACE = 5.0
-"""Seconds that an answer gets to end once it was told to."""
+"""Seconds that a reply gets to end after it was stopped."""
 
 logger = logging.getLogger(__name__)
 
 
 class StopSequences:
-    """A text up to the first of the words that stop it. A piece that may be the beginning of one is kept back."""
+    """Cuts a streamed text at the first stop sequence; a chunk that may begin one is held back."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
-        self._kept = ""
+        self._held = ""
         self.hit = False
 
-    def feed(self, piece: str) -> str:
-        """What can be given out now."""
+    def feed(self, chunk: str) -> str:
+        """Add a chunk, and return the text that can be sent now."""
         if self.hit:
             return ""
-        text = self._kept + piece
-        places = [place for one in self._stops if (place := text.find(one)) >= 0]
-        if places:
-            self.hit, self._kept = True, ""
-            return text[: min(places)]
-        keep = max(
-            (size for one in self._stops for size in range(len(one)) if text.endswith(one[:size])), default=0
-        )
-        self._kept = text[len(text) - keep :]
+        text = self._held + chunk
+        starts = [start for stop in self._stops if (start := text.find(stop)) >= 0]
+        if starts:
+            self.hit, self._held = True, ""
+            return text[: min(starts)]
+        sizes = (size for stop in self._stops for size in range(len(stop)) if text.endswith(stop[:size]))
+        keep = max(sizes, default=0)
+        self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def rest(self) -> str:
-        """What was kept back, once nothing more comes."""
-        kept, self._kept = self._kept, ""
-        return kept
+        """Return the text that was held back, after the last chunk."""
+        rest, self._held = self._held, ""
+        return rest
 
 
 class ReplyJob:
-    """One answer being made in a thread; its pieces wait here, at most as many as an answer has tokens."""
+    """One reply generated in a thread; its chunks wait here, at most as many as the reply has tokens."""
 
-    def __init__(self, bot: ChatModel, asked: CompletionRequest, session: str) -> None:
-        self._bot, self._asked, self._session = bot, asked, session
+    def __init__(self, chat_model: Bot, request: CompletionRequest, session: str) -> None:
+        self._chat_model, self._request, self._session = chat_model, request, session
         self._events: asyncio.Queue[str | ReplyEnd | ApiError] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._answer: Completion | None = None
@@ -62,57 +61,59 @@ class ReplyJob:
         self._late = False
 
     def stop(self) -> None:
-        """End the answer and its computing."""
+        """Stop generation."""
         self._stopped = True
         if self._answer is not None:
             self._answer.stop()
 
     def run(self) -> None:
-        """Make the answer; called in a thread of its own."""
+        """Generate the reply; called in a thread of its own."""
         try:
-            self._put(self._made())
-        except OverloadedError:
-            self._put(ApiError(503, "the bot is busy; ask again in a moment", code="overloaded", retry=2))
+            self._put(self._generate())
+        except Busy:
+            self._put(
+                ApiError(503, "the chat model is busy; try again in a moment", code="overloaded", retry=2)
+            )
         except DataError as error:
             self._put(ApiError(400, str(error), param="messages", code="context_length_exceeded"))
         except SourceError as error:
             self._put(ApiError(502, str(error), code="upstream_error"))
         except NlpkitError as error:
             self._put(ApiError(500, str(error), code="server_error"))
-        except Exception as error:  # whatever it is, the client gets an answer and the log no text
+        except Exception as error:  # whatever it is, the client gets a response and the log no text
             self._put(unexpected(error))
 
-    def _made(self) -> ReplyEnd:
-        until = StopSequences(self._asked.stop)
-        answer = self._bot.stream(
-            self._asked.conversation, sampling=self._asked.sampling, session=self._session
+    def _generate(self) -> ReplyEnd:
+        stops = StopSequences(self._request.stop)
+        answer = self._chat_model.stream(
+            self._request.conversation, sampling=self._request.sampling, session=self._session
         )
         self._answer = answer
-        if self._stopped:  # it may have been stopped before there was anything to stop
+        if self._stopped:  # it may have been stopped before the answer existed
             answer.stop()
-        for piece in answer:
-            if text := until.feed(piece):
+        for chunk in answer:
+            if text := stops.feed(chunk):
                 self._put(text)
-            if until.hit:
+            if stops.hit:
                 answer.stop()
-        if rest := until.rest():
+        if rest := stops.rest():
             self._put(rest)
         finish: Literal["stop", "length"] = (
-            "length" if answer.finish == "length" or (self._late and not until.hit) else "stop"
+            "length" if answer.finish == "length" or (self._late and not stops.hit) else "stop"
         )
         return ReplyEnd(finish=finish, usage=answer.usage, context=answer.context)
 
     def _put(self, event: str | ReplyEnd | ApiError) -> None:
         try:
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
-        except RuntimeError:  # the server is gone, and its clients with it
+        except RuntimeError:  # the event loop has ended
             self.stop()
 
     async def events(self, seconds: float) -> AsyncIterator[str | ReplyEnd]:
-        """The pieces and the end. After so many seconds it is stopped, and ends as one that was too long.
+        """Yield the chunks and the end. After so many seconds the reply is stopped, and ends as too long.
 
         Raises:
-            ApiError: it failed, or there was not a piece of it in time.
+            ApiError: generation failed, or no chunk came in time.
         """
         deadline = self._loop.time() + seconds
         begun = False
@@ -136,7 +137,7 @@ class ReplyJob:
             except TimeoutError:
                 self._late = True
                 self.stop()
-        too_late = ApiError(503, "no answer in time; ask again in a moment", code="timeout", retry=10)
+        too_late = ApiError(503, "no reply in time; try again in a moment", code="timeout", retry=10)
         try:
             async with asyncio.timeout(GRACE):
                 event = await self._events.get()
@@ -146,30 +147,30 @@ class ReplyJob:
 
 
 class RequestQueue:
-    """Takes as many answers as there are places, and turns others away. Each has a thread, which waits more than it works."""
+    """Accepts a limited number of replies and refuses others. Each has a thread, which mostly waits."""
 
-    def __init__(self, bot: ChatModel, places: int) -> None:
-        self._bot = bot
-        self._places = places
-        self._threads = ThreadPoolExecutor(places, thread_name_prefix="answer")
+    def __init__(self, chat_model: Bot, size: int) -> None:
+        self._chat_model = chat_model
+        self._size = size
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="answer")
         self._jobs: set[ReplyJob] = set()
         self._lock = threading.Lock()
 
     @property
-    def taken(self) -> int:
-        """Answers being made or waiting."""
+    def length(self) -> int:
+        """Return how many replies are being generated or waiting."""
         return len(self._jobs)
 
-    def ask(self, asked: CompletionRequest, session: str) -> ReplyJob:
-        """An answer that is being made from now on.
+    def submit(self, request: CompletionRequest, session: str) -> ReplyJob:
+        """Begin to generate a reply.
 
         Raises:
-            ApiError: all places are taken.
+            ApiError: the queue is full.
         """
-        job = ReplyJob(self._bot, asked, session)
+        job = ReplyJob(self._chat_model, request, session)
         with self._lock:
-            if len(self._jobs) >= self._places:
-                raise ApiError(503, "the queue is full; ask again in a moment", code="overloaded", retry=2)
+            if len(self._jobs) >= self._size:
+                raise ApiError(503, "the queue is full; try again in a moment", code="overloaded", retry=2)
             self._jobs.add(job)
         self._threads.submit(self._run, job)
         return job
@@ -182,7 +183,7 @@ class RequestQueue:
                 self._jobs.discard(job)
 
     def close(self) -> None:
-        """Stop all answers."""
+        """Stop all replies."""
         with self._lock:
             jobs = list(self._jobs)
         for job in jobs:
@@ -191,8 +192,11 @@ class RequestQueue:
 
 
 def unexpected(error: BaseException) -> ApiError:
-    """The answer to a bug of ours: its kind and place are logged; its message could quote what people wrote, and is not."""
-    place = traceback.extract_tb(error.__traceback__)[-1:]
-    where = ", ".join(f"{one.filename}, line {one.lineno}" for one in place)
+    """Log the type and line of an unexpected error, and return the response to it.
+
+    The error's message is not logged, because it could quote what people wrote.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    where = ", ".join(f"{frame.filename}, line {frame.lineno}" for frame in frames)
     logger.error("a request failed: %s at %s", type(error).__name__, where)
-    return ApiError(500, "the server failed on this request; its log names the place", code="server_error")
+    return ApiError(500, "the server failed on this request; its log names the line", code="server_error")

@@ -1,10 +1,10 @@
-"""The file that conversations are kept in: opened safely, brought up to date, and refused where it is not ours to write.
+"""The file of the store: created, opened, migrated, and refused if another program wrote it.
 
 * make_file
 * open_database
-  x _refuse_other     a folder, another program's file, a newer version, a damaged file: one message, nothing overwritten
+  x _check_version    refuses another program's file, a newer version, a damaged file; nothing is overwritten
   x MIGRATIONS        from each version to the next, in one transaction each
-* clear_errors        what SQLite says, in words that name the file and the cure
+* clear_errors        SQLite's errors as messages that name the file and give a hint
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from nlpkit.errors import DataError
 
 APPLICATION = 0x6E6C706B
-"""`nlpk`, in the file's header: whose file it is."""
+"""`nlpk` in the file's header marks a file of nlpkit."""
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -69,82 +69,85 @@ _FIRST = (
     """CREATE VIRTUAL TABLE found USING fts5 (
         text, content='messages', content_rowid='number', tokenize='unicode61 remove_diacritics 2'
     )""",
-    "CREATE TRIGGER message_in AFTER INSERT ON messages BEGIN INSERT INTO found (rowid, text) VALUES (new.number, new.text); END",
+    "CREATE TRIGGER message_in AFTER INSERT ON messages BEGIN "
+    "INSERT INTO found (rowid, text) VALUES (new.number, new.text); END",
     """CREATE TRIGGER message_out AFTER DELETE ON messages BEGIN
         INSERT INTO found (found, rowid, text) VALUES ('delete', old.number, old.text);
     END""",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
-"""The statements that lead from each version to the next; a landed one never changes."""
+"""The statements that lead from each version to the next; a released one never changes."""
 
-_SPOKEN = {
-    "SQLITE_BUSY": "another program has locked this store; cure: close that program, or try again in a moment",
-    "SQLITE_READONLY": "this store cannot be written; cure: give yourself the right to write the file and its folder",
-    "SQLITE_PERM": "this store may not be opened; cure: give yourself the right to read and write it",
-    "SQLITE_CANTOPEN": "this store cannot be opened; cure: give yourself the right to read and write the file and its folder",
-    "SQLITE_FULL": "the disk is full, so that nothing more can be saved; cure: make room",
-    "SQLITE_IOERR": "the disk did not read or write; cure: look at the disk, and copy the store elsewhere",
-    "SQLITE_NOTADB": "no store of conversations (no SQLite file); nothing was changed; cure: name another file",
-    "SQLITE_CORRUPT": "this store is damaged; nothing was changed; cure: put a copy in its place, or move it away to begin a new one",
+_MESSAGES = {
+    "SQLITE_BUSY": "another program has locked this store; hint: close that program, or try again later",
+    "SQLITE_READONLY": "this store cannot be written; hint: make the file and its folder writable",
+    "SQLITE_PERM": "this store may not be opened; hint: give yourself permission to read and write it",
+    "SQLITE_CANTOPEN": "this store cannot be opened; "
+    "hint: give yourself permission to read and write the file and its folder",
+    "SQLITE_FULL": "the disk is full, so that nothing more can be saved; hint: free some disk space",
+    "SQLITE_IOERR": "the disk failed to read or write; hint: check the disk, and copy the store elsewhere",
+    "SQLITE_NOTADB": "not a store of conversations (no SQLite file), and unchanged; hint: name another file",
+    "SQLITE_CORRUPT": "this store is damaged; nothing was changed; "
+    "hint: restore a copy, or move the file away to begin a new store",
 }
-"""What SQLite's errors are to the user; anything else is a bug."""
+"""Messages for SQLite's errors that the user can solve; anything else is a bug."""
 
 
 @contextmanager
 def clear_errors(path: Path) -> Iterator[None]:
-    """Nothing; what SQLite refuses inside becomes a message with the file and the cure.
+    """Turn SQLite's errors inside the block into messages that name the file and give a hint.
 
     Raises:
-        DataError: the store is locked, read-only, damaged, no store, or its disk is full.
+        DataError: the file is locked, read-only, damaged, not a store, or its disk is full.
     """
     try:
         yield
     except sqlite3.Error as error:
-        # SQLITE_READONLY_DBMOVED and the like are kinds of the first two words
+        # SQLITE_READONLY_DBMOVED and the like are kinds of SQLITE_READONLY
         name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-        if name not in _SPOKEN:
+        if name not in _MESSAGES:
             raise
-        raise DataError(f"{path}: {_SPOKEN[name]}") from error
+        raise DataError(f"{path}: {_MESSAGES[name]}") from error
 
 
 def make_file(path: Path) -> None:
-    """The store's file, which only its owner can read; one that is there keeps its content.
+    """Create the store's file, readable by its owner only; an existing file keeps its content.
 
     Raises:
-        DataError: it cannot be read and written, or holds something else.
+        DataError: it cannot be read and written, or is not a store.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            raise DataError(f"{path}: a folder; expected the file of a store; cure: name a file in it")
+            raise DataError(f"{path}: a folder; expected the file of a store; hint: name a file in it")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         if os.name == "posix" and (status := path.stat()).st_mode & 0o077 and status.st_uid == os.geteuid():
             path.chmod(0o600)
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
     except PermissionError as error:
-        raise DataError(f"{path}: {_SPOKEN['SQLITE_READONLY']}") from error
+        raise DataError(f"{path}: {_MESSAGES['SQLITE_READONLY']}") from error
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be opened as a store: {error.strerror}; cure: name another file"
+            f"{path}: cannot be opened as a store: {error.strerror}; hint: name another file"
         ) from error
     if head and head != _MAGIC:
-        raise DataError(f"{path}: {_SPOKEN['SQLITE_NOTADB']}")
+        raise DataError(f"{path}: {_MESSAGES['SQLITE_NOTADB']}")
 
 
 def open_database(path: Path, timeout: float) -> sqlite3.Connection:
-    """A connection to the store, made where there was none, up to date and checked. The caller holds the lock of writers.
+    """Connect to the store, create or migrate its tables, and check it. The caller holds the write lock.
 
     Raises:
-        DataError: what is there is no store, is damaged, locked, read-only, or was written by a newer nlpkit.
+        DataError: the file is not a store, is damaged, locked, read-only, or was written by a newer nlpkit.
     """
     with clear_errors(path):
         database = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:
             database.row_factory = sqlite3.Row
-            version = _refuse_other(database, path)
-            _settle(database, path)
+            version = _check_version(database, path)
+            _configure(database, path)
             for number in range(version, len(MIGRATIONS)):
                 _migrate(database, number)
         except BaseException:
@@ -153,8 +156,8 @@ def open_database(path: Path, timeout: float) -> sqlite3.Connection:
     return database
 
 
-def _refuse_other(database: sqlite3.Connection, path: Path) -> int:
-    """The version of the store, 0 for a new one; what is not a whole store of ours is refused before anything is written."""
+def _check_version(database: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the store, 0 for a new one; refuse any other file before anything is written."""
     version, application = (
         int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
     )
@@ -162,26 +165,26 @@ def _refuse_other(database: sqlite3.Connection, path: Path) -> int:
         application or database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     ):
         raise DataError(
-            f"{path}: a database of another program; nothing was changed; cure: name another file"
+            f"{path}: a database of another program; nothing was changed; hint: name another file"
         )
     if version > len(MIGRATIONS):
-        found = (
-            f"written by a newer nlpkit (version {version} of the store; this one knows {len(MIGRATIONS)})"
+        raise DataError(
+            f"{path}: written by a newer nlpkit (version {version} of the store; this one reads up to "
+            f"{len(MIGRATIONS)}); nothing was changed; hint: pip install --upgrade nlpkit"
         )
-        raise DataError(f"{path}: {found}; nothing was changed; cure: update nlpkit")
     if database.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
-        raise DataError(f"{path}: {_SPOKEN['SQLITE_CORRUPT']}")
+        raise DataError(f"{path}: {_MESSAGES['SQLITE_CORRUPT']}")
     return version
 
 
-def _settle(database: sqlite3.Connection, path: Path) -> None:
-    """Settings that hold for the connection; WAL holds for the file."""
+def _configure(database: sqlite3.Connection, path: Path) -> None:
+    """Set the modes of the connection, and WAL for the file."""
     mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise DataError(
-            f"{path}: this disk cannot keep a store (SQLite's write-ahead log); cure: name a file on a local disk"
+            f"{path}: this disk does not support SQLite's write-ahead log; hint: name a file on a local disk"
         )
-    # FULL: a commit is on the disk before anybody is told that a message is saved.
+    # FULL: a message is on the disk before it is reported as saved
     for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         database.execute(f"PRAGMA {setting}").fetchall()
 

@@ -1,4 +1,4 @@
-"""OpenAI's chat protocol, the way out: answers, pieces of answers and errors in the protocol's own shapes."""
+"""Responses of OpenAI's chat protocol: replies, chunks of replies and errors as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nlpkit.generation.context import Context
 
 
 class ApiError(Exception):
-    """What is answered instead of a reply. The message never holds what people wrote."""
+    """An error response. Its message never contains what people wrote."""
 
     def __init__(
         self,
@@ -29,11 +29,11 @@ class ApiError(Exception):
         self.param = param
         self.code = code
         self.retry = retry
-        """Seconds after which asking again makes sense."""
+        """Seconds after which a new request makes sense."""
 
     @property
     def body(self) -> dict[str, Any]:
-        """The error as the protocol writes it."""
+        """Return the error as JSON of the protocol."""
         kinds = {401: "authentication_error", 429: "rate_limit_error", 503: "overloaded_error"}
         kind = kinds.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
@@ -41,7 +41,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyEnd:
-    """How an answer ended."""
+    """How a reply ended."""
 
     finish: Literal["stop", "length"]
     usage: Usage | None = None
@@ -49,13 +49,13 @@ class ReplyEnd:
 
 
 class ReplyWriter:
-    """One answer in the protocol's words."""
+    """Writes one reply as JSON of the protocol."""
 
     def __init__(self, model: str) -> None:
         self._head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": model}
 
     def whole(self, text: str, ended: ReplyEnd) -> dict[str, Any]:
-        """The body of an answer that is given at once."""
+        """Return the body of a reply that is not streamed."""
         message = {"role": "assistant", "content": text, "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": ended.finish}
         return {
@@ -66,12 +66,12 @@ class ReplyWriter:
             **_seen(ended.context),
         }
 
-    def piece(self, text: str, *, first: bool = False) -> dict[str, Any]:
-        """A chunk with a piece of the text."""
+    def chunk(self, text: str, *, first: bool = False) -> dict[str, Any]:
+        """Return a chunk of the text."""
         return self._chunk({**({"role": "assistant"} if first else {}), "content": text}, None)
 
     def end(self, ended: ReplyEnd, *, with_usage: bool) -> Iterator[dict[str, Any]]:
-        """The last chunks."""
+        """Yield the last chunks."""
         yield {**self._chunk({}, ended.finish), **_seen(ended.context)}
         if with_usage:
             yield {
@@ -98,9 +98,9 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
 
 
 def _seen(context: Context | None) -> dict[str, Any]:
-    """Which turns the model saw: an addition to the protocol, which has no word for it. The summary is a text and stays out."""
+    """Return which turns the model saw, as an addition to the protocol, without the text of the summary."""
     if context is None:
         return {}
-    ledger = asdict(context)
-    ledger.pop("summary", None)
-    return {"context": ledger}
+    turns = asdict(context)
+    turns.pop("summary", None)
+    return {"context": turns}

@@ -1,6 +1,6 @@
-"""The HTTP server: OpenAI's chat endpoint and a scoring endpoint over any bot, so that any client of that protocol can talk to it.
+"""The HTTP server: OpenAI's chat endpoint over any chat model, and a scoring endpoint.
 
-Only functions load this module: with it comes FastAPI.
+Only functions import this module, because it imports FastAPI.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import AccessMiddleware, RateLimiter, headers_of
-from nlpkit.chat.protocol import ChatRequest, ScoreRequest, ServerLimits
+from nlpkit.chat.request_models import ChatRequest, ScoreRequest, ServerLimits
 from nlpkit.chat.request_queue import RequestQueue
 from nlpkit.chat.serialization import ApiError
 from nlpkit.errors import ConfigError
@@ -28,15 +28,18 @@ if TYPE_CHECKING:
 
     from nlpkit.chat.endpoints import NamedClassifier
 
-KEPT = 75
-"""Seconds that an idle connection stays open: longer than clients keep theirs, so that none asks on one that is being closed."""
+KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open.
+
+Longer than clients keep theirs, so that none uses one that is closing.
+"""
 
 CONNECTIONS = 2000
-"""Open at once; more are turned away before a byte of them is read."""
+"""Open connections; more are refused before a byte of them is read."""
 
 
 def create_app(
-    bot: ChatModel,
+    chat_model: Bot,
     classifier: NamedClassifier | None = None,
     *,
     keys: Sequence[str] = (),
@@ -44,25 +47,36 @@ def create_app(
     sampling: Sampling | None = None,
     local_only: bool = True,
 ) -> FastAPI:
-    """The app that serves a bot. `sampling` holds where a request says nothing; `local_only` answers to the names of this machine alone."""
+    """Create the app that serves a chat model.
+
+    Args:
+        chat_model: answers /v1/chat/completions.
+        classifier: answers /v1/score; None serves no scores.
+        keys: accepted API keys; empty accepts every request.
+        limits: how much is accepted from a client.
+        sampling: the settings that a request does not name.
+        local_only: refuse requests for another host name than this machine's.
+    """
     limits = limits or ServerLimits()
-    desk = RequestQueue(bot, limits.queue)
-    metrics = ServerCounters(lambda: desk.taken)
+    queue = RequestQueue(chat_model, limits.queue)
+    metrics = ServerCounters(lambda: queue.length)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        desk.close()
+        queue.close()
 
     from nlpkit import __version__
     from nlpkit.chat.endpoints import Endpoints
 
     app = FastAPI(title="nlpkit", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
-    routes = Endpoints(bot, classifier, desk, metrics, limits, sampling or Sampling())
+    routes = Endpoints(chat_model, classifier, queue, metrics, limits, sampling or Sampling())
     app.add_api_route(
-        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=_takes(ChatRequest)
+        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=_request_schema(ChatRequest)
     )
-    app.add_api_route("/v1/score", routes.score, methods=["POST"], openapi_extra=_takes(ScoreRequest))
+    app.add_api_route(
+        "/v1/score", routes.score, methods=["POST"], openapi_extra=_request_schema(ScoreRequest)
+    )
     app.add_api_route("/v1/models", routes.models, methods=["GET"])
     app.add_api_route("/v1/models/{name:path}", routes.model, methods=["GET"])
     app.add_api_route("/health", routes.health, methods=["GET"])
@@ -76,26 +90,26 @@ def create_app(
 
 
 def run(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None]) -> None:
-    """Serve until a signal ends it. `ready` hears the address; port 0 takes any free one.
+    """Serve until a signal ends the server. `ready` is called with the address; port 0 takes any free port.
 
     Raises:
-        ConfigError: the address is taken, or is none of this machine.
+        ConfigError: the address is in use, or is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = listener_at(host, port, family)
+        listener = listen_on(host, port, family)
     except (OSError, OverflowError) as error:
         raise ConfigError(
-            f"{host}:{port}: cannot be listened at: {error}; cure: another --host or --port"
+            f"{host}:{port}: cannot listen there: {error}; hint: choose another --host or --port"
         ) from None
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     with listener:
         ready(f"http://{shown}:{listener.getsockname()[1]}")
-        server_of(app).run(sockets=[listener])
+        create_server(app).run(sockets=[listener])
 
 
-def server_of(app: FastAPI) -> uvicorn.Server:
-    """The server, which writes no line on whom it answers and believes nobody who speaks for another address."""
+def create_server(app: FastAPI) -> uvicorn.Server:
+    """Create the server. It logs no requests and ignores headers that claim another client address."""
     import uvicorn
 
     return uvicorn.Server(
@@ -107,20 +121,20 @@ def server_of(app: FastAPI) -> uvicorn.Server:
             proxy_headers=False,
             ws="none",
             limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=KEPT,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=5,
         )
     )
 
 
-def listener_at(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
-    """A socket that takes connections.
+def listen_on(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    """Open a socket that accepts connections.
 
-    Its protocol is named: else asyncio does not send at once, and each answer waits 40 ms for an acknowledgement.
+    Its protocol is named, because asyncio otherwise delays each response by 40 ms, until an acknowledgement.
     """
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere it lets another program take the port away
+        if os.name == "posix":  # on Windows it would let another program take the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(1024)
@@ -132,16 +146,16 @@ def listener_at(host: str, port: int, family: socket.AddressFamily) -> socket.so
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
-    said = "no such path" if status == 404 else "this path does not take that method"
+    reason = "no such path" if status == 404 else "this path does not take that method"
     refusal = ApiError(
         status,
-        f"{said}; expected POST /v1/chat/completions, POST /v1/score or GET /v1/models",
+        f"{reason}; expected POST /v1/chat/completions, POST /v1/score or GET /v1/models",
         code="unknown_path",
     )
     return JSONResponse(refusal.body, status, headers=headers_of(refusal))
 
 
-def _takes(model: Any) -> dict[str, Any]:
+def _request_schema(model: Any) -> dict[str, Any]:
     return {
         "requestBody": {
             "required": True,

@@ -1,4 +1,4 @@
-"""What the commands and the demo begin with: which bot a name means, where conversations are kept, and who may ask a server."""
+"""How commands and demo begin: load the chat model by its name, find the store, read the server's keys."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ if TYPE_CHECKING:
     from nlpkit.generation.chatbot import Runtime
 
 REMOTE_KEY = "NLPKIT_REMOTE_KEY"
-"""The environment variable with the key of the server that a bot's address names."""
+"""The environment variable with the key for a chat model at an address."""
 
-SHORTEST_KEY = 16
-"""Characters of a key that people far away cannot guess."""
+MIN_KEY_LENGTH = 16
+"""Characters that make a key hard to guess."""
 
 
-def bot_of(
+def load_chat_model(
     name: str | None = None,
     *,
     model: str | None = None,
     runtime: Runtime = "torch",
     threads: int | None = None,
     policy: Policy = "drop_oldest",
-) -> ChatModel:
-    """The bot that a name means: a run's folder, a `promoted.json`, a server's address, or the catalogue's own where none is named.
+) -> Bot:
+    """Load the chat model of a run's folder, a `promoted.json` or an address; by default the built-in one.
 
     Raises:
-        RunError: there is no such run, or no dialogue run.
-        SourceError: its base cannot be brought here, or the server does not answer.
-        ConfigError: an address that has several models and none is named, a model without an address, or a runtime that is not installed.
+        RunError: there is no such run, or it is not a dialogue run.
+        SourceError: its base model cannot be loaded, or the server does not answer.
+        ConfigError: an address with several models and none is named, a model without an address, or a
+            runtime that is not installed.
     """
     if name is not None and name.startswith(("http://", "https://")):
         if runtime != "torch":
             raise ConfigError(
-                f"--runtime {runtime}: the server at an address computes as it likes; cure: leave it out"
+                f"--runtime {runtime}: a server chooses its own runtime; hint: leave out --runtime"
             )
         return _remote(name, model)
     if model is not None:
         raise ConfigError(
-            f"--model {model!r}: only a server's address has models to choose from; cure: name one, or leave it out"
+            f"--model {model!r}: only a server has models to choose from; "
+            "hint: name its address, or leave out --model"
         )
     from nlpkit.generation.chatbot import Chatbot
     from nlpkit.generation.promoted import FILE, promoted_run
@@ -67,24 +69,24 @@ def _remote(address: str, model: str | None) -> ChatModel:
 
 
 def _only_model(address: str, key: str | None) -> str:
-    """The model that a server has, where it has one."""
-    from nlpkit.generation.remote import list_models, public_address
+    """Return the name of the server's model, if it has exactly one."""
+    from nlpkit.generation.remote import models, public
 
     try:
         names = list_models(address, key)
     except SourceError as error:
         raise SourceError(
-            f"{error}; cure: see whether it runs and takes the key, or name a model with --model"
+            f"{error}; hint: check that it is running and accepts the key in {REMOTE_KEY}, or use --model"
         ) from None
     if len(names) != 1:
         raise ConfigError(
-            f"{public_address(address)}: has {len(names)} models; cure: --model NAME{nearest('', names)}"
+            f"{public(address)}: has {len(names)} models; hint: --model NAME{nearest('', names)}"
         )
     return names[0]
 
 
 def default_store() -> Path:
-    """Where conversations are kept: `NLPKIT_STORE`, else in the user's own data folder."""
+    """Return the path of the store: `NLPKIT_STORE`, or a file in the user's data folder."""
     if chosen := os.environ.get("NLPKIT_STORE"):
         return Path(chosen).expanduser().absolute()
     from platformdirs import user_data_path
@@ -93,7 +95,7 @@ def default_store() -> Path:
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine can reach a server that listens there."""
+    """Return whether only this machine can reach a server on this host."""
     if host == "localhost":
         return True
     try:
@@ -103,16 +105,16 @@ def is_local(host: str) -> bool:
 
 
 def keys_in(variable: str, host: str) -> tuple[str, ...]:
-    """The keys that an environment variable holds, a comma between two.
+    """Return the keys in an environment variable, separated by commas.
 
     Raises:
-        ConfigError: there is none, and others can reach the host; or one is so short that it can be guessed.
+        ConfigError: there is none, and others can reach the host; or one is too short.
     """
-    keys = tuple(one for part in os.environ.get(variable, "").split(",") if (one := part.strip()))
+    keys = tuple(key for part in os.environ.get(variable, "").split(",") if (key := part.strip()))
     if not keys and not is_local(host):
-        cure = f'cure: export {variable}="$(openssl rand -hex 24)", or listen on 127.0.0.1'
-        raise ConfigError(f"--host {host}: others can reach it, and there is no key in {variable}; {cure}")
-    if any(len(one) < SHORTEST_KEY for one in keys):
-        found = f"{variable}: a key of fewer than {SHORTEST_KEY} characters"
-        raise ConfigError(f"{found}; expected a long random one, such as openssl rand -hex 24 makes")
+        hint = f'export {variable}="$(openssl rand -hex 24)", or use --host 127.0.0.1'
+        raise ConfigError(f"--host {host}: others can reach it, and {variable} has no key; hint: {hint}")
+    if any(len(key) < MIN_KEY_LENGTH for key in keys):
+        problem = f"a key of fewer than {MIN_KEY_LENGTH} characters"
+        raise ConfigError(f"{variable}: {problem}; expected a long random key; hint: openssl rand -hex 24")
     return keys

@@ -1,10 +1,11 @@
-"""How a conversation is held: what is said is checked, saved, answered piece by piece, and the answer saved however it ends.
+"""How conversations are held: messages are checked, saved and answered, and replies saved however they end.
 
 * Session
-  x store      what was said; a client's own account of it is never asked for
-  x bot        answers
-  x mood       of each turn of the user's, read once and kept; where asked for, the bot is told of it
-  x exchange   a turn and its answers: x saying, one answer on its way
+  x store         the conversations; what a client claims about them is never used
+  x chat_model    answers
+  x sentiment     of each message of the user, predicted once and stored; on request it goes into the system
+  prompt
+  x pending_turn  a turn and its replies: x streaming_reply, a reply on its way
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from nlpkit.chat import text_limits as checks
-from nlpkit.chat.messages import Chat, ChatMessage, Rating, Visibility, course_of, sight_of
+from nlpkit.chat import text_limits
+from nlpkit.chat.messages import Chat, ChatMessage, Rating, Visibility, trend_of, visibility_of
 from nlpkit.chat.pending_turn import PendingTurn, TurnRequest
 from nlpkit.chat.refusals import LimitError
-from nlpkit.chat.sentiment import Sentiment, SentimentClassifier, SentimentTrend, hint, moods
+from nlpkit.chat.sentiment import (
+    Sentiment,
+    SentimentClassifier,
+    SentimentTrend,
+    describe_sentiment,
+    predict_sentiments,
+)
 from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.chat.text_limits import ChatLimits
@@ -29,27 +36,42 @@ from nlpkit.generation.sampling import Sampling
 DEFAULT_LIMITS = ChatLimits()
 
 MOOD, SAMPLING = "mood", "sampling"
-"""Settings of a conversation: whether the bot is told of the user's mood, and how replies are drawn. They go before the session's own."""
+"""Settings of a conversation: whether the chat model knows the user's mood, and the sampling.
+
+They override the session's.
+"""
 
 
 class Session:
-    """The one way in which demo, terminal and server hold conversations. For any thread."""
+    """Holds the conversations of demo and terminal. For any thread."""
 
     def __init__(
         self,
         store: Store,
-        bot: ChatModel,
+        chat_model: Bot,
         classifier: SentimentClassifier | None = None,
         *,
         mood: bool = False,
         limits: ChatLimits = DEFAULT_LIMITS,
     ) -> None:
+        """Hold conversations in a store.
+
+        Args:
+            store: keeps the conversations.
+            chat_model: answers, unless a method names another one.
+            classifier: predicts the sentiment of the user's messages; None predicts none.
+            mood: put the user's sentiment into the system prompt.
+            limits: how long texts and conversations may be.
+
+        Raises:
+            ConfigError: `mood` without a classifier.
+        """
         if mood and classifier is None:
             raise ConfigError(
-                "mood: on needs a classifier to read the mood with; cure: name one, or leave the mood off"
+                "mood: needs a classifier; hint: name one with --classifier, or leave out --mood"
             )
         self.store = store
-        self.bot = bot
+        self.chat_model = chat_model
         self.classifier = classifier
         self.mood = mood
         self.limits = limits
@@ -63,7 +85,7 @@ class Session:
         run: str = "",
         settings: Mapping[str, object] | None = None,
     ) -> Chat:
-        """A new conversation.
+        """Create a conversation.
 
         Raises:
             LimitError: a text is too long.
@@ -79,32 +101,40 @@ class Session:
         text: str,
         sampling: Sampling | None = None,
         *,
-        bot: ChatModel | None = None,
+        chat_model: Bot | None = None,
     ) -> StreamingReply:
-        """The answer to what the user says now, which is saved before this returns. `bot` answers instead of the session's own.
+        """Save a message of the user, and return the reply. `chat_model` answers instead of the session's own.
 
         Raises:
-            LimitError: the text is empty, invisible or too long, or the conversation has as many turns as it may have.
+            LimitError: the text is empty, invisible or too long, or the conversation has the maximum number
+                of turns.
             MissingError: the owner has no such conversation.
-            BusyError: another answer is on its way in this conversation.
-            DataError: the text does not fit what the bot reads; it is then kept as a branch that is not seen.
+            BusyError: another reply is on its way in this conversation.
+            DataError: the text does not fit the model's context; it is then kept as a branch that is not
+                shown.
         """
-        said = checks.message(text, self.limits)
-        return self._answered(
-            chat, owner, [bot or self.bot], sampling, lambda: self._said(chat, owner, said)
-        )[0]
+        message = text_limits.clean_message(text, self.limits)
+        chat_models = [chat_model or self.chat_model]
+        return self._answer(chat, owner, chat_models, sampling, lambda: self._save(chat, owner, message))[0]
 
     def say_twice(
-        self, chat: str, owner: str, text: str, bots: tuple[ChatModel, ChatModel], sampling: Sampling | None = None
-    ) -> tuple[StreamingReply, StreamingReply]:  # fmt: skip
-        """Two answers to what the user says now, which may be read at once, and one of which is then chosen (`choose`).
+        self,
+        chat: str,
+        owner: str,
+        text: str,
+        chat_models: tuple[Bot, Bot],
+        sampling: Sampling | None = None,
+    ) -> tuple[StreamingReply, StreamingReply]:
+        """Return two replies to a message of the user; they may be read at once. Then call `choose`.
 
         Raises:
             DataError: as for `say`.
         """
-        said = checks.message(text, self.limits)
-        one, other = self._answered(chat, owner, bots, sampling, lambda: self._said(chat, owner, said))
-        return one, other
+        message = text_limits.clean_message(text, self.limits)
+        first, second = self._answer(
+            chat, owner, chat_models, sampling, lambda: self._save(chat, owner, message)
+        )
+        return first, second
 
     def retry(
         self,
@@ -113,20 +143,16 @@ class Session:
         sampling: Sampling | None = None,
         *,
         message: str | None = None,
-        bot: ChatModel | None = None,
+        chat_model: Bot | None = None,
     ) -> StreamingReply:
-        """Another answer to the same turn: to what the reply `message`, or the last one, replied to. The old answer is kept as a branch.
+        """Return another reply instead of `message`, or of the last reply, which is kept as a branch.
 
         Raises:
-            DataError: as for `say`; the old answer is then seen again.
+            DataError: as for `say`; the old reply is then shown again.
         """
-        return self._answered(
-            chat,
-            owner,
-            [bot or self.bot],
-            sampling,
-            lambda: self.store.retry(chat, owner, message),
-            again=True,
+        chat_models = [chat_model or self.chat_model]
+        return self._answer(
+            chat, owner, chat_models, sampling, lambda: self.store.retry(chat, owner, message), is_retry=True
         )[0]
 
     def edit(
@@ -137,111 +163,121 @@ class Session:
         text: str,
         sampling: Sampling | None = None,
         *,
-        bot: ChatModel | None = None,
+        chat_model: Bot | None = None,
     ) -> StreamingReply:
-        """The answer to a turn said in other words. What was said before is kept as a branch.
+        """Replace a message of the user, and return the reply. The old message is kept as a branch.
 
         Raises:
-            DataError: as for `say`; the old words are then seen again.
+            DataError: as for `say`; the old message is then shown again.
         """
-        said = checks.message(text, self.limits)
-        return self._answered(
-            chat,
-            owner,
-            [bot or self.bot],
-            sampling,
-            lambda: self.store.edit(chat, owner, message, said, mood=self._mood(said)),
-        )[0]
+        edited = text_limits.clean_message(text, self.limits)
+
+        def save() -> ChatMessage:
+            return self.store.edit(chat, owner, message, edited, sentiment=self._sentiment(edited))
+
+        return self._answer(chat, owner, [chat_model or self.chat_model], sampling, save)[0]
 
     def undo(self, chat: str, owner: str) -> Chat:
-        """The conversation as it was before the user spoke last.
+        """Remove the user's last message and its reply; they are kept as a branch.
 
         Raises:
-            BusyError: an answer is on its way.
+            BusyError: a reply is on its way.
         """
-        hold = self.store.hold(chat, owner)
+        lock = self.store.hold(chat, owner)
         try:
             return self.store.undo(chat, owner)
         finally:
-            hold.release()
+            lock.release()
 
     def rate(
         self, chat: str, owner: str, message: str, rating: Rating | None, reason: str = ""
     ) -> ChatMessage:
-        """The reply, rated, and why."""
+        """Rate a reply, with a reason; None removes the rating."""
         return self.store.rate(chat, owner, message, rating, self._reason(reason))
 
     def choose(self, chat: str, owner: str, chosen: str, rejected: str, reason: str = "") -> ChatMessage:
-        """The chosen one of two replies to one message, now seen; the choice is kept."""
+        """Save which of two replies to one message is better, and show that one."""
         return self.store.choose(chat, owner, chosen, rejected, self._reason(reason))
 
     def rename(self, chat: str, owner: str, title: str) -> Chat:
-        """The conversation under another title."""
+        """Change the title of a conversation."""
         return self.store.rename(chat, owner, self._title(title))
 
     def set_system(self, chat: str, owner: str, system: str) -> Chat:
-        """The conversation with other words that the bot is told beforehand."""
+        """Change the system prompt of a conversation."""
         return self.store.set_system(chat, owner, self._system(system))
 
-    def moods(self, chat: str, owner: str) -> SentimentTrend:
-        """The mood over the user's turns that are seen, as far as it was read."""
-        return course_of(self.store.read(chat, owner).messages)
+    def sentiment_trend(self, chat: str, owner: str) -> SentimentTrend:
+        """Return the sentiment of the user's current messages, as far as it was predicted."""
+        return trend_of(self.store.read(chat, owner).messages)
 
     def context(self, chat: str, owner: str) -> Context | None:
-        """What of the conversation the bot saw for the last reply that is seen; None where there is none or a server decided."""
-        replies = [one for one in self.store.read(chat, owner).messages if one.role == "assistant"]
+        """Return which turns the chat model saw for the last reply.
+
+        None if there is none, or a server decided.
+        """
+        replies = [
+            message for message in self.store.read(chat, owner).messages if message.role == "assistant"
+        ]
         return replies[-1].context if replies else None
 
-    def sight(self, chat: str, owner: str) -> dict[str, Visibility]:
-        """Of each message before the last reply that is seen, by its id: what the bot saw of it; empty where that is not known."""
-        return sight_of(self.store.read(chat, owner).messages)
+    def visibility(self, chat: str, owner: str) -> dict[str, Visibility]:
+        """Return, by id, what the chat model saw of each message before the last reply; empty if unknown."""
+        return visibility_of(self.store.read(chat, owner).messages)
 
-    def _said(self, chat: str, owner: str, text: str) -> ChatMessage:
-        turns = sum(one.role == "user" for one in self.store.read(chat, owner).messages)
+    def _save(self, chat: str, owner: str, text: str) -> ChatMessage:
+        turns = sum(message.role == "user" for message in self.store.read(chat, owner).messages)
         if turns >= self.limits.max_turns:
             raise LimitError(
-                f"this conversation has {turns:,} turns, as many as it may have; cure: begin a new one"
+                f"this conversation has {turns:,} turns, the maximum; hint: begin a new conversation"
             )
-        return self.store.append(chat, owner, "user", text, mood=self._mood(text))
+        return self.store.append(chat, owner, "user", text, sentiment=self._sentiment(text))
 
-    def _answered(
+    def _answer(
         self,
         chat: str,
         owner: str,
-        bots: Sequence[ChatModel],
+        chat_models: Sequence[Bot],
         sampling: Sampling | None,
-        put: Callable[[], ChatMessage],
+        save_turn: Callable[[], ChatMessage],
         *,
-        again: bool = False,
+        is_retry: bool = False,
     ) -> list[StreamingReply]:
-        def drawn(now: Chat) -> Sampling:
+        def sampling_of(current: Chat) -> Sampling:
             if sampling is not None:
                 return sampling
-            kept = now.settings.get(SAMPLING)
+            stored = current.settings.get(SAMPLING)
             return Sampling.of(
-                kept if isinstance(kept, Mapping) else {},
-                where=f"the sampling settings of conversation {now.id}",
+                stored if isinstance(stored, Mapping) else {},
+                where=f"the sampling settings of conversation {current.id}",
             )
 
-        asked = TurnRequest(chat=chat, owner=owner, put=put, told=self._told, sampling=drawn, again=again)
-        return PendingTurn(self.store, asked, bots).sayings
+        request = TurnRequest(
+            chat=chat,
+            owner=owner,
+            save_turn=save_turn,
+            prompt=self._prompt,
+            sampling=sampling_of,
+            is_retry=is_retry,
+        )
+        return PendingTurn(self.store, request, chat_models).streams
 
-    def _told(self, chat: Chat) -> Conversation:
-        """The conversation, with the mood of its last turns among what the bot is told where that is asked for."""
-        found = chat.conversation
+    def _prompt(self, chat: Chat) -> Conversation:
+        """Return the conversation, with the user's sentiment in the system prompt if that is switched on."""
+        conversation = chat.conversation
         if not chat.settings.get(MOOD, self.mood):
-            return found
-        parts = (found.system.strip(), hint(course_of(chat.messages).moods))
-        return dataclasses.replace(found, system="\n\n".join(filter(None, parts)))
+            return conversation
+        parts = (conversation.system.strip(), describe_sentiment(trend_of(chat.messages).sentiments))
+        return dataclasses.replace(conversation, system="\n\n".join(filter(None, parts)))
 
-    def _mood(self, text: str) -> Sentiment | None:
-        return moods(self.classifier, [text])[0] if self.classifier else None
+    def _sentiment(self, text: str) -> Sentiment | None:
+        return predict_sentiments(self.classifier, [text])[0] if self.classifier else None
 
     def _title(self, title: str) -> str:
-        return " ".join(checks.clean(title, self.limits.max_title, what="the title").split())
+        return " ".join(text_limits.clean(title, self.limits.max_title, what="the title").split())
 
     def _system(self, system: str) -> str:
-        return checks.clean(system, self.limits.max_system, what="the system prompt")
+        return text_limits.clean(system, self.limits.max_system, what="the system prompt")
 
     def _reason(self, reason: str) -> str:
-        return checks.clean(reason, self.limits.max_reason, what="the reason")
+        return text_limits.clean(reason, self.limits.max_reason, what="the reason")

@@ -1,4 +1,4 @@
-"""One answer on its way from the bot to a reader: read piece by piece, and saved however it ends."""
+"""A reply on its way from the chat model to a reader: read in chunks, and saved however it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nlpkit.generation.context import Context
 
 
 class StreamingReply:
-    """Pieces of text as they come. What was read when it ends, is stopped, fails, or when its reader goes away, is saved as the reply.
+    """An iterator over chunks of text. However it ends, the text so far is saved as the reply.
 
     `stop` and `close` may be called from another thread than the reader's.
     """
@@ -26,86 +26,86 @@ class StreamingReply:
         done: Callable[[bool], None],
     ) -> None:
         self.message = message
-        """The user's turn that is answered."""
+        """The user's message that is answered."""
         self.reply: ChatMessage | None = None
-        """The answer as it was saved; None before the end, and where nothing came."""
+        """The reply as it was saved; None before the end, and if no text came."""
         self._answer = answer
         self._save = save
         self._done = done
-        self._pieces: list[str] = []
+        self._chunks: list[str] = []
         self._ended = False
         self._finish: FinishReason | None = None
         self._lock = threading.RLock()
 
     @property
     def context(self) -> Context | None:
-        """What of the conversation the bot sees; None where a server decides."""
+        """Return which turns the chat model sees; None if a server decides."""
         return self._answer.context
 
     @property
     def usage(self) -> Usage | None:
-        """What it cost; None before the end."""
+        """Return token counts and times; None before the end."""
         return self._answer.usage
 
     @property
-    def finish(self) -> FinishReason | None:
-        """Why it ended; None before the end."""
+    def finish(self) -> Finish | None:
+        """Return how it ended; None before the end."""
         return self._finish or self._answer.finish
 
     @property
     def text(self) -> str:
-        """What was read so far."""
-        return "".join(self._pieces)
+        """Return the text so far."""
+        return "".join(self._chunks)
 
     def __iter__(self) -> Iterator[str]:
-        """The pieces."""
+        """Return the iterator itself."""
         return self
 
     def __next__(self) -> str:
-        """The next piece."""
+        """Return the next chunk."""
         with self._lock:
             if self._ended:
                 raise StopIteration
             try:
-                piece = next(self._answer)
+                chunk = next(self._answer)
             except StopIteration:
                 self._end(self._answer.finish or "stop")
                 raise
             except BaseException:
                 self._end("stopped")
                 raise
-            self._pieces.append(piece)
-            return piece
+            self._chunks.append(chunk)
+            return chunk
 
     def stop(self) -> None:
-        """End the answer and its computing; who reads on comes to its end, and it is saved as stopped."""
+        """Stop generation; the reader reaches the end, and the reply is saved as stopped."""
         self._answer.stop()
 
     def close(self) -> None:
-        """Nobody reads on: the computing ends, and what was read is saved as stopped."""
+        """Stop generation, and save the text so far as stopped, because nobody reads on."""
         self._answer.close()
         with self._lock:
             self._end("stopped")
 
     def __enter__(self) -> StreamingReply:
-        """The answer itself."""
+        """Return the reply itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the reply."""
         self.close()
 
     def __del__(self) -> None:
-        """Close it; a reader that forgot it must not hold the conversation for ever."""
+        """Close the reply, so that a reader who forgot it does not lock the conversation forever."""
         with contextlib.suppress(Exception):
             self.close()
 
     def _end(self, finish: FinishReason) -> None:
         if self._ended:
             return
-        self._ended, self._finish = True, finish  # the bot may notice later that nobody reads on
+        self._ended, self._finish = True, finish  # the chat model may notice later that nobody reads on
         try:
-            # A model may spell control characters too
+            # A chat model may write control characters too
             text = clean(self.text, len(self.text), what="the reply")
             if is_visible(text):
                 self.reply = self._save(text, finish)

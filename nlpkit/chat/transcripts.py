@@ -1,4 +1,4 @@
-"""Conversations as files: the rows that training reads, and Markdown for people."""
+"""Conversations as files: rows for training, and Markdown for people."""
 
 from __future__ import annotations
 
@@ -15,60 +15,61 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
 def jsonl(chats: Sequence[Chat]) -> str:
-    """A row for each conversation with a reply: its id, and messages of role and content, as `nlpkit train dialogue` reads them.
+    """Return one row for each conversation with a reply: id and messages, as `nlpkit train` reads them.
 
     Raises:
-        DataError: there is no such conversation.
+        DataError: no conversation has a reply.
     """
     rows = [row for row in map(_row, chats) if row["messages"]]
     if not rows:
-        raise DataError("no conversation with a reply; expected one at least to export")
+        raise DataError("no conversation with a reply; expected at least one to export")
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def markdown(chat: Chat) -> str:
-    """The conversation with a title, times and who speaks."""
+    """Return the conversation as Markdown with its title, its date and the name before each message."""
     parts = [f"# {escaped(chat.title or 'Conversation')}", f"*{_time(chat.created)}*"]
     if chat.system.strip():
-        parts += ["**Told beforehand**", escaped(chat.system)]
-    for one in chat.messages:
-        name = "You" if one.role == "user" else one.bot or "Bot"
+        parts += ["**System prompt**", escaped(chat.system)]
+    for message in chat.messages:
+        name = "You" if message.role == "user" else message.chat_model or "Chat model"
         notes = [
-            {"length": "cut at its longest", "stopped": "stopped"}.get(one.finish, ""),
-            f"rated {one.rating}" if one.rating else "",
+            {"length": "cut at the maximum length", "stopped": "stopped"}.get(message.finish, ""),
+            f"rated {message.rating}" if message.rating else "",
         ]
         note = ", ".join(filter(None, notes))
-        parts += [f"**{escaped(name)}**" + (f" *({note})*" if note else ""), escaped(one.text)]
+        parts += [f"**{escaped(name)}**" + (f" *({note})*" if note else ""), escaped(message.text)]
     return "\n\n".join(parts) + "\n"
 
 
 def escaped(text: str) -> str:
-    """Markdown that reads as the text does: no mark, link or HTML comes of it, and lines and spaces at their beginning stay."""
-    lines = [_line(one) for one in text.strip("\n").split("\n")]
+    """Return Markdown that shows the text as it is: no markup, link or HTML.
+
+    Line breaks and indentation stay.
+    """
+    lines = [_line(line) for line in text.strip("\n").split("\n")]
     return "".join(_joined(lines))
 
 
 def _row(chat: Chat) -> dict[str, object]:
     turns = chat.conversation.turns
-    # A bot that only opened the conversation answered nothing
+    # A chat model that only opened the conversation answered nothing
     answered = any(turn.role == "assistant" for turn in turns[1:])
-    told = [{"role": "system", "content": chat.system}] if chat.system.strip() else []
-    return {
-        "id": chat.id,
-        "messages": told + [{"role": one.role, "content": one.text} for one in turns] if answered else [],
-    }
+    messages = [{"role": "system", "content": chat.system}] if chat.system.strip() else []
+    messages += [{"role": turn.role, "content": turn.text} for turn in turns]
+    return {"id": chat.id, "messages": messages if answered else []}
 
 
 def _line(line: str) -> str:
     body = line.lstrip(" \t")
     space = line[: len(line) - len(body)].expandtabs(4)
     return "&nbsp;" * len(space) + _MARKS.sub(
-        lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), body.rstrip()
+        lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), body.rstrip()
     )
 
 
 def _joined(lines: Iterable[str]) -> Iterable[str]:
-    """Lines with a hard break between two, and empty ones as they are."""
+    """Yield the lines with a hard break between two, and empty lines as they are."""
     before = ""
     for number, line in enumerate(lines):
         if number:

@@ -1,4 +1,4 @@
-"""The commands around conversations: chat in a terminal, serve over HTTP, and turn what was rated into training data."""
+"""The commands around conversations: chat in a terminal, serve over HTTP, export ratings as training data."""
 
 from __future__ import annotations
 
@@ -10,37 +10,46 @@ import typer
 
 from nlpkit.cli.terminal import note, talk, write
 
-RUN_HELP = "A run's folder, a promoted.json, or the address of an OpenAI-compatible server; default: the catalogue's own bot."
+RUN_HELP = (
+    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
+    "Default: the built-in chat model."
+)
 
 RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
 Model = Annotated[
-    str | None, typer.Option(help="Which model of the server, where RUN is an address with several.")
+    str | None, typer.Option(help="Name of the server's model, if RUN is an address with several.")
 ]
 Policy = Annotated[
     Literal["drop_oldest", "recall"],
     typer.Option(
-        help="What of a conversation that is too long the bot sees: its end, or also what was said earlier and matters now."
+        help="What a chat model sees of a long conversation: drop_oldest keeps its end; "
+        "recall also quotes earlier turns that matter now."
     ),
 ]
 Runtime = Annotated[
     Literal["torch", "onnx", "onnx-int8", "onnx-int4"],
     typer.Option(
-        help="What computes: torch; onnx, faster on a CPU with the same replies; with 8-bit or 4-bit weights, faster still. Exported once."
+        help="torch; onnx is faster on a CPU and gives the same replies; onnx-int8 and onnx-int4 "
+        "(8-bit and 4-bit weights) are faster still. The model is exported once."
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(help="Processor threads; default: all that this process may use.", min=1)
+    int | None, typer.Option(help="Processor threads. Default: all that this process may use.", min=1)
 ]
-Temperature = Annotated[float | None, typer.Option(help="0 takes the likeliest word each time; default 0.7.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(help="Sampling temperature; 0 always takes the most likely token. Default: 0.7."),
+]
 TopP = Annotated[
     float | None,
-    typer.Option(help="Draw from the likeliest words with this probability together; default 0.9."),
+    typer.Option(help="Nucleus sampling (top-p). Default: 0.9."),
 ]
-MaxTokens = Annotated[int | None, typer.Option(help="Tokens of a reply at most; default 256.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Maximum tokens of a reply. Default: 256.")]
 Classifier = Annotated[
     str | None,
     typer.Option(
-        help="The run that reads moods and scores texts; default: nlpkit's own; none: nothing does."
+        help="The run that predicts moods and scores texts; none switches this off. "
+        "Default: the built-in classifier."
     ),
 ]
 
@@ -49,35 +58,35 @@ def chat(
     run: RunArgument = None,
     model: Model = None,
     store: Annotated[
-        Path | None, typer.Option(help="The file that keeps conversations; default: in your data folder.")
+        Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
     ] = None,
-    system: Annotated[str, typer.Option(help="What the bot is told beforehand.")] = "",
-    mood: Annotated[bool, typer.Option("--mood", help="Tell the bot how you sound.")] = False,
+    system: Annotated[str, typer.Option(help="System prompt.")] = "",
+    mood: Annotated[bool, typer.Option("--mood", help="Put your mood into the system prompt.")] = False,
     classifier: Classifier = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     max_tokens: MaxTokens = None,
-    seed: Annotated[int | None, typer.Option(help="Draw the same replies each time.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Sample the same replies each time.")] = None,
     policy: Policy = "drop_oldest",
     runtime: Runtime = "torch",
     threads: Threads = None,
 ) -> None:
-    """Talk with a bot in the terminal. Conversations are kept; /help shows what else can be typed."""
+    """Chat in the terminal. Conversations are saved; type /help for the commands."""
     from nlpkit.chat.console import Console
-    from nlpkit.chat.serving import bot_of, default_store
+    from nlpkit.chat.serving import default_store, load_chat_model
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
 
     sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens, seed=seed)
     with Store.open(store or default_store()) as opened:
         _announce(runtime)
-        bot = bot_of(run, model=model, runtime=runtime, threads=threads, policy=policy)
-        session = Session(opened, bot, _classifier(classifier, needed=mood), mood=mood)
-        people = sys.stdin.isatty()
-        if people:
+        chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
+        session = Session(opened, chat_model, _classifier(classifier, needed=mood), mood=mood)
+        is_terminal = sys.stdin.isatty()
+        if is_terminal:
             _with_history()
-            note(f"{bot.name}; /help shows what can be typed; Ctrl-C stops a reply, Ctrl-D leaves")
-        prompts = ("you> ", "bot> ") if people else ("", "")
+            note(f"{chat_model.name}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
+        prompts = ("you> ", "bot> ") if is_terminal else ("", "")
         Console(
             session,
             read=input,
@@ -94,67 +103,74 @@ def serve(
     run: RunArgument = None,
     model: Model = None,
     host: Annotated[
-        str, typer.Option(help="Where to listen; an address that others can reach needs a key.")
+        str, typer.Option(help="Address to listen on; one that others can reach needs a key.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any free one.", min=0, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes any free port.", min=0, max=65535)
+    ] = 8000,
     key_env: Annotated[
-        str, typer.Option(help="The environment variable with the key, or keys, a comma between two.")
+        str, typer.Option(help="The environment variable with the API keys, separated by commas.")
     ] = "NLPKIT_KEY",
     classifier: Classifier = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     max_tokens: MaxTokens = None,
-    rate: Annotated[int, typer.Option(help="Requests a minute, of a key or an address.", min=1)] = 600,
+    rate: Annotated[
+        int, typer.Option(help="Maximum requests per minute of a key or an address.", min=1)
+    ] = 600,
     queue: Annotated[
-        int, typer.Option(help="Answers being made or waiting; more are asked to come back.", min=1)
+        int, typer.Option(help="Maximum replies being generated or waiting; more are refused.", min=1)
     ] = 128,
-    max_body: Annotated[int, typer.Option(help="Bytes of a request at most.", min=1)] = 1_000_000,
-    seconds: Annotated[float, typer.Option(help="For an answer at most.", min=1)] = 300,
+    max_body: Annotated[int, typer.Option(help="Maximum bytes of a request.", min=1)] = 1_000_000,
+    seconds: Annotated[float, typer.Option(help="Maximum seconds for a reply.", min=1)] = 300,
     policy: Policy = "drop_oldest",
     runtime: Runtime = "torch",
     threads: Threads = None,
 ) -> None:
-    """Serve a bot over OpenAI's chat protocol, and the classifier beside it, on this machine unless told otherwise."""
-    from nlpkit.chat.protocol import ServerLimits
-    from nlpkit.chat.serving import bot_of, is_local, keys_in
+    """Serve a chat model over OpenAI's chat protocol, and a classifier at /v1/score."""
+    from nlpkit.chat.request_models import ServerLimits
+    from nlpkit.chat.serving import is_local, keys_in, load_chat_model
 
     keys = keys_in(key_env, host)
     limits = ServerLimits(rate=rate, queue=queue, body=max_body, seconds=seconds)
     sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens)
     _announce(runtime)
-    bot = bot_of(run, model=model, runtime=runtime, threads=threads, policy=policy)
+    chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
 
     from nlpkit.chat.server import create_app
     from nlpkit.chat.server import run as listen
 
     app = create_app(
-        bot,
+        chat_model,
         _classifier(classifier),
         keys=keys,
         limits=limits,
         sampling=sampling,
         local_only=is_local(host) and not keys,
     )
-    asks = "with a key" if keys else "without a key, for this machine alone"
-    listen(app, host, port, ready=lambda address: talk(f"{bot.name} at {address}/v1, {asks}; Ctrl-C ends it"))
+    access = "with a key" if keys else "without a key, for this machine only"
+    listen(
+        app,
+        host,
+        port,
+        ready=lambda address: talk(f"{chat_model.name} at {address}/v1, {access}; Ctrl-C ends it"),
+    )
 
 
 def _announce(runtime: str) -> None:
     if runtime != "torch":
-        note(
-            f"runtime {runtime}: a model that it has not met is exported now, once, which takes a minute or more"
-        )
+        note(f"runtime {runtime}: a model is exported once, at its first use; this takes a minute or more")
 
 
 def feedback(
     store: Annotated[
-        Path | None, typer.Argument(help="The file that keeps conversations; default: in your data folder.")
+        Path | None, typer.Argument(help="The file of the conversations. Default: in your data folder.")
     ] = None,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="JSON Lines, as the preference recipe reads them.")
-    ] = Path("ratings.jsonl"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="The JSON Lines file to write.")] = Path(
+        "ratings.jsonl"
+    ),
 ) -> None:
-    """Write what was rated and chosen in the chat as a preference data set."""
+    """Write the ratings and choices of the chat as a data set for preference training."""
     from nlpkit.chat.feedback import write_feedback
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
@@ -162,16 +178,19 @@ def feedback(
 
     path = store or default_store()
     if not path.is_file():
-        raise DataError(f"{path}: no such store; cure: name the file that the chat keeps conversations in")
+        raise DataError(
+            f"{path}: no such store; hint: name the file of the conversations: nlpkit feedback FILE"
+        )
     with Store.open(path) as opened:
-        found = write_feedback(opened, output)
-    talk(f"{len(found.rows):,} rows, {found.pairs:,} of them pairs: {output}")
-    for one in found.left_out:
-        talk(one)
+        preferences = opened.preferences()
+        write_feedback(preferences, output)
+    talk(f"{len(preferences.rows):,} rows, {preferences.pairs:,} of them pairs: {output}")
+    for reason in preferences.left_out:
+        talk(reason)
 
 
 def register(app: typer.Typer) -> None:
-    """Make these commands of the program."""
+    """Add these commands to the program."""
     app.command(
         epilog="Examples: nlpkit chat   |   nlpkit chat runs/bot --temperature 0   |   nlpkit chat http://localhost:8000/v1"
     )(chat)
@@ -190,7 +209,7 @@ def _sampling(**given: float | int | None) -> Any:
 
 
 def _classifier(name: str | None, *, needed: bool = False) -> Any:
-    """The classifier; without the network that its base is fetched over, one that nobody asked for by name is done without."""
+    """Load the classifier; return None if the default one cannot be fetched and nothing needs it."""
     from nlpkit.classifiers.classifier import Classifier
     from nlpkit.errors import SourceError
 
@@ -206,8 +225,8 @@ def _classifier(name: str | None, *, needed: bool = False) -> Any:
 
 
 def _with_history() -> None:
-    """Let `input` edit lines and remember them, where the system can."""
+    """Let `input` edit lines and remember them, if the system can."""
     import contextlib
 
     with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - its import is what does it
+        import readline  # noqa: F401 - the import has the effect

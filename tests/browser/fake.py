@@ -127,12 +127,12 @@ def main() -> None:
         from demo.model_pool import ModelPool
 
         # Nobody listens on port 9
-        bots = {
+        chat_models = {
             "echo": FakeBot,
             "other": lambda: FakeBot("other"),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
-        engines = ModelPool(Store.open(store), bots, FakeScorer())
+        engines = ModelPool(Store.open(store), chat_models, FakeScorer())
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
         page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)

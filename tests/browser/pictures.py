@@ -91,8 +91,8 @@ def served(folder: Path) -> str:
     from demo.model_pool import ModelPool
 
     scorer = Classifier.load()
-    bots = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
-    engines = ModelPool(Store.open(folder / "chat.sqlite"), bots, scorer)
+    chat_models = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
+    engines = ModelPool(Store.open(folder / "chat.sqlite"), chat_models, scorer)
     page = build(
         engines,
         scorer,

@@ -17,7 +17,7 @@ from nlpkit.run import Run
 from tests.browser.conftest import ROOT, Server, Visit
 from tests.conftest import make_chat_base, train_toy, write_chats
 
-THUMBS = 50
+RATING_MARKS = 50
 
 BOT = """
 recipe: dialogue
@@ -108,17 +108,17 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
 ) -> None:
     visit.page.click("#sampling button")
     before = []
-    for number in range(THUMBS):
+    for number in range(RATING_MARKS):
         if number:
             begin(visit)
         before.append(ask(visit, number))
         # who sits here likes to be thanked
         rate(visit, "Like" if before[-1].startswith("thanks") else "Dislike")
     thanked = sum(one == "thanks" for one in before)
-    assert 5 <= thanked <= THUMBS - 5  # else there would be nothing to learn
+    assert 5 <= thanked <= RATING_MARKS - 5  # else there would be nothing to learn
 
     ratings = tmp_path / "ratings.jsonl"
-    assert f"{THUMBS} rows" in nlpkit("feedback", str(server.store), "-o", str(ratings))
+    assert f"{RATING_MARKS} rows" in nlpkit("feedback", str(server.store), "-o", str(ratings))
     rows = [json.loads(line) for line in ratings.read_text(encoding="utf-8").splitlines()]
     assert [row["reply"] for row in rows] == before
     assert sum(row["rating"] == "up" for row in rows) == sum(one.startswith("thanks") for one in before)
@@ -128,7 +128,7 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
     said = nlpkit("train", str(config))
     assert "promoted: " in said
     found: dict[str, Any] = Run(server.runs / "liked").read().data["comparison"]
-    assert (found["verdict"], found["measure"], found["held_out"]) == ("promoted", "auroc", THUMBS // 5)
+    assert (found["verdict"], found["measure"], found["held_out"]) == ("promoted", "auroc", RATING_MARKS // 5)
     assert found["preference"]["new"]["value"] > found["preference"]["old"]["value"]
     assert json.loads((server.runs / "promoted.json").read_text(encoding="utf-8")) == {"run": "liked"}
 
@@ -138,14 +138,14 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
     visit.page.click("#persona button")
     visit.page.click("#sampling button")
     after = []
-    for number in range(THUMBS, THUMBS + 8):
+    for number in range(RATING_MARKS, RATING_MARKS + 8):
         begin(visit)
         choose(visit, "#run", "promoted")
         visit.until("#context", "promoted")
         after.append(ask(visit, number))
     with Store.open(server.store) as store:
-        assert {store.read(one.id, "").messages[-1].bot for one in store.chats("")[: len(after)]} == {"liked"}
-    assert sum(one == "thanks" for one in after) / len(after) > thanked / THUMBS
+        assert {store.read(one.id, "").messages[-1].chat_model for one in store.chats("")[: len(after)]} == {"liked"}
+    assert sum(one == "thanks" for one in after) / len(after) > thanked / RATING_MARKS
 
     visit.page.get_by_role("tab", name="Reports").click()
     visit.page.wait_for_selector("iframe.report")

@@ -21,10 +21,10 @@ def test_the_endpoints_are_documented_and_no_other_is_named(server: Server) -> N
     for one in named.values():
         assert one["description"]
         assert all(field["type"]["type"] in ("string", "number", "integer") for field in one["parameters"])
-    told = {
+    showing_errors = {
         field["parameter_name"]: field["type"].get("description") for field in named["/chat"]["parameters"]
     }
-    assert {"text", "conversation", "model", "temperature", "seed"} <= set(told)
+    assert {"text", "conversation", "model", "temperature", "seed"} <= set(showing_errors)
 
 
 def test_a_conversation_over_http(server: Server) -> None:

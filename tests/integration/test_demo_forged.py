@@ -199,8 +199,8 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
             assert not [one["type"] for one in inputs if one["type"] in ("chatbot", "chatinterface")], event[
                 "api_name"
             ]
-            for data, told in itertools.product(forgeries(inputs, chat.id), TOLD):
-                came = posted(eve, event["id"], data, json.loads(json.dumps(told).replace("CHAT", chat.id)))
+            for data, showing_errors in itertools.product(forgeries(inputs, chat.id), TOLD):
+                came = posted(eve, event["id"], data, json.loads(json.dumps(showing_errors).replace("CHAT", chat.id)))
                 assert SECRET not in came, (event["id"], event["api_name"])
                 answered += '"success":true' in came
         assert answered > 100

@@ -100,7 +100,7 @@ def test_what_a_client_saw_as_saved_survives_ten_kills_of_the_server(tmp_path: P
 
 def check(path: Path, talkers: list[Talker]) -> None:
     with Store.open(path) as store:
-        assert store._rows("PRAGMA integrity_check")[0][0] == "ok"
+        assert store._database.rows("PRAGMA integrity_check")[0][0] == "ok"
         for chat in dict.fromkeys(one.chat for one in talkers if one.chat):
             messages = store.read(chat, "").messages
             held = iter([(one.role, one.text) for one in messages])

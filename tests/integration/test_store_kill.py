@@ -37,11 +37,11 @@ for number in itertools.count():
         other = session.start("").id
         list(session.say(other, "", sealed("to be deleted")))
         session.store.delete(other, "")
-    saying = session.say(chat, "", sealed(f"turn {run}-{number}"))
-    print("user", saying.message.id, flush=True)
-    for piece in saying:
+    stream = session.say(chat, "", sealed(f"turn {run}-{number}"))
+    print("user", stream.message.id, flush=True)
+    for chunk in stream:
         pass
-    print("assistant", saying.reply.id, flush=True)
+    print("assistant", stream.reply.id, flush=True)
 """
 
 
@@ -81,8 +81,8 @@ def test_what_was_said_to_be_saved_survives_ten_kills(tmp_path: Path) -> None:
             # What was being deleted is gone or whole
             others = [one for one in store.chats("") if one.id != chat]
             assert all(is_sealed(one.text) for other in others for one in store.read(other.id, "").messages)
-            assert store._rows("PRAGMA integrity_check")[0][0] == "ok"
-            store._rows("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
+            assert store._database.rows("PRAGMA integrity_check")[0][0] == "ok"
+            store._database.rows("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
             store.hold(chat, "").release()
     assert len(acknowledged) > 2 * KILLS
     assert len({role for role, _ in acknowledged}) == 2

@@ -23,7 +23,7 @@ from benchmarks.mood import (
     turns,
     unnamed,
 )
-from nlpkit.chat.sentiment import hint, moods
+from nlpkit.chat.sentiment import describe_sentiment, predict_sentiments
 from tests.fakes import FakeBot, FakeClassifier
 
 ORIGIN = {name: origin for origin, both in enumerate(NAMES) for some in both for name in some}
@@ -87,7 +87,9 @@ def test_the_hint_changes_with_the_mood_and_not_by_a_byte_with_the_name():
             assert happy.encode() == told[frame.format("Thomas", "great")].encode()
             assert happy != sad
             assert name not in happy + sad
-    assert told["I told Thomas that I feel great"] == hint(moods(scorer, ["great"]))
+    assert told["I told Thomas that I feel great"] == describe_sentiment(
+        predict_sentiments(scorer, ["great"])
+    )
 
 
 ONE = Turns(first="Tom is great", mood="Tom is awful", name="Aisha is great", names=("Tom", "Aisha"))

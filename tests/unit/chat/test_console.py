@@ -30,9 +30,9 @@ Line = str | type[BaseException]
 class Talk:
     """A terminal without one: lines that are typed, what the bot's side shows, and the rest."""
 
-    def __init__(self, store: Store, bot: FakeBot, **more: object) -> None:
+    def __init__(self, store: Store, chat_model: FakeBot, **more: object) -> None:
         self.said, self.noted = "", ""
-        self.session = Session(store, bot, FakeClassifier(), limits=ChatLimits(max_characters=100))
+        self.session = Session(store, chat_model, FakeClassifier(), limits=ChatLimits(max_characters=100))
         self._more = more
 
     def __call__(self, *lines: Line) -> str:
@@ -111,7 +111,7 @@ def test_a_command_that_is_none_hints_at_the_nearest(talk: Talk) -> None:
 
 
 def test_retry_undo_and_new(talk: Talk) -> None:
-    talk.session.bot.says = lambda conversation, _: f"answer {len(talk.session.bot.asked)}"  # type: ignore[attr-defined]
+    talk.session.chat_model.says = lambda conversation, _: f"answer {len(talk.session.chat_model.asked)}"  # type: ignore[attr-defined]
     assert talk("hi", "/retry") == "answer 1\nanswer 2\n"
     assert talk.texts() == [["hi", "answer 2"]]
     assert "the conversation is empty" in talk("/list", "/open 1", "/undo")
@@ -136,14 +136,14 @@ def test_list_and_open(talk: Talk) -> None:
         assert "error: /open: expected a number from 1 to 2" in talk(f"/open {number}")
 
 
-def test_the_system_text_is_told_before_the_first_turn_and_later(talk: Talk) -> None:
-    bot = talk.session.bot
+def test_the_system_prompt_is_set_before_the_first_turn_and_later(talk: Talk) -> None:
+    chat_model = talk.session.chat_model
     talk("/system be kind", "hi", "/system be short", "and?", "/system -", "so?", "/system")
-    assert [one.system for one in bot.asked] == ["be kind", "be short", ""]  # type: ignore[attr-defined]
-    assert talk.noted.splitlines()[-1] == "told beforehand: nothing"
+    assert [one.system for one in chat_model.asked] == ["be kind", "be short", ""]  # type: ignore[attr-defined]
+    assert talk.noted.splitlines()[-1] == "system prompt: none"
 
 
-def test_the_mood_has_a_course_and_words_that_drove_it(talk: Talk) -> None:
+def test_the_mood_has_a_trend_and_words_that_drove_it(talk: Talk) -> None:
     shown = talk("this is awful", "rather dull", "great, great news", "/mood")
     rows = shown.partition("news\n")[2].splitlines()
     assert [row.split()[0] for row in rows[:3]] == ["1", "2", "3"]
@@ -175,7 +175,7 @@ def test_save_writes_markdown_or_rows_and_replaces_nothing(talk: Talk, tmp_path:
 
 def test_what_the_user_must_know_is_said(store: Store) -> None:
     short = Talk(store, FakeBot(), sampling=Sampling(max_new_tokens=1))
-    assert "cut at its longest" in short("one two")
+    assert "cut at the maximum length" in short("one two")
     broken = Talk(store, FakeBot(refuses=SourceError("http://far: does not answer")))
     assert "error: http://far: does not answer" in broken("hi")
     late = Talk(store, FakeBot(fails=(1, SourceError("http://far: hung up"))))
@@ -188,14 +188,14 @@ def test_what_the_user_must_know_is_said(store: Store) -> None:
 
 
 def test_ctrl_c_at_the_prompt_leaves_the_second_time(talk: Talk) -> None:
-    assert "once more" in talk(KeyboardInterrupt, "hi", KeyboardInterrupt, KeyboardInterrupt)
+    assert "press Ctrl-C again" in talk(KeyboardInterrupt, "hi", KeyboardInterrupt, KeyboardInterrupt)
     assert talk("/quit") == ""
     assert talk(EOFError) == ""
 
 
 def test_ctrl_c_stops_the_reply_and_keeps_what_there_was(store: Store) -> None:
-    bot = FakeBot(says=lambda *_: "word " * 500, delay=0.01)
-    talk = Talk(store, bot)
+    chat_model = FakeBot(says=lambda *_: "word " * 500, delay=0.01)
+    talk = Talk(store, chat_model)
     write = talk._write
 
     def pressing(text: str) -> None:
@@ -204,7 +204,7 @@ def test_ctrl_c_stops_the_reply_and_keeps_what_there_was(store: Store) -> None:
             signal.raise_signal(signal.SIGINT)
 
     talk._write = pressing  # type: ignore[method-assign]
-    bot.says = lambda conversation, _: "word " * 500 if len(conversation.turns) == 1 else "fine"
+    chat_model.says = lambda conversation, _: "word " * 500 if len(conversation.turns) == 1 else "fine"
     shown = talk("hi", "still there?")
     assert "(stopped)" in shown
     assert "fine" in shown
@@ -239,7 +239,7 @@ from tests.fakes import FakeBot
 bot = FakeBot(says=lambda talk, _: "\\x1b[2J" + "word " * 400 if len(talk.turns) == 1 else "and \\x07 fine", delay=0.02)
 sys.argv = ["nlpkit", "chat", "--store", sys.argv[1], "--classifier", "none"]
 from nlpkit.cli.app import main
-with patch("nlpkit.chat.serving.bot_of", return_value=bot):
+with patch("nlpkit.chat.serving.load_chat_model", return_value=bot):
     main()
 """
 
@@ -297,7 +297,7 @@ def test_on_a_real_terminal(tmp_path: Path) -> None:
         screen.type(b"again\r")
         screen.wait_for(lambda seen: b"fine" in seen and seen.count(b"you> ") == 3)
         screen.type(b"\x03")
-        screen.wait_for(lambda seen: b"once more" in seen and seen.count(b"you> ") == 4)
+        screen.wait_for(lambda seen: b"press Ctrl-C again" in seen and seen.count(b"you> ") == 4)
         screen.type(b"\x03")
         assert screen.process.wait(20) == 0
         assert b"\x1b[2J" not in screen.seen

@@ -36,7 +36,8 @@ class Talk:
 
 def parsed(store: Store, tmp_path, **more: str):
     """What the preference recipe reads of what was written."""
-    found = write_feedback(store, tmp_path / "ratings.jsonl", **more)
+    found = store.preferences(**more)
+    write_feedback(found, tmp_path / "ratings.jsonl")
     source = PreferenceSource(source="ratings.jsonl", conversation="conversation")
     records = list(read_records(tmp_path / "ratings.jsonl"))
     assert [record.fields for record in records] == [dict(row) for row in found.rows]
@@ -73,7 +74,7 @@ def test_a_rated_reply_is_a_row_with_all_that_was_said_before(store, tmp_path):
     refuse_useless([one, two], where="here", fewest=2)
 
 
-def test_siblings_up_and_down_are_a_pair_and_not_told_again(store, tmp_path):
+def test_siblings_up_and_down_are_a_pair_and_not_repeated(store, tmp_path):
     talk = Talk(store, "Hello")
     talk.reply("ok", "down", "curt")
     talk.reply("Hello there!", "up", "warm")
@@ -155,7 +156,7 @@ def test_rows_of_one_owner_or_of_all(store, tmp_path):
     assert [one.reply for one in parsed(store, tmp_path)[1]] == ["A", "B"]
     assert [one.reply for one in parsed(store, tmp_path, owner="eve")[1]] == ["B"]
     with pytest.raises(DataError, match="no rated replies"):
-        write_feedback(store, tmp_path / "none.jsonl", owner="nobody")
+        write_feedback(store.preferences("nobody"), tmp_path / "none.jsonl")
     assert not (tmp_path / "none.jsonl").exists()
 
 
@@ -167,7 +168,7 @@ def test_a_greeting_replies_to_nothing(store, tmp_path):
     greeting.reply("How can I help?", "up")
     found, rows = parsed(store, tmp_path)
     assert [one.reply for one in rows] == ["A"]
-    assert found.left_out == ("1 left out: a reply to nothing that the user said",)
+    assert found.left_out == ("1 left out: a reply that follows no message of the user",)
 
 
 def test_old_branches_count(store, tmp_path):
@@ -191,5 +192,5 @@ def test_the_file_is_whole_and_its_writers_alone(store, tmp_path):
     )
     assert sorted(path.name for path in tmp_path.iterdir() if "ratings" in path.name) == ["ratings.jsonl"]
     with pytest.raises(DataError, match="cannot be written") as caught:
-        write_feedback(store, tmp_path / "nowhere" / "ratings.jsonl")
+        write_feedback(store.preferences(), tmp_path / "nowhere" / "ratings.jsonl")
     assert "nowhere" in str(caught.value)

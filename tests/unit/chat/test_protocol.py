@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nlpkit.chat.protocol import CompletionRequest, ServerLimits, parse_chat_request, parse_score_request
+from nlpkit.chat.protocol import CompletionRequest, parse_chat_request, parse_score_request
+from nlpkit.chat.request_models import ServerLimits
 from nlpkit.chat.request_queue import StopSequences
 from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.data.examples import Conversation, Turn

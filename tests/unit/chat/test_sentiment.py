@@ -7,12 +7,12 @@ from nlpkit.chat.sentiment import (
     MOST_WORDS,
     Sentiment,
     SentimentTrend,
-    hint,
-    moods,
-    name_of,
-    slope_of,
-    trend,
-    words_of,
+    describe_sentiment,
+    fit_slope,
+    measure_word_effects,
+    name_score,
+    predict_sentiments,
+    trend_direction,
 )
 from nlpkit.errors import RunError
 from nlpkit.tasks.prediction import Prediction
@@ -24,10 +24,10 @@ def scored(*scores: float) -> list[Sentiment]:
 
 
 def test_each_text_has_its_mood():
-    found = moods(FakeClassifier(), ["a great day", "an awful day"])
+    found = predict_sentiments(FakeClassifier(), ["a great day", "an awful day"])
     assert [(one.label, one.score) for one in found] == [("positive", 0.9), ("negative", -0.9)]
     assert found[0].probabilities == pytest.approx({"negative": 0.05, "positive": 0.95})
-    assert moods(FakeClassifier(), []) == []
+    assert predict_sentiments(FakeClassifier(), []) == []
 
 
 def test_a_number_is_a_mood_and_labels_without_an_order_are_none():
@@ -39,9 +39,9 @@ def test_a_number_is_a_mood_and_labels_without_an_order_are_none():
         def predict(self, texts):
             return [Prediction(label="sports", probabilities={"sports": 1.0})]
 
-    assert moods(Number(), ["x"]) == [Sentiment(label="happy", score=0.5)]
-    with pytest.raises(RunError, match="do not lie on a line"):
-        moods(Topic(), ["x"])
+    assert predict_sentiments(Number(), ["x"]) == [Sentiment(label="happy", score=0.5)]
+    with pytest.raises(RunError, match="needs labels on a line"):
+        predict_sentiments(Topic(), ["x"])
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_a_number_is_a_mood_and_labels_without_an_order_are_none():
         ([0.9, 0.9, -0.6, -0.4, -0.2, 0.0, 0.2], "rising"),
     ],
 )
-def test_the_trend_is_told_from_the_last_turns(scores, expected):
-    assert trend(scores) == expected
+def test_the_trend_is_that_of_the_last_turns(scores, expected):
+    assert trend_direction(scores) == expected
 
 
 @pytest.mark.parametrize("scores", [[0.1, 0.4], [0.3, -0.2, 0.9], [-1, 0.2, 0.1, 0.5, -0.3]])
 def test_the_slope_is_that_of_least_squares(scores):
-    assert slope_of(scores) == pytest.approx(np.polyfit(range(len(scores)), scores, 1)[0])
+    assert fit_slope(scores) == pytest.approx(np.polyfit(range(len(scores)), scores, 1)[0])
 
 
 def test_words_are_weighed_by_leaving_each_out_in_one_batch():
     classifier = FakeClassifier()
-    found = words_of(classifier, "The film was great, the food awful!")
+    found = measure_word_effects(classifier, "The film was great, the food awful!")
     assert [word for word, _ in found] == ["The", "film", "was", "great", ",", "the", "food", "awful", "!"]
     weights = dict(found)
     assert weights["great"] == pytest.approx(0.9)  # 0 with both, -0.9 without it
@@ -80,14 +80,14 @@ def test_words_are_weighed_by_leaving_each_out_in_one_batch():
 
 
 def test_words_of_other_scripts_and_signs():
-    words = [word for word, _ in words_of(FakeClassifier(), "don't 好吃 😀😀 !! שלום")]
+    words = [word for word, _ in measure_word_effects(FakeClassifier(), "don't 好吃 😀😀 !! שלום")]
     assert words == ["don't", "好", "吃", "😀😀", "!!", "שלום"]
-    assert words_of(FakeClassifier(), " \n") == []
+    assert measure_word_effects(FakeClassifier(), " \n") == []
 
 
 def test_a_very_long_text_costs_no_more_than_so_many_readings():
     classifier = FakeClassifier()
-    assert len(words_of(classifier, "good " * 5000)) == MOST_WORDS
+    assert len(measure_word_effects(classifier, "good " * 5000)) == MOST_WORDS
     assert len(classifier.batches[0]) == MOST_WORDS + 1
 
 
@@ -102,22 +102,22 @@ def test_a_very_long_text_costs_no_more_than_so_many_readings():
     ],
 )
 def test_a_score_has_a_name(score, name):
-    assert name_of(score) == name
+    assert name_score(score) == name
 
 
 def test_the_hint_says_how_it_is_and_where_it_goes():
-    assert hint([]) == ""
-    assert hint(scored(0.0)) == "The user sounds neither happy nor unhappy. Respond calmly."
-    assert hint(scored(-0.5)) == "The user sounds unhappy. Respond with sympathy and comfort."
+    assert describe_sentiment([]) == ""
+    assert describe_sentiment(scored(0.0)) == "The user sounds neither happy nor unhappy. Respond calmly."
+    assert describe_sentiment(scored(-0.5)) == "The user sounds unhappy. Respond with sympathy and comfort."
     assert (
-        hint(scored(0.9, 0.2, -0.7))
+        describe_sentiment(scored(0.9, 0.2, -0.7))
         == "The user sounds very unhappy, and their mood is falling. Respond with deep sympathy and comfort."
     )
-    assert hint(scored(0.3)) == "The user sounds happy. Respond with joy and praise."
-    assert "rising" in hint(scored(-0.9, 0.4))
+    assert describe_sentiment(scored(0.3)) == "The user sounds happy. Respond with joy and praise."
+    assert "rising" in describe_sentiment(scored(-0.9, 0.4))
 
 
-def test_the_course_of_a_conversation():
-    assert (SentimentTrend().now, SentimentTrend().trend) == (None, "steady")
-    course = SentimentTrend(moods=tuple(scored(0.9, -0.7)))
-    assert (course.now, course.trend) == (course.moods[-1], "falling")
+def test_the_trend_of_a_conversation():
+    assert (SentimentTrend().now, SentimentTrend().direction) == (None, "steady")
+    trend = SentimentTrend(sentiments=tuple(scored(0.9, -0.7)))
+    assert (trend.now, trend.direction) == (trend.sentiments[-1], "falling")

@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from nlpkit.chat.middleware import RateLimiter
-from nlpkit.chat.protocol import ServerLimits
+from nlpkit.chat.request_models import ServerLimits
 from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, NlpkitError, SourceError
@@ -46,15 +46,15 @@ class Scorer:
 
 
 @pytest.fixture(scope="module")
-def bot() -> FakeBot:
+def chat_model() -> FakeBot:
     return parrot()
 
 
 @pytest.fixture(scope="module")
-def url(bot: FakeBot) -> Iterator[str]:
+def url(chat_model: FakeBot) -> Iterator[str]:
     with live(
         create_app(
-            bot, Scorer(), limits=ServerLimits(characters=20_000), sampling=Sampling(max_new_tokens=50)
+            chat_model, Scorer(), limits=ServerLimits(characters=20_000), sampling=Sampling(max_new_tokens=50)
         )
     ) as address:
         yield address
@@ -75,7 +75,7 @@ def send(url: str, **kind: Any) -> httpx2.Response:
     return httpx2.post(f"{url}/v1/chat/completions", headers=headers, timeout=20, **kind)
 
 
-def test_an_answer_at_once(client: openai.OpenAI, bot: FakeBot) -> None:
+def test_an_answer_at_once(client: openai.OpenAI, chat_model: FakeBot) -> None:
     found = ask(client, [{"role": "system", "content": "be"}, *HI], temperature=0, seed=3)
     choice = found.choices[0]
     assert (choice.message.role, choice.message.content, choice.finish_reason) == (
@@ -88,9 +88,9 @@ def test_an_answer_at_once(client: openai.OpenAI, bot: FakeBot) -> None:
     assert found.object == "chat.completion"
     assert found.model == "parrot"
     assert found.context["dropped"] == []
-    assert bot.asked[-1].system == "be"
-    assert bot.samplings[-1] == Sampling(temperature=0, seed=3, max_new_tokens=50)
-    assert len(bot.sessions[-1]) == 32
+    assert chat_model.asked[-1].system == "be"
+    assert chat_model.samplings[-1] == Sampling(temperature=0, seed=3, max_new_tokens=50)
+    assert len(chat_model.sessions[-1]) == 32
 
 
 def test_an_answer_in_pieces(client: openai.OpenAI) -> None:
@@ -117,7 +117,7 @@ def test_the_stream_ends_as_the_protocol_says(url: str) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_stop_words_end_the_answer_and_the_computing(
-    client: openai.OpenAI, bot: FakeBot, stream: bool
+    client: openai.OpenAI, chat_model: FakeBot, stream: bool
 ) -> None:
     found = ask(
         client, [{"role": "user", "content": "one two three four five"}], stop=["thr", "never"], stream=stream
@@ -129,7 +129,7 @@ def test_stop_words_end_the_answer_and_the_computing(
     else:
         text, finish = found.choices[0].message.content, found.choices[0].finish_reason
     assert (text, finish) == ("one two ", "stop")
-    assert bot.answers[-1].stopped.is_set()
+    assert chat_model.answers[-1].stopped.is_set()
 
 
 def test_an_answer_that_is_too_long_says_so(client: openai.OpenAI) -> None:
@@ -138,15 +138,15 @@ def test_an_answer_that_is_too_long_says_so(client: openai.OpenAI) -> None:
 
 
 def test_a_conversation_keeps_its_session_and_shares_it_with_no_other(
-    client: openai.OpenAI, bot: FakeBot
+    client: openai.OpenAI, chat_model: FakeBot
 ) -> None:
     ask(client)
     ask(client, [*HI, {"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}])
     ask(client, [{"role": "user", "content": "another"}])
     ask(client, [{"role": "system", "content": "s"}, *HI])
-    first, later, another, told = bot.sessions[-4:]
+    first, later, another, with_system = chat_model.sessions[-4:]
     assert first == later
-    assert len({first, another, told}) == 3
+    assert len({first, another, with_system}) == 3
 
 
 def test_errors_have_the_shape_that_the_library_reads(client: openai.OpenAI) -> None:
@@ -265,12 +265,12 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
 
 def test_a_key_is_asked_for() -> None:
-    bot = parrot()
-    with live(create_app(bot, keys=["first key", "second key"])) as url:
+    chat_model = parrot()
+    with live(create_app(chat_model, keys=["first key", "second key"])) as url:
         for key in ("first key", "second key"):
             with closing(openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)) as client:
                 assert ask(client).choices[0].message.content == "hello there you"
-        assert bot.sessions[0] != bot.sessions[1]
+        assert chat_model.sessions[0] != chat_model.sessions[1]
         for header in (
             {},
             {"authorization": "Bearer wrong"},
@@ -320,25 +320,25 @@ def test_a_rate_fills_again_and_forgets_who_is_long_gone() -> None:
 
 
 def test_a_full_queue_turns_clients_away() -> None:
-    bot = parrot(delay=60)
-    with live(create_app(bot, limits=ServerLimits(queue=2))) as url, ThreadPoolExecutor(2) as others:
+    chat_model = parrot(delay=60)
+    with live(create_app(chat_model, limits=ServerLimits(queue=2))) as url, ThreadPoolExecutor(2) as others:
         waiting = [others.submit(send, url, content=json.dumps({"messages": HI})) for _ in range(2)]
-        assert until(lambda: len(bot.answers) == 2)
+        assert until(lambda: len(chat_model.answers) == 2)
         with closing(openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0)) as client:
             with pytest.raises(openai.InternalServerError) as found:
                 ask(client)
             assert (found.value.status_code, found.value.code) == (503, "overloaded")
             assert int(found.value.response.headers["retry-after"]) > 0
         assert "nlpkit_queue 2.0" in httpx2.get(f"{url}/metrics").text
-        for answer in bot.answers:
+        for answer in chat_model.answers:
             answer.stop()
         assert [one.result(10).status_code for one in waiting] == [200, 200]
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text)
 
 
 def test_an_answer_that_takes_too_long_is_given_as_far_as_it_came() -> None:
-    bot = parrot(delay=0.05)
-    with live(create_app(bot, limits=ServerLimits(seconds=0.3))) as url:
+    chat_model = parrot(delay=0.05)
+    with live(create_app(chat_model, limits=ServerLimits(seconds=0.3))) as url:
         long = {"messages": [{"role": "user", "content": "word " * 200}]}
         found = send(url, content=json.dumps(long)).json()
         assert found["choices"][0]["finish_reason"] == "length"
@@ -370,11 +370,11 @@ def test_a_bot_that_fails_is_an_error_that_quotes_nobody(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    bot = parrot()
-    bot.fails = (0, error)  # type: ignore[assignment]
+    chat_model = parrot()
+    chat_model.fails = (0, error)  # type: ignore[assignment]
     with (
         caplog.at_level(logging.DEBUG),
-        live(create_app(bot)) as url,
+        live(create_app(chat_model)) as url,
         closing(openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0)) as client,
     ):
         for stream in (False, True):
@@ -382,7 +382,7 @@ def test_a_bot_that_fails_is_an_error_that_quotes_nobody(
                 ask(client, stream=stream)
             assert (found.value.status_code, found.value.code) == (status, code)
             assert "4111" not in str(found.value)
-        bot.fails = (2, error)  # type: ignore[assignment]
+        chat_model.fails = (2, error)  # type: ignore[assignment]
         chunks = iter(ask(client, stream=True))
         assert [next(chunks).choices[0].delta.content for _ in range(3)] == ["", "hello", " there"]
         with pytest.raises(openai.APIError) as late:
@@ -460,15 +460,15 @@ def test_no_text_becomes_a_control_token(tiny_chat_base: Any, forged: str, place
 
 
 def test_a_client_that_leaves_ends_the_computing() -> None:
-    bot = parrot(delay=0.01)
+    chat_model = parrot(delay=0.01)
     with (
-        live(create_app(bot)) as url,
+        live(create_app(chat_model)) as url,
         closing(openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0)) as client,
     ):
         stream = ask(client, [{"role": "user", "content": "word " * 4000}], stream=True)
         next(iter(stream))
         stream.close()
-        assert until(bot.answers[0].stopped.is_set, 15)
+        assert until(chat_model.answers[0].stopped.is_set, 15)
         body = json.dumps({"messages": [{"role": "user", "content": "word " * 4000}]})
         begun = time.monotonic()
         with pytest.raises(httpx2.ReadTimeout):
@@ -478,6 +478,6 @@ def test_a_client_that_leaves_ends_the_computing() -> None:
                 headers={"content-type": "application/json"},
                 timeout=0.5,
             )
-        assert until(bot.answers[1].stopped.is_set, 15)
+        assert until(chat_model.answers[1].stopped.is_set, 15)
         assert time.monotonic() - begun < 30  # the whole answer takes 40
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text)

@@ -34,7 +34,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
 
 def test_no_name_means_the_catalogues_bot(loaded: list[tuple[str, Any]]) -> None:
-    serving.bot_of(threads=2, policy="recall")
+    serving.load_chat_model(threads=2, policy="recall")
     assert loaded == [("default", {"threads": 2, "policy": "recall", "runtime": "torch"})]
 
 
@@ -45,19 +45,19 @@ def test_a_folder_is_a_run_and_a_promoted_json_names_one(
     (tmp_path / "second" / "run.json").write_text("{}", encoding="utf-8")
     (tmp_path / "promoted.json").write_text('{"run": "second"}', encoding="utf-8")
     for name in (tmp_path / "second", tmp_path / "promoted.json", tmp_path):
-        serving.bot_of(str(name))
+        serving.load_chat_model(str(name))
     assert loaded == [("load", str(tmp_path / "second"))] * 3
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such run"):
-        serving.bot_of(str(tmp_path / "none"))
+        serving.load_chat_model(str(tmp_path / "none"))
     with pytest.raises(RunError, match=r"promoted.json: names no run"):
-        serving.bot_of(str(tmp_path / "promoted.json"))
-    with pytest.raises(ConfigError, match="only a server's address has models"):
-        serving.bot_of(str(tmp_path), model="x")
-    with pytest.raises(ConfigError, match="--runtime onnx: the server at an address computes as it likes"):
-        serving.bot_of("http://127.0.0.1:9/v1", runtime="onnx")
+        serving.load_chat_model(str(tmp_path / "promoted.json"))
+    with pytest.raises(ConfigError, match="only a server has models"):
+        serving.load_chat_model(str(tmp_path), model="x")
+    with pytest.raises(ConfigError, match="--runtime onnx: a server chooses its own runtime"):
+        serving.load_chat_model("http://127.0.0.1:9/v1", runtime="onnx")
 
 
 def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,20 +65,22 @@ def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: py
     said = Conversation(system="be", turns=(Turn(role="user", text="hello there"),))
     with live(create_app(there := FakeBot("parrot"), keys=["a long secret key"])) as url:
         for model in (None, "parrot"):
-            bot = serving.bot_of(f"{url}/v1", model=model)
-            answer = bot.stream(said, sampling=Sampling(temperature=0, seed=4, max_new_tokens=9, top_k=5))
+            chat_model = serving.load_chat_model(f"{url}/v1", model=model)
+            answer = chat_model.stream(
+                said, sampling=Sampling(temperature=0, seed=4, max_new_tokens=9, top_k=5)
+            )
             assert "".join(answer) == "1: hello there"
             assert answer.finish == "stop"
             assert isinstance(answer.usage, Usage)
             assert answer.usage.new_tokens == 3
-            bot.close()  # type: ignore[attr-defined]
+            chat_model.close()  # type: ignore[attr-defined]
         assert there.asked == [said, said]
         assert there.samplings[0] == Sampling(temperature=0, seed=4, max_new_tokens=9, top_k=5)
         monkeypatch.setenv(serving.REMOTE_KEY, "another")
         with pytest.raises(SourceError, match=r"cannot be asked for its models: .*401"):
-            serving.bot_of(f"{url}/v1")
-    with pytest.raises(SourceError, match="cure"):
-        serving.bot_of("http://127.0.0.1:9/v1")
+            serving.load_chat_model(f"{url}/v1")
+    with pytest.raises(SourceError, match="hint"):
+        serving.load_chat_model("http://127.0.0.1:9/v1")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_which_hosts_only_this_machine_reaches(
     if local:
         assert serving.keys_in("KEYS", host) == ()
     else:
-        with pytest.raises(ConfigError, match="no key in KEYS; cure: export KEYS="):
+        with pytest.raises(ConfigError, match="KEYS has no key; hint: export KEYS="):
             serving.keys_in("KEYS", host)
     monkeypatch.setenv("KEYS", " a-long-secret-key-1, a-long-secret-key-2,")
     assert serving.keys_in("KEYS", host) == ("a-long-secret-key-1", "a-long-secret-key-2")
@@ -108,10 +110,11 @@ def test_a_port_that_is_taken_is_said() -> None:
     with live(create_app(FakeBot())) as url:
         port = int(url.rpartition(":")[2])
         with pytest.raises(
-            ConfigError, match=f"127.0.0.1:{port}: cannot be listened at: .*cure: another --host or --port"
+            ConfigError,
+            match=f"127.0.0.1:{port}: cannot listen there: .*hint: choose another --host or --port",
         ):
             run(create_app(FakeBot()), "127.0.0.1", port, ready=lambda address: None)
-    with pytest.raises(ConfigError, match="cannot be listened at"):
+    with pytest.raises(ConfigError, match="cannot listen there"):
         run(create_app(FakeBot()), "192.0.2.1", 0, ready=lambda address: None)
 
 
@@ -126,11 +129,11 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     return 0
 
 
-def test_the_command_serves_where_it_is_told_and_refuses_the_world_without_a_key(
+def test_the_command_serves_on_its_address_and_refuses_the_world_without_a_key(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     served: list[Any] = []
-    monkeypatch.setattr(serving, "bot_of", lambda name, **more: FakeBot(str(name)))
+    monkeypatch.setattr(serving, "load_chat_model", lambda name, **more: FakeBot(str(name)))
     monkeypatch.setattr(
         "nlpkit.chat.server.run",
         lambda app, host, port, *, ready: served.append((host, port)) or ready("http://x"),
@@ -139,7 +142,7 @@ def test_the_command_serves_where_it_is_told_and_refuses_the_world_without_a_key
     assert command(monkeypatch, "serve", "mine", "--classifier", "none") == 0
     assert "mine at http://x/v1, without a key" in " ".join(capsys.readouterr().err.split())
     assert command(monkeypatch, "serve", "--host", "192.168.0.5", "--classifier", "none") == 2
-    assert "there is no key in NLPKIT_KEY" in " ".join(capsys.readouterr().err.split())
+    assert "NLPKIT_KEY has no key" in " ".join(capsys.readouterr().err.split())
     monkeypatch.setenv("OTHER", "a-long-secret-key")
     assert (
         command(
@@ -167,7 +170,7 @@ def test_ratings_become_rows(
     with Store.open(tmp_path / "chat.sqlite") as store:
         chat = store.create("")
         store.append(chat.id, "", "user", "hi")
-        reply = store.append(chat.id, "", "assistant", "hello", bot="b", finish="stop")
+        reply = store.append(chat.id, "", "assistant", "hello", chat_model="b", finish="stop")
         store.rate(chat.id, "", reply.id, "up", "kind")
     out = tmp_path / "ratings.jsonl"
     assert command(monkeypatch, "feedback", tmp_path / "chat.sqlite", "-o", out) == 0
@@ -184,7 +187,9 @@ def test_a_piped_line_is_answered_on_stdout_alone(
 ) -> None:  # fmt: skip
     import io
 
-    monkeypatch.setattr(serving, "bot_of", lambda name, **more: FakeBot(says=lambda *_: "fine \x1b[2J"))
+    monkeypatch.setattr(
+        serving, "load_chat_model", lambda name, **more: FakeBot(says=lambda *_: "fine \x1b[2J")
+    )
     monkeypatch.setattr(sys, "stdin", io.StringIO("how are you?\n/context\n"))
     assert (
         command(

@@ -45,11 +45,11 @@ def bytes_of(folder: Path) -> bytes:
 
 
 def test_what_was_said_is_there_after_it_was_closed(tmp_path):
-    mood = Sentiment(label="negative", score=-0.5, probabilities={"negative": 0.75, "positive": 0.25})
+    sentiment = Sentiment(label="negative", score=-0.5, probabilities={"negative": 0.75, "positive": 0.25})
     with Store.open(tmp_path / "chat.db") as store:
         id = store.create("ann", title="Keys", system="Be kind.", run="runs/one", settings={"mood": True}).id
-        first = store.append(id, "ann", "user", "I lost my keys 🔑 أين", mood=mood)
-        store.append(id, "ann", "assistant", "Where?", bot="tiny", finish="stop")
+        first = store.append(id, "ann", "user", "I lost my keys 🔑 أين", sentiment=sentiment)
+        store.append(id, "ann", "assistant", "Where?", chat_model="tiny", finish="stop")
     with Store.open(tmp_path / "chat.db") as store:
         chat = store.read(id, "ann")
     assert (chat.title, chat.system, chat.run, chat.settings) == (
@@ -59,8 +59,8 @@ def test_what_was_said_is_there_after_it_was_closed(tmp_path):
         {"mood": True},
     )
     assert chat.messages[0] == first
-    assert chat.messages[0].mood == mood
-    assert [(one.role, one.text, one.bot, one.finish) for one in chat.messages] == [
+    assert chat.messages[0].sentiment == sentiment
+    assert [(one.role, one.text, one.chat_model, one.finish) for one in chat.messages] == [
         ("user", "I lost my keys 🔑 أين", "", ""),
         ("assistant", "Where?", "tiny", "stop"),
     ]
@@ -148,7 +148,7 @@ def test_the_first_message_can_be_edited(store):
 
 def test_a_reply_cannot_be_edited(store):
     id = talk(store, "a", "A")
-    with pytest.raises(LimitError, match="only what the user said"):
+    with pytest.raises(LimitError, match="only messages of the user"):
         store.edit(id, "", store.read(id, "").messages[1].id, "x")
 
 
@@ -202,7 +202,7 @@ def test_messages_of_one_side_in_a_row_are_one_turn_for_the_bot(store):
 
 def test_a_thousand_messages_are_read_in_order(store):
     id = store.create("").id
-    with store._writing():  # one commit, for speed
+    with store._database.writing():  # one commit, for speed
         for place in range(1000):
             store.append(id, "", ("user", "assistant")[place % 2], str(place))
     assert said(store, id) == [str(place) for place in range(1000)]
@@ -366,7 +366,7 @@ def test_nothing_of_a_deleted_conversation_is_in_any_file(tmp_path):
     gone, kept = [], []
     with Store.open(tmp_path / "chat.db") as store:
         ids = []
-        with store._writing():
+        with store._database.writing():
             for number in range(16):
                 mine = gone if number % 4 else kept
                 words = [
@@ -420,9 +420,9 @@ def test_ratings_and_choices_go_with_their_conversation(store):
     store.rate(id, "", one.id, "down", "an unfriendly reason")
     store.choose(id, "", other.id, one.id, "a friendlier reason")
     store.delete(id, "")
-    with store._reading():
+    with store._database.reading():
         assert [
-            store._rows(f"SELECT 1 FROM {table}")  # noqa: S608
+            store._database.rows(f"SELECT 1 FROM {table}")  # noqa: S608
             for table in ("chats", "messages", "choices", "pending")  # noqa: RUF100, S608
         ] == [[]] * 4
     assert b"friendl" not in bytes_of(store.path.parent)
@@ -488,16 +488,16 @@ def test_settings_of_the_connection_hold(store):
         "secure_delete": 1,
         "user_version": len(schema.MIGRATIONS),
     }
-    assert {name: store._rows(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
+    assert {name: store._database.rows(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
 
 
 def refused(path: Path, match: str, **more: float) -> None:
-    """Refused with the path and a cure, and nothing is changed."""
+    """Check that it is refused with the path and a hint, and unchanged."""
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(DataError, match=match) as caught:
         Store.open(path, **more)
     assert str(path) in str(caught.value)
-    assert "cure: " in str(caught.value)
+    assert "hint: " in str(caught.value)
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
@@ -530,7 +530,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path):
 @pytest.mark.parametrize("where", [100, 4096, 5 * 4096, -4096])
 def test_a_damaged_store_is_refused(tmp_path, where):
     path = tmp_path / "chat.db"
-    with Store.open(path) as store, store._writing():
+    with Store.open(path) as store, store._database.writing():
         for number in range(50):
             talk(store, f"some words {number} " * 20)
     data = bytearray(path.read_bytes())
@@ -566,7 +566,7 @@ def test_a_store_that_is_being_written_is_refused_in_time(tmp_path):
     with Store.open(path, timeout=0.1) as store:
         id = talk(store, "a")
         with filelock.FileLock(tmp_path / "chat.db.lock"):
-            with pytest.raises(DataError, match="writing to this store; cure"):
+            with pytest.raises(DataError, match="writing to this store; hint"):
                 store.append(id, "", "user", "b")
             assert said(store, id) == ["a"]  # reading goes on
         store.append(id, "", "user", "b")
@@ -574,11 +574,11 @@ def test_a_store_that_is_being_written_is_refused_in_time(tmp_path):
 
 def test_a_full_disk_loses_nothing_that_was_saved(store):
     id = talk(store, "a")
-    store._rows("PRAGMA max_page_count = 1")
+    store._database.rows("PRAGMA max_page_count = 1")
     with pytest.raises(DataError, match="disk is full") as caught:
         store.append(id, "", "user", "word " * 20_000)
     assert "word" not in str(caught.value)
-    store._rows("PRAGMA max_page_count = 1000000")
+    store._database.rows("PRAGMA max_page_count = 1000000")
     store.append(id, "", "user", "b")
     assert said(store, id) == ["a", "b"]
 
@@ -623,7 +623,7 @@ def shut_folder(open_folder):
 def test_a_store_that_may_not_be_written_is_refused(request, shut):
     path = request.getfixturevalue(shut)
     request.getfixturevalue("nobody")
-    refused(path, "cure: give yourself the right")
+    refused(path, "hint: make the (file|folder)")
 
 
 def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
@@ -637,8 +637,8 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
     )
     with Store.open(path) as store:
         assert said(store, id) == ["a", "A"]
-        assert store._rows("SELECT pinned FROM chats")[0][0] == 0
-        assert store._rows("PRAGMA user_version")[0][0] == 2
+        assert store._database.rows("SELECT pinned FROM chats")[0][0] == 0
+        assert store._database.rows("PRAGMA user_version")[0][0] == 2
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
@@ -652,7 +652,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
             Store.open(path)
     with Store.open(path) as store:
         assert said(store, id) == ["a"]
-        assert "pinned" not in [row["name"] for row in store._rows("PRAGMA table_info(chats)")]
+        assert "pinned" not in [row["name"] for row in store._database.rows("PRAGMA table_info(chats)")]
 
 
 # Several at once
@@ -702,7 +702,7 @@ def test_processes_write_at_once_and_nothing_is_lost(store):
         assert [text for text in found if text.startswith(f"{number}-")] == [
             f"{number}-{place}" for place in range(15)
         ]
-    assert store._rows("PRAGMA integrity_check")[0][0] == "ok"
+    assert store._database.rows("PRAGMA integrity_check")[0][0] == "ok"
 
 
 def test_a_conversation_is_held_by_one_at_a_time(store):
@@ -720,7 +720,7 @@ def test_a_conversation_is_held_by_one_at_a_time(store):
 def test_a_hold_that_cannot_be_written_is_refused(store):
     id = talk(store, "a")
     store.path.with_name("chat.db.holds").write_text("in the way")
-    with pytest.raises(DataError, match="no lock can be put here"):
+    with pytest.raises(DataError, match="no lock file can be created here"):
         store.hold(id, "")
 
 

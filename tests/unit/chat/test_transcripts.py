@@ -107,10 +107,10 @@ def test_text_in_markdown_is_text(text, preset):
 
 def test_the_page_says_who_speaks_and_what_became_of_a_reply(store):
     id = talk(store, "**hi**", system="Be <kind>.")
-    reply = store.append(id, "", "assistant", "hel", bot="tiny_1", finish="stopped")
+    reply = store.append(id, "", "assistant", "hel", chat_model="tiny_1", finish="stopped")
     store.rate(id, "", reply.id, "down")
     page = store.export_markdown(id, "")
     assert page.startswith("# \\*\\*hi\\*\\*\n\n*20")
     assert page.endswith(
-        "**Told beforehand**\n\nBe &lt;kind&gt;\\.\n\n**You**\n\n\\*\\*hi\\*\\*\n\n**tiny\\_1** *(stopped, rated down)*\n\nhel\n"
+        "**System prompt**\n\nBe &lt;kind&gt;\\.\n\n**You**\n\n\\*\\*hi\\*\\*\n\n**tiny\\_1** *(stopped, rated down)*\n\nhel\n"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.model_pool import ModelPool
-from demo.models import PLAIN, Loader, bots_of
+from demo.models import PLAIN, Loader, find_chat_models
 from nlpkit.chat.store import Store
 from nlpkit.errors import DataError
 from nlpkit.generation.promoted import promote
@@ -39,27 +39,27 @@ def a_run(folder: Path, kind: str = "dialogue") -> Run:
 def test_runs_that_converse_are_offered_and_the_promoted_one_by_that_name(tmp_path: Path) -> None:
     one, two = a_run(tmp_path / "one"), a_run(tmp_path / "several" / "two")
     a_run(tmp_path / "moods", "polarity")
-    assert list(bots_of(None, tmp_path)) == [PLAIN, "one", "several/two"]
+    assert list(find_chat_models(None, tmp_path)) == [PLAIN, "one", "several/two"]
     promote(one)
-    assert list(bots_of(None, tmp_path)) == [PLAIN, "promoted", "one", "several/two"]
-    assert bots_of(None, tmp_path)["promoted"] == Loader(run=str(one.path))
-    assert list(bots_of(str(two.path), tmp_path)) == ["two", PLAIN, "promoted", "one", "several/two"]
+    assert list(find_chat_models(None, tmp_path)) == [PLAIN, "promoted", "one", "several/two"]
+    assert find_chat_models(None, tmp_path)["promoted"] == Loader(run=str(one.path))
+    assert list(find_chat_models(str(two.path), tmp_path)) == ["two", PLAIN, "promoted", "one", "several/two"]
     # the file itself, or its folder, is the promoted run
     for named in (tmp_path, tmp_path / "promoted.json"):
-        assert next(iter(bots_of(str(named), tmp_path))) == "promoted"
-        assert bots_of(str(named), tmp_path)["promoted"] == Loader(run=str(one.path))
+        assert next(iter(find_chat_models(str(named), tmp_path))) == "promoted"
+        assert find_chat_models(str(named), tmp_path)["promoted"] == Loader(run=str(one.path))
     promote(a_run(tmp_path / "three"))
-    assert bots_of(str(tmp_path), tmp_path)["promoted"] == Loader(run=str(tmp_path / "three"))
+    assert find_chat_models(str(tmp_path), tmp_path)["promoted"] == Loader(run=str(tmp_path / "three"))
 
 
 def test_a_promoted_file_that_names_nothing_is_not_offered(tmp_path: Path) -> None:
     (tmp_path / "promoted.json").write_text('{"run": "gone"}', encoding="utf-8")
-    assert list(bots_of(None, tmp_path)) == [PLAIN]
+    assert list(find_chat_models(None, tmp_path)) == [PLAIN]
 
 
 def test_a_server_is_offered_by_its_address_without_what_is_secret_in_it(tmp_path: Path) -> None:
     assert (
-        next(iter(bots_of("http://me:secret@127.0.0.1:9/v1", tmp_path, model="parrot")))
+        next(iter(find_chat_models("http://me:secret@127.0.0.1:9/v1", tmp_path, model="parrot")))
         == "parrot at http://127.0.0.1:9/v1"
     )
 
@@ -78,16 +78,16 @@ def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -
     offer = {"a": loader("a"), "b": loader("b"), "c": loader("c")}
     with Store.open(tmp_path / "chat.sqlite") as store:
         engines = ModelPool(store, lambda: offer)
-        assert (engines.bot().name, engines.bot("a").name, engines.bot("b").name) == ("a", "a", "b")
+        assert (engines.chat_model().name, engines.chat_model("a").name, engines.chat_model("b").name) == ("a", "a", "b")
         assert loaded == ["a", "b"]
-        engines.bot("c")  # a third one puts the first one out
-        engines.bot("b")
-        engines.bot("a")
+        engines.chat_model("c")  # a third one puts the first one out
+        engines.chat_model("b")
+        engines.chat_model("a")
         assert loaded == ["a", "b", "c", "a"]
         offer["a"] = loader("a, the next one")
-        assert engines.bot("a").name == "a, the next one"
+        assert engines.chat_model("a").name == "a, the next one"
         with pytest.raises(DataError, match="not one of this demo"):
-            engines.bot("aa")
+            engines.chat_model("aa")
         chat = engines.session.start("").id
         assert "".join(engines.session.say(chat, "", "hello", Sampling())) == "a, the next one 1 heard: hello"
 
@@ -102,10 +102,10 @@ def test_nobody_waits_for_a_bot_that_another_asks_for(tmp_path: Path) -> None:
 
     with Store.open(tmp_path / "chat.sqlite") as store:
         engines = ModelPool(store, {"quick": FakeBot, "slow": slow})
-        waiting = threading.Thread(target=engines.bot, args=("slow",))
+        waiting = threading.Thread(target=engines.chat_model, args=("slow",))
         waiting.start()
         assert begun.wait(60)
-        assert engines.bot("quick").name == "echo"  # would hang here
+        assert engines.chat_model("quick").name == "echo"  # would hang here
         let.set()
         waiting.join(60)
-        assert engines.bot("slow").name == "slow"
+        assert engines.chat_model("slow").name == "slow"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.charts import bars, histogram, mood_plot
+from demo.charts import bars, histogram, sentiment_plot
 from demo.guard import DemoLimits
-from demo.panel import context_page, list_page, mood_page, status
+from demo.panel import context_page, list_page, sentiment_page, status
 from demo.reports import find_runs, frame
 from demo.scoring import binned, file_page, score_text, score_upload, text_page
 from nlpkit.chat.messages import Chat, ChatMessage
@@ -37,7 +37,7 @@ def chat(*texts: str, **last: object) -> Chat:
 
 
 def test_a_mood_is_a_point_between_its_ends() -> None:
-    svg = mood_plot([1.0, 0.0, -1.0, 5.0], ["a", "b", EVIL, "d"], "falling")
+    svg = sentiment_plot([1.0, 0.0, -1.0, 5.0], ["a", "b", EVIL, "d"], "falling")
     heights = [float(one) for one in re.findall(r'cy="([\d.]+)"', svg)]
     # 150 high, 10 above and 22 below: 1 at 10, -1 at 128, and nothing outside
     assert heights == [10.0, 69.0, 128.0, 10.0]
@@ -46,7 +46,7 @@ def test_a_mood_is_a_point_between_its_ends() -> None:
 
 
 def test_the_words_that_drove_a_mood_are_marked_by_their_share() -> None:
-    page = mood_page(
+    page = sentiment_page(
         [Sentiment(label="negative", score=-0.8)],
         [("not", -0.1), ("a", 0.0), ("bad", -0.9), (",", 0), (EVIL, 0.5)],
         f"not a  bad, {EVIL}",

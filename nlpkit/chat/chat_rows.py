@@ -1,0 +1,117 @@
+"""Rows of conversations and messages: found, added and changed inside a transaction of the database."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from nlpkit.chat import message_queries
+from nlpkit.chat.database import Database
+from nlpkit.chat.messages import Chat, ChatMessage, as_json, chat_of, message_of
+from nlpkit.chat.refusals import LimitError, MissingError
+from nlpkit.chat.text_limits import storable, title_of
+from nlpkit.data.examples import Role
+
+if TYPE_CHECKING:
+    from nlpkit.chat.sentiment import Sentiment
+    from nlpkit.generation.context import Context
+
+
+class ChatRows:
+    """Reads and writes the rows of conversations; the caller has opened a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.select = database.rows
+        """Runs a statement and returns its rows."""
+
+    def find_chat(self, id: object, owner: str) -> sqlite3.Row:
+        """Return the row of one of the owner's conversations.
+
+        Raises:
+            MissingError: there is none, or it belongs to somebody else: both give the same message.
+        """
+        known = isinstance(id, str) and message_queries.is_id(id)
+        query = "SELECT * FROM chats WHERE id = ? AND owner = ?"
+        rows = self.select(query, id, storable(owner, "the owner")) if known else []
+        if not rows:
+            raise MissingError("there is no such conversation")
+        return rows[0]
+
+    def find_message(self, chat: sqlite3.Row, id: object) -> sqlite3.Row:
+        """Return the row of a message of the conversation.
+
+        Raises:
+            MissingError: the conversation has no such message.
+        """
+        known = isinstance(id, str) and message_queries.is_id(id)
+        query = "SELECT * FROM messages WHERE id = ? AND chat = ?"
+        rows = self.select(query, id, chat["number"]) if known else []
+        if not rows:
+            raise MissingError("there is no such message in this conversation")
+        return rows[0]
+
+    def read_chat(self, row: sqlite3.Row) -> Chat:
+        """Return the conversation with its current messages."""
+        return chat_of(row, [message_of(message) for message in self.path_to(row["head"])])
+
+    def read_message(self, number: int) -> ChatMessage:
+        """Return the message with this number."""
+        return message_of(self.select(message_queries.ONE, number)[0])
+
+    def path_to(self, number: int | None) -> list[sqlite3.Row]:
+        """Return the rows of the messages up to one, from the first."""
+        return self.select(message_queries.PATH, number)
+
+    def last_user_message(self, number: int | None) -> sqlite3.Row | None:
+        """Return the row of the user's last message on the path to a message."""
+        return next((row for row in reversed(self.path_to(number)) if row["role"] == "user"), None)
+
+    def siblings(self, chat: sqlite3.Row, message: sqlite3.Row) -> list[sqlite3.Row]:
+        """Return the rows of all messages of the same role that follow the same message, oldest first."""
+        return self.select(message_queries.SIBLINGS, chat["number"], message["parent"], message["role"])
+
+    def show_branch(self, chat: sqlite3.Row, message: sqlite3.Row) -> None:
+        """Make the newest path that leads on from the message the current one."""
+        self.set_head(chat, self.select(message_queries.LAST_AFTER, message["number"])[0]["number"])
+
+    def set_head(self, chat: sqlite3.Row, number: int | None) -> None:
+        """Make the message the last current one; None shows no message."""
+        self.select(
+            "UPDATE chats SET head = ?, updated = ? WHERE number = ?", number, time.time(), chat["number"]
+        )
+
+    def set_column(self, chat: sqlite3.Row, column: str, value: str) -> None:
+        """Change the title, the system prompt, the run or the settings of a conversation."""
+        query = f"UPDATE chats SET {column} = ?, updated = ? WHERE number = ?"  # noqa: S608
+        self.select(query, value, time.time(), chat["number"])
+
+    def add_message(
+        self,
+        chat: sqlite3.Row,
+        parent: int | None,
+        role: Role,
+        text: str,
+        *,
+        chat_model: str = "",
+        finish: str = "",
+        sentiment: Sentiment | None = None,
+        context: Context | None = None,
+    ) -> ChatMessage:
+        """Add a message after another one.
+
+        The last current message moves on only if that was the last one.
+        """
+        if not storable(text, "the message"):
+            raise LimitError("the message is empty; expected text")
+        # A reply keeps its system prompt, because a rating is about it and the conversation's may change
+        system = chat["system"] if role == "assistant" else ""
+        values = (chat["number"], parent, role, text, time.time(), system, chat_model, finish)
+        notes = (as_json(sentiment), as_json(context))
+        number = self.select(message_queries.ADD, secrets.token_hex(12), *values, *notes)[0]["number"]
+        if chat["head"] == parent:
+            self.set_head(chat, number)
+        if not chat["title"] and role == "user":
+            self.select("UPDATE chats SET title = ? WHERE number = ?", title_of(text), chat["number"])
+        return self.read_message(number)

@@ -1,0 +1,122 @@
+"""Requests of OpenAI's chat protocol: the fields that the server accepts, and how much it accepts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nlpkit.settings import Settings
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "parallel_tool_calls": (True, False),
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+}
+"""Fields of the protocol that the server does not support, with the values that ask for nothing.
+
+Others are refused.
+"""
+
+WITHOUT_EFFECT = frozenset(
+    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
+)
+"""Fields that change no reply."""
+
+SAMPLED = ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
+
+
+class ServerLimits(Settings):
+    """How much the server accepts from a client."""
+
+    body: Annotated[int, Field(ge=1)] = 1_000_000
+    """Bytes of a request."""
+    messages: Annotated[int, Field(ge=1)] = 1000
+    """Messages of a conversation."""
+    characters: Annotated[int, Field(ge=1)] = 32_000
+    """Characters of a message, or of a text to score."""
+    texts: Annotated[int, Field(ge=1)] = 256
+    """Texts to score in one request."""
+    seconds: Annotated[float, Field(gt=0)] = 300
+    """Seconds for a reply, waiting included; then the text so far is returned with finish reason `length`."""
+    body_seconds: Annotated[float, Field(gt=0)] = 30
+    """Seconds for the body of a request to arrive."""
+    queue: Annotated[int, Field(ge=1)] = 128
+    """Replies being generated or waiting; more are refused with status 503."""
+    rate: Annotated[int, Field(ge=1)] = 600
+    """Requests per minute of a key or an address."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _joined(content: object) -> object:
+    """Return the text of a message, which the protocol also writes as a list of parts."""
+    if not isinstance(content, list):
+        return content
+    for index, part in enumerate(content):
+        if (
+            not isinstance(part, dict)
+            or part.get("type") != "text"
+            or not isinstance(part.get("text"), str)
+            or len(part) != 2
+        ):
+            raise ValueError(f"part {index} is not {{'type': 'text', 'text': ...}}; only text is supported")
+    return "".join(part["text"] for part in content)
+
+
+class RequestMessage(_Strict):
+    """A message of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Annotated[str, BeforeValidator(_joined)]
+
+
+class StreamOptions(_Strict):
+    """Options of a streamed reply."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+def _listed(stop: object) -> object:
+    return [stop] if isinstance(stop, str) else stop
+
+
+class ChatRequest(_Strict):
+    """The body of /v1/chat/completions."""
+
+    messages: Annotated[list[RequestMessage], Field(min_length=1)]
+    model: str | None = None
+    stream: bool = False
+    stream_options: StreamOptions = StreamOptions()
+    stop: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]],
+        BeforeValidator(_listed),
+        Field(max_length=4),
+    ] = []
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+
+
+class ScoreRequest(_Strict):
+    """The body of /v1/score."""
+
+    texts: Annotated[list[str], Field(min_length=1)]
+    model: str | None = None
