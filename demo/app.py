@@ -190,7 +190,11 @@ def run(
                     "--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both"
                 )
         where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
-        _serve(lambda: find_chat_models(run, runs, model=model, policy=policy, runtime=runtime), classifier, where)
+        _serve(
+            lambda: find_chat_models(run, runs, model=model, policy=policy, runtime=runtime),
+            classifier,
+            where,
+        )
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None

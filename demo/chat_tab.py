@@ -69,7 +69,9 @@ class ChatTab:
         talk.cycle.click(self.cycle, [talk.chat], **every)
         talk.undo.click(self.undo, [talk.chat], **every)
         side.run.input(self.set_run, [talk.chat, side.run], [side.context], **quiet)
-        side.system_save.click(self.set_system, [talk.chat, side.system, side.sentiment_on, side.run], **every)
+        side.system_save.click(
+            self.set_system, [talk.chat, side.system, side.sentiment_on, side.run], **every
+        )
 
     def open(self, chat_id: str, request: gr.Request) -> Updates:
         """The conversation that the address names."""
@@ -200,7 +202,9 @@ class ChatTab:
             return self.view.context(self.view.read(chat_id, owner), run)
         return self.view.context(self.view.read(chat_id, owner))
 
-    def set_system(self, chat_id: str, system: str, sentiment_on: bool, run: str, request: gr.Request) -> Updates:
+    def set_system(
+        self, chat_id: str, system: str, sentiment_on: bool, run: str, request: gr.Request
+    ) -> Updates:
         """The persona, and whether the bot is told of the mood; kept with the conversation."""
         owner = owner_of(request)
         with showing_errors():

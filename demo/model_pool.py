@@ -52,7 +52,7 @@ class ModelPool:
         """The bot of a new conversation."""
         return self.names[0]
 
-    def chat_model(self, name: str = "") -> Bot:
+    def chat_model(self, name: str = "") -> ChatModel:
         """The bot of a name, or the default one, loaded where it is not yet. Nobody but who asks for it waits for that.
 
         Raises:
@@ -92,5 +92,5 @@ class _Default:
     def name(self) -> str:
         return self.engines.chat_model().name
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Answer:
+    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
         return self.engines.chat_model().stream(conversation, sampling=sampling, session=session)

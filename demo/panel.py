@@ -15,11 +15,15 @@ SHOWN_WORDS = 400
 """Characters of a message whose words are shown; the plot has all of them."""
 
 
-def sentiment_page(sentiments: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = "") -> str:
+def sentiment_page(
+    sentiments: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = ""
+) -> str:
     """The mood in a line, its plot, and the last message, `text`, with the words that drove it."""
     scores = [one.score for one in sentiments]
     going = trend_direction(scores)
-    parts = [f"<h2>Mood</h2>{_now(sentiments, going)}{sentiment_plot(scores, [one.label for one in sentiments], going)}"]
+    parts = [
+        f"<h2>Mood</h2>{_now(sentiments, going)}{sentiment_plot(scores, [one.label for one in sentiments], going)}"
+    ]
     if words:
         parts.append(f'<p class="words">{_words(words, text)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')

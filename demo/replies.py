@@ -61,14 +61,28 @@ class Replies:
         )
 
     def say(
-        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, sentiment: bool, *drawn: Any
+        self,
+        request: gr.Request,
+        text: str,
+        chat_id: str,
+        run: str,
+        system: str,
+        sentiment: bool,
+        *drawn: Any,
     ) -> Iterator[Updates]:
         """The reply to a message."""
         with suppress(LeftError):
             yield from self._say(request, text, chat_id, run, system, sentiment, *drawn)
 
     def _say(
-        self, request: gr.Request, text: str, chat_id: str, run: str, system: str, sentiment: bool, *drawn: Any
+        self,
+        request: gr.Request,
+        text: str,
+        chat_id: str,
+        run: str,
+        system: str,
+        sentiment: bool,
+        *drawn: Any,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
@@ -94,7 +108,7 @@ class Replies:
     ) -> Iterator[Updates]:
         """Another reply to the last message."""
 
-        def retried(owner: str, sampling: Sampling, chat_model: Bot) -> StreamingReply:
+        def retried(owner: str, sampling: Sampling, chat_model: ChatModel) -> StreamingReply:
             return self.session.retry(chat_id, owner, sampling, chat_model=chat_model)
 
         with suppress(LeftError):
@@ -112,9 +126,11 @@ class Replies:
     ) -> Iterator[Updates]:
         """The reply to a message in other words. What follows it stays in the store as a branch."""
 
-        def edited(owner: str, sampling: Sampling, chat_model: Bot) -> StreamingReply:
+        def edited(owner: str, sampling: Sampling, chat_model: ChatModel) -> StreamingReply:
             place = self.message_at(chat_id, owner, data.index)
-            return self.session.edit(chat_id, owner, place, typed(str(data.value)), sampling, chat_model=chat_model)
+            return self.session.edit(
+                chat_id, owner, place, typed(str(data.value)), sampling, chat_model=chat_model
+            )
 
         with suppress(LeftError):
             yield from self._again(edited, chat_id, run, sentiment, drawn, request)
@@ -160,7 +176,9 @@ class Replies:
                     update={"seed": sampling.seed + 1}
                 )  # the same seed would draw the same reply
             first = chat.messages[-1]
-            stream = self.session.retry(chat_id, owner, sampling, chat_model=self.view.engines.chat_model(other_run))
+            stream = self.session.retry(
+                chat_id, owner, sampling, chat_model=self.view.engines.chat_model(other_run)
+            )
             with self._running_on(request, chat_id, stream) as here:
                 both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
                 yield both | {self.talk.second: WAITING} | self.view.busy(True)

@@ -41,7 +41,9 @@ class View:
         self.rate = RateLimiter(limits.messages_a_minute)
         classifier = engines.session.classifier
         # The words of a message cost a reading each; a page that is drawn again must not pay twice
-        self._words = functools.lru_cache(256)(lambda text: measure_word_effects(classifier, text) if classifier else [])
+        self._words = functools.lru_cache(256)(
+            lambda text: measure_word_effects(classifier, text) if classifier else []
+        )
         self._sentiment_lock = threading.Lock()
 
     def whole(self, chat_id: str, owner: str, query: str = "") -> Updates:
@@ -100,7 +102,10 @@ class View:
 
     def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
         """The mood and the ledger."""
-        return {self.side.sentiment: self._sentiment(chat, words=words), self.side.context: self.context(chat)}
+        return {
+            self.side.sentiment: self._sentiment(chat, words=words),
+            self.side.context: self.context(chat),
+        }
 
     def read(self, chat_id: str, owner: str) -> Chat | None:
         """The owner's conversation; None for no id, for one that is gone, and for somebody else's."""

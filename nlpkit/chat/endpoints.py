@@ -45,7 +45,7 @@ class Endpoints:
 
     def __init__(
         self,
-        chat_model: Bot,
+        chat_model: ChatModel,
         classifier: NamedClassifier | None,
         queue: RequestQueue,
         counters: ServerCounters,

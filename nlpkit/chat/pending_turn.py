@@ -34,7 +34,7 @@ class TurnRequest:
 class PendingTurn:
     """The replies to one turn, from the moment when it is saved to the end of the last reply."""
 
-    def __init__(self, store: Store, request: TurnRequest, chat_models: Sequence[Bot]) -> None:
+    def __init__(self, store: Store, request: TurnRequest, chat_models: Sequence[ChatModel]) -> None:
         """Lock the conversation, save the turn, and let the chat models begin.
 
         Raises:
@@ -57,7 +57,7 @@ class PendingTurn:
             self._lock.release()
             raise
 
-    def _begin(self, chat_models: Sequence[Bot]) -> None:
+    def _begin(self, chat_models: Sequence[ChatModel]) -> None:
         request = self.request
         chat = self.store.read(request.chat, request.owner)
         sampling = request.sampling(chat)
@@ -72,9 +72,9 @@ class PendingTurn:
             self.streams.append(StreamingReply(message, answer, save, self._end_one))
 
     def _saver(
-        self, message: ChatMessage, chat_model: Bot, answer: Answer
-    ) -> Callable[[str, Finish], ChatMessage]:
-        def save(text: str, finish: Finish) -> ChatMessage:
+        self, message: ChatMessage, chat_model: ChatModel, answer: Completion
+    ) -> Callable[[str, FinishReason], ChatMessage]:
+        def save(text: str, finish: FinishReason) -> ChatMessage:
             return self.store.append(
                 self.request.chat, self.request.owner, "assistant", text,
                 after=message.id, chat_model=chat_model.name, finish=finish, context=answer.context,

@@ -52,7 +52,7 @@ class StopSequences:
 class ReplyJob:
     """One reply generated in a thread; its chunks wait here, at most as many as the reply has tokens."""
 
-    def __init__(self, chat_model: Bot, request: CompletionRequest, session: str) -> None:
+    def __init__(self, chat_model: ChatModel, request: CompletionRequest, session: str) -> None:
         self._chat_model, self._request, self._session = chat_model, request, session
         self._events: asyncio.Queue[str | ReplyEnd | ApiError] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
@@ -70,7 +70,7 @@ class ReplyJob:
         """Generate the reply; called in a thread of its own."""
         try:
             self._put(self._generate())
-        except Busy:
+        except OverloadedError:
             self._put(
                 ApiError(503, "the chat model is busy; try again in a moment", code="overloaded", retry=2)
             )
@@ -149,7 +149,7 @@ class ReplyJob:
 class RequestQueue:
     """Accepts a limited number of replies and refuses others. Each has a thread, which mostly waits."""
 
-    def __init__(self, chat_model: Bot, size: int) -> None:
+    def __init__(self, chat_model: ChatModel, size: int) -> None:
         self._chat_model = chat_model
         self._size = size
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="answer")

@@ -39,7 +39,7 @@ CONNECTIONS = 2000
 
 
 def create_app(
-    chat_model: Bot,
+    chat_model: ChatModel,
     classifier: NamedClassifier | None = None,
     *,
     keys: Sequence[str] = (),

@@ -28,7 +28,7 @@ def load_chat_model(
     runtime: Runtime = "torch",
     threads: int | None = None,
     policy: Policy = "drop_oldest",
-) -> Bot:
+) -> ChatModel:
     """Load the chat model of a run's folder, a `promoted.json` or an address; by default the built-in one.
 
     Raises:
@@ -70,7 +70,7 @@ def _remote(address: str, model: str | None) -> ChatModel:
 
 def _only_model(address: str, key: str | None) -> str:
     """Return the name of the server's model, if it has exactly one."""
-    from nlpkit.generation.remote import models, public
+    from nlpkit.generation.remote import list_models, public_address
 
     try:
         names = list_models(address, key)
@@ -80,7 +80,7 @@ def _only_model(address: str, key: str | None) -> str:
         ) from None
     if len(names) != 1:
         raise ConfigError(
-            f"{public(address)}: has {len(names)} models; hint: --model NAME{nearest('', names)}"
+            f"{public_address(address)}: has {len(names)} models; hint: --model NAME{nearest('', names)}"
         )
     return names[0]
 

@@ -48,7 +48,7 @@ class Session:
     def __init__(
         self,
         store: Store,
-        chat_model: Bot,
+        chat_model: ChatModel,
         classifier: SentimentClassifier | None = None,
         *,
         mood: bool = False,
@@ -101,7 +101,7 @@ class Session:
         text: str,
         sampling: Sampling | None = None,
         *,
-        chat_model: Bot | None = None,
+        chat_model: ChatModel | None = None,
     ) -> StreamingReply:
         """Save a message of the user, and return the reply. `chat_model` answers instead of the session's own.
 
@@ -122,7 +122,7 @@ class Session:
         chat: str,
         owner: str,
         text: str,
-        chat_models: tuple[Bot, Bot],
+        chat_models: tuple[ChatModel, ChatModel],
         sampling: Sampling | None = None,
     ) -> tuple[StreamingReply, StreamingReply]:
         """Return two replies to a message of the user; they may be read at once. Then call `choose`.
@@ -143,7 +143,7 @@ class Session:
         sampling: Sampling | None = None,
         *,
         message: str | None = None,
-        chat_model: Bot | None = None,
+        chat_model: ChatModel | None = None,
     ) -> StreamingReply:
         """Return another reply instead of `message`, or of the last reply, which is kept as a branch.
 
@@ -163,7 +163,7 @@ class Session:
         text: str,
         sampling: Sampling | None = None,
         *,
-        chat_model: Bot | None = None,
+        chat_model: ChatModel | None = None,
     ) -> StreamingReply:
         """Replace a message of the user, and return the reply. The old message is kept as a branch.
 
@@ -237,7 +237,7 @@ class Session:
         self,
         chat: str,
         owner: str,
-        chat_models: Sequence[Bot],
+        chat_models: Sequence[ChatModel],
         sampling: Sampling | None,
         save_turn: Callable[[], ChatMessage],
         *,

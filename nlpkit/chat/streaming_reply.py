@@ -48,7 +48,7 @@ class StreamingReply:
         return self._answer.usage
 
     @property
-    def finish(self) -> Finish | None:
+    def finish(self) -> FinishReason | None:
         """Return how it ended; None before the end."""
         return self._finish or self._answer.finish
 

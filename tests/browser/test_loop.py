@@ -144,7 +144,9 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
         visit.until("#context", "promoted")
         after.append(ask(visit, number))
     with Store.open(server.store) as store:
-        assert {store.read(one.id, "").messages[-1].chat_model for one in store.chats("")[: len(after)]} == {"liked"}
+        assert {store.read(one.id, "").messages[-1].chat_model for one in store.chats("")[: len(after)]} == {
+            "liked"
+        }
     assert sum(one == "thanks" for one in after) / len(after) > thanked / RATING_MARKS
 
     visit.page.get_by_role("tab", name="Reports").click()

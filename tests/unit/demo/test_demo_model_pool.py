@@ -78,7 +78,11 @@ def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -
     offer = {"a": loader("a"), "b": loader("b"), "c": loader("c")}
     with Store.open(tmp_path / "chat.sqlite") as store:
         engines = ModelPool(store, lambda: offer)
-        assert (engines.chat_model().name, engines.chat_model("a").name, engines.chat_model("b").name) == ("a", "a", "b")
+        assert (engines.chat_model().name, engines.chat_model("a").name, engines.chat_model("b").name) == (
+            "a",
+            "a",
+            "b",
+        )
         assert loaded == ["a", "b"]
         engines.chat_model("c")  # a third one puts the first one out
         engines.chat_model("b")
