@@ -31,14 +31,14 @@ from nlpkit.errors import NlpkitError
 from nlpkit.scoring.batches import TextRows
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import open_fleet
-from nlpkit.scoring.journal import Chunk, open_journal
-from nlpkit.scoring.output_columns import columns_of
-from nlpkit.scoring.paths import check_paths
+from nlpkit.scoring.journal import open_journal
+from nlpkit.scoring.options import ScoreOptions
+from nlpkit.scoring.output_columns import plan_columns
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.score import CHUNK_ROWS, score_file
-from nlpkit.scoring.state import InputDigest, State
+from nlpkit.scoring.score import CHUNK_ROWS, plan_file, score_file
+from nlpkit.scoring.state import Chunk, InputDigest, State
 from nlpkit.scoring.workers import read, unpacked
-from nlpkit.scoring.writing import writer_of
+from nlpkit.scoring.writers import writer_of
 
 SEED = 1
 BUDGET = 512
@@ -165,10 +165,11 @@ def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]
 def limits(folder: Path) -> dict[str, float]:
     """Rows a second that the two things take which one process does for all: reading and cutting, by CPU, and writing, by the clock."""
     source = folder / "texts.csv"
-    rows = TextRows(path=source, format="csv", encoding=None, text_column="text", skip=False)
-    columns = columns_of(rows, None, "csv", {})
+    planned = plan_file(source, folder / "out.csv", ScoreOptions())
+    rows = TextRows(file=planned.file, text="text", skip=False)
+    columns = plan_columns(rows, (), "csv", {})
     work = ChunkPlan(
-        input=rows,
+        rows=rows,
         columns=columns,
         writer=writer_of("csv", columns),
         names=(),
@@ -182,9 +183,7 @@ def limits(folder: Path) -> dict[str, float]:
     piece = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
     chunk = Chunk(data=piece, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0)
     begin = State(source=InputDigest.of(source), settings={})
-    with open_journal(
-        check_paths(source, folder / "out.csv"), folder / "out.csv", begin, overwrite=False
-    ) as journal:
+    with open_journal(planned.output, folder / "out.csv", begin, overwrite=False) as journal:
         started = time.perf_counter()
         for _ in range(50):
             journal.commit(chunk)

@@ -118,7 +118,7 @@ def score_upload(
             scorer,
             file,
             target,
-            text_column=column,
+            text=column,
             on_error="skip",
             overwrite=True,
             prefix=prefix,

@@ -222,16 +222,17 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score files of any size, or a folder of them: all columns, and label, score and probabilities. Kill it; the same command goes on."""
-    from nlpkit.scoring.locations import check_location, score_location
+    from nlpkit.scoring.locations import plan_location
+    from nlpkit.scoring.options import ScoreOptions
 
     if len(paths) not in (1, 2):
         raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
-    options: dict[str, Any] = {
-        "text_column": text_column, "format": format, "output_format": output_format, "encoding": encoding,
-        "on_error": on_error, "rejects": rejects, "overwrite": overwrite,
-    }  # fmt: skip
-    check_location(source, output, **options)
+    options = ScoreOptions(
+        text=text_column, format=format, output_format=output_format, encoding=encoding, on_error=on_error,
+        rejects=rejects, overwrite=overwrite, raw_csv=raw_csv, prefix=prefix,
+    )  # fmt: skip
+    plan = plan_location(source, output, options)
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
     with (
         resumable(again),
@@ -239,10 +240,11 @@ def score(
         _models(run, threads, ray, runtime, source) as classifier,
         bar("scoring") as show,
     ):
-        summary = score_location(
-            classifier, source, output, **options, prefix=prefix, raw_csv=raw_csv, budget=budget,
+        summary = plan.score(
+            classifier,
+            budget=budget,
             progress=lambda at: show(at.rows, at.total, f"{at.rows_per_second:,.0f} rows/s"),
-        )  # fmt: skip
+        )
     show_summary(summary, as_json)
     if summary.rejected:
         raise typer.Exit(5)

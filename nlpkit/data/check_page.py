@@ -24,7 +24,7 @@ th,td{text-align:left;padding:.35rem .8rem .35rem 0;border-bottom:1px solid #ece
 th{font-weight:600;color:#515c69}.finding{border-left:5px solid #3b6fb6}.finding.warning{border-left-color:#c77700}
 .finding.error{border-left-color:#b3261e}.finding p{margin:.2rem 0}
 .tag{font-weight:600;text-transform:uppercase;font-size:.75rem;letter-spacing:.05em}
-.info .tag{color:#2b5792}.warning .tag{color:#8f5500}.error .tag{color:#b3261e}.cure{color:#515c69}
+.info .tag{color:#2b5792}.warning .tag{color:#8f5500}.error .tag{color:#b3261e}.hint{color:#515c69}
 ul{margin:.5rem 0 0;padding-left:1.2rem}li{overflow-wrap:anywhere}.where{color:#515c69;font-size:.85rem}
 figure{margin:0 0 1rem}svg{width:100%;height:auto}
 </style></head><body><main>
@@ -38,7 +38,7 @@ Personal data is masked.</p>
 {% for name, svg in plots.items() %}<figure role="img" aria-label="{{ name }}">{{ svg }}</figure>{% endfor %}</section>{% endif %}
 <h2>Findings</h2>
 {% for one in report.findings %}<div class="finding {{ one.severity }}">
-<p><span class="tag">{{ one.severity }}</span> {{ one.part }}: {{ one.message }}.</p><p class="cure">{{ one.cure }}.</p>
+<p><span class="tag">{{ one.severity }}</span> {{ one.part }}: {{ one.message }}.</p><p class="hint">{{ one.hint }}.</p>
 {% if one.examples %}<ul>{% for example in one.examples %}<li>{% for cell in cells(example) %}
 {% if loop.last %}{{ cell }}{% else %}<span class="where">{{ cell }}</span> {% endif %}{% endfor %}</li>{% endfor %}</ul>{% endif %}
 </div>{% else %}<section>Nothing to report.</section>{% endfor %}

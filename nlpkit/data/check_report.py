@@ -64,7 +64,7 @@ class Finding(_Frozen):
     """The part it is about, or two of them ("train, test")."""
     rows: int
     message: str
-    cure: str
+    hint: str
     examples: tuple[Excerpt, ...] = ()
 
 
@@ -97,7 +97,7 @@ class CheckReport(_Frozen):
         lines += ["", "## Findings", ""]
         for one in self.findings:
             lines.append(
-                f"- **{one.severity}** ({_escaped(one.part)}): {_escaped(one.message)}. {_escaped(one.cure)}."
+                f"- **{one.severity}** ({_escaped(one.part)}): {_escaped(one.message)}. {_escaped(one.hint)}."
             )
             lines += [f"  - {_escaped(' | '.join(cells(example)))}" for example in one.examples]
         return "\n".join(lines if self.findings else [*lines, "Nothing to report."]) + "\n"
@@ -118,7 +118,7 @@ class CheckReport(_Frozen):
                 Text.assemble(
                     (one.severity, _STYLES[one.severity]),
                     f" {one.part}: {one.message}. ",
-                    (f"{one.cure}.", "dim"),
+                    (f"{one.hint}.", "dim"),
                 )
             )
             parts += [

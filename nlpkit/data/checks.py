@@ -116,9 +116,9 @@ def _summary(lengths: list[int], edges: tuple[int, ...], window: int | None) -> 
 def _no_rows(parts: Mapping[str, Part]) -> Iterator[Finding]:
     for name, part in parts.items():
         if not part.rows:
-            cure = "Name a file with rows, or leave the part out"
+            hint = "Name a file with rows, or leave the part out"
             yield Finding(
-                kind="no rows", severity="error", part=name, rows=0, message="there are no rows", cure=cure
+                kind="no rows", severity="error", part=name, rows=0, message="there are no rows", hint=hint
             )
 
 
@@ -134,9 +134,9 @@ def _one_answer(parts: Mapping[str, Part]) -> Iterator[Finding]:
                 else ""
             )
             message = f"every row says {only}: there is nothing to tell apart"
-            cure = "Add rows of another label, or look at how the config maps labels"
+            hint = "Add rows of another label, or look at how the config maps labels"
             yield Finding(
-                kind="one label", severity="error", part=name, rows=part.rows, message=message, cure=cure
+                kind="one label", severity="error", part=name, rows=part.rows, message=message, hint=hint
             )
 
 
@@ -150,14 +150,14 @@ def _unseen_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
         }
         if unseen:
             message = f"labels that never occur in {first}: {', '.join(map(repr, unseen))}"
-            cure = "Look at the spelling, and at how the config maps labels"
+            hint = "Look at the spelling, and at how the config maps labels"
             yield Finding(
                 kind="unseen label",
                 severity="error",
                 part=name,
                 rows=sum(unseen.values()),
                 message=message,
-                cure=cure,
+                hint=hint,
             )
 
 
@@ -169,14 +169,14 @@ def _rare_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
             message = (
                 f"rare labels: {', '.join(f'{label!r} ({counted(count)})' for label, count in rare.items())}"
             )
-            cure = "Add rows of them, join them with another label, or set training.class_weights: balanced"
+            hint = "Add rows of them, join them with another label, or set training.class_weights: balanced"
             yield Finding(
                 kind="rare label",
                 severity="warning",
                 part=name,
                 rows=sum(rare.values()),
                 message=message,
-                cure=cure,
+                hint=hint,
             )
 
 
@@ -190,9 +190,9 @@ def _over_window(parts: Mapping[str, Part], window: int | None) -> Iterator[Find
         message = (
             f"{counted(count)} ({share:.2%}): longer than the {window} tokens that the model reads at once"
         )
-        cure = (
+        hint = (
             "Scoring reads them in windows; training cuts them, so see that their beginnings tell the label"
         )
         yield Finding(
-            kind="over window", severity=severity, part=name, rows=count, message=message, cure=cure
+            kind="over window", severity=severity, part=name, rows=count, message=message, hint=hint
         )

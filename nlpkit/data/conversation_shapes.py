@@ -152,7 +152,7 @@ def _shape(columns: Sequence[str], source: ConversationSource, file: str) -> Sha
     looked = f"{source.messages!r} or 'conversations' (a list of messages), {_words(needed['turns'])} (a row a turn), "
     looked += f"{_words(needed['alpaca'])} (alpaca), {_words(needed['pairs'])} (pairs)"
     fits = f"no shape of conversations fits the columns {', '.join(columns)}"
-    raise DataError(f"{file}: {fits}; looked for {looked}; cure: {_suggestion(columns)}")
+    raise DataError(f"{file}: {fits}; looked for {looked}; hint: {_suggestion(columns)}")
 
 
 def _needed(source: ConversationSource) -> dict[Shape, tuple[str, ...]]:
@@ -252,14 +252,14 @@ def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str
 def _refuse_calls(message: Mapping[str, object], place: str) -> None:
     for name in ("tool_calls", "function_call"):
         if message.get(name):
-            detail = f"calls a tool ({name!r}), which cannot be learnt here; cure: remove the conversation"
+            detail = f"calls a tool ({name!r}), which cannot be learnt here; hint: remove the conversation"
             raise RefusedError(place, "a call of a tool", detail)
 
 
 def _alpaca(record: Record) -> list[Line]:
     where = record.where
     if record.fields.get("history"):
-        detail = "earlier turns stand here, which this shape does not read; cure: write the conversation as messages"
+        detail = "earlier turns stand here, which this shape does not read; hint: write the conversation as messages"
         raise RefusedError(f"{where}, column 'history'", "earlier turns in 'history'", detail)
     asked = _held(record.fields, "instruction", where)
     more = record.fields.get("input")

@@ -84,7 +84,7 @@ def hold_out_conversations(
             else "no conversations to train on"
         )
         raise DataError(
-            f"held-out conversations: {found}; expected others; cure: name other files for validation and test"
+            f"held-out conversations: {found}; expected others; hint: name other files for validation and test"
         )
     return HeldOutConversations(train=kept, dropped=dropped)
 

@@ -201,7 +201,7 @@ def _text(value: object, place: str, *, empty: bool = False) -> str:
         raise RefusedError(place, "text that cannot be used", reason)
     if not empty and not value.strip():
         raise RefusedError(
-            place, "an empty turn", "the turn is empty; cure: fill it, or remove the conversation"
+            place, "an empty turn", "the turn is empty; hint: fill it, or remove the conversation"
         )
     return value
 
@@ -226,8 +226,8 @@ def _speaker(line: Line, script: Script, bot: str | None) -> str:
         return role
     named = bot is not None and bot not in _PLACES and bot.casefold() not in _CALLED
     if not named or name.casefold() in _NEVER:
-        cure = "" if name.casefold() in _NEVER else "; where it is whom the bot learns to be, say so, `bot:`"
-        detail = f"the role {name!r:.60} is not allowed{nearest(name[:60], _CALLED)}{cure}"
+        hint = "" if name.casefold() in _NEVER else "; where it is whom the bot learns to be, say so, `bot:`"
+        detail = f"the role {name!r:.60} is not allowed{nearest(name[:60], _CALLED)}{hint}"
         raise RefusedError(line.place, f"the role {name!r:.60}", detail)
     return name
 
@@ -244,7 +244,7 @@ def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]
             return fitting
         if fitting:
             detail = (
-                f"both speakers, {_named(fitting)}, may be the bot; cure: say the name, `bot: {fitting[1]}`"
+                f"both speakers, {_named(fitting)}, may be the bot; hint: say the name, `bot: {fitting[1]}`"
             )
             raise RefusedError(script.where, "two speakers that may be the bot", detail)
     looked = f"{bot!r:.60}" if bot else f"'assistant' (or {', '.join(_ROLES['assistant'][1:])})"
@@ -252,7 +252,7 @@ def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]
     hint = hint if hint.startswith("; did") else ""
     detail = (
         f"no turn of the bot: looked for {looked}, found the speakers {_named((first, second))}{hint}; "
-        "cure: say whom the bot learns to be: `bot: second`, or a speaker's name"
+        "hint: say whom the bot learns to be: `bot: second`, or a speaker's name"
     )
     raise RefusedError(script.where, "no turn of the bot", detail)
 

@@ -179,7 +179,7 @@ def _liked(record: Record, source: PreferenceSource) -> bool:
     known = ", ".join(source.ratings) or "up, down, 1, -1, true, false"
     found = "nothing" if value is None or not key else repr(value)[:40]
     raise DataError(
-        f"{record.where}, column {source.rating!r}: found {found}; expected one of {known}; cure: say it under `ratings`"
+        f"{record.where}, column {source.rating!r}: found {found}; expected one of {known}; hint: say it under `ratings`"
     )
 
 

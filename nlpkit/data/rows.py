@@ -1,11 +1,35 @@
-"""Rows of a file, good and bad, each with the place that it came from."""
+"""A file of rows, its header, and its rows, good and bad, each with the place that it came from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from nlpkit.errors import DataError, nearest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFile:
+    """A file of rows, or standard input (`path` is None), whose format is known."""
+
+    path: Path | None
+    name: str
+    """What messages call it."""
+    format: str
+    encoding: str | None = None
+    """As the user named it; None where the file's byte order mark decides, else UTF-8."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """What a file says of its columns before its first row."""
+
+    columns: tuple[str, ...]
+    """The names; in JSON Lines the keys of the first rows, in the order of their appearance."""
+    schema: Any = None
+    """The Arrow schema, where the file has one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,11 +61,15 @@ class BadRow:
         return f"{self.file}, row {self.row}"
 
 
+Stream: TypeAlias = Generator[Header | Record | BadRow]
+"""What a reader yields: the header, then the rows."""
+
+
 def require(columns: Iterable[str], known: Iterable[str], *, file: str, hint: str = "") -> None:
-    """Nothing, where every one of `columns` is known.
+    """Check that every one of `columns` is known.
 
     Raises:
-        DataError: one is not; the message holds the nearest name.
+        DataError: one is unknown; the message holds the nearest name.
     """
     names = list(known)
     for column in columns:
@@ -50,24 +78,24 @@ def require(columns: Iterable[str], known: Iterable[str], *, file: str, hint: st
 
 
 def unreadable(value: object) -> str | None:
-    """Why the text in a value (also deep inside lists and objects) cannot be used, or None where it can."""
+    """Say why the text in a value (also deep inside lists and objects) cannot be used; None where it can."""
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            if reason := unreadable_text(one):
+        part = waiting.pop()
+        if isinstance(part, str):
+            if reason := unreadable_text(part):
                 return reason
-        elif isinstance(one, Mapping):
-            waiting += [*one.keys(), *one.values()]
-        elif isinstance(one, (list, tuple)):
-            waiting += one
+        elif isinstance(part, Mapping):
+            waiting += [*part.keys(), *part.values()]
+        elif isinstance(part, (list, tuple)):
+            waiting += part
     return None
 
 
 def unreadable_text(text: str) -> str | None:
-    """Why a text cannot be used: it holds a NUL or half a character; None where it can."""
+    """Say why a text cannot be used: it holds a NUL or half a character; None where it can."""
     if "\0" in text:
-        return f"a NUL character (U+0000) at character {text.index(chr(0)) + 1}; cure: remove it"
+        return f"a NUL character (U+0000) at character {text.index(chr(0)) + 1}; hint: remove it"
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -75,10 +103,10 @@ def unreadable_text(text: str) -> str | None:
         # Undecodable bytes are carried as U+DC80..U+DCFF, so that their row is known.
         if 0xDC80 <= half <= 0xDCFF:
             return f"byte 0x{half - 0xDC00:02x} at character {at} does not fit the encoding"
-        return f"half a character (the lone surrogate U+{half:04X}) at character {at}; cure: remove it"
+        return f"half a character (the lone surrogate U+{half:04X}) at character {at}; hint: remove it"
     return None
 
 
 def printable(raw: str) -> str:
-    """The text with what no file can hold (undecodable bytes, lone surrogates) written as escapes."""
+    """Write what no file can hold (undecodable bytes, lone surrogates) as escapes."""
     return raw.encode("utf-8", "backslashreplace").decode()

@@ -109,7 +109,7 @@ def hold_out(train: Sequence[LabeledText], held: Sequence[LabeledText], near_dup
             else "no training rows"
         )
         raise DataError(
-            f"held-out rows: {found}; expected training rows of their own; cure: name other files for validation and test"
+            f"held-out rows: {found}; expected training rows of their own; hint: name other files for validation and test"
         )
     return HeldOut(train=kept, dropped=dropped)
 
@@ -206,5 +206,5 @@ def _empty(name: str, share: float, what: str, count: int, groups: int, near_dup
     )
     return (
         f"{where}: none left of {count} {what} in {groups} groups of near-equal texts{near}; "
-        f"expected at least one group for each part; cure: give more {what}, name a file for the part, or raise near_duplicates"
+        f"expected at least one group for each part; hint: give more {what}, name a file for the part, or raise near_duplicates"
     )

@@ -63,7 +63,7 @@ class Sheet:
         kind: str,
         rows: list[Row],
         what: str,
-        cure: str,
+        hint: str,
         limit: float = 0.0,
         note: Callable[[Row], str] = lambda _: "",
         at: re.Pattern[str] | None = None,
@@ -84,7 +84,7 @@ class Sheet:
                 part=part,
                 rows=len(found),
                 message=message,
-                cure=cure,
+                hint=hint,
                 examples=examples,
             )
 
@@ -118,12 +118,12 @@ class Sheet:
 
         bad = re.compile(f"\ufffd|{BADNESS_RE.pattern}", BADNESS_RE.flags)
         broken = [row for row in self.rows if not row.example.text.isascii() and bad.search(row.example.text)]
-        cure = "Say the file's encoding in the config, or repair the file (ftfy can)"
+        hint = "Say the file's encoding in the config, or repair the file (ftfy can)"
         yield from self._found(
             "broken encoding",
             broken,
             "letters that come from reading in a wrong encoding",
-            cure,
+            hint,
             0.001,
             at=bad,
         )
@@ -147,8 +147,8 @@ class Sheet:
             "Remove them if each text should count once",
             0.01,
         )
-        cure = "Look at them: templates and copies teach little; nlpkit keeps them on one side when it splits"
-        yield from self._found("near-duplicate", near, "nearly the text of an earlier row", cure, 0.05)
+        hint = "Look at them: templates and copies teach little; nlpkit keeps them on one side when it splits"
+        yield from self._found("near-duplicate", near, "nearly the text of an earlier row", hint, 0.05)
 
     def _contradictions(self) -> Iterator[Finding]:
         """Equal texts with different labels, or with values far apart."""
@@ -159,9 +159,9 @@ class Sheet:
             same[row.key].append(row)
         # Rows with the same text stand together, so that the examples show the contradiction.
         found = [row for key, rows in same.items() if key and _differ(rows, far) for row in rows]
-        cure = "Decide on one label for each text or remove them: no model can get both right"
+        hint = "Decide on one label for each text or remove them: no model can get both right"
         what = "a text that another row labels differently"
-        yield from self._found("contradiction", found, what, cure, 0.001, lambda row: row.label)
+        yield from self._found("contradiction", found, what, hint, 0.001, lambda row: row.label)
 
     def _overlaps(self) -> Iterator[Finding]:
         """Texts of one part that stand in another: what is measured there has been seen in training."""
@@ -189,7 +189,7 @@ class Sheet:
             part=f"{first}, {second}",
             rows=len(pairs),
             message=f"{counted(len(pairs))} of {second} ({len(pairs) / of:.2%}): {what}",
-            cure=f"Remove them from {first}, or let nlpkit split one file: it keeps such texts on one side",
+            hint=f"Remove them from {first}, or let nlpkit split one file: it keeps such texts on one side",
             examples=self._excerpts(itertools.chain.from_iterable(pairs), lambda row: row.part),
         )
 
@@ -199,8 +199,8 @@ class Sheet:
             yield from self._minority("language", detect)
             return
         message = "languages were not looked at: the package py3langid is not installed"
-        cure = "To look at them: pip install 'nlpkit[language]'"
-        yield Finding(kind="language", severity="info", part="all parts", rows=0, message=message, cure=cure)
+        hint = "To look at them: pip install 'nlpkit[language]'"
+        yield Finding(kind="language", severity="info", part="all parts", rows=0, message=message, hint=hint)
 
     def _minority(self, kind: str, tell: Callable[[str], str | None]) -> Iterator[Finding]:
         """Rows that differ from most in script or language; rows of which nothing can be said are left out."""
@@ -210,9 +210,9 @@ class Sheet:
         most = Counter(found for _, found in told).most_common(1)[0][0]
         others = {id(row): found for row, found in told if found != most}
         rows = [row for row, _ in told if id(row) in others]
-        cure = "Remove them, or choose a base model that knows them"
+        hint = "Remove them, or choose a base model that knows them"
         yield from self._found(
-            kind, rows, f"another {kind} than most ({most})", cure, 0.01, lambda row: others[id(row)]
+            kind, rows, f"another {kind} than most ({most})", hint, 0.01, lambda row: others[id(row)]
         )
 
     def _personal(self) -> Iterator[Finding]:
@@ -221,13 +221,13 @@ class Sheet:
         for row in self.rows:
             for kind in self.scan(row.example.text)[1]:
                 kinds[kind].append(row)
-        cure = "Mask or remove it unless you may train on it: a model can repeat what it has read"
+        hint = "Mask or remove it unless you may train on it: a model can repeat what it has read"
         for kind, rows in kinds.items():
             yield from self._found(
                 f"personal data: {kind}",
                 rows,
                 f"personal data ({kind})",
-                cure,
+                hint,
                 at=re.compile(re.escape(f"[{kind}]")),
             )
 

@@ -14,9 +14,9 @@ _END = object()
 
 
 def ahead(items: Iterable[T]) -> Generator[T]:
-    """The same items, of which the next is made in a thread of its own while the caller works on one; never more than that one.
+    """Yield the same items; the next, and never more than that one, is made in a thread while the caller works.
 
-    What goes wrong while an item is made is raised where the item would have come. To be closed, if not read to the end.
+    What goes wrong while an item is made is raised where the item would have come. Close it, if not read to the end.
     """
     iterator = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
@@ -30,7 +30,7 @@ def ahead(items: Iterable[T]) -> Generator[T]:
 
 @contextmanager
 def behind(act: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
-    """A function that has `act` called with an item in a thread of its own, in order, and returns once the item before is done.
+    """Yield a function that has `act` called with an item in a thread, in order, and returns once the item before is done.
 
     What goes wrong in `act` is raised by the next call, or at the end; no item is begun after it. However the block is left, the item
     that was begun is ended first.

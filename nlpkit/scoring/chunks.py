@@ -1,27 +1,27 @@
-"""What is done with the rows of one input: chunk by chunk they become the bytes of the output, in whatever process."""
+"""From the rows of one input to the bytes of its output: chunk by chunk, in whatever process."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from nlpkit.errors import NlpkitError
 from nlpkit.scoring.ahead import ahead
 from nlpkit.scoring.batches import Batch, TextRows, reject_lines
-from nlpkit.scoring.journal import Chunk
 from nlpkit.scoring.output_columns import Columns
-from nlpkit.scoring.predictors import Fleet, Predictor
-from nlpkit.scoring.state import State
-from nlpkit.scoring.writing import RowWriter
+from nlpkit.scoring.predictors import Predictor, ScoringModel
+from nlpkit.scoring.state import Chunk, State
+from nlpkit.scoring.writers import RowWriter
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkPlan:
     """How rows are read, cut into chunks and written. It can be sent to another process, where the input is a file."""
 
-    input: TextRows
+    rows: TextRows
     columns: Columns
     writer: RowWriter
     names: tuple[str, ...]
@@ -30,68 +30,82 @@ class ChunkPlan:
     chunk_rows: int
 
     def batches(self, done: int) -> Generator[Batch]:
-        """The rows after the first `done` records, cut at the same places however often the work was interrupted."""
-        return self.input.batches(self.chunk_rows, done=done)
+        """Yield the rows after the first `done` records, cut at the same rows however often the work was interrupted."""
+        return self.rows.batches(self.chunk_rows, done=done)
 
-    def chunk(self, engine: Predictor, batch: Batch) -> Chunk:
-        """The outcome of some rows; it depends on no others.
+    def score(self, predictor: Predictor, batch: Batch) -> Chunk:
+        """Return the outcome of some rows; it depends on no others. Equal inputs are computed once.
 
         Raises:
             DataError: a row does not fit the columns of the output.
-            NlpkitError: the model answers what is no number.
+            NlpkitError: the model's answer is not a number.
         """
-        distinct = list(dict.fromkeys(batch.texts))
-        answers = dict(zip(distinct, engine.predict(distinct), strict=True)) if distinct else {}
+        distinct = list(dict.fromkeys(batch.inputs))
+        answers = dict(zip(distinct, predictor.predict(distinct), strict=True)) if distinct else {}
         rows: list[dict[str, object]] = []
-        for record, text in zip(batch.records, batch.texts, strict=True):
+        for record, text in zip(batch.records, batch.inputs, strict=True):
             self.columns.check(record)
-            rows.append({**record.fields, **self._answer(answers[text].row(), record.where)})
+            rows.append({**record.fields, **self._cells(answers[text].row(), record.where)})
         return Chunk(
             data=self.writer.rows(rows),
             rejects=reject_lines(batch.bad),
             read=batch.read,
             rows=len(rows),
             rejected=len(batch.bad),
-            partly_read=sum(answers[text].partial for text in batch.texts),
+            partly_read=sum(answers[text].partial for text in batch.inputs),
         )
 
-    def _answer(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:
-        found: dict[str, object] = {}
+    def _cells(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:
+        """Return the new cells of a row, by column."""
+        cells: dict[str, object] = {}
         for name in self.names:
             value: object = answer.get(name)
             if isinstance(value, float):
                 if not math.isfinite(value):
                     raise NlpkitError(
-                        f"{where}: the model answers {value} for {name!r}; expected a number: its weights may be damaged"
+                        f"{where}: the model answers {value} for {name!r}; expected a number; "
+                        "hint: its weights may be damaged: train or export it again"
                     )
                 value = round(value, 6) + 0.0  # No minus zero.
-            found[self.prefix + name] = value
-        return found
+            cells[self.prefix + name] = value
+        return cells
 
 
-def chunks(
-    work: ChunkPlan, model: Predictor | Fleet, state: State, piped: Generator[Batch] | None
+@runtime_checkable
+class Fleet(ScoringModel, Protocol):
+    """Copies of a model in other processes, which score chunks for this one."""
+
+    def plan(self, parts: Sequence[tuple[ChunkPlan, int]]) -> None:
+        """Take note of what will be asked for in turn: each plan, and how many records of it are done."""
+
+    def chunks(self, plan: ChunkPlan, *, done: int, budget: int | None) -> Generator[Chunk]:
+        """Yield the chunks after the first `done` records, in order."""
+
+
+def score_chunks(
+    plan: ChunkPlan, model: Predictor | Fleet, state: State, batches: Generator[Batch]
 ) -> Generator[Chunk]:
-    """The chunks after those that are done, in order, the header of the file before the first.
+    """Yield the chunks after those that are done, in order, the header of the file before the first.
 
     Args:
-        work: what is done with each batch.
+        plan: what is done with each batch.
         model: what answers.
         state: what is done.
-        piped: the batches of standard input. They are not read ahead: nothing could stop a thread that waits for a pipe.
+        batches: what is left to do, for a model in this process.
     """
-    header = b"" if state.size else work.writer.header()
+    header = b"" if state.size else plan.writer.header()
     if isinstance(model, Fleet):
-        found = model.chunks(work, done=state.read, budget=state.budget)
+        chunks = model.chunks(plan, done=state.read, budget=state.budget)
     else:
-        found = _here(work, model, piped or ahead(work.batches(state.read)))
-    with closing(found):
-        for chunk in found:
+        # Standard input is not read ahead: nothing could stop a thread that waits for a pipe.
+        chunks = _score(plan, model, batches if plan.rows.file.path is None else ahead(batches))
+    with closing(chunks):
+        for chunk in chunks:
             yield replace(chunk, data=header + chunk.data) if header else chunk
             header = b""
 
 
-def _here(work: ChunkPlan, engine: Predictor, batches: Generator[Batch]) -> Generator[Chunk]:
+def _score(plan: ChunkPlan, predictor: Predictor, batches: Generator[Batch]) -> Generator[Chunk]:
     with closing(batches):
         for batch in batches:
-            yield work.chunk(engine, batch)
+            yield plan.score(predictor, batch)

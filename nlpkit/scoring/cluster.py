@@ -17,8 +17,8 @@ from typing import Any
 from nlpkit.errors import ConfigError, NlpkitError, optional
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.connecting import connected, hushed
-from nlpkit.scoring.journal import Chunk
 from nlpkit.scoring.predictors import Predictor
+from nlpkit.scoring.state import Chunk
 from nlpkit.scoring.workers import ModelFacts, ModelProbe, Worker, read, unpacked
 
 STORE = 512 << 20
@@ -32,50 +32,50 @@ class RayFleet:
         self._load = load
         self._workers = workers
         self._needs: dict[str, float] = {"num_cpus": 1, "num_gpus": 1} if gpus else {"num_cpus": 1}
-        self._scout: Any = None
+        self._probe: Any = None
         self._planned: list[_PlannedFile] = []
-        self._stream: _Stream | None = None
+        self._stream: _ChunkStream | None = None
         facts: ModelFacts = self._ask("facts")
         self.columns, self.fingerprint = facts.columns, facts.fingerprint
         self._budget = facts.budget
 
     @property
     def budget(self) -> int | None:
-        """The tokens that every worker computes together."""
+        """Max tokens per batch, in every worker."""
         return self._budget
 
     @budget.setter
     def budget(self, budget: int) -> None:
         if self._budget is None:
             raise ConfigError(
-                f"a budget of {budget} is asked for, but this model has none; cure: leave it out"
+                f"a budget of {budget} is asked for, but this model has none; hint: leave out --budget"
             )
         self._budget = budget
 
     def tune(self, texts: Sequence[str]) -> int | None:
-        """The budget that was fastest on one of the workers; all have it from now on."""
+        """Measure the fastest budget on one of the workers; all have it from now on."""
         if self._budget is not None:
             self._budget = int(self._ask("tune", list(texts)))
         return self._budget
 
-    def chunks(self, work: ChunkPlan, *, done: int, budget: int | None) -> Generator[Chunk]:
-        """The chunks after the first `done` records, in order.
+    def chunks(self, plan: ChunkPlan, *, done: int, budget: int | None) -> Generator[Chunk]:
+        """Yield the chunks after the first `done` records, in order.
 
         Raises:
             ConfigError: the input is a pipe, which only this process can read.
             RunError: a worker's model, processor or libraries are not those of the first.
             NlpkitError: what would be raised on one machine, at the same row.
         """
-        if work.input.path is None:
+        if plan.rows.file.path is None:
             raise ConfigError(
                 "standard input can be read by this process only; expected a file to score with --ray"
             )
-        part = _PlannedFile.of(work, done)
+        part = _PlannedFile.of(plan, done)
         if self._stream is None or not self._stream.continues_with(part, budget):
             self.close()
-            place = next((place for place, one in enumerate(self._planned) if one == part), None)
-            parts = [part] if place is None else self._planned[place:]
-            self._stream = _Stream(parts, budget, self._outcomes(parts, budget))
+            index = next((index for index, planned in enumerate(self._planned) if planned == part), None)
+            parts = [part] if index is None else self._planned[index:]
+            self._stream = _ChunkStream(parts, budget, self._outcomes(parts, budget))
         try:
             yield from self._stream.take()
         except BaseException:
@@ -84,15 +84,15 @@ class RayFleet:
 
     def plan(self, parts: Sequence[tuple[ChunkPlan, int]]) -> None:
         """Take note of what will be asked for: it is all one stream, for which the workers are started once."""
-        self._planned = [_PlannedFile.of(work, done) for work, done in parts]
+        self._planned = [_PlannedFile.of(plan, done) for plan, done in parts]
 
     def close(self) -> None:
         """End what goes on in the workers, and them."""
-        if self._scout is not None:
-            optional("ray", extra="ray").kill(self._scout)
+        if self._probe is not None:
+            optional("ray", extra="ray").kill(self._probe)
         if self._stream is not None:
             self._stream.close()
-        self._scout = self._stream = None
+        self._probe = self._stream = None
 
     def _outcomes(
         self, parts: Sequence[_PlannedFile], budget: int | None
@@ -105,7 +105,7 @@ class RayFleet:
                 _reader(parts), override_num_blocks=1, num_cpus=0, label_selector=here
             ).map_batches(
                 Worker,
-                fn_constructor_args=(self._load, [part.work for part in parts], expected),
+                fn_constructor_args=(self._load, [part.plan for part in parts], expected),
                 compute=data.ActorPoolStrategy(
                     min_size=1, max_size=self._workers, initial_size=self._workers
                 ),
@@ -121,7 +121,7 @@ class RayFleet:
 
     @contextmanager
     def _context(self) -> Iterator[None]:
-        """Ray Data's settings while it works for us."""
+        """Set Ray Data up for this work, and only for it."""
         data = optional("ray.data", extra="ray")
         context = data.DataContext.get_current().copy()
         context.execution_options.preserve_order = True
@@ -134,11 +134,11 @@ class RayFleet:
             yield
 
     def _ask(self, what: str, *arguments: object) -> Any:
-        """The answer of the one worker that says what there is to know before the others are started."""
+        """Ask the one worker that is started before the others what there is to know."""
         ray = optional("ray", extra="ray")
-        if self._scout is None:
-            self._scout = ray.remote(**self._needs)(ModelProbe).remote(self._load)
-        answer = ray.get(getattr(self._scout, what).remote(*arguments))
+        if self._probe is None:
+            self._probe = ray.remote(**self._needs)(ModelProbe).remote(self._load)
+        answer = ray.get(getattr(self._probe, what).remote(*arguments))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -148,7 +148,7 @@ class RayFleet:
 def open_fleet(
     load: Callable[[], Predictor], address: str | None, *, workers: int | None = None
 ) -> Iterator[RayFleet]:
-    """The workers of a cluster, each with a copy of the model on one processor core, or on one GPU where the cluster has any.
+    """Start the workers of a cluster, each with a copy of the model on one processor core, or on one GPU where there are any.
 
     Args:
         load: loads the model in a worker; whatever it reads must be there, at the same path, on every machine.
@@ -156,13 +156,13 @@ def open_fleet(
         workers: how many at the most; default: what the cluster has.
 
     Raises:
-        ConfigError: Ray is not installed, or the address cannot be meant.
+        ConfigError: Ray is not installed, or the address is invalid.
         NlpkitError: the cluster cannot be reached.
         RunError: the model cannot be loaded there.
     """
     with connected(address) as (cores, gpus):
-        room = gpus or cores
-        with closing(RayFleet(load, workers=min(workers or room, room), gpus=bool(gpus))) as fleet:
+        available = gpus or cores
+        with closing(RayFleet(load, workers=min(workers or available, available), gpus=bool(gpus))) as fleet:
             yield fleet
 
 
@@ -170,23 +170,24 @@ def open_fleet(
 class _PlannedFile:
     """A file to read, from a record on, as it is now."""
 
-    work: ChunkPlan
+    plan: ChunkPlan
     done: int
     size: int
     mtime_ns: int
 
     @classmethod
-    def of(cls, work: ChunkPlan, done: int) -> _PlannedFile:
-        status = work.input.path.stat() if work.input.path else None
+    def of(cls, plan: ChunkPlan, done: int) -> _PlannedFile:
+        """Note the size and time that the file has now."""
+        status = plan.rows.file.path.stat() if plan.rows.file.path else None
         return cls(
-            work=work,
+            plan=plan,
             done=done,
             size=status.st_size if status else 0,
             mtime_ns=status.st_mtime_ns if status else 0,
         )
 
 
-class _Stream:
+class _ChunkStream:
     """The outcomes of some parts, one part after the other."""
 
     def __init__(
@@ -200,15 +201,15 @@ class _Stream:
         self._waiting: tuple[int, Chunk | NlpkitError] | None = None
 
     def continues_with(self, part: _PlannedFile, budget: int | None) -> bool:
-        """Whether this part comes next, not changed since it may have been read."""
+        """Find out whether this part comes next, unchanged since it may have been read."""
         return self._at < len(self._parts) and self._parts[self._at] == part and self._budget == budget
 
     def take(self) -> Generator[Chunk]:
-        """The chunks of the next part."""
-        mine, self._at = self._at, self._at + 1
-        while found := self._waiting or next(self._outcomes, None):
-            number, outcome = self._waiting = found
-            if number != mine:
+        """Yield the chunks of the next part."""
+        number, self._at = self._at, self._at + 1
+        while item := self._waiting or next(self._outcomes, None):
+            part, outcome = self._waiting = item
+            if part != number:
                 return
             self._waiting = None
             if isinstance(outcome, Exception):
@@ -216,12 +217,12 @@ class _Stream:
             yield outcome
 
     def close(self) -> None:
-        """End it."""
+        """End the stream."""
         self._outcomes.close()
 
 
 def _reader(parts: Sequence[_PlannedFile]) -> Any:
-    """A source of Ray Data with one reader, whose blocks are the batches."""
+    """Return a source of Ray Data with one reader, whose blocks are the batches."""
     block, data = optional("ray.data.block", extra="ray"), optional("ray.data", extra="ray")
     unknown = block.BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
 
@@ -229,7 +230,7 @@ def _reader(parts: Sequence[_PlannedFile]) -> Any:
         return None
 
     def get_read_tasks(self: object, *_: object, **__: object) -> list[Any]:
-        return [data.ReadTask(functools.partial(read, [(part.work, part.done) for part in parts]), unknown)]
+        return [data.ReadTask(functools.partial(read, [(part.plan, part.done) for part in parts]), unknown)]
 
     # Made here, because its parent is known only where Ray is.
     methods = {"estimate_inmemory_data_size": estimate_inmemory_data_size, "get_read_tasks": get_read_tasks}

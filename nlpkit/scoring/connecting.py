@@ -21,13 +21,13 @@ _SETTINGS_FRAME = b"\4"
 
 @contextmanager
 def connected(address: str | None) -> Iterator[tuple[int, int]]:
-    """How many processor cores and GPUs the cluster has to give. A connection that was there before stays, a new one is closed.
+    """Connect, and yield how many processor cores and GPUs the cluster has. A connection that was there before stays, a new one is closed.
 
     Args:
         address: `host:port`; None is the environment's RAY_ADDRESS, or joins the cluster that runs on this machine, or starts one.
 
     Raises:
-        ConfigError: Ray is not installed, or the address cannot be meant.
+        ConfigError: Ray is not installed, or the address is invalid.
         NlpkitError: nothing answers there, or it gives no core.
     """
     ray = _quiet_ray()
@@ -36,11 +36,11 @@ def connected(address: str | None) -> Iterator[tuple[int, int]]:
         elsewhere = os.environ.get("RAY_ADDRESS", "")
         _connect(ray, address or (elsewhere if ":" in elsewhere else None))
     try:
-        room = ray.cluster_resources()
-        cores, gpus = int(room.get("CPU", 0)), int(room.get("GPU", 0))
+        resources = ray.cluster_resources()
+        cores, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
         if not cores:
             raise NlpkitError(
-                f"the Ray cluster at {address or 'this machine'} has no processor core to give; cure: add nodes to it"
+                f"the Ray cluster at {address or 'this machine'} has no processor core to give; hint: add nodes to it"
             )
         yield cores, gpus
     finally:
@@ -49,7 +49,7 @@ def connected(address: str | None) -> Iterator[tuple[int, int]]:
 
 
 def _quiet_ray() -> Any:
-    """Ray, told before it is loaded not to call home and not to write between our rows."""
+    """Load Ray, set up not to call home and not to write between our rows."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     ray = optional("ray", extra="ray")
@@ -87,7 +87,7 @@ def _connect(ray: Any, address: str | None) -> None:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Let nothing on standard error, where Ray's C++ part says when it starts what is neither an error nor to be turned off."""
+    """Silence standard error, where Ray's C++ part writes at its start what is no error and cannot be turned off."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -100,12 +100,12 @@ def hushed() -> Iterator[None]:
 
 
 def _refuse_silent(address: str) -> None:
-    """Raise where nothing answers, within seconds: Ray itself would try for minutes."""
+    """Refuse an address where nothing answers, within seconds: Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit():
         raise ConfigError(
             f"--ray {address}: expected host:port, as `ray start --head` prints it, on a machine of the cluster "
-            "(Ray Client, ray://, is not used); cure: run this command on a node of the cluster"
+            "(Ray Client, ray://, is not used); hint: run this command on a node of the cluster"
         )
     try:
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as line:
@@ -121,7 +121,7 @@ def _refuse_silent(address: str) -> None:
 def _unreachable(address: str, error: Exception) -> NlpkitError:
     reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
     return NlpkitError(
-        f"no Ray cluster that this machine belongs to answers at {address}: {reason}; cure: start it with `ray start --head --port=6379`, "
+        f"no Ray cluster that this machine belongs to answers at {address}: {reason}; hint: start it with `ray start --head --port=6379`, "
         "join it from here with `ray start --address=HOST:6379`, both with the cluster's token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN), "
         "or leave the address out to use this machine alone"
     )

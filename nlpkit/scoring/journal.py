@@ -1,4 +1,4 @@
-"""The work on one output: chunks are appended and made safe one by one, and the file appears when all of them are there."""
+"""Unfinished work on one output: chunks are appended and made safe one by one; the file appears when all are there."""
 
 from __future__ import annotations
 
@@ -7,41 +7,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from nlpkit.errors import DataError, NlpkitError
-from nlpkit.scoring.paths import Paths, refuse_existing
-from nlpkit.scoring.state import STATE, State, finished, load
+from nlpkit.scoring.output import Output, refuse_existing
+from nlpkit.scoring.state import STATE, Chunk, State, finished, load
 
 PARTIAL, REJECTS, WHOLE, LOCK = "partial", "rejects", "whole", "lock"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """The outcome of some rows: the bytes they add, and how many they were."""
-
-    data: bytes
-    rejects: bytes
-    read: int
-    rows: int
-    rejected: int
-    partly_read: int
-
-    def after(self, before: State) -> State:
-        """The state once this chunk is done too."""
-        return before.model_copy(
-            update={
-                "read": before.read + self.read,
-                "rows": before.rows + self.rows,
-                "rejected": before.rejected + self.rejected,
-                "partly_read": before.partly_read + self.partly_read,
-                "size": before.size + len(self.data),
-                "rejects_size": before.rejects_size + len(self.rejects),
-            }
-        )
 
 
 class Journal:
@@ -68,12 +42,12 @@ class Journal:
     def finish(
         self, seal: Callable[[Path, Path], Path], rejects: Path | None, record: Path | None = None
     ) -> None:
-        """Move the whole output, and the rejects if there are any, into place. Repeating it after a kill does no harm.
+        """Move the finished output, and the rejects if there are any, into place. Repeating it after a kill does no harm.
 
         Args:
-            seal: makes the whole output of all bytes.
+            seal: makes the finished output of all bytes.
             rejects: where rejected rows go.
-            record: where the state is kept for good. An output is whole where there is one and no unfinished work.
+            record: where the state is kept for good. An output is complete where there is one and no unfinished work.
 
         Raises:
             NlpkitError: the disk is full or fails; the work goes on from here.
@@ -109,8 +83,8 @@ class Journal:
 
 
 @contextmanager
-def open_journal(paths: Paths, target: Path, begin: State, *, overwrite: bool) -> Iterator[Journal]:
-    """The journal of an output, at the point that the work on it had reached.
+def open_journal(output: Output, target: Path, begin: State, *, overwrite: bool) -> Iterator[Journal]:
+    """Open the journal of an output, at the point that the work on it had reached.
 
     Nothing is left behind when not a single chunk was done, or when the input cannot be read again.
 
@@ -119,10 +93,10 @@ def open_journal(paths: Paths, target: Path, begin: State, *, overwrite: bool) -
         DataError: the input has changed, or the state was damaged.
         RunError: the settings have changed.
     """
-    folder = paths.folder
+    folder = output.folder
     with _locked(folder, target):
         try:
-            refuse_existing(paths, overwrite=overwrite)
+            refuse_existing(output, overwrite=overwrite)
             with disk(folder):
                 journal = Journal(folder, target, _resumed(folder, target, begin, overwrite=overwrite))
         except NlpkitError:
@@ -138,7 +112,7 @@ def open_journal(paths: Paths, target: Path, begin: State, *, overwrite: bool) -
 
 
 def _resumed(folder: Path, target: Path, begin: State, *, overwrite: bool) -> State:
-    """The state to go on from, with the files cut back to it."""
+    """Return the state to go on from, with the files cut back to it."""
     try:
         before = load(folder)
         if finished(folder) and not target.exists():
@@ -165,7 +139,7 @@ def _cut(path: Path, size: int) -> None:
     with path.open("ab") as file:
         if file.tell() < size:
             raise DataError(
-                f"{path}: {size:,} bytes were written, but {file.tell():,} are there; cure: start again with --overwrite"
+                f"{path}: {size:,} bytes were written, but {file.tell():,} are there; hint: start again with --overwrite"
             )
         file.truncate(size)
 
@@ -214,7 +188,7 @@ def _locked(folder: Path, target: Path) -> Iterator[None]:
             lock.acquire()
     except filelock.Timeout as error:
         raise NlpkitError(
-            f"{target}: another process is writing it; cure: wait for it to end, or name another file"
+            f"{target}: another process is writing it; hint: wait for it to end, or name another file"
         ) from error
     try:
         yield
@@ -234,10 +208,11 @@ def disk(folder: Path) -> Iterator[None]:
     except TimeoutError:
         raise  # A lock that is held, not a disk that fails.
     except OSError as error:
-        cure = "make room" if error.errno in _FULL else "put that right"
+        hint = "make room" if error.errno in _FULL else "put that right"
         raise NlpkitError(
-            f"{error.filename or folder}: could not be written: {error.strerror or error}; {_free(folder)} bytes are free there; "
-            f"what is done is kept; cure: {cure} and run the same command again"
+            f"{error.filename or folder}: could not be written: {error.strerror or error}; "
+            f"{_free(folder)} bytes are free there; what is done is kept; "
+            f"hint: {hint} and run the same command again"
         ) from error
 
 

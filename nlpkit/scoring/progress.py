@@ -28,7 +28,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """What the rest will take at this rate."""
+        """Seconds that the rest will take at this rate."""
         return (
             (self.total - self.rows) / self.rows_per_second
             if self.total is not None and self.rows_per_second > 0
@@ -37,7 +37,7 @@ class Progress:
 
 
 class ProgressClock:
-    """Tells how far the work is, and how fast."""
+    """Reports how far the work is, and how fast."""
 
     def __init__(self, tell: Callable[[Progress], None] | None, *, total: int | None) -> None:
         self._tell, self._total = tell, total
@@ -56,7 +56,7 @@ class ProgressClock:
         self.tick(state)
 
     def tick(self, state: State) -> None:
-        """Tell whoever listens."""
+        """Report how far the work is."""
         if self._tell:
             rows = state.rows + state.rejected
             self._tell(

@@ -1,24 +1,24 @@
-"""Score a file: every row as it was, with what the model says of its text."""
+"""Score a file: every row as it was, with the model's answer for its text."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit import __version__
-from nlpkit.scoring.batches import TextRows
-from nlpkit.scoring.chunks import ChunkPlan
+from nlpkit.data.readers import OpenedFile, open_file
+from nlpkit.scoring.batches import TextRows, put_back
+from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob
-from nlpkit.scoring.output_columns import Kind, columns_of
-from nlpkit.scoring.paths import OnError, Paths, check_paths
-from nlpkit.scoring.predictors import Fleet, Predictor
+from nlpkit.scoring.options import CHUNK_ROWS, OnError, ScoreOptions
+from nlpkit.scoring.output import Output, plan_output
+from nlpkit.scoring.output_columns import Kind, plan_columns
+from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.writing import writer_of
+from nlpkit.scoring.writers import writer_of
 
-__all__ = ["CHUNK_ROWS", "Progress", "ScoreSummary", "prepare", "score_file"]
-
-CHUNK_ROWS = 2048
-"""Rows that are scored and made safe together: some seconds of work on a CPU, and enough to sort texts by length."""
+__all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
 
 
 def score_file(
@@ -26,7 +26,7 @@ def score_file(
     source: Path | str,
     target: Path | str,
     *,
-    text_column: str = "text",
+    text: str = "text",
     format: str | None = None,
     output_format: str | None = None,
     encoding: str | None = None,
@@ -39,42 +39,43 @@ def score_file(
     chunk_rows: int = CHUNK_ROWS,
     budget: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    text_column: str | None = None,
 ) -> ScoreSummary:
-    """The summary of a scoring, once the output is whole and in its place.
+    """Score a file into another, and return the summary once the output is complete and in its place.
 
-    Memory stays constant. A scoring of a file into a file that was stopped, by whatever, goes on where it was when it is called again
-    in the same way, and makes the same bytes.
+    Memory stays constant. A scoring of a file into a file that was stopped, for whatever reason, goes on from there when it
+    is called again in the same way, and makes the same bytes.
 
     Args:
         classifier: the model.
         source: a file, or "-" for standard input.
         target: a file, or "-" for standard output.
-        text_column: the column that holds the text.
-        format: csv, tsv, jsonl, parquet or arrow, where the input's name does not say it.
+        text: the column that holds the text.
+        format: csv, tsv, tsv-plain, jsonl, parquet or arrow, where the input's name does not show it.
         output_format: likewise for the output.
         encoding: the input's text encoding, where it is not UTF-8.
         on_error: "skip" writes bad rows to a file of their own; "stop" ends at the first.
-        rejects: that file; next to the output unless said.
-        record: a file that keeps how the output was made. Where it says that the output was made so already, nothing is done.
+        rejects: that file; default: next to the output.
+        record: a file that keeps how the output was made. An output that it shows to be made so already is not made again.
         overwrite: replace an output that exists, and drop unfinished work that cannot go on.
         raw_csv: leave CSV cells that a spreadsheet would run as formulas as they are.
         prefix: put before the names of the new columns.
         chunk_rows: rows that are computed and made safe together.
-        budget: tokens that are computed together, which decides the last bits; default: what is measured to be fastest for the first
+        budget: max tokens per batch, which decides the last bits; default: what is measured to be fastest for the first
             rows. A scoring that goes on keeps the one it began with.
         progress: called after each chunk, from another thread.
+        text_column: the former name of `text`.
 
     Raises:
-        ConfigError: the paths or formats cannot be meant, or a new column has the name of one that is there.
+        ConfigError: a path or format is invalid, or a new column has the name of one that is there.
         DataError: the input is bad, or has changed since the scoring began.
         RunError: the model or the settings have changed since.
         NlpkitError: the disk is full, or another process writes the output.
     """
-    job = prepare(
-        classifier,
-        source,
-        target,
-        text_column=text_column,
+    if text_column is not None:
+        warnings.warn("text_column= is now text=", DeprecationWarning, stacklevel=2)
+    options = ScoreOptions(
+        text=text_column or text,
         format=format,
         output_format=output_format,
         encoding=encoding,
@@ -86,89 +87,67 @@ def score_file(
         prefix=prefix,
         chunk_rows=chunk_rows,
     )
-    return job.run(budget=budget, progress=progress)
+    return plan_file(source, target, options).score(classifier, budget=budget, progress=progress)
 
 
-def prepare(
-    classifier: Predictor | Fleet,
-    source: Path | str,
-    target: Path | str,
-    *,
-    text_column: str = "text",
-    format: str | None = None,
-    output_format: str | None = None,
-    encoding: str | None = None,
-    on_error: OnError = "stop",
-    rejects: Path | None = None,
-    record: Path | None = None,
-    overwrite: bool = False,
-    raw_csv: bool = False,
-    prefix: str = "",
-    chunk_rows: int = CHUNK_ROWS,
-) -> ScoringJob:
-    """The scoring of a file, as `score_file` carries it out: all that can be refused before it begins has been.
+def plan_file(source: Path | str, target: Path | str, options: ScoreOptions) -> FilePlan:
+    """Check all of a scoring that can be checked without a model: takes milliseconds and changes nothing.
 
     Raises:
-        ConfigError: the paths or formats cannot be meant, or a new column has the name of one that is there.
-        DataError: the input is bad.
+        ConfigError: the output's path or a format is invalid.
+        DataError: the input is not there, cannot be read, or lacks the column with the text.
     """
-    paths = check_paths(
-        source,
-        target,
-        text_column=text_column,
-        format=format,
-        output_format=output_format,
-        encoding=encoding,
-        on_error=on_error,
-        rejects=rejects,
-        record=record,
-        overwrite=overwrite,
-    )
-    rows = TextRows(
-        path=paths.source,
-        format=paths.format,
-        encoding=encoding,
-        text_column=text_column,
-        skip=on_error == "skip",
-    )
-    # Standard input can be read only once: its first rows are taken now, and tell the columns.
-    piped = rows.batches(chunk_rows, done=0) if paths.source is None else None
-    first = next(piped, None) if piped else None
-    added: dict[str, Kind] = {
-        f"{prefix}{name}": "string" if name == "label" else "float" for name in classifier.columns
-    }
-    columns = columns_of(rows, first, paths.output_format, added)
-    work = ChunkPlan(
-        input=rows,
-        columns=columns,
-        writer=writer_of(paths.output_format, columns, compress=paths.compress, raw_csv=raw_csv),
-        names=tuple(classifier.columns),
-        prefix=prefix,
-        chunk_rows=chunk_rows,
-    )
-    settings = _settings(work, classifier, paths, raw_csv=raw_csv)
-    return ScoringJob(
-        work=work,
-        model=classifier,
-        paths=paths,
-        settings=settings,
-        overwrite=overwrite,
-        first=first,
-        rest=piped,
-    )
+    file = open_file(source, format=options.format, encoding=options.encoding, columns=(options.text,))
+    return FilePlan(file=file, output=plan_output(file, target, options), options=options)
 
 
-def _settings(work: ChunkPlan, model: Predictor | Fleet, paths: Paths, *, raw_csv: bool) -> dict[str, str]:
-    """All that decides a byte of the output besides the input's content and the budget."""
-    return {
-        "nlpkit": __version__,
-        "model": model.fingerprint,
-        "columns": " ".join(work.columns.added),
-        "text column": work.input.text_column,
-        "input": "standard input" if paths.source is None else "a file",
-        "input format": work.input.format,
-        "encoding": work.input.encoding or "utf-8",
-        "output format": paths.output_format,
-        "rows of a chunk": str(work.chunk_rows),
-        "raw csv": str(raw_csv),
-    }
+@dataclass(frozen=True, kw_only=True)
+class FilePlan:
+    """An input and an output that can be used, before the model is known."""
+
+    file: OpenedFile
+    output: Output
+    options: ScoreOptions
+
+    def job(self, model: Predictor | Fleet) -> ScoringJob:
+        """Return the scoring by a model.
+
+        Raises:
+            ConfigError: the input has a column that the model adds.
+            DataError: the input is bad.
+        """
+        options, output = self.options, self.output
+        rows = TextRows(file=self.file, text=options.text, skip=options.skips_bad_rows)
+        # Standard input can be read only once: its first rows are read now, for the columns, and put back.
+        piped = rows.batches(options.chunk_rows, done=0) if rows.file.path is None else None
+        first = next(piped, None) if piped else None
+        added: dict[str, Kind] = {
+            f"{options.prefix}{name}": "string" if name == "label" else "float" for name in model.columns
+        }
+        columns = plan_columns(rows, first.records if first else (), output.format, added)
+        return ScoringJob(
+            plan=ChunkPlan(
+                rows=rows,
+                columns=columns,
+                writer=writer_of(output.format, columns, compress=output.compress, raw_csv=options.raw_csv),
+                names=tuple(model.columns),
+                prefix=options.prefix,
+                chunk_rows=options.chunk_rows,
+            ),
+            model=model,
+            output=output,
+            overwrite=options.overwrite,
+            raw_csv=options.raw_csv,
+            piped=put_back(first, piped) if piped else None,
+        )
+
+    def score(
+        self,
+        model: Predictor | Fleet,
+        *,
+        budget: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> ScoreSummary:
+        """Score the file, as `score_file` does."""
+        total = self.file.count() if progress else None
+        return self.job(model).run(budget=budget, progress=progress, total=total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,14 +26,14 @@ class InputDigest(BaseModel):
 
     @classmethod
     def of(cls, path: Path) -> InputDigest:
-        """The file as it is now."""
+        """Hash the file as it is now."""
         status = path.stat()
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return cls(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
 
     def still(self, path: Path) -> bool:
-        """Whether the file holds what it held; its content is read again only when its size or time says that it may not."""
+        """Find out whether the file holds what it held; it is read again only where its size or time has changed."""
         status = path.stat()
         return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or InputDigest.of(
             path
@@ -64,7 +65,7 @@ class State(BaseModel):
     """The name of the file that holds the whole output, once it does; it is then moved into place."""
 
     def save(self, folder: Path, name: str = STATE) -> None:
-        """Put this in the place of the state before, whole or not at all."""
+        """Replace the state before, completely or not at all."""
         fresh = folder / f"{name}.new"
         with fresh.open("w", encoding="utf-8") as file:
             file.write(self.model_dump_json(indent=2))
@@ -73,17 +74,17 @@ class State(BaseModel):
         os.replace(fresh, folder / name)
 
     def refuse_other(self, now: State, target: Path) -> None:
-        """Raise where what was begun is not what is asked for now.
+        """Refuse to go on where what was begun is not what is asked for now.
 
         Raises:
             DataError: the input's content has changed.
             RunError: the model or the settings have changed.
         """
-        cure = "cure: score it from the start with --overwrite, or name another output"
+        hint = "hint: score it from the start with --overwrite, or name another output"
         if self.source and now.source and self.source.sha256 != now.source.sha256:
             raise DataError(
                 f"{target}: {self.rows:,} rows are done, but the content of the input has changed since "
-                f"({self.source.size:,} bytes then, {now.source.size:,} now); {cure}"
+                f"({self.source.size:,} bytes then, {now.source.size:,} now); {hint}"
             )
         changed = [
             f"{name} ({self.settings.get(name, 'none')} then, {now.settings.get(name, 'none')} now)"
@@ -92,12 +93,37 @@ class State(BaseModel):
         ]
         if changed:
             raise RunError(
-                f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {cure}"
+                f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {hint}"
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """The outcome of some rows: the bytes they add, and how many they were."""
+
+    data: bytes
+    rejects: bytes
+    read: int
+    rows: int
+    rejected: int
+    partly_read: int
+
+    def after(self, before: State) -> State:
+        """Return the state once this chunk is done too."""
+        return before.model_copy(
+            update={
+                "read": before.read + self.read,
+                "rows": before.rows + self.rows,
+                "rejected": before.rejected + self.rejected,
+                "partly_read": before.partly_read + self.partly_read,
+                "size": before.size + len(self.data),
+                "rejects_size": before.rejects_size + len(self.rejects),
+            }
+        )
+
+
 def load(folder: Path, name: str = STATE) -> State | None:
-    """The state in a folder; None where nothing was begun that can go on.
+    """Read the state in a folder; None where nothing was begun that can go on.
 
     Raises:
         DataError: there is a state, but it was damaged.
@@ -109,12 +135,12 @@ def load(folder: Path, name: str = STATE) -> State | None:
         return None
     except (ValidationError, OSError) as error:
         raise DataError(
-            f"{path}: cannot be read as the state of a scoring; cure: start again with --overwrite"
+            f"{path}: cannot be read as the state of a scoring; hint: start again with --overwrite"
         ) from error
     return state if state.source else None
 
 
 def finished(folder: Path) -> bool:
-    """Whether the output was moved into place and this folder is all that is left to remove."""
+    """Find out whether the output was moved into place and this folder is all that is left to remove."""
     state = load(folder)
     return bool(state and state.sealed and not (folder / state.sealed).exists())

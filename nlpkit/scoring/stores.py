@@ -12,19 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nlpkit.data.formats.dataset_folders import data_files, is_data_name
+from nlpkit.data.dataset_folders import data_files, is_data_name
 from nlpkit.errors import ConfigError, DataError, RunError, SourceError
+from nlpkit.scoring.chunks import Fleet
 from nlpkit.scoring.folder_scoring import RECORDS, REJECTS, FolderTotals
 from nlpkit.scoring.job import ScoreSummary
-from nlpkit.scoring.predictors import Fleet, Predictor
+from nlpkit.scoring.options import CHUNK_ROWS, ScoreOptions
+from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.score import score_file
+from nlpkit.scoring.score import plan_file
 from nlpkit.scoring.state import InputDigest
 from nlpkit.sources import cache_folder
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path names a store."""
+    """Find out whether a path names a store."""
     return "://" in path
 
 
@@ -39,7 +41,7 @@ class StoreLocation:
 
     @classmethod
     def of(cls, name: str) -> StoreLocation:
-        """The place that a path or an address names.
+        """Return the location that a path or an address names.
 
         Raises:
             ConfigError: there is no such kind of store, or what it needs is not installed.
@@ -51,7 +53,7 @@ class StoreLocation:
             fs, path = fsspec.core.url_to_fs(name if is_remote(name) else str(Path(name).absolute()))
         except (ImportError, ValueError) as error:
             raise ConfigError(
-                f"{name}: cannot be opened: {error}; cure: pip install what that store needs, or name another"
+                f"{name}: cannot be opened: {error}; hint: pip install what that store needs, or name another"
             ) from error
         except Exception as error:
             raise SourceError(f"{name}: cannot be reached: {error}") from error
@@ -66,7 +68,7 @@ class StoreLocation:
         return not is_remote(self.name)
 
     def ask(self, what: str, *arguments: object, **options: object) -> Any:
-        """What the store answers.
+        """Return what the store answers.
 
         Raises:
             SourceError: it cannot.
@@ -79,7 +81,7 @@ class StoreLocation:
             ) from error
 
     def put(self, file: Path) -> None:
-        """Put a file of this machine in this place.
+        """Put a file of this machine at this location.
 
         Raises:
             SourceError: the store does not take it.
@@ -98,30 +100,36 @@ class StoreLocation:
             ) from error
 
 
-def check_stores(source: str, target: str, *, overwrite: bool) -> list[str]:
-    """The names of the input's files below it; a single empty one where it is a file.
+def plan_stores(source: str, target: str, options: ScoreOptions) -> StorePlan:
+    """Check what can be checked of files in a store without fetching them.
 
     Raises:
-        ConfigError: a path cannot be meant, or the output exists.
+        ConfigError: a path is invalid, or the output exists.
         DataError: the input is not there, or holds no data files.
         SourceError: a store cannot be reached.
     """
+    if options.rejects is not None:
+        raise ConfigError(
+            f"--rejects {options.rejects}: rejected rows go next to an output in a store; "
+            "hint: leave out --rejects"
+        )
     if "-" in (source, target):
         raise ConfigError(
             "an object store and standard input or output do not go together; expected two paths"
         )
     here, there = StoreLocation.of(source), StoreLocation.of(target)
+    plan = StorePlan(source=here, target=there, files=("",), options=options)
     if not here.ask("exists"):
         raise DataError(f"{source}: not found")
     if not here.ask("isdir"):
-        if there.ask("exists") and not overwrite:
+        if there.ask("exists") and not options.overwrite:
             raise ConfigError(
-                f"{target}: exists already; cure: replace it with --overwrite, or name another file"
+                f"{target}: exists already; hint: replace it with --overwrite, or name another file"
             )
-        return [""]
+        return plan
     if here.fs is there.fs and f"{there.path}/".startswith(f"{here.path}/"):
         raise ConfigError(
-            f"{target}: lies in the folder that is scored, {source}; expected a folder beside it"
+            f"{target}: lies in the folder that is scored, {source}; expected a folder outside it"
         )
     if not is_remote(source):
         files = [file.relative_to(source).as_posix() for file in data_files(Path(source))]
@@ -130,55 +138,68 @@ def check_stores(source: str, target: str, *, overwrite: bool) -> list[str]:
         files = [path for path in below if is_data_name(PurePosixPath(path))]
     if not files:
         raise DataError(f"{source}: holds no data files; expected CSV, TSV, JSON Lines, Parquet or Arrow")
-    return files
-
-
-def score_stored(
-    classifier: Predictor | Fleet,
-    source: str,
-    target: str,
-    *,
-    overwrite: bool = False,
-    rejects: Path | None = None,
-    budget: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
-    **options: Any,
-) -> ScoreSummary:
-    """The summary of all files; `options` are those of `score_file`.
-
-    Raises:
-        NlpkitError: as `score_file` and `check_stores`.
-    """
-    files = check_stores(source, target, overwrite=overwrite)
-    if rejects is not None:
-        raise ConfigError(
-            f"--rejects {rejects}: rejected rows go beside an output in a store; cure: leave it out"
-        )
-    here, there = StoreLocation.of(source), StoreLocation.of(target)
-    asked = {
-        "model": classifier.fingerprint,
-        **{name: str(value) for name, value in options.items() if name != "on_error"},
-    }
-
-    def score(file: str, **more: Any) -> ScoreSummary:
-        one = _One(
-            source=here / file if file else here,
-            target=there / file if file else there,
-            rejects=there / f"{REJECTS}/{file}.rejects.jsonl"
-            if file
-            else StoreLocation.of(f"{there.name}.rejects.jsonl"),
-            record=there / f"{RECORDS}/{file}.json" if file else None,
-        )
-        return one.score(classifier, asked, overwrite=overwrite, **options, **more)
-
-    whole = FolderTotals(progress, total=None)
-    found = whole.of((functools.partial(score, file) for file in files), budget)
-    aside = f"{there.name}/{REJECTS}" if files != [""] else f"{there.name}.rejects.jsonl"
-    return replace(found, output=there.name, rejects=aside if found.rejected else None)
+    return replace(plan, files=tuple(files))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _One:
+class StorePlan:
+    """Files of a store that can be scored, before the model is known."""
+
+    source: StoreLocation
+    target: StoreLocation
+    files: tuple[str, ...]
+    """The names of the input's files below it; a single empty one where it is a file."""
+    options: ScoreOptions
+
+    def score(
+        self,
+        model: Predictor | Fleet,
+        *,
+        budget: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> ScoreSummary:
+        """Fetch, score and put back each file, and return one summary.
+
+        Raises:
+            NlpkitError: as `score_file`, or a store fails.
+        """
+        asked = {"model": model.fingerprint, **_recorded(self.options)}
+        totals = FolderTotals(progress, total=None)
+        files = (functools.partial(self._file(file).score, model, asked, self.options) for file in self.files)
+        summary = totals.add(files, budget)
+        is_file = self.files == ("",)
+        rejects = f"{self.target.name}.rejects.jsonl" if is_file else f"{self.target.name}/{REJECTS}"
+        return replace(summary, output=self.target.name, rejects=rejects if summary.rejected else None)
+
+    def _file(self, file: str) -> _StoredFile:
+        if not file:
+            rejects = StoreLocation.of(f"{self.target.name}.rejects.jsonl")
+            return _StoredFile(source=self.source, target=self.target, rejects=rejects, record=None)
+        return _StoredFile(
+            source=self.source / file,
+            target=self.target / file,
+            rejects=self.target / f"{REJECTS}/{file}.rejects.jsonl",
+            record=self.target / f"{RECORDS}/{file}.json",
+        )
+
+
+def _recorded(options: ScoreOptions) -> dict[str, str]:
+    """Return the options that decide a byte of the output, as the record of a file in a store keeps them."""
+    kept: dict[str, object] = {
+        "text_column": options.text,
+        "format": options.format,
+        "output_format": options.output_format,
+        "encoding": options.encoding,
+        "prefix": options.prefix,
+        "raw_csv": options.raw_csv,
+    }
+    if options.chunk_rows != CHUNK_ROWS:
+        kept["chunk_rows"] = options.chunk_rows
+    return {name: str(value) for name, value in kept.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _StoredFile:
     """One file to score."""
 
     source: StoreLocation
@@ -188,43 +209,48 @@ class _One:
     """Of a folder's file: how it was made, and its summary."""
 
     def score(
-        self, classifier: Predictor | Fleet, asked: dict[str, str], *, overwrite: bool, **options: Any
+        self,
+        model: Predictor | Fleet,
+        asked: dict[str, str],
+        options: ScoreOptions,
+        *,
+        budget: int | None,
+        progress: Callable[[Progress], None] | None,
     ) -> ScoreSummary:
-        """The summary, once the output is in its place."""
+        """Score the file, and return the summary once the output is in its place."""
         key = self._key()
-        if done := self._done_before({**asked, "input": key}, overwrite=overwrite):
+        if done := self._done_before({**asked, "input": key}, overwrite=options.overwrite):
             return done
         with self._work_folder(key) as folder:
             file = self._fetch(folder / "in" / PurePosixPath(self.source.path).name)
             made = folder / "out" / PurePosixPath(self.target.path).name
-            # With the record a repeat puts what is whole already, where a kill came before it was put.
-            found = score_file(
-                classifier,
-                file,
-                made,
+            # With the record a repeat puts what is complete already, where a kill came before it was put.
+            here = replace(
+                options,
                 record=folder / "record.json",
                 rejects=folder / "rejects.jsonl",
-                **options,
+                overwrite=False,
             )
-            if found.rejects:
-                self.rejects.put(Path(found.rejects))
+            summary = plan_file(file, made, here).score(model, budget=budget, progress=progress)
+            if summary.rejects:
+                self.rejects.put(Path(summary.rejects))
             self.target.put(made)
             if self.record:
                 kept = {
                     **asked,
                     "input": key,
-                    "rows": found.rows,
-                    "rejected": found.rejected,
-                    "partly_read": found.partly_read,
+                    "rows": summary.rows,
+                    "rejected": summary.rejected,
+                    "partly_read": summary.partly_read,
                 }
                 (folder / "kept.json").write_text(
-                    json.dumps({**kept, "budget": found.budget}), encoding="utf-8"
+                    json.dumps({**kept, "budget": summary.budget}), encoding="utf-8"
                 )
                 self.record.put(folder / "kept.json")
-        return found
+        return summary
 
     def _key(self) -> str:
-        """Changes with the content of the input, as far as a store tells."""
+        """Return what changes with the content of the input, as far as a store shows."""
         return (
             InputDigest.of(Path(self.source.path)).sha256
             if self.source.here
@@ -251,16 +277,16 @@ class _One:
             return None
         if kept is None:
             raise ConfigError(
-                f"{self.target.name}: exists already; cure: replace it with --overwrite, or name another place"
+                f"{self.target.name}: exists already; hint: replace it with --overwrite, or name another path"
             )
         changed = ", ".join(name for name in asked if kept.get(name) != asked[name])
         raise RunError(
-            f"{self.target.name}: was scored with another {changed}; cure: score it anew with --overwrite"
+            f"{self.target.name}: was scored with another {changed}; hint: score it anew with --overwrite"
         )
 
     @contextmanager
     def _work_folder(self, key: str) -> Iterator[Path]:
-        """Where the unfinished work lies; it goes when the output is in its place."""
+        """Keep the unfinished work in a folder, which is removed when the output is in its place."""
         name = hashlib.sha256(f"{self.source.name}\n{self.target.name}\n{key}".encode()).hexdigest()[:24]
         folder = cache_folder() / "scoring" / name
         (folder / "in").mkdir(parents=True, exist_ok=True)

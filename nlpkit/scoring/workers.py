@@ -1,6 +1,6 @@
 """What the processes of a cluster do: one reads and cuts, the others turn batches into chunks.
 
-What a user can cure comes back as an answer, not as an exception: Ray would wrap it, and try again what must fail again.
+What a user can fix comes back as an answer, not as an exception: Ray would wrap it, and retry what must fail again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from nlpkit.errors import NlpkitError, RunError
 from nlpkit.scoring.batches import Batch
 from nlpkit.scoring.chunks import ChunkPlan
-from nlpkit.scoring.journal import Chunk
 from nlpkit.scoring.predictors import Predictor, Tunable
+from nlpkit.scoring.state import Chunk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class ModelFacts:
 
 
 def packed(items: Iterable[object]) -> Any:
-    """A block with each item in a row."""
+    """Return a block with each item in a row."""
     import pyarrow
 
     return pyarrow.table(
@@ -38,19 +38,19 @@ def packed(items: Iterable[object]) -> Any:
 
 
 def unpacked(block: Any) -> Iterator[Any]:
-    """The items of a block."""
+    """Yield the items of a block."""
     for item in block["item"]:
         yield pickle.loads(item.as_buffer())  # noqa: S301
 
 
 def read(parts: Sequence[tuple[ChunkPlan, int]]) -> Iterator[Any]:
-    """The batches of each work after the records that are done, as blocks, each with the number of its work.
+    """Yield the batches of each plan after the records that are done, as blocks, each with the number of its plan.
 
-    An error that the user can cure is the last of them, so that it is raised at its place in the order.
+    An error that the user can fix is the last of them, so that it is raised at its place in the order.
     """
-    for number, (work, done) in enumerate(parts):
+    for number, (plan, done) in enumerate(parts):
         try:
-            for batch in work.batches(done):
+            for batch in plan.batches(done):
                 yield packed([(number, batch)])
         except NlpkitError as error:
             yield packed([(number, error)])
@@ -61,10 +61,10 @@ class Worker:
     """A copy of the model, which turns batches into chunks."""
 
     def __init__(
-        self, load: Callable[[], Predictor], works: Sequence[ChunkPlan], expected: ModelFacts
+        self, load: Callable[[], Predictor], plans: Sequence[ChunkPlan], expected: ModelFacts
     ) -> None:
-        self._works = works
-        self._engine: Predictor | NlpkitError = _attempt(functools.partial(_same, load, expected))
+        self._plans = plans
+        self._predictor: Predictor | NlpkitError = _attempt(functools.partial(_load_same, load, expected))
 
     def __call__(self, block: Any) -> Any:
         return packed(
@@ -75,48 +75,53 @@ class Worker:
         )
 
     def _chunk(self, number: int, item: Batch | NlpkitError) -> Chunk:
-        if isinstance(self._engine, NlpkitError):
-            raise self._engine
+        if isinstance(self._predictor, NlpkitError):
+            raise self._predictor
         if isinstance(item, NlpkitError):
             raise item
-        return self._works[number].chunk(self._engine, item)
+        return self._plans[number].score(self._predictor, item)
 
 
 def _attempt(act: Callable[[], Any]) -> Any:
-    """What comes out, or the error that the user can cure: Ray would wrap it, and try again what must fail again."""
+    """Return what an act returns, or the error that the user can fix: Ray would wrap it, and retry what must fail again."""
     try:
         return act()
     except NlpkitError as error:
         return error
 
 
-def _same(load: Callable[[], Predictor], expected: ModelFacts) -> Predictor:
-    engine = load()
-    if isinstance(engine, Tunable) and expected.budget is not None:
-        engine.budget = expected.budget
-    if engine.fingerprint != expected.fingerprint:
+def _load_same(load: Callable[[], Predictor], expected: ModelFacts) -> Predictor:
+    predictor = load()
+    if isinstance(predictor, Tunable) and expected.budget is not None:
+        predictor.budget = expected.budget
+    if predictor.fingerprint != expected.fingerprint:
         raise RunError(
             f"{platform.node()}: its model, libraries or processor are not those of the first worker, so that its answers may "
-            "differ in the last digits; cure: make the machines of the cluster alike, or use those that are"
+            "differ in the last digits; hint: make the machines of the cluster alike, or use those that are"
         )
-    return engine
+    return predictor
 
 
 class ModelProbe:
     """A copy of the model that tells what there is to know of all of them."""
 
     def __init__(self, load: Callable[[], Predictor]) -> None:
-        self._engine: Predictor | NlpkitError = _attempt(load)
+        self._predictor: Predictor | NlpkitError = _attempt(load)
 
     def facts(self) -> ModelFacts | NlpkitError:
-        """What the model is."""
-        engine = self._engine
-        if isinstance(engine, NlpkitError):
-            return engine
-        budget = engine.budget if isinstance(engine, Tunable) else None
-        return ModelFacts(columns=tuple(engine.columns), fingerprint=engine.fingerprint, budget=budget)
+        """Say what the model is."""
+        predictor = self._predictor
+        if isinstance(predictor, NlpkitError):
+            return predictor
+        budget = predictor.budget if isinstance(predictor, Tunable) else None
+        return ModelFacts(columns=tuple(predictor.columns), fingerprint=predictor.fingerprint, budget=budget)
 
     def tune(self, texts: list[str]) -> int | NlpkitError:
-        """The budget that is fastest here."""
-        found: int | NlpkitError = _attempt(lambda: self._engine.tune(texts))  # type: ignore[union-attr]  # asked of tunable ones only
-        return found
+        """Measure the budget that is fastest here."""
+        predictor = self._predictor
+        if isinstance(predictor, NlpkitError):
+            return predictor
+        if not isinstance(predictor, Tunable):
+            raise TypeError("only a model with a budget is asked to tune it")
+        budget: int | NlpkitError = _attempt(functools.partial(predictor.tune, texts))
+        return budget

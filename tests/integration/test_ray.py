@@ -172,7 +172,7 @@ def test_an_address_that_will_not_do_is_refused(
     process = start(toy_run, texts, tmp_path / "out.csv", "--ray", address)
     _, talk = process.communicate(timeout=60)
     assert (process.returncode, reason in talk.decode()) == (code, True), talk.decode()
-    assert "cure:" in talk.decode()
+    assert "hint:" in talk.decode()
     assert list(tmp_path.iterdir()) == []
 
 

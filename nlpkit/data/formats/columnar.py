@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.data.files import DataFile
-from nlpkit.data.rows import BadRow, Record, require, unreadable
+from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable
 from nlpkit.errors import DataError, NlpkitError
 
 if TYPE_CHECKING:
@@ -19,33 +18,31 @@ _UNREADABLE = object()
 """Stands for a value that is no text although its column says so."""
 
 
-def header(file: DataFile) -> list[str]:
-    """The column names."""
-    with _whole(file), _opened(file) as (schema, _):
-        return _names(schema, file)
+def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+    """Yield the header of a file, then its rows in order; rows with text that cannot be used are bad rows."""
+    with _intact(file), _opened(file) as (schema, batches):
+        names = _names(schema, file)
+        require(columns, names, file=file.name)
+        yield Header(columns=tuple(names), schema=schema)
+        yield from batch_rows(batches, file=file.name)
 
 
-def count(file: DataFile) -> int:
-    """The number of rows, exactly; the rows themselves are not read."""
-    with _whole(file):
+def count(file: DataFile) -> int | None:
+    """Count the rows exactly, without reading them; None for standard input."""
+    if file.path is None:
+        return None
+    with _intact(file):
         if file.format == "parquet":
             import pyarrow.parquet as pq
 
             with pq.ParquetFile(file.path) as parquet:
                 return int(parquet.metadata.num_rows)
         with _opened(file) as (_, batches):
-            return sum(batch.num_rows for batch in batches)
-
-
-def rows(file: DataFile, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
-    """The records of a file, in order; rows with text that cannot be used come as bad rows."""
-    with _whole(file), _opened(file) as (schema, batches):
-        require(columns, _names(schema, file), file=file.name)
-        yield from batch_rows(batches, file=file.name)
+            return sum(int(batch.num_rows) for batch in batches)
 
 
 def batch_rows(batches: Iterator[pa.RecordBatch], *, file: str) -> Iterator[Record | BadRow]:
-    """The rows of record batches, numbered from 1."""
+    """Yield the rows of record batches, numbered from 1."""
     row = 0
     for batch in batches:
         names = batch.schema.names
@@ -65,8 +62,8 @@ def batch_rows(batches: Iterator[pa.RecordBatch], *, file: str) -> Iterator[Reco
 
 
 @contextmanager
-def _whole(file: DataFile) -> Iterator[None]:
-    """Turns whatever the Arrow library raises on a damaged file into a DataError that names the file."""
+def _intact(file: DataFile) -> Iterator[None]:
+    """Turn whatever the Arrow library raises on a damaged file into a DataError that names the file."""
     try:
         yield
     except NlpkitError:
@@ -74,12 +71,12 @@ def _whole(file: DataFile) -> Iterator[None]:
     except PermissionError as error:
         raise DataError(f"{file.name}: cannot be read: {error.strerror}") from error
     except (MemoryError, Exception) as error:  # Arrow documents no closed list of what a damaged file raises
-        found = str(error).strip().split("\n")[0][:200]
-        if "encrypt" in found.lower() or "decrypt" in found.lower():
-            raise DataError(f"{file.name}: is encrypted; cure: decrypt it first") from error
+        reason = str(error).strip().split("\n")[0][:200]
+        if "encrypt" in reason.lower() or "decrypt" in reason.lower():
+            raise DataError(f"{file.name}: is encrypted; hint: decrypt it first") from error
         kind = "Parquet" if file.format == "parquet" else "Arrow"
         raise DataError(
-            f"{file.name}: damaged, or not {kind} at all: {found}; cure: fetch or write the file again"
+            f"{file.name}: damaged, or not {kind} at all: {reason}; hint: fetch or write the file again"
         ) from error
 
 
@@ -89,7 +86,7 @@ def _opened(file: DataFile) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch
         import pyarrow.parquet as pq
 
         if file.path is None:
-            raise DataError("standard input: Parquet cannot be read from a pipe; cure: save it to a file")
+            raise DataError("standard input: Parquet cannot be read from a pipe; hint: save it to a file")
         _refuse_empty(file)
         with pq.ParquetFile(
             file.path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20
@@ -100,7 +97,7 @@ def _opened(file: DataFile) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch
             number = getattr(reader, "num_record_batches", None)
             yield (
                 reader.schema,
-                iter(reader) if number is None else (reader.get_batch(one) for one in range(number)),
+                iter(reader) if number is None else (reader.get_batch(index) for index in range(number)),
             )
 
 
@@ -118,7 +115,7 @@ def _opened_arrow(file: DataFile) -> Iterator[Any]:
         source.seek(0)
         if start.startswith(b"FEA1"):
             raise DataError(
-                f"{file.name}: is of the old Feather version 1; cure: write it again as version 2"
+                f"{file.name}: is of the old Feather version 1; hint: write it again as version 2"
             )
         with (pa.ipc.open_file if start == b"ARROW1" else pa.ipc.open_stream)(source) as reader:
             yield reader
@@ -134,20 +131,20 @@ def _names(schema: pa.Schema, file: DataFile) -> list[str]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(
-            f"{file.name}: the column {twice!r} stands there twice; cure: give each column a name of its own"
+            f"{file.name}: the column {twice!r} stands there twice; hint: give each column a name of its own"
         )
     return names
 
 
 def _suspect(batch: pa.RecordBatch) -> bool:
-    """Whether some text of the batch cannot be used. Raises what Arrow says of a damaged batch."""
+    """Find out whether some text of the batch cannot be used. Raises what Arrow says of a damaged batch."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     misfit = False
     for column in batch.columns:
         try:
-            # Without this look, offsets that a broken file holds would be followed out of the memory. Every column needs it.
+            # Without this check, offsets that a broken file holds would be followed out of the memory.
             column.validate(full=True)
         except pa.ArrowInvalid as error:
             if "Invalid UTF8" not in str(error) or not _is_text(column.type):
@@ -161,7 +158,7 @@ def _suspect(batch: pa.RecordBatch) -> bool:
 
 
 def _texts(array: pa.Array) -> Iterator[pa.Array]:
-    """The text columns inside a column."""
+    """Yield the text columns inside a column."""
     import pyarrow as pa
 
     kind = array.type

@@ -9,19 +9,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
-from nlpkit.data.encoding import advice
-from nlpkit.data.files import DataFile, opened_text, readable
-from nlpkit.data.rows import BadRow, Record, require, unreadable_text
+from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable_text
+from nlpkit.data.text_files import count_lines, encoding_hint, parsed_text
 from nlpkit.errors import DataError
 
 FIELD_LIMIT = 64 << 20
 """Characters in one field; a longer one means a quotation mark that is never closed."""
 
 _BLOCK = 1 << 20
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _DIALECTS: dict[str, dict[str, Any]] = {
     "csv": {"delimiter": ","},
     "tsv": {"delimiter": "\t"},
@@ -43,7 +43,7 @@ class _Lines:
         return chain.from_iterable(self._blocks())
 
     def _blocks(self) -> Iterator[list[str]]:
-        # Looking at a whole block at once costs next to nothing; looking at each row would halve the speed.
+        # Checking a whole block at once costs next to nothing; checking each row would halve the speed.
         while block := self._text.readlines(_BLOCK):
             self._before, self._block = self._before + len(self._block), block
             self._block_suspect = unreadable_text("".join(block)) is not None
@@ -51,32 +51,35 @@ class _Lines:
             yield block
 
     def last(self, number: int) -> str:
-        """The line that was handed out last, given its number (from 1)."""
+        """Return the line that was handed out last, given its number (from 1)."""
         return self._block[number - 1 - self._before].rstrip("\r\n")
 
     def row_done(self) -> None:
-        """The row at hand was looked at. A long one may have begun blocks ago, so `suspect` stays until this is called."""
+        """Forget what was suspect about the row at hand: a long one may have begun blocks ago."""
         self.suspect = self._block_suspect
 
 
-def header(file: DataFile) -> list[str]:
-    """The column names."""
-    with readable(file), opened_text(file, newline="") as text:
-        return _header(_reader(_Lines(text), file), file)
+def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+    """Yield the header of a file, then its rows in order; `columns` must be among its names."""
+    return parsed_text(file, partial(_rows, file, columns))
 
 
-def rows(file: DataFile, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
-    """The records of a file, in order; rows that cannot be read come as bad rows."""
-    with readable(file), opened_text(file, newline="") as text:
-        lines = _Lines(text)
-        reader = _reader(lines, file)
-        names = _header(reader, file)
-        require(columns, names, file=file.name, hint=_wrong_delimiter(names, file))
-        yield from _records(reader, lines, names, file)
+def count(file: DataFile) -> int | None:
+    """Estimate the number of rows by the line ends; None for standard input."""
+    return None if file.path is None else max(0, count_lines(file.path) - 1)
+
+
+def _rows(file: DataFile, columns: Sequence[str], text: io.TextIOWrapper) -> Stream:
+    lines = _Lines(text)
+    reader = _reader(lines, file)
+    names = _header(reader, file)
+    require(columns, names, file=file.name, hint=_wrong_delimiter(names, file))
+    yield Header(columns=tuple(names))
+    yield from _records(reader, lines, names, file)
 
 
 def _reader(lines: _Lines, file: DataFile) -> Any:
-    # The limit belongs to the whole process and is looked at while reading: it is only ever raised, and left so.
+    # The limit belongs to the whole process and applies while reading: it is only ever raised, and left so.
     csv.field_size_limit(max(csv.field_size_limit(), FIELD_LIMIT))
     return csv.reader(lines, strict=True, **_DIALECTS[file.format])
 
@@ -90,8 +93,9 @@ def _header(reader: Any, file: DataFile) -> list[str]:
         raise DataError(f"{file.name}: is empty; expected a header and rows")
     for number, name in enumerate(names, 1):
         if reason := unreadable_text(name):
-            cure = advice(file.path) if "byte 0x" in reason and file.path and not file.encoding else ""
-            raise DataError(f"{file.name}, header, column {number}: {reason}{cure}")
+            guessable = "byte 0x" in reason and file.path and not file.encoding
+            hint = encoding_hint(file.path) if guessable and file.path else ""
+            raise DataError(f"{file.name}, header, column {number}: {reason}{hint}")
     twice = (
         next((name for number, name in enumerate(names) if name in names[:number]), None)
         if len(set(names)) < len(names)
@@ -99,7 +103,7 @@ def _header(reader: Any, file: DataFile) -> list[str]:
     )
     if twice is not None:
         what = f"the column {twice!r} stands" if twice else "columns without a name stand"
-        raise DataError(f"{file.name}, header: {what} there twice; cure: give each column a name of its own")
+        raise DataError(f"{file.name}, header: {what} there twice; hint: give each column a name of its own")
     return names
 
 
@@ -113,7 +117,7 @@ def _records(reader: Any, lines: _Lines, names: list[str], file: DataFile) -> It
                     if len(values) == width and not lines.suspect:
                         yield Record(fields=dict(zip(names, values, strict=True)), file=name, row=row)
                     else:
-                        yield _looked_at(values, names, line, file=name, row=row)
+                        yield _checked(values, names, line, file=name, row=row)
                         lines.row_done()
                 line = reader.line_num + 1
             return
@@ -128,10 +132,13 @@ def _records(reader: Any, lines: _Lines, names: list[str], file: DataFile) -> It
             line = reader.line_num + 1
 
 
-def _looked_at(values: list[str], names: list[str], line: int, *, file: str, row: int) -> Record | BadRow:
+def _checked(values: list[str], names: list[str], line: int, *, file: str, row: int) -> Record | BadRow:
     reason = None
     if len(values) != len(names):
-        reason = f"line {line}: expected {len(names)} fields, found {len(values)}; cure: quote fields that hold the separator"
+        reason = (
+            f"line {line}: expected {len(names)} fields, found {len(values)}; "
+            "hint: quote fields that hold the separator"
+        )
     else:
         for column, value in zip(names, values, strict=True):
             if fault := unreadable_text(value):
@@ -154,22 +161,25 @@ def _never_closed(error: csv.Error) -> bool:
 
 def _syntax(error: csv.Error, line: int) -> str:
     if _never_closed(error):
-        return f"line {line}: a quotation mark is opened and never closed; cure: close it, or double it where it is part of the text"
+        return (
+            f"line {line}: a quotation mark is opened and never closed; "
+            "hint: close it, or double it where it is part of the text"
+        )
     if "expected after" in str(error):
         return (
-            f"line {line}: a quoted field goes on after its closing quotation mark; cure: double the quotation marks inside it"
-            " (or, where a tab-separated file has no quoting, --format tsv-plain)"
+            f"line {line}: a quoted field goes on after its closing quotation mark; "
+            "hint: double the quotation marks inside it (or, where a tab-separated file has no quoting, --format tsv-plain)"
         )
     return f"line {line}: {error}"
 
 
 def _wrong_delimiter(names: list[str], file: DataFile) -> str:
-    """A hint, where the whole header came out as one column and another separator stands in it."""
+    """Return a hint where the whole header came out as one column with another separator in it."""
     used = _DIALECTS[file.format]["delimiter"]
-    found = (
-        next((one for one in _NAMES if one != used and one in names[0]), None) if len(names) == 1 else None
-    )
-    if found is None:
+    likely = next((mark for mark in _SEPARATORS if mark != used and mark in names[0]), None)
+    if len(names) > 1 or likely is None:
         return ""
-    cure = {",": "say --format csv", "\t": "say --format tsv"}.get(found, "save the file with commas")
-    return f"; the header seems to be separated by {_NAMES[found]}, not {_NAMES[used]}; cure: {cure}"
+    hint = {",": "say --format csv", "\t": "say --format tsv"}.get(likely, "save the file with commas")
+    return (
+        f"; the header seems to be separated by {_SEPARATORS[likely]}, not {_SEPARATORS[used]}; hint: {hint}"
+    )

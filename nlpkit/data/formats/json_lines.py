@@ -1,28 +1,26 @@
-"""JSON Lines: one object a line, values as JSON types. A row's number is its line's number; blank lines are passed over."""
+"""JSON Lines: one object a line, values as JSON types. A row's number is its line's number; blank lines are skipped."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 
 import orjson
 
-from nlpkit.data.encoding import encoding_for
-from nlpkit.data.files import DataFile, opened_bytes, opened_text, readable
-from nlpkit.data.rows import BadRow, Record, require, unreadable
+from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable
+from nlpkit.data.text_files import count_lines, parsed_lines
 from nlpkit.errors import nearest
 
 NESTING = 100
 """How deep lists and objects may lie in each other."""
 
-_BLOCK = 1 << 20
 _HEAD = 20
-"""Rows that are looked at to learn the columns."""
+"""Rows from which the columns are taken."""
 
-_MARK = b"\xef\xbb\xbf"
-# What the fast parser accepts and we must look at twice: NUL, and integers that it would round to floats.
+# What the fast parser accepts and we must check again: NUL, and integers that it would round to floats.
 _SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
 _NAMES = {
     list: "a list",
@@ -34,41 +32,46 @@ _NAMES = {
 }
 
 
-def header(file: DataFile) -> list[str]:
-    """The keys of the first rows, in the order of their appearance."""
-    return _keys(list(islice(_objects(file), _HEAD)))
+def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+    """Yield the keys of the first rows, then the rows; one that lacks one of `columns` is a bad row."""
+    return parsed_lines(file, partial(_rows, file.name, columns))
 
 
-def rows(file: DataFile, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
-    """The records of a file, in order; a row that cannot be read or lacks one of `columns` comes as a bad row."""
-    objects = _objects(file)
+def count(file: DataFile) -> int | None:
+    """Estimate the number of rows by the line ends; None for standard input."""
+    return None if file.path is None else count_lines(file.path)
+
+
+def _rows(name: str, columns: Sequence[str], blocks: Iterator[list[bytes]]) -> Stream:
+    objects = _objects(name, blocks)
     head = list(islice(objects, _HEAD))
     known = _keys(head)
     if known:
-        require(columns, known, file=file.name)
+        require(columns, known, file=name)
+    yield Header(columns=tuple(known))
     wanted = frozenset(columns)
-    for one in chain(head, objects):
-        if wanted and isinstance(one, Record) and not wanted <= one.fields.keys():
-            yield _lacking(one, columns)
+    for row in chain(head, objects):
+        if wanted and isinstance(row, Record) and not wanted <= row.fields.keys():
+            yield _lacking(row, columns)
         else:
-            yield one
+            yield row
 
 
 def _keys(head: list[Record | BadRow]) -> list[str]:
-    return list(dict.fromkeys(key for one in head if isinstance(one, Record) for key in one.fields))
+    return list(dict.fromkeys(key for row in head if isinstance(row, Record) for key in row.fields))
 
 
 def _lacking(record: Record, columns: Sequence[str]) -> BadRow:
-    column = next(one for one in columns if one not in record.fields)
+    column = next(column for column in columns if column not in record.fields)
     reason = f"no column {column!r}{nearest(column, record.fields)}"
     return BadRow(
         file=record.file, row=record.row, reason=reason, raw=orjson.dumps(record.fields, default=str).decode()
     )
 
 
-def _objects(file: DataFile) -> Iterator[Record | BadRow]:
-    name, row = file.name, 0
-    for block in _blocks(file):
+def _objects(name: str, blocks: Iterator[list[bytes]]) -> Iterator[Record | BadRow]:
+    row = 0
+    for block in blocks:
         suspect = _SUSPECT.search(b"".join(block)) is not None
         for line in block:
             row += 1
@@ -78,7 +81,7 @@ def _objects(file: DataFile) -> Iterator[Record | BadRow]:
                 if line.strip():
                     yield _unparsed(line, error, file=name, row=row)
                 continue
-            # As many `":` as fields: nothing nested, no key twice. Else look closely.
+            # As many `":` as fields: nothing nested, no key twice. Else check closely.
             if (
                 type(fields) is dict
                 and line.count(b'":') == len(fields)
@@ -87,25 +90,10 @@ def _objects(file: DataFile) -> Iterator[Record | BadRow]:
             ):
                 yield Record(fields=fields, file=name, row=row)
             else:
-                yield _looked_at(fields, line, file=name, row=row)
+                yield _checked(fields, line, file=name, row=row)
 
 
-def _blocks(file: DataFile) -> Iterator[list[bytes]]:
-    """The lines of a file as UTF-8, a megabyte or so at once."""
-    with readable(file), opened_bytes(file) as stream:
-        encoding = encoding_for(stream.peek(4), file.encoding)
-        if encoding in ("utf-8", "utf-8-sig", "ascii"):
-            if stream.peek(3).startswith(_MARK):
-                stream.read(len(_MARK))
-            while lines := stream.readlines(_BLOCK):
-                yield lines
-            return
-    with readable(file), opened_text(file, newline="\n") as text:
-        while block := text.readlines(_BLOCK):
-            yield [line.encode("utf-8", "surrogatepass") for line in block]
-
-
-def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | BadRow:
+def _checked(fields: object, line: bytes, *, file: str, row: int) -> Record | BadRow:
     raw, reason = line.decode().rstrip("\r\n"), _no_row(fields, row)
     if reason:
         return BadRow(file=file, row=row, reason=reason, raw=raw)
@@ -114,7 +102,7 @@ def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | 
         exact: dict[str, object] = json.loads(line, object_pairs_hook=_once)
         reason = unreadable(exact)
     except _TwiceError as error:
-        reason = f"the key {str(error)!r} stands there twice; cure: keep one"
+        reason = f"the key {str(error)!r} stands there twice; hint: keep one"
     if reason:
         return BadRow(file=file, row=row, reason=reason, raw=raw)
     return Record(fields=exact, file=file, row=row)
@@ -123,8 +111,8 @@ def _looked_at(fields: object, line: bytes, *, file: str, row: int) -> Record | 
 def _no_row(fields: object, row: int) -> str | None:
     if isinstance(fields, dict):
         return f"nested deeper than {NESTING} levels" if _too_deep(fields) else None
-    found = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
-    return found + _one_value() if row == 1 and isinstance(fields, list) else found
+    reason = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
+    return reason + _one_value() if row == 1 and isinstance(fields, list) else reason
 
 
 def _too_deep(value: object) -> bool:
@@ -133,9 +121,9 @@ def _too_deep(value: object) -> bool:
         # Level by level, because recursion is what deep nesting breaks, here and in everything that writes the row.
         level = [
             inner
-            for one in level
-            if isinstance(one, (dict, list))
-            for inner in (one.values() if isinstance(one, dict) else one)
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
         if not level:
             return False
@@ -175,4 +163,4 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
 
 
 def _one_value() -> str:
-    return "; the file seems to hold one JSON value; cure: write one object a line (JSON Lines)"
+    return "; the file seems to hold one JSON value; hint: write one object a line (JSON Lines)"

@@ -230,7 +230,7 @@ def test_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_checks, "detector", lambda: None)
     finding = one(report(plain()), "language")
     assert finding.severity == "info"
-    assert "pip install 'nlpkit[language]'" in finding.cure
+    assert "pip install 'nlpkit[language]'" in finding.hint
 
 
 def test_broken_encoding_is_shown_where_it_breaks() -> None:

@@ -160,7 +160,7 @@ def test_auto_says_what_it_looked_for() -> None:
     assert message == (
         "talk.jsonl: no shape of conversations fits the columns statement, reply_text; looked for 'messages' or 'conversations' "
         "(a list of messages), 'conversation', 'speaker' and 'text' (a row a turn), 'instruction' and 'output' (alpaca), 'prompt' and "
-        "'reply' (pairs); cure: for pairs, say `prompt: statement` and `reply: reply_text`"
+        "'reply' (pairs); hint: for pairs, say `prompt: statement` and `reply: reply_text`"
     )
 
 
@@ -268,7 +268,7 @@ def test_roles_are_free_where_the_config_names_one_of_its_own() -> None:
 def test_no_speaker_of_the_name_lists_those_found() -> None:
     assert refused(ANN_AND_BOB) == (
         "talk.jsonl, row 1: no turn of the bot: looked for 'assistant' (or bot, chatbot, gpt, chatgpt, model, ai), found the speakers "
-        "'ann' and 'bob'; cure: say whom the bot learns to be: `bot: second`, or a speaker's name"
+        "'ann' and 'bob'; hint: say whom the bot learns to be: `bot: second`, or a speaker's name"
     )
     assert "looked for 'anne', found the speakers 'ann' and 'bob'; did you mean 'ann'?" in refused(
         ANN_AND_BOB, bot="anne"
@@ -277,7 +277,7 @@ def test_no_speaker_of_the_name_lists_those_found() -> None:
 
 def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
     talk = named(("ai", "hi"), ("bot", "hello"))
-    assert "both speakers, 'ai' and 'bot', may be the bot; cure: say the name, `bot: bot`" in refused(talk)
+    assert "both speakers, 'ai' and 'bot', may be the bot; hint: say the name, `bot: bot`" in refused(talk)
     assert said(one(talk, bot="bot")) == [("u", "hi"), ("a", "hello")]
 
 

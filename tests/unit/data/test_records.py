@@ -295,7 +295,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not sys.stdin.buffer.closed
     assert not kept.buffer.closed
     stdin(monkeypatch, b"text\n\xff\n")
-    with pytest.raises(DataError, match=r"standard input, row 1: .*cure: say the encoding"):
+    with pytest.raises(DataError, match=r"standard input, row 1: .*hint: say the encoding"):
         list(read_records("-", format="csv"))
 
 
@@ -408,7 +408,7 @@ def test_files_that_are_not_there(tmp_path: Path, name: str, message: str) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xlsx", "the ending '.xlsx' does not tell the format"),
+        ("a.xlsx", "the ending '.xlsx' does not show the format"),
         ("a", "a name without an ending"),
         ("a.parquet.gz", "compresses its own"),
     ],

@@ -59,7 +59,7 @@ CSV_REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "tabs": (
         b"id\ttext\n1\ta\n",
-        ": no column 'text'; the header seems to be separated by tabs, not commas; cure: say --format tsv",
+        ": no column 'text'; the header seems to be separated by tabs, not commas; hint: say --format tsv",
     ),
     "missing column": (b"id,txet\n1,a\n", ": no column 'text'; did you mean 'txet'?"),
     "duplicate column": (b"text,id,text\na,1,b\n", ", header: the column 'text' stands there twice"),
@@ -91,7 +91,7 @@ CSV_REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "gzip under another name": (
         GZIPPED,
-        ": expected csv text, but it is gzip-compressed; cure: let its name end in .gz",
+        ": expected csv text, but it is gzip-compressed; hint: let its name end in .gz",
     ),
     "zip": (b"PK\x03\x04rest", ": expected csv text, but it is a zip archive or an Excel workbook"),
     "binary": (bytes(range(256)) * 4, ": expected csv text, found binary data"),
@@ -133,7 +133,7 @@ JSONL_REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "indented object": (
         b'{\n  "text": "a"\n}\n',
-        "the file seems to hold one JSON value; cure: write one object a line",
+        "the file seems to hold one JSON value; hint: write one object a line",
     ),
     "missing key": (b'{"text": "a"}\n{"txt": "b"}\n', ", row 2: no column 'text'; did you mean 'txt'?"),
     "key that no row has": (b'{"body": "a"}\n', ": no column 'text'; known: body"),
@@ -220,7 +220,7 @@ PARQUET_REFUSED: dict[str, tuple[bytes, str]] = {
     "wrong magic": (b"PAR2" * 10, DAMAGED),
     "zip": (b"PK\x03\x04" + bytes(100), DAMAGED),
     "CSV": (b"text\na\n", DAMAGED),
-    "encrypted": (WHOLE[:-4] + b"PARE", ": is encrypted; cure: decrypt it first"),
+    "encrypted": (WHOLE[:-4] + b"PARE", ": is encrypted; hint: decrypt it first"),
     "huge metadata": (huge_metadata(), DAMAGED),
     "numbers": (
         parquet(pa.table({"text": [1, 2]})),

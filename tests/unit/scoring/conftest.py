@@ -7,11 +7,16 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nlpkit.scoring.job import ScoreSummary
+from nlpkit.scoring.locations import plan_location
+from nlpkit.scoring.options import ScoreOptions
+from nlpkit.scoring.progress import Progress
 from nlpkit.tasks.prediction import Prediction
 
 
@@ -99,6 +104,18 @@ def read_rows(path: Path) -> list[dict[str, object]]:
     return list(
         csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ",")
     )
+
+
+def score_at(
+    predictor: FakeEngine,
+    source: str,
+    target: str,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    **options: Any,
+) -> ScoreSummary:
+    """Plan and score, as the command line does."""
+    return plan_location(source, target, ScoreOptions(**options)).score(predictor, progress=progress)
 
 
 @pytest.fixture

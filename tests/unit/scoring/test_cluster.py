@@ -10,24 +10,26 @@ from typing import ClassVar
 
 import pytest
 
+from nlpkit.data.readers import open_file
 from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
 from nlpkit.scoring.batches import TextRows
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import RayFleet, open_fleet
-from nlpkit.scoring.folder_scoring import score_folder
-from nlpkit.scoring.output_columns import columns_of
+from nlpkit.scoring.folder_scoring import plan_folder
+from nlpkit.scoring.options import ScoreOptions
+from nlpkit.scoring.output_columns import plan_columns
 from nlpkit.scoring.score import score_file
 from nlpkit.scoring.workers import ModelFacts, ModelProbe, Worker, read, unpacked
-from nlpkit.scoring.writing import writer_of
+from nlpkit.scoring.writers import writer_of
 
 
 def work_of(source, engine, *, target="csv", skip=False) -> ChunkPlan:
-    rows = TextRows(path=source, format=source.suffix[1:], encoding=None, text_column="text", skip=skip)
-    columns = columns_of(
-        rows, None, target, {name: "string" if name == "label" else "float" for name in engine.columns}
+    rows = TextRows(file=open_file(source), text="text", skip=skip)
+    columns = plan_columns(
+        rows, (), target, {name: "string" if name == "label" else "float" for name in engine.columns}
     )
     return ChunkPlan(
-        input=rows,
+        rows=rows,
         columns=columns,
         writer=writer_of(target, columns),
         names=engine.columns,
@@ -95,6 +97,10 @@ def test_what_is_a_bug_is_no_answer(source, engine, make_engine):
         Worker(lambda: make_engine(break_at=0), [work], facts(engine))(next(read([(work, 0)])))
 
 
+def score_folder(predictor, source, target, *, progress=None, **options):
+    return plan_folder(source, target, ScoreOptions(**options)).score(predictor, progress=progress)
+
+
 class Tuned:
     """A model that answers with its budget."""
 
@@ -124,7 +130,7 @@ def test_the_scout_tunes_and_the_workers_take_what_it_found(source, engine):
         [work_of(source, engine)],
         ModelFacts(columns=("label",), fingerprint="tuned", budget=fleet.budget),
     )
-    assert worker._engine.budget == 700
+    assert worker._predictor.budget == 700
 
 
 def test_a_model_without_a_budget_is_not_asked_for_one(engine):
@@ -136,7 +142,7 @@ def test_a_model_without_a_budget_is_not_asked_for_one(engine):
 
 def test_standard_input_is_refused(source, engine):
     work = work_of(source, engine)
-    piped = replace(work, input=replace(work.input, path=None))
+    piped = replace(work, rows=replace(work.rows, file=open_file("-", format="csv")))
     with pytest.raises(ConfigError, match="expected a file to score with --ray"):
         next(Here(lambda: engine, workers=1, gpus=False).chunks(piped, done=0, budget=None))
 
@@ -147,13 +153,13 @@ class InProcess(Here):
     streams: ClassVar[list[list[str]]] = []
 
     def _outcomes(self, parts, budget):
-        self.streams.append([f"{part.work.input.path.name} from {part.done}" for part in parts])
+        self.streams.append([f"{part.plan.rows.file.path.name} from {part.done}" for part in parts])
         worker = Worker(
             self._load,
-            [part.work for part in parts],
+            [part.plan for part in parts],
             ModelFacts(columns=self.columns, fingerprint=self.fingerprint, budget=budget),
         )
-        for block in read([(part.work, part.done) for part in parts]):
+        for block in read([(part.plan, part.done) for part in parts]):
             yield from unpacked(worker(block))
 
 

@@ -7,9 +7,15 @@ import pytest
 
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.scoring import folder_scoring
-from nlpkit.scoring.folder_scoring import score_folder
-from nlpkit.scoring.locations import check_location, score_location
+from nlpkit.scoring.locations import plan_location
+from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.progress import Progress
+from tests.unit.scoring.conftest import score_at
+
+
+def score_folder(predictor, source, target, **options):
+    return score_at(predictor, str(source), str(target), **options)
+
 
 FILES = {"a.csv": 9, "b.jsonl.gz": 5, "sub/a.csv": 7, "sub/deep/c.parquet": 6}
 
@@ -36,7 +42,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_data_file_comes_out_at_its_place(tmp_path, engine, source, read):
-    summary = score_location(engine, str(source), str(tmp_path / "out"), chunk_rows=4)
+    summary = score_at(engine, str(source), str(tmp_path / "out"), chunk_rows=4)
     assert (summary.rows, summary.rejected, summary.resumed_from, summary.output) == (
         27,
         0,
@@ -158,13 +164,13 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, so
         (source / "a.csv", "is a file"),
     ):
         with pytest.raises(ConfigError, match=found):
-            check_location(str(source), str(target))
+            plan_location(str(source), str(target), ScoreOptions())
     with pytest.raises(ConfigError, match="keep the formats"):
-        check_location(str(source), str(tmp_path / "out"), output_format="csv")
+        plan_location(str(source), str(tmp_path / "out"), ScoreOptions(output_format="csv"))
     with pytest.raises(DataError, match="did you mean 'text'"):
-        check_location(str(source), str(tmp_path / "out"), text_column="txt")
+        plan_location(str(source), str(tmp_path / "out"), ScoreOptions(text="txt"))
     shutil.rmtree(source)
     source.mkdir()
     with pytest.raises(DataError, match="holds no data files"):
-        check_location(str(source), str(tmp_path / "out"))
+        plan_location(str(source), str(tmp_path / "out"), ScoreOptions())
     assert not (tmp_path / "out").exists()

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from nlpkit.data.records import Record
-from nlpkit.scoring.output_columns import json_text, survey
+from nlpkit.scoring.json_values import json_text
+from nlpkit.scoring.output_columns import survey
 from nlpkit.scoring.score import score_file
 
 

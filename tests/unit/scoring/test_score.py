@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
-from nlpkit.scoring import batches, writing
+from nlpkit.scoring import batches, writers
 from nlpkit.scoring.score import Progress, score_file
 from nlpkit.tasks.prediction import Prediction
 
@@ -266,7 +266,7 @@ def test_an_input_that_changes_while_it_is_scored_is_refused(tmp_path, make_engi
 def test_an_existing_output_stays_until_the_new_one_is_whole(tmp_path, make_engine, write, read):
     source, target = write(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
     target.write_text("precious")
-    with pytest.raises(ConfigError, match=r"out\.csv: exists already; cure: replace it with --overwrite"):
+    with pytest.raises(ConfigError, match=r"out\.csv: exists already; hint: replace it with --overwrite"):
         score_file(make_engine(), source, target)
     with pytest.raises(RuntimeError):
         score_file(make_engine(break_at=1), source, target, overwrite=True, chunk_rows=5)
@@ -414,7 +414,7 @@ def test_long_texts_make_smaller_chunks(tmp_path, engine, write, read, monkeypat
 
 def test_row_groups_gather_chunks_up_to_a_size(tmp_path, engine, write, monkeypatch):
     source = write(tmp_path / "in.csv", [{"text": f"text {n}"} for n in range(10)])
-    monkeypatch.setattr(writing, "_ROW_GROUP", 4)
+    monkeypatch.setattr(writers, "_ROW_GROUP", 4)
     score_file(engine, source, tmp_path / "out.parquet", chunk_rows=2)
     groups = pq.ParquetFile(tmp_path / "out.parquet").metadata
     assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [4, 4, 2]
@@ -454,7 +454,7 @@ def test_standard_input_to_a_table_and_rejects(monkeypatch, tmp_path, engine, re
 
 def test_a_late_column_of_standard_input_has_no_place_in_a_table(monkeypatch, tmp_path, engine):
     monkeypatch.setattr(sys, "stdin", _Pipe(b'{"text": "a"}\n{"text": "b", "late": 2}\n'))
-    with pytest.raises(DataError, match=r"row 2: column 'late' is not in.*cure: write JSONL"):
+    with pytest.raises(DataError, match=r"row 2: column 'late' is not in.*hint: write JSONL"):
         score_file(engine, "-", tmp_path / "out.csv", format="jsonl", chunk_rows=1)
     assert list(tmp_path.iterdir()) == []
 
@@ -507,7 +507,7 @@ def _peak(engine, source, target) -> int:
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_memory_does_not_grow_with_the_rows(tmp_path, make_engine, ending, monkeypatch):
-    monkeypatch.setattr(writing, "_ROW_GROUP_BYTES", 1 << 20)
+    monkeypatch.setattr(writers, "_ROW_GROUP_BYTES", 1 << 20)
 
     class Forgetful(make_engine):
         def predict(self, texts):

@@ -8,7 +8,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from nlpkit.errors import ConfigError, DataError, RunError, SourceError
-from nlpkit.scoring.locations import check_location, score_location
+from nlpkit.scoring.locations import plan_location
+from nlpkit.scoring.options import ScoreOptions
+from tests.unit.scoring.conftest import score_at
 
 
 @pytest.fixture
@@ -38,35 +40,32 @@ def unfinished(tmp_path) -> list[Path]:
 
 
 def test_a_file_goes_from_a_store_to_a_store(tmp_path, store, engine, read):
-    check_location("memory://in/a.csv", "memory://out/a.parquet")
-    summary = score_location(engine, "memory://in/a.csv", "memory://out/a.parquet", chunk_rows=4)
+    plan_location("memory://in/a.csv", "memory://out/a.parquet", ScoreOptions())
+    summary = score_at(engine, "memory://in/a.csv", "memory://out/a.parquet", chunk_rows=4)
     assert (summary.rows, summary.output) == (9, "memory://out/a.parquet")
     assert rows_of(store, "/out/a.parquet", tmp_path, read) == [f"a.csv {n}" for n in range(9)]
     assert unfinished(tmp_path) == []
     with pytest.raises(ConfigError, match=r"memory://out/a\.parquet: exists already"):
-        check_location("memory://in/a.csv", "memory://out/a.parquet")
-    assert score_location(engine, "memory://in/a.csv", "memory://out/a.parquet", overwrite=True).rows == 9
+        plan_location("memory://in/a.csv", "memory://out/a.parquet", ScoreOptions())
+    assert score_at(engine, "memory://in/a.csv", "memory://out/a.parquet", overwrite=True).rows == 9
 
 
 def test_between_a_store_and_this_machine(tmp_path, store, engine, write, read):
-    score_location(engine, "memory://in/a.csv", str(tmp_path / "here.jsonl"))
+    score_at(engine, "memory://in/a.csv", str(tmp_path / "here.jsonl"))
     assert [row["text"] for row in read(tmp_path / "here.jsonl")] == [f"a.csv {n}" for n in range(9)]
-    score_location(engine, str(write(tmp_path / "local.csv", [{"text": "x"}])), "memory://out/there.csv")
+    score_at(engine, str(write(tmp_path / "local.csv", [{"text": "x"}])), "memory://out/there.csv")
     assert rows_of(store, "/out/there.csv", tmp_path, read) == ["x"]
-    score_location(engine, f"file://{tmp_path}/local.csv", f"file://{tmp_path}/plain.csv")
+    score_at(engine, f"file://{tmp_path}/local.csv", f"file://{tmp_path}/plain.csv")
     assert [row["text"] for row in read(tmp_path / "plain.csv")] == ["x"]
 
 
 def test_a_broken_scoring_goes_on_and_makes_the_same_bytes(tmp_path, store, make_engine):
-    score_location(make_engine(), "memory://in/a.csv", "memory://whole.csv", chunk_rows=2)
+    score_at(make_engine(), "memory://in/a.csv", "memory://whole.csv", chunk_rows=2)
     with pytest.raises(RuntimeError):
-        score_location(make_engine(break_at=3), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2)
+        score_at(make_engine(break_at=3), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2)
     assert not store.exists("/out/a.csv")
     assert len(unfinished(tmp_path)) == 1
-    assert (
-        score_location(make_engine(), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2).resumed_from
-        == 6
-    )
+    assert score_at(make_engine(), "memory://in/a.csv", "memory://out/a.csv", chunk_rows=2).resumed_from == 6
     assert store.cat_file("/out/a.csv") == store.cat_file("/whole.csv")
     assert unfinished(tmp_path) == []
 
@@ -78,9 +77,9 @@ def test_what_was_whole_but_not_put_is_put_without_computing(tmp_path, store, ma
     with monkeypatch.context() as broken:
         broken.setattr(MemoryFileSystem, "put_file", full)
         with pytest.raises(SourceError, match="could not be written to the store: the bucket is full"):
-            score_location(make_engine(), "memory://in/a.csv", "memory://out/a.csv")
+            score_at(make_engine(), "memory://in/a.csv", "memory://out/a.csv")
     engine = make_engine()
-    assert score_location(engine, "memory://in/a.csv", "memory://out/a.csv").rows == 9
+    assert score_at(engine, "memory://in/a.csv", "memory://out/a.csv").rows == 9
     assert engine.asked == []
     assert store.exists("/out/a.csv")
 
@@ -91,29 +90,29 @@ def test_a_folder_goes_file_by_file_and_passes_over_what_is_done(
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RuntimeError):
-        score_location(make_engine(break_at=4), "memory://in", target, chunk_rows=4)  # a.csv, and 4 rows of b
+        score_at(make_engine(break_at=4), "memory://in", target, chunk_rows=4)  # a.csv, and 4 rows of b
     engine = make_engine()
-    summary = score_location(engine, "memory://in", target, chunk_rows=4)
+    summary = score_at(engine, "memory://in", target, chunk_rows=4)
     assert (summary.rows, summary.resumed_from, len(engine.asked)) == (20, 13, 3)
     again = make_engine()
-    assert score_location(again, "memory://in", target, chunk_rows=4).resumed_from == 20
+    assert score_at(again, "memory://in", target, chunk_rows=4).resumed_from == 20
     assert again.asked == []
-    with pytest.raises(RunError, match=r"a\.csv: was scored with another model; cure"):
-        score_location(make_engine(fingerprint="fake-2"), "memory://in", target, chunk_rows=4)
+    with pytest.raises(RunError, match=r"a\.csv: was scored with another model; hint"):
+        score_at(make_engine(fingerprint="fake-2"), "memory://in", target, chunk_rows=4)
     store.pipe("/in/a.csv", b"text\nnew\n")
-    with pytest.raises(RunError, match=r"a\.csv: was scored with another input; cure"):
-        score_location(make_engine(), "memory://in", target, chunk_rows=4)
+    with pytest.raises(RunError, match=r"a\.csv: was scored with another input; hint"):
+        score_at(make_engine(), "memory://in", target, chunk_rows=4)
     engine = make_engine()
-    assert score_location(engine, "memory://in", target, chunk_rows=4, overwrite=True).rows == 12
+    assert score_at(engine, "memory://in", target, chunk_rows=4, overwrite=True).rows == 12
     assert engine.asked == [["new"]]
 
 
 def test_rejected_rows_are_put_too(tmp_path, store, engine):
     store.pipe("/in/bad.csv", b"text,n\nx,1\n,2\n")
-    summary = score_location(engine, "memory://in/bad.csv", "memory://out/bad.csv", on_error="skip")
+    summary = score_at(engine, "memory://in/bad.csv", "memory://out/bad.csv", on_error="skip")
     assert (summary.rows, summary.rejected, summary.rejects) == (1, 1, "memory://out/bad.csv.rejects.jsonl")
     assert b'"row": 2' in store.cat_file("/out/bad.csv.rejects.jsonl")
-    summary = score_location(engine, "memory://in", "memory://all", on_error="skip")
+    summary = score_at(engine, "memory://in", "memory://all", on_error="skip")
     assert (summary.rejected, summary.rejects) == (1, "memory://all/_rejects")
     assert store.exists("/all/_rejects/bad.csv.rejects.jsonl")
 
@@ -130,4 +129,4 @@ def test_rejected_rows_are_put_too(tmp_path, store, engine):
 )
 def test_what_cannot_be_meant_is_refused(store, source, target, error, found):
     with pytest.raises(error, match=found):
-        check_location(source, target)
+        plan_location(source, target, ScoreOptions())

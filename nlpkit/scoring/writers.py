@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from nlpkit.errors import DataError
-from nlpkit.scoring.output_columns import Columns, json_text
+from nlpkit.scoring.json_values import json_text
+from nlpkit.scoring.output_columns import Columns
 
 Row = Mapping[str, object]
 
@@ -29,22 +30,22 @@ class RowWriter(Protocol):
     """How rows become bytes."""
 
     def header(self) -> bytes:
-        """The bytes before the first row."""
+        """Return the bytes before the first row."""
 
     def rows(self, rows: Sequence[Row]) -> bytes:
-        """The bytes of these rows."""
+        """Return the bytes of these rows."""
 
     def seal(self, partial: Path, whole: Path) -> Path:
-        """The finished file, made of all the bytes: `partial` itself, or `whole`, written from it."""
+        """Return the finished file, made of all the bytes: `partial` itself, or `whole`, written from it."""
 
 
 def writer_of(name: str, columns: Columns, *, compress: bool = False, raw_csv: bool = False) -> RowWriter:
-    """The writer of a format: csv, tsv, jsonl, parquet or arrow."""
+    """Return the writer of a format: csv, tsv, jsonl, parquet or arrow."""
     if name in ("parquet", "arrow"):
-        return Table(columns, name)
+        return ColumnarWriter(columns, name)
     if name == "jsonl":
-        return Lines(columns, compress=compress)
-    return Separated(columns, delimiter="\t" if name == "tsv" else ",", compress=compress, raw=raw_csv)
+        return JsonLinesWriter(columns, compress=compress)
+    return DelimitedWriter(columns, delimiter="\t" if name == "tsv" else ",", compress=compress, raw=raw_csv)
 
 
 def _packed(text: str, *, compress: bool) -> bytes:
@@ -53,26 +54,26 @@ def _packed(text: str, *, compress: bool) -> bytes:
     return gzip.compress(data, 6, mtime=0) if compress and data else data
 
 
-class Lines:
+class JsonLinesWriter:
     """JSON lines: every row keeps the fields it had."""
 
     def __init__(self, columns: Columns, *, compress: bool = False) -> None:
         self._columns, self._compress = columns, compress
 
     def header(self) -> bytes:
-        """Nothing: JSON lines have no header."""
+        """Return no bytes: JSON lines have no header."""
         return b""
 
     def rows(self, rows: Sequence[Row]) -> bytes:
-        """One line for each row."""
+        """Return one line for each row."""
         return _packed("".join(json_text(row) + "\n" for row in rows), compress=self._compress)
 
     def seal(self, partial: Path, whole: Path) -> Path:
-        """The bytes as they stand."""
+        """Return the file as it stands."""
         return partial
 
 
-class Separated:
+class DelimitedWriter:
     """CSV and TSV: UTF-8, quoted where needed, lines end in a newline alone."""
 
     def __init__(
@@ -83,15 +84,15 @@ class Separated:
         self._safe = _as_is if raw else _inert
 
     def header(self) -> bytes:
-        """The names of the columns."""
+        """Return the line of column names."""
         return self._lines([[self._safe(name) for name in self._names]])
 
     def rows(self, rows: Sequence[Row]) -> bytes:
-        """One quoted line for each row."""
+        """Return one quoted line for each row."""
         return self._lines([[self._safe(_cell(row.get(name))) for name in self._names] for row in rows])
 
     def seal(self, partial: Path, whole: Path) -> Path:
-        """The bytes as they stand."""
+        """Return the file as it stands."""
         return partial
 
     def _lines(self, cells: list[list[str]]) -> bytes:
@@ -127,13 +128,13 @@ def _as_is(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it as a formula."""
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
     if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
         return "'" + text
     return text
 
 
-class Table:
+class ColumnarWriter:
     """Parquet and Arrow: typed columns."""
 
     def __init__(self, columns: Columns, name: str) -> None:
@@ -142,11 +143,11 @@ class Table:
         self._schema = _schema(columns)
 
     def header(self) -> bytes:
-        """The schema, as an Arrow stream begins."""
+        """Return the schema, as an Arrow stream begins."""
         return bytes(self._schema.serialize())
 
     def rows(self, rows: Sequence[Row]) -> bytes:
-        """One record batch."""
+        """Return one record batch."""
         import pyarrow
 
         if not rows:
@@ -161,12 +162,13 @@ class Table:
             batch = pyarrow.RecordBatch.from_pylist(rows, schema=self._schema)
         except (pyarrow.ArrowException, OverflowError) as error:
             raise DataError(
-                f"the rows do not fit the columns of a {self._name} file: {error}; write JSONL instead"
+                f"the rows do not fit the columns of a {self._name} file: {error}; "
+                "hint: write JSON Lines instead, with --output-format jsonl"
             ) from error
         return bytes(batch.serialize())
 
     def seal(self, partial: Path, whole: Path) -> Path:
-        """The stream turned into the format."""
+        """Turn the stream into the format."""
         import pyarrow.ipc
 
         with (
@@ -196,7 +198,7 @@ class Table:
 
 
 def _row_groups(stream: Any) -> Iterator[Any]:
-    """The batches of a stream, gathered into tables of a good size for reading."""
+    """Gather the batches of a stream into tables of a good size for reading."""
     import pyarrow
 
     waiting: list[Any] = []
@@ -225,14 +227,14 @@ def _schema(columns: Columns) -> Any:
     if columns.schema is None:
         fields = [(name, types[kind]) for name, kind in (columns.given or {}).items()]
     else:
-        # Without the metadata: it describes the input's columns only, and readers that trust it would trip over the new ones.
+        # Without the metadata: it describes the input's columns only, and would mislead readers about the new ones.
         fields = [(field.name, _undictionaried(field.type)) for field in columns.schema]
     fields += [(name, types[kind]) for name, kind in columns.added.items()]
     return pyarrow.schema(fields)
 
 
 def _undictionaried(kind: Any) -> Any:
-    """The type without dictionaries: their values would have to be known before the first chunk."""
+    """Return the type without dictionaries: their values would have to be known before the first chunk."""
     import pyarrow
 
     if pyarrow.types.is_dictionary(kind):

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from nlpkit.errors import ConfigError, DataError, NlpkitError
-from nlpkit.scoring.paths import check_paths
+from nlpkit.scoring.options import ScoreOptions
+from nlpkit.scoring.score import plan_file
 
 
 @pytest.fixture
@@ -16,17 +17,18 @@ def source(tmp_path):
     return path
 
 
-def refused(*args, kind: type[NlpkitError] = ConfigError, **kwargs) -> str:
+def refused(source, target, *, kind: type[NlpkitError] = ConfigError, **options) -> str:
     with pytest.raises(kind) as caught:
-        check_paths(*args, **kwargs)
+        plan_file(source, target, ScoreOptions(**options))
     assert type(caught.value) is kind
     return str(caught.value)
 
 
 def test_good_paths_are_told_apart_and_nothing_is_written(tmp_path, source):
-    paths = check_paths(source, tmp_path / "out.jsonl.gz")
-    assert (paths.format, paths.output_format, paths.compress) == ("csv", "jsonl", True)
-    assert (paths.rejects, paths.folder) == (
+    plan = plan_file(source, tmp_path / "out.jsonl.gz", ScoreOptions())
+    assert (plan.file.file.format, plan.output.format, plan.output.compress) == ("csv", "jsonl", True)
+    assert plan.file.header.columns == ("text",)
+    assert (plan.output.rejects, plan.output.folder) == (
         tmp_path / "out.jsonl.gz.rejects.jsonl",
         tmp_path / "out.jsonl.gz.nlpkit",
     )
@@ -38,15 +40,16 @@ def test_good_paths_are_told_apart_and_nothing_is_written(tmp_path, source):
     [("csv", "csv"), ("tsv", "tsv"), ("tsv-plain", "tsv"), ("jsonl", "jsonl"), ("arrow", "jsonl")],
 )
 def test_standard_output_takes_the_format_of_the_input_where_it_is_text(read_as, written_as):
-    paths = check_paths("-", "-", format=read_as)
-    assert (paths.source, paths.target, paths.output_format, paths.rejects) == (None, None, written_as, None)
+    plan = plan_file("-", "-", ScoreOptions(format=read_as))
+    assert (plan.file.path, plan.file.header) == (None, None)
+    assert (plan.output.path, plan.output.format, plan.output.rejects) == (None, written_as, None)
 
 
 def test_formats_that_are_said_go_before_names(tmp_path):
     source = tmp_path / "rows.txt"
     source.write_text('{"text": "a"}\n')
-    paths = check_paths(source, tmp_path / "out.dat", format="jsonl", output_format="parquet")
-    assert (paths.format, paths.output_format) == ("jsonl", "parquet")
+    plan = plan_file(source, tmp_path / "out.dat", ScoreOptions(format="jsonl", output_format="parquet"))
+    assert (plan.file.file.format, plan.output.format) == ("jsonl", "parquet")
 
 
 def test_an_output_that_cannot_be_meant_is_refused(tmp_path, source):
@@ -77,7 +80,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(source, tmp_path, monkeyp
 
 
 def test_an_output_format_that_cannot_be_meant_is_refused(tmp_path, source):
-    assert "cure: say it, --output-format" in refused(source, tmp_path / "out.xyz")
+    assert "hint: say it, --output-format" in refused(source, tmp_path / "out.xyz")
     assert "did you mean 'parquet'" in refused(source, tmp_path / "out.csv", output_format="parkett")
     assert "compresses its own columns" in refused(source, tmp_path / "out.dat.gz", output_format="parquet")
     assert "standard output cannot be arrow" in refused(source, "-", output_format="arrow")
@@ -88,11 +91,9 @@ def test_a_bad_input_is_told_before_a_model_is_loaded(tmp_path, source):
     out, begin = tmp_path / "out.csv", time.perf_counter()
     assert "no such file; did you mean 'in.csv'?" in refused(tmp_path / "im.csv", out, kind=DataError)
     assert "is a folder" in refused(tmp_path, out, kind=DataError)
-    assert "no column 'txet'; did you mean 'text'?" in refused(
-        source, out, text_column="txet", kind=DataError
-    )
+    assert "no column 'txet'; did you mean 'text'?" in refused(source, out, text="txet", kind=DataError)
     (tmp_path / "empty.csv").write_text("")
     assert "empty.csv" in refused(tmp_path / "empty.csv", out, kind=DataError)
     os.mkfifo(tmp_path / "pipe.csv")
-    assert "cure: pipe it in" in refused(tmp_path / "pipe.csv", out, kind=DataError)
+    assert "hint: pipe it in" in refused(tmp_path / "pipe.csv", out, kind=DataError)
     assert time.perf_counter() - begin < 60  # A pipe that is opened would wait for ever.

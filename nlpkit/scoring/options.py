@@ -1,0 +1,45 @@
+"""How a file is scored: all that a user can choose, but for the file and the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+OnError = Literal["stop", "skip"]
+
+CHUNK_ROWS = 2048
+"""Rows that are scored and made safe together: some seconds of work on a CPU, and enough to sort texts by length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """The options of `score_file`."""
+
+    text: str = "text"
+    """The column that holds the text."""
+    format: str | None = None
+    """csv, tsv, tsv-plain, jsonl, parquet or arrow; None where the input's name shows it."""
+    output_format: str | None = None
+    """Likewise for the output."""
+    encoding: str | None = None
+    """The input's text encoding; None for UTF-8 or what its byte order mark stands for."""
+    on_error: OnError = "stop"
+    """Whether the first bad row ends the scoring, or bad rows go to a file of their own."""
+    rejects: Path | None = None
+    """That file (for a folder, a folder); None puts it next to the output."""
+    record: Path | None = None
+    """A file that keeps how the output was made, so that an output made so already is not made again."""
+    overwrite: bool = False
+    """Whether an output that exists is replaced, and unfinished work that cannot go on is dropped."""
+    raw_csv: bool = False
+    """Whether CSV cells that a spreadsheet would run as formulas are left as they are."""
+    prefix: str = ""
+    """Put before the names of the new columns."""
+    chunk_rows: int = CHUNK_ROWS
+    """Rows that are computed and made safe together."""
+
+    @property
+    def skips_bad_rows(self) -> bool:
+        """Whether bad rows are collected; else the first one is an error."""
+        return self.on_error == "skip"

@@ -1,0 +1,165 @@
+"""Where a scoring writes: the output's path and format, checked before a model is loaded."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlpkit.data.readers import OpenedFile, format_of
+from nlpkit.errors import ConfigError, DataError, nearest
+from nlpkit.scoring.options import ScoreOptions
+from nlpkit.scoring.state import STATE, finished
+
+WRITTEN = ("csv", "tsv", "jsonl", "parquet", "arrow")
+
+STREAM = "-"
+"""Stands for standard input or standard output."""
+
+_STREAMED = {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv"}
+"""Format of the input -> format of standard output; JSON Lines for all others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """An output that can be written."""
+
+    path: Path | None
+    """None is standard output."""
+    format: str
+    compress: bool = False
+    """Whether it is gzip-compressed."""
+    rejects: Path | None = None
+    """Where rejected rows go."""
+    record: Path | None = None
+    """Where it is kept how the output was made."""
+
+    @property
+    def folder(self) -> Path:
+        """Where unfinished work on the output is kept."""
+        if self.path is None:
+            raise ConfigError("standard output has no folder for unfinished work; expected an output file")
+        return _next_to(self.path, ".nlpkit")
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the output is there, with the record of how it was made, and no work on it is unfinished."""
+        recorded = self.record is not None and self.record.exists()
+        finished = self.path is not None and self.path.exists()
+        return recorded and finished and not (self.folder / STATE).exists()
+
+
+def plan_output(source: OpenedFile, target: Path | str, options: ScoreOptions) -> Output:
+    """Check an output and find its format: takes milliseconds and changes nothing.
+
+    Args:
+        source: what is scored.
+        target: a file, or "-" for standard output.
+        options: an output that has a record may be there already.
+
+    Raises:
+        ConfigError: the output's path or format is invalid, or it exists.
+    """
+    path = None if str(target) == STREAM else Path(target)
+    if path is not None:
+        _check_target(source.path, path)
+    rejects = options.rejects or (_next_to(path, ".rejects.jsonl") if path else None)
+    if rejects is None and options.skips_bad_rows:
+        raise ConfigError(
+            "skipped rows need a file of their own where the output is standard output; "
+            "hint: name it, as with --rejects bad.jsonl"
+        )
+    output = Output(
+        path=path,
+        format=_format(path, options.output_format, source.file.format),
+        compress=path is not None and path.name.endswith(".gz"),
+        rejects=rejects,
+        record=options.record,
+    )
+    refuse_existing(output, overwrite=options.overwrite)
+    return output
+
+
+def _next_to(target: Path, ending: str) -> Path:
+    return target.with_name(target.name + ending)
+
+
+def _format(target: Path | None, asked: str | None, read_as: str) -> str:
+    if asked is None and target is None:
+        return _STREAMED.get(read_as, "jsonl")
+    name = asked or _format_by_name(target)
+    if name not in WRITTEN:
+        raise ConfigError(
+            f"output format {name!r} is not known{nearest(name, WRITTEN)}; expected one of {', '.join(WRITTEN)}"
+        )
+    if name in ("parquet", "arrow") and target is None:
+        raise ConfigError(
+            f"standard output cannot be {name}, which is complete only at the end; expected csv, tsv or jsonl; "
+            "hint: name a file, as with -o scored." + name
+        )
+    if name in ("parquet", "arrow") and target is not None and target.name.endswith(".gz"):
+        raise ConfigError(f"{target}: a {name} file compresses its own columns; expected a name without .gz")
+    return name
+
+
+def _format_by_name(target: Path | None) -> str:
+    try:
+        return format_of(target or STREAM)
+    except DataError as error:
+        raise ConfigError(
+            f"{target}: its name does not show a format; expected .csv, .tsv, .jsonl (also with .gz), "
+            ".parquet or .arrow; hint: say it, --output-format"
+        ) from error
+
+
+def _check_target(source: Path | None, target: Path) -> None:
+    if target.is_symlink():
+        raise ConfigError(
+            f"{target}: is a symbolic link; expected a plain file; "
+            f"hint: name the file it points to: {target.resolve()}"
+        )
+    if target.is_dir():
+        raise ConfigError(f"{target}: is a folder; expected a file to write")
+    if target.exists() and not target.is_file():
+        raise ConfigError(
+            f"{target}: is not a regular file; hint: write to standard output instead, as with -o - > {target}"
+        )
+    if not target.parent.is_dir():
+        raise ConfigError(f"{target.parent}: not found; expected the folder that {target.name} is written to")
+    if source is not None and target.exists() and target.samefile(source):
+        raise ConfigError(f"{target}: is the input; expected another file to write")
+    _try_to_write(target.parent)
+
+
+def refuse_existing(output: Output, *, overwrite: bool) -> None:
+    """Refuse an output, or its rejects, that exist and were not made by the unfinished work next to them.
+
+    Raises:
+        ConfigError: one of them exists.
+    """
+    if overwrite:
+        return
+    if output.record is not None and output.record.exists():
+        return  # What is there is ours; whether it is what is asked for is seen where the model is known.
+    # A run that was killed in its last moment leaves the output in place and only its folder to be removed: no obstacle.
+    if output.path is not None and output.path.exists() and not finished(output.folder):
+        raise ConfigError(
+            f"{output.path}: exists already; hint: replace it with --overwrite, or name another file"
+        )
+    ours = output.path is not None and (output.folder / STATE).exists()
+    if output.rejects is not None and output.rejects.exists() and not ours:
+        raise ConfigError(
+            f"{output.rejects}: exists already, from an earlier scoring; "
+            "hint: replace it with --overwrite, or move it"
+        )
+
+
+def _try_to_write(folder: Path) -> None:
+    # Asking for permissions is not enough: root has them all, and a file system may be mounted read-only.
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: cannot be written to ({error.strerror}); expected a folder that takes the output"
+        ) from error
