@@ -103,12 +103,14 @@ _ROWS = (
     "spread: sd, weight: sure, format: csv, encoding: latin-1, limit: 50}"
 )
 _TALKS = (
-    "{source: talks.jsonl, shape: turns, bot: second, messages: said, system: topic, "
-    "prompt: asked, reply: told, conversation: of, speaker: who, text: what, format: jsonl, encoding: utf-16, limit: 40, on_bad: skip}"
+    "{source: talks.jsonl, shape: turns, bot: second, messages: said, system: topic, prompt: asked, "
+    "reply: told, conversation: of, speaker: who, text: what, format: jsonl, encoding: utf-16, limit: 40, "
+    "on_bad: skip}"
 )
 _LIKED = (
-    "{source: liked.jsonl, messages: said, prompt: asked, system: topic, conversation: of, "
-    "reply: told, rating: stars, ratings: {5: up, 1: down}, chosen: better, rejected: worse, format: jsonl, encoding: utf-8, limit: 30}"
+    "{source: liked.jsonl, messages: said, prompt: asked, system: topic, conversation: of, reply: told, "
+    "rating: stars, ratings: {5: up, 1: down}, chosen: better, rejected: worse, format: jsonl, "
+    "encoding: utf-8, limit: 30}"
 )
 _LORA = "{rank: 4, alpha: 8, dropout: 0.1, targets: [query, value], init: pissa, rslora: true, dora: true}"
 _TRAINING = """epochs: 2.5

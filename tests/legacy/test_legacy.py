@@ -7,8 +7,8 @@ relative to it. A fixture is never written again: where one cannot be read any m
 The last bits of a sum depend on the processor and on the libraries that compute. Where both are those on
 which the fixtures were written (`machine` in `answers.json`), every number must be the same. Elsewhere it
 must lie within 1e-5, and what computes in eight bits or bfloat16 within 0.2, as rounding may tip over
-there; what bots of eight or four bits say is then not compared at all. Texts, labels, files of the made-
-up model and all else that is not computed are always compared exactly.
+there; what bots of eight or four bits say is then not compared at all. Texts, labels, files of the
+made-up model and all else that is not computed are always compared exactly.
 """
 
 from __future__ import annotations
