@@ -34,14 +34,14 @@ from nlpkit import (
 def recipe_config(path: Path) -> Any:
     """The config in a file, as its recipe reads it."""
     from nlpkit.config import load_config, read_config
-    from nlpkit.recipes import load_recipe
+    from nlpkit.training.recipes import load_recipe
 
     return load_config(path, load_recipe(read_config(path)[0]["recipe"]).Config)
 
 
 def read_dialogue_report(text: str) -> Any:
     """The evaluation of a dialogue run."""
-    from nlpkit.evaluation.dialogue_report import DialogueReport
+    from nlpkit.reports.dialogue_report import DialogueReport
 
     return DialogueReport.from_json(text)
 
@@ -62,10 +62,16 @@ def comparison_of(run: nlpkit.Run) -> Any:
 
 def promoted(file: Path) -> nlpkit.Run:
     """The run that a `promoted.json` names."""
-    from nlpkit.inference.promoted import promoted_run
+    from nlpkit.generation.promoted import promoted_run
 
     return promoted_run(file)
 
+
+RENAMED = {"cure": "hint", "bot": "chat_model", "mood": "sentiment"}
+"""Names of fields in Python that were changed on purpose since: old name -> name of today."""
+
+REWORDED = frozenset({"meaning", "title", "cure", "message", "markdown"})
+"""Fields whose text was put into other words since."""
 
 # ----------------------------------------------------------------------------------------------------------
 
@@ -212,7 +218,7 @@ def say_further(session: Session, chat: str) -> dict[str, Any]:
     """What is answered where a kept conversation goes on, and what of it has no time and no id."""
     "".join(saying := session.say(chat, "", "I am sad, think of tea", DRAWN[1]))
     kept = session.store.read(chat, "")
-    course = [None if one.mood is None else asdict(one.mood) for one in kept.messages]
+    course = [None if one.sentiment is None else asdict(one.sentiment) for one in kept.messages]
     return plain(
         {"reply": saying.text, "finish": saying.finish, "moods": course, "context": asdict(saying.context)}
     )
@@ -246,12 +252,13 @@ def plain(value: Any) -> Any:
 def differences(found: Any, expected: Any, near: float = 0.0, where: str = "") -> list[str]:
     """Where a value is not the one expected. Keys may have been added; a number may lie `near` away."""
     if isinstance(expected, dict) and isinstance(found, dict):
-        gone = [f"{where}.{key}: is gone" for key in expected if key not in found]
+        today = {key: key if key in found else RENAMED.get(key, key) for key in expected}
+        gone = [f"{where}.{key}: is gone" for key, name in today.items() if name not in found]
         return gone + [
-            one
-            for key in expected
-            if key in found
-            for one in differences(found[key], expected[key], near, f"{where}.{key}")
+            difference
+            for key, name in today.items()
+            if name in found and key not in REWORDED
+            for difference in differences(found[name], expected[key], near, f"{where}.{key}")
         ]
     if isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
         pairs = enumerate(zip(found, expected, strict=True))

@@ -130,8 +130,9 @@ def train_all() -> dict[str, Any]:
 
 def export_all() -> dict[str, Any]:
     """Classifiers in every form, in folders of their own, but for one that lies where the cache keeps it."""
-    from nlpkit import Classifier, Run
     from nlpkit.inference.export import export_run, place_of
+
+    from nlpkit import Classifier, Run
 
     found = {}
     for name in ("polarity", "intensity"):
@@ -172,8 +173,9 @@ def forget_paths(folder: Path) -> None:
 
 def export_bots() -> dict[str, Any]:
     """The dialogue run as a plain model, and where the cache keeps it for the chat's other runtimes."""
-    from nlpkit import Chatbot, Run
     from nlpkit.inference.export_chat import export_bot
+
+    from nlpkit import Chatbot, Run
 
     export_bot(Run.open("runs/bot"), "merged", Path("exports/bot-merged"), talk=print)
     found = {"exports/bot-merged": asking.ask_bot(Chatbot.default("exports/bot-merged", threads=1))}
