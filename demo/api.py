@@ -1,4 +1,7 @@
-"""The endpoints that programs may call, each with a name, its types and its words; everything else serves the page alone."""
+"""The endpoints that programs may call, each with a name, types and a description.
+
+All others serve only the page.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ from nlpkit.errors import NlpkitError
 
 
 class Endpoints:
-    """What `gradio_client` and plain HTTP reach: /chat, /conversations, /conversation, /score."""
+    """The endpoints for `gradio_client` and plain HTTP: /chat, /conversations, /conversation, /score."""
 
     def __init__(self, view: View, scorer: TextScorer) -> None:
         self.view, self.scorer = view, scorer
         self.scorings = RateLimiter(view.limits.scorings_a_minute)
 
     def publish(self) -> None:
-        """Name them."""
+        """Register the endpoints."""
         gr.api(self.chat, api_name="chat", concurrency_limit=8, concurrency_id="replies")
         gr.api(self.conversations, api_name="conversations")
         gr.api(self.conversation, api_name="conversation")
@@ -42,25 +45,25 @@ class Endpoints:
         seed: str = "",
         request: gr.Request = None,
     ) -> Iterator[dict[str, str]]:
-        """Say something, and get the reply as it grows: {"conversation": id, "reply": text so far}.
+        """Send a message, and get the growing reply: {"conversation": id, "reply": text so far}.
 
         Args:
-            text: What is said.
-            conversation: The id of the conversation that goes on; without one another begins.
-            model: Which bot answers; the demo's own where none is named.
-            temperature: From 0, which takes the likeliest word each time, to 2.
-            top_p: Share of the likeliest words to draw from, above 0 and to 1.
-            top_k: Number of the likeliest words to draw from, to 1000; 0 is all.
-            repetition_penalty: From 1, none, to 2.
-            max_new_tokens: Tokens of the reply at most, to 4096.
-            seed: A number that draws the same reply again.
+            text: The message.
+            conversation: The id of the conversation to continue; without one a new conversation begins.
+            model: The chat model that answers; by default the demo's first.
+            temperature: From 0, which always takes the most likely token, to 2.
+            top_p: Nucleus sampling, above 0 and up to 1.
+            top_k: Number of the most likely tokens to sample from, up to 1000; 0 means all.
+            repetition_penalty: From 1 (none) to 2.
+            max_new_tokens: Maximum tokens of the reply, up to 4096.
+            seed: A number; the same number gives the same reply again.
         """
         try:
             self.view.rate.take(visitor_of(request))
             sampling = sampling_of(temperature, top_p, top_k, repetition_penalty, max_new_tokens, seed)
             owner = owner_of(request)
-            name = model or self.view.engines.default
-            chat_model, session = self.view.engines.chat_model(name), self.view.session
+            name = model or self.view.pool.default
+            chat_model, session = self.view.pool.load(name), self.view.session
             clean_message(text, session.limits)  # before a conversation begins for it
             chat = conversation or session.start(owner, run=name).id
             with session.say(chat, owner, text, sampling, chat_model=chat_model) as stream:
@@ -71,19 +74,19 @@ class Endpoints:
             raise refused(error) from None
 
     def conversations(self, query: str = "", request: gr.Request = None) -> list[dict[str, Any]]:  # noqa: D417
-        """Your conversations, the one last changed first; those in which the words of the query are found.
+        """List your conversations that match the query, last changed first.
 
         Args:
-            query: Words, or their beginnings.
+            query: Words, or the beginnings of words.
         """
         try:
-            found = self.view.store.chats(owner_of(request), query[:200])
+            chats = self.view.store.chats(owner_of(request), query[:200])
         except NlpkitError as error:
             raise refused(error) from None
-        return [{"id": one.id, "title": one.title, "updated": one.updated} for one in found]
+        return [{"id": chat.id, "title": chat.title, "updated": chat.updated} for chat in chats]
 
     def conversation(self, conversation: str, request: gr.Request = None) -> dict[str, Any]:  # noqa: D417
-        """One of your conversations: its title and its messages, as the server holds them.
+        """Return one of your conversations: its title and its messages.
 
         Args:
             conversation: Its id.
@@ -92,14 +95,14 @@ class Endpoints:
             chat = self.view.store.read(conversation, owner_of(request))
         except NlpkitError as error:
             raise refused(error) from None
-        messages = [{"role": one.role, "content": one.text} for one in chat.messages]
+        messages = [{"role": message.role, "content": message.text} for message in chat.messages]
         return {"id": chat.id, "title": chat.title, "messages": messages}
 
     def score(self, text: str, request: gr.Request = None) -> dict[str, Any]:  # noqa: D417
-        """The sentiment of a text: its label, a score from -1 to 1, and the probability of each label.
+        """Return the sentiment of a text: label, score from -1 to 1, and the probability of each label.
 
         Args:
-            text: A sentence or more.
+            text: One or more sentences.
         """
         try:
             self.scorings.take(visitor_of(request))

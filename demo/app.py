@@ -1,4 +1,4 @@
-"""The demo: `python demo/app.py [RUN]` serves a chat, a scorer and the reports of runs to a browser on this machine."""
+"""The demo: `python demo/app.py [RUN]` serves a chat, a scorer and the reports of runs to a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-# Run as a file, Python looks for modules beside it, not above it
+# Run as a file, Python looks for modules next to it, not above it
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 PolicyName = Literal["drop_oldest", "recall"]
 RuntimeName = Literal["torch", "onnx", "onnx-int8", "onnx-int4"]
-RUN_HELP = "A run's folder, a promoted.json, or the address of an OpenAI-compatible server; default: the catalogue's own bot."
+RUN_HELP = (
+    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
+    "Default: the built-in chat model."
+)
 TITLE = "nlpkit"
-# Light or dark as the system says, until the reader says otherwise; then as the reader said.
+# Light or dark like the system, until the user chooses
 ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
 if (kept) document.body.classList.toggle('dark', kept === 'dark');
 document.documentElement.lang = 'en';
@@ -36,15 +39,23 @@ const board = navigator.clipboard, write = board?.writeText.bind(board);
 if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
 const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
   if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
-// The list stands open where there is room for it beside the rest, and lies over the page, shut, where there is not
+// On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
 if (innerWidth >= 900) document.querySelector('#sidebar:not(.open) .toggle-button')?.click();
 name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true}); }"""
 TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
 localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 
 
-def build(engines: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limits: DemoLimits) -> Any:
-    """The page. `folder` holds what is uploaded and made until the server ends; `runs` is where reports are looked for."""
+def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limits: DemoLimits) -> Any:
+    """Build the page.
+
+    Args:
+        pool: the chat models.
+        scorer: scores texts and files.
+        runs: the folder whose runs have reports.
+        folder: keeps scored files until the server ends.
+        limits: how much a visitor may send.
+    """
     import gradio as gr
 
     from demo.api import Endpoints
@@ -64,14 +75,14 @@ def build(engines: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, l
             listed = lay_out_list()
         with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
             with gr.Column(scale=5, min_width=320):
-                talk = lay_out_talk(engines.session.limits.max_characters)
+                talk = lay_out_talk(pool.session.limits.max_characters)
             with gr.Column(scale=3, min_width=280):
-                side = lay_out_side(engines)
+                side = lay_out_side(pool)
         with gr.Tab("Score", elem_id="tab-score"):
             scores.lay_out()
         with gr.Tab("Reports", elem_id="tab-reports") as tab:
             reports.lay_out()
-        view = View(engines, listed, talk, side, limits)
+        view = View(pool, listed, talk, side, limits)
         replies = Replies(view)
         replies.wire()
         ChatTab(view, replies).wire(page)
@@ -93,7 +104,10 @@ def serve(
     mcp: bool = False,
     block: bool = True,
 ) -> tuple[str, Any]:
-    """The page's address and the running app; with `block`, only when it has ended. `mcp`: its endpoints are tools too."""
+    """Serve the page, and return its address and the app; with `block` only after the server has ended.
+
+    `mcp` also offers the endpoints as tools to programs that speak MCP.
+    """
     from demo.guard import Guard
     from demo.theme import CSS, theme
 
@@ -133,43 +147,47 @@ def serve(
 def run(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)] = None,
     model: Annotated[
-        str | None, typer.Option(help="Which model of the server, where RUN is an address with several.")
+        str | None, typer.Option(help="Name of the server's model, if RUN is an address with several.")
     ] = None,
     store: Annotated[
-        Path | None, typer.Option(help="The file that keeps conversations; default: in your data folder.")
+        Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where runs to talk with, and reports, are looked for.")] = Path(
-        "runs"
-    ),
+    runs: Annotated[
+        Path, typer.Option(help="The folder of the runs to chat with and of the reports.")
+    ] = Path("runs"),
     classifier: Annotated[
-        str | None, typer.Option(help="The run that reads moods and scores texts; default: nlpkit's own.")
+        str | None,
+        typer.Option(help="The run that predicts moods and scores texts. Default: the built-in classifier."),
     ] = None,
     policy: Annotated[
-        PolicyName, typer.Option(help="What becomes of what no longer fits: drop_oldest or recall.")
+        PolicyName, typer.Option(help="What a chat model sees of a long conversation: drop_oldest or recall.")
     ] = "drop_oldest",
     runtime: Annotated[
-        RuntimeName, typer.Option(help="What computes; the other three are faster on a CPU.")
+        RuntimeName,
+        typer.Option(help="The library that runs the chat model; all but torch are faster on a CPU."),
     ] = "torch",
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any free one.")
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
     ] = 7860,
     login: Annotated[
         Path | None,
-        typer.Option(help="A file of users, as --add-user writes it: everyone sees only what is theirs."),
+        typer.Option(
+            help="A file of users, as --add-user writes it; every user sees only their own conversations."
+        ),
     ] = None,
     add_user: Annotated[
         str | None,
-        typer.Option(help="Write this user into the file of --login, ask for a password, and end."),
+        typer.Option(help="Add this user to the file of --login, ask for a password, and exit."),
     ] = None,
     rate: Annotated[
-        int, typer.Option(min=1, help="Messages a minute, of a visitor.")
+        int, typer.Option(min=1, help="Maximum messages per minute of a visitor.")
     ] = DemoLimits().messages_a_minute,
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Offer the endpoints as tools to programs that speak MCP.")
     ] = False,
     anyone: Annotated[
-        bool, typer.Option("--anyone", help="Let everyone who reaches the host in, without a login.")
+        bool, typer.Option("--anyone", help="Allow everyone who can reach the host, without a login.")
     ] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
@@ -181,19 +199,21 @@ def run(
             return
         if host not in LOOPBACK and login is None and not anyone:
             raise ConfigError(
-                f"--host {host}: others could read and write the conversations; expected --login FILE, or --anyone"
+                f"--host {host}: others could read and write the conversations; "
+                "hint: --login FILE, or --anyone"
             )
         if mcp:
             optional("mcp", extra="mcp")
             if login is not None:
                 raise ConfigError(
-                    "--mcp: its tools know no login, and would let everyone in; expected --login or --mcp, not both"
+                    "--mcp: its tools have no login, and would let everyone in; "
+                    "hint: use --login or --mcp, not both"
                 )
-        where = Where(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
+        address = Address(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
         _serve(
             lambda: find_chat_models(run, runs, model=model, policy=policy, runtime=runtime),
             classifier,
-            where,
+            address,
         )
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -201,8 +221,8 @@ def run(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
-    """Where the demo listens, who may come in, and what it reads and writes."""
+class Address:
+    """Where the demo listens, who may log in, and what it reads and writes."""
 
     host: str
     port: int
@@ -213,30 +233,30 @@ class Where:
     mcp: bool
 
 
-def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None, where: Where) -> None:
+def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None, address: Address) -> None:
     from demo.login import checker
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
 
-    check = checker(where.login) if where.login else None
+    check = checker(address.login) if address.login else None
     with (
         tempfile.TemporaryDirectory(prefix="nlpkit-demo-") as folder,
-        Store.open(where.store or default_store()) as opened,
+        Store.open(address.store or default_store()) as opened,
     ):
         quiet_gradio(Path(folder))
         from demo.model_pool import ModelPool
 
         scorer = Classifier.load(classifier)
-        engines = ModelPool(opened, chat_models, scorer)
-        engines.chat_model()  # the first visitor must not wait for the weights
-        limits = DemoLimits(messages_a_minute=where.rate)
-        page = build(engines, scorer, runs=where.runs, folder=Path(folder) / "scored", limits=limits)
-        serve(page, host=where.host, port=where.port, limits=limits, check=check, mcp=where.mcp)
+        pool = ModelPool(opened, chat_models, scorer)
+        pool.load()  # so that the first visitor need not wait for the weights
+        limits = DemoLimits(messages_a_minute=address.rate)
+        page = build(pool, scorer, runs=address.runs, folder=Path(folder) / "scored", limits=limits)
+        serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
 
 
 def quiet_gradio(folder: Path) -> None:
-    """Tell Gradio, before it is imported, to ask nobody anything and to keep its files in a folder that ends with the demo."""
+    """Switch off Gradio's requests to other servers and set its folder, before it is imported."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -246,9 +266,9 @@ def _add_user(file: Path | None, name: str) -> None:
     from demo.login import add_user
 
     if file is None:
-        raise ConfigError("--add-user: into which file? expected --login FILE")
+        raise ConfigError("--add-user: needs a file of users; hint: add --login FILE")
     add_user(file, name, typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    print(f"{name} may log in: {file}")
+    print(f"{name} can log in: {file}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The chat tab's components and where they stand. What they do is in chat_tab."""
+"""The components of the chat tab and their layout. What they do is in chat_tab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import gradio as gr
 from demo.model_pool import ModelPool
 from nlpkit.generation.sampling import Sampling
 
-# A click anywhere on the list tells which conversation was meant; a click beside a button tells nothing.
+# A click on a button of the list names its conversation; other clicks do nothing
 PICK = """element.addEventListener('click', event => {
   const button = event.target.closest('button[data-chat]');
   if (button) trigger('click', {chat: button.dataset.chat});
@@ -19,7 +19,7 @@ PICK = """element.addEventListener('click', event => {
 
 @dataclass(frozen=True, kw_only=True)
 class ListParts:
-    """The conversations and what is done with the open one."""
+    """The list of conversations, and the actions on the open one."""
 
     new: Any
     query: Any
@@ -39,7 +39,7 @@ class TalkParts:
     """The conversation itself."""
 
     chat: Any
-    """The open conversation's id, held by the page: whose it is, is looked up each time."""
+    """The open conversation's id. The page holds it, so that its owner is checked each time."""
     file_name: Any
     file_text: Any
     chatbot: Any
@@ -50,14 +50,14 @@ class TalkParts:
     retry: Any
     undo: Any
     cycle: Any
-    other: Any
+    compare: Any
     versus: Any
     first: Any
     second: Any
     pick_first: Any
     pick_second: Any
     pair: Any
-    """The ids of the two replies between which to choose."""
+    """The ids of the two replies to choose from."""
     why_row: Any
     why: Any
     why_save: Any
@@ -66,7 +66,7 @@ class TalkParts:
 
 @dataclass(frozen=True, kw_only=True)
 class SideParts:
-    """What stands beside the conversation."""
+    """The panel next to the conversation."""
 
     sentiment: Any
     context: Any
@@ -84,7 +84,7 @@ class SideParts:
 
     @property
     def sampling(self) -> list[Any]:
-        """The controls, in the order of Sampling's fields."""
+        """Return the controls in the order of Sampling's fields."""
         return [
             self.temperature,
             self.top_p,
@@ -96,12 +96,12 @@ class SideParts:
 
 
 def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
-    """All components of some parts."""
-    return [getattr(one, field.name) for one in parts for field in fields(one)]
+    """Return all components of some parts."""
+    return [getattr(part, field.name) for part in parts for field in fields(part)]
 
 
 def lay_out_list() -> ListParts:
-    """The list of conversations, for the side of the page."""
+    """Lay out the list of conversations, for the side of the page."""
     new = gr.Button("New conversation", variant="primary", elem_id="new-chat")
     query = gr.Textbox(label="Search", placeholder="Words of a message", elem_id="search", max_length=200)
     chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
@@ -114,10 +114,11 @@ def lay_out_list() -> ListParts:
         delete = gr.Button("Delete ...", size="sm", elem_id="delete")
         with gr.Group(visible=False, elem_id="confirm") as confirm:
             gr.HTML(
-                '<p role="alert" class="confirm">Delete this conversation for good? It cannot be brought back.</p>'
+                '<p role="alert" class="confirm">'
+                "Delete this conversation permanently? This cannot be undone.</p>"
             )
             with gr.Row():
-                sure = gr.Button("Delete for good", variant="stop", size="sm", elem_id="sure")
+                sure = gr.Button("Delete permanently", variant="stop", size="sm", elem_id="sure")
                 keep = gr.Button("Keep it", size="sm", elem_id="keep")
     return ListParts(
         new=new,
@@ -135,7 +136,7 @@ def lay_out_list() -> ListParts:
 
 
 def lay_out_talk(max_characters: int) -> TalkParts:
-    """The conversation, the box to write in, and the buttons below."""
+    """Lay out the conversation, the message box, and the buttons below."""
     chat, pair, rated, file_name, file_text = (
         gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5)
     )
@@ -157,7 +158,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     )
     status = gr.HTML("", elem_id="status", elem_classes="quiet")
     with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
-        why = gr.Textbox(label="Why? (if you like to say)", max_length=2000, scale=4, elem_id="why")
+        why = gr.Textbox(label="Why? (optional)", max_length=2000, scale=4, elem_id="why")
         why_save = gr.Button("Save reason", size="sm", scale=1, min_width=120, elem_id="why-save")
     with gr.Group(visible=False, elem_id="versus") as versus, gr.Row():
         with gr.Column(min_width=240):
@@ -186,7 +187,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
         cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
-        other = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
+        compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
     return TalkParts(
         chat=chat,
         file_name=file_name,
@@ -199,7 +200,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         retry=retry,
         undo=undo,
         cycle=cycle,
-        other=other,
+        compare=compare,
         versus=versus,
         first=first,
         second=second,
@@ -213,40 +214,45 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     )
 
 
-def lay_out_side(engines: ModelPool) -> SideParts:
-    """The mood, what the model sees, and the settings, folded away."""
+def lay_out_side(pool: ModelPool) -> SideParts:
+    """Lay out the mood, what the model sees, and the settings, which are folded."""
     sentiment = gr.HTML("", elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
     default = Sampling()
-    names = engines.names
-    many = len(names) > 1
+    names = pool.names
+    is_choice = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):
-        run = gr.Dropdown(names, value=names[0], label="Model", interactive=many, elem_id="run")
+        run = gr.Dropdown(names, value=names[0], label="Model", interactive=is_choice, elem_id="run")
         other_run = gr.Dropdown(
-            names, value=names[0], label="Compare with", visible=many, elem_id="other-run"
+            names, value=names[0], label="Compare with", visible=is_choice, elem_id="other-run"
         )
         system = gr.Textbox(
-            label="What the bot is told beforehand", lines=4, max_lines=10, max_length=4000, elem_id="system",
+            label="System prompt", lines=4, max_lines=10, max_length=4000, elem_id="system",
             placeholder="You are a patient teacher who answers in two sentences.",
         )  # fmt: skip
         sentiment_on = gr.Checkbox(
             False,
-            label="Tell the bot how I sound",
-            visible=engines.session.classifier is not None,
+            label="Tell the model my mood",
+            visible=pool.session.classifier is not None,
             elem_id="mood-on",
         )
         system_save = gr.Button("Save", size="sm", elem_id="system-save")
-    with gr.Accordion("How replies are drawn", open=False, elem_id="sampling"):
+    with gr.Accordion("Sampling settings", open=False, elem_id="sampling"):
         temperature = gr.Slider(
             0,
             2,
             default.temperature,
             step=0.05,
             label="Temperature",
-            info="0 takes the likeliest word each time",
+            info="0 always takes the most likely token",
         )
         top_p = gr.Slider(
-            0.05, 1, default.top_p, step=0.05, label="Top p", info="Share of the likeliest words to draw from"
+            0.05,
+            1,
+            default.top_p,
+            step=0.05,
+            label="Top p",
+            info="Total probability of the tokens to sample from",
         )
         top_k = gr.Slider(
             0,
@@ -254,7 +260,7 @@ def lay_out_side(engines: ModelPool) -> SideParts:
             default.top_k,
             step=1,
             label="Top k",
-            info="Number of the likeliest words to draw from; 0: all",
+            info="Number of the most likely tokens to sample from; 0: all",
         )
         penalty = gr.Slider(1, 2, default.repetition_penalty, step=0.05, label="Repetition penalty")
         length = gr.Slider(
@@ -262,13 +268,13 @@ def lay_out_side(engines: ModelPool) -> SideParts:
             4096,
             default.max_new_tokens,
             step=1,
-            label="Longest reply",
+            label="Maximum length",
             info="In tokens, about 3/4 of a word each",
         )
         seed = gr.Textbox(
             "",
             label="Seed",
-            info="A number draws the same reply again; empty: another one each time",
+            info="The same number gives the same reply again; empty: a new one each time",
             max_length=20,
         )
     return SideParts(

@@ -1,4 +1,7 @@
-"""The list of conversations, and what is done with the open one but for talking: open, find, rename, rate, choose, save, delete."""
+"""Handlers of the list of conversations and of the open one.
+
+Open, search, rename, rate, choose, save, delete.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,22 @@ from demo.view import Updates, View, owner_of, showing_errors
 from nlpkit.chat.messages import Rating
 from nlpkit.errors import DataError
 
-# The address names the open conversation, so that a reload or a bookmark finds it again.
-ADDRESS = """id => { const at = new URL(location); id ? at.searchParams.set('chat', id) : at.searchParams.delete('chat');
+# The address names the open conversation, so that a reload or a bookmark finds it again
+ADDRESS = """id => { const at = new URL(location);
+id ? at.searchParams.set('chat', id) : at.searchParams.delete('chat');
 history.replaceState(null, '', at); }"""
 FROM_ADDRESS = "() => new URL(location).searchParams.get('chat') || ''"
-# The file is made from what the server answered, and touches no disk but the reader's.
+# The file is made in the browser from the server's response, so that it is on no other disk
 SAVE_FILE = """(name, text) => { if (!name) return; const link = document.createElement('a');
-link.href = URL.createObjectURL(new Blob([text], {type: 'text/plain;charset=utf-8'})); link.download = name; link.click();
+link.href = URL.createObjectURL(new Blob([text], {type: 'text/plain;charset=utf-8'}));
+link.download = name; link.click();
 setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
-# Where the list lies over the page, it makes room for what was chosen.
+# Where the list covers the page, close it, and focus the message box
 TO_BOX = """() => { if (innerWidth < 900) document.querySelector('#sidebar.open .toggle-button')?.click();
 document.querySelector('#box textarea')?.focus(); }"""
 
 RATINGS: dict[str, Rating] = {"True": "up", "Like": "up", "False": "down", "Dislike": "down"}
-"""As the page tells them; anything else takes a thumb back."""
+"""The page's names of the ratings; any other value removes a rating."""
 
 
 class ChatTab:
@@ -74,7 +79,7 @@ class ChatTab:
         )
 
     def open(self, chat_id: str, request: gr.Request) -> Updates:
-        """The conversation that the address names."""
+        """Open the conversation in the address."""
         owner = owner_of(request)
         return {
             **self.view.whole(chat_id, owner),
@@ -83,17 +88,17 @@ class ChatTab:
         }
 
     def pick(self, chat_id: str, event: gr.EventData, request: gr.Request) -> Updates:
-        """The conversation that was clicked."""
+        """Open the conversation that was clicked."""
         self.replies.leave(chat_id, request)
         return self.open(str(event._data.get("chat", "")), request)
 
     def new(self, chat_id: str, request: gr.Request) -> Updates:
-        """An empty one; it is stored when something is said in it."""
+        """Open an empty conversation; it is stored with its first message."""
         self.replies.leave(chat_id, request)
         return self.open("", request)
 
     def find(self, query: str, chat_id: str, request: gr.Request) -> str:
-        """The conversations with the words."""
+        """List the conversations with the words."""
         from demo.panel import list_page
 
         with showing_errors():
@@ -101,15 +106,15 @@ class ChatTab:
         return ""
 
     def rename(self, chat_id: str, title: str, request: gr.Request) -> Updates:
-        """The conversation under another title."""
+        """Rename the conversation."""
         with showing_errors():
             if not title.strip():
-                raise DataError("the title: nothing in it; expected a few words")
+                raise DataError("the title is empty; expected a few words")
             self.session.rename(chat_id, owner_of(request), title)
         return self.view.whole(chat_id, owner_of(request))
 
     def delete(self, chat_id: str, request: gr.Request) -> Updates:
-        """Gone for good."""
+        """Delete the conversation."""
         with showing_errors():
             self.replies.leave(chat_id, request)
             self.store.delete(chat_id, owner_of(request))
@@ -117,28 +122,28 @@ class ChatTab:
         return self.open("" if self.view.read(chat_id, owner_of(request)) is None else chat_id, request)
 
     def markdown(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
-        """A file for people."""
+        """Return the name and text of a Markdown file."""
         with showing_errors():
             return f"conversation-{chat_id[:8]}.md", self.store.export_markdown(chat_id, owner_of(request))
         return "", ""
 
     def jsonl(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
-        """A file to train from."""
+        """Return the name and text of a training file."""
         with showing_errors():
             return f"conversation-{chat_id[:8]}.jsonl", self.store.export_jsonl(chat_id, owner_of(request))
         return "", ""
 
     def like(self, chat_id: str, data: gr.LikeData, request: gr.Request) -> Updates:
-        """A thumb, and room to say why."""
+        """Save a rating, and ask for the reason."""
         owner = owner_of(request)
         with showing_errors():
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
             after = self.view.conversation(self.view.read(chat_id, owner))
-            kept = {one: after[one] for one in (self.talk.chatbot, self.talk.status)}
             return {
-                **kept,
+                self.talk.chatbot: after[self.talk.chatbot],
+                self.talk.status: after[self.talk.status],
                 self.talk.why_row: gr.update(visible=rating is not None),
                 self.talk.why: "",
                 self.talk.rated: message,
@@ -146,11 +151,11 @@ class ChatTab:
         return {self.talk.why_row: gr.update(visible=False)}
 
     def reason(self, chat_id: str, rated: str, why: str, request: gr.Request) -> Updates:
-        """Why it was rated so."""
+        """Save the reason for a rating."""
         owner = owner_of(request)
         with showing_errors():
             chat = self.store.read(chat_id, owner)
-            rating = next((one.rating for one in chat.messages if one.id == rated), None)
+            rating = next((message.rating for message in chat.messages if message.id == rated), None)
             self.session.rate(chat_id, owner, rated, rating, why)
             gr.Info("Thank you, it is saved.", duration=3)
             after = self.view.conversation(self.view.read(chat_id, owner))
@@ -158,11 +163,11 @@ class ChatTab:
         return {self.talk.why_row: gr.update(visible=True)}
 
     def choose_first(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
-        """The first of two replies is the better one."""
+        """Choose the first of two replies."""
         return self._choose(chat_id, pair.split()[:2], request)
 
     def choose_second(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
-        """The second is."""
+        """Choose the second of two replies."""
         return self._choose(chat_id, pair.split()[1::-1], request)
 
     def _choose(self, chat_id: str, pair: list[str], request: gr.Request) -> Updates:
@@ -174,29 +179,27 @@ class ChatTab:
         return self.view.whole(chat_id, owner)
 
     def cycle(self, chat_id: str, request: gr.Request) -> Updates:
-        """The next of the replies to the same message."""
+        """Show the next of the replies to the same message."""
         owner = owner_of(request)
         with showing_errors():
             chat = self.store.read(chat_id, owner)
             versions = self.store.branches(chat_id, owner, chat.messages[-1].id) if chat.messages else []
-            places = [one.id for one in versions]
-            if len(places) > 1:
-                self.store.switch(
-                    chat_id, owner, places[(places.index(chat.messages[-1].id) + 1) % len(places)]
-                )
+            ids = [version.id for version in versions]
+            if len(ids) > 1:
+                self.store.switch(chat_id, owner, ids[(ids.index(chat.messages[-1].id) + 1) % len(ids)])
         return self.view.whole(chat_id, owner)
 
     def undo(self, chat_id: str, request: gr.Request) -> Updates:
-        """As it was before the user spoke last."""
+        """Remove the user's last message and its reply."""
         with showing_errors():
             self.session.undo(chat_id, owner_of(request))
         return self.view.whole(chat_id, owner_of(request))
 
     def set_run(self, chat_id: str, run: str, request: gr.Request) -> str:
-        """Another bot answers from now on."""
+        """Change the chat model of the conversation."""
         owner = owner_of(request)
         with showing_errors():
-            self.view.engines.chat_model(run)
+            self.view.pool.load(run)
             if chat_id:
                 self.store.set_run(chat_id, owner, run)
             return self.view.context(self.view.read(chat_id, owner), run)
@@ -205,7 +208,7 @@ class ChatTab:
     def set_system(
         self, chat_id: str, system: str, sentiment_on: bool, run: str, request: gr.Request
     ) -> Updates:
-        """The persona, and whether the bot is told of the mood; kept with the conversation."""
+        """Save the system prompt, and whether it includes the mood, with the conversation."""
         owner = owner_of(request)
         with showing_errors():
             if not chat_id:

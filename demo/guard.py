@@ -1,4 +1,4 @@
-"""What stands before the app: how much may be sent at once, from where it may be asked, and what the page may load."""
+"""Checks before the app: the size and host of requests, their rate, and what the page may load."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ Receive: TypeAlias = Callable[[], Awaitable[Event]]
 Send: TypeAlias = Callable[[Event], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Gradio's page needs its own inline scripts; what must not be is a request that leaves the server.
+# Gradio's page needs its own inline scripts; requests to other servers are forbidden
 POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
-    "media-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'"
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    "worker-src 'self' blob:; media-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'"
 )
 HEADERS = (
     (b"content-security-policy", POLICY.encode()),
@@ -35,11 +37,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class TooLargeError(Exception):
-    """A body went over what may be sent."""
+    """A body is larger than the limit."""
 
 
 class Guard:
-    """An ASGI layer: refuses bodies over a limit while they come, and hosts that are not the server's own; adds the headers."""
+    """An ASGI layer that refuses large bodies and other host names, and adds security headers."""
 
     def __init__(self, app: ASGIApp, *, body: int, upload: int, hosts: tuple[str, ...] = ()) -> None:
         self.app = app
@@ -54,7 +56,7 @@ class Guard:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0]
         if self.hosts and host not in self.hosts:
-            # A page elsewhere can point its own name at this machine; its requests carry that name.
+            # DNS rebinding: another site can point its name at this machine, but its requests carry that name
             await _refuse(send, 403, "this host is not served")
             return
         limit = self.upload if scope["path"].endswith("/upload") else self.body
@@ -65,31 +67,31 @@ class Guard:
         await self._pass(scope, receive, send, limit)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        came, begun = 0, False
+        received, has_begun = 0, False
 
         async def counted() -> Event:
-            nonlocal came
+            nonlocal received
             message = await receive()
-            came += len(message.get("body", b""))
-            if came > limit:
+            received += len(message.get("body", b""))
+            if received > limit:
                 raise TooLargeError
             return message
 
-        async def marked(message: Event) -> None:
-            nonlocal begun
+        async def with_headers(message: Event) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
-                begun = True
-                there = {name.lower() for name, _ in message.get("headers", [])}
+                has_begun = True
+                names = {name.lower() for name, _ in message.get("headers", [])}
                 message["headers"] = [
                     *message.get("headers", []),
-                    *(one for one in HEADERS if one[0] not in there),
+                    *(header for header in HEADERS if header[0] not in names),
                 ]
             await send(message)
 
         try:
-            await self.app(scope, counted, marked)
+            await self.app(scope, counted, with_headers)
         except TooLargeError:
-            if not begun:
+            if not has_begun:
                 await _refuse(send, 413, f"more than {limit:,} bytes")
 
 
@@ -107,55 +109,56 @@ async def _refuse(send: Send, status: int, words: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoLimits:
-    """How much one visitor may ask for."""
+    """How much one visitor may send."""
 
     messages_a_minute: int = 30
     scorings_a_minute: int = 20
     pasted_characters: int = 20_000
     upload_bytes: int = 50_000_000
     body_bytes: int = 2_000_000
-    """A request that is no upload; a message of the longest kind fits many times."""
+    """Bytes of a request that is no upload; many times the longest message."""
     rows: int = 100_000
     """Rows of an uploaded file."""
     waiting: int = 64
-    """Requests that wait; the next one is told to come again."""
+    """Requests that wait; further ones are refused."""
 
 
 class RateLimiter:
-    """How often each visitor has asked in the last minute."""
+    """Limits the requests per minute of each visitor."""
 
     def __init__(
         self,
-        most: int,
+        limit: int,
         *,
         seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
         visitors: int = 4096,
     ) -> None:
-        self.most = most
+        self.limit = limit
         self.seconds = seconds
         self.clock = clock
         self.visitors = visitors
-        self._asked: OrderedDict[str, deque[float]] = OrderedDict()
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = Lock()
 
     def take(self, visitor: str) -> None:
-        """Count one request.
+        """Count a request.
 
         Raises:
-            DataError: the visitor has asked too often.
+            DataError: the visitor has sent too many.
         """
         now = self.clock()
         with self._lock:
-            asked = self._asked.setdefault(visitor, deque())
-            self._asked.move_to_end(visitor)
-            while len(self._asked) > self.visitors:
-                self._asked.popitem(last=False)
-            while asked and asked[0] <= now - self.seconds:
-                asked.popleft()
-            if len(asked) >= self.most:
-                wait = self.seconds - (now - asked[0])
+            times = self._times.setdefault(visitor, deque())
+            self._times.move_to_end(visitor)
+            while len(self._times) > self.visitors:
+                self._times.popitem(last=False)
+            while times and times[0] <= now - self.seconds:
+                times.popleft()
+            if len(times) >= self.limit:
+                wait = self.seconds - (now - times[0])
                 raise DataError(
-                    f"{len(asked)} requests in a minute: expected {self.most} at the most; try again in {max(wait, 1):.0f} seconds"
+                    f"{len(times)} requests in a minute; expected at most {self.limit}; "
+                    f"hint: try again in {max(wait, 1):.0f} seconds"
                 )
-            asked.append(now)
+            times.append(now)

@@ -1,4 +1,4 @@
-"""Who may come in: a file of names and salted hashes, one a line, as `--add-user` writes it."""
+"""Users who may log in: a file of names and salted hashes, one per line, written by `--add-user`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from nlpkit.errors import ConfigError
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 COST = 2**14
-"""Of scrypt: about 50 ms and 16 MiB for each try."""
+"""Cost of scrypt: about 50 ms and 16 MiB for each attempt."""
 
 
 def hashed(password: str, salt: bytes) -> str:
-    """The hash that is kept of a password."""
+    """Return the hash of a password."""
     return hashlib.scrypt(
         password.encode("utf-8", "surrogatepass"), salt=salt, n=COST, r=8, p=1, dklen=32
     ).hex()
 
 
 def add_user(file: Path, name: str, password: str) -> None:
-    """Write a name with its hash, in place of an older one of that name; only the owner may read the file.
+    """Write a user with the password's hash, or replace it; only the owner can read the file.
 
     Raises:
-        ConfigError: the name or the password cannot be one.
+        ConfigError: the name or the password is invalid.
     """
     if not NAME.fullmatch(name):
-        raise ConfigError(f"user {name!r:.80}: expected 1 to 64 of letters, digits and . _ @ -")
+        raise ConfigError(f"user {name!r:.80}: expected 1 to 64 letters, digits and . _ @ -")
     if len(password) < 8:
         raise ConfigError(f"the password of {name}: {len(password)} characters; expected 8 or more")
     users = read_users(file) if file.exists() else {}
@@ -41,42 +41,43 @@ def add_user(file: Path, name: str, password: str) -> None:
     with os.fdopen(
         os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
     ) as stream:
-        stream.writelines(f"{one}:{salt.hex()}:{kept}\n" for one, (salt, kept) in users.items())
+        stream.writelines(f"{user}:{salt.hex()}:{digest}\n" for user, (salt, digest) in users.items())
     fresh.replace(file)
 
 
 def read_users(file: Path) -> dict[str, tuple[bytes, str]]:
-    """Names with their salts and hashes.
+    """Return the names with their salts and hashes.
 
     Raises:
-        ConfigError: the file is not there, or a line is not of its form.
+        ConfigError: the file does not exist, or a line is malformed.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{file}: cannot be read: {error}; expected the file that --add-user NAME writes"
-        ) from None
+        raise ConfigError(f"{file}: cannot be read: {error}; hint: create it with --add-user NAME") from None
     users = {}
     for number, line in enumerate(lines, 1):
-        found = re.fullmatch(rf"({NAME.pattern}):([0-9a-f]{{32}}):([0-9a-f]{{64}})", line)
-        if not found:
+        match = re.fullmatch(rf"({NAME.pattern}):([0-9a-f]{{32}}):([0-9a-f]{{64}})", line)
+        if not match:
             raise ConfigError(
-                f"{file}, line {number}: not a name with its hash; expected what --add-user NAME writes"
+                f"{file}, line {number}: not a name with its hash; hint: --add-user NAME writes such lines"
             )
-        users[found[1]] = (bytes.fromhex(found[2]), found[3])
+        users[match[1]] = (bytes.fromhex(match[2]), match[3])
     if not users:
-        raise ConfigError(f"{file}: names nobody; expected one line a user, as --add-user NAME writes it")
+        raise ConfigError(f"{file}: has no users; hint: add one with --add-user NAME")
     return users
 
 
 def checker(file: Path) -> Callable[[str, str], bool]:
-    """Whether a name and a password belong together; an unknown name takes as long as a wrong password."""
+    """Return a function that checks a name and a password.
+
+    An unknown name takes as long as a wrong password.
+    """
     users = read_users(file)
     nobody = (secrets.token_bytes(16), "0" * 64)
 
     def check(name: str, password: str) -> bool:
-        salt, kept = users.get(name, nobody)
-        return hmac.compare_digest(hashed(password[:1024], salt), kept) and name in users
+        salt, digest = users.get(name, nobody)
+        return hmac.compare_digest(hashed(password[:1024], salt), digest) and name in users
 
     return check

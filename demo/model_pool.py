@@ -1,4 +1,4 @@
-"""The bots that the demo can talk with: each is loaded when it is first asked for, and all hold their conversations in one session."""
+"""The chat models of the demo: each is loaded at its first use, and all share one session."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from demo.models import BUILT_IN
 from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from nlpkit.chat.text_limits import ChatLimits
 
 Offer = Mapping[str, Callable[[], ChatModel]]
-"""What brings a bot into memory, by the name of the bot; the default one first."""
+"""Functions that load the chat models, by name; the default one first."""
+
+RENAMED = {"the default bot": BUILT_IN}
+"""Names of chat models in older stores, and their names now."""
 
 LOADED = 2
-"""Bots that stay in memory: enough to set two side by side."""
+"""Chat models that stay in memory: enough to compare two."""
 
 
 class ModelPool:
-    """Bots by name, and the one session in which they answer. `bots` is asked each time, where it can be: runs come and go."""
+    """Chat models by name, and their session. `chat_models` may be a function, because runs come and go."""
 
     def __init__(
         self,
@@ -44,53 +48,58 @@ class ModelPool:
 
     @property
     def names(self) -> list[str]:
-        """Every bot, the default one first."""
+        """Return the names of all chat models, the default one first."""
         return list(self._offer())
 
     @property
     def default(self) -> str:
-        """The bot of a new conversation."""
+        """Return the name of the chat model of a new conversation."""
         return self.names[0]
 
-    def chat_model(self, name: str = "") -> ChatModel:
-        """The bot of a name, or the default one, loaded where it is not yet. Nobody but who asks for it waits for that.
+    def name_of(self, run: str) -> str:
+        """Return the name of the chat model of a stored conversation; the default one if it is gone."""
+        name = RENAMED.get(run, run)
+        return name if name in self.names else self.default
+
+    def load(self, name: str = "") -> ChatModel:
+        """Return a chat model by name, or the default one; load it if needed, without blocking the others.
 
         Raises:
-            DataError: no bot has that name.
-            NlpkitError: it cannot be loaded.
+            DataError: no chat model has that name.
+            NlpkitError: the chat model cannot be loaded.
         """
         offer = self._offer()
-        name = name or next(iter(offer))
+        name = RENAMED.get(name, name) or next(iter(offer))
         if name not in offer:
-            raise DataError(f"the model {name!r:.80}: not one of this demo{nearest(name, offer)}")
-        load = offer[name]
+            raise DataError(f"the model {name!r:.80} is not in this demo{nearest(name, offer)}")
+        loader = offer[name]
         with self._lock:
-            alone = self._loading.setdefault(name, Lock())
-        with alone:
-            kept = self._kept(name)
+            loading = self._loading.setdefault(name, Lock())
+        with loading:
+            cached = self._cached(name)
             # Another run may have been promoted meanwhile
-            chat_model = kept[1] if kept and kept[0] == load else load()
+            chat_model = cached[1] if cached and cached[0] == loader else loader()
             with self._lock:
-                self._loaded[name] = (load, chat_model)
+                self._loaded[name] = (loader, chat_model)
                 self._loaded.move_to_end(name)
                 while len(self._loaded) > LOADED:
                     self._loaded.popitem(last=False)
         return chat_model
 
-    def _kept(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
+    def _cached(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:
             return self._loaded.get(name)
 
 
 class _Default:
-    """The default bot, loaded when it is spoken to."""
+    """The default chat model, loaded at its first use."""
 
-    def __init__(self, engines: ModelPool) -> None:
-        self.engines = engines
+    def __init__(self, pool: ModelPool) -> None:
+        self.pool = pool
 
     @property
     def name(self) -> str:
-        return self.engines.chat_model().name
+        return self.pool.load().name
 
     def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
-        return self.engines.chat_model().stream(conversation, sampling=sampling, session=session)
+        return self.pool.load().stream(conversation, sampling=sampling, session=session)

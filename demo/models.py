@@ -1,4 +1,4 @@
-"""Which bots a demo has: the one that was asked for, the plain base, and the dialogue runs below a folder, the promoted one first."""
+"""The chat models of a demo: the requested one, the built-in one, and the dialogue runs in a folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.run import Run
 
-PLAIN = "the default bot"
+BUILT_IN = "built-in model"
 PROMOTED = "promoted"
-DEEPEST = 2
-"""Folders below the one that was named: runs/NAME, runs/NAME/seed-1."""
+MAX_DEPTH = 2
+"""Levels of folders that are searched: runs/NAME, runs/NAME/seed-1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loader:
-    """Brings a bot into memory. Two that are equal bring the same one."""
+    """Loads a chat model. Equal loaders load the same one."""
 
     run: str | None = None
     model: str | None = None
@@ -29,7 +29,7 @@ class Loader:
     runtime: Runtime = "torch"
 
     def __call__(self) -> ChatModel:
-        """The bot."""
+        """Load the chat model."""
         return load_chat_model(self.run, model=self.model, policy=self.policy, runtime=self.runtime)
 
 
@@ -41,29 +41,29 @@ def find_chat_models(
     policy: Policy = "drop_oldest",
     runtime: Runtime = "torch",
 ) -> dict[str, Loader]:
-    """Loaders by name, as the folder is now; that of the run, promoted run or address that was asked for comes first."""
-    found: dict[str, Loader] = {}
+    """Return the loaders by name for the folder as it is now; that of `run` comes first."""
+    loaders: dict[str, Loader] = {}
     if run is not None:
-        found[_name(run, model)] = Loader(run=_meant(run), model=model, policy=policy, runtime=runtime)
-    found[PLAIN] = Loader(policy=policy, runtime=runtime)
+        loaders[_name(run, model)] = Loader(run=_resolve(run), model=model, policy=policy, runtime=runtime)
+    loaders[BUILT_IN] = Loader(policy=policy, runtime=runtime)
     if promoted := _promoted(folder / FILE):
-        found.setdefault(PROMOTED, Loader(run=promoted, policy=policy, runtime=runtime))
+        loaders.setdefault(PROMOTED, Loader(run=promoted, policy=policy, runtime=runtime))
     for path in dialogue_runs(folder):
-        found.setdefault(
+        loaders.setdefault(
             path.relative_to(folder).as_posix(), Loader(run=str(path), policy=policy, runtime=runtime)
         )
-    return found
+    return loaders
 
 
 def dialogue_runs(folder: Path) -> list[Path]:
-    """The whole runs below a folder that hold a conversation, by name."""
-    markers = [
-        one for depth in range(1, DEEPEST + 1) for one in sorted(folder.glob("*/" * depth + "run.json"))
+    """Return the completed dialogue runs in a folder, by name."""
+    records = [
+        path for depth in range(1, MAX_DEPTH + 1) for path in sorted(folder.glob("*/" * depth + "run.json"))
     ]
-    return [one.parent for one in markers if _holds_a_conversation(Run(one.parent))]
+    return [path.parent for path in records if _is_dialogue(Run(path.parent))]
 
 
-def _holds_a_conversation(run: Run) -> bool:
+def _is_dialogue(run: Run) -> bool:
     try:
         return run.read().task.get("kind") == "dialogue"
     except RunError:
@@ -71,14 +71,14 @@ def _holds_a_conversation(run: Run) -> bool:
 
 
 def _promoted(file: Path) -> str | None:
-    """The run that a file names now, so that its loader is another one when another run is promoted."""
+    """Return the run that a file names now, so that its loader changes when another run is promoted."""
     try:
         return str(promoted_run(file).path)
     except RunError:
         return None
 
 
-def _meant(run: str) -> str:
+def _resolve(run: str) -> str:
     path = Path(run)
     file = path / FILE if path.is_dir() and not Run(path).is_completed else path
     return (_promoted(file) if file.name == FILE else None) or run
@@ -90,4 +90,4 @@ def _name(run: str, model: str | None) -> str:
 
         return f"{model} at {public_address(run)}" if model else public_address(run)
     path = Path(run)
-    return PROMOTED if path.name == FILE or _meant(run) != run else path.name or run
+    return PROMOTED if path.name == FILE or _resolve(run) != run else path.name or run

@@ -1,4 +1,4 @@
-"""What stands beside the chat, as HTML: the mood and the words that drove it, and what of the conversation the model sees."""
+"""The panel next to the chat as HTML: the mood, the words that drive it, and which turns the model sees."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import TURNS, Sentiment, name_score, trend_direction
 from nlpkit.generation.context import Context
 
-SHOWN_WORDS = 400
-"""Characters of a message whose words are shown; the plot has all of them."""
+MAX_SHOWN = 400
+"""Characters of a message whose words are shown; the plot includes all of them."""
 
 
 def sentiment_page(
     sentiments: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = ""
 ) -> str:
-    """The mood in a line, its plot, and the last message, `text`, with the words that drove it."""
-    scores = [one.score for one in sentiments]
-    going = trend_direction(scores)
-    parts = [
-        f"<h2>Mood</h2>{_now(sentiments, going)}{sentiment_plot(scores, [one.label for one in sentiments], going)}"
-    ]
+    """Return the mood in a line, its plot, and the last message with the words that drive it."""
+    scores = [sentiment.score for sentiment in sentiments]
+    direction = trend_direction(scores)
+    labels = [sentiment.label for sentiment in sentiments]
+    parts = [f"<h2>Mood</h2>{_now(sentiments, direction)}{sentiment_plot(scores, labels, direction)}"]
     if words:
         parts.append(f'<p class="words">{_words(words, text)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
@@ -31,27 +30,27 @@ def sentiment_page(
     return "".join(parts)
 
 
-def _now(sentiments: Sequence[Sentiment], going: str) -> str:
+def _now(sentiments: Sequence[Sentiment], direction: str) -> str:
     if not sentiments:
         return ""
     now = sentiments[-1]
     words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_score(now.score)} now"
-    if going != "steady":
-        words += f". Over your last {min(len(sentiments), TURNS)} messages your mood is {going}"
+    if direction != "steady":
+        words += f". Over your last {min(len(sentiments), TURNS)} messages your mood is {direction}"
     return f'<p class="mood-now"><span class="dot {tone(now.score)}" aria-hidden="true"></span>{words}.</p>'
 
 
 def _words(words: Sequence[tuple[str, float]], text: str) -> str:
-    most = max((abs(weight) for _, weight in words), default=0.0) or 1.0
+    largest = max((abs(weight) for _, weight in words), default=0.0) or 1.0
     parts, end = [], 0
     for word, weight in words:
         start = text.find(word, end)
-        if start < 0 or start + len(word) > SHOWN_WORDS:
+        if start < 0 or start + len(word) > MAX_SHOWN:
             break
         parts.append(escape(text[end:start]))
         end = start + len(word)
-        share = abs(weight) / most
-        # a word that hardly moved the score would only be noise in colour
+        share = abs(weight) / largest
+        # words with a tiny effect get no color
         if share < 0.2 or abs(weight) < 0.01:
             parts.append(escape(word))
         else:
@@ -61,13 +60,13 @@ def _words(words: Sequence[tuple[str, float]], text: str) -> str:
 
 
 def context_page(chat: Chat | None, context: Context | None, chat_model: str) -> str:
-    """The ledger: how many turns the model sees, a square for each, and those that it no longer sees, folded."""
+    """Return how many turns the model sees, a square for each turn, and a list of the unseen turns."""
     head = f'<h2>What the model sees</h2><p class="quiet">{escape(chat_model)}</p>'
-    if chat is None or not any(one.role == "assistant" for one in chat.messages):
+    if chat is None or not any(message.role == "assistant" for message in chat.messages):
         return f'{head}<p class="quiet">Nothing yet.</p>'
     if context is None:
-        return f'{head}<p class="quiet">A server answered, and does not say how much of the conversation it reads.</p>'
-    # the ledger speaks of what stood before the last reply
+        return f'{head}<p class="quiet">A server answered; it does not report which turns it reads.</p>'
+    # the context describes the turns before the last reply
     turns = chat.conversation.turns[: len(context.seen) + len(context.recalled) + len(context.dropped)]
     seen, recalled = set(context.seen), set(context.recalled)
     words = f"{len(seen):,} of {len(turns):,} turns"
@@ -77,23 +76,25 @@ def context_page(chat: Chat | None, context: Context | None, chat_model: str) ->
         words += f", {len(context.dropped):,} no longer"
     share = min(1.0, context.tokens / context.room) if context.room else 1.0
     squares = "".join(
-        f'<span class="{_state(number, seen, recalled)}" title="turn {number + 1}, {turn.role}: {_state(number, seen, recalled)}"></span>'
+        f'<span class="{state}" title="turn {number + 1}, {turn.role}: {state}"></span>'
         for number, turn in enumerate(turns)
+        if (state := _state(number, seen, recalled))
     )
     parts = [
         head,
         f'<p class="seen-count">{words}; {context.tokens:,} of {context.room:,} tokens.</p>',
-        f'<div class="room" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></div>',
+        f'<div class="budget" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></div>',
         f'<div class="ledger" role="img" aria-label="{escape(words)}">{squares}</div>',
     ]
     if context.summary:
         parts.append(
-            f"<details><summary>Summary of what was dropped</summary><p>{escape(context.summary)}</p></details>"
+            f"<details><summary>Summary of dropped turns</summary><p>{escape(context.summary)}</p></details>"
         )
     unseen = [number for number in range(len(turns)) if number not in seen]
     if unseen:
         rows = "".join(
-            f'<li value="{number + 1}">{escape(turns[number].text[:120])}{" (recalled)" if number in recalled else ""}</li>'
+            f'<li value="{number + 1}">{escape(turns[number].text[:120])}'
+            f"{' (recalled)' if number in recalled else ''}</li>"
             for number in unseen[-50:]
         )
         parts.append(f"<details><summary>Turns that it does not see</summary><ol>{rows}</ol></details>")
@@ -105,20 +106,20 @@ def _state(number: int, seen: set[int], recalled: set[int]) -> str:
 
 
 def list_page(chats: Sequence[Chat], current: str, query: str = "") -> str:
-    """The conversations as a list of buttons, newest first; the open one is marked."""
+    """Return the conversations as a list of buttons, newest first, with the open one marked."""
     if not chats:
-        return f'<p class="quiet">{"None is like that." if query else "None yet: write a message."}</p>'
+        return f'<p class="quiet">{"No conversation matches." if query else "None yet: write a message."}</p>'
     rows = "".join(
-        f'<li><button type="button" data-chat="{escape(one.id, quote=True)}"{_current(one.id == current)}>'
-        f'<span class="title" dir="auto">{escape(one.title or "New conversation")}</span>'
-        f'<span class="when">{_when(one.updated)}</span></button></li>'
-        for one in chats
+        f'<li><button type="button" data-chat="{escape(chat.id, quote=True)}"{_current(chat.id == current)}>'
+        f'<span class="title" dir="auto">{escape(chat.title or "New conversation")}</span>'
+        f'<span class="when">{_when(chat.updated)}</span></button></li>'
+        for chat in chats
     )
     return f'<nav aria-label="Conversations"><ul class="chats">{rows}</ul></nav>'
 
 
-def _current(yes: bool) -> str:
-    return ' aria-current="true"' if yes else ""
+def _current(is_current: bool) -> str:
+    return ' aria-current="true"' if is_current else ""
 
 
 def _when(seconds: float) -> str:
@@ -126,7 +127,7 @@ def _when(seconds: float) -> str:
 
 
 def status(messages: Sequence[ChatMessage]) -> str:
-    """A line on the last reply: stopped, cut, or one of several."""
+    """Return a line about the last reply: stopped, cut, one of several, rated."""
     last = messages[-1] if messages else None
     if last is None or last.role != "assistant":
         return ""
@@ -134,11 +135,10 @@ def status(messages: Sequence[ChatMessage]) -> str:
     if last.finish == "stopped":
         parts.append("You stopped this reply.")
     if last.finish == "length":
-        parts.append("The reply was as long as it may be, and was cut.")
+        parts.append("The reply reached the maximum length and was cut.")
     if last.versions > 1:
         parts.append(f"Reply {last.version} of {last.versions}.")
     if last.rating:
-        parts.append(
-            f"You rated it {'good' if last.rating == 'up' else 'bad'}{': ' + escape(last.reason) if last.reason else ''}."
-        )
+        reason = f": {escape(last.reason)}" if last.reason else ""
+        parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{reason}.")
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Talking: say, stop, retry, edit and send again, and two replies side by side. What comes is streamed; what is kept is in the store."""
+"""Handlers of replies: say, stop, retry, edit, and compare two replies. Replies are streamed and stored."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from nlpkit.chat.streaming_reply import StreamingReply
 
 TICK = 0.05
-"""Seconds between two pictures of a reply that is coming: more would only keep the browser busy."""
-AT_ONCE = 16
-"""Replies that may be coming at once; the bot takes turns between them."""
+"""Seconds between two updates of a growing reply; more would only keep the browser busy."""
 
-LAST_WORDS = 5.0
-"""Seconds that a page which turns away waits at most for the reply that it leaves to end."""
+MAX_REPLIES = 16
+"""Replies that may be generated at the same time."""
+
+MAX_WAIT = 5.0
+"""Seconds that a page waits at most for a reply to end when it opens another conversation."""
 
 
 class Replies:
-    """Handlers of everything that makes a bot speak."""
+    """Handlers of everything that makes a chat model reply."""
 
     def __init__(self, view: View) -> None:
         self.view, self.talk = view, view.talk
@@ -46,16 +47,16 @@ class Replies:
             "outputs": components(self.view.listed, talk, side),
             "show_progress": "hidden",
             "api_visibility": "private",
-            "concurrency_limit": AT_ONCE,
+            "concurrency_limit": MAX_REPLIES,
             "concurrency_id": "replies",
         }
-        how = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
+        settings = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
         for trigger in (talk.box.submit, talk.send.click):
-            trigger(self.say, [talk.box, *how], **every)
+            trigger(self.say, [talk.box, *settings], **every)
         for trigger in (talk.retry.click, talk.chatbot.retry):
-            trigger(self.retry, how, **every)
-        talk.chatbot.edit(self.edit, how, **every)
-        talk.other.click(self.compare, [talk.box, side.other_run, *how], **every)
+            trigger(self.retry, settings, **every)
+        talk.chatbot.edit(self.edit, settings, **every)
+        talk.compare.click(self.compare, [talk.box, side.other_run, *settings], **every)
         talk.stop.click(
             self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private"
         )
@@ -68,11 +69,11 @@ class Replies:
         run: str,
         system: str,
         sentiment: bool,
-        *drawn: Any,
+        *controls: Any,
     ) -> Iterator[Updates]:
-        """The reply to a message."""
+        """Stream the reply to a message."""
         with suppress(LeftError):
-            yield from self._say(request, text, chat_id, run, system, sentiment, *drawn)
+            yield from self._say(request, text, chat_id, run, system, sentiment, *controls)
 
     def _say(
         self,
@@ -82,37 +83,37 @@ class Replies:
         run: str,
         system: str,
         sentiment: bool,
-        *drawn: Any,
+        *controls: Any,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
-            sampling = self._may(drawn, request)
-            chat_model = self.view.engines.chat_model(run)
-            clean_message(text, self.session.limits)  # before a conversation begins for it
+            sampling = self._check(controls, request)
+            chat_model = self.view.pool.load(run)
+            clean_message(text, self.session.limits)  # before a conversation is created for it
             if not chat_id:
                 chat_id = self.session.start(
                     owner, system=system, run=run, settings=_settings(sampling, sentiment)
                 ).id
             else:
-                self._keep(chat_id, owner, run, sampling, sentiment)
-            asked = bubbles(self.store.read(chat_id, owner))
+                self._save_settings(chat_id, owner, run, sampling, sentiment)
+            before = bubbles(self.store.read(chat_id, owner))
             stream = self.session.say(chat_id, owner, text, sampling, chat_model=chat_model)
             yield from self._stream(
-                chat_id, request, stream, [*asked, bubble("user", text)], {self.talk.box: ""}
+                chat_id, request, stream, [*before, bubble("user", text)], {self.talk.box: ""}
             )
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
     def retry(
-        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *drawn: Any
+        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any
     ) -> Iterator[Updates]:
-        """Another reply to the last message."""
+        """Stream another reply to the last message."""
 
         def retried(owner: str, sampling: Sampling, chat_model: ChatModel) -> StreamingReply:
             return self.session.retry(chat_id, owner, sampling, chat_model=chat_model)
 
         with suppress(LeftError):
-            yield from self._again(retried, chat_id, run, sentiment, drawn, request)
+            yield from self._again(retried, chat_id, run, sentiment, controls, request)
 
     def edit(
         self,
@@ -122,18 +123,18 @@ class Replies:
         run: str,
         system: str,
         sentiment: bool,
-        *drawn: Any,
+        *controls: Any,
     ) -> Iterator[Updates]:
-        """The reply to a message in other words. What follows it stays in the store as a branch."""
+        """Stream the reply to an edited message. The old message stays in the store as a branch."""
 
         def edited(owner: str, sampling: Sampling, chat_model: ChatModel) -> StreamingReply:
-            place = self.message_at(chat_id, owner, data.index)
+            message = self.message_at(chat_id, owner, data.index)
             return self.session.edit(
-                chat_id, owner, place, typed(str(data.value)), sampling, chat_model=chat_model
+                chat_id, owner, message, typed(str(data.value)), sampling, chat_model=chat_model
             )
 
         with suppress(LeftError):
-            yield from self._again(edited, chat_id, run, sentiment, drawn, request)
+            yield from self._again(edited, chat_id, run, sentiment, controls, request)
 
     def compare(
         self,
@@ -144,11 +145,11 @@ class Replies:
         run: str,
         system: str,
         sentiment: bool,
-        *drawn: Any,
+        *controls: Any,
     ) -> Iterator[Updates]:
-        """Two replies to the last message, or to the one that is in the box, to choose from."""
+        """Stream a second reply to the last message, or to the one in the box, to choose from."""
         with suppress(LeftError):
-            yield from self._compare(request, text, other_run, chat_id, run, system, sentiment, *drawn)
+            yield from self._compare(request, text, other_run, chat_id, run, system, sentiment, *controls)
 
     def _compare(
         self,
@@ -159,30 +160,27 @@ class Replies:
         run: str,
         system: str,
         sentiment: bool,
-        *drawn: Any,
+        *controls: Any,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         if text.strip():
-            for updates in self._say(request, text, chat_id, run, system, sentiment, *drawn):
+            for updates in self._say(request, text, chat_id, run, system, sentiment, *controls):
                 chat_id = updates.get(self.talk.chat, chat_id)
                 yield updates
         with showing_errors():
             chat = self.store.read(chat_id, owner) if chat_id else None
             if chat is None or not chat.messages or chat.messages[-1].role != "assistant":
-                raise DataError("there is no reply yet to compare with; say something first")
-            sampling = self._may(drawn, request)
+                raise DataError("there is no reply yet to compare with; hint: write a message first")
+            sampling = self._check(controls, request)
             if sampling.seed is not None:
-                sampling = sampling.model_copy(
-                    update={"seed": sampling.seed + 1}
-                )  # the same seed would draw the same reply
+                # The same seed would give the same reply
+                sampling = sampling.model_copy(update={"seed": sampling.seed + 1})
             first = chat.messages[-1]
-            stream = self.session.retry(
-                chat_id, owner, sampling, chat_model=self.view.engines.chat_model(other_run)
-            )
-            with self._running_on(request, chat_id, stream) as here:
+            stream = self.session.retry(chat_id, owner, sampling, chat_model=self.view.pool.load(other_run))
+            with self._running_on(request, chat_id, stream) as running:
                 both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
                 yield both | {self.talk.second: WAITING} | self.view.busy(True)
-                for reply in here.growing():
+                for reply in running.growing():
                     yield {self.talk.second: shown(reply)}
             after = self.view.whole(chat_id, owner) | self.view.busy(False)
             last = self.store.read(chat_id, owner).messages[-1]
@@ -193,49 +191,49 @@ class Replies:
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
     def stop(self, chat_id: str, request: gr.Request) -> None:
-        """End the reply that is coming in a conversation, if it is the owner's."""
+        """Stop the reply in a conversation of the owner."""
         with self._lock:
             running = self._running.get((owner_of(request), chat_id))
         if running is not None:
             running.stream.stop()
 
     def leave(self, chat_id: str, request: gr.Request) -> None:
-        """End the reply that is coming on this page, which turns to another conversation, and show no more of it there."""
+        """Stop the reply on this page, which opens another conversation, and show no more of it."""
         with self._lock:
             running = self._running.get((owner_of(request), chat_id))
         if running is not None and running.page == request.session_hash:
-            running.left = True
+            running.is_left = True
             running.stream.stop()
-            # What it has shown is on its way to the page: what the page shows next must come after it
-            running.ended.wait(LAST_WORDS)
+            # Its last update is on its way to the page; what the page shows next must come after it
+            running.ended.wait(MAX_WAIT)
             time.sleep(TICK)
 
     def message_at(self, chat_id: str, owner: str, index: Any) -> str:
-        """The id of the message at a place that the page tells.
+        """Return the id of the message at an index that the page sent.
 
         Raises:
-            DataError: there is none, such as in a page that another one has overtaken.
+            DataError: there is none, because another page changed the conversation.
         """
         messages = self.store.read(chat_id, owner).messages
-        place = index[0] if isinstance(index, (list, tuple)) and index else index
-        if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(messages):
-            raise DataError("the conversation has changed meanwhile; reload the page")
-        return messages[place].id
+        number = index[0] if isinstance(index, (list, tuple)) and index else index
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(messages):
+            raise DataError("the conversation has changed meanwhile; hint: reload the page")
+        return messages[number].id
 
     def _again(
         self,
-        speak: Callable[[str, Sampling, ChatModel], StreamingReply],
+        ask: Callable[[str, Sampling, ChatModel], StreamingReply],
         chat_id: str,
         run: str,
         sentiment: bool,
-        drawn: tuple[Any, ...],
+        controls: tuple[Any, ...],
         request: gr.Request,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
-            sampling = self._may(drawn, request)
-            self._keep(chat_id, owner, run, sampling, sentiment)
-            stream = speak(owner, sampling, self.view.engines.chat_model(run))
+            sampling = self._check(controls, request)
+            self._save_settings(chat_id, owner, run, sampling, sentiment)
+            stream = ask(owner, sampling, self.view.pool.load(run))
             yield from self._stream(chat_id, request, stream, None, {})
             return
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
@@ -245,19 +243,19 @@ class Replies:
         chat_id: str,
         request: gr.Request,
         stream: StreamingReply,
-        asked: list[dict[str, str]] | None,
-        more: Updates,
+        shown_before: list[dict[str, str]] | None,
+        updates: Updates,
     ) -> Iterator[Updates]:
         chatbot, owner = self.talk.chatbot, owner_of(request)
-        with self._running_on(request, chat_id, stream) as here:
-            before = asked if asked is not None else bubbles(self.store.read(chat_id, owner))
+        with self._running_on(request, chat_id, stream) as running:
+            before = shown_before if shown_before is not None else bubbles(self.store.read(chat_id, owner))
             first = {
                 chatbot: [*before, bubble("assistant", WAITING)],
                 self.talk.chat: chat_id,
                 self.talk.status: "",
             }
-            yield first | self.view.busy(True) | more
-            for number, reply in enumerate(here.growing()):
+            yield first | self.view.busy(True) | updates
+            for number, reply in enumerate(running.growing()):
                 side = self.view.side_panel(self.view.read(chat_id, owner), words=False) if not number else {}
                 yield {chatbot: [*before, bubble("assistant", reply)]} | side
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
@@ -265,26 +263,26 @@ class Replies:
     def _running_on(self, request: gr.Request, chat_id: str, stream: StreamingReply) -> _Running:
         return _Running(self._running, self._lock, (owner_of(request), chat_id), stream, request.session_hash)
 
-    def _may(self, drawn: tuple[Any, ...], request: gr.Request) -> Sampling:
-        """How the reply is drawn, for a visitor who has not asked too often."""
+    def _check(self, controls: tuple[Any, ...], request: gr.Request) -> Sampling:
+        """Count the request of the visitor, and return the sampling settings."""
         self.view.rate.take(visitor_of(request))
-        return sampling_of(*drawn)
+        return sampling_of(*controls)
 
-    def _keep(self, chat_id: str, owner: str, run: str, sampling: Sampling, sentiment: bool) -> None:
+    def _save_settings(self, chat_id: str, owner: str, run: str, sampling: Sampling, sentiment: bool) -> None:
         chat = self.store.read(chat_id, owner)
-        kept = dict(chat.settings) | _settings(sampling, sentiment)
-        if kept != dict(chat.settings):
-            self.store.set_settings(chat_id, owner, kept)
+        settings = dict(chat.settings) | _settings(sampling, sentiment)
+        if settings != dict(chat.settings):
+            self.store.set_settings(chat_id, owner, settings)
         if chat.run != run:
             self.store.set_run(chat_id, owner, run)
 
 
 class LeftError(Exception):
-    """The page shows another conversation by now."""
+    """The page shows another conversation now."""
 
 
 class _Running:
-    """A reply that can be stopped while it comes; a page that is closed stops it too."""
+    """A reply that can be stopped while it grows; closing the page stops it too."""
 
     def __init__(
         self,
@@ -295,7 +293,7 @@ class _Running:
         page: str | None,
     ) -> None:
         self.running, self.lock, self.key, self.stream, self.page = running, lock, key, stream, page
-        self.left = False
+        self.is_left = False
         self.ended = Event()
 
     def __enter__(self) -> _Running:
@@ -311,31 +309,31 @@ class _Running:
         self.ended.set()
 
     def growing(self) -> Iterator[str]:
-        """The reply so far, as often as a page can show it.
+        """Yield the reply so far, as often as a page can show it.
 
         Raises:
-            LeftError: the page has turned away.
+            LeftError: the page has opened another conversation.
         """
-        reply, shown_at, ahead = "", 0.0, False
-        for piece in self.stream:
-            reply += piece
-            ahead = True
-            if time.monotonic() - shown_at >= TICK and not self.left:
+        reply, shown_at, is_ahead = "", 0.0, False
+        for chunk in self.stream:
+            reply += chunk
+            is_ahead = True
+            if time.monotonic() - shown_at >= TICK and not self.is_left:
                 yield reply
-                shown_at, ahead = time.monotonic(), False
-        if self.left:
+                shown_at, is_ahead = time.monotonic(), False
+        if self.is_left:
             raise LeftError
-        if ahead:
+        if is_ahead:
             yield reply
 
 
 def sampling_of(temperature: Any, top_p: Any, top_k: Any, penalty: Any, length: Any, seed: Any) -> Sampling:
-    """The settings that the controls send.
+    """Return the sampling settings of the controls.
 
     Raises:
-        ConfigError: one of them is no number or out of range.
+        ConfigError: a value is not a number or is out of range.
     """
-    words = str(seed).strip() if seed is not None else ""
+    text = str(seed).strip() if seed is not None else ""
     return Sampling.of(
         {
             "temperature": _real(temperature),
@@ -343,7 +341,7 @@ def sampling_of(temperature: Any, top_p: Any, top_k: Any, penalty: Any, length: 
             "top_k": _whole(top_k),
             "repetition_penalty": _real(penalty),
             "max_new_tokens": _whole(length),
-            "seed": (int(words) if words.isascii() and words.isdigit() else words) if words else None,
+            "seed": (int(text) if text.isascii() and text.isdigit() else text) if text else None,
         }
     )
 

@@ -1,4 +1,4 @@
-"""The scoring tab: a pasted text, or an uploaded file that comes back with its scores."""
+"""The score tab: score a text, or a file, which can then be downloaded with its scores."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class ScoreTab:
         self._running: dict[str, Event] = {}
 
     def lay_out(self) -> None:
-        """The two halves: a text, a file."""
+        """Lay out the two halves: a text and a file."""
         gr.HTML(
-            f'<p class="quiet">Model: {escape(self.scorer.name or "the default")}. Nothing that you give leaves this machine.</p>'
+            f'<p class="quiet">Model: {escape(self.scorer.name or "the built-in classifier")}. '
+            "Your texts stay on this machine.</p>"
         )
         with gr.Row():
             with gr.Column(min_width=300):
@@ -67,18 +68,22 @@ class ScoreTab:
     def wire(self) -> None:
         """Bind the handlers to the components."""
         private: dict[str, Any] = {"api_visibility": "private"}
-        for trigger in (self.score.click,):
-            trigger(
-                self.one, [self.text], [self.answer], concurrency_limit=2, concurrency_id="scoring", **private
-            )
+        self.score.click(
+            self.score_text,
+            [self.text],
+            [self.answer],
+            concurrency_limit=2,
+            concurrency_id="scoring",
+            **private,
+        )
         self.upload.upload(
-            self.look,
+            self.describe,
             [self.upload],
             [self.about, self.column, self.go, self.download, self.result],
             **private,
         )
         self.go.click(
-            self.file,
+            self.score_file,
             [self.upload, self.column],
             [self.result, self.download, self.stop],
             concurrency_limit=1,
@@ -86,52 +91,52 @@ class ScoreTab:
             show_progress_on=[self.result],
             **private,
         )
-        self.stop.click(self.halt, None, None, queue=False, **private)
+        self.stop.click(self.stop_scoring, None, None, queue=False, **private)
 
-    def one(self, text: str, request: gr.Request) -> str:
-        """What the model says of a text."""
+    def score_text(self, text: str, request: gr.Request) -> str:
+        """Return the prediction for a text."""
         with showing_errors():
             self.rate.take(visitor_of(request))
             return text_page(score_text(self.scorer, text, self.limits))
         return ""
 
-    def look(self, path: str) -> tuple[Any, ...]:
-        """What an uploaded file holds."""
+    def describe(self, path: str) -> tuple[Any, ...]:
+        """Describe an uploaded file, and choose the column of the texts."""
         with showing_errors():
             file = Path(path)
             columns = text_columns(file, self.limits)
             chosen = "text" if "text" in columns or not columns else columns[0]
-            words = (
+            about = (
                 f"<p><strong>{escape(file.name)}</strong>, columns: {escape(', '.join(columns)[:300])}</p>"
             )
-            return words, chosen, gr.update(interactive=True), gr.update(visible=False), ""
+            return about, chosen, gr.update(interactive=True), gr.update(visible=False), ""
         return self._limits(), gr.skip(), gr.update(interactive=False), gr.update(visible=False), ""
 
-    def file(
+    def score_file(
         self,
         path: str | None,
         column: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[tuple[Any, ...]]:
-        """The scored file and its plots; while it is scored, a way to stop that."""
+        """Score a file, and show its plots; meanwhile scoring can be stopped."""
         yield "", gr.update(visible=False), gr.update(visible=True)
         with showing_errors():
             self.rate.take(visitor_of(request))
             if not path:
-                raise DataError("no file yet: choose one first")
+                raise DataError("no file yet; hint: choose a file first")
 
             stopped = self._running[str(request.session_hash)] = Event()
 
-            def tell(now: Progress) -> None:
+            def report(now: Progress) -> None:
                 if stopped.is_set():
-                    raise DataError(f"{Path(path).name}: you stopped it, and nothing is kept of it")
+                    raise DataError(f"{Path(path).name}: you stopped it; nothing was saved")
                 progress((now.rows, now.total), desc="Rows scored", unit="rows")
 
             folder = self.folder / secrets.token_hex(8)
             try:
                 scored = score_upload(
-                    self.scorer, Path(path), folder, column=column, limits=self.limits, tell=tell
+                    self.scorer, Path(path), folder, column=column, limits=self.limits, report=report
                 )
             finally:
                 self._running.pop(str(request.session_hash), None)
@@ -139,11 +144,11 @@ class ScoreTab:
             return
         yield "", gr.update(visible=False), gr.update(visible=False)
 
-    def halt(self, request: gr.Request) -> None:
-        """End what is being scored for this page."""
+    def stop_scoring(self, request: gr.Request) -> None:
+        """Stop the scoring of this page."""
         if running := self._running.pop(str(request.session_hash), None):
             running.set()
 
     def _limits(self) -> str:
-        most = self.limits
-        return f'<p class="quiet">Up to {most.rows:,} rows and {most.upload_bytes // 1_000_000} MB.</p>'
+        rows, megabytes = self.limits.rows, self.limits.upload_bytes // 1_000_000
+        return f'<p class="quiet">Up to {rows:,} rows and {megabytes} MB.</p>'

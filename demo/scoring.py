@@ -1,4 +1,4 @@
-"""What the scoring tab does, without the page: a text or a file in, an answer with its counts out."""
+"""The work of the score tab without the page: score a text or a file, and summarize the answers."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 BINS = 20
 PREVIEW = 10
 CHUNK = 256
-"""Rows between two looks at whether to go on: a second or so."""
+"""Rows between two checks whether to go on: about a second."""
 
 
 class TextScorer(Predictor, Protocol):
-    """What the tab needs of a model; Classifier is one."""
+    """Predicts texts and has a name, as a Classifier does."""
 
     @property
     def name(self) -> str:
-        """Which model it is."""
+        """Return the name of the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredFile:
-    """A file with its scores, and what to draw of it."""
+    """A scored file, and what is drawn of it."""
 
     path: Path
     summary: ScoreSummary
@@ -48,25 +48,26 @@ class ScoredFile:
 
 
 def score_text(scorer: TextScorer, text: str, limits: DemoLimits) -> Prediction:
-    """The prediction for a pasted text.
+    """Return the prediction for a text.
 
     Raises:
         DataError: it is empty or too long.
     """
     if not text.strip():
-        raise DataError("the text: nothing in it; expected a sentence or more")
+        raise DataError("the text is empty; expected one or more sentences")
     if len(text) > limits.pasted_characters:
         raise DataError(
-            f"the text: {len(text):,} characters; expected {limits.pasted_characters:,} at the most; a longer one fits a file"
+            f"the text has {len(text):,} characters; expected at most {limits.pasted_characters:,}; "
+            "hint: put a longer text into a file"
         )
     return scorer.predict([text])[0]
 
 
 def text_columns(file: Path, limits: DemoLimits) -> list[str]:
-    """The columns of an uploaded file, among them the one that holds the texts.
+    """Return the columns of an uploaded file.
 
     Raises:
-        DataError: it is of no format that is read, too large, or damaged.
+        DataError: the format is unknown, or the file is too large or damaged.
     """
     if file.suffix.lower() not in FORMATS:
         raise DataError(
@@ -75,7 +76,8 @@ def text_columns(file: Path, limits: DemoLimits) -> list[str]:
     size = file.stat().st_size
     if size > limits.upload_bytes:
         raise DataError(
-            f"{file.name}: {size:,} bytes; expected {limits.upload_bytes:,} at the most; `nlpkit score` takes files of any size"
+            f"{file.name}: {size:,} bytes; expected at most {limits.upload_bytes:,}; "
+            "hint: `nlpkit score` reads files of any size"
         )
     return columns_of(file)
 
@@ -87,9 +89,9 @@ def score_upload(
     *,
     column: str,
     limits: DemoLimits,
-    tell: Callable[[Progress], None] | None = None,
+    report: Callable[[Progress], None] | None = None,
 ) -> ScoredFile:
-    """The scored file, in a folder of its own, with its counts. Rows that cannot be read are left out and counted.
+    """Score a file into a folder of its own, and summarize it. Unreadable rows are counted and left out.
 
     Raises:
         DataError: the file cannot be read, has too many rows, or has no such column.
@@ -97,18 +99,19 @@ def score_upload(
     columns = text_columns(file, limits)
     if column not in columns:
         raise DataError(
-            f"{file.name}: no column {column!r:.80}; it has {', '.join(columns)[:300]}{nearest(column, columns)}"
+            f"{file.name}: no column {column!r:.80}; "
+            f"expected one of {', '.join(columns)[:300]}{nearest(column, columns)}"
         )
     rows = count_rows(file)
-    # The count of a CSV is an estimate that takes quoted line ends for rows: refused here only where no doubt is left
+    # The estimate for a CSV file counts quoted line breaks as rows, so that only clear cases are refused here
     if rows is not None and rows > limits.rows * (1 if file.suffix.lower() == ".parquet" else 4):
         raise _too_many(file, limits)
 
-    def watched(progress: Progress) -> None:
+    def check(progress: Progress) -> None:
         if progress.rows > limits.rows:
             raise _too_many(file, limits)
-        if tell:
-            tell(progress)
+        if report:
+            report(progress)
 
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{file.stem[:80]}.scored{file.suffix.lower()}"
@@ -122,22 +125,23 @@ def score_upload(
             on_error="skip",
             overwrite=True,
             prefix=prefix,
-            progress=watched,
+            progress=check,
             chunk_rows=CHUNK,
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _counted(target, summary, prefix, column)
+    return _summarize(target, summary, prefix, column)
 
 
 def _too_many(file: Path, limits: DemoLimits) -> DataError:
     return DataError(
-        f"{file.name}: more than {limits.rows:,} rows; expected {limits.rows:,} at the most; `nlpkit score` takes any number"
+        f"{file.name}: more than {limits.rows:,} rows; expected at most {limits.rows:,}; "
+        "hint: `nlpkit score` reads any number"
     )
 
 
-def _counted(path: Path, summary: ScoreSummary, prefix: str, column: str) -> ScoredFile:
+def _summarize(path: Path, summary: ScoreSummary, prefix: str, column: str) -> ScoredFile:
     labels: Counter[str] = Counter()
     numbers: list[float] = []
     preview: list[dict[str, str]] = []
@@ -166,7 +170,7 @@ def _counted(path: Path, summary: ScoreSummary, prefix: str, column: str) -> Sco
 
 
 def _cell(value: object, scored: bool) -> str:
-    """As the first rows show it: numbers of the model short, texts as they are."""
+    """Return a cell of the first rows: numbers rounded, texts as they are."""
     try:
         return f"{float(str(value)):.3f}" if scored else str(value)[:200]
     except ValueError:
@@ -174,7 +178,7 @@ def _cell(value: object, scored: bool) -> str:
 
 
 def binned(numbers: list[float], low: float, high: float) -> list[int]:
-    """How many numbers fall in each of 20 equal parts; the last part has both its ends."""
+    """Count the numbers in each of 20 equal bins; the last bin includes both its ends."""
     counts = [0] * BINS
     width = (high - low) / BINS or 1.0
     for number in numbers:
@@ -183,7 +187,7 @@ def binned(numbers: list[float], low: float, high: float) -> list[int]:
 
 
 def text_page(answer: Prediction) -> str:
-    """A prediction as HTML."""
+    """Return a prediction as HTML."""
     parts = []
     if answer.label is not None:
         parts.append(f'<p class="answer"><strong>{escape(answer.label)}</strong>{_signed(answer.score)}</p>')
@@ -193,17 +197,17 @@ def text_page(answer: Prediction) -> str:
         parts.append(
             bars(
                 {name: round(100 * share, 1) for name, share in answer.probabilities.items()},
-                spoken="How sure",
+                spoken="Confidence",
                 unit=" %",
             )
         )
     if answer.partial:
-        parts.append('<p class="quiet">The text is so long that not all of it was read.</p>')
+        parts.append('<p class="quiet">The text is too long; only its beginning was read.</p>')
     return "".join(parts)
 
 
 def file_page(scored: ScoredFile) -> str:
-    """A scored file as HTML: counts, plots and its first rows."""
+    """Return a scored file as HTML: counts, plots and its first rows."""
     summary = scored.summary
     words = f"{summary.rows:,} rows scored in {summary.seconds:.1f} s"
     if summary.rejected:
@@ -223,7 +227,8 @@ def file_page(scored: ScoredFile) -> str:
         )
         caption = f"The first {len(scored.preview)} rows"
         parts.append(
-            f'<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table class="rows"><caption>{caption}</caption>'
+            f'<div class="wide" tabindex="0" role="region" aria-label="{caption}">'
+            f'<table class="rows"><caption>{caption}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""How the demo looks: the reader's own fonts, one blue, and colours that keep their contrast in light and in dark."""
+"""The demo's look: system fonts, one blue, and colors with enough contrast in light and dark mode."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 CSS = Path(__file__).parent / "demo.css"
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
-COLOURS = {
+COLORS = {
     "body_background_fill": "*neutral_50",
     "body_background_fill_dark": "*neutral_950",
     "body_text_color": "*neutral_900",
     "body_text_color_dark": "*neutral_100",
-    # Base's subdued greys miss 4.5:1
+    # The subdued grays of Base have less contrast than 4.5:1
     "body_text_color_subdued": "*neutral_600",
     "body_text_color_subdued_dark": "*neutral_300",
     "block_background_fill": "white",
@@ -29,7 +29,7 @@ COLOURS = {
     "block_info_text_color_dark": "*neutral_300",
     "input_background_fill": "white",
     "input_background_fill_dark": "*neutral_800",
-    # the edge of a field is what tells it from the page: 3:1
+    # the border of a field needs a contrast of 3:1
     "input_border_color": "*neutral_500",
     "input_border_color_dark": "*neutral_500",
     "input_border_color_focus": "*primary_700",
@@ -63,14 +63,14 @@ COLOURS = {
     "checkbox_border_color": "*neutral_500",
     "checkbox_border_color_dark": "*neutral_400",
 }
-"""What Gradio's Base leaves otherwise; `_dark` is the same in the dark."""
+"""Changes to Gradio's Base theme; `_dark` is for dark mode."""
 
 
 def theme() -> Any:
-    """The theme: no font is fetched from anywhere, not even from the server."""
+    """Return the theme; it fetches no font, not even from the server."""
     from gradio import themes
 
-    made = themes.Base(
+    base = themes.Base(
         primary_hue=themes.colors.blue,
         secondary_hue=themes.colors.blue,
         neutral_hue=themes.colors.slate,
@@ -78,5 +78,5 @@ def theme() -> Any:
         font=FONTS,
         font_mono=MONO,
     )
-    made.set(**COLOURS)
-    return made
+    base.set(**COLORS)
+    return base

@@ -1,4 +1,7 @@
-"""What the page shows of a conversation, read from the store each time: what a browser sends back is never shown or believed."""
+"""What the page shows of a conversation.
+
+It is read from the store each time and never taken from the browser.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
 from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, sentiment_page, status
-from nlpkit.chat.messages import Chat
-from nlpkit.chat.sentiment import Sentiment, measure_word_effects
+from nlpkit.chat.messages import Chat, trend_of
+from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.sampling import Sampling
 
 Updates = dict[Any, Any]
-"""What becomes of which component."""
+"""New values of components."""
 
 RATING_MARKS = {"up": "Like", "down": "Dislike", None: None}
 WAITING = "…"
@@ -32,22 +35,22 @@ class View:
     """The components of the chat tab, and what each shows of a conversation."""
 
     def __init__(
-        self, engines: ModelPool, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits
+        self, pool: ModelPool, listed: ListParts, talk: TalkParts, side: SideParts, limits: DemoLimits
     ) -> None:
-        self.engines, self.listed, self.talk, self.side = engines, listed, talk, side
-        self.session = engines.session
-        self.store = engines.session.store
+        self.pool, self.listed, self.talk, self.side = pool, listed, talk, side
+        self.session = pool.session
+        self.store = pool.session.store
         self.limits = limits
         self.rate = RateLimiter(limits.messages_a_minute)
-        classifier = engines.session.classifier
-        # The words of a message cost a reading each; a page that is drawn again must not pay twice
+        classifier = pool.session.classifier
+        # Each word costs a prediction; a page that is drawn again must not pay twice
         self._words = functools.lru_cache(256)(
             lambda text: measure_word_effects(classifier, text) if classifier else []
         )
         self._sentiment_lock = threading.Lock()
 
     def whole(self, chat_id: str, owner: str, query: str = "") -> Updates:
-        """Everything, for a conversation that is opened, changed or answered; nothing is open where there is no such one."""
+        """Update all components for a conversation; without such a conversation the page is empty."""
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
@@ -60,14 +63,14 @@ class View:
         }
 
     def settings(self, chat: Chat | None) -> Updates:
-        """The controls as the conversation has them; what is stored and no longer valid is passed over."""
-        kept = dict(chat.settings) if chat else {}
+        """Set the controls to the settings of the conversation; invalid stored settings are ignored."""
+        stored = dict(chat.settings) if chat else {}
         try:
-            sampling = Sampling.of(_of(kept.get("sampling")))
+            sampling = Sampling.of(_as_mapping(stored.get("sampling")))
         except NlpkitError:
             sampling = Sampling()
-        names = self.engines.names
-        run = chat.run if chat and chat.run in names else names[0]
+        names = self.pool.names
+        run = self.pool.name_of(chat.run if chat else "")
         values = [
             sampling.temperature,
             sampling.top_p,
@@ -81,11 +84,11 @@ class View:
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
-            self.side.sentiment_on: kept.get("mood") is True,
+            self.side.sentiment_on: stored.get("mood") is True,
         }
 
     def conversation(self, chat: Chat | None) -> Updates:
-        """The messages, and the buttons that fit them."""
+        """Update the messages and their buttons."""
         messages = chat.messages if chat else ()
         last = messages[-1] if messages else None
         return {
@@ -101,78 +104,88 @@ class View:
         }
 
     def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
-        """The mood and the ledger."""
+        """Update the mood, and what the model sees."""
         return {
             self.side.sentiment: self._sentiment(chat, words=words),
             self.side.context: self.context(chat),
         }
 
     def read(self, chat_id: str, owner: str) -> Chat | None:
-        """The owner's conversation; None for no id, for one that is gone, and for somebody else's."""
+        """Return the owner's conversation.
+
+        None without an id, if it is gone, and if it is somebody else's.
+        """
         try:
             return self.store.read(chat_id, owner) if chat_id else None
         except NlpkitError:
             return None
 
-    def busy(self, yes: bool) -> Updates:
-        """The buttons while a reply comes, and when none does."""
+    def busy(self, is_busy: bool) -> Updates:
+        """Update the buttons while a reply is generated, and after it."""
         talk = self.talk
-        shown = {
-            talk.send: gr.update(visible=not yes),
-            talk.stop: gr.update(visible=yes),
-            talk.other: gr.update(interactive=not yes),
+        buttons = {
+            talk.send: gr.update(visible=not is_busy),
+            talk.stop: gr.update(visible=is_busy),
+            talk.compare: gr.update(interactive=not is_busy),
         }
-        # When none comes, the conversation says which of these there are
-        return shown | (
-            {one: gr.update(interactive=False) for one in (talk.retry, talk.undo, talk.cycle)} if yes else {}
-        )
+        # After a reply, `conversation` decides which of these are active
+        if is_busy:
+            buttons |= {
+                button: gr.update(interactive=False) for button in (talk.retry, talk.undo, talk.cycle)
+            }
+        return buttons
 
     def _sentiment(self, chat: Chat | None, *, words: bool) -> str:
         if self.session.classifier is None:
             return ""
-        said = [one for one in chat.messages if one.role == "user" and one.sentiment] if chat else []
-        sentiments: list[Sentiment] = [one.sentiment for one in said if one.sentiment]
+        messages = chat.messages if chat else ()
+        sentiments = list(trend_of(messages).sentiments)
+        texts = [message.text for message in messages if message.role == "user" and message.sentiment]
+        last = texts[-1] if texts else ""
         with self._sentiment_lock:
-            driving = self._words(said[-1].text) if said and words else []
-        return sentiment_page(sentiments, driving, said[-1].text if said else "")
+            driving = self._words(last) if last and words else []
+        return sentiment_page(sentiments, driving, last)
 
     def context(self, chat: Chat | None, name: str = "") -> str:
-        """What the model saw for the last reply; `name` is who answers the next one, where that is not the conversation's own."""
-        names = self.engines.names
-        name = name or (chat.run if chat and chat.run in names else names[0])
-        replies = [one for one in chat.messages if one.role == "assistant"] if chat else []
+        """Return what the model saw for the last reply.
+
+        `name` is the chat model of the next one, if it changes.
+        """
+        name = name or self.pool.name_of(chat.run if chat else "")
+        replies = [message for message in chat.messages if message.role == "assistant"] if chat else []
         return context_page(chat, replies[-1].context if replies else None, name)
 
 
 def bubbles(chat: Chat | None) -> list[dict[str, str]]:
-    """The messages as the chatbot takes them."""
-    return [bubble(one.role, one.text) for one in chat.messages] if chat else []
+    """Return the messages for the chatbot component."""
+    return [bubble(message.role, message.text) for message in chat.messages] if chat else []
 
 
 def bubble(role: str, text: str) -> dict[str, str]:
-    """One message."""
+    """Return one message for the chatbot component."""
     return {"role": role, "content": shown(text)}
 
 
 def ratings(chat: Chat | None) -> list[str | None]:
-    """The rating of each reply."""
-    return [RATING_MARKS[one.rating] for one in chat.messages if one.role == "assistant"] if chat else []
+    """Return the rating of each reply for the chatbot component."""
+    replies = [message for message in chat.messages if message.role == "assistant"] if chat else []
+    return [RATING_MARKS[reply.rating] for reply in replies]
 
 
 def owner_of(request: gr.Request | None) -> str:
-    """Whose conversations a request may see: the user's who logged in, else the only user's."""
+    """Return the owner of a request's conversations: the user who logged in, or the only user."""
     return str(getattr(request, "username", None) or "")
 
 
 def visitor_of(request: gr.Request | None) -> str:
-    """Who is counted for the limits."""
+    """Return the visitor whose requests are counted: the user, or the address."""
     client = getattr(request, "client", None)
     return owner_of(request) or str(getattr(client, "host", ""))
 
 
 @contextmanager
 def showing_errors() -> Iterator[None]:
-    """What a user can cure is shown as a notice; as text, since it may quote what was sent."""
+    """Show an error that the user can solve as a notice; it is escaped, because it may quote their input."""
     try:
         yield
     except NlpkitError as error:
@@ -180,9 +193,9 @@ def showing_errors() -> Iterator[None]:
 
 
 def refused(error: NlpkitError) -> gr.Error:
-    """The error as an endpoint answers it."""
+    """Return the error in the form that an endpoint raises."""
     return gr.Error(str(error), print_exception=False)
 
 
-def _of(value: object) -> Mapping[str, Any]:
+def _as_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}

@@ -132,9 +132,9 @@ def main() -> None:
             "other": lambda: FakeBot("other"),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
-        engines = ModelPool(Store.open(store), chat_models, FakeScorer())
+        pool = ModelPool(Store.open(store), chat_models, FakeScorer())
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
-        page = build(engines, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
+        page = build(pool, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)
         users = checker(Path(sys.argv[4])) if len(sys.argv) > 4 else None
         serve(page, host="127.0.0.1", port=port, limits=limits, check=users, mcp=users is None)

@@ -92,9 +92,9 @@ def served(folder: Path) -> str:
 
     scorer = Classifier.load()
     chat_models = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
-    engines = ModelPool(Store.open(folder / "chat.sqlite"), chat_models, scorer)
+    pool = ModelPool(Store.open(folder / "chat.sqlite"), chat_models, scorer)
     page = build(
-        engines,
+        pool,
         scorer,
         runs=Path(sys.argv[2]) if len(sys.argv) > 2 else folder,
         folder=folder / "scored",

@@ -25,9 +25,9 @@ def program() -> typer.Typer:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["--host", "0.0.0.0"], "expected --login FILE, or --anyone"),  # noqa: S104
-        (["--mcp", "--login", "users"], "its tools know no login"),
-        (["--add-user", "ann"], "expected --login FILE"),
+        (["--host", "0.0.0.0"], "hint: --login FILE, or --anyone"),  # noqa: S104
+        (["--mcp", "--login", "users"], "its tools have no login"),
+        (["--add-user", "ann"], "hint: add --login FILE"),
         (["--login", "no-such-file"], "no-such-file"),
     ],
 )

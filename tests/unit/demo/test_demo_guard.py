@@ -84,7 +84,7 @@ def test_a_visitor_who_asks_too_often_waits_and_others_do_not() -> None:
     rate.take("a")
     rate.take("a")
     with pytest.raises(
-        DataError, match="2 requests in a minute: expected 2 at the most; try again in 60 seconds"
+        DataError, match="2 requests in a minute; expected at most 2; hint: try again in 60 seconds"
     ):
         rate.take("a")
     rate.take("b")
@@ -96,4 +96,4 @@ def test_visitors_are_forgotten_before_they_fill_the_memory() -> None:
     rate = RateLimiter(1, visitors=3)
     for number in range(10):
         rate.take(str(number))
-    assert len(rate._asked) == 3
+    assert len(rate._times) == 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.model_pool import ModelPool
-from demo.models import PLAIN, Loader, find_chat_models
+from demo.models import BUILT_IN, Loader, find_chat_models
 from nlpkit.chat.store import Store
 from nlpkit.errors import DataError
 from nlpkit.generation.promoted import promote
@@ -39,11 +39,17 @@ def a_run(folder: Path, kind: str = "dialogue") -> Run:
 def test_runs_that_converse_are_offered_and_the_promoted_one_by_that_name(tmp_path: Path) -> None:
     one, two = a_run(tmp_path / "one"), a_run(tmp_path / "several" / "two")
     a_run(tmp_path / "moods", "polarity")
-    assert list(find_chat_models(None, tmp_path)) == [PLAIN, "one", "several/two"]
+    assert list(find_chat_models(None, tmp_path)) == [BUILT_IN, "one", "several/two"]
     promote(one)
-    assert list(find_chat_models(None, tmp_path)) == [PLAIN, "promoted", "one", "several/two"]
+    assert list(find_chat_models(None, tmp_path)) == [BUILT_IN, "promoted", "one", "several/two"]
     assert find_chat_models(None, tmp_path)["promoted"] == Loader(run=str(one.path))
-    assert list(find_chat_models(str(two.path), tmp_path)) == ["two", PLAIN, "promoted", "one", "several/two"]
+    assert list(find_chat_models(str(two.path), tmp_path)) == [
+        "two",
+        BUILT_IN,
+        "promoted",
+        "one",
+        "several/two",
+    ]
     # the file itself, or its folder, is the promoted run
     for named in (tmp_path, tmp_path / "promoted.json"):
         assert next(iter(find_chat_models(str(named), tmp_path))) == "promoted"
@@ -54,7 +60,7 @@ def test_runs_that_converse_are_offered_and_the_promoted_one_by_that_name(tmp_pa
 
 def test_a_promoted_file_that_names_nothing_is_not_offered(tmp_path: Path) -> None:
     (tmp_path / "promoted.json").write_text('{"run": "gone"}', encoding="utf-8")
-    assert list(find_chat_models(None, tmp_path)) == [PLAIN]
+    assert list(find_chat_models(None, tmp_path)) == [BUILT_IN]
 
 
 def test_a_server_is_offered_by_its_address_without_what_is_secret_in_it(tmp_path: Path) -> None:
@@ -77,23 +83,31 @@ def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -
 
     offer = {"a": loader("a"), "b": loader("b"), "c": loader("c")}
     with Store.open(tmp_path / "chat.sqlite") as store:
-        engines = ModelPool(store, lambda: offer)
-        assert (engines.chat_model().name, engines.chat_model("a").name, engines.chat_model("b").name) == (
+        pool = ModelPool(store, lambda: offer)
+        assert (pool.load().name, pool.load("a").name, pool.load("b").name) == (
             "a",
             "a",
             "b",
         )
         assert loaded == ["a", "b"]
-        engines.chat_model("c")  # a third one puts the first one out
-        engines.chat_model("b")
-        engines.chat_model("a")
+        pool.load("c")  # a third one puts the first one out
+        pool.load("b")
+        pool.load("a")
         assert loaded == ["a", "b", "c", "a"]
         offer["a"] = loader("a, the next one")
-        assert engines.chat_model("a").name == "a, the next one"
-        with pytest.raises(DataError, match="not one of this demo"):
-            engines.chat_model("aa")
-        chat = engines.session.start("").id
-        assert "".join(engines.session.say(chat, "", "hello", Sampling())) == "a, the next one 1 heard: hello"
+        assert pool.load("a").name == "a, the next one"
+        with pytest.raises(DataError, match="is not in this demo"):
+            pool.load("aa")
+        chat = pool.session.start("").id
+        assert "".join(pool.session.say(chat, "", "hello", Sampling())) == "a, the next one 1 heard: hello"
+
+
+def test_a_conversation_of_an_older_store_finds_its_chat_model(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "chat.sqlite") as store:
+        pool = ModelPool(store, {"first": lambda: FakeBot("first"), BUILT_IN: lambda: FakeBot("tiny")})
+        assert pool.name_of("the default bot") == BUILT_IN
+        assert pool.load("the default bot").name == "tiny"
+        assert (pool.name_of("deleted"), pool.name_of("")) == ("first", "first")
 
 
 def test_nobody_waits_for_a_bot_that_another_asks_for(tmp_path: Path) -> None:
@@ -105,11 +119,11 @@ def test_nobody_waits_for_a_bot_that_another_asks_for(tmp_path: Path) -> None:
         return FakeBot("slow")
 
     with Store.open(tmp_path / "chat.sqlite") as store:
-        engines = ModelPool(store, {"quick": FakeBot, "slow": slow})
-        waiting = threading.Thread(target=engines.chat_model, args=("slow",))
+        pool = ModelPool(store, {"quick": FakeBot, "slow": slow})
+        waiting = threading.Thread(target=pool.load, args=("slow",))
         waiting.start()
         assert begun.wait(60)
-        assert engines.chat_model("quick").name == "echo"  # would hang here
+        assert pool.load("quick").name == "echo"  # would hang here
         let.set()
         waiting.join(60)
-        assert engines.chat_model("slow").name == "slow"
+        assert pool.load("slow").name == "slow"

@@ -72,7 +72,7 @@ def test_a_list_is_escaped_and_marks_the_open_one() -> None:
     page = list_page([chat("a")], "1")
     assert 'aria-current="true"' in page
     assert "<img" not in page
-    assert "None is like that" in list_page([], "", "words")
+    assert "No conversation matches" in list_page([], "", "words")
 
 
 def test_the_last_reply_is_told_about() -> None:
