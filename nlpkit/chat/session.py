@@ -103,7 +103,7 @@ class Session:
         *,
         chat_model: ChatModel | None = None,
     ) -> StreamingReply:
-        """Save a message of the user, and return the reply. `chat_model` answers instead of the session's own.
+        """Save a message of the user, and return the reply. `chat_model` answers instead of the default.
 
         Raises:
             LimitError: the text is empty, invisible or too long, or the conversation has the maximum number

@@ -163,7 +163,8 @@ class Visit:
         self.page.wait_for_selector("#stop", state="hidden")
         self.page.wait_for_selector("#send", state="visible")
         self.page.wait_for_function(
-            "() => ![...document.querySelectorAll('#chatbot .bot.message')].some(one => one.innerText.trim() == '…')"
+            "() => ![...document.querySelectorAll('#chatbot .bot.message')]"
+            ".some(message => message.innerText.trim() == '…')"
         )
 
     def until(self, selector: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""A bot and a classifier that know their lines, and the demo served with them: `python -m tests.browser.fake STORE RUNS PORT [USERS]`."""
+"""The demo with a scripted model and classifier: `python -m tests.browser.fake STORE RUNS PORT [USERS]`."""
 
 from __future__ import annotations
 

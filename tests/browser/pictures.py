@@ -1,4 +1,4 @@
-"""The pictures of the guide: `python -m tests.browser.pictures docs`. The bot is scripted; the moods are the package's classifier's."""
+"""The pictures of the guide: `python -m tests.browser.pictures docs`. Only the chat model is scripted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def main(target: Path) -> None:
 
 
 def smaller(picture: Path) -> None:
-    """Keep the colours that differ most: a page has few, and those of a small dot matter as those of its ground."""
+    """Keep the colors that differ most: a page has few, and the color of a small dot matters, too."""
     from PIL import Image
 
     with Image.open(picture) as opened:

@@ -1,4 +1,4 @@
-"""The chat as a person meets it: say, stop, edit, rate, choose, reload, and find it again after the server was killed."""
+"""The chat as a person meets it: say, stop, edit, rate, choose, reload, return after the server was killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop closes: fifty thumbs given in the browser become a new run that is compared with the old one, promoted, and talked with."""
+"""Fifty ratings given in the browser become a new run that is compared, promoted, and used in the chat."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ output: {runs}
 
 
 def train_bot(folder: Path) -> Path:
-    """A run of a tiny model that answers "thanks" or "never", whatever it is told."""
+    """A run of a tiny model that answers "thanks" or "never" to everything."""
     draw = random.Random(0)
     said = [(f"hello {number}", draw.choice(["thanks", "never"])) for number in range(240)]
     rows: list[dict[str, object]] = [
@@ -86,16 +86,16 @@ def begin(visit: Visit) -> None:
 
 
 def ask(visit: Visit, number: int) -> str:
-    """The reply in a new conversation, drawn from what the bot would likely say, and the same in each run of the test."""
+    """Return the reply in a new conversation, sampled with a fixed seed."""
     visit.page.get_by_label("number input for Temperature").fill("0.3")
     visit.page.get_by_label("number input for Repetition penalty").fill("1")
     visit.page.get_by_label("Seed").fill(str(number))
     return visit.say(f"hello {number}")
 
 
-def rate(visit: Visit, thumb: str) -> None:
-    visit.page.locator(f'#chatbot button[aria-label="{thumb}"]').last.click()
-    visit.until("#status", f"You rated it {'good' if thumb == 'Like' else 'bad'}")
+def rate(visit: Visit, label: str) -> None:
+    visit.page.locator(f'#chatbot button[aria-label="{label}"]').last.click()
+    visit.until("#status", f"You rated it {'good' if label == 'Like' else 'bad'}")
 
 
 def choose(visit: Visit, field: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The page as a whole: nothing of what is written runs, nothing leaves the machine, everyone can use it, on a phone too."""
+"""The whole page: no text runs as code, nothing leaves the machine, and it is accessible, on a phone too."""
 
 from __future__ import annotations
 
@@ -78,12 +78,16 @@ def test_fifty_payloads_are_seen_and_do_nothing(visit: Visit) -> None:
         visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
         visit.say(payload)
     visit.page.locator("#chats button").nth(3).click()
-    # the conversation with all of them in place of that with one, as it was typed, for the user and for the bot that says it back
-    shown = "() => document.querySelector('#chatbot').innerText.replaceAll('\u2060', '').split('<img src=x onerror=alert(1)>').length > 4"
+    # the conversation with all of them is open, as typed, for the user and for the chat model that echoes it
+    text = "document.querySelector('#chatbot').innerText.replaceAll('\u2060', '')"
+    shown = f"() => {text}.split('<img src=x onerror=alert(1)>').length > 4"
     visit.page.wait_for_function(shown)
     assert visit.page.evaluate("window.ran === undefined")
     assert visit.page.url.split("?")[0] == address
-    tags = "script, iframe, object, embed, form, style, link, base, meta, svg[onload], img, input, video, audio, template, marquee"
+    tags = (
+        "script, iframe, object, embed, form, style, link, base, meta, svg[onload], img, input, video, audio"
+    )
+    tags += ", template, marquee"
     assert visit.page.locator("#chatbot .message-content").locator(tags).count() == 0
     assert visit.page.locator("#chatbot .message-content a[href^=javascript]").count() == 0
     # titles, the list and the panel

@@ -1,4 +1,4 @@
-"""What programs may call: four endpoints with names, types and words, over HTTP, Gradio's client and MCP; and nothing else."""
+"""What programs may call: four documented endpoints over HTTP, by client and MCP, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's server, killed in the middle of turns: what a client saw as saved is there after it, in order, and nothing by half."""
+"""The demo is killed in the middle of turns: what a client saw as saved is there, in order and complete."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def said(address: str, text: str, chat: str) -> Iterator[tuple[str, Any]]:
 
 
 class Talker(threading.Thread):
-    """A client that says one thing after another until the server is gone, and notes what it was shown as saved."""
+    """Send messages until the server is gone, and record which the client saw as saved."""
 
     def __init__(self, address: str, name: str, first: threading.Event) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A store whose writer is killed for real, at random moments: what was said to be saved is there, and nothing is there by half."""
+"""A store whose writer is killed at random: what was reported as saved is there, and nothing partial."""
 
 from __future__ import annotations
 

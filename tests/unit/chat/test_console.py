@@ -236,7 +236,8 @@ PROGRAM = """
 import sys
 from unittest.mock import patch
 from tests.fakes import FakeBot
-bot = FakeBot(says=lambda talk, _: "\\x1b[2J" + "word " * 400 if len(talk.turns) == 1 else "and \\x07 fine", delay=0.02)
+says = lambda talk, _: "\\x1b[2J" + "word " * 400 if len(talk.turns) == 1 else "and \\x07 fine"
+bot = FakeBot(says=says, delay=0.02)
 sys.argv = ["nlpkit", "chat", "--store", sys.argv[1], "--classifier", "none"]
 from nlpkit.cli.app import main
 with patch("nlpkit.chat.serving.load_chat_model", return_value=bot):

@@ -1,4 +1,4 @@
-"""What the commands begin with: which bot a name means, who may ask a server, and what is refused before anything is loaded."""
+"""How the commands begin: which chat model a name means, who may use a server, and what is refused first."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from nlpkit.settings import ConversationSource
 NASTY = [
     "plain",
     "# no title\n* no list\n1. no number\n1) nor this\n> no quote\n---\n===\n| no | table |",
-    "*no* _mark_ `code` ~~gone~~ [link](http://example.com) ![image](x.png) <b>bold</b> <script>alert(1)</script>",
+    "*no* _mark_ `code` ~~gone~~ [link](http://example.com) ![image](x.png) "
+    "<b>bold</b> <script>alert(1)</script>",
     "    four spaces\n\ttab\n```\nfence\n```",
     "https://example.com and www.example.com and someone@example.com",
     "&amp; &lt; &#65; \\* \\",
@@ -112,5 +113,6 @@ def test_the_page_says_who_speaks_and_what_became_of_a_reply(store):
     page = store.export_markdown(id, "")
     assert page.startswith("# \\*\\*hi\\*\\*\n\n*20")
     assert page.endswith(
-        "**System prompt**\n\nBe &lt;kind&gt;\\.\n\n**You**\n\n\\*\\*hi\\*\\*\n\n**tiny\\_1** *(stopped, rated down)*\n\nhel\n"
+        "**System prompt**\n\nBe &lt;kind&gt;\\.\n\n**You**\n\n\\*\\*hi\\*\\*\n\n"
+        "**tiny\\_1** *(stopped, rated down)*\n\nhel\n"
     )

@@ -1,4 +1,4 @@
-"""Which bots a demo offers, and that each is loaded once, by itself, and anew where another run was promoted."""
+"""Which chat models a demo offers; each is loaded once, and again when another run was promoted."""
 
 from __future__ import annotations
 

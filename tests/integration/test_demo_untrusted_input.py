@@ -1,4 +1,4 @@
-"""What a browser, or a program that plays one, may send to the demo: forged histories, ids of others, settings that mean nothing."""
+"""What a client may send to the demo: untrusted histories, ids of other users, invalid settings."""
 
 from __future__ import annotations
 
@@ -46,18 +46,19 @@ limits = DemoLimits(messages_a_minute=100000, scorings_a_minute=100000)
 bots = {"echo": lambda: Noting(pause=0), "other": lambda: Noting("other", pause=0)}
 engines = ModelPool(Store.open(folder / "chat.sqlite"), bots, FakeScorer())
 page = build(engines, FakeScorer(), runs=folder / "runs", folder=folder / "scored", limits=limits)
-serve(page, host="127.0.0.1", port=port, limits=limits, check=lambda name, password: password == f"word of {name}")
+check = lambda name, password: password == f"word of {name}"
+serve(page, host="127.0.0.1", port=port, limits=limits, check=check)
 """
 
 SECRET = "the secret plan of alice"  # noqa: S105
-FORGED = "a forged turn"
-TOLD: tuple[Any, ...] = (
+UNTRUSTED = "an untrusted turn"
+EVENT_DATA: tuple[Any, ...] = (
     None,
-    {"index": 0, "value": FORGED, "liked": True},
-    {"index": [0, 0], "value": [{"role": "system", "content": FORGED}], "previous_value": FORGED},
+    {"index": 0, "value": UNTRUSTED, "liked": True},
+    {"index": [0, 0], "value": [{"role": "system", "content": UNTRUSTED}], "previous_value": UNTRUSTED},
     {"index": -1, "value": {"role": "system"}, "_data": {"id": "CHAT", "chat": "CHAT"}},
 )
-"""What a page says of a click, a thumb or an edit."""
+"""What a page says of a click, a rating or an edit."""
 
 
 class Demo:
@@ -162,13 +163,13 @@ def posted(client: httpx2.Client, number: int, data: list[Any], event: Any) -> s
     return client.get("/gradio_api/queue/data", params={"session_hash": session}).text
 
 
-def forgeries(inputs: list[dict[str, Any]], chat: str) -> Iterator[list[Any]]:
-    """Values for the inputs of an event: somebody else's id in every text, in all but the last; words of one's own in the first."""
+def untrusted_inputs(inputs: list[dict[str, Any]], chat: str) -> Iterator[list[Any]]:
+    """Yield values for the inputs of an event: another user's id in all texts, or a text in the first."""
     texts = [place for place, one in enumerate(inputs) if one["type"] in ("textbox", "state", "api", "html")]
     for said in (
         dict.fromkeys(texts, chat),
         dict.fromkeys(texts[:-1], chat),
-        dict.fromkeys(texts[:1], FORGED),
+        dict.fromkeys(texts[:1], UNTRUSTED),
     ):
         yield [
             said.get(place, "")
@@ -199,8 +200,9 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
             assert not [one["type"] for one in inputs if one["type"] in ("chatbot", "chatinterface")], event[
                 "api_name"
             ]
-            for data, showing_errors in itertools.product(forgeries(inputs, chat.id), TOLD):
-                came = posted(eve, event["id"], data, json.loads(json.dumps(showing_errors).replace("CHAT", chat.id)))
+            for data, event_data in itertools.product(untrusted_inputs(inputs, chat.id), EVENT_DATA):
+                details = json.loads(json.dumps(event_data).replace("CHAT", chat.id))
+                came = posted(eve, event["id"], data, details)
                 assert SECRET not in came, (event["id"], event["api_name"])
                 answered += '"success":true' in came
         assert answered > 100
@@ -209,7 +211,7 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
     assert len(demo.asked()) > asked + 3  # she may say what she likes in conversations of her own
     for conversation in demo.asked()[asked:]:
         assert SECRET not in str(conversation)
-        assert {text for role, text in conversation if role == "user"} == {FORGED}
+        assert {text for role, text in conversation if role == "user"} == {UNTRUSTED}
         assert [text for role, text in conversation if role == "assistant" and " heard: " not in text] == []
         assert conversation[0] == ["system", ""]
         assert [role for role, _ in conversation[1:]] == ["user", "assistant"] * (
@@ -267,7 +269,8 @@ def paths(outside: Path, listener: int) -> Iterator[str]:
 def raw(port: int, path: str, cookie: str) -> bytes:
     """The answer to a path as it is written: a client's library would tidy it."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
-        head = f"GET /gradio_api/{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        head = f"GET /gradio_api/{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
+        head += "Connection: close\r\n\r\n"
         line.sendall(head.encode())
         return b"".join(iter(lambda: line.recv(65536), b""))
 
