@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from nlpkit.data.check_report import CheckReport, Finding, Lengths, Part, Severity, shown
+from nlpkit.data.check_findings import Finding, Lengths, PartCounts, Severity, shown
+from nlpkit.data.check_report import CheckReport
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.text_checks import counted, sheet
@@ -48,7 +49,7 @@ def check(
     counts = {name: _lengths([one.text for one in part], tokens) for name, part in splits.items()}
     edges = _edges([length for part in counts.values() for length in part])
     parts = {
-        name: Part(
+        name: PartCounts(
             rows=len(part),
             labels=_labels(part),
             values=_values(part),
@@ -113,7 +114,7 @@ def _summary(lengths: list[int], edges: tuple[int, ...], window: int | None) -> 
     )
 
 
-def _no_rows(parts: Mapping[str, Part]) -> Iterator[Finding]:
+def _no_rows(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
     for name, part in parts.items():
         if not part.rows:
             hint = "Name a file with rows, or leave the part out"
@@ -122,7 +123,7 @@ def _no_rows(parts: Mapping[str, Part]) -> Iterator[Finding]:
             )
 
 
-def _one_answer(parts: Mapping[str, Part]) -> Iterator[Finding]:
+def _one_answer(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
     for name, part in list(parts.items())[:1]:
         same = part.values is not None and part.values["min"] == part.values["max"]
         if len(part.labels) == 1 or (same and not part.labels):
@@ -140,7 +141,7 @@ def _one_answer(parts: Mapping[str, Part]) -> Iterator[Finding]:
             )
 
 
-def _unseen_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
+def _unseen_labels(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
     (first, learnt), *others = parts.items()
     for name, part in others:
         unseen = {
@@ -161,7 +162,7 @@ def _unseen_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
             )
 
 
-def _rare_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
+def _rare_labels(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
     for name, part in list(parts.items())[:1]:
         enough = max(_RARE, _UNEVEN * max(part.labels.values(), default=0))
         rare = {label: count for label, count in part.labels.items() if count < enough}
@@ -180,7 +181,7 @@ def _rare_labels(parts: Mapping[str, Part]) -> Iterator[Finding]:
             )
 
 
-def _over_window(parts: Mapping[str, Part], window: int | None) -> Iterator[Finding]:
+def _over_window(parts: Mapping[str, PartCounts], window: int | None) -> Iterator[Finding]:
     for name, part in parts.items():
         share = part.lengths.over_window if part.lengths else None
         if not share:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nlpkit.data.check_report import Excerpt, Finding, Severity, shown
+from nlpkit.data.check_findings import Excerpt, Finding, Severity, shown
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.near import near_groups
 from nlpkit.data.personal import Scan

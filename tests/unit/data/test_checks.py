@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from nlpkit.data import text_checks
-from nlpkit.data.check_page import plots
-from nlpkit.data.check_report import CheckReport, Finding, shown
+from nlpkit.data.check_findings import Finding, shown
+from nlpkit.data.check_report import CheckReport
 from nlpkit.data.checks import check
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.near import near_groups
@@ -357,7 +357,7 @@ def test_page_escapes_and_holds_no_script() -> None:
 
 
 def test_plots_are_svg_with_literal_labels() -> None:
-    found = plots(hostile())
+    found = hostile().plots()
     assert list(found) == ["Label balance", "Text lengths"]
     for svg in found.values():
         root = ET.fromstring(svg)  # noqa: S314
@@ -366,14 +366,14 @@ def test_plots_are_svg_with_literal_labels() -> None:
     texts = "".join(ET.fromstring(found["Label balance"]).itertext())  # noqa: S314
     assert "<b>$\\frac$" in texts
     assert "好" in texts
-    assert plots(hostile()) == found
+    assert hostile().plots() == found
 
 
 def test_plots_without_labels_or_rows() -> None:
     assert list(
-        plots(report([row(example.text, None, float(place)) for place, example in enumerate(plain())]))
+        report([row(example.text, None, float(place)) for place, example in enumerate(plain())]).plots()
     ) == ["Text lengths"]
-    assert plots(report([])) == {}
+    assert report([]).plots() == {}
     assert "Nothing to report" not in report([]).to_html()
 
 
