@@ -1,4 +1,4 @@
-"""Checks of data before it is learnt from: each finding says what was found, in how many rows, and what to do."""
+"""Checks of data before training: each finding says what is wrong, in how many rows, and what to do."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def check(
     near_duplicates: float = 0.8,
     pii: Detector = "patterns",
 ) -> CheckReport:
-    """What there is to know of the data before training: counts, lengths, and findings with the gravest first.
+    """Check data before training: counts, lengths, and findings with the gravest first.
 
     Args:
         splits: The examples by part, what is trained on first.
         tokens: How many tokens each text has; without it lengths are counted in words.
-        window: How many tokens the model can read; only looked at where `tokens` is given.
+        window: How many tokens the model can read; only used where `tokens` is given.
         near_duplicates: Texts that share this much (Jaccard similarity of word pairs) count as near-equal.
         pii: `presidio` finds more kinds of numbers and needs the extra `pii`.
 
@@ -46,7 +46,7 @@ def check(
         raise DataError("data check: no parts were given; expected at least training rows")
     window = window if tokens else None
     scan = scanner(pii)
-    counts = {name: _lengths([one.text for one in part], tokens) for name, part in splits.items()}
+    counts = {name: _lengths([example.text for example in part], tokens) for name, part in splits.items()}
     edges = _edges([length for part in counts.values() for length in part])
     parts = {
         name: PartCounts(
@@ -67,7 +67,7 @@ def check(
     findings += sheet(splits, near_duplicates=near_duplicates, scan=scan).findings()
     return CheckReport(
         parts=parts,
-        findings=tuple(sorted(findings, key=lambda one: _ORDER.index(one.severity))),
+        findings=tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity))),
         unit="tokens" if tokens else "words",
         window=window,
         near_duplicates=near_duplicates,
@@ -82,16 +82,16 @@ def _lengths(texts: list[str], tokens: Tokens | None) -> list[int]:
 
 
 def _labels(part: Sequence[LabeledText]) -> dict[str, int]:
-    return dict(Counter(shown(one.label, 60) for one in part if one.label is not None))
+    return dict(Counter(shown(example.label, 60) for example in part if example.label))
 
 
 def _values(part: Sequence[LabeledText]) -> dict[str, float] | None:
-    values = [one.value for one in part if one.value is not None]
+    values = [example.value for example in part if example.value is not None]
     return {"min": min(values), "mean": sum(values) / len(values), "max": max(values)} if values else None
 
 
 def _edges(lengths: list[int]) -> tuple[int, ...]:
-    """Bins of one whole width that reach the 99th percentile, so that one long text does not flatten the rest."""
+    """Return bins of one whole width up to the 99th percentile, so that one long text does not flatten the rest."""
     reach = sorted(lengths)[int(0.99 * (len(lengths) - 1))] if lengths else 0
     step = reach // _BINS + 1
     return tuple(range(0, reach + step + 1, step))
@@ -142,12 +142,12 @@ def _one_answer(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
 
 
 def _unseen_labels(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
-    (first, learnt), *others = parts.items()
-    for name, part in others:
+    (first, trained), *rest = parts.items()
+    for name, part in rest:
         unseen = {
             label: count
             for label, count in part.labels.items()
-            if learnt.labels and label not in learnt.labels
+            if trained.labels and label not in trained.labels
         }
         if unseen:
             message = f"labels that never occur in {first}: {', '.join(map(repr, unseen))}"

@@ -1,4 +1,4 @@
-"""Scripts of conversations: who says what, as rows of every shape tell it, each line with its place. What may be said is judged later."""
+"""Scripts of conversations: who says what, in rows of every shape, each line with the place it came from."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from nlpkit.settings import ConversationSource
 Shape: TypeAlias = Literal["messages", "alpaca", "pairs", "turns"]
 
 _HEAD = 20
-"""Records that are looked at to learn the columns."""
+"""Records from which the columns are taken."""
 _LISTS = ("conversations", "conversation")
 """Other names of the column with the list of messages."""
 _IDS = ("id", "conversation_id")
 _SPEAKERS = {"role": True, "from": True, "sender": False, "speaker": False}
-"""Keys of a message that tell who speaks, and whether they tell a role (else a name)."""
+"""Keys of a message that name its speaker, and whether they hold a role (else a name)."""
 _TEXTS = ("content", "value", "text")
 
 
 class RefusedError(DataError):
-    """A conversation that cannot be meant; `kind` says why without its place, to be counted."""
+    """An invalid conversation; `kind` says why without where, to be counted."""
 
     def __init__(self, where: str, kind: str, detail: str = "") -> None:
         super().__init__(f"{where}: {detail or kind}")
@@ -38,7 +38,7 @@ class Line:
 
     speaker: object
     text: object
-    place: str
+    where: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,7 @@ class Script:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """How conversations lie in the rows of a source; `column` holds the list of messages where there is one."""
+    """How conversations lie in the rows of a source; `column` has the list of messages where there is one."""
 
     source: ConversationSource
     shape: Shape
@@ -63,17 +63,17 @@ class Layout:
     system: str | None = None
 
     def conversations(self, records: Iterable[Record]) -> Iterator[list[Record]]:
-        """The rows of each conversation, in the order of their first rows."""
+        """Yield the rows of each conversation, in the order of their first rows."""
         if self.shape != "turns":
             yield from ([record] for record in records)
             return
         rows: dict[str, list[Record]] = {}
         for record in records:
-            rows.setdefault(self._told_apart(record), []).append(record)
+            rows.setdefault(self._conversation_of(record), []).append(record)
         yield from rows.values()
 
     def script(self, rows: Sequence[Record]) -> Script:
-        """What stands in the rows of one conversation.
+        """Return the script of one conversation's rows.
 
         Raises:
             RefusedError: a list of messages is none, or a message or a row lacks its speaker or its text.
@@ -81,7 +81,7 @@ class Layout:
         first, source = rows[0], self.source
         where = first.where
         if self.shape == "turns":
-            key = self._told_apart(first)
+            key = self._conversation_of(first)
             where = f"{first.file}, conversation {key!r:.80}"
             lines, roles = _rows(rows, source, where), False
         elif self.shape == "messages":
@@ -101,19 +101,20 @@ class Layout:
             where=where,
         )
 
-    def _told_apart(self, record: Record) -> str:
-        """What the row says of the conversation that it belongs to."""
+    def _conversation_of(self, record: Record) -> str:
+        """Return which conversation a row belongs to."""
         column = self.source.conversation
         if key := _key(record.fields.get(column)):
             return key
         raise DataError(
-            f"{record.where}, column {column!r}: expected what tells conversations apart, text or a whole number, found "
-            f"{found(record.fields.get(column))}; it cannot be left out, because the conversation that it belongs to would have a hole"
+            f"{record.where}, column {column!r}: expected the conversation's id, text or a whole number, found "
+            f"{in_words(record.fields.get(column))}; it cannot be left out, because the conversation that it belongs to "
+            "would have a hole"
         )
 
 
 def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[Layout, Iterator[Record]]:
-    """How conversations lie in the records (one at least), as the config says or the columns tell, and all of the records.
+    """Find out how conversations lie in records (at least one), by the config or the columns; return all records too.
 
     Raises:
         DataError: a column that the shape needs is not there, or no shape fits the columns.
@@ -149,7 +150,8 @@ def _shape(columns: Sequence[str], source: ConversationSource, file: str) -> Sha
         return "alpaca"
     if known.issuperset(needed["pairs"]):
         return "pairs"
-    looked = f"{source.messages!r} or 'conversations' (a list of messages), {_words(needed['turns'])} (a row a turn), "
+    looked = f"{source.messages!r} or 'conversations' (a list of messages), "
+    looked += f"{_words(needed['turns'])} (a row a turn), "
     looked += f"{_words(needed['alpaca'])} (alpaca), {_words(needed['pairs'])} (pairs)"
     fits = f"no shape of conversations fits the columns {', '.join(columns)}"
     raise DataError(f"{file}: {fits}; looked for {looked}; hint: {_suggestion(columns)}")
@@ -166,7 +168,10 @@ def _needed(source: ConversationSource) -> dict[Shape, tuple[str, ...]]:
 def _suggestion(columns: Sequence[str]) -> str:
     if len(columns) == 2:
         return f"for pairs, say `prompt: {columns[0]}` and `reply: {columns[1]}`"
-    return "say which column holds what, such as `messages:`, or `conversation:`, `speaker:` and `text:`, or `prompt:` and `reply:`"
+    return (
+        "say which column holds what, such as `messages:`, or `conversation:`, `speaker:` and `text:`, "
+        "or `prompt:` and `reply:`"
+    )
 
 
 def _words(names: Sequence[str]) -> str:
@@ -179,7 +184,7 @@ def _list_column(columns: Sequence[str], source: ConversationSource) -> str:
 
 
 def _id(record: Record, source: ConversationSource) -> str:
-    """What the row says that its conversation is called, or nothing."""
+    """Return the id of a row's conversation; empty without one."""
     return next((key for name in (source.conversation, *_IDS) if (key := _key(record.fields.get(name)))), "")
 
 
@@ -194,20 +199,20 @@ def _key(value: object) -> str:
 def _rows(rows: Sequence[Record], source: ConversationSource, where: str) -> list[Line]:
     lines = []
     for turn, row in enumerate(rows, start=1):
-        place = f"{where}, turn {turn} (row {row.row})"
-        speaker, text = (_held(row.fields, name, place) for name in (source.speaker, source.text))
-        lines.append(Line(speaker=speaker, text=text, place=place))
+        line = f"{where}, turn {turn} (row {row.row})"
+        speaker, text = (_held(row.fields, name, line) for name in (source.speaker, source.text))
+        lines.append(Line(speaker=speaker, text=text, where=line))
     return lines
 
 
 def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], bool]:
-    """The lines of a list of messages, and whether their speakers are roles."""
+    """Return the lines of a list of messages, and whether their speakers are roles."""
     where = record.where
-    found_list = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
+    listed = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
     messages: list[Mapping[str, object]] = []
-    for turn, message in enumerate(found_list, start=1):
+    for turn, message in enumerate(listed, start=1):
         if not isinstance(message, Mapping):
-            detail = f"expected an object such as {{'role': ..., 'content': ...}}, found {found(message)}"
+            detail = f"expected an object such as {{'role': ..., 'content': ...}}, found {in_words(message)}"
             raise RefusedError(f"{where}, turn {turn}", "a message that is no object", detail)
         messages.append(message)
     names = (preferred, *(name for name in _SPEAKERS if name != preferred))
@@ -215,16 +220,14 @@ def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], 
     text = _used(messages, ("value", "content", "text") if preferred == "from" else _TEXTS)
     lines = []
     for turn, message in enumerate(messages, start=1):
-        place = f"{where}, turn {turn}"
-        _refuse_calls(message, place)
-        lines.append(
-            Line(speaker=_held(message, speaker, place), text=_held(message, text, place), place=place)
-        )
+        line = f"{where}, turn {turn}"
+        _refuse_calls(message, line)
+        lines.append(Line(speaker=_held(message, speaker, line), text=_held(message, text, line), where=line))
     return lines, _SPEAKERS[speaker]
 
 
 def _listed(value: object, where: str) -> Sequence[object]:
-    """The list, read from its JSON where it stands in a cell."""
+    """Return the list, read from its JSON where it stands in a cell."""
     if isinstance(value, str):
         import orjson
 
@@ -237,29 +240,31 @@ def _listed(value: object, where: str) -> Sequence[object]:
                 f"expected a list of messages as JSON, found text: {error}",
             ) from error
     if not isinstance(value, (list, tuple)):
-        raise RefusedError(where, "no list of messages", f"expected a list of messages, found {found(value)}")
+        raise RefusedError(
+            where, "no list of messages", f"expected a list of messages, found {in_words(value)}"
+        )
     return value
 
 
 def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
-    """The name that the messages use; the first where they use none."""
+    """Return the name that the messages use; the first where they use none."""
     # In Parquet every message has every key, and those that it does not use are null.
     return next(
         (name for name in names if any(message.get(name) is not None for message in messages)), names[0]
     )
 
 
-def _refuse_calls(message: Mapping[str, object], place: str) -> None:
+def _refuse_calls(message: Mapping[str, object], where: str) -> None:
     for name in ("tool_calls", "function_call"):
         if message.get(name):
-            detail = f"calls a tool ({name!r}), which cannot be learnt here; hint: remove the conversation"
-            raise RefusedError(place, "a call of a tool", detail)
+            detail = f"calls a tool ({name!r}), which cannot be learned here; hint: remove the conversation"
+            raise RefusedError(where, "a call of a tool", detail)
 
 
 def _alpaca(record: Record) -> list[Line]:
     where = record.where
     if record.fields.get("history"):
-        detail = "earlier turns stand here, which this shape does not read; hint: write the conversation as messages"
+        detail = "earlier turns, which this shape does not read; hint: write the conversation as messages"
         raise RefusedError(f"{where}, column 'history'", "earlier turns in 'history'", detail)
     asked = _held(record.fields, "instruction", where)
     more = record.fields.get("input")
@@ -267,16 +272,16 @@ def _alpaca(record: Record) -> list[Line]:
         raise RefusedError(
             f"{where}, turn 1, column 'input'",
             "a turn that is not text",
-            f"expected text, found {found(more)}",
+            f"expected text, found {in_words(more)}",
         )
     if isinstance(asked, str) and more and more.strip():
         asked = f"{asked}\n\n{more}" if asked.strip() else more
     return [
-        Line(speaker="user", text=asked, place=f"{where}, turn 1, column 'instruction'"),
+        Line(speaker="user", text=asked, where=f"{where}, turn 1, column 'instruction'"),
         Line(
             speaker="assistant",
             text=_held(record.fields, "output", where),
-            place=f"{where}, turn 2, column 'output'",
+            where=f"{where}, turn 2, column 'output'",
         ),
     ]
 
@@ -286,21 +291,21 @@ def _pair(record: Record, source: ConversationSource) -> list[Line]:
         Line(
             speaker=role,
             text=_held(record.fields, name, record.where),
-            place=f"{record.where}, turn {turn}, column {name!r}",
+            where=f"{record.where}, turn {turn}, column {name!r}",
         )
         for turn, (role, name) in enumerate((("user", source.prompt), ("assistant", source.reply)), start=1)
     ]
 
 
-def _held(fields: Mapping[str, object], name: str, place: str) -> object:
-    """What stands under the name, null too."""
+def _held(fields: Mapping[str, object], name: str, where: str) -> object:
+    """Return what stands under the name, null too."""
     if name not in fields:
-        raise RefusedError(place, f"a turn without {name!r}", f"no {name!r}{nearest(name, fields)}")
+        raise RefusedError(where, f"a turn without {name!r}", f"no {name!r}{nearest(name, fields)}")
     return fields[name]
 
 
-def found(value: object) -> str:
-    """What a value that is not the expected one is, in words."""
+def in_words(value: object) -> str:
+    """Say what a value that is not the expected one is."""
     if isinstance(value, str):
         return "text" if value.strip() else "nothing"
     return kind_of(value)

@@ -1,4 +1,4 @@
-"""Conversations of two sides from a file: whom the bot learns to be, what it is told beforehand, and what is refused.
+"""Conversations of two sides from a file: the side that the model learns, its system prompt, and what is refused.
 
 * conversations_in
   x conversation_shapes     rows of every shape -> scripts: who says what, where
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from nlpkit.data.conversation_shapes import Layout, Line, RefusedError, Script, found, layout_of
+from nlpkit.data.conversation_shapes import Layout, Line, RefusedError, Script, in_words, layout_of
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import unreadable_text
@@ -38,8 +38,8 @@ _NEVER = frozenset(
         "ipython",
     }
 )
-"""Roles that nobody speaks in, whatever the config calls the bot."""
-_PLACES = ("first", "second", "each")
+"""Roles that nobody speaks in, whatever the config calls the chat model."""
+_SIDES = ("first", "second", "each")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,10 +69,12 @@ class _Left:
 
 
 def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
-    """The conversations of a file or a folder; what cannot be meant ends the reading, or is left out and counted, as the config says.
+    """Read the conversations of a file or a folder.
+
+    Reading stops at the first invalid one, or leaves them out and counts them, as the config says.
 
     Raises:
-        DataError: the file cannot be read, lacks a column or holds no conversation, or a conversation cannot be meant.
+        DataError: the file cannot be read, lacks a column or holds no conversation, or one is invalid.
     """
     bad: list[BadRow] = []
     records = read_records(
@@ -87,10 +89,10 @@ def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
 def conversations_of(
     records: Iterable[Record], source: ConversationSource, *, bad: Sequence[BadRow] = ()
 ) -> Reading:
-    """The conversations of records; `bad` may still grow while the records are read.
+    """Make conversations of records; `bad` may still grow while the records are read.
 
     Raises:
-        DataError: a column is not there, no shape fits, no conversation is left, or one cannot be meant.
+        DataError: a column is not there, no shape fits, no conversation is left, or one is invalid.
     """
     records = iter(records)
     if (start := next(records, None)) is None:
@@ -115,38 +117,38 @@ def conversations_of(
     if one_sided:
         skipped += (f"{one_sided:,} conversations stand there from one side only: the other answers nothing",)
     if not conversations:
-        raise DataError(f"{source.source}: no conversations{''.join(f'; {one}' for one in skipped)}")
+        raise DataError(f"{source.source}: no conversations{''.join(f'; {reason}' for reason in skipped)}")
     return Reading(conversations=tuple(conversations), skipped=skipped)
 
 
 def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:
     if bad and layout.shape == "turns":
         raise DataError(
-            f"{bad[0].where}: {bad[0].reason}; it cannot be left out, because the conversation that it belongs to, which is not known, "
-            "would have a hole"
+            f"{bad[0].where}: {bad[0].reason}; it cannot be left out, because the conversation that it belongs to, "
+            "which is not known, would have a hole"
         )
     for row in bad:
         left.add("a row that cannot be read", f"{row.where}: {row.reason}")
 
 
 def views(script: Script, bot: str | None) -> list[Conversation]:
-    """The conversation as the bot lives it; for `each`, once from every side that answers something.
+    """Return the conversation from the model's side; for `each`, once from every side that answers something.
 
     Raises:
-        RefusedError: it cannot be meant, or there is no reply of the bot in it.
+        RefusedError: it is invalid, or there is no reply of the bot in it.
     """
-    told, turns = _heard(script, bot)
+    system, turns = _heard(script, bot)
     bots = _bots(list(dict.fromkeys(speaker for speaker, _ in turns)), script, bot)
-    answering = [one for one in bots if any(speaker == one for speaker, _ in turns[1:])]
+    answering = [name for name in bots if any(speaker == name for speaker, _ in turns[1:])]
     if not answering:
         detail = f"no reply of the bot, {bots[0]!r:.60}: it opens the conversation and answers nothing"
         raise RefusedError(script.where, "no reply of the bot", detail)
-    return [_view(turns, one, told, script) for one in answering]
+    return [_view(turns, name, system, script) for name in answering]
 
 
 def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]:
-    """What is told beforehand, and the turns of two speakers, those of one in a row merged."""
-    told = [
+    """Return the system prompt, and the turns of two speakers, those of one in a row merged."""
+    prompts = [
         _text(part, f"{script.where}, system", empty=True)
         for value in script.system
         for part in _parts(value)
@@ -156,90 +158,94 @@ def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]
     for line in script.lines:
         speaker = _speaker(line, script, bot)
         if _CALLED.get(speaker.casefold()) == "system":
-            told.append(_text(line.text, line.place, empty=True))
+            prompts.append(_text(line.text, line.where, empty=True))
             continue
-        text = _text(line.text, line.place)
+        text = _text(line.text, line.where)
         speakers[speaker] = None
         if len(speakers) > 2:
             detail = (
-                f"expected two speakers, found a third, {speaker!r:.60}, beside {_named(list(speakers)[:2])}"
+                f"expected two speakers, found a third, {speaker!r:.60}, after {_named(list(speakers)[:2])}"
             )
-            raise RefusedError(line.place, "three speakers or more", detail)
+            raise RefusedError(line.where, "three speakers or more", detail)
         if not turns or turns[-1][0] != speaker:
             turns.append((speaker, []))
         turns[-1][1].append(text)
     if len(turns) < 2:
         raise _too_short(script, turns)
-    return "\n\n".join(dict.fromkeys(part for part in told if part.strip())), [
+    return "\n\n".join(dict.fromkeys(part for part in prompts if part.strip())), [
         (speaker, "\n".join(texts)) for speaker, texts in turns
     ]
 
 
-def _view(spoken: Sequence[tuple[str, str]], bot: str, told: str, script: Script) -> Conversation:
+def _view(spoken: Sequence[tuple[str, str]], bot: str, system: str, script: Script) -> Conversation:
     def role(speaker: str) -> Role:
         return "assistant" if speaker == bot else "user"
 
     turns = tuple(Turn(role=role(speaker), text=text) for speaker, text in spoken)
-    return Conversation(turns=turns, system=told, id=script.id, where=script.where)
+    return Conversation(turns=turns, system=system, id=script.id, where=script.where)
 
 
 def _parts(value: object) -> Iterable[object]:
-    """The parts of what the bot is told: a persona may be a list of sentences; null is none."""
+    """Return the parts of a system prompt: a persona may be a list of sentences; null is none."""
     if value is None:
         return ()
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-def _text(value: object, place: str, *, empty: bool = False) -> str:
-    """The text as it is; null counts as empty only where a text may be empty."""
+def _text(value: object, where: str, *, empty: bool = False) -> str:
+    """Return the text as it is; null counts as empty only where a text may be empty."""
     if not isinstance(value, str):
         if value is None and empty:
             return ""
-        raise RefusedError(place, "a turn that is not text", f"expected text, found {found(value)}")
-    # Most text passes both looks at once; only the rest is looked at more closely.
+        raise RefusedError(where, "a turn that is not text", f"expected text, found {in_words(value)}")
+    # Most text passes both checks at once; only the rest is checked more closely.
     if (not value.isascii() or "\0" in value) and (reason := unreadable_text(value)):
-        raise RefusedError(place, "text that cannot be used", reason)
+        raise RefusedError(where, "text that cannot be used", reason)
     if not empty and not value.strip():
         raise RefusedError(
-            place, "an empty turn", "the turn is empty; hint: fill it, or remove the conversation"
+            where, "an empty turn", "the turn is empty; hint: fill it, or remove the conversation"
         )
     return value
 
 
 def _speaker(line: Line, script: Script, bot: str | None) -> str:
-    """Who speaks: a name as it stands there, or a role that is allowed under its first name."""
+    """Return who speaks: a name as it stands there, or a role that is allowed under its first name."""
     value = line.speaker
     if isinstance(value, int) and not isinstance(value, bool) and not script.roles:
         value = str(value)
     if not isinstance(value, str):
         raise RefusedError(
-            line.place, "a turn without a speaker", f"expected who speaks, as text, found {found(value)}"
+            line.where, "a turn without a speaker", f"expected who speaks, as text, found {in_words(value)}"
         )
     name = value.strip()
     if not name:
         raise RefusedError(
-            line.place, "a turn without a speaker", "nobody speaks (the role or the name is empty)"
+            line.where, "a turn without a speaker", "nobody speaks (the role or the name is empty)"
         )
     if not script.roles:
         return name
     if role := _CALLED.get(name.casefold()):
         return role
-    named = bot is not None and bot not in _PLACES and bot.casefold() not in _CALLED
+    named = bot is not None and bot not in _SIDES and bot.casefold() not in _CALLED
     if not named or name.casefold() in _NEVER:
-        hint = "" if name.casefold() in _NEVER else "; where it is whom the bot learns to be, say so, `bot:`"
+        hint = (
+            ""
+            if name.casefold() in _NEVER
+            else f"; hint: if the model learns to be it, say `bot: {name:.60}`"
+        )
         detail = f"the role {name!r:.60} is not allowed{nearest(name[:60], _CALLED)}{hint}"
-        raise RefusedError(line.place, f"the role {name!r:.60}", detail)
+        raise RefusedError(line.where, f"the role {name!r:.60}", detail)
     return name
 
 
 def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]:
-    """The speakers that the bot learns to be, of the two that there are."""
+    """Return the speakers that the model learns to be, of the two that there are."""
     first, second = speakers
-    if bot in _PLACES:
+    if bot in _SIDES:
         return {"first": [first], "second": [second]}.get(bot, [first, second])
     wanted = bot or "assistant"
     for fits in (_is, _is_nearly, _has_the_role):
-        fitting = [one for one in (first, second) if fits(one, wanted)]
+        fitting = [name for name in (first, second) if fits(name, wanted)]
         if len(fitting) == 1:
             return fitting
         if fitting:
@@ -252,7 +258,7 @@ def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]
     hint = hint if hint.startswith("; did") else ""
     detail = (
         f"no turn of the bot: looked for {looked}, found the speakers {_named((first, second))}{hint}; "
-        "hint: say whom the bot learns to be: `bot: second`, or a speaker's name"
+        "hint: say which side the model learns: `bot: second`, or a speaker's name"
     )
     raise RefusedError(script.where, "no turn of the bot", detail)
 
@@ -274,11 +280,11 @@ def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> Re
     if not turns:
         return RefusedError(script.where, "no turn", "no turn; expected two speakers")
     ((speaker, texts),) = turns
-    said = f"{len(texts)} messages, all of {speaker!r:.60}" if len(texts) > 1 else f"of {speaker!r:.60}"
+    what = f"{len(texts)} messages, all of {speaker!r:.60}" if len(texts) > 1 else f"of {speaker!r:.60}"
     return RefusedError(
-        script.where, "one turn only", f"one turn only ({said}); expected one that is answered"
+        script.where, "one turn only", f"one turn only ({what}); expected one that is answered"
     )
 
 
 def _named(speakers: Iterable[str]) -> str:
-    return " and ".join(f"{one!r:.60}" for one in speakers)
+    return " and ".join(f"{speaker!r:.60}" for speaker in speakers)

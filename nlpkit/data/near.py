@@ -20,8 +20,8 @@ _UNSPACED = re.compile(
 _WORD = re.compile(r"[^\W_]+")
 
 
-def normalised(text: str) -> str:
-    """The text's words in one case and one Unicode form, without punctuation; a text without words keeps its signs."""
+def normalized(text: str) -> str:
+    """Return the words in one case and Unicode form, without punctuation; a text without words keeps its signs."""
     text = unicodedata.normalize("NFKC", text).casefold()
     if not text.isascii():
         text = _UNSPACED.sub(r" \1 ", text)
@@ -30,22 +30,22 @@ def normalised(text: str) -> str:
 
 
 def near_groups(texts: Sequence[str], *, threshold: float, seed: int) -> list[int]:
-    """A group for each text, numbered by first appearance: equal and near-equal texts share one, through chains too.
+    """Group texts, numbered by first appearance: equal and near-equal ones share a group, through chains too.
 
-    Two texts are near-equal when their pairs of adjacent words have a Jaccard similarity of at least `threshold`; a text of
-    one word is compared by the word. Candidates come from MinHash with banding (Broder 1997; Leskovec, Rajaraman and
-    Ullman, Mining of Massive Datasets, chapter 3) and are then compared exactly, so that no group is a guess; a pair at
-    the threshold is overlooked about once in a million times.
+    Two texts are near-equal when their pairs of adjacent words have a Jaccard similarity of at least `threshold`;
+    a text of one word is compared by the word. Candidates come from MinHash with banding (Broder 1997; Leskovec,
+    Rajaraman and Ullman, Mining of Massive Datasets, chapter 3) and are then compared exactly, so that no group is
+    a guess; a pair at the threshold is overlooked about once in a million times.
     """
-    keys = [normalised(text) for text in texts]
-    distinct = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    keys = [normalized(text) for text in texts]
+    distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     labels = _components(list(distinct), threshold, seed)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(labels[distinct[key]], len(numbers)) for key in keys]
 
 
 def _components(keys: list[str], threshold: float, seed: int) -> list[int]:
-    """For each distinct text the number of its component in the graph of near-equal texts."""
+    """Return for each distinct text the number of its component in the graph of near-equal texts."""
     import numpy as np
 
     if len(keys) < 2:
@@ -56,17 +56,17 @@ def _components(keys: list[str], threshold: float, seed: int) -> list[int]:
     rows = _rows_per_band(threshold)
     for start in range(0, PERMUTATIONS - rows + 1, rows):
         labels = _joined(shingles, _hashed(signatures[:, start : start + rows]), labels, threshold)
-    return [int(one) for one in labels]
+    return [int(label) for label in labels]
 
 
 def _rows_per_band(threshold: float) -> int:
-    """The longest bands (fewest candidates) that still find nearly every pair at the threshold."""
+    """Return the longest bands (fewest candidates) that still find nearly every pair at the threshold."""
     fits = [rows for rows in range(1, 17) if (1 - threshold**rows) ** (PERMUTATIONS // rows) <= _MISSES]
     return max(fits, default=1)
 
 
 def _shingles(keys: list[str]) -> Any:
-    """Which word pairs occur in which text: a sparse matrix of ones, (texts, pairs)."""
+    """Mark which word pairs occur in which text: a sparse matrix of ones, (texts, pairs)."""
     import numpy as np
     from scipy.sparse import csr_array
 
@@ -85,18 +85,18 @@ def _shingles(keys: list[str]) -> Any:
 
 
 def _signatures(shingles: Any, seed: int) -> Any:
-    """The MinHash of each text: (texts, PERMUTATIONS)."""
+    """Return the MinHash of each text: (texts, PERMUTATIONS)."""
     import numpy as np
     from datasketch import MinHash
 
     rows = np.split(shingles.indices, shingles.indptr[1:-1])
     # The default scheme mixes its input, so the column number serves as the hash.
     hashes = MinHash.generator(rows, num_perm=PERMUTATIONS, seed=seed, hashfunc=int)
-    return np.stack([one.hashvalues for one in hashes])
+    return np.stack([text.hashvalues for text in hashes])
 
 
 def _hashed(band: Any) -> Any:
-    """One number for each row of a band; a collision only adds a candidate."""
+    """Hash each row of a band to a number; a collision only adds a candidate."""
     import numpy as np
 
     mixed = np.zeros(len(band), dtype=np.uint64)
@@ -107,13 +107,13 @@ def _hashed(band: Any) -> Any:
 
 
 def _joined(shingles: Any, hashes: Any, labels: Any, threshold: float) -> Any:
-    """The components after the texts with the same hash have been compared."""
+    """Return the components after the texts with the same hash have been compared."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     buckets = np.unique(hashes, return_inverse=True)[1]
-    # A bucket whose texts are in one component already has nothing to add: big families are compared once, not in each band.
+    # A bucket whose texts are in one component adds nothing: big families are compared once, not in each band.
     mixed = np.bincount(np.unique(np.stack([buckets, labels]), axis=1)[0]) > 1
     candidates = np.flatnonzero(mixed[buckets])
     if not len(candidates):
@@ -128,12 +128,12 @@ def _joined(shingles: Any, hashes: Any, labels: Any, threshold: float) -> Any:
 
 
 def _near_pairs(shingles: Any, buckets: Any, threshold: float) -> Iterator[Any]:
-    """Pairs of rows of one bucket that are near-equal: arrays of (2, pairs). Rows must be sorted by bucket."""
+    """Yield pairs of rows of one bucket that are near-equal: arrays of (2, pairs). Rows must be sorted by bucket."""
     import numpy as np
     from scipy.sparse import csr_array
 
     sizes = np.diff(shingles.indptr)
-    # A column for each bucket and word pair: rows of different buckets then share nothing, and one product counts all.
+    # A column for each bucket and word pair: rows of different buckets share nothing, and one product counts all.
     private = np.repeat(buckets, sizes) * shingles.shape[1] + shingles.indices
     columns, places = np.unique(private, return_inverse=True)
     apart = csr_array((shingles.data, places, shingles.indptr), shape=(len(sizes), len(columns)))

@@ -1,4 +1,4 @@
-"""Personal data and secrets in texts: found by pattern and checksum, or by presidio, and masked wherever a text is shown."""
+"""Personal data and secrets in texts: found by pattern and checksum, or by presidio, and masked where shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nlpkit.errors import optional
 
 Detector: TypeAlias = Literal["patterns", "presidio"]
 Scan: TypeAlias = Callable[[str], tuple[str, Counter[str]]]
-"""A text -> the text with what was found masked, and how often each kind was found."""
+"""A text -> the text with personal data masked, and how often each kind was found."""
 
 # Every repetition is bounded or cannot match in two ways, so that no text makes a search slow.
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -41,28 +41,28 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_WORTH_A_LOOK = re.compile(r"[\d@]|hf_|sk-|xox|gh[pousr]_|github_pat_|::")
+_POSSIBLE = re.compile(r"[\d@]|hf_|sk-|xox|gh[pousr]_|github_pat_|::")
 
 
 def scan(text: str) -> tuple[str, Counter[str]]:
-    """The text with e-mail addresses, phone and card numbers, IP addresses and access tokens masked, and their counts."""
-    found: Counter[str] = Counter()
-    if not _WORTH_A_LOOK.search(text):
-        return text, found
+    """Mask e-mail and IP addresses, phone and card numbers and access tokens in a text, and count them."""
+    counts: Counter[str] = Counter()
+    if not _POSSIBLE.search(text):
+        return text, counts
     for kind, pattern in _PATTERNS:
 
         def masked(match: re.Match[str], kind: str = kind) -> str:
             if not _is_real(kind, match.group()):
                 return match.group()
-            found[kind] += 1
+            counts[kind] += 1
             return f"[{kind}]"
 
         text = pattern.sub(masked, text)
-    return text, found
+    return text, counts
 
 
 def scanner(detector: Detector) -> Scan:
-    """What finds personal data: patterns, or presidio on top of them (IBAN, social security and other numbers, many countries).
+    """Return what finds personal data: patterns, or presidio on top of them (IBAN and numbers of many countries).
 
     Raises:
         ConfigError: presidio is not installed.
@@ -71,18 +71,18 @@ def scanner(detector: Detector) -> Scan:
 
 
 def luhn(digits: str) -> bool:
-    """Whether the check digit of a card number is right (ISO/IEC 7812-1); anything but digits is passed over."""
-    numbers = [int(one) for one in reversed(digits) if one in "0123456789"]
-    doubled = [divmod(2 * one, 10) for one in numbers[1::2]]
+    """Verify the check digit of a card number (ISO/IEC 7812-1); anything but digits is ignored."""
+    numbers = [int(digit) for digit in reversed(digits) if digit in "0123456789"]
+    doubled = [divmod(2 * number, 10) for number in numbers[1::2]]
     return (sum(numbers[::2]) + sum(tens + ones for tens, ones in doubled)) % 10 == 0
 
 
-def _is_real(kind: str, found: str) -> bool:
+def _is_real(kind: str, match: str) -> bool:
     if kind == "card number":
-        return luhn(found)
+        return luhn(match)
     if kind == "IP address":
         # A lone "::" or "a::" is more often a typing habit than an address.
-        return (":" not in found or len(found) >= 6) and _is_address(found)
+        return (":" not in match or len(match) >= 6) and _is_address(match)
     return True
 
 
@@ -94,12 +94,13 @@ def _is_address(text: str) -> bool:
     return True
 
 
-# E-mail and URL recognizers look for a list of domains on the network; our own pattern needs none. Dates and web pages are not personal.
+# E-mail and URL recognizers fetch a list of domains from the network; our own pattern needs none.
+# Dates and web pages are not personal.
 _NOT_LOADED = ("EmailRecognizer", "UrlRecognizer", "SpacyRecognizer", "DateRecognizer")
 
 
 def _with_presidio() -> Scan:
-    """Presidio's pattern recognizers on an empty English pipeline: no language model, so it finds numbers and codes, not names."""
+    """Set up presidio's pattern recognizers without a language model: they find numbers and codes, not names."""
     presidio = optional("presidio_analyzer", extra="pii")
     blank = optional("spacy", extra="pii").blank("en")
     engine: Any = optional("presidio_analyzer.nlp_engine", extra="pii")
@@ -116,14 +117,14 @@ def _with_presidio() -> Scan:
     analyzer = presidio.AnalyzerEngine(nlp_engine=Blank(), registry=registry, supported_languages=["en"])
 
     def scan_with_presidio(text: str) -> tuple[str, Counter[str]]:
-        text, found = scan(text)
+        text, counts = scan(text)
         results = analyzer.analyze(text=text, language="en", score_threshold=0.4)
         end = len(text) + 1
-        for one in sorted(results, key=lambda one: (-one.end, one.start)):
-            if one.end <= end:  # overlapping finds count once
-                kind = one.entity_type.lower().replace("_", " ")
-                found[kind] += 1
-                text, end = f"{text[: one.start]}[{kind}]{text[one.end :]}", one.start
-        return text, found
+        for match in sorted(results, key=lambda match: (-match.end, match.start)):
+            if match.end <= end:  # overlapping finds count once
+                kind = match.entity_type.lower().replace("_", " ")
+                counts[kind] += 1
+                text, end = f"{text[: match.start]}[{kind}]{text[match.end :]}", match.start
+        return text, counts
 
     return scan_with_presidio

@@ -1,4 +1,4 @@
-"""Preferences to learn from and preferences held out, so that nothing held out has been seen in training."""
+"""Splits of preferences, so that nothing held out has been seen in training."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from nlpkit.data.preferences import P, Preference, RatedReply, history_key
 def hold_out(
     rows: Sequence[P], *, share: float, seed: int, near_duplicates: float
 ) -> tuple[list[P], list[P]]:
-    """The rows to train on and those held out, the same for the same seed.
+    """Split rows into those to train on and those held out, the same for the same seed.
 
-    Rows of one conversation, with one history, or nearly equal stay on one side; liked and disliked ones are spread alike.
+    Rows of one conversation, with one history, or nearly equal stay on one side; liked and disliked ones are spread
+    alike.
     """
     groups = _groups(rows, seed=seed, near_duplicates=near_duplicates)
     counts: dict[int, Counter[bool]] = defaultdict(Counter)
     for row, group in zip(rows, groups, strict=True):
         counts[group][_side(row)] += 1
-    room = Counter({side: max(1, round(share * count)) for side, count in Counter(map(_side, rows)).items()})
+    wanted = Counter(
+        {side: max(1, round(share * count)) for side, count in Counter(map(_side, rows)).items()}
+    )
     order = list(counts)
     random.Random(seed).shuffle(order)  # noqa: S311
     held: set[int] = set()
     for group in sorted(order, key=lambda group: -counts[group].total()):
         # The largest group is trained on, or nothing may be left
-        if len(held) < len(order) - 1 and all(room[side] >= count for side, count in counts[group].items()):
+        if len(held) < len(order) - 1 and all(wanted[side] >= count for side, count in counts[group].items()):
             held.add(group)
-            room.subtract(counts[group])
+            wanted.subtract(counts[group])
     parts: tuple[list[P], list[P]] = ([], [])
     for row, group in zip(rows, groups, strict=True):
         parts[group in held].append(row)
@@ -37,7 +40,7 @@ def hold_out(
 
 
 def drop_seen(train: Sequence[P], held: Sequence[P], *, near_duplicates: float) -> list[P]:
-    """The training rows that share no conversation, no history and no near-equal text with a held-out one."""
+    """Keep the training rows that share no conversation, history or near-equal text with a held-out one."""
     groups = _groups([*train, *held], seed=0, near_duplicates=near_duplicates)
     taken = set(groups[len(train) :])
     return [row for row, group in zip(train, groups, strict=False) if group not in taken]
@@ -48,7 +51,7 @@ def _side(row: Preference) -> bool:
 
 
 def _groups(rows: Sequence[Preference], *, seed: int, near_duplicates: float) -> list[int]:
-    """A number for each row; rows that share anything, through chains too, share it."""
+    """Number the rows; those that share anything, through chains too, share a number."""
     near = near_groups([_text(row) for row in rows], threshold=near_duplicates, seed=seed)
     parent: dict[Hashable, Hashable] = {}
 

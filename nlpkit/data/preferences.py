@@ -1,4 +1,4 @@
-"""What people liked: replies with a thumb up or down, and pairs of replies of which one was preferred."""
+"""Preferences of people: replies rated up or down, and pairs of replies of which one was preferred."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ UP, DOWN = frozenset({"up", "1", "+1", "true"}), frozenset({"down", "-1", "false
 """Ratings that need no explanation. 0 is not among them: it may mean disliked or not rated."""
 
 FEWEST = 10
-"""Rows below which nothing can be learnt and compared."""
+"""Rows below which nothing can be learned and compared."""
 
 
 def _rating_keys(value: object) -> object:
-    return {_rating_key(key): one for key, one in value.items()} if isinstance(value, dict) else value
+    return {_rating_key(key): side for key, side in value.items()} if isinstance(value, dict) else value
 
 
 def _rating_key(value: object) -> str:
-    """A rating as it is looked up: 1, 1.0, "1" and " UP " in one spelling."""
+    """Return a rating in one spelling, such as for 1, 1.0, "1" and " UP "."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip().casefold()
@@ -48,11 +48,11 @@ class PreferenceSource(Settings):
     messages: str = "messages"
     """The column of the conversation before the reply: a list of role and content, or its JSON."""
     prompt: str = "prompt"
-    """The column of what was said to the bot, where that is all there was; a list of messages too."""
+    """The column of the message before the reply, where there was only one; a list of messages too."""
     system: str | None = None
-    """The column of what the bot was told beforehand; default: `system` where there is such a column."""
+    """The column of the system prompt; default: `system` where there is such a column."""
     conversation: str | None = None
-    """The column that tells conversations apart: the rows of one are never split between training and held-out rows."""
+    """The column of the conversation's id: rows of one conversation all stay in training or all are held out."""
     reply: str = "reply"
     """The column of the reply that was rated."""
     rating: str = "rating"
@@ -94,22 +94,24 @@ P = TypeVar("P", bound=RatedReply | ReplyPair)
 
 
 def parse(record: Record, source: PreferenceSource) -> Preference:
-    """The pair or the rated reply of a row.
+    """Parse the pair or the rated reply of a row.
 
     Raises:
-        DataError: a column is missing, a text is empty, a role or a rating is not known, or a pair holds one reply twice.
+        DataError: a column is missing, a text is empty, a role or rating is unknown, or a pair has one reply twice.
     """
     if source.chosen in record.fields or source.rejected in record.fields:
         chosen, rejected = _reply(record, source.chosen), _reply(record, source.rejected)
         history = _history(record, source, implied=(chosen[0], rejected[0]))
         if chosen[1].strip() == rejected[1].strip():
             raise DataError(
-                f"{record.where}: {source.chosen!r} and {source.rejected!r} hold the same reply; expected two different ones"
+                f"{record.where}: {source.chosen!r} and {source.rejected!r} hold the same reply; "
+                "expected two different ones"
             )
         return ReplyPair(history=history, chosen=chosen[1], rejected=rejected[1])
     for column in (source.reply, source.rating):
         if column not in record.fields:
-            expected = f"expected {source.reply!r} and {source.rating!r}, or {source.chosen!r} and {source.rejected!r}"
+            expected = f"expected {source.reply!r} and {source.rating!r}, "
+            expected += f"or {source.chosen!r} and {source.rejected!r}"
             raise DataError(
                 f"{record.where}: no column {column!r}; {expected}{nearest(column, record.fields)}"
             )
@@ -120,51 +122,52 @@ def parse(record: Record, source: PreferenceSource) -> Preference:
 
 
 def pair_up(replies: Sequence[RatedReply]) -> list[ReplyPair]:
-    """A pair for every liked and disliked reply to the same history, until each has been in one; the same text makes no pair."""
+    """Pair liked and disliked replies to the same history, until each has been in a pair of two different texts."""
     sides: dict[Hashable, tuple[list[RatedReply], list[RatedReply]]] = {}
-    for one in replies:
-        sides.setdefault(history_key(one.history), ([], []))[0 if one.liked else 1].append(one)
+    for reply in replies:
+        sides.setdefault(history_key(reply.history), ([], []))[0 if reply.liked else 1].append(reply)
     pairs = []
-    for liked, other in sides.values():
-        for place in range(max(len(liked), len(other)) if liked and other else 0):
-            up, down = liked[place % len(liked)], other[place % len(other)]
+    for liked, disliked in sides.values():
+        for index in range(max(len(liked), len(disliked)) if liked and disliked else 0):
+            up, down = liked[index % len(liked)], disliked[index % len(disliked)]
             if up.reply.strip() != down.reply.strip():
                 pairs.append(ReplyPair(history=up.history, chosen=up.reply, rejected=down.reply))
     return pairs
 
 
 def take_apart(pairs: Sequence[ReplyPair]) -> list[RatedReply]:
-    """Each pair as a liked and a disliked reply."""
+    """Return each pair as a liked and a disliked reply."""
     return [
-        RatedReply(history=one.history, reply=reply, liked=liked)
-        for one in pairs
-        for reply, liked in ((one.chosen, True), (one.rejected, False))
+        RatedReply(history=pair.history, reply=reply, liked=liked)
+        for pair in pairs
+        for reply, liked in ((pair.chosen, True), (pair.rejected, False))
     ]
 
 
 def history_key(history: Conversation) -> Hashable:
-    """What two equal histories have in common, whatever their ids and the space around their texts."""
-    return history.system.strip(), tuple((one.role, one.text.strip()) for one in history.turns)
+    """Return what equal histories have in common, whatever their ids and the space around their texts."""
+    return history.system.strip(), tuple((turn.role, turn.text.strip()) for turn in history.turns)
 
 
 def sample(rows: Sequence[P], limit: int | None, *, seed: int) -> list[P]:
-    """The rows, or so many of them, chosen by the seed, in their order."""
+    """Return the rows, or so many of them, chosen by the seed, in their order."""
     if limit is None or limit >= len(rows):
         return list(rows)
-    return [rows[place] for place in sorted(random.Random(seed).sample(range(len(rows)), limit))]  # noqa: S311
+    return [rows[index] for index in sorted(random.Random(seed).sample(range(len(rows)), limit))]  # noqa: S311
 
 
 def refuse_useless(rows: Sequence[Preference], *, where: str, fewest: int = FEWEST) -> None:
-    """Nothing, where there is something to learn or to compare on.
+    """Check that there is something to learn or to compare on.
 
     Raises:
         DataError: fewer rows than a handful, or replies that are all liked or all disliked.
     """
-    rated = [one.liked for one in rows if isinstance(one, RatedReply)]
+    rated = [row.liked for row in rows if isinstance(row, RatedReply)]
     if len(rated) == len(rows) and rated and len(set(rated)) == 1:
-        found = f"all {len(rated):,} replies are rated {'up' if rated[0] else 'down'}"
+        side = "up" if rated[0] else "down"
         raise DataError(
-            f"{where}: {found}; expected both, because only the difference between them can be learnt"
+            f"{where}: all {len(rated):,} replies are rated {side}; "
+            "expected both, because only the difference between them can be learned"
         )
     if len(rows) < fewest:
         raise DataError(f"{where}: {len(rows)} rows; expected at least {fewest}")
@@ -173,18 +176,19 @@ def refuse_useless(rows: Sequence[Preference], *, where: str, fewest: int = FEWE
 def _liked(record: Record, source: PreferenceSource) -> bool:
     value = record.fields[source.rating]
     key = _rating_key(value)
-    said = source.ratings.get(key, key)
-    if said in UP or said in DOWN:
-        return said in UP
+    side = source.ratings.get(key, key)
+    if side in UP or side in DOWN:
+        return side in UP
     known = ", ".join(source.ratings) or "up, down, 1, -1, true, false"
-    found = "nothing" if value is None or not key else repr(value)[:40]
+    shown = "nothing" if value is None or not key else repr(value)[:40]
     raise DataError(
-        f"{record.where}, column {source.rating!r}: found {found}; expected one of {known}; hint: say it under `ratings`"
+        f"{record.where}, column {source.rating!r}: found {shown}; expected one of {known}; "
+        "hint: say what it means with `ratings`, such as `ratings: {5: up, 1: down}`"
     )
 
 
 def _reply(record: Record, column: str) -> tuple[list[Any], str]:
-    """The messages that stand before the reply in its own column, if any, and the reply."""
+    """Return the messages that stand before the reply in its own column, if any, and the reply."""
     value = record.fields.get(column)
     if not isinstance(value, (list, tuple)) or not value:
         return [], text_of(record, column)
@@ -198,25 +202,30 @@ def _reply(record: Record, column: str) -> tuple[list[Any], str]:
 
 
 def _history(record: Record, source: PreferenceSource, *, implied: Sequence[list[Any]]) -> Conversation:
-    """What was said before the reply, which may also stand before each reply in its own column."""
-    if any(one != implied[0] for one in implied):
-        found = f"{source.chosen!r} and {source.rejected!r} begin with different messages"
-        raise DataError(f"{record.where}: {found}; expected one conversation and two replies to it")
-    column = next((one for one in (source.messages, source.prompt) if one in record.fields), None)
+    """Return the conversation before the reply, part of which may stand in the reply's own column."""
+    if any(messages != implied[0] for messages in implied):
+        raise DataError(
+            f"{record.where}: {source.chosen!r} and {source.rejected!r} begin with different messages; "
+            "expected one conversation and two replies to it"
+        )
+    column = next((name for name in (source.messages, source.prompt) if name in record.fields), None)
     if column is None and not implied[0]:
         hint = nearest(source.messages, record.fields)
         raise DataError(
-            f"{record.where}: no column {source.messages!r} or {source.prompt!r}: to what was this replied?{hint}"
+            f"{record.where}: no column {source.messages!r} or {source.prompt!r}; "
+            f"expected the conversation before the reply{hint}"
         )
-    told, turns = _turns(record, column or source.chosen, [*_messages(record, column), *implied[0]])
+    prompt, turns = _turns(record, column or source.chosen, [*_messages(record, column), *implied[0]])
     if turns and turns[-1].role == "assistant":
         raise DataError(
-            f"{record.where}, column {column!r}: the last turn is the assistant's; expected the user's, which was replied to"
+            f"{record.where}, column {column!r}: the last turn is the assistant's; "
+            "expected the user's, to which the assistant replied"
         )
     system = _system(record, source)
-    if system and told and system != told:
+    if system and prompt and system != prompt:
         raise DataError(
-            f"{record.where}: a system message and a column {source.system or 'system'!r} that differs; expected one"
+            f"{record.where}: a system message and a column {source.system or 'system'!r} that differs; "
+            "expected one of them"
         )
     name = record.fields.get(source.conversation) if source.conversation else None
     if source.conversation and name is None:
@@ -224,7 +233,7 @@ def _history(record: Record, source: PreferenceSource, *, implied: Sequence[list
             f"{record.where}: no column {source.conversation!r}{nearest(source.conversation, record.fields)}"
         )
     return Conversation(
-        turns=turns, system=system or told, id="" if name is None else str(name), where=record.where
+        turns=turns, system=system or prompt, id="" if name is None else str(name), where=record.where
     )
 
 
@@ -236,7 +245,7 @@ def _system(record: Record, source: PreferenceSource) -> str:
 
 
 def _messages(record: Record, column: str | None) -> list[Any]:
-    """The messages of a column: a list, its JSON, or one text that the user said."""
+    """Return the messages of a column: a list, its JSON, or one text that is the user's."""
     value = record.fields[column] if column else []
     if isinstance(value, str) and column:
         text = text_of(record, column)
@@ -254,28 +263,29 @@ def _messages(record: Record, column: str | None) -> list[Any]:
 
 
 def _turns(record: Record, column: str, messages: Sequence[Any]) -> tuple[str, tuple[Turn, ...]]:
-    """What the bot is told, and the turns; what one side says in several messages is one turn."""
-    told: list[str] = []
+    """Return the system prompt and the turns; several messages of one side are one turn."""
+    prompt: list[str] = []
     turns: list[Turn] = []
-    for place, message in enumerate(messages, start=1):
-        name, text = _message(record, column, place, message)
+    for number, message in enumerate(messages, start=1):
+        name, text = _message(record, column, number, message)
         role = ROLES[name]
         if role is None:
-            if turns or told:
+            if turns or prompt:
                 raise DataError(
-                    f"{record.where}, column {column!r}, message {place}: a system message; expected at most one, the first"
+                    f"{record.where}, column {column!r}, message {number}: a system message; "
+                    "expected at most one, the first"
                 )
-            told.append(text)
+            prompt.append(text)
         elif turns and turns[-1].role == role:
             turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{text}")
         else:
             turns.append(Turn(role=role, text=text))
-    return "".join(told), tuple(turns)
+    return "".join(prompt), tuple(turns)
 
 
-def _message(record: Record, column: str, place: int, message: Any) -> tuple[str, str]:
-    """The role, one of ROLES, and the text of a message."""
-    where = f"{record.where}, column {column!r}, message {place}"
+def _message(record: Record, column: str, number: int, message: Any) -> tuple[str, str]:
+    """Return the role, one of ROLES, and the text of a message."""
+    where = f"{record.where}, column {column!r}, message {number}"
     if not isinstance(message, Mapping):
         raise DataError(f"{where}: expected an object of role and content, found {type(message).__name__}")
     role, text = message.get("role", message.get("from")), message.get("content", message.get("value"))
@@ -284,6 +294,6 @@ def _message(record: Record, column: str, place: int, message: Any) -> tuple[str
         raise DataError(f"{where}: the role {role!r}; expected one of {', '.join(ROLES)}{hint}")
     if not isinstance(text, str) or not text.strip():
         raise DataError(
-            f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected what was said"
+            f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected a text"
         )
     return role.casefold(), text

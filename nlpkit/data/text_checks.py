@@ -1,4 +1,4 @@
-"""Findings about texts: what is empty, broken, repeated, contradictory, in two parts, foreign, or personal."""
+"""Findings about texts: empty, broken, repeated, contradictory, in two parts, foreign or personal ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEFORE = 50  # characters shown before the place that an example is about
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A row with all that several checks look at."""
+    """A row with all that several checks use."""
 
     part: str
     example: LabeledText
@@ -35,9 +35,8 @@ class Row:
     @property
     def label(self) -> str:
         """The label, or the value in words."""
-        if self.example.label is not None:
-            return self.example.label
-        return "" if self.example.value is None else f"{self.example.value:g}"
+        value = self.example.value
+        return self.example.label or ("" if value is None else f"{value:g}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +47,7 @@ class Sheet:
     scan: Scan
 
     def findings(self) -> Iterator[Finding]:
-        """All that is to be said of the texts."""
+        """Yield all findings about the texts."""
         yield from self._empty()
         yield from self._broken()
         yield from self._repeats()
@@ -68,21 +67,21 @@ class Sheet:
         note: Callable[[Row], str] = lambda _: "",
         at: re.Pattern[str] | None = None,
     ) -> Iterator[Finding]:
-        """A finding for each part that has such rows: a warning where their share is above the limit, else information.
+        """Yield a finding for each part that has such rows: a warning where their share is above the limit.
 
-        Examples are shown from a little before the place that `at` finds in the masked text, else from the beginning.
+        Examples are shown from a little before the match of `at` in the masked text, else from the beginning.
         """
         totals = Counter(row.part for row in self.rows)
-        for part, found in by_part(rows).items():
-            share = len(found) / totals[part]
+        for part, affected in by_part(rows).items():
+            share = len(affected) / totals[part]
             severity: Severity = "warning" if share > limit else "info"
-            message = f"{counted(len(found))} ({share:.2%}): {what}"
-            examples = self._excerpts(found, note, at)
+            message = f"{counted(len(affected))} ({share:.2%}): {what}"
+            examples = self._excerpts(affected, note, at)
             yield Finding(
                 kind=kind,
                 severity=severity,
                 part=part,
-                rows=len(found),
+                rows=len(affected),
                 message=message,
                 hint=hint,
                 examples=examples,
@@ -91,7 +90,7 @@ class Sheet:
     def _excerpts(
         self, rows: Iterable[Row], note: Callable[[Row], str], at: re.Pattern[str] | None = None
     ) -> tuple[Excerpt, ...]:
-        """The first rows to look at. Personal data is masked in every excerpt, whatever the finding is about."""
+        """Return the first rows to look at, with personal data masked whatever the finding is about."""
         return tuple(
             Excerpt(
                 part=row.part,
@@ -104,8 +103,8 @@ class Sheet:
 
     def _shown(self, text: str, at: re.Pattern[str] | None) -> str:
         masked = self.scan(text)[0]
-        place = at.search(masked) if at else None
-        start = max(0, place.start() - _BEFORE) if place else 0
+        match = at.search(masked) if at else None
+        start = max(0, match.start() - _BEFORE) if match else 0
         return ("..." if start else "") + shown(masked[start:])
 
     def _empty(self) -> Iterator[Finding]:
@@ -113,7 +112,7 @@ class Sheet:
         yield from self._found("empty text", empty, "no text", "Remove them", note=lambda row: row.label)
 
     def _broken(self) -> Iterator[Finding]:
-        """Texts that were read in the wrong encoding somewhere on their way."""
+        """Find texts that were read in the wrong encoding somewhere on their way."""
         from ftfy.badness import BADNESS_RE
 
         bad = re.compile(f"\ufffd|{BADNESS_RE.pattern}", BADNESS_RE.flags)
@@ -129,7 +128,7 @@ class Sheet:
         )
 
     def _repeats(self) -> Iterator[Finding]:
-        """Within a part: texts that came before, and texts that nearly did."""
+        """Find texts that came before in their part, and texts that nearly did."""
         equal, near = [], []
         seen: set[tuple[str, str | int]] = set()
         for row in self.rows:
@@ -151,20 +150,20 @@ class Sheet:
         yield from self._found("near-duplicate", near, "nearly the text of an earlier row", hint, 0.05)
 
     def _contradictions(self) -> Iterator[Finding]:
-        """Equal texts with different labels, or with values far apart."""
+        """Find equal texts with different labels, or with values far apart."""
         values = [row.example.value for row in self.rows if row.example.value is not None]
         far = _APART * (max(values) - min(values)) if values else 0.0
         same: dict[str, list[Row]] = defaultdict(list)
         for row in self.rows:
             same[row.key].append(row)
         # Rows with the same text stand together, so that the examples show the contradiction.
-        found = [row for key, rows in same.items() if key and _differ(rows, far) for row in rows]
+        contradicting = [row for key, rows in same.items() if key and _differ(rows, far) for row in rows]
         hint = "Decide on one label for each text or remove them: no model can get both right"
         what = "a text that another row labels differently"
-        yield from self._found("contradiction", found, what, hint, 0.001, lambda row: row.label)
+        yield from self._found("contradiction", contradicting, what, hint, 0.001, lambda row: row.label)
 
     def _overlaps(self) -> Iterator[Finding]:
-        """Texts of one part that stand in another: what is measured there has been seen in training."""
+        """Find texts of one part that stand in another: what is measured there has been seen in training."""
         parts = by_part(row for row in self.rows if row.key)
         for seen, later in itertools.combinations(parts.values(), 2):
             first = seen[0].part
@@ -198,25 +197,25 @@ class Sheet:
         if detect is not None:
             yield from self._minority("language", detect)
             return
-        message = "languages were not looked at: the package py3langid is not installed"
-        hint = "To look at them: pip install 'nlpkit[language]'"
+        message = "languages were not checked: the package py3langid is not installed"
+        hint = "To check them: pip install 'nlpkit[language]'"
         yield Finding(kind="language", severity="info", part="all parts", rows=0, message=message, hint=hint)
 
-    def _minority(self, kind: str, tell: Callable[[str], str | None]) -> Iterator[Finding]:
-        """Rows that differ from most in script or language; rows of which nothing can be said are left out."""
-        told = [(row, found) for row in self.rows if row.key and (found := tell(row.example.text))]
-        if not told:
+    def _minority(self, kind: str, detect: Callable[[str], str | None]) -> Iterator[Finding]:
+        """Find rows that differ from most in script or language; undetected ones are left out."""
+        detected = [(row, name) for row in self.rows if row.key and (name := detect(row.example.text))]
+        if not detected:
             return
-        most = Counter(found for _, found in told).most_common(1)[0][0]
-        others = {id(row): found for row, found in told if found != most}
-        rows = [row for row, _ in told if id(row) in others]
+        most = Counter(name for _, name in detected).most_common(1)[0][0]
+        others = {id(row): name for row, name in detected if name != most}
+        rows = [row for row, _ in detected if id(row) in others]
         hint = "Remove them, or choose a base model that knows them"
         yield from self._found(
             kind, rows, f"another {kind} than most ({most})", hint, 0.01, lambda row: others[id(row)]
         )
 
     def _personal(self) -> Iterator[Finding]:
-        """Rows that hold personal data or secrets."""
+        """Find rows that hold personal data or secrets."""
         kinds: dict[str, list[Row]] = defaultdict(list)
         for row in self.rows:
             for kind in self.scan(row.example.text)[1]:
@@ -233,18 +232,18 @@ class Sheet:
 
 
 def sheet(splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float, scan: Scan) -> Sheet:
-    """The rows of all parts with what the checks compare them by."""
-    pairs = [(name, one) for name, part in splits.items() for one in part]
-    groups = near_groups([one.text for _, one in pairs], threshold=near_duplicates, seed=0)
+    """Gather the rows of all parts with what the checks compare them by."""
+    pairs = [(name, example) for name, part in splits.items() for example in part]
+    groups = near_groups([example.text for _, example in pairs], threshold=near_duplicates, seed=0)
     rows = [
-        Row(part=part, example=one, key=_key(one.text), group=group)
-        for (part, one), group in zip(pairs, groups, strict=True)
+        Row(part=part, example=example, key=_key(example.text), group=group)
+        for (part, example), group in zip(pairs, groups, strict=True)
     ]
     return Sheet(rows=rows, scan=scan)
 
 
 def by_part(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each part that has any."""
+    """Group rows by part."""
     parts: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         parts[row.part].append(row)
@@ -252,14 +251,14 @@ def by_part(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def counted(rows: int) -> str:
-    """The number of rows in words."""
+    """Say the number of rows in words."""
     return f"{rows:,} row" + ("" if rows == 1 else "s")
 
 
 def _key(text: str) -> str:
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     # Zero-width and control characters alone leave nothing to read.
-    return folded if any(unicodedata.category(one)[0] not in "CZ" for one in folded) else ""
+    return folded if any(unicodedata.category(character)[0] not in "CZ" for character in folded) else ""
 
 
 def _differ(rows: list[Row], far: float) -> bool:

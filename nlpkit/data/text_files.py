@@ -265,7 +265,7 @@ def _guesses(data: bytes) -> list[str]:
 
     best = from_bytes(data, cp_isolation=list(_COMMON)).best()
     guesses = [best.encoding] if best else []
-    # Western code pages cannot be told apart by a few accents; the commonest by far is named first.
+    # A few accents do not distinguish Western code pages; the commonest by far is named first.
     accents = len(data) - len(data.translate(None, bytes(range(128, 256))))
     if accents * 3 < len(data) and not set(data) & _NOT_CP1252:
         guesses.insert(0, "cp1252")

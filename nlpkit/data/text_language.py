@@ -11,17 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 SURE = 0.8
-"""A language counts as found from this probability on; short texts rarely reach it, and then nothing is said of them."""
+"""Probability from which on a language is reported; short texts rarely reach it."""
 
 _BEGINNING = 200  # characters that the language is judged by
 _ONE_SCRIPT = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "BOPOMOFO": "CJK", "KANGXI": "CJK"}
 
 
 def script(text: str) -> str | None:
-    """The script of most letters (LATIN, CYRILLIC, CJK, ...); None where there are no letters."""
+    """Return the script of most letters (LATIN, CYRILLIC, CJK, ...); None where there are no letters."""
     if text.isascii():
-        return "LATIN" if any(one.isalpha() for one in text) else None
-    counts = Counter(found for one in unicodedata.normalize("NFKC", text) if (found := _script_of(one)))
+        return "LATIN" if any(character.isalpha() for character in text) else None
+    characters = unicodedata.normalize("NFKC", text)
+    counts = Counter(name for character in characters if (name := _script_of(character)))
     return counts.most_common(1)[0][0] if counts else None
 
 
@@ -35,7 +36,10 @@ def _script_of(character: str) -> str | None:
 
 
 def detector() -> Callable[[str], str | None] | None:
-    """A function that names a text's language (ISO 639) or None where it is not sure; None where py3langid is not installed."""
+    """Return a function that names a text's language (ISO 639), or None where it is not sure.
+
+    None where py3langid is not installed.
+    """
     if importlib.util.find_spec("py3langid") is None:
         return None
     langid: Any = importlib.import_module("py3langid.langid")

@@ -208,7 +208,7 @@ def disk(folder: Path) -> Iterator[None]:
     except TimeoutError:
         raise  # A lock that is held, not a disk that fails.
     except OSError as error:
-        hint = "make room" if error.errno in _FULL else "put that right"
+        hint = "free some space" if error.errno in _FULL else "put that right"
         raise NlpkitError(
             f"{error.filename or folder}: could not be written: {error.strerror or error}; "
             f"{_free(folder)} bytes are free there; what is done is kept; "

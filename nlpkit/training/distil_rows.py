@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from nlpkit.data.examples import LabeledText
-from nlpkit.data.near import normalised
+from nlpkit.data.near import normalized
 from nlpkit.data.records import read_records, text_of
 from nlpkit.data.splits import hold_out
 from nlpkit.errors import DataError
@@ -161,8 +161,8 @@ def load_distil_rows(task: Task, data: DistilData, *, seed: int) -> DistilRows:
     """
     rows = _labelled(task, data, seed)
     found = [text for source in data.unlabelled for text in _read(source, seed)]
-    seen = {normalised(row.text) for row in rows.train}
-    distinct = {key: text for text in reversed(found) if (key := normalised(text)) not in seen}
+    seen = {normalized(row.text) for row in rows.train}
+    distinct = {key: text for text in reversed(found) if (key := normalized(text)) not in seen}
     texts = [LabeledText(text=text) for text in reversed(distinct.values())]
     if not texts:
         raise DataError(

@@ -268,7 +268,7 @@ def test_roles_are_free_where_the_config_names_one_of_its_own() -> None:
 def test_no_speaker_of_the_name_lists_those_found() -> None:
     assert refused(ANN_AND_BOB) == (
         "talk.jsonl, row 1: no turn of the bot: looked for 'assistant' (or bot, chatbot, gpt, chatgpt, model, ai), found the speakers "
-        "'ann' and 'bob'; hint: say whom the bot learns to be: `bot: second`, or a speaker's name"
+        "'ann' and 'bob'; hint: say which side the model learns: `bot: second`, or a speaker's name"
     )
     assert "looked for 'anne', found the speakers 'ann' and 'bob'; did you mean 'ann'?" in refused(
         ANN_AND_BOB, bot="anne"
@@ -340,7 +340,7 @@ def test_a_third_speaker_is_named_with_the_turn() -> None:
     message = refused(named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey")), bot="bob")
     assert (
         message
-        == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', beside 'ann' and 'bob'"
+        == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', after 'ann' and 'bob'"
     )
 
 
@@ -362,7 +362,7 @@ def test_a_row_that_belongs_to_no_conversation_ends_the_reading_whatever_on_bad_
     rows = rows_of((1, "ann", "hi"), (key, "bob", "lost"), (1, "bob", "hello"))
     message = refused(rows, bot="bob", on_bad="skip")
     assert message.startswith(
-        "talk.jsonl, row 2, column 'conversation': expected what tells conversations apart"
+        "talk.jsonl, row 2, column 'conversation': expected the conversation's id"
     )
 
 
@@ -387,7 +387,7 @@ def test_a_row_that_cannot_be_read_leaves_no_hole_in_a_conversation(tmp_path: Pa
         ),
         (
             {"instruction": "x", "input": "", "output": "y", "history": [["a", "b"]]},
-            "column 'history': earlier turns stand here",
+            "column 'history': earlier turns, which",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpkit.data.near import near_groups, normalised
+from nlpkit.data.near import near_groups, normalized
 
 # Nine words, eight pairs; one word added at the end: eight of nine pairs in common, 8/9 = 0.889.
 NINE = "the film was long but the end was good"
@@ -28,7 +28,7 @@ NINE = "the film was long but the end was good"
     ],
 )
 def test_normalised_keeps_the_words(text: str, expected: str) -> None:
-    assert normalised(text) == expected
+    assert normalized(text) == expected
 
 
 def test_equal_but_for_case_form_punctuation_and_spaces() -> None:
@@ -79,7 +79,7 @@ def test_long_texts_are_compared_by_their_beginning() -> None:
 
 
 def _by_brute_force(texts: list[str], threshold: float) -> set[frozenset[int]]:
-    words = [normalised(text).split() for text in texts]
+    words = [normalized(text).split() for text in texts]
     shingles = [set(itertools.pairwise(one)) or {tuple(one)} for one in words]
     groups = [{place} for place in range(len(texts))]
     for left in range(len(texts)):

@@ -141,7 +141,7 @@ def test_what_means_disliked(rating: object) -> None:
         ({"messages": HELLO, "reply": " ", "rating": 1}, "column 'reply': the text is empty"),
         ({"messages": HELLO, "reply": "hi"}, "no column 'rating'"),
         ({"messages": HELLO, "replly": "hi", "rating": 1}, "did you mean 'replly'"),
-        ({"reply": "hi", "rating": 1}, "to what was this replied"),
+        ({"reply": "hi", "rating": 1}, "expected the conversation before the reply"),
         ({"massages": HELLO, "reply": "hi", "rating": 1}, "did you mean 'massages'"),
         ({"messages": 3, "reply": "hi", "rating": 1}, "expected a list of messages, found int"),
         ({"messages": "[{broken", "reply": "hi", "rating": 1}, "column 'messages': not JSON"),
@@ -178,7 +178,7 @@ def test_what_means_disliked(rating: object) -> None:
             {"prompt": "hello", "chosen": HELLO, "rejected": "no"},
             "column 'chosen': the last message is the user's",
         ),
-        ({"chosen": "hi", "rejected": "no"}, "to what was this replied"),
+        ({"chosen": "hi", "rejected": "no"}, "expected the conversation before the reply"),
     ],
 )
 def test_a_row_that_cannot_be_meant_is_refused_with_its_place(fields: dict[str, Any], expected: str) -> None:
