@@ -63,7 +63,9 @@ class Finding(Frozen):
 
 
 def shown(text: str, width: int = SHOWN) -> str:
-    """Return the text on one line, cut to `width`, without what could drive a terminal or reverse the writing."""
+    """Return the text on one line, cut to `width`, without what could drive a terminal or reverse the
+    writing.
+    """
     line = " ".join("".join(map(_harmless, text[: 4 * width])).split())
     return line if len(line) <= width and len(text) <= 4 * width else line[: width - 3].rstrip() + "..."
 

@@ -17,7 +17,8 @@ _COLORS = ("#3b6fb6", "#e08a3c", "#4f9d69", "#8a63a8")
 _MOST_LABELS = 20
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Data check</title><style>
 body{font:16px/1.5 system-ui,sans-serif;color:#1d2530;

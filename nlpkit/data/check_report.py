@@ -44,7 +44,8 @@ class CheckReport(Frozen):
         lines += ["", "## Findings", ""]
         for finding in self.findings:
             lines.append(
-                f"- **{finding.severity}** ({_escaped(finding.part)}): {_escaped(finding.message)}. {_escaped(finding.hint)}."
+                f"- **{finding.severity}** ({_escaped(finding.part)}): "
+                f"{_escaped(finding.message)}. {_escaped(finding.hint)}."
             )
             lines += [f"  - {_escaped(' | '.join(cells(example)))}" for example in finding.examples]
         return "\n".join(lines if self.findings else [*lines, "Nothing to report."]) + "\n"

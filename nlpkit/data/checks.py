@@ -91,7 +91,9 @@ def _values(part: Sequence[LabeledText]) -> dict[str, float] | None:
 
 
 def _edges(lengths: list[int]) -> tuple[int, ...]:
-    """Return bins of one whole width up to the 99th percentile, so that one long text does not flatten the rest."""
+    """Return bins of one whole width up to the 99th percentile, so that one long text does not flatten the
+    rest.
+    """
     reach = sorted(lengths)[int(0.99 * (len(lengths) - 1))] if lengths else 0
     step = reach // _BINS + 1
     return tuple(range(0, reach + step + 1, step))

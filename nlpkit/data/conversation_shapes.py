@@ -107,14 +107,15 @@ class Layout:
         if key := _key(record.fields.get(column)):
             return key
         raise DataError(
-            f"{record.where}, column {column!r}: expected the conversation's id, text or a whole number, found "
-            f"{in_words(record.fields.get(column))}; it cannot be left out, because the conversation that it belongs to "
-            "would have a hole"
+            f"{record.where}, column {column!r}: expected the conversation's id, text or a whole number, "
+            f"found {in_words(record.fields.get(column))}; it cannot be left out, "
+            "because the conversation that it belongs to would have a hole"
         )
 
 
 def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[Layout, Iterator[Record]]:
-    """Find out how conversations lie in records (at least one), by the config or the columns; return all records too.
+    """Find out how conversations lie in records (at least one), by the config or the columns; return all
+    records too.
 
     Raises:
         DataError: a column that the shape needs is not there, or no shape fits the columns.

@@ -1,4 +1,5 @@
-"""Conversations of two sides from a file: the side that the model learns, its system prompt, and what is refused.
+"""Conversations of two sides from a file: the side that the model learns, its system prompt, and what is
+refused.
 
 * conversations_in
   x conversation_shapes     rows of every shape -> scripts: who says what, where
@@ -124,8 +125,8 @@ def conversations_of(
 def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:
     if bad and layout.shape == "turns":
         raise DataError(
-            f"{bad[0].where}: {bad[0].reason}; it cannot be left out, because the conversation that it belongs to, "
-            "which is not known, would have a hole"
+            f"{bad[0].where}: {bad[0].reason}; it cannot be left out, "
+            "because the conversation that it belongs to, which is not known, would have a hole"
         )
     for row in bad:
         left.add("a row that cannot be read", f"{row.where}: {row.reason}")

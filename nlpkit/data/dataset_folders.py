@@ -1,4 +1,6 @@
-"""Folders of rows: a data set saved by `datasets`, files of one format in the order of their names, or what else `datasets` can read."""
+"""Folders of rows: a data set saved by `datasets`, files of one format in the order of their names, or what
+else `datasets` can read.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def is_data_name(path: PurePath) -> bool:
-    """Find out whether a file at this path, relative to the folder it is in, holds rows, as far as names show."""
+    """Find out whether a file at this path, relative to the folder it is in, holds rows, as far as names
+    show.
+    """
     if path.name in _METADATA or any(part.startswith((".", "_")) for part in path.parts):
         return False
     suffix = PurePath(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
@@ -166,7 +170,8 @@ def _one_split(splits: Any, folder: Path) -> Any:
     names = list(splits)
     if len(names) != 1:
         raise DataError(
-            f"{folder}: expected one split, found {', '.join(names) or 'none'}; hint: name the folder of one split"
+            f"{folder}: expected one split, found {', '.join(names) or 'none'}; "
+            "hint: name the folder of one split"
         )
     return splits[names[0]]
 

@@ -21,7 +21,9 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def normalized(text: str) -> str:
-    """Return the words in one case and Unicode form, without punctuation; a text without words keeps its signs."""
+    """Return the words in one case and Unicode form, without punctuation; a text without words keeps its
+    signs.
+    """
     text = unicodedata.normalize("NFKC", text).casefold()
     if not text.isascii():
         text = _UNSPACED.sub(r" \1 ", text)
@@ -32,10 +34,10 @@ def normalized(text: str) -> str:
 def near_groups(texts: Sequence[str], *, threshold: float, seed: int) -> list[int]:
     """Group texts, numbered by first appearance: equal and near-equal ones share a group, through chains too.
 
-    Two texts are near-equal when their pairs of adjacent words have a Jaccard similarity of at least `threshold`;
-    a text of one word is compared by the word. Candidates come from MinHash with banding (Broder 1997; Leskovec,
-    Rajaraman and Ullman, Mining of Massive Datasets, chapter 3) and are then compared exactly, so that no group is
-    a guess; a pair at the threshold is overlooked about once in a million times.
+    Two texts are near-equal when their pairs of adjacent words have a Jaccard similarity of at least
+    `threshold`; a text of one word is compared by the word. Candidates come from MinHash with banding (Broder
+    1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3) and are then compared
+    exactly, so that no group is a guess; a pair at the threshold is overlooked about once in a million times.
     """
     keys = [normalized(text) for text in texts]
     distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
@@ -113,7 +115,8 @@ def _joined(shingles: Any, hashes: Any, labels: Any, threshold: float) -> Any:
     from scipy.sparse.csgraph import connected_components
 
     buckets = np.unique(hashes, return_inverse=True)[1]
-    # A bucket whose texts are in one component adds nothing: big families are compared once, not in each band.
+    # A bucket whose texts are in one component adds nothing: big families are compared once, not in each
+    # band.
     mixed = np.bincount(np.unique(np.stack([buckets, labels]), axis=1)[0]) > 1
     candidates = np.flatnonzero(mixed[buckets])
     if not len(candidates):
@@ -128,12 +131,15 @@ def _joined(shingles: Any, hashes: Any, labels: Any, threshold: float) -> Any:
 
 
 def _near_pairs(shingles: Any, buckets: Any, threshold: float) -> Iterator[Any]:
-    """Yield pairs of rows of one bucket that are near-equal: arrays of (2, pairs). Rows must be sorted by bucket."""
+    """Yield pairs of rows of one bucket that are near-equal: arrays of (2, pairs). Rows must be sorted by
+    bucket.
+    """
     import numpy as np
     from scipy.sparse import csr_array
 
     sizes = np.diff(shingles.indptr)
-    # A column for each bucket and word pair: rows of different buckets share nothing, and one product counts all.
+    # A column for each bucket and word pair: rows of different buckets share nothing, and one product counts
+    # all.
     private = np.repeat(buckets, sizes) * shingles.shape[1] + shingles.indices
     columns, places = np.unique(private, return_inverse=True)
     apart = csr_array((shingles.data, places, shingles.indptr), shape=(len(sizes), len(columns)))

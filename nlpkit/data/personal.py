@@ -1,4 +1,4 @@
-"""Personal data and secrets in texts: found by pattern and checksum, or by presidio, and masked where shown."""
+"""Personal data and secrets in texts: found by pattern and checksum or by presidio, and masked."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def scan(text: str) -> tuple[str, Counter[str]]:
 
 
 def scanner(detector: Detector) -> Scan:
-    """Return what finds personal data: patterns, or presidio on top of them (IBAN and numbers of many countries).
+    """Return what finds personal data: patterns, or presidio on top of them (IBAN and numbers of many
+    countries).
 
     Raises:
         ConfigError: presidio is not installed.
@@ -100,7 +101,7 @@ _NOT_LOADED = ("EmailRecognizer", "UrlRecognizer", "SpacyRecognizer", "DateRecog
 
 
 def _with_presidio() -> Scan:
-    """Set up presidio's pattern recognizers without a language model: they find numbers and codes, not names."""
+    """Set up presidio's recognizers without a language model: they find numbers and codes, not names."""
     presidio = optional("presidio_analyzer", extra="pii")
     blank = optional("spacy", extra="pii").blank("en")
     engine: Any = optional("presidio_analyzer.nlp_engine", extra="pii")

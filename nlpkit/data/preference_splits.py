@@ -15,8 +15,8 @@ def hold_out(
 ) -> tuple[list[P], list[P]]:
     """Split rows into those to train on and those held out, the same for the same seed.
 
-    Rows of one conversation, with one history, or nearly equal stay on one side; liked and disliked ones are spread
-    alike.
+    Rows of one conversation, with one history, or nearly equal stay on one side; liked and disliked ones are
+    spread alike.
     """
     groups = _groups(rows, seed=seed, near_duplicates=near_duplicates)
     counts: dict[int, Counter[bool]] = defaultdict(Counter)
@@ -51,7 +51,7 @@ def _side(row: Preference) -> bool:
 
 
 def _groups(rows: Sequence[Preference], *, seed: int, near_duplicates: float) -> list[int]:
-    """Number the rows; those that share anything, through chains too, share a number."""
+    """Group the rows: those that share anything, through chains too, are in one group."""
     near = near_groups([_text(row) for row in rows], threshold=near_duplicates, seed=seed)
     parent: dict[Hashable, Hashable] = {}
 

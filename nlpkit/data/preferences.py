@@ -52,7 +52,8 @@ class PreferenceSource(Settings):
     system: str | None = None
     """The column of the system prompt; default: `system` where there is such a column."""
     conversation: str | None = None
-    """The column of the conversation's id: rows of one conversation all stay in training or all are held out."""
+    """The column of the conversation's id: rows of one conversation all stay in training or all are held out.
+    """
     reply: str = "reply"
     """The column of the reply that was rated."""
     rating: str = "rating"
@@ -97,7 +98,8 @@ def parse(record: Record, source: PreferenceSource) -> Preference:
     """Parse the pair or the rated reply of a row.
 
     Raises:
-        DataError: a column is missing, a text is empty, a role or rating is unknown, or a pair has one reply twice.
+        DataError: a column is missing, a text is empty, a role or rating is unknown, or a pair has one reply
+            twice.
     """
     if source.chosen in record.fields or source.rejected in record.fields:
         chosen, rejected = _reply(record, source.chosen), _reply(record, source.rejected)
@@ -122,7 +124,9 @@ def parse(record: Record, source: PreferenceSource) -> Preference:
 
 
 def pair_up(replies: Sequence[RatedReply]) -> list[ReplyPair]:
-    """Pair liked and disliked replies to the same history, until each has been in a pair of two different texts."""
+    """Pair liked and disliked replies to the same history, until each has been in a pair of two different
+    texts.
+    """
     sides: dict[Hashable, tuple[list[RatedReply], list[RatedReply]]] = {}
     for reply in replies:
         sides.setdefault(history_key(reply.history), ([], []))[0 if reply.liked else 1].append(reply)

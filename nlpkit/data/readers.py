@@ -1,6 +1,8 @@
-"""The table of readers, and a file opened by one: its format found and its header read once, its rows streamed as often as needed.
+"""The table of readers, and a file opened by one: its format found and its header read once, its rows
+streamed as often as needed.
 
-A format is one module in `formats/` and its row in READERS. Its `stream` yields the header of a file, then its rows.
+A format is one module in `formats/` and its row in READERS. Its `stream` yields the header of a file, then
+its rows.
 """
 
 from __future__ import annotations
@@ -77,7 +79,8 @@ ENDINGS = {ending: reader.name for reader in READERS.values() for ending in read
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedFile:
-    """A file whose header was read and whose first row was found: its rows can be streamed from the start, again and again.
+    """A file whose header was read and whose first row was found: its rows can be streamed from the start,
+    again and again.
 
     Of standard input, which can be read only once, nothing was read yet: `header` is None.
     """
@@ -161,7 +164,8 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
 
 
 def format_of(path: Path | str) -> str:
-    """Return the format that a file's name stands for: csv, tsv, jsonl, parquet or arrow; for a folder, `folder`.
+    """Return the format that a file's name stands for: csv, tsv, jsonl, parquet or arrow; for a folder,
+    `folder`.
 
     Raises:
         ConfigError: it is standard input, which has no name.
@@ -230,7 +234,8 @@ def rows_of(file: DataFile, *, columns: Sequence[str]) -> Stream:
 def good_rows(
     rows: Iterator[Header | Record | BadRow], name: str, encoding: str | None, on_bad: OnBad | None
 ) -> Iterator[Record]:
-    """Yield the records among some rows; the bad ones go to `on_bad`, or the first is an error where that is None.
+    """Yield the records among some rows; the bad ones go to `on_bad`, or the first is an error where that is
+    None.
 
     Raises:
         DataError: there are no rows, or a row is bad and `on_bad` None.

@@ -7,7 +7,8 @@
     x columnar         Parquet, Arrow: Python values
   x dataset_folders    files of one format, data sets saved by `datasets`
 
-A row with a NUL character, half a character or bytes that do not fit the encoding is a bad row, whatever the format.
+A row with a NUL character, half a character or bytes that do not fit the encoding is a bad row, whatever the
+format.
 """
 
 from __future__ import annotations
@@ -47,14 +48,16 @@ def read_records(
 
     Args:
         path: what to read.
-        format: csv, tsv, tsv-plain (quotation marks mean nothing), jsonl, parquet or arrow; default: as the name shows.
+        format: csv, tsv, tsv-plain (quotation marks mean nothing), jsonl, parquet or arrow; default: as the
+            name shows.
         encoding: of text files; default: as the byte order mark shows, else UTF-8.
         columns: what must be there; a row of a JSON Lines file that lacks one is a bad row.
         on_bad: is given each bad row, which is then skipped; default: the first one is an error.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, holds no rows, or a row is bad; a quotation mark that is never
-            closed ends the reading whatever `on_bad` is, because where the next row begins cannot be known.
+        DataError: the file cannot be read, lacks a column, holds no rows, or a row is bad; a quotation mark
+            that is never closed ends the reading whatever `on_bad` is, because where the next row begins
+            cannot be known.
         ConfigError: the format or the encoding that was asked for is not known.
     """
     if isdir(path):
@@ -79,10 +82,11 @@ def columns_of(path: Path | str, *, format: str | None = None, encoding: str | N
 
 
 def count_rows(path: Path | str, *, format: str | None = None) -> int | None:
-    """Count the rows, for a progress bar: exact for Parquet, Arrow and saved data sets, else estimated from line ends.
+    """Count the rows, for a progress bar: exact for Parquet, Arrow and saved data sets, else estimated from
+    line ends.
 
-    The estimate counts quoted line ends too and, of files over 8 MiB, only the first 8. None for standard input and where
-    only reading shows it.
+    The estimate counts quoted line ends too and, of files over 8 MiB, only the first 8. None for standard
+    input and where only reading shows it.
     """
     if isdir(path):
         return dataset_folders.count_in(Path(path), format=format)
@@ -93,7 +97,8 @@ def text_of(record: Record, column: str, *, empty: Literal["refuse", "allow"] = 
     """Return the text of a record, exactly as it is.
 
     Raises:
-        DataError: the column is missing or holds no text (a number is none), or text that cannot be used, or nothing but space.
+        DataError: the column is missing or holds no text (a number is none), or text that cannot be used, or
+            nothing but space.
     """
     value = record.fields.get(column, record)
     if isinstance(value, str):

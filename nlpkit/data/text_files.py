@@ -1,4 +1,6 @@
-"""The bytes and the text of files: unpacked, refused where they are no text, decoded without guessing in silence."""
+"""The bytes and the text of files: unpacked, refused where they are no text, decoded without guessing in
+silence.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,7 @@ def _readable(file: DataFile) -> Iterator[None]:
 
 @contextmanager
 def _opened_bytes(file: DataFile) -> Iterator[io.BufferedReader]:
-    """Open the bytes of a text file, once its first bytes show that it is text. Standard input is left open."""
+    """Open the bytes of a file whose first bytes show that it is text. Standard input is left open."""
     stream: BinaryIO = sys.stdin.buffer if file.path is None else open_bytes(file.path)
     peekable = isinstance(stream, io.BufferedReader)
     buffered = cast(
@@ -190,7 +192,7 @@ def encoding_for(start: bytes, asked: str | None) -> str:
 
 
 def _errors_for(encoding: str) -> str:
-    """Return how undecodable bytes are carried into the text, so that the row that holds them can be named."""
+    """Return how undecodable bytes are carried into the text, so that their row can be named."""
     return "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 

@@ -42,11 +42,15 @@ class TextRows:
     """Whether bad rows are collected; else the first one is an error."""
 
     def records(self, bad: list[BadRow] | None) -> Iterator[Record]:
-        """Yield the readable rows, in order; the others go to `bad` as they are met, or are errors where it is None."""
+        """Yield the readable rows, in order; the others go to `bad` as they are met, or are errors where it
+        is None.
+        """
         return self.file.records((self.text,), on_bad=None if bad is None else bad.append)
 
     def batches(self, rows: int, *, done: int) -> Generator[Batch]:
-        """Yield the rows after the first `done` records, cut at the same rows however often the reading was interrupted."""
+        """Yield the rows after the first `done` records, cut at the same rows however often the reading was
+        interrupted.
+        """
         bad: list[BadRow] = []
         records = self.records(bad if self.skip else None)
         for _ in islice(records, done):

@@ -19,7 +19,9 @@ from nlpkit.scoring.writers import RowWriter
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkPlan:
-    """How rows are read, cut into chunks and written. It can be sent to another process, where the input is a file."""
+    """How rows are read, cut into chunks and written. It can be sent to another process, where the input is a
+    file.
+    """
 
     rows: TextRows
     columns: Columns
@@ -30,7 +32,9 @@ class ChunkPlan:
     chunk_rows: int
 
     def batches(self, done: int) -> Generator[Batch]:
-        """Yield the rows after the first `done` records, cut at the same rows however often the work was interrupted."""
+        """Yield the rows after the first `done` records, cut at the same rows however often the work was
+        interrupted.
+        """
         return self.rows.batches(self.chunk_rows, done=done)
 
     def score(self, predictor: Predictor, batch: Batch) -> Chunk:

@@ -1,8 +1,9 @@
-"""Scoring on a Ray cluster: one reader on this machine, copies of the model on all, the outcomes back in order.
+"""Scoring on a Ray cluster: one reader on this machine, copies of the model on all, the outcomes back in
+order.
 
-Ray Data is the engine: it keeps the order, holds the reader back when the object store fills, starts a worker anew that was killed and
-computes again what was lost with it. A block of its is one chunk, so that the chunks are those of a scoring on one machine, and with them
-the bytes and the way to go on after a kill.
+Ray Data is the engine: it keeps the order, holds the reader back when the object store fills, starts a worker
+anew that was killed and computes again what was lost with it. A block of its is one chunk, so that the chunks
+are those of a scoring on one machine, and with them the bytes and the way to go on after a kill.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class RayFleet:
             raise
 
     def plan(self, parts: Sequence[tuple[ChunkPlan, int]]) -> None:
-        """Take note of what will be asked for: it is all one stream, for which the workers are started once."""
+        """Take note of what will be asked for: one stream, for which the workers are started once."""
         self._planned = [_PlannedFile.of(plan, done) for plan, done in parts]
 
     def close(self) -> None:
@@ -148,11 +149,14 @@ class RayFleet:
 def open_fleet(
     load: Callable[[], Predictor], address: str | None, *, workers: int | None = None
 ) -> Iterator[RayFleet]:
-    """Start the workers of a cluster, each with a copy of the model on one processor core, or on one GPU where there are any.
+    """Start the workers of a cluster, each with a copy of the model on one processor core, or on one GPU
+    where there are any.
 
     Args:
-        load: loads the model in a worker; whatever it reads must be there, at the same path, on every machine.
-        address: `host:port` of the cluster that this machine belongs to; None joins the one that runs here, or starts one.
+        load: loads the model in a worker; whatever it reads must be there, at the same path, on every
+            machine.
+        address: `host:port` of the cluster that this machine belongs to; None joins the one that runs here,
+            or starts one.
         workers: how many at the most; default: what the cluster has.
 
     Raises:

@@ -1,4 +1,6 @@
-"""The way to a Ray cluster: the one at an address, the one that runs here, or one that is started for this work."""
+"""The way to a Ray cluster: the one at an address, the one that runs here, or one that is started for this
+work.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ _SETTINGS_FRAME = b"\4"
 
 @contextmanager
 def connected(address: str | None) -> Iterator[tuple[int, int]]:
-    """Connect, and yield how many processor cores and GPUs the cluster has. A connection that was there before stays, a new one is closed.
+    """Connect, and yield how many processor cores and GPUs the cluster has. A connection that was there
+    before stays, a new one is closed.
 
     Args:
-        address: `host:port`; None is the environment's RAY_ADDRESS, or joins the cluster that runs on this machine, or starts one.
+        address: `host:port`; None is the environment's RAY_ADDRESS, or joins the cluster that runs on this
+            machine, or starts one.
 
     Raises:
         ConfigError: Ray is not installed, or the address is invalid.
@@ -40,7 +44,8 @@ def connected(address: str | None) -> Iterator[tuple[int, int]]:
         cores, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
         if not cores:
             raise NlpkitError(
-                f"the Ray cluster at {address or 'this machine'} has no processor core to give; hint: add nodes to it"
+                f"the Ray cluster at {address or 'this machine'} has no processor core to give; "
+                "hint: add nodes to it"
             )
         yield cores, gpus
     finally:
@@ -87,7 +92,9 @@ def _connect(ray: Any, address: str | None) -> None:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Silence standard error, where Ray's C++ part writes at its start what is no error and cannot be turned off."""
+    """Silence standard error, where Ray's C++ part writes at its start what is no error and cannot be turned
+    off.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -104,8 +111,8 @@ def _refuse_silent(address: str) -> None:
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit():
         raise ConfigError(
-            f"--ray {address}: expected host:port, as `ray start --head` prints it, on a machine of the cluster "
-            "(Ray Client, ray://, is not used); hint: run this command on a node of the cluster"
+            f"--ray {address}: expected host:port, as `ray start --head` prints it, on a machine of the "
+            "cluster (Ray Client, ray://, is not used); hint: run this command on a node of the cluster"
         )
     try:
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as line:
@@ -121,7 +128,9 @@ def _refuse_silent(address: str) -> None:
 def _unreachable(address: str, error: Exception) -> NlpkitError:
     reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
     return NlpkitError(
-        f"no Ray cluster that this machine belongs to answers at {address}: {reason}; hint: start it with `ray start --head --port=6379`, "
-        "join it from here with `ray start --address=HOST:6379`, both with the cluster's token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN), "
+        f"no Ray cluster that this machine belongs to answers at {address}: {reason}; "
+        "hint: start it with `ray start --head --port=6379`, join it from here with "
+        "`ray start --address=HOST:6379`, both with the cluster's token (RAY_AUTH_MODE=token and "
+        "RAY_AUTH_TOKEN), "
         "or leave the address out to use this machine alone"
     )

@@ -69,7 +69,8 @@ class FolderPlan:
 
         Args:
             model: what answers.
-            budget: as for a file; what is measured for the first file that is large enough is taken for all after it.
+            budget: as for a file; what is measured for the first file that is large enough is taken for all
+                after it.
             progress: called after each chunk with the rows of all files.
 
         Raises:
@@ -111,7 +112,8 @@ class FolderTotals:
     def add(self, files: Iterable[Callable[..., ScoreSummary]], budget: int | None) -> ScoreSummary:
         """Score each file, and return the sums.
 
-        The budget is the one that is asked for, else the one measured for the first file that is large enough.
+        The budget is the one that is asked for, else the one measured for the first file that is large
+        enough.
         """
         for score in files:
             done = score(budget=budget, progress=self.report)

@@ -1,4 +1,6 @@
-"""A scoring that was checked, and how it is carried out: chunk by chunk into a journal, or to standard output."""
+"""A scoring that was checked, and how it is carried out: chunk by chunk into a journal, or to standard
+output.
+"""
 
 from __future__ import annotations
 
@@ -165,7 +167,9 @@ def _to_file(job: ScoringJob, target: Path, clock: ProgressClock, budget: int | 
 
 
 def _done_before(output: Output, target: Path, begin: State, *, overwrite: bool) -> State | None:
-    """Return the state in which the output was finished, if it was, and of the same input by the same model and settings."""
+    """Return the state in which the output was finished, if it was, and of the same input by the same model
+    and settings.
+    """
     if output.record is None or not output.is_recorded:
         return None
     try:

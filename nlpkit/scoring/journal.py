@@ -1,4 +1,6 @@
-"""Unfinished work on one output: chunks are appended and made safe one by one; the file appears when all are there."""
+"""Unfinished work on one output: chunks are appended and made safe one by one; the file appears when all are
+there.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,14 @@ class Journal:
     def finish(
         self, seal: Callable[[Path, Path], Path], rejects: Path | None, record: Path | None = None
     ) -> None:
-        """Move the finished output, and the rejects if there are any, into place. Repeating it after a kill does no harm.
+        """Move the finished output, and the rejects if there are any, into place. Repeating it after a kill
+        does no harm.
 
         Args:
             seal: makes the finished output of all bytes.
             rejects: where rejected rows go.
-            record: where the state is kept for good. An output is complete where there is one and no unfinished work.
+            record: where the state is kept for good. An output is complete where there is one and no
+                unfinished work.
 
         Raises:
             NlpkitError: the disk is full or fails; the work goes on from here.
@@ -116,7 +120,8 @@ def _resumed(folder: Path, target: Path, begin: State, *, overwrite: bool) -> St
     try:
         before = load(folder)
         if finished(folder) and not target.exists():
-            before = None  # Someone took the output away before the folder could go: there is nothing to go on from.
+            # Someone took the output away before the folder could go: there is nothing to go on from.
+            before = None
         if before is not None:
             before.refuse_other(begin, target)
     except NlpkitError:
@@ -139,7 +144,8 @@ def _cut(path: Path, size: int) -> None:
     with path.open("ab") as file:
         if file.tell() < size:
             raise DataError(
-                f"{path}: {size:,} bytes were written, but {file.tell():,} are there; hint: start again with --overwrite"
+                f"{path}: {size:,} bytes were written, but {file.tell():,} are there; "
+                "hint: start again with --overwrite"
             )
         file.truncate(size)
 
@@ -169,7 +175,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of unfinished work, the state last, so that a kill in between is seen for what it is."""
+    """Remove the folder of unfinished work, the state last, so that a kill in between is recognized."""
     for name in (PARTIAL, REJECTS, f"{REJECTS}.new", WHOLE, f"{STATE}.new", STATE, LOCK):
         with suppress(OSError):
             (folder / name).unlink()

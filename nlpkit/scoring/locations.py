@@ -1,8 +1,9 @@
-"""Score a path, whatever it names: a file, a folder, or either in an object store (s3://, gs://, memory://, all of fsspec).
+"""Score a path, whatever it names: a file, a folder, or either in an object store (s3://, gs://, memory://,
+all of fsspec).
 
-Files of a store are fetched into nlpkit's cache, scored there and put back, one by one. The unfinished work on a file stays
-in the cache of this machine, so that the same command goes on from there; finished files of a folder are skipped wherever it
-is repeated.
+Files of a store are fetched into nlpkit's cache, scored there and put back, one by one. The unfinished work
+on a file stays in the cache of this machine, so that the same command goes on from there; finished files of a
+folder are skipped wherever it is repeated.
 """
 
 from __future__ import annotations

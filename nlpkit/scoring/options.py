@@ -9,7 +9,9 @@ from typing import Literal
 OnError = Literal["stop", "skip"]
 
 CHUNK_ROWS = 2048
-"""Rows that are scored and made safe together: some seconds of work on a CPU, and enough to sort texts by length."""
+"""Rows that are scored and made safe together: some seconds of work on a CPU, and enough to sort texts by
+length.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ class Output:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the output is there, with the record of how it was made, and no work on it is unfinished."""
+        """Whether the output is there with its record, and no work on it is unfinished."""
         recorded = self.record is not None and self.record.exists()
         finished = self.path is not None and self.path.exists()
         return recorded and finished and not (self.folder / STATE).exists()
@@ -90,12 +90,13 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
     name = asked or _format_by_name(target)
     if name not in WRITTEN:
         raise ConfigError(
-            f"output format {name!r} is not known{nearest(name, WRITTEN)}; expected one of {', '.join(WRITTEN)}"
+            f"output format {name!r} is not known{nearest(name, WRITTEN)}; "
+            f"expected one of {', '.join(WRITTEN)}"
         )
     if name in ("parquet", "arrow") and target is None:
         raise ConfigError(
-            f"standard output cannot be {name}, which is complete only at the end; expected csv, tsv or jsonl; "
-            "hint: name a file, as with -o scored." + name
+            f"standard output cannot be {name}, which is complete only at the end; "
+            "expected csv, tsv or jsonl; hint: name a file, as with -o scored." + name
         )
     if name in ("parquet", "arrow") and target is not None and target.name.endswith(".gz"):
         raise ConfigError(f"{target}: a {name} file compresses its own columns; expected a name without .gz")
@@ -122,7 +123,8 @@ def _check_target(source: Path | None, target: Path) -> None:
         raise ConfigError(f"{target}: is a folder; expected a file to write")
     if target.exists() and not target.is_file():
         raise ConfigError(
-            f"{target}: is not a regular file; hint: write to standard output instead, as with -o - > {target}"
+            f"{target}: is not a regular file; "
+            f"hint: write to standard output instead, as with -o - > {target}"
         )
     if not target.parent.is_dir():
         raise ConfigError(f"{target.parent}: not found; expected the folder that {target.name} is written to")
@@ -141,7 +143,8 @@ def refuse_existing(output: Output, *, overwrite: bool) -> None:
         return
     if output.record is not None and output.record.exists():
         return  # What is there is ours; whether it is what is asked for is seen where the model is known.
-    # A run that was killed in its last moment leaves the output in place and only its folder to be removed: no obstacle.
+    # A run that was killed in its last moment leaves the output in place and only its folder to be removed:
+    # no obstacle.
     if output.path is not None and output.path.exists() and not finished(output.folder):
         raise ConfigError(
             f"{output.path}: exists already; hint: replace it with --overwrite, or name another file"

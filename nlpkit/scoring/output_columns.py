@@ -29,7 +29,8 @@ class Columns:
     """The Arrow schema of the input's columns, where the input has one."""
 
     def check(self, record: Record) -> None:
-        """Refuse a record with a field that the output has no column for, or that the model's columns would replace.
+        """Refuse a record with a field that the output has no column for, or that the model's columns would
+        replace.
 
         Raises:
             DataError: such a field is there.
@@ -40,8 +41,8 @@ class Columns:
         extra = [name for name in record.fields if name not in self.given]
         if extra:
             raise DataError(
-                f"{record.where}: column {extra[0]!r} is not in the rows that the table's columns were taken from; "
-                "hint: write JSONL, or score a file instead of a stream"
+                f"{record.where}: column {extra[0]!r} is not in the rows that gave the table its columns; "
+                "hint: write JSON Lines with --output-format jsonl, or score a file instead of a stream"
             )
 
 
@@ -89,7 +90,9 @@ def plan_columns(
 
 
 def survey(records: Iterable[Record]) -> dict[str, Kind]:
-    """List the columns of some records as they are first seen, with the narrowest kind that holds every value exactly."""
+    """List the columns of some records as they are first seen, with the narrowest kind that holds every value
+    exactly.
+    """
     seen: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.fields.items():

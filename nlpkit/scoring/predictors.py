@@ -29,7 +29,9 @@ class Predictor(ScoringModel, Protocol):
 
 @runtime_checkable
 class Tunable(Protocol):
-    """A model whose speed on this machine depends on a number, which also decides the last bits of its answers."""
+    """A model whose speed on this machine depends on a number, which also decides the last bits of its
+    answers.
+    """
 
     budget: int
     """Max tokens per batch."""

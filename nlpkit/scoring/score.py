@@ -43,8 +43,8 @@ def score_file(
 ) -> ScoreSummary:
     """Score a file into another, and return the summary once the output is complete and in its place.
 
-    Memory stays constant. A scoring of a file into a file that was stopped, for whatever reason, goes on from there when it
-    is called again in the same way, and makes the same bytes.
+    Memory stays constant. A scoring of a file into a file that was stopped, for whatever reason, goes on from
+    there when it is called again in the same way, and makes the same bytes.
 
     Args:
         classifier: the model.
@@ -56,13 +56,14 @@ def score_file(
         encoding: the input's text encoding, where it is not UTF-8.
         on_error: "skip" writes bad rows to a file of their own; "stop" ends at the first.
         rejects: that file; default: next to the output.
-        record: a file that keeps how the output was made. An output that it shows to be made so already is not made again.
+        record: a file that keeps how the output was made. An output that it shows to be made so already is
+            not made again.
         overwrite: replace an output that exists, and drop unfinished work that cannot go on.
         raw_csv: leave CSV cells that a spreadsheet would run as formulas as they are.
         prefix: put before the names of the new columns.
         chunk_rows: rows that are computed and made safe together.
-        budget: max tokens per batch, which decides the last bits; default: what is measured to be fastest for the first
-            rows. A scoring that goes on keeps the one it began with.
+        budget: max tokens per batch, which decides the last bits; default: what is measured to be fastest for
+            the first rows. A scoring that goes on keeps the one it began with.
         progress: called after each chunk, from another thread.
         text_column: the former name of `text`.
 

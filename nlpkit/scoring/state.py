@@ -33,7 +33,9 @@ class InputDigest(BaseModel):
         return cls(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
 
     def still(self, path: Path) -> bool:
-        """Find out whether the file holds what it held; it is read again only where its size or time has changed."""
+        """Find out whether the file holds what it held; it is read again only where its size or time has
+        changed.
+        """
         status = path.stat()
         return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns) or InputDigest.of(
             path
@@ -41,7 +43,9 @@ class InputDigest(BaseModel):
 
 
 class State(BaseModel):
-    """How far a scoring has come. What lies behind these sizes in the files was being written when it was cut off."""
+    """How far a scoring has come. What lies behind these sizes in the files was being written when it was cut
+    off.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -93,7 +97,8 @@ class State(BaseModel):
         ]
         if changed:
             raise RunError(
-                f"{target}: {self.rows:,} rows are done, but with other settings: {', '.join(changed)}; {hint}"
+                f"{target}: {self.rows:,} rows are done, but with other settings: "
+                f"{', '.join(changed)}; {hint}"
             )
 
 

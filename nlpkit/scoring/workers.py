@@ -1,6 +1,7 @@
 """What the processes of a cluster do: one reads and cuts, the others turn batches into chunks.
 
-What a user can fix comes back as an answer, not as an exception: Ray would wrap it, and retry what must fail again.
+What a user can fix comes back as an answer, not as an exception: Ray would wrap it, and retry what must fail
+again.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def unpacked(block: Any) -> Iterator[Any]:
 
 
 def read(parts: Sequence[tuple[ChunkPlan, int]]) -> Iterator[Any]:
-    """Yield the batches of each plan after the records that are done, as blocks, each with the number of its plan.
+    """Yield the batches of each plan after the records that are done, as blocks, each with the number of its
+    plan.
 
     An error that the user can fix is the last of them, so that it is raised at its place in the order.
     """
@@ -83,7 +85,9 @@ class Worker:
 
 
 def _attempt(act: Callable[[], Any]) -> Any:
-    """Return what an act returns, or the error that the user can fix: Ray would wrap it, and retry what must fail again."""
+    """Return what an act returns, or the error that the user can fix: Ray would wrap it, and retry what must
+    fail again.
+    """
     try:
         return act()
     except NlpkitError as error:
@@ -96,8 +100,9 @@ def _load_same(load: Callable[[], Predictor], expected: ModelFacts) -> Predictor
         predictor.budget = expected.budget
     if predictor.fingerprint != expected.fingerprint:
         raise RunError(
-            f"{platform.node()}: its model, libraries or processor are not those of the first worker, so that its answers may "
-            "differ in the last digits; hint: make the machines of the cluster alike, or use those that are"
+            f"{platform.node()}: its model, libraries or processor are not those of the first worker, "
+            "so that its answers may differ in the last digits; "
+            "hint: make the machines of the cluster alike, or use those that are"
         )
     return predictor
 

@@ -1,7 +1,8 @@
-"""Rows as the bytes of a file, a chunk at a time: what is appended for one chunk does not depend on the others.
+"""Rows as the bytes of a file, a chunk at a time: what is appended for one chunk does not depend on the
+others.
 
-Text formats are appended as they will stand. Parquet and Arrow files cannot be cut back after a kill, so their chunks are appended as an
-Arrow stream, which can, and turned into the format asked for at the end.
+Text formats are appended as they will stand. Parquet and Arrow files cannot be cut back after a kill, so
+their chunks are appended as an Arrow stream, which can, and turned into the format asked for at the end.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class DelimitedWriter:
 
 
 class _Newlines:
-    """Takes the lines of csv.writer, which quotes a lone carriage return only while its own lines end in one."""
+    """Takes the lines of csv.writer, which quotes a lone carriage return only if its own lines end in one."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -227,7 +228,8 @@ def _schema(columns: Columns) -> Any:
     if columns.schema is None:
         fields = [(name, types[kind]) for name, kind in (columns.given or {}).items()]
     else:
-        # Without the metadata: it describes the input's columns only, and would mislead readers about the new ones.
+        # Without the metadata: it describes the input's columns only, and would mislead readers about the new
+        # ones.
         fields = [(field.name, _undictionaried(field.type)) for field in columns.schema]
     fields += [(name, types[kind]) for name, kind in columns.added.items()]
     return pyarrow.schema(fields)

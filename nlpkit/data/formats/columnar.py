@@ -46,7 +46,8 @@ def batch_rows(batches: Iterator[pa.RecordBatch], *, file: str) -> Iterator[Reco
     row = 0
     for batch in batches:
         names = batch.schema.names
-        # A batch of an Arrow file may be as large as the file: only a slice of it becomes Python values at once.
+        # A batch of an Arrow file may be as large as the file: only a slice of it becomes Python values at
+        # once.
         for start in range(0, batch.num_rows, _BATCH):
             part = batch.slice(start, _BATCH)
             suspect = _suspect(part)

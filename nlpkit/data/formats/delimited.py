@@ -1,7 +1,7 @@
 """CSV and TSV: every value is the text as it was written.
 
-Rows are records, not lines: a quoted field may hold line ends. Blank lines are passed over. Column names are kept as they stand,
-spaces included.
+Rows are records, not lines: a quoted field may hold line ends. Blank lines are passed over. Column names are
+kept as they stand, spaces included.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _DIALECTS: dict[str, dict[str, Any]] = {
 
 
 class _Lines:
-    """The lines of a text, read in blocks; `suspect` says that the row at hand may hold text that cannot be used."""
+    """The lines of a text, read in blocks; `suspect` says that the row at hand may hold text that cannot be
+    used.
+    """
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -168,7 +170,8 @@ def _syntax(error: csv.Error, line: int) -> str:
     if "expected after" in str(error):
         return (
             f"line {line}: a quoted field goes on after its closing quotation mark; "
-            "hint: double the quotation marks inside it (or, where a tab-separated file has no quoting, --format tsv-plain)"
+            "hint: double the quotation marks inside it "
+            "(or, where a tab-separated file has no quoting, --format tsv-plain)"
         )
     return f"line {line}: {error}"
 

@@ -1,4 +1,6 @@
-"""JSON Lines: one object a line, values as JSON types. A row's number is its line's number; blank lines are skipped."""
+"""JSON Lines: one object a line, values as JSON types. A row's number is its line's number; blank lines are
+skipped.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,8 @@ def _no_row(fields: object, row: int) -> str | None:
 def _too_deep(value: object) -> bool:
     level = [value]
     for _ in range(NESTING):
-        # Level by level, because recursion is what deep nesting breaks, here and in everything that writes the row.
+        # Level by level, because recursion is what deep nesting breaks, here and in everything that writes
+        # the row.
         level = [
             inner
             for outer in level
@@ -151,7 +154,8 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
     try:
         line.decode()
     except UnicodeDecodeError as misfit:
-        return f"byte 0x{line[misfit.start]:02x} at byte {misfit.start + 1} of the line does not fit the encoding"
+        at = misfit.start
+        return f"byte 0x{line[at]:02x} at byte {at + 1} of the line does not fit the encoding"
     # The first line of a list or of an indented object: it opens more than it closes.
     hint = (
         _one_value()

@@ -454,7 +454,7 @@ def test_standard_input_to_a_table_and_rejects(monkeypatch, tmp_path, engine, re
 
 def test_a_late_column_of_standard_input_has_no_place_in_a_table(monkeypatch, tmp_path, engine):
     monkeypatch.setattr(sys, "stdin", _Pipe(b'{"text": "a"}\n{"text": "b", "late": 2}\n'))
-    with pytest.raises(DataError, match=r"row 2: column 'late' is not in.*hint: write JSONL"):
+    with pytest.raises(DataError, match=r"row 2: column 'late' is not in.*hint: write JSON Lines"):
         score_file(engine, "-", tmp_path / "out.csv", format="jsonl", chunk_rows=1)
     assert list(tmp_path.iterdir()) == []
 
