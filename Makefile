@@ -10,7 +10,7 @@ quickstart: install $(RUN)/sample.scored.csv
 	@echo
 	@echo "scored file: $(RUN)/sample.scored.csv"
 	@echo "report:      $(CURDIR)/$(RUN)/report.html"
-	@echo "try it:      $(BIN)/nlpkit predict --run $(RUN) 'not bad at all'"
+	@echo "try it:      $(BIN)/nlpkit predict $(RUN) 'not bad at all'"
 
 install: $(BIN)/nlpkit
 

@@ -13,6 +13,11 @@ import pytest
 from tests.conftest import sentences, write_csv
 from tests.fakes import FakeClassifier
 
+COMMANDS = (
+    *("train", "evaluate", "score", "predict", "check", "export"),
+    *("chat", "serve", "feedback", "push", "runs"),
+)
+
 
 class Said:
     def __init__(self, code: int, out: str, talk: str) -> None:
@@ -44,10 +49,39 @@ def reviews(tmp_path: Path) -> Path:
 def test_help_teaches_and_every_command_has_an_example(nlpkit) -> None:
     said = nlpkit("--help")
     assert said.code == 0
-    for command in ("train", "evaluate", "score", "predict", "check", "push", "runs", "sources"):
-        assert command in said.out
-    for command in ("train", "evaluate", "score", "predict", "check", "push", "runs"):
+    for command in (*COMMANDS, "sources"):
+        assert f"│ {command} " in said.out
+    for panel in ("Train and measure", "Predict and score", "Chat", "Runs, models and data sets"):
+        assert f"─ {panel} ─" in said.out
+    for topic in ("Sentiment and dialogue", "fine-tune", "measure", "score files", "chat with", "serve it"):
+        assert topic in " ".join(said.out.split())
+    for command in COMMANDS:
         assert "Example" in nlpkit(command, "--help").out
+
+
+def test_the_help_of_train_names_recipes_and_configs(nlpkit) -> None:
+    shown = nlpkit("train", "--help").out
+    for name in ("sentiment", "dialogue", "preference", "distill", "quickstart", "chitchat", "sst2-minilm"):
+        assert name in shown
+    listed = nlpkit("train", "--list")
+    assert listed.code == 0
+    assert "Movie sentences, positive or negative" in " ".join(listed.out.replace("│", " ").split())
+
+
+def test_old_names_of_options_work_and_name_the_new_ones(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    said = nlpkit("predict", "--run", toy_run, "the food was lovely")
+    assert (said.code, said.out.split()[0]) == (0, "positive")
+    assert "--run RUN is now the first argument: nlpkit predict RUN TEXT..." in said.talk
+    source = write_csv(tmp_path / "in.csv", [("good food", "5")], ("body", "stars"))
+    said = nlpkit("score", toy_run, source, "-o", tmp_path / "old.csv", "--text-column", "body")
+    assert said.code == 0
+    assert "--text-column is now --text" in said.talk
+    said = nlpkit("score", toy_run, source, "-o", tmp_path / "new.csv", "--text", "body")
+    assert (said.code, "is now" in said.talk) == (0, False)
+    assert (tmp_path / "old.csv").read_bytes() == (tmp_path / "new.csv").read_bytes()
+    for command in ("score", "predict"):
+        assert "--text-column" not in nlpkit(command, "--help").out
+        assert "--run" not in nlpkit(command, "--help").out.replace("--runtime", "")
 
 
 def test_version(nlpkit) -> None:
@@ -71,7 +105,7 @@ def test_wrong_usage_ends_with_2(nlpkit, arguments: tuple[str, ...]) -> None:
 
 
 def test_predict_answers_in_words_or_json(nlpkit, toy_run: Path) -> None:
-    said = nlpkit("predict", "--run", toy_run, "the food was lovely", "the food was awful")
+    said = nlpkit("predict", toy_run, "the food was lovely", "the food was awful")
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()] == ["positive", "negative"]
     rows = [
@@ -82,7 +116,7 @@ def test_predict_answers_in_words_or_json(nlpkit, toy_run: Path) -> None:
 
 
 def test_predict_shows_hostile_text_inert(nlpkit, toy_run: Path) -> None:
-    said = nlpkit("predict", "--run", toy_run, "good \x1b[31m [bold]x[/] \u202e")
+    said = nlpkit("predict", toy_run, "good \x1b[31m [bold]x[/] \u202e")
     assert "\x1b" not in said.out
     assert "[bold]x[/]" in said.out
 
@@ -138,7 +172,7 @@ def test_ray_may_stand_alone_and_its_extra_is_named(
         yield Fake()
 
     with monkeypatch.context() as patched:
-        patched.setattr("nlpkit.cli.app._models", models)
+        patched.setattr("nlpkit.cli.score._models", models)
         for place, words in enumerate([(), ("--ray",), ("--ray", "host:6379"), ("--ray=host:6379",)]):
             assert (
                 nlpkit("score", *words, reviews, "-o", tmp_path / f"{place}.csv", "--prefix", "x_").code == 0
@@ -180,10 +214,10 @@ def test_paths_are_checked_before_the_model_is_loaded(
     def loaded(*_: object, **__: object) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("nlpkit.cli.app._classifier", loaded)
+    monkeypatch.setattr("nlpkit.cli.score._classifier", loaded)
     assert nlpkit("score", tmp_path / "missing.csv", "-o", tmp_path / "o.csv").code == 3
     assert nlpkit("score", reviews, "-o", reviews).code == 2
-    said = nlpkit("score", reviews, "-o", tmp_path / "o.csv", "--text-column", "txt")
+    said = nlpkit("score", reviews, "-o", tmp_path / "o.csv", "--text", "txt")
     assert said.code == 3
     assert "did you mean 'text'" in said.talk
 
@@ -192,7 +226,8 @@ def test_a_folder_that_is_no_run_ends_with_4(nlpkit, reviews: Path, tmp_path: Pa
     said = nlpkit("score", tmp_path, reviews, "-o", tmp_path / "o.csv")
     assert said.code == 4
     assert "not a run" in said.talk
-    assert nlpkit("predict", "--run", tmp_path / "none", "x").code == 4
+    assert nlpkit("predict", tmp_path / "none", "x").code == 4
+    assert nlpkit("predict", tmp_path, "x").code == 4
 
 
 def test_check_reports_and_its_code_says_whether_to_worry(nlpkit, reviews: Path, tmp_path: Path) -> None:

@@ -1,0 +1,32 @@
+"""The options that several commands have, and the old names that are still accepted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+import typer
+
+from nlpkit.cli.terminal import note
+
+Value = TypeVar("Value")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Text = Annotated[str, typer.Option(help="The column that holds the text.")]
+Label = Annotated[str, typer.Option(help="The column that holds the label or the number.")]
+Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
+RuntimeChoice = Annotated[
+    Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16"],
+    typer.Option(
+        help="The runtime. onnx and openvino: on a CPU twice as fast as torch, equal labels. "
+        "onnx-int8 and openvino-bf16: faster still, some labels in a thousand differ. "
+        "Exports are made once and verified against the run. auto: onnx where it is worth it."
+    ),
+]
+
+
+def renamed(value: Value, *, old: str, given: Value | None, new: str) -> Value:
+    """Return the value of an option, or of its old name if that was given; say on stderr what the new one is."""
+    if given is None:
+        return value
+    note(f"{old} is now {new}")
+    return given

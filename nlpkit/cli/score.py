@@ -1,0 +1,178 @@
+"""The commands that use a classifier: on a few texts, and on files of any size."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from nlpkit.cli.options import Encoding, Json, RuntimeChoice, Text, renamed
+from nlpkit.cli.terminal import WithAddress, bar, resumable, show_answer, show_summary, skippable, talk
+from nlpkit.errors import ConfigError, RunError
+
+OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
+
+
+def score(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN] INPUT",
+            help="No RUN: nlpkit's own classifier. INPUT: a file, a folder; - is stdin.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", help="CSV, TSV, JSONL, Parquet or Arrow by its ending, .gz too; - is stdout."
+        ),
+    ],
+    text: Text = "text",
+    text_column: OldText = None,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5)."),
+    ] = "stop",
+    rejects: Annotated[
+        Path | None, typer.Option(help="The file for skipped rows, where OUTPUT.rejects.jsonl will not do.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format of the input, where its name does not say it.")
+    ] = None,
+    output_format: Annotated[
+        str | None, typer.Option(help="Format of the output, where its name does not say it.")
+    ] = None,
+    encoding: Encoding = None,
+    prefix: Annotated[
+        str, typer.Option(help="Put before the new columns' names, if the input has the same ones.")
+    ] = "",
+    runtime: RuntimeChoice = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="Processor threads, or Ray's workers; default: all there are.", min=1)
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(help="Tokens a batch; default: the fastest here, measured at the start.", min=1),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]", help="Score on a Ray cluster: the one there, or here, started if need be."
+        ),
+    ] = None,
+    raw_csv: Annotated[
+        bool,
+        typer.Option("--raw-csv", help="Leave cells that a spreadsheet would run as formulas as they are."),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the output, and whatever unfinished one is in the way."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Score files of any size, or a folder of them: all columns, and label, score and probabilities. Kill it; the same command goes on."""
+    from nlpkit.scoring.locations import plan_location
+    from nlpkit.scoring.options import ScoreOptions
+
+    if len(paths) not in (1, 2):
+        raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
+    source, run = paths[-1], paths[0] if len(paths) == 2 else None
+    text = renamed(text, old="--text-column", given=text_column, new="--text")
+    options = ScoreOptions(
+        text=text, format=format, output_format=output_format, encoding=encoding, on_error=on_error,
+        rejects=rejects, overwrite=overwrite, raw_csv=raw_csv, prefix=prefix,
+    )  # fmt: skip
+    plan = plan_location(source, output, options)
+    again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
+    with (
+        resumable(again),
+        skippable(on_error),
+        _models(run, threads, ray, runtime, source) as classifier,
+        bar("scoring") as show,
+    ):
+        summary = plan.score(
+            classifier,
+            budget=budget,
+            progress=lambda at: show(at.rows, at.total, f"{at.rows_per_second:,.0f} rows/s"),
+        )
+    show_summary(summary, as_json)
+    if summary.rejected:
+        raise typer.Exit(5)
+
+
+def predict(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN] TEXT...",
+            help="RUN: a run's folder; default: the built-in classifier. The texts, each in quotes.",
+        ),
+    ],
+    old_run: Annotated[str | None, typer.Option("--run", hidden=True)] = None,
+    runtime: RuntimeChoice = "auto",
+    as_json: Json = False,
+) -> None:
+    """Predict the sentiment of a few texts."""
+    import json
+
+    named, texts = _split(arguments) if old_run is None else (None, arguments)
+    run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
+    answers = _classifier(run, None, runtime).predict(texts)
+    for text, answer in zip(texts, answers, strict=True):
+        if as_json:
+            typer.echo(json.dumps({"text": text, **answer.row()}, ensure_ascii=False))
+        else:
+            show_answer(text, answer)
+
+
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Split `[RUN] TEXT...`: the first of several is a run if it is a folder, or is spelled like a path."""
+    first, *rest = arguments
+    is_path = Path(first).is_dir() or (os.sep in first and not any(map(str.isspace, first)))
+    return (first, rest) if rest and is_path else (None, arguments)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(
+        epilog="Examples: nlpkit predict 'not bad at all'   |   nlpkit predict runs/mine 'great' 'awful' --json"
+    )(predict)
+    app.command(
+        cls=WithAddress,
+        epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   "
+        "nlpkit score runs/mine reviews.parquet -o scored.parquet --text body --ray",
+    )(score)
+
+
+def _classifier(run: str | None, threads: int | None, runtime: Any) -> Any:
+    from nlpkit.classifiers.classifier import Classifier
+
+    if run is not None and not Path(run).exists():
+        raise RunError(f"{run}: no such run; `nlpkit runs` lists the runs below ./runs")
+    return Classifier.load(run, runtime=runtime, threads=threads)
+
+
+@contextmanager
+def _models(
+    run: str | None, threads: int | None, ray: str | None, runtime: Any, source: str
+) -> Iterator[Any]:
+    """A classifier in this process, or where `--ray` is said, one a core of a cluster."""
+    from nlpkit.classifiers.opening import settled
+
+    runtime = settled(run, runtime, source, talk=talk)
+    if ray is None:
+        yield _classifier(run, threads, runtime)
+        return
+    from nlpkit.scoring.cluster import open_fleet
+
+    # Each has one core. The path must mean the same in a worker, whose working folder is another.
+    load = partial(_classifier, run and str(Path(run).absolute()), 1, runtime)
+    with open_fleet(load, ray or None, workers=threads) as fleet:
+        yield fleet

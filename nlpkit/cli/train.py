@@ -1,0 +1,101 @@
+"""The command that trains."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperCommand
+
+from nlpkit.cli.terminal import bar, resumable, talk
+
+
+class WithConfigs(TyperCommand):
+    """A command whose help lists the recipes and the shipped configs."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; the lists are read now, not when the program starts."""
+        from nlpkit.training.shipped import shipped_configs, shipped_recipes
+
+        paragraphs = [
+            EXAMPLE,
+            "Recipes, as a config's `recipe:` names them:",
+            *(f"  {name}: {escape(summary)}" for name, summary in shipped_recipes().items()),
+            "Shipped configs; `nlpkit train NAME` runs one, `nlpkit train --list` describes them:",
+            "  " + ", ".join(config.name for config in shipped_configs()),
+        ]
+        self.epilog = "\n\n".join(paragraphs)
+        super().format_help(ctx, formatter)
+
+
+EXAMPLE = "Example: nlpkit train quickstart training.lr=3e-4 seeds='[1,2,3]'".replace("[", "\\[")
+
+
+def _list_configs(wanted: bool) -> None:
+    if not wanted:
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from nlpkit.training.shipped import shipped_configs
+
+    table = Table("config", "recipe", "what it trains")
+    for config in shipped_configs():
+        table.add_row(config.name, config.recipe, Text(config.summary))
+    Console().print(table)
+    talk("try one: nlpkit train quickstart --check")
+    raise typer.Exit
+
+
+def train(
+    config: Annotated[
+        Path, typer.Argument(help="A YAML config, or the name of a shipped one.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings that win over the config's, as key.path=value.", show_default=False),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Stop after the preflight: nothing is trained or written.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete a run of that name first.")] = False,
+    shipped: Annotated[
+        bool,
+        typer.Option(
+            "--list", help="List the shipped configs, and exit.", is_eager=True, callback=_list_configs
+        ),
+    ] = False,
+) -> None:
+    """Train a model from a config, and measure it: the run and its report are written to a folder.
+
+    A training that was killed resumes when the same command is run again.
+    """
+    from nlpkit.config import read_config, validate
+    from nlpkit.training.recipes import find_config, load_recipe
+
+    config = find_config(config)
+    tree, lines = read_config(config, overrides or [])
+    recipe = load_recipe(tree.get("recipe"))
+    settings = validate(tree, recipe.Config, where=config, lines=lines)
+    with bar("training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
+        runs = recipe.train(
+            settings,
+            check=check,
+            overwrite=overwrite,
+            talk=talk,
+            progress=lambda step: show(
+                step.done, step.total, "" if step.loss is None else f"loss {step.loss:.3f}"
+            ),
+        )
+    for run in runs:
+        talk(f"report: {run.report}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(cls=WithConfigs)(train)
