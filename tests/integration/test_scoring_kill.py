@@ -63,7 +63,7 @@ def test_killed_at_random_moments_it_makes_the_same_bytes(tmp_path, ending):
         while kills < KILLS and child.poll() is None and not state.exists():
             time.sleep(0.001)  # a kill before the work began says nothing
         try:
-            # After the kills a run is left to end. A third of a whole run at most, so that several kills hit the same work.
+            # After the kills a run is left to end. A third of a complete run at most, so that several kills hit the same work.
             answer, _ = child.communicate(timeout=moments.uniform(0, length / 3) if kills < KILLS else 120)
         except subprocess.TimeoutExpired:
             kills += 1

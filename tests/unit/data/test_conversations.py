@@ -180,7 +180,7 @@ def test_a_column_that_is_not_there_ends_the_reading_whatever_on_bad_says(
     assert f"talk.jsonl: {missing}" in refused([{"messages": HI}], on_bad="skip", **kinds)
 
 
-# --- turns and what is told beforehand
+# --- turns and the system prompt
 
 
 def test_turns_of_one_speaker_in_a_row_merge() -> None:
@@ -206,8 +206,8 @@ def test_what_is_told_beforehand_is_joined_and_said_once() -> None:
 
 def test_a_persona_that_stands_in_every_row_is_told_once() -> None:
     rows = [
-        {**row, "persona": told}
-        for row, told in zip(rows_of((1, "a", "x"), (1, "b", "y")), ("Sad.", "Sad."), strict=True)
+        {**row, "persona": persona}
+        for row, persona in zip(rows_of((1, "a", "x"), (1, "b", "y")), ("Sad.", "Sad."), strict=True)
     ]
     assert one(rows, system="persona", bot="second").system == "Sad."
 

@@ -214,13 +214,13 @@ def test_the_offset_of_a_misfit_is_right_across_blocks(tmp_path: Path) -> None:
 def test_detect_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     # The 64 KiB that are looked at end inside a character, which is no fault.
-    for text, encoding, told in [
+    for text, encoding, expected in [
         ("a" + "é" * 70_000, "utf-8", "utf-8"),
         ("a", "utf-8-sig", "utf-8-sig"),
         ("a", "utf-16", "utf-16"),
     ]:
         path.write_bytes(text.encode(encoding))
-        assert detect_encoding(path) == told
+        assert detect_encoding(path) == expected
 
 
 def test_tab_separated_without_quoting(tmp_path: Path) -> None:
