@@ -20,8 +20,9 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, ChatProfile, Runtime
+from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, ChatProfile
 from nlpkit.generation.language_model import LanguageModel
+from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampling
 from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, window_of
@@ -29,7 +30,6 @@ from nlpkit.prompts.build import build_prompt
 from nlpkit.tasks.dialogue import Dialogue
 
 GENERATE = "transformers generate"
-RUNTIMES: tuple[Runtime, ...] = ("torch", "onnx", "onnx-int8", "onnx-int4")
 QUESTION = "Tell me a long story about a lighthouse keeper and a lost ship."
 SENTENCE = "On day {} the wind came from the west and the keeper wrote the names of all ships into a book. "
 
@@ -145,7 +145,7 @@ def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, t
     list(cold)
     if answer.usage is None or later.usage is None or cold.usage is None:
         raise NlpkitError(f"{name}: an answer without its usage")
-    ids = bot.voice.tokenizer(said, add_special_tokens=False)["input_ids"]
+    ids = bot.profile.tokenizer(said, add_special_tokens=False)["input_ids"]
     return Took(
         method=name,
         round=number,
@@ -159,9 +159,7 @@ def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, t
     )
 
 
-def load(
-    run: str | None, runtimes: Sequence[Runtime], threads: int
-) -> tuple[LanguageModel, dict[str, Chatbot]]:
+def load(run: str | None, runtimes: Sequence[str], threads: int) -> tuple[LanguageModel, dict[str, Chatbot]]:
     """The model for `generate`, and a bot for each runtime; torch's shares its weights."""
     if run is None:
         folder, _ = find_base(DEFAULT)
@@ -172,13 +170,13 @@ def load(
         )
     else:
         language = LanguageModel.load(run, threads=threads)
-    voice = ChatProfile(
+    profile = ChatProfile(
         tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name
     )
     bots: dict[str, Chatbot] = {}
     for one in runtimes:
         if one == "torch":
-            bots[one] = Chatbot(voice, TorchDecoder(language.model, threads=threads))
+            bots[one] = Chatbot(profile, TorchDecoder(language.model, threads=threads))
         else:
             bots[one] = (
                 Chatbot.default(runtime=one, threads=threads)
@@ -239,7 +237,7 @@ def summary(took: Sequence[Took]) -> list[str]:
 def bench(
     run: str | None,
     *,
-    runtimes: Sequence[Runtime],
+    runtimes: Sequence[str],
     threads: int,
     rounds: int,
     tokens: int,

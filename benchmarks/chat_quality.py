@@ -93,7 +93,7 @@ def quality(
         same = Ratio.of([ours == reply for ours, reply in zip(said, first, strict=True)])
         measured = tools.measure(said, [item.reply for item in items])
         outcomes = {metric.name: measured for metric in REPLY_METRICS if metric.undefined(measured) is None}
-        found[name] = {"perplexity": _perplexity(bot.scheduler._engine, rows), "same": same, **outcomes}
+        found[name] = {"perplexity": _perplexity(bot.scheduler.decoder, rows), "same": same, **outcomes}
         talking(
             f"{name}: perplexity {_PERPLEXITY.value(found[name]['perplexity']):.2f}, "
             f"{_SAME.value(same):.0%} of {len(items)} replies unchanged"
@@ -133,15 +133,15 @@ def _rows(
     return found
 
 
-def _perplexity(engine: Decoder, rows: Sequence[tuple[list[int], list[int]]]) -> Ratio:
+def _perplexity(decoder: Decoder, rows: Sequence[tuple[list[int], list[int]]]) -> Ratio:
     """Of the replies in encoded conversations, a conversation an item, read as chat reads: token after token."""
     import numpy as np
 
     losses, counts = [], []
     for ids, labels in rows:
-        cache, total, count = engine.empty(), 0.0, 0
+        cache, total, count = decoder.new_cache(), 0.0, 0
         for token, label in zip(ids, labels[1:], strict=False):
-            logits = engine.read(cache, [token]).astype(np.float64)
+            logits = decoder.read(cache, [token]).astype(np.float64)
             if label != READ_ONLY:
                 total -= logits[label] - logits.max() - math.log(np.exp(logits - logits.max()).sum())
                 count += 1

@@ -27,8 +27,9 @@ from nlpkit.chat.sentiment import SentimentClassifier, describe_sentiment, predi
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
-from nlpkit.generation.chatbot import Chatbot, Runtime
+from nlpkit.generation.chatbot import Chatbot
 from nlpkit.generation.completion import ChatModel
+from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampling
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
@@ -134,7 +135,10 @@ class Asked:
 
 def hints(scorer: SentimentClassifier, texts: Sequence[str]) -> dict[str, str]:
     """What the bot is told with each text, as the chat tells it."""
-    return {text: describe_sentiment([mood]) for text, mood in zip(texts, predict_sentiments(scorer, texts), strict=True)}
+    return {
+        text: describe_sentiment([mood])
+        for text, mood in zip(texts, predict_sentiments(scorer, texts), strict=True)
+    }
 
 
 def replies(
@@ -343,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.mood", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--run", help="a dialogue run; default: smollm2-135m as it is")
-    parser.add_argument("--runtime", choices=get_args(Runtime), default="torch")
+    parser.add_argument("--runtime", choices=list(RUNTIMES), default="torch")
     parser.add_argument(
         "--use", choices=get_args(Use), default="measure", help="which sets of mood_turns.txt"
     )

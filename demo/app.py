@@ -17,7 +17,9 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo.guard import LOOPBACK, DemoLimits
+from nlpkit.cli.choices import runtime_option
 from nlpkit.errors import ConfigError, NlpkitError, optional
+from nlpkit.generation.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from demo.scoring import TextScorer
 
 PolicyName = Literal["drop_oldest", "recall"]
-RuntimeName = Literal["torch", "onnx", "onnx-int8", "onnx-int4"]
 RUN_HELP = (
     "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
     "Default: the built-in chat model."
@@ -163,8 +164,7 @@ def run(
         PolicyName, typer.Option(help="What a chat model sees of a long conversation: drop_oldest or recall.")
     ] = "drop_oldest",
     runtime: Annotated[
-        RuntimeName,
-        typer.Option(help="The library that runs the chat model; all but torch are faster on a CPU."),
+        str, runtime_option(RUNTIMES, "The runtime. A model is exported once, at its first use.")
     ] = "torch",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from nlpkit.chat.serving import load_chat_model
 from nlpkit.errors import RunError
-from nlpkit.generation.chatbot import Runtime
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
@@ -26,7 +25,7 @@ class Loader:
     run: str | None = None
     model: str | None = None
     policy: Policy = "drop_oldest"
-    runtime: Runtime = "torch"
+    runtime: str = "torch"
 
     def __call__(self) -> ChatModel:
         """Load the chat model."""
@@ -39,7 +38,7 @@ def find_chat_models(
     *,
     model: str | None = None,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: str = "torch",
 ) -> dict[str, Loader]:
     """Return the loaders by name for the folder as it is now; that of `run` comes first."""
     loaders: dict[str, Loader] = {}
@@ -86,7 +85,7 @@ def _resolve(run: str) -> str:
 
 def _name(run: str, model: str | None) -> str:
     if run.startswith(("http://", "https://")):
-        from nlpkit.generation.remote import public_address
+        from nlpkit.generation.addresses import public_address
 
         return f"{model} at {public_address(run)}" if model else public_address(run)
     path = Path(run)

@@ -74,7 +74,7 @@ def context_page(chat: Chat | None, context: Context | None, chat_model: str) ->
         words += f", {len(recalled):,} recalled"
     if context.dropped:
         words += f", {len(context.dropped):,} no longer"
-    share = min(1.0, context.tokens / context.room) if context.room else 1.0
+    share = min(1.0, context.tokens / context.token_budget) if context.token_budget else 1.0
     squares = "".join(
         f'<span class="{state}" title="turn {number + 1}, {turn.role}: {state}"></span>'
         for number, turn in enumerate(turns)
@@ -82,7 +82,7 @@ def context_page(chat: Chat | None, context: Context | None, chat_model: str) ->
     )
     parts = [
         head,
-        f'<p class="seen-count">{words}; {context.tokens:,} of {context.room:,} tokens.</p>',
+        f'<p class="seen-count">{words}; {context.tokens:,} of {context.token_budget:,} tokens.</p>',
         f'<div class="budget" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></div>',
         f'<div class="ledger" role="img" aria-label="{escape(words)}">{squares}</div>',
     ]

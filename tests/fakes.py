@@ -102,7 +102,7 @@ class FakeBot:
         self.samplings.append(sampling)
         self.sessions.append(session)
         count = len(conversation.turns)
-        context = Context(seen=tuple(range(count)), recalled=(), dropped=(), tokens=count, room=1000)
+        context = Context(seen=tuple(range(count)), recalled=(), dropped=(), tokens=count, token_budget=1000)
         answer = FakeAnswer(
             self.says(conversation, sampling), context, self.delay, self.fails, sampling.max_new_tokens
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nlpkit.chat.server import listen_on, create_server
+from nlpkit.chat.server import create_server, listen_on
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> bool:

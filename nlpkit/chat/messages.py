@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
 from nlpkit.data.examples import Conversation, Role, Turn
@@ -151,7 +151,4 @@ def _context(stored: str | None) -> Context | None:
         return None
     from nlpkit.generation.context import Context
 
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(stored).items()
-    }
-    return Context(**fields)
+    return Context.of(json.loads(stored))

@@ -5,14 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nlpkit.errors import ConfigError, SourceError, nearest
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
-
-if TYPE_CHECKING:
-    from nlpkit.generation.chatbot import Runtime
 
 REMOTE_KEY = "NLPKIT_REMOTE_KEY"
 """The environment variable with the key for a chat model at an address."""
@@ -25,7 +21,7 @@ def load_chat_model(
     name: str | None = None,
     *,
     model: str | None = None,
-    runtime: Runtime = "torch",
+    runtime: str = "torch",
     threads: int | None = None,
     policy: Policy = "drop_oldest",
 ) -> ChatModel:
@@ -70,7 +66,8 @@ def _remote(address: str, model: str | None) -> ChatModel:
 
 def _only_model(address: str, key: str | None) -> str:
     """Return the name of the server's model, if it has exactly one."""
-    from nlpkit.generation.remote import list_models, public_address
+    from nlpkit.generation.addresses import public_address
+    from nlpkit.generation.remote import list_models
 
     try:
         names = list_models(address, key)

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import note, talk, write
+from nlpkit.generation.runtimes import RUNTIMES
 
 RUN_HELP = (
     "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
@@ -27,11 +29,8 @@ Policy = Annotated[
     ),
 ]
 Runtime = Annotated[
-    Literal["torch", "onnx", "onnx-int8", "onnx-int4"],
-    typer.Option(
-        help="torch; onnx is faster on a CPU and gives the same replies; onnx-int8 and onnx-int4 "
-        "(8-bit and 4-bit weights) are faster still. The model is exported once."
-    ),
+    str,
+    runtime_option(RUNTIMES, "The runtime. A model is exported once, at its first use, and verified."),
 ]
 Threads = Annotated[
     int | None, typer.Option(help="Processor threads. Default: all that this process may use.", min=1)
@@ -158,7 +157,7 @@ def serve(
 
 
 def _announce(runtime: str) -> None:
-    if runtime != "torch":
+    if RUNTIMES[runtime].open:
         note(f"runtime {runtime}: a model is exported once, at its first use; this takes a minute or more")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.errors import SourceError
-from nlpkit.generation.remote import endpoint, public_address
+from nlpkit.generation.addresses import endpoint, public_address
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.ratio import Ratio, ratio_metric

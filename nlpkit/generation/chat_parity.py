@@ -1,116 +1,104 @@
-"""The gate for exported bots: same prompts, same end, and nearly always the same next token as the original."""
+"""The parity check of exported chat models: same prompts, same end token, and nearly always the same next token."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from nlpkit.data.examples import Conversation, Turn
+from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.errors import DataError, RunError
 from nlpkit.generation.decoder import Decoder
 from nlpkit.generation.language_model import LanguageModel
+from nlpkit.generation.runtimes import ChatRuntime
 from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.prompts.build import build_prompt
 from nlpkit.prompts.template import ChatTemplate
 
-ExportFormat: TypeAlias = Literal["onnx", "onnx-int8", "onnx-int4", "merged"]
+UNLIMITED = 1 << 20
+"""A token budget for any prompt: what is compared is how it is written."""
 
-AGREE: Mapping[ExportFormat, float] = {"onnx": 0.99, "merged": 0.99, "onnx-int8": 0.85, "onnx-int4": 0.6}
-"""Share of next tokens that must be the original's likeliest; in fp32 two may lie within rounding of each other.
+REPLY_TOKENS = 24
+"""Tokens of each of the trained model's replies that are compared."""
 
-smollm2-135m has 100%, 92% and 73% in fp32, 8 and 4 bits."""
-
-NEAR: Mapping[ExportFormat, float] = {"onnx": 1e-3, "merged": 1e-3, "onnx-int8": 0.2, "onnx-int4": 0.7}
-"""How far logits may move, as a share of their spread; those of an export that went wrong move by about all of it.
-
-smollm2-135m's move by 7% in 8 bits and 47% in 4."""
-
-WIDE = 1 << 20
-"""Room for any prompt: what is compared is how it is written."""
-
-REPLY = 24
-"""Tokens of each of the original's replies that the export is asked about."""
-
-ASKED = (
+TEXTS = (
     ("Hi, how are you today?",),
     ("What do you like to do at weekends?", "I like to read.", "What kind of books?"),
     ("My train was late again and I missed the meeting.",),
     ("Name three things that are blue.", "The sky, the sea and my bicycle.", "And two that are green?"),
     ("<|im_end|> [/INST] </s> said nobody ever",),
 )
-"""What is said to both, the last one to see that no text becomes a control token."""
+"""Conversations that both models get; in the last one, no text may become a control token."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatParity:
-    """How an exported bot answered beside its original."""
+    """How an exported chat model compares with the trained one."""
 
     tokens: int
     agreement: float
-    drift: float
-    """How far logits moved, as a share of their own spread: standard deviations over the vocabulary, at the worst token."""
+    """Share of next tokens that both find most likely."""
+    max_difference: float
+    """The most that logits moved, as a share of their standard deviation over the vocabulary."""
     failures: tuple[str, ...]
 
-    def words(self) -> str:
-        """What was found, in one line."""
-        moved = f"logits move by at most {self.drift:.2%} of their spread"
-        return f"{self.agreement:.1%} of {self.tokens} next tokens are the original's, {moved}"
+    def summary(self) -> str:
+        """Return the result in one line."""
+        moved = f"logits move by at most {self.max_difference:.2%} of their standard deviation"
+        return f"{self.agreement:.1%} of {self.tokens} next tokens are equal, {moved}"
 
 
-def check_parity(original: LanguageModel, folder: Path, engine: Decoder, form: ExportFormat) -> ChatParity:
-    """How the export in a folder, computed by this engine, answers beside the model that it was made of."""
-    import numpy as np
+def check_parity(original: LanguageModel, folder: Path, decoder: Decoder, runtime: ChatRuntime) -> ChatParity:
+    """Compare an export with the model that it was made of.
 
-    failures = [*_template(original, folder), *_end(original, folder)]
-    reference = TorchDecoder(original.model, threads=original.threads)
-    agreed, drift = [], 0.0
-    for said in _conversations():
-        try:
-            read = build_prompt(original.task.told(said), original.tokenizer, original.window - REPLY).ids
-        except DataError:
-            continue  # a window that is too small for it
-        caches = reference.empty(), engine.empty()
-        for _ in range(REPLY):
-            theirs, ours = reference.read(caches[0], read), engine.read(caches[1], read)
-            agreed.append(int(theirs.argmax()) == int(ours[: len(theirs)].argmax()))
-            drift = max(
-                drift, float(np.std(ours[: len(theirs)] - theirs) / np.std(theirs))
-            )  # what all logits share changes nothing
-            read = [int(theirs.argmax())]
+    Args:
+        original: the trained model.
+        folder: of the export.
+        decoder: runs the export.
+        runtime: its row, with the limits.
+
+    Raises:
+        RunError: the model's window is too small for any comparison.
+    """
+    agreed, max_difference = _compare_replies(original, decoder)
     if not agreed:
         raise RunError(
-            f"{original.name}: its window of {original.window} tokens is too small to prove an export on"
+            f"{original.name}: its window of {original.window} tokens is too small to verify an export with"
         )
-    agreement = float(np.mean(agreed))
-    if agreement < AGREE[form]:
+    agreement = sum(agreed) / len(agreed)
+    failures = [*_template_failures(original, folder), *_end_failures(original, folder)]
+    if agreement < runtime.min_agreement:
         failures.append(
-            f"{agreement:.1%} of the next tokens are the original's, {AGREE[form]:.0%} are expected"
+            f"{agreement:.1%} of the next tokens are equal, expected at least {runtime.min_agreement:.0%}"
         )
-    if not drift <= NEAR[form]:
-        failures.append(f"its logits move by {drift:.2%} of their spread, {NEAR[form]:.1%} are allowed")
-    return ChatParity(tokens=len(agreed), agreement=agreement, drift=drift, failures=tuple(failures))
+    if not max_difference <= runtime.max_difference:  # also if it is no number
+        failures.append(
+            f"its logits move by {max_difference:.2%} of their standard deviation, "
+            f"expected at most {runtime.max_difference:.1%}"
+        )
+    return ChatParity(
+        tokens=len(agreed), agreement=agreement, max_difference=max_difference, failures=tuple(failures)
+    )
 
 
 def require_parity(parity: ChatParity, what: str, *, force: bool) -> None:
-    """Nothing, where an export passed, or is wanted all the same.
+    """Refuse an export that failed the parity check, unless it is forced.
 
     Raises:
-        RunError: it answers otherwise than its original.
+        RunError: it failed.
     """
     if parity.failures and not force:
-        found = "; ".join(parity.failures)
+        failures = "; ".join(parity.failures)
         raise RunError(
-            f"{what}: the export does not answer like its model: {found}; cure: the runtime torch, or nlpkit export --force"
+            f"{what}: the export gives other answers than its model: {failures}; "
+            "hint: use the runtime torch, or nlpkit export --force -o FOLDER"
         )
 
 
 def end_tokens(folder: Path) -> set[int]:
-    """The tokens at which whoever loads the folder stops, by its generation settings."""
-    found: set[int] = set()
+    """Return the tokens at which programs stop that load the folder, by its generation settings."""
+    ends: set[int] = set()
     for name, path in (
         ("genai_config.json", ("model", "eos_token_id")),
         ("generation_config.json", ("eos_token_id",)),
@@ -120,36 +108,56 @@ def end_tokens(folder: Path) -> set[int]:
         value = json.loads((folder / name).read_text(encoding="utf-8"))
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        ends = {value} if isinstance(value, int) else set(value or ())
-        found = found & ends if found else ends
-    return found
+        tokens = {value} if isinstance(value, int) else set(value or ())
+        ends = ends & tokens if ends else tokens
+    return ends
+
+
+def _compare_replies(original: LanguageModel, decoder: Decoder) -> tuple[list[bool], float]:
+    """Return whether each next token is equal along the original's replies, and how far logits moved at most."""
+    import numpy as np
+
+    reference = TorchDecoder(original.model, threads=original.threads)
+    agreed, max_difference = [], 0.0
+    for conversation in _conversations():
+        conversation = original.task.told(conversation)
+        try:
+            ids = build_prompt(conversation, original.tokenizer, original.window - REPLY_TOKENS).ids
+        except DataError:
+            continue  # the window is too small for this one
+        caches = reference.new_cache(), decoder.new_cache()
+        for _ in range(REPLY_TOKENS):
+            expected = reference.read(caches[0], ids)
+            # Some exports pad the vocabulary
+            logits = decoder.read(caches[1], ids)[: len(expected)]
+            agreed.append(int(expected.argmax()) == int(logits.argmax()))
+            # The deviation, not the difference itself: a shift of all logits changes no probability
+            max_difference = max(max_difference, float(np.std(logits - expected) / np.std(expected)))
+            ids = [int(expected.argmax())]
+    return agreed, max_difference
 
 
 def _conversations() -> list[Conversation]:
-    roles = ("user", "assistant", "user")
+    roles: tuple[Role, ...] = ("user", "assistant", "user")
     return [
         Conversation(
-            turns=tuple(Turn(role=role, text=text) for role, text in zip(roles, texts, strict=False))  # type: ignore[arg-type]
+            turns=tuple(Turn(role=role, text=text) for role, text in zip(roles, texts, strict=False))
         )
-        for texts in ASKED
+        for texts in TEXTS
     ]
 
 
-def _template(original: LanguageModel, folder: Path) -> list[str]:
-    """A failure where the folder's tokenizer and template make another prompt."""
+def _template_failures(original: LanguageModel, folder: Path) -> list[str]:
     saved = load_tokenizer(folder)
-    for said in _conversations():
-        told = original.task.told(said)
-        if build_prompt(told, saved, WIDE).ids != build_prompt(told, original.tokenizer, WIDE).ids:
+    for conversation in map(original.task.told, _conversations()):
+        expected = build_prompt(conversation, original.tokenizer, UNLIMITED)
+        if build_prompt(conversation, saved, UNLIMITED).ids != expected.ids:
             return ["its tokenizer and chat template make another prompt"]
     return []
 
 
-def _end(original: LanguageModel, folder: Path) -> list[str]:
-    end = ChatTemplate.of(original.tokenizer).end_id
-    found = end_tokens(folder)
-    return (
-        []
-        if end in found
-        else [f"it ends at the tokens {sorted(found)}, and the template's replies end with {end}"]
-    )
+def _end_failures(original: LanguageModel, folder: Path) -> list[str]:
+    end, ends = ChatTemplate.of(original.tokenizer).end_id, end_tokens(folder)
+    if end in ends:
+        return []
+    return [f"it ends at the tokens {sorted(ends)}, and the template's replies end with {end}"]

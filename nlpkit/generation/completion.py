@@ -1,4 +1,4 @@
-"""What a bot is, wherever it computes: a conversation in, an answer out that comes piece by piece and can be stopped."""
+"""The interface of a chat model, wherever it runs: a conversation in, a reply out in chunks, which can be stopped."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 
 FinishReason: TypeAlias = Literal["stop", "length", "stopped"]
-"""Why an answer ended: the bot ended it, it was as long as it may be, or someone stopped it."""
+"""Why a reply ended: the model ended it, it reached its maximum length, or someone stopped it."""
 
 
 class OverloadedError(NlpkitError):
-    """More answers are waiting than the bot takes; the same question may be asked again in a moment."""
+    """More replies are waiting than the chat model accepts. The same request may succeed in a moment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What an answer cost."""
+    """What a reply cost."""
 
     prompt_tokens: int
     cached_tokens: int
-    """How many of the prompt's tokens were read before and not read again."""
+    """How many of the prompt's tokens were in the prefix cache and not read again."""
     new_tokens: int
-    """Tokens that were made, the one that ends the answer included."""
+    """Tokens that were generated, including the one that ends the reply."""
     first_token_seconds: float
-    """From the question to the first new token, waiting included."""
+    """From the request to the first new token, including the time in the queue."""
     seconds: float
-    """From the question to the end."""
+    """From the request to the end."""
 
 
 class Completion(Protocol):
-    """Pieces of text as they come. Iterating raises what went wrong; a piece is never a part of a character or a control token."""
+    """A reply in chunks of text. Iterating raises what went wrong.
+
+    A chunk never ends inside a character and never holds a control token.
+    """
 
     @property
     def context(self) -> Context | None:
@@ -54,24 +57,29 @@ class Completion(Protocol):
     def __next__(self) -> str: ...
 
     def stop(self) -> None:
-        """End the answer now, the computing too. What had come before can still be read."""
+        """Stop generation now. Chunks that came before can still be read."""
 
     def close(self) -> None:
-        """Nobody reads on: as `stop`."""
+        """Stop generation, as nobody reads on."""
 
 
 class ChatModel(Protocol):
-    """What holds the other side of a conversation."""
+    """A model that replies in conversations."""
 
     @property
     def name(self) -> str:
-        """Which model answers."""
+        """Which model replies."""
 
     def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
-        """The answer to the last turn, which is being made from now on.
+        """Start generating the reply to the last turn.
+
+        Args:
+            conversation: ends with the user's turn.
+            sampling: how tokens are chosen.
+            session: names the conversation, so that its earlier turns are not read again.
 
         Raises:
             DataError: the last turn does not fit.
-            OverloadedError: too many answers are waiting.
+            OverloadedError: too many replies are waiting.
             SourceError: a server cannot be reached.
         """

@@ -1,162 +1,195 @@
-"""What of a conversation the model sees: the part that fits, what is recalled of the rest, and a ledger of every turn."""
+"""What of a conversation the model sees: the turns that fit, quotes of earlier ones, and a ledger of every turn."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation
-from nlpkit.generation.earlier_turns import Embed, FoundBy, Recalled, ranking, summary_of, written
-from nlpkit.prompts.build import build_prompt
+from nlpkit.generation.earlier_turns import Embed, FoundBy, Quotes, add_quotes, rank_turns, summarize
+from nlpkit.prompts.build import prompt_of
 from nlpkit.prompts.template import ChatTemplate, Parts
 
 Policy: TypeAlias = Literal["drop_oldest", "recall"]
-"""What becomes of turns that no longer fit: gone, or a summary of them and those that matter to the last turn are quoted."""
+"""What becomes of turns that no longer fit: dropped, or summarized and quoted where they matter to the last turn."""
 
-KEPT = 0.75
-"""Share of the room that stays full when turns must go. The prompt then begins alike for many turns, and is read only once."""
+REFILL_SHARE = 0.75
+"""Share of the token budget that stays in use when turns are dropped.
 
-RECALL_ROOM = 0.25
-"""Share of the room that quotes of earlier turns may take."""
+The prompts of the following turns then begin alike, so that what they have in common is read only once.
+"""
 
-SUMMARY_ROOM = 0.3
-"""Share of the quotes' room that the summary may take."""
+QUOTES_SHARE = 0.25
+"""Share of the token budget that quotes of earlier turns may take."""
 
-MOST_RECALLED = 12
+SUMMARY_SHARE = 0.3
+"""Share of the quotes' tokens that the summary may take."""
+
+MAX_QUOTES = 12
 """More quotes would drown the one that matters."""
 
-CANDIDATES = 30
-"""Turns that are tried: a long one that does not fit leaves its place to the next."""
+MAX_CANDIDATES = 30
+"""How many turns are tried as quotes: one that is too long leaves its tokens to the next."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """The ledger: each turn of the conversation, by its number from 0, is in exactly one of `seen`, `recalled` and `dropped`."""
+    """The ledger: each turn, by its number from 0, is in exactly one of `seen`, `recalled` and `dropped`."""
 
     seen: tuple[int, ...]
-    """Read as they were said."""
+    """Read by the model in full."""
     recalled: tuple[int, ...]
-    """Quoted in what the bot is told beforehand."""
+    """Quoted in the system prompt."""
     dropped: tuple[int, ...]
-    """Not read, but for what the summary says of them."""
+    """Not read, except for what the summary says of them."""
     tokens: int
     """Of the whole prompt."""
-    room: int
+    token_budget: int
     """Tokens that the prompt may have."""
     summary: str = ""
     """Sentences of the dropped turns."""
     policy: Policy = "drop_oldest"
     found_by: FoundBy | None = None
-    """What chose the recalled turns: the encoder or, where there is none, the words they share with the last turn."""
+    """What chose the recalled turns: the encoder or, without one, the words they share with the last turn."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Context:
+        """Return the ledger from its JSON form; `token_budget` was called `room` in version 0.1."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()
+        }
+        if "room" in values:
+            values["token_budget"] = values.pop("room")
+        return cls(**values)
 
 
-def fit_context(
-    conversation: Conversation, tokenizer: Any, room: int, policy: Policy, *, embed: Embed | None = None
-) -> tuple[Conversation, Context]:  # fmt: skip
-    """The conversation as the model will see it, and the ledger. `embed` gives the embeddings of texts, as `Encoder.embed` does.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FittedPrompt:
+    """A prompt within a token budget. It is built once and passed on to whatever generates the reply."""
+
+    ids: list[int]
+    conversation: Conversation
+    """What the ids spell: the turns that are seen, and the quotes in the system prompt."""
+    context: Context
+
+
+def fit_prompt(
+    conversation: Conversation,
+    tokenizer: Any,
+    token_budget: int,
+    policy: Policy,
+    *,
+    load_embed: Callable[[], Embed | None] = lambda: None,
+) -> FittedPrompt:
+    """Build the prompt of the next reply.
+
+    Args:
+        conversation: with its system prompt.
+        tokenizer: its chat template writes the prompt.
+        token_budget: tokens of the prompt at most.
+        policy: what becomes of turns that do not fit.
+        load_embed: returns what embeds texts, if anything does. Called only if turns are to be recalled.
 
     Raises:
         DataError: not even the last turn fits.
     """
     template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
-    count = len(parts.turns)
-    if _fits(template, parts, room):
-        return conversation, _ledger(conversation, tokenizer, room, policy, start=0)
-    start = window_start(template, parts, room if policy == "drop_oldest" else room - int(RECALL_ROOM * room))
-    shorter = dataclasses.replace(conversation, turns=conversation.turns[start:])
-    ledger = _ledger(shorter, tokenizer, room, policy, start=start)
-    if policy == "drop_oldest" or not start or start == count:
-        return shorter, ledger
-    return _recall(conversation, shorter, tokenizer, ledger, embed)
+    start = 0
+    if not _fits(template, parts, token_budget):
+        quotes_budget = int(QUOTES_SHARE * token_budget) if policy == "recall" else 0
+        start = first_turn_seen(template, parts, token_budget - quotes_budget)
+    shown = dataclasses.replace(conversation, turns=conversation.turns[start:])
+    quotes, found_by = Quotes(turns=(), summary=""), None
+    if policy == "recall" and start:
+        order, found_by = rank_turns(conversation.turns[:start], _question(conversation), load_embed())
+        shown, parts, quotes = _recall(conversation, template, parts, order, start, token_budget)
+    prompt = prompt_of(template, parts, start, token_budget, where=conversation.where)
+    context = Context(
+        seen=tuple(range(start, len(conversation.turns))),
+        recalled=tuple(sorted(quotes.turns)),
+        dropped=tuple(turn for turn in range(start) if turn not in quotes.turns),
+        tokens=len(prompt.ids),
+        token_budget=token_budget,
+        summary=quotes.summary,
+        policy=policy,
+        found_by=found_by if quotes.turns else None,
+    )
+    return FittedPrompt(ids=prompt.ids, conversation=shown, context=context)
 
 
-def window_start(template: ChatTemplate, parts: Parts, room: int) -> int:
-    """The first turn that is still seen.
+def first_turn_seen(template: ChatTemplate, parts: Parts, token_budget: int) -> int:
+    """Return the first turn that is still seen.
 
-    Told from the conversation alone, question by question as it grew: when the turns overflow the room, the oldest go until they fill
-    KEPT of it, and then the start stays where it is until they overflow again.
+    It depends on the conversation alone, followed question by question as it grew. When the turns exceed the token
+    budget, the oldest are dropped until the rest takes REFILL_SHARE of it. The start then stays where it is until they
+    exceed the budget again.
     """
     count, start = len(parts.turns), 0
     for end in range(1, count + 1):
-        asked = end == count or parts.turns[end - 1] == "user"
-        if asked and template.size(parts, start, end, asking=True) > room:
-            start = max(start, template.dropped(parts, end, int(KEPT * room)))
+        asks = end == count or parts.turns[end - 1] == "user"
+        if asks and template.size(parts, start, end, add_generation_prompt=True) > token_budget:
+            start = max(start, template.dropped(parts, end, int(REFILL_SHARE * token_budget)))
             if parts.turns[start] == "assistant" and start < end - 1:
-                start += 1  # a reply whose question is gone says little
+                start += 1  # a reply without its question says little
     return start
 
 
-def _fits(template: ChatTemplate, parts: Parts, room: int) -> bool:
+def _fits(template: ChatTemplate, parts: Parts, token_budget: int) -> bool:
     # The texts alone are counted first: a template around thousands of turns takes long to render
-    if sum(map(len, parts.texts)) > room:
+    if sum(map(len, parts.texts)) > token_budget:
         return False
-    return template.size(parts, 0, len(parts.turns), asking=True) <= room
-
-
-def _ledger(conversation: Conversation, tokenizer: Any, room: int, policy: Policy, *, start: int) -> Context:
-    """The ledger of a conversation that lost its first `start` turns and nothing else."""
-    return Context(
-        seen=tuple(range(start, start + len(conversation.turns))),
-        recalled=(),
-        dropped=tuple(range(start)),
-        tokens=len(build_prompt(conversation, tokenizer, room).ids),
-        room=room,
-        policy=policy,
-    )
+    return template.size(parts, 0, len(parts.turns), add_generation_prompt=True) <= token_budget
 
 
 def _recall(
-    conversation: Conversation, shorter: Conversation, tokenizer: Any, ledger: Context, embed: Embed | None
-) -> tuple[Conversation, Context]:  # fmt: skip
-    """The shorter conversation with quotes of the turns it lost in its system part."""
-    lost = conversation.turns[: len(ledger.dropped)]
-    order, found_by = ranking(lost, _asked(conversation), embed)
-    room = min(int(RECALL_ROOM * ledger.room), ledger.room - ledger.tokens)
-    quotes = _chosen(conversation, order, tokenizer, room)
+    conversation: Conversation,
+    template: ChatTemplate,
+    parts: Parts,
+    order: list[int],
+    start: int,
+    token_budget: int,
+) -> tuple[Conversation, Parts, Quotes]:
+    """Quote turns before `start` in the system prompt, the first of `order` first, within the token budget."""
+    lost = conversation.turns[:start]
+    left = token_budget - template.size(parts, start, len(parts.turns), add_generation_prompt=True)
+    quotes = _choose_quotes(conversation, order, template, min(int(QUOTES_SHARE * token_budget), left))
     while True:
-        told = written(conversation.system, lost, quotes)
-        longer = dataclasses.replace(shorter, system=told)
-        template = ChatTemplate.of(tokenizer)
-        tokens = template.size(template.parts(longer), 0, len(longer.turns), asking=True)
-        if tokens <= ledger.room or not (quotes.turns or quotes.summary):
-            break
-        # The parts were counted one by one; joined they may spell a little longer
-        quotes = (
-            dataclasses.replace(quotes, summary="")
-            if not quotes.turns
-            else dataclasses.replace(quotes, turns=quotes.turns[:-1])
-        )
-    recalled = tuple(sorted(quotes.turns))
-    dropped = tuple(one for one in ledger.dropped if one not in quotes.turns)
-    found = found_by if recalled else None
-    return longer, dataclasses.replace(
-        ledger, recalled=recalled, dropped=dropped, tokens=tokens, summary=quotes.summary, found_by=found
-    )  # fmt: skip
+        system = add_quotes(conversation.system, lost, quotes)
+        quoted = dataclasses.replace(parts, system=template.content(system))
+        size = template.size(quoted, start, len(parts.turns), add_generation_prompt=True)
+        if size <= token_budget or not (quotes.turns or quotes.summary):
+            shown = dataclasses.replace(conversation, system=system, turns=conversation.turns[start:])
+            return shown, quoted, quotes
+        # The quotes were counted one by one; joined they may take a few tokens more
+        quotes = Quotes(turns=quotes.turns[:-1], summary=quotes.summary if quotes.turns else "")
 
 
-def _asked(conversation: Conversation) -> str:
-    """What the user said last."""
-    return next((one.text for one in reversed(conversation.turns) if one.role == "user"), "")
+def _question(conversation: Conversation) -> str:
+    """Return what the user said last."""
+    return next((turn.text for turn in reversed(conversation.turns) if turn.role == "user"), "")
 
 
-def _chosen(conversation: Conversation, order: list[int], tokenizer: Any, room: int) -> Recalled:
-    """The turns to quote, the likeliest to matter first, and the summary of those that are not quoted."""
-    template = ChatTemplate.of(tokenizer)
+def _choose_quotes(
+    conversation: Conversation, order: list[int], template: ChatTemplate, token_budget: int
+) -> Quotes:
+    """Return the turns to quote, the most relevant first, and a summary of those that are not quoted."""
 
     def size(text: str) -> int:
         return len(template.content(text))
 
-    lost = conversation.turns
-    left = room - size(written("", lost, Recalled(turns=(), summary="."))) - 4
-    for_summary = int(SUMMARY_ROOM * room)
-    turns: list[int] = []
-    for place in order[:CANDIDATES]:
-        cost = size(written("", lost, Recalled(turns=(place,), summary=""), quotes_only=True)) + 1
-        if len(turns) < MOST_RECALLED and cost <= left - for_summary:
-            turns.append(place)
+    turns = conversation.turns
+    # What the heading and an empty summary take, and 4 tokens for the joints
+    left = token_budget - size(add_quotes("", turns, Quotes(turns=(), summary="."))) - 4
+    for_summary = int(SUMMARY_SHARE * token_budget)
+    chosen: list[int] = []
+    for turn in order[:MAX_CANDIDATES]:
+        cost = size(add_quotes("", turns, Quotes(turns=(turn,), summary=""), heading=False)) + 1
+        if len(chosen) < MAX_QUOTES and cost <= left - for_summary:
+            chosen.append(turn)
             left -= cost
-    start = max(order, default=-1) + 1
-    rest = [lost[place] for place in range(start) if place not in turns]
-    return Recalled(turns=tuple(turns), summary=summary_of(rest, min(left, for_summary), size))
+    last = max(order, default=-1)
+    rest = [turns[turn] for turn in range(last + 1) if turn not in chosen]
+    return Quotes(turns=tuple(chosen), summary=summarize(rest, min(left, for_summary), size))

@@ -1,52 +1,52 @@
-"""Token ids to text while they come: no piece ends inside a character, none holds a control token."""
+"""Token ids to text while they come: no chunk ends inside a character, none holds a control token."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-HALF = "\ufffd"
-"""What a tokenizer writes for bytes that are no whole character, or not yet."""
+REPLACEMENT = "\ufffd"
+"""What a tokenizer writes for bytes that are no complete character, or not yet."""
 
 
 class Detokenizer:
-    """The text of one answer. The pieces together are what the tokenizer makes of all ids at once."""
+    """The text of one reply. Its chunks together are what the tokenizer makes of all ids at once."""
 
     def __init__(self, tokenizer: Any, control_ids: Collection[int]) -> None:
         self._tokenizer = tokenizer
         self._control_ids = control_ids
         self._ids: list[int] = []
         self._start = 0
-        self._given = 0
+        """The first token of the last chunk."""
+        self._done = 0
+        """How many tokens were given out as text."""
 
     def push(self, token: int) -> str:
-        """The text that this token brings to its end; often none."""
+        """Add a token and return the text that it completes; often none."""
         if token in self._control_ids:
             return ""
         self._ids.append(token)
-        # Some tokenizers write a token otherwise at the start of a text, so that each is read after those of the last piece
-        before, now = (
-            self._decoded(self._ids[self._start : self._given]),
-            self._decoded(self._ids[self._start :]),
-        )
-        if len(now) <= len(before) or now.endswith(HALF):
+        before, now = self._decode_tail()
+        if len(now) <= len(before) or now.endswith(REPLACEMENT):
             return ""
-        self._start, self._given = self._given, len(self._ids)
+        self._start, self._done = self._done, len(self._ids)
         return now[len(before) :]
 
     def end(self) -> str:
-        """What is left, without the half character at its end."""
-        before, now = (
-            self._decoded(self._ids[self._start : self._given]),
-            self._decoded(self._ids[self._start :]),
-        )
-        self._given = self._start = len(self._ids)
-        return now[len(before) :].rstrip(HALF)
+        """Return the text that is left, without an incomplete character at its end."""
+        before, now = self._decode_tail()
+        self._done = self._start = len(self._ids)
+        return now[len(before) :].rstrip(REPLACEMENT)
 
-    def _decoded(self, ids: list[int]) -> str:
-        text: str = (
-            self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            if ids
-            else ""
-        )
+    def _decode_tail(self) -> tuple[str, str]:
+        """Return the text of the last chunk, and the same with all tokens after it.
+
+        Some tokenizers write a token differently at the start of a text, so new tokens are decoded after the last chunk.
+        """
+        return self._decode(self._ids[self._start : self._done]), self._decode(self._ids[self._start :])
+
+    def _decode(self, ids: list[int]) -> str:
+        if not ids:
+            return ""
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text

@@ -1,4 +1,4 @@
-"""What earlier turns have to say: which of them matter to a question, a summary in their own sentences, and both as quotes."""
+"""Earlier turns of a conversation: rank them by relevance to a question, summarize them, and write both as quotes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Embed: TypeAlias = "Callable[[Sequence[str]], Sequence[NDArray[Any]]]"
-"""(tokens, size) for each text."""
+"""Returns `(tokens, size)` for each text."""
 
 FoundBy: TypeAlias = Literal["encoder", "words"]
 
 ENCODER = "minilm-l6"
-"""What compares turns."""
+"""The encoder that compares turns."""
 
-ALIKE = 0.2
-"""Turns whose cosine with the question is below this have nothing to do with it."""
+MIN_COSINE = 0.2
+"""Turns whose cosine with the question is lower are unrelated to it."""
 
-SHORTEST = 8
+MIN_SENTENCE = 8
 """A sentence of fewer characters, such as "ok.", says nothing by itself."""
 
-CANDIDATES = 30
+MAX_SENTENCES = 30
 """Sentences that a summary is chosen from."""
 
 HEADING = "Quotes from earlier in this conversation:"
@@ -40,16 +40,16 @@ _SENTENCE = re.compile(r"(?<=[.!?…。！？])\s+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recalled:
+class Quotes:
     """What is quoted of the turns that are not seen."""
 
     turns: tuple[int, ...]
-    """The likeliest to matter first."""
+    """Their numbers, the most relevant first."""
     summary: str
 
 
-class Vectors:
-    """An encoder that remembers what it read: a turn is embedded once, not again for each question. Threads may share it."""
+class CachedEncoder:
+    """An encoder that remembers its texts: a turn is embedded once, not for each question. For any thread."""
 
     def __init__(self, embed: Embed, *, most: int = 20_000) -> None:
         self._embed = embed
@@ -58,86 +58,98 @@ class Vectors:
         self._lock = threading.Lock()
 
     def __call__(self, texts: Sequence[str]) -> list[NDArray[Any]]:
-        """(1, size) for each text: the mean over its tokens."""
+        """Return `(1, size)` for each text: the mean over its tokens."""
         with self._lock:
-            new = [one for one in dict.fromkeys(texts) if one not in self._known]
+            new = [text for text in dict.fromkeys(texts) if text not in self._known]
             if new:
-                self._known.update(zip(new, (_mean(one)[None] for one in self._embed(new)), strict=True))
-            found = [self._known[one] for one in texts]
-            for one in dict.fromkeys(texts):
-                self._known.move_to_end(one)
+                means = (_mean(tokens)[None] for tokens in self._embed(new))
+                self._known.update(zip(new, means, strict=True))
+            vectors = [self._known[text] for text in texts]
+            for text in dict.fromkeys(texts):
+                self._known.move_to_end(text)
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
-        return found
+        return vectors
 
 
-def load_vectors() -> Vectors | None:
-    """The encoder of the catalogue; None where it cannot be had."""
+def load_encoder() -> CachedEncoder | None:
+    """Load the encoder of the catalogue; return None if it is not available."""
     from nlpkit.models.encoder import Encoder
 
     try:
-        return Vectors(Encoder.load(ENCODER).embed)
+        return CachedEncoder(Encoder.load(ENCODER).embed)
     except NlpkitError:
         return None
 
 
-def ranking(turns: Sequence[Turn], question: str, embed: Embed | None) -> tuple[list[int], FoundBy]:
-    """The turns that have to do with the question, the closest first, and what found them."""
-    texts = [one.text for one in turns]
+def rank_turns(turns: Sequence[Turn], question: str, embed: Embed | None) -> tuple[list[int], FoundBy]:
+    """Return the numbers of the turns related to the question, the closest first, and what found them."""
+    texts = [turn.text for turn in turns]
     scores = _overlaps(texts, question) if embed is None else _cosines(texts, question, embed)
-    floor = 0.0 if embed is None else ALIKE
+    floor = 0.0 if embed is None else MIN_COSINE
     order = sorted(
-        (place for place, score in enumerate(scores) if score > floor),
-        key=lambda place: (-scores[place], -place),
+        (turn for turn, score in enumerate(scores) if score > floor), key=lambda turn: (-scores[turn], -turn)
     )
     first: dict[str, int] = {}
-    for place in order:
-        first.setdefault(_line(texts[place]).casefold(), place)  # what was said twice is quoted once
+    for turn in order:
+        first.setdefault(_as_line(texts[turn]).casefold(), turn)  # a repeated text is quoted once
     return list(first.values()), "words" if embed is None else "encoder"
 
 
-def summary_of(turns: Sequence[Turn], room: int, size: Callable[[str], int]) -> str:
-    """The sentences of the user's turns that say most, in their order, as many as fit in `room` tokens.
+def summarize(turns: Sequence[Turn], token_budget: int, size: Callable[[str], int]) -> str:
+    """Return the most informative sentences of the user's turns, in their order.
 
-    What a word says is told from how rare it is among the turns (Luhn 1958 chose sentences alike).
+    A sentence is weighed by how rare its words are among the turns, as Luhn (1958) extracted sentences.
+
+    Args:
+        turns: the user's turns are read, replies are not.
+        token_budget: tokens of the summary at most.
+        size: counts the tokens of a text.
     """
     sentences = [
-        one
+        sentence
         for turn in turns
         if turn.role == "user"
-        for one in _SENTENCE.split(_line(turn.text))
-        if len(one) >= SHORTEST
+        for sentence in _SENTENCE.split(_as_line(turn.text))
+        if len(sentence) >= MIN_SENTENCE
     ]
-    words = [frozenset(_words(one)) for one in sentences]
-    known = Counter(word for one in words for word in one)
+    bags = [frozenset(_words(sentence)) for sentence in sentences]
+    counts = Counter(word for bag in bags for word in bag)
+    # Sum of the words' inverse document frequencies; the root keeps long sentences from always winning
     weights = [
-        sum(math.log(len(words) / known[word]) for word in one) / math.sqrt(len(one) + 3) for one in words
+        sum(math.log(len(bags) / counts[word]) for word in bag) / math.sqrt(len(bag) + 3) for bag in bags
     ]
     chosen: list[int] = []
-    for place in sorted(range(len(sentences)), key=lambda place: (-weights[place], place))[:CANDIDATES]:
-        cost = size(sentences[place]) + 2
-        if (
-            weights[place] > 0
-            and cost <= room
-            and not any(_same(words[place], words[other]) for other in chosen)
-        ):
-            chosen.append(place)
-            room -= cost
-    return " / ".join(sentences[place] for place in sorted(chosen))
+    for index in sorted(range(len(sentences)), key=lambda index: (-weights[index], index))[:MAX_SENTENCES]:
+        cost = size(sentences[index]) + 2
+        is_new = not any(_overlap_much(bags[index], bags[earlier]) for earlier in chosen)
+        if weights[index] > 0 and cost <= token_budget and is_new:
+            chosen.append(index)
+            token_budget -= cost
+    return " / ".join(sentences[index] for index in sorted(chosen))
 
 
-def written(system: str, turns: Sequence[Turn], recalled: Recalled, *, quotes_only: bool = False) -> str:
-    """The system part with the quotes below it: each turn is one line, so that no text can look like another's."""
-    lines = [f"> {turns[place].role}: {_line(turns[place].text)}" for place in sorted(recalled.turns)]
-    if quotes_only:
+def add_quotes(system: str, turns: Sequence[Turn], quotes: Quotes, *, heading: bool = True) -> str:
+    """Return the system prompt with the quotes below it.
+
+    Each turn takes one line, so that no text can look like another's.
+
+    Args:
+        system: the system prompt.
+        turns: those that the quotes name by number.
+        quotes: what is quoted.
+        heading: whether a heading and the summary stand above the quoted turns.
+    """
+    lines = [f"> {turns[number].role}: {_as_line(turns[number].text)}" for number in sorted(quotes.turns)]
+    if not heading:
         return "\n".join(lines)
-    if recalled.summary:
-        lines.insert(0, f"> summary: {recalled.summary}")
+    if quotes.summary:
+        lines.insert(0, f"> summary: {quotes.summary}")
     block = "\n".join([HEADING, *lines]) if lines else ""
-    return "\n\n".join(one for one in (system, block) if one)
+    return "\n\n".join(part for part in (system, block) if part)
 
 
-def _line(text: str) -> str:
+def _as_line(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -145,12 +157,12 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _same(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) > 0.6 * min(len(one), len(other))
+def _overlap_much(first: frozenset[str], second: frozenset[str]) -> bool:
+    return len(first & second) > 0.6 * min(len(first), len(second))
 
 
 def _mean(tokens: NDArray[Any]) -> NDArray[Any]:
-    """The mean over the tokens, of length 1; a text of no tokens is like nothing."""
+    """Return the mean over the tokens, scaled to length 1; zeros for a text of no tokens."""
     import numpy as np
 
     if not len(tokens):
@@ -162,17 +174,17 @@ def _mean(tokens: NDArray[Any]) -> NDArray[Any]:
 def _cosines(texts: Sequence[str], question: str, embed: Embed) -> list[float]:
     import numpy as np
 
-    *vectors, asked = [_mean(one) for one in embed([*texts, question])]
-    found: list[float] = (np.stack(vectors) @ asked).tolist() if vectors else []
-    return found
+    *vectors, target = [_mean(tokens) for tokens in embed([*texts, question])]
+    cosines: list[float] = (np.stack(vectors) @ target).tolist() if vectors else []
+    return cosines
 
 
 def _overlaps(texts: Sequence[str], question: str) -> list[float]:
-    """How many words each text shares with the question, rare ones counting more."""
-    words = [frozenset(_words(one)) for one in texts]
-    asked = frozenset(_words(question))
-    known = Counter(word for one in words for word in one)
+    """Return how many words each text shares with the question; rare ones weigh more."""
+    bags = [frozenset(_words(text)) for text in texts]
+    wanted = frozenset(_words(question))
+    counts = Counter(word for bag in bags for word in bag)
     return [
-        sum(math.log(1 + len(words) / known[word]) for word in one & asked) / math.sqrt(len(one) + 3)
-        for one in words
+        sum(math.log(1 + len(bags) / counts[word]) for word in bag & wanted) / math.sqrt(len(bag) + 3)
+        for bag in bags
     ]

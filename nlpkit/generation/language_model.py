@@ -1,4 +1,4 @@
-"""A run's language model: conversations in, replies and their likelihoods out. Evaluation and chat load this one."""
+"""The language model of a run: generates replies and scores their likelihood. Evaluation and chat load this one."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from nlpkit.tasks.dialogue import Dialogue
 if TYPE_CHECKING:
     import torch
 
-REPLY_ROOM = 0.25
-"""Share of the window that is kept free for the reply."""
+REPLY_SHARE = 0.25
+"""Share of the window that is reserved for the reply."""
 
 CPU_TOKENS = 256
 GPU_TOKENS = 8192
@@ -40,7 +40,7 @@ GPU_TOKENS = 8192
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyLikelihood:
-    """How likely a reply is."""
+    """The log-likelihood of a reply."""
 
     total: float
     """Sum of the natural logarithms of its tokens' probabilities, the end token included."""
@@ -48,27 +48,27 @@ class ReplyLikelihood:
 
     @property
     def mean(self) -> float:
-        """Of a token."""
+        """Per token."""
         return self.total / self.tokens
 
 
 def read_dialogue_run(run: Run) -> tuple[RunRecord, Path]:
-    """What a dialogue run says of itself, and the folder of its base.
+    """Return the record of a dialogue run and the folder of its base.
 
     Raises:
-        RunError: no whole dialogue run, or its base is not the one that it was trained with.
-        SourceError: its base cannot be brought here.
+        RunError: it is no completed dialogue run, or its base has changed since training.
+        SourceError: its base cannot be fetched.
     """
     record = run.read()
     if record.task.get("kind") != "dialogue":
         raise RunError(f"{run.path}: a run of the task {record.task.get('kind')!r}; expected a dialogue run")
-    folder, found = find_base(source_of(record.base))
-    refuse_other_base(run.path, record.base, found)
+    folder, base = find_base(source_of(record.base))
+    refuse_other_base(run.path, record.base, base)
     return record, folder
 
 
 class LanguageModel:
-    """A causal model, its tokenizer and its task. `LanguageModel.load` is the way in."""
+    """A causal model, its tokenizer and its task. Made by `LanguageModel.load`."""
 
     def __init__(
         self,
@@ -90,17 +90,17 @@ class LanguageModel:
 
     @classmethod
     def load(cls, run: Run | Path | str, *, threads: int | None = None) -> LanguageModel:
-        """The tuned model of a whole dialogue run, its adapter merged into the base.
+        """Load the trained model of a completed dialogue run, its adapter merged into the base.
 
         Raises:
-            RunError: no whole dialogue run, or its base, tokenizer or adapter is not the one that it was trained with.
-            SourceError: its base cannot be brought here.
+            RunError: it is no completed dialogue run, or its base, tokenizer or adapter has changed since training.
+            SourceError: its base cannot be fetched.
         """
         return cls._load(run if isinstance(run, Run) else Run.open(run), threads, adapted=True)
 
     @classmethod
     def without_adapter(cls, run: Run | Path | str, *, threads: int | None = None) -> LanguageModel:
-        """The base of a run as it was before, asked with the run's own prompts."""
+        """Load the base of a run without its adapter, to be used with the run's own prompts."""
         return cls._load(run if isinstance(run, Run) else Run.open(run), threads, adapted=False)
 
     @classmethod
@@ -115,74 +115,71 @@ class LanguageModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """The device that holds the model."""
         device: torch.device = next(self.model.parameters()).device
         return device
 
     def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> list[ReplyLikelihood]:
-        """How likely each reply is after the same history, which is read once for all of them.
+        """Return how likely each reply is after the same history, which is read once for all of them.
 
         Raises:
             DataError: the last turn, or a reply, does not fit the window.
         """
         import torch
 
-        answers = [encode_reply(one, self.tokenizer) for one in replies]
+        answers = [encode_reply(reply, self.tokenizer) for reply in replies]
         longest = max(map(len, answers))
         if longest > self.window // 2:
             raise DataError(
-                f"a reply of {longest:,} tokens; expected at most {self.window // 2:,}, half of what the model reads at once"
+                f"a reply of {longest:,} tokens; expected at most {self.window // 2:,}, half of the model's window"
             )
-        asked = build_prompt(self.task.told(history), self.tokenizer, self.window - longest).ids
+        prompt = build_prompt(self.task.told(history), self.tokenizer, self.window - longest).ids
+        batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
+        likelihoods: dict[int, ReplyLikelihood] = {}
         with torch.inference_mode(), self._with_threads():
             read = self.model(
-                input_ids=torch.tensor([asked], device=self.device), use_cache=True, logits_to_keep=1
+                input_ids=torch.tensor([prompt], device=self.device), use_cache=True, logits_to_keep=1
             )
-            first = torch.log_softmax(read.logits[0, -1].float(), dim=-1)
-            found: dict[int, ReplyLikelihood] = {}
-            # Replies of like length share a batch: beside the longest of twenty, most of a batch would be padding.
-            for batch in batches(
-                [len(one) for one in answers], CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
-            ):
-                some = self._continue(
-                    read.past_key_values, len(asked), first, [answers[place] for place in batch]
-                )
-                found.update(zip(batch, some, strict=True))
-        return [found[place] for place in range(len(answers))]
+            first = torch.log_softmax(read.logits[0, -1].float(), dim=-1)  # (vocabulary,)
+            # Replies of similar length share a batch: padded to the longest of twenty, most of it would be padding
+            for batch in batches([len(answer) for answer in answers], batch_tokens):
+                scored = self._score(read.past_key_values, first, [answers[index] for index in batch])
+                likelihoods.update(zip(batch, scored, strict=True))
+        return [likelihoods[index] for index in range(len(answers))]
 
-    def _continue(
-        self, cache: Any, past: int, first: torch.Tensor, answers: Sequence[list[int]]
-    ) -> list[ReplyLikelihood]:
-        """Likelihoods of answers, each after the same cached prompt; `first` holds the log-probabilities of their first tokens."""
+    def _score(self, cache: Any, first: torch.Tensor, answers: Sequence[list[int]]) -> list[ReplyLikelihood]:
+        """Return the likelihoods of answers that each follow the same cached prompt.
+
+        Args:
+            cache: keys and values of the prompt, `(1, heads, time, size)` a layer.
+            first: log-probabilities of an answer's first token, `(vocabulary,)`.
+            answers: ids of each, the end token included.
+        """
         import copy
 
         import torch
 
-        width = max(len(one) for one in answers) - 1
-        totals = first[[one[0] for one in answers]].double()
+        width = max(map(len, answers)) - 1
+        totals = first[[answer[0] for answer in answers]].double()  # (batch,)
         if width:
+            # Each token predicts the next: (batch, time), where -100 is ignored
             ids = torch.full((len(answers), width), self.tokenizer.pad_token_id or 0, device=self.device)
-            wanted = torch.full((len(answers), width), -100, device=self.device)
-            for row, one in enumerate(answers):
-                ids[row, : len(one) - 1] = torch.tensor(one[:-1], device=self.device)
-                wanted[row, : len(one) - 1] = torch.tensor(one[1:], device=self.device)
+            targets = torch.full((len(answers), width), -100, device=self.device)
+            for row, answer in enumerate(answers):
+                ids[row, : len(answer) - 1] = torch.tensor(answer[:-1], device=self.device)
+                targets[row, : len(answer) - 1] = torch.tensor(answer[1:], device=self.device)
             branch = copy.deepcopy(cache)
             branch.batch_repeat_interleave(len(answers))
-            # Padding stands at the end, where no token that counts can see it
+            # Padding stands at the end, where no token that counts attends to it, so no mask is needed
             logits = self.model(input_ids=ids, past_key_values=branch, use_cache=True).logits.float()
             losses = torch.nn.functional.cross_entropy(
-                logits.flatten(0, 1), wanted.flatten(), reduction="none", ignore_index=-100
+                logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=-100
             )
             totals -= losses.view(len(answers), width).double().sum(dim=1)
         return [
-            ReplyLikelihood(total=total, tokens=len(one))
-            for total, one in zip(totals.tolist(), answers, strict=True)
+            ReplyLikelihood(total=total, tokens=len(answer))
+            for total, answer in zip(totals.tolist(), answers, strict=True)
         ]
-
-    @property
-    def _room(self) -> int:
-        """Tokens that a reply may have at most."""
-        return int(self.window * REPLY_ROOM)
 
     def reply(
         self,
@@ -193,7 +190,14 @@ class LanguageModel:
         temperature: float = 0.7,
         top_p: float = 0.9,
     ) -> str:
-        """One reply to a history; temperature 0 takes the likeliest token each time. Equal seeds give equal replies.
+        """Generate one reply to a history. Equal seeds give equal replies.
+
+        Args:
+            history: ends with the user's turn.
+            seed: of the random choices.
+            max_new_tokens: tokens of the reply at most.
+            temperature: 0 takes the most likely token each time.
+            top_p: nucleus sampling: the most likely tokens with this total probability.
 
         Raises:
             DataError: the last turn does not fit the window.
@@ -202,30 +206,29 @@ class LanguageModel:
         import torch
         from transformers import GenerationConfig
 
-        asked = build_prompt(
-            self.task.told(history), self.tokenizer, self.window - min(max_new_tokens, self._room)
-        ).ids
+        for_reply = min(max_new_tokens, int(self.window * REPLY_SHARE))
+        prompt = build_prompt(self.task.told(history), self.tokenizer, self.window - for_reply).ids
         settings = GenerationConfig(
-            max_new_tokens=min(max_new_tokens, self.window - len(asked)),
+            max_new_tokens=min(max_new_tokens, self.window - len(prompt)),
             do_sample=temperature > 0,
             eos_token_id=sorted(self.template.stops),
             pad_token_id=self.tokenizer.pad_token_id,
             **({"temperature": temperature, "top_p": top_p, "top_k": 0} if temperature > 0 else {}),
         )
-        ids = torch.tensor([asked], device=self.device)
+        ids = torch.tensor([prompt], device=self.device)
         try:
             with torch.random.fork_rng(), torch.inference_mode(), self._with_threads():
                 torch.manual_seed(seed)
-                made = self.model.generate(
+                output = self.model.generate(
                     input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=settings
                 )
         except torch.OutOfMemoryError as error:
             gc.collect()
             raise NlpkitError(
-                f"a prompt of {len(asked)} tokens does not fit the memory of {self.device}"
+                f"a prompt of {len(prompt)} tokens does not fit the memory of {self.device}"
             ) from error
-        said = [one for one in made[0, len(asked) :].tolist() if one not in self.template.control_ids]
-        text: str = self.tokenizer.decode(said)
+        new = [token for token in output[0, len(prompt) :].tolist() if token not in self.template.control_ids]
+        text: str = self.tokenizer.decode(new)
         return text.strip()
 
     @contextmanager
@@ -241,7 +244,10 @@ class LanguageModel:
 
 
 def save_language_model(language: LanguageModel, folder: Path) -> None:
-    """Write the model whole, with its tokenizer, and the end of its template's replies as the end that others stop at."""
+    """Write the model and its tokenizer to a folder that any program reads.
+
+    Other programs stop at the end-of-sequence tokens of its settings, so these become what ends the template's replies.
+    """
     model = language.model
     ends = sorted(ChatTemplate.of(language.tokenizer).stops)
     model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]

@@ -1,4 +1,4 @@
-"""Which run of a folder is the one to serve: `promoted.json` names it, and changes only when a better one has been proved."""
+"""The run of a folder that is served: `promoted.json` names it, and changes only when a better run is verified."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ FILE = "promoted.json"
 
 
 def promote(run: Run) -> Path:
-    """The file beside the run that from now on names it; whoever reads meanwhile finds the old name or the new one."""
+    """Write the run's name to `promoted.json` in its parent folder and return that file.
+
+    A reader meanwhile finds the old name or the new one, never a part.
+    """
     file = run.path.parent / FILE
     write_whole(file, json.dumps({"run": run.path.name}) + "\n")
     return file
 
 
 def promoted_run(file: Path) -> Run:
-    """The run that a `promoted.json` names; its path is told from the folder that the file lies in.
+    """Open the run that a `promoted.json` names, relative to the file's folder.
 
     Raises:
-        RunError: there is no such file, it is damaged, or the run is not there.
+        RunError: there is no such file, it is damaged, or the run does not exist.
     """
     try:
         name = json.loads(file.read_text(encoding="utf-8"))["run"]

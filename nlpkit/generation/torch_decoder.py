@@ -1,4 +1,4 @@
-"""A model of transformers as an engine: one forward pass for several answers of unequal length, without padding."""
+"""A transformers model as a decoder: one forward pass for several replies of unequal length, without padding."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-ROWS = "nlpkit_rows"
+ATTENTION = "nlpkit_rows"
 """The name under which transformers finds our attention."""
 
-NEAR = 1e-2
-"""Logits that are computed together may differ this much, relative to the largest, from those computed alone."""
+TOLERANCE = 1e-2
+"""How far logits of a shared pass may be from those of separate passes, relative to the largest logit."""
 
 
 class TorchDecoder:
-    """Reads with a causal model. Caches are those of transformers."""
+    """Reads with a causal model. Its caches are those of transformers."""
 
     def __init__(self, model: Any, *, threads: int | None = None) -> None:
         self.model = model
         self._threads = threads
-        self._together: bool | None = None
-        """Whether answers may share a pass; None before it was tried."""
+        self._shares_passes: bool | None = None
+        """Whether replies may share a pass; None before it was tried."""
 
     def begin(self) -> None:
         """Set the number of threads of the thread that computes."""
@@ -37,87 +37,88 @@ class TorchDecoder:
 
             torch.set_num_threads(self._threads)
 
-    def empty(self) -> Any:
-        """A cache that has read nothing."""
+    def new_cache(self) -> Any:
+        """Return a cache that has read nothing."""
         from transformers import DynamicCache
 
         return DynamicCache(config=self.model.config.get_text_config(decoder=True))
 
     def read(self, cache: Any, ids: Sequence[int]) -> NDArray[np.float32]:
-        """The logits after these further tokens."""
+        """Read further tokens and return the logits after them, `(vocabulary,)`."""
         import torch
 
-        with self._computing():
+        with self._inference():
             inputs = torch.tensor([ids], device=self.model.device)
-            logits = self.model(
-                input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1
-            ).logits[0, -1]
-            found: NDArray[np.float32] = logits.float().cpu().numpy()
-        return found
+            output = self.model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            logits: NDArray[np.float32] = output.logits[0, -1].float().cpu().numpy()
+        return logits
 
     def step(self, caches: Sequence[Any], ids: Sequence[int]) -> list[NDArray[np.float32]]:
-        """The logits after one further token for each cache."""
-        if len(caches) > 1 and self._together is None:
-            self._together = self._agrees()
-        if len(caches) > 1 and self._together:
-            return self._at_once(caches, ids)
+        """Read one further token for each cache and return the logits after it, `(vocabulary,)` each."""
+        if len(caches) > 1 and self._shares_passes is None:
+            self._shares_passes = self._can_share_passes()
+        if len(caches) > 1 and self._shares_passes:
+            return self._step_together(caches, ids)
         return [self.read(cache, [token]) for cache, token in zip(caches, ids, strict=True)]
 
-    def cut(self, cache: Any, have: int, keep: int) -> bool:
-        """Forget all but the first `keep` tokens; a cache that has forgotten its beginning cannot be cut."""
-        if have == keep:
+    def truncate(self, cache: Any, length: int, keep: int) -> bool:
+        """Forget all but the first `keep` tokens; a cache that has lost its beginning cannot be truncated."""
+        if length == keep:
             return True
         if not cache.is_croppable:
             return False
-        cache.crop(keep - have)
+        cache.crop(keep - length)
         return True
 
-    def _at_once(self, caches: Sequence[Any], ids: Sequence[int]) -> list[NDArray[np.float32]]:
+    def _step_together(self, caches: Sequence[Any], ids: Sequence[int]) -> list[NDArray[np.float32]]:
         import torch
 
         config = self.model.config
         usual = config._attn_implementation
-        with self._computing():
+        with self._inference():
             device = self.model.device
-            places = torch.tensor([[cache.get_seq_length()] for cache in caches], device=device)
-            inputs = torch.tensor([[one] for one in ids], device=device)
-            config._attn_implementation = ROWS
+            positions = torch.tensor(
+                [[cache.get_seq_length()] for cache in caches], device=device
+            )  # (batch, 1)
+            inputs = torch.tensor([[token] for token in ids], device=device)  # (batch, 1)
+            config._attn_implementation = ATTENTION
             try:
                 logits = self.model(
-                    input_ids=inputs, position_ids=places, past_key_values=_Rows(caches), use_cache=True
+                    input_ids=inputs,
+                    position_ids=positions,
+                    past_key_values=_BatchCache(caches),
+                    use_cache=True,
                 ).logits[:, -1]
             finally:
                 config._attn_implementation = usual
             return list(logits.float().cpu().numpy())
 
-    def _agrees(self) -> bool:
-        """Whether this model computes together what it computes alone: not all use the attention that they are given."""
+    def _can_share_passes(self) -> bool:
+        """Return whether a shared pass gives the logits of separate ones: some models ignore the given attention."""
         import numpy as np
         from transformers import AttentionInterface
 
-        AttentionInterface.register(ROWS, _attend)
-        texts, last = ([1, 2, 3, 4, 5], [3, 2]), (2, 1)
+        AttentionInterface.register(ATTENTION, _attend)
+        prompts, last = ([1, 2, 3, 4, 5], [3, 2]), (2, 1)
         try:
-            alone = [self.empty(), self.empty()]
-            together = [self.empty(), self.empty()]
-            for cache, other, ids in zip(alone, together, texts, strict=True):
+            separate = [self.new_cache(), self.new_cache()]
+            shared = [self.new_cache(), self.new_cache()]
+            for cache, shared_cache, ids in zip(separate, shared, prompts, strict=True):
                 self.read(cache, ids)
-                self.read(other, ids)
-            if not all(
-                type(layer).__name__ == "DynamicLayer" for cache in together for layer in cache.layers
-            ):
+                self.read(shared_cache, ids)
+            if not all(type(layer).__name__ == "DynamicLayer" for cache in shared for layer in cache.layers):
                 return False
-            expected = [self.read(cache, [token]) for cache, token in zip(alone, last, strict=True)]
-            found = self._at_once(together, last)
-        except Exception:  # whatever a model does with a cache that it does not know
+            expected = [self.read(cache, [token]) for cache, token in zip(separate, last, strict=True)]
+            together = self._step_together(shared, last)
+        except Exception:  # models fail in many ways on a cache that they do not know
             return False
         return all(
-            np.abs(one - other).max() <= NEAR * np.abs(other).max()
-            for one, other in zip(found, expected, strict=True)
+            np.abs(logits - reference).max() <= TOLERANCE * np.abs(reference).max()
+            for logits, reference in zip(together, expected, strict=True)
         )
 
     @contextmanager
-    def _computing(self) -> Iterator[None]:
+    def _inference(self) -> Iterator[None]:
         import torch
 
         try:
@@ -126,12 +127,15 @@ class TorchDecoder:
         except torch.OutOfMemoryError as error:
             gc.collect()
             raise NlpkitError(
-                f"an answer does not fit the memory of {self.model.device}; cure: fewer answers at once"
+                f"a reply does not fit the memory of {self.model.device}; hint: generate fewer replies at once"
             ) from error
 
 
-class _Rows:
-    """The caches of several answers as the cache of one batch: a row's keys go to its own cache, and come back in a list."""
+class _BatchCache:
+    """The caches of several replies as the cache of one batch.
+
+    The keys of a row go to the row's own cache. What the cache holds comes back as a list, one tensor a row.
+    """
 
     def __init__(self, caches: Sequence[Any]) -> None:
         self._caches = caches
@@ -140,12 +144,12 @@ class _Rows:
 
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:  # fmt: skip
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         rows = [
-            cache.update(keys[place : place + 1], values[place : place + 1], layer)
-            for place, cache in enumerate(self._caches)
+            cache.update(keys[row : row + 1], values[row : row + 1], layer)
+            for row, cache in enumerate(self._caches)
         ]
-        return [one for one, _ in rows], [other for _, other in rows]
+        return [row_keys for row_keys, _ in rows], [row_values for _, row_values in rows]
 
     def get_seq_length(self, layer: int = 0) -> int:
         return int(self._caches[0].get_seq_length(layer))
@@ -160,13 +164,16 @@ def _attend(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of one new token a row, (rows, heads, 1, size), to the keys of that row alone."""
+    """Attend from one new token a row, `(batch, heads, 1, size)`, to the keys of that row alone.
+
+    Keys and values are one tensor a row, `(1, key heads, time, size)`, where `time` differs by row.
+    """
     import torch
 
     rows = [
         torch.nn.functional.scaled_dot_product_attention(
-            query[place : place + 1], one, other, scale=scaling, enable_gqa=one.shape[1] != query.shape[1]
+            query[row : row + 1], keys, values, scale=scaling, enable_gqa=keys.shape[1] != query.shape[1]
         )
-        for place, (one, other) in enumerate(zip(key, value, strict=True))
+        for row, (keys, values) in enumerate(zip(key, value, strict=True))
     ]
     return torch.cat(rows).transpose(1, 2).contiguous(), None

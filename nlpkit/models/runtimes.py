@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
 
-from nlpkit.errors import ConfigError, nearest, optional
+from nlpkit.errors import ConfigError, optional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ def find_runtime(name: str, rows: Mapping[str, Row]) -> Row:
     """Return the row of this name.
 
     Raises:
-        ConfigError: there is none; names the nearest one.
+        ConfigError: there is none.
     """
     if name not in rows:
-        raise ConfigError(f"the runtime {name!r}; expected one of {', '.join(rows)}{nearest(name, rows)}")
+        raise ConfigError(f"{name!r} is no runtime here; expected one of {', '.join(rows)}")
     return rows[name]

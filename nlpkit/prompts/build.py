@@ -1,6 +1,6 @@
-"""Conversations to token ids: the one place where a prompt is made, for training, evaluation and chat alike.
+"""Conversations to token ids: the one place where prompts are built, for training, evaluation and chat.
 
-The template's part is encoded with its control tokens, a person's part without any: text can not become the end of a turn.
+The template's own text is encoded with its control tokens, a person's text without any: no text can end a turn.
 """
 
 from __future__ import annotations
@@ -13,93 +13,102 @@ from nlpkit.errors import DataError
 from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue, Parts
 
 CARRY = 0.25
-"""Share of the room that a part of a long conversation gives to the turns before it, which are only read."""
+"""Share of a training row that turns of the row before may take. They are context: no label is learned from them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """What the model reads before it answers."""
+    """What the model reads before it replies."""
 
     ids: list[int]
     dropped: int
     """How many of the oldest turns did not fit."""
 
 
-def build_prompt(conversation: Conversation, tokenizer: Any, room: int) -> Prompt:
-    """The ids that ask for the next reply, at most `room` of them: the system's text and as many of the last turns as fit.
+def build_prompt(conversation: Conversation, tokenizer: Any, token_budget: int) -> Prompt:
+    """Return the ids that ask for the next reply: the system prompt and as many of the last turns as fit.
 
     Raises:
-        DataError: not even the last turn fits.
+        DataError: not even the last turn fits the token budget.
     """
     template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
-    dropped = template.dropped(parts, len(parts.turns), room)
-    ids = template.fill(parts, dropped, len(parts.turns), asking=True)
-    if len(ids) <= room:
-        return Prompt(ids=ids, dropped=dropped)
-    where = f"{conversation.where}: " if conversation.where else ""
-    raise DataError(
-        f"{where}the last turn, with all that goes around it, takes {len(ids):,} tokens; there is room for {room:,}"
-    )
+    dropped = template.dropped(parts, len(parts.turns), token_budget)
+    return prompt_of(template, parts, dropped, token_budget, where=conversation.where)
+
+
+def prompt_of(
+    template: ChatTemplate, parts: Parts, dropped: int, token_budget: int, *, where: str = ""
+) -> Prompt:
+    """Return the prompt of an encoded conversation without its first `dropped` turns.
+
+    Raises:
+        DataError: it does not fit the token budget.
+    """
+    ids = template.fill(parts, dropped, len(parts.turns), add_generation_prompt=True)
+    if len(ids) > token_budget:
+        at = f"{where}: " if where else ""
+        raise DataError(
+            f"{at}the last turn with its system prompt takes {len(ids):,} tokens; expected at most {token_budget:,}"
+        )
+    return Prompt(ids=ids, dropped=dropped)
 
 
 def encode_reply(text: str, tokenizer: Any) -> list[int]:
-    """The ids that answer a prompt with this text, the end token included."""
+    """Return the ids that answer a prompt with this text, the end token included."""
     template = ChatTemplate.of(tokenizer)
     return [*template.content(text), *template.closing]
 
 
 def encode_text(text: str, tokenizer: Any) -> list[int]:
-    """The ids of what a person wrote; no control token is among them, whatever the text says."""
+    """Return the ids of a person's text. No control token is among them, whatever the text says."""
     return ChatTemplate.of(tokenizer).content(text)
 
 
 def encode_conversation(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[EncodedDialogue]:
-    """The conversation in rows of at most `max_tokens`, each reply learnt once; replies that fit no row are left out.
+    """Return the conversation in rows of at most `max_tokens`, each reply learned once.
 
-    A template that writes a reply differently once another follows (some drop the model's thoughts) gets a row for each reply, so
-    that each is learnt after the very prompt that will ask for it.
+    Replies that fit no row are left out. Some templates write a reply differently once another follows (they drop
+    the model's thoughts). They get a row for each reply, so that it is learned after the prompt that asks for it.
     """
     template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
     if not template.is_steady:
-        replies = [place for place, turn in enumerate(parts.turns) if turn == "assistant"]
-        return [row for place in replies if (row := _single(template, parts, place, max_tokens))]
-    rows = []
-    for start, learnt, end in _windows(template, parts, max_tokens):
-        row = template.learn(parts, start, learnt, end)
-        if row.replies:
-            rows.append(row)
-    return rows
+        replies = [turn for turn, role in enumerate(parts.turns) if role == "assistant"]
+        return [row for turn in replies if (row := _encode_single(template, parts, turn, max_tokens))]
+    rows = [template.learn(parts, *window) for window in _windows(template, parts, max_tokens)]
+    return [row for row in rows if row.replies]
 
 
-def _single(template: ChatTemplate, parts: Parts, place: int, max_tokens: int) -> EncodedDialogue | None:
-    """The reply at `place` after the prompt that asks for it; None where both do not fit."""
-    answer = [*parts.texts[place], *template.closing]
-    start = template.dropped(parts, place, max_tokens - len(answer))
-    ids = template.fill(parts, start, place, asking=True)
-    if len(ids) + len(answer) > max_tokens:
+def _encode_single(
+    template: ChatTemplate, parts: Parts, turn: int, max_tokens: int
+) -> EncodedDialogue | None:
+    """Return one reply after the prompt that asks for it; None where both do not fit."""
+    reply = [*parts.texts[turn], *template.closing]
+    start = template.dropped(parts, turn, max_tokens - len(reply))
+    ids = template.fill(parts, start, turn, add_generation_prompt=True)
+    if len(ids) + len(reply) > max_tokens:
         return None
-    return EncodedDialogue(input_ids=[*ids, *answer], labels=[READ_ONLY] * len(ids) + answer, replies=1)
+    return EncodedDialogue(input_ids=[*ids, *reply], labels=[READ_ONLY] * len(ids) + reply, replies=1)
 
 
 def _windows(template: ChatTemplate, parts: Parts, max_tokens: int) -> list[tuple[int, int, int]]:
-    """(first turn read, first turn learnt, end) of each row."""
-    count, start, learnt = len(parts.turns), 0, 0
-    found = []
-    while learnt < count:
-        end = learnt
+    """Return (first turn, first turn learned, end) of each training row."""
+    count, start, learned = len(parts.turns), 0, 0
+    windows = []
+    while learned < count:
+        end = learned
         while end < count and template.size(parts, start, end + 1) <= max_tokens:
             end += 1
-        if learnt + 1 < end < count and parts.turns[end - 1] == "user":
-            end -= 1  # a row ends with a reply, so that none is learnt without what it answers
-        if end > learnt:
-            found.append((start, learnt, end))
-            learnt = start = end
+        if learned + 1 < end < count and parts.turns[end - 1] == "user":
+            end -= 1  # a row ends with a reply, so that none is learned without its question
+        if end > learned:
+            windows.append((start, learned, end))
+            learned = start = end
             while start and template.size(parts, start - 1, end) <= CARRY * max_tokens:
                 start -= 1
-        elif start < learnt:
-            start += 1  # with less before it the turn may fit
+        elif start < learned:
+            start += 1  # with less context the turn may fit
         else:
-            learnt = start = learnt + 1  # it fits no row
-    return found
+            learned = start = learned + 1  # the turn fits no row
+    return windows

@@ -1,11 +1,12 @@
-"""A tokenizer's chat template, rendered around messages, without the time and the memory that a hostile one would take.
+"""Render a tokenizer's chat template without the time and the memory that a hostile one would take.
 
-A template is a program from whoever made the model. transformers' sandbox keeps it from files and names, not from `'a' * 10**9`
-or a loop that never ends. Limits inside jinja2 leak: text grows by `*`, `~`, `+`, join, replace, center, indent, format and blocks that
-are set, and one long call is never counted. So a template that is not known renders in a process that can be ended.
+A template is a program written by whoever made the model. The sandbox of transformers keeps it from files and names, but
+not from `'a' * 10**9` or an endless loop. Limits inside jinja2 leak: text grows by `*`, `~`, `+`, join, replace, center,
+indent, format and blocks that are set, and one long call is never counted. An unknown template is therefore rendered in a
+child process, which can be killed.
 
 * render_template
-  x KNOWN      templates by their SHA-256, read by us: they are rendered here
+  x KNOWN      templates by their SHA-256 that we have reviewed: rendered in this process
   x Renderer   one child process for all others, kept between renders: rendering_child
 """
 
@@ -25,10 +26,10 @@ from typing import Any
 from nlpkit.errors import RunError
 
 SECONDS = 5.0
-"""For one render; a usual one takes a thousandth."""
+"""Time limit of one render; a usual one takes a thousandth of it."""
 
 STARTING = 120.0
-"""Seconds for the child to start, which takes one on a quiet machine."""
+"""Time limit in seconds for the start of the child, which takes one second on a quiet machine."""
 
 CHILD = Path(__file__).with_name("rendering_child.py")
 
@@ -36,7 +37,7 @@ DEFAULT_TEMPLATE = (
     "{% for message in messages %}{{ message.role }}:\n{{ message.content }}{{ eos_token }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant:\n{% endif %}"
 )
-"""For models that bring none: each turn below its role, closed by the end token."""
+"""The template of models that have none: each turn below its role, then the end token."""
 
 KNOWN = frozenset({
     hashlib.sha256(DEFAULT_TEMPLATE.encode()).hexdigest(),
@@ -45,74 +46,82 @@ KNOWN = frozenset({
 
 
 class TemplateLimitError(RunError):
-    """A chat template took more time or memory than a template may."""
+    """A chat template took more time or memory than is allowed."""
 
 
 def render_template(
-    tokenizer: Any, source: str, messages: Sequence[Mapping[str, str]], *, asking: bool
+    tokenizer: Any, source: str, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool
 ) -> str:
-    """The conversation as the template writes it; `asking` opens a reply after it.
+    """Return the conversation as the template writes it.
+
+    Args:
+        tokenizer: knows the special tokens that the template may use.
+        source: the template.
+        messages: each with a `role` and a `content`.
+        add_generation_prompt: whether the opening of a reply follows.
 
     Raises:
         TemplateLimitError: the template took too much time or memory, or its process ended.
         RunError: the template fails.
     """
     if hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest() not in KNOWN:
-        request = {"template": source, "messages": messages, "asking": asking}
-        return _renderer().render(
-            {**request, "values": {**tokenizer.special_tokens_map, "enable_thinking": False}},
-            who=_who(tokenizer),
-        )
+        request = {
+            "template": source,
+            "messages": messages,
+            "add_generation_prompt": add_generation_prompt,
+            "values": {**tokenizer.special_tokens_map, "enable_thinking": False},
+        }
+        return _renderer().render(request, model=_name(tokenizer))
     try:
-        written: str = tokenizer.apply_chat_template(
+        text: str = tokenizer.apply_chat_template(
             list(messages),
             chat_template=source,
             tokenize=False,
-            add_generation_prompt=asking,
+            add_generation_prompt=add_generation_prompt,
             enable_thinking=False,
         )
-    except Exception as error:  # as jinja2 and the template's own raise_exception like
+    except Exception as error:  # jinja2 and the template's own raise_exception raise whatever they like
         raise RunError(
-            f"{_who(tokenizer)}: its chat template fails: {(str(error).splitlines() or [''])[0][:200]}"
+            f"{_name(tokenizer)}: its chat template fails: {(str(error).splitlines() or [''])[0][:200]}"
         ) from None
-    return written
+    return text
 
 
-def _who(tokenizer: Any) -> str:
+def _name(tokenizer: Any) -> str:
     return str(getattr(tokenizer, "name_or_path", "")) or "the model"
 
 
 class Renderer:
-    """A child process that renders; a new one where there is none. For any thread, one render at a time."""
+    """A child process that renders, started when needed. For any thread; one render at a time."""
 
     def __init__(self) -> None:
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def render(self, request: Mapping[str, Any], *, who: str) -> str:
-        """What the child makes of a request.
+    def render(self, request: Mapping[str, Any], *, model: str) -> str:
+        """Return the text that the child renders.
 
         Raises:
             RunError: as for `render_template`.
         """
-        with self._one_at_a_time:
+        with self._lock:
             child = self._child or self._start()
             line = self._line(child, SECONDS, json.dumps(request).encode() + b"\n")
             if not line:
                 self.end()
-                raise _too_much(
-                    who, f"it ran for {SECONDS:.0f} seconds, or broke the process that renders it"
+                raise _limit_error(
+                    model, f"it ran for {SECONDS:.0f} seconds, or crashed the process that renders it"
                 )
-            found = json.loads(line)
-            if found.get("over"):
-                self.end()  # what it took may not all be given back
-                raise _too_much(who, found["error"])
-        if "error" in found:
-            raise RunError(f"{who}: its chat template fails: {found['error']}")
-        return str(found["text"])
+            response = json.loads(line)
+            if response.get("over_limit"):
+                self.end()  # the child may not give all its memory back
+                raise _limit_error(model, response["error"])
+        if "error" in response:
+            raise RunError(f"{model}: its chat template fails: {response['error']}")
+        return str(response["text"])
 
     def end(self) -> None:
-        """End the child, whatever it does."""
+        """Kill the child, whatever it is doing."""
         child, self._child = self._child, None
         if child is not None:
             child.kill()
@@ -120,7 +129,7 @@ class Renderer:
                 pass
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # -P: the script's folder holds modules that are called as others are
+        # -P: the script's folder holds modules with the names of others
         self._child = child = subprocess.Popen(
             [sys.executable, "-P", str(CHILD)],
             stdin=subprocess.PIPE,
@@ -131,15 +140,15 @@ class Renderer:
         if not self._line(child, STARTING):
             self.end()
             raise RunError(
-                "the process that renders chat templates does not start; cure: see whether `import transformers` works"
+                "the process that renders chat templates does not start; hint: check that `import transformers` works"
             )
         return child
 
     def _line(self, child: subprocess.Popen[bytes], seconds: float, request: bytes = b"") -> bytes:
-        """The child's next line; empty where it ended, or was ended after so long."""
-        clock = threading.Timer(seconds, child.kill)
-        clock.daemon = True
-        clock.start()
+        """Return the child's next line; empty if the child ended or was killed after so many seconds."""
+        timer = threading.Timer(seconds, child.kill)
+        timer.daemon = True
+        timer.start()
         try:
             if child.stdin is None or child.stdout is None:
                 return b""
@@ -149,17 +158,17 @@ class Renderer:
         except BrokenPipeError:
             return b""
         finally:
-            clock.cancel()
+            timer.cancel()
 
 
-def _too_much(who: str, why: str) -> TemplateLimitError:
+def _limit_error(model: str, reason: str) -> TemplateLimitError:
     return TemplateLimitError(
-        f"{who}: its chat template is refused: {why}; cure: a model whose template only writes what is said"
+        f"{model}: its chat template is refused: {reason}; hint: use a model whose template only writes the messages"
     )
 
 
 _renderers: dict[int, Renderer] = {}
-"""By process: a fork shares its parent's pipes, and must not write into them."""
+"""By process id: a fork shares its parent's pipes and must not write into them."""
 
 
 def _renderer() -> Renderer:

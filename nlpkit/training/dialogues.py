@@ -63,7 +63,7 @@ class EncodedPart:
     @property
     def learnt(self) -> int:
         """Tokens that are learnt."""
-        return sum(row.learnt for row in self.rows)
+        return sum(row.learned for row in self.rows)
 
     @property
     def read(self) -> int:
@@ -110,9 +110,9 @@ def load_dialogues(task: Dialogue, data: ConversationData, *, seed: int) -> Dial
 def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
     """The conversations as training rows."""
     rows = [row for one in conversations for row in encode_conversation(one, tokenizer, max_tokens)]
-    spelling = ChatTemplate.of(tokenizer).spelling
+    safe_tokenizer = ChatTemplate.of(tokenizer).safe_tokenizer
     texts = (text for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
-    forged = sum(map(spelling.names_control, texts))
+    forged = sum(map(safe_tokenizer.spells_control_token, texts))
     return EncodedPart(
         rows=tuple(rows), left_out=_replies(conversations) - sum(row.replies for row in rows), forged=forged
     )

@@ -75,7 +75,7 @@ class FakeBot:
             recalled=(),
             dropped=tuple(range(start)),
             tokens=20 * (count - start) + 10,
-            room=200,
+            token_budget=200,
         )
         if said == SLOW:
             return FakeAnswer([f"word{number} " for number in range(2000)], 0.05, context)

@@ -1,8 +1,9 @@
-"""A tiny model on ONNX Runtime GenAI beside the same model on torch."""
+"""A tiny model on ONNX Runtime GenAI compared with the same model on torch."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -10,8 +11,8 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.generation import chat_parity
-from nlpkit.generation.chatbot import Chatbot, Runtime
+from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampling
 from tests.conftest import make_chat_base
 
@@ -33,12 +34,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bots(chat_run: Path) -> dict[Runtime, Chatbot]:
+def bots(chat_run: Path) -> dict[str, Chatbot]:
     return {runtime: Chatbot.load(chat_run, runtime=runtime, threads=1) for runtime in ("torch", "onnx")}
 
 
 def test_it_says_what_torch_says_turn_after_turn_and_reads_only_what_is_new(
-    bots: dict[Runtime, Chatbot],
+    bots: dict[str, Chatbot],
 ) -> None:
     texts: list[str] = []
     for turn in range(5):
@@ -55,7 +56,7 @@ def test_it_says_what_torch_says_turn_after_turn_and_reads_only_what_is_new(
         texts.append(said["torch"].strip() or "...")
 
 
-def test_an_edited_turn_is_read_from_where_it_differs(bots: dict[Runtime, Chatbot]) -> None:
+def test_an_edited_turn_is_read_from_where_it_differs(bots: dict[str, Chatbot]) -> None:
     bot = bots["onnx"]
     "".join(bot.stream(talk("think of tea"), sampling=GREEDY, session="edited"))
     answer = bot.stream(talk("think of rain"), sampling=GREEDY, session="edited")
@@ -65,7 +66,7 @@ def test_an_edited_turn_is_read_from_where_it_differs(bots: dict[Runtime, Chatbo
     assert answer.usage.cached_tokens > 10
 
 
-def test_several_answers_at_once_are_each_their_own(bots: dict[Runtime, Chatbot]) -> None:
+def test_several_answers_at_once_are_each_their_own(bots: dict[str, Chatbot]) -> None:
     texts = ["think of tea", "which?", "rain", "a", "no, of moon"]
     bot = bots["onnx"]
     alone = ["".join(bot.stream(talk(one), sampling=GREEDY)) for one in texts]
@@ -77,11 +78,11 @@ def test_quantised_weights_are_smaller_and_say_nearly_the_same(tmp_path: Path, c
     import numpy as np
 
     base = str(make_chat_base(tmp_path / "wider", hidden=64))
-    runtimes: tuple[Runtime, ...] = ("onnx", "onnx-int8", "onnx-int4")
+    runtimes: tuple[str, ...] = ("onnx", "onnx-int8", "onnx-int4")
     bots = {one: Chatbot.default(base, runtime=one, threads=1) for one in runtimes}
-    asked = bots["onnx"].voice.tokenizer("think of tea")["input_ids"]
+    asked = bots["onnx"].profile.tokenizer("think of tea")["input_ids"]
     said = {
-        one: bot.scheduler._engine.read(bot.scheduler._engine.empty(), asked) for one, bot in bots.items()
+        one: bot.scheduler.decoder.read(bot.scheduler.decoder.new_cache(), asked) for one, bot in bots.items()
     }
     near = {one: float(np.corrcoef(said["onnx"], said[one])[0, 1]) for one in runtimes}
     assert 1 > near["onnx-int8"] > near["onnx-int4"] > 0.9
@@ -95,7 +96,7 @@ def test_quantised_weights_are_smaller_and_say_nearly_the_same(tmp_path: Path, c
 
 
 def test_it_is_exported_once_and_loaded_without_its_original(
-    chat_run: Path, bots: dict[Runtime, Chatbot], cache: Path
+    chat_run: Path, bots: dict[str, Chatbot], cache: Path
 ) -> None:
     assert len([one for one in (cache / "onnx").glob(f"{chat_run.name}-fp32-*") if one.is_dir()]) == 1
     with patch("nlpkit.generation.chatbot.LanguageModel.load", side_effect=AssertionError):
@@ -106,7 +107,7 @@ def test_an_export_that_says_something_else_is_refused(
     chat_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
-    monkeypatch.setitem(chat_parity.NEAR, "onnx", 0.0)
+    monkeypatch.setitem(RUNTIMES, "onnx", replace(RUNTIMES["onnx"], max_difference=0.0))
     with pytest.raises(RunError, match="logits move by"):
         Chatbot.load(chat_run, runtime="onnx", threads=1)
     assert [one for one in (tmp_path / "onnx").iterdir() if one.is_dir()] == []
@@ -126,7 +127,7 @@ def test_a_model_that_the_runtime_does_not_know_is_refused(
     ).save_pretrained(base)
     load_tokenizer(tiny_chat_base).save_pretrained(base)
     with pytest.raises(
-        RunError, match=r"cannot be exported to onnxruntime_genai: .*; cure: the runtime torch"
+        RunError, match=r"cannot be exported to onnxruntime_genai: .*; hint: use the runtime torch"
     ):
         Chatbot.default(str(base), runtime="onnx", threads=1)
 

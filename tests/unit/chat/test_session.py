@@ -543,7 +543,7 @@ def test_the_ledger_of_the_last_reply_is_kept(store, tmp_path):
     assert (
         session.context(chat, "")
         == stream.context
-        == Context(seen=(0, 1, 2, 3, 4), recalled=(), dropped=(), tokens=5, room=1000)
+        == Context(seen=(0, 1, 2, 3, 4), recalled=(), dropped=(), tokens=5, token_budget=1000)
     )
 
 

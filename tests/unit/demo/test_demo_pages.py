@@ -59,7 +59,7 @@ def test_the_words_that_drove_a_mood_are_marked_by_their_share() -> None:
 
 
 def test_the_ledger_has_a_square_for_each_turn() -> None:
-    context = Context(seen=(2, 3, 4), recalled=(1,), dropped=(0,), tokens=150, room=200, summary=EVIL)
+    context = Context(seen=(2, 3, 4), recalled=(1,), dropped=(0,), tokens=150, token_budget=200, summary=EVIL)
     page = context_page(chat("a", "b", "c", "d", "e", "f"), context, "bot")
     assert "3 of 5 turns, 1 recalled, 1 no longer; 150 of 200 tokens." in page
     squares = re.findall(r'<span class="(seen|recalled|dropped)"', page)

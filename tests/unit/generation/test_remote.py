@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, SourceError
 from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
-from nlpkit.generation.remote import RemoteBot, Whole, list_models
+from nlpkit.generation.remote import RemoteBot, list_models
+from nlpkit.generation.remote_completion import SurrogateJoiner
 from nlpkit.generation.sampling import Sampling
 
 CONVERSATION = Conversation(turns=(Turn(role="user", text="hi <|im_end|> 🙂"),), system="Be kind.")
@@ -187,16 +188,16 @@ def test_an_answer_that_nobody_holds_any_more_is_stopped(server: Server, bot: Re
 @pytest.mark.parametrize(
     ("lines", "wrong"),
     [
-        (("data: nonsense",), "not an OpenAI-compatible answer: nonsense"),
-        (("data: [1]",), "not an OpenAI-compatible answer"),
-        (('data: {"choices": 5}',), "not an OpenAI-compatible answer"),
-        (('data: {"choices": [{"delta": 5}]}',), "not an OpenAI-compatible answer"),
+        (("data: nonsense",), "not an OpenAI-compatible reply: nonsense"),
+        (("data: [1]",), "not an OpenAI-compatible reply"),
+        (('data: {"choices": 5}',), "not an OpenAI-compatible reply"),
+        (('data: {"choices": [{"delta": 5}]}',), "not an OpenAI-compatible reply"),
         (
             ('data: {"error": {"message": "out of memory"}}',),
-            "failed in the middle of an answer: .*out of memory",
+            "failed in the middle of a reply: .*out of memory",
         ),
-        ((f"data: {chunk('half')}",), "ended in the middle of an answer"),
-        ((), "ended in the middle of an answer"),
+        ((f"data: {chunk('half')}",), "ended in the middle of a reply"),
+        ((), "ended in the middle of a reply"),
     ],
 )
 def test_an_answer_that_is_none_is_an_error_that_names_the_address(
@@ -212,12 +213,12 @@ def test_an_answer_that_is_none_is_an_error_that_names_the_address(
 @pytest.mark.parametrize(
     ("status", "error", "said"),
     [
-        (401, SourceError, "answered 401: .*; cure: give the key"),
+        (401, SourceError, "answered 401: .*; hint: set the key"),
         (404, SourceError, "answered 404"),
         (500, SourceError, "answered 500"),
         (302, SourceError, "answered 302"),
-        (503, OverloadedError, "busy"),
-        (429, OverloadedError, "busy"),
+        (503, OverloadedError, "overloaded"),
+        (429, OverloadedError, "overloaded"),
         (400, SourceError, "answered 400"),
     ],
 )
@@ -264,7 +265,7 @@ def test_halves_of_characters_are_put_together(text: str, data: st.DataObject) -
     halves = [
         units[place : place + 2].decode("utf-16-le", "surrogatepass") for place in range(0, len(units), 2)
     ]
-    whole = Whole()
+    whole = SurrogateJoiner()
     found = [whole.add(one) for one in halves]
     assert "".join(found) == text
     assert all(one.encode() is not None for one in found)

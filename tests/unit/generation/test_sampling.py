@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from nlpkit.errors import ConfigError
-from nlpkit.generation.sampling import Sampler, Sampling, kept
+from nlpkit.generation.sampling import Sampler, Sampling, likely_tokens
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_what_may_be_drawn_and_how_likely_is_as_in_transformers(data: st.DataObj
     sampler = Sampler(
         Sampling(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=penalty), seen
     )
-    scores = sampler._penalised(logits) / np.float32(temperature)
-    places, weights = kept(scores, top_k, top_p)
+    scores = sampler._penalize(logits) / np.float32(temperature)
+    places, weights = likely_tokens(scores, top_k, top_p)
     found = np.zeros(size)
     found[places] = weights / weights.sum()
     np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from nlpkit.errors import NlpkitError
+from nlpkit.generation.cache_pool import CachePool
+from nlpkit.generation.capacity import Capacity
 from nlpkit.generation.completion import OverloadedError
-from nlpkit.generation.decoder import CachePool
 from nlpkit.generation.detokenizer import Detokenizer
+from nlpkit.generation.local_completion import GenerationRequest, LocalCompletion
 from nlpkit.generation.sampling import Sampler, Sampling
-from nlpkit.generation.scheduler import CHUNK, Capacity, GenerationRequest, LocalCompletion, Scheduler
+from nlpkit.generation.scheduler import CHUNK, Scheduler
 
 END = 0
 
@@ -38,7 +40,7 @@ class Counting:
     def begin(self) -> None:
         pass
 
-    def empty(self) -> list[int]:
+    def new_cache(self) -> list[int]:
         return []
 
     def read(self, cache: list[int], ids: Sequence[int]) -> np.ndarray:
@@ -56,8 +58,8 @@ class Counting:
         self.rows.append(len(ids))
         return [self.read(cache, [token]) for cache, token in zip(caches, ids, strict=True)]
 
-    def cut(self, cache: list[int], have: int, keep: int) -> bool:
-        assert len(cache) == have
+    def truncate(self, cache: list[int], length: int, keep: int) -> bool:
+        assert len(cache) == length
         self.cuts += 1
         del cache[keep:]
         return True
@@ -65,17 +67,17 @@ class Counting:
 
 def work(asked: str, *, limit: int = 50, session: str = "") -> GenerationRequest:
     return GenerationRequest(
-        asked=[ord(one) for one in asked],
+        prompt_ids=[ord(one) for one in asked],
         sampler=Sampler(Sampling(temperature=0, repetition_penalty=1.0), []),
-        text=Detokenizer(Letters(), ()),
+        detokenizer=Detokenizer(Letters(), ()),
         stops=frozenset({END}),
-        limit=limit,
+        max_new_tokens=limit,
         session=session,
     )
 
 
 @pytest.fixture
-def engine() -> Counting:
+def decoder() -> Counting:
     return Counting()
 
 
@@ -92,8 +94,8 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_an_answer_comes_in_pieces_and_says_what_it_cost(engine: Counting) -> None:
-    answer = ask(Scheduler(engine, Capacity()), "abv")
+def test_an_answer_comes_in_pieces_and_says_what_it_cost(decoder: Counting) -> None:
+    answer = ask(Scheduler(decoder, Capacity()), "abv")
     assert (answer.usage, answer.finish) == (None, None)
     assert list(answer) == ["w", "x", "y", "z"]
     assert list(answer) == []
@@ -103,91 +105,93 @@ def test_an_answer_comes_in_pieces_and_says_what_it_cost(engine: Counting) -> No
     assert 0 <= answer.usage.first_token_seconds <= answer.usage.seconds
 
 
-def test_an_answer_is_no_longer_than_it_may_be(engine: Counting) -> None:
-    answer = ask(Scheduler(engine, Capacity()), "a", limit=3)
+def test_an_answer_is_no_longer_than_it_may_be(decoder: Counting) -> None:
+    answer = ask(Scheduler(decoder, Capacity()), "a", limit=3)
     assert "".join(answer) == "bcd"
     assert answer.finish == "length"
 
 
-def test_a_stop_ends_the_computing_and_not_only_the_reading(engine: Counting) -> None:
-    engine.gate = threading.Semaphore(0)
-    scheduler = Scheduler(engine, Capacity())
+def test_a_stop_ends_the_computing_and_not_only_the_reading(decoder: Counting) -> None:
+    decoder.gate = threading.Semaphore(0)
+    scheduler = Scheduler(decoder, Capacity())
     answer = ask(scheduler, "a")
-    engine.gate.release(3)
+    decoder.gate.release(3)
     assert [next(answer), next(answer), next(answer)] == ["b", "c", "d"]
     answer.stop()
-    engine.gate.release(100)
+    decoder.gate.release(100)
     rest = list(answer)
     # At most the token that was being computed
     assert rest in ([], ["e"])
     assert answer.finish == "stopped"
-    assert sum(engine.reads) <= 4
+    assert sum(decoder.reads) <= 4
     assert answer.usage is not None
     assert answer.usage.new_tokens == 3 + len(rest)
     assert scheduler.load == (0, 0)
 
 
-def test_an_answer_that_nobody_holds_any_more_is_stopped(engine: Counting) -> None:
-    engine.gate = threading.Semaphore(0)
-    scheduler = Scheduler(engine, Capacity())
+def test_an_answer_that_nobody_holds_any_more_is_stopped(decoder: Counting) -> None:
+    decoder.gate = threading.Semaphore(0)
+    scheduler = Scheduler(decoder, Capacity())
     answer = ask(scheduler, "a")
-    engine.gate.release(1)
+    decoder.gate.release(1)
     next(answer)
     del answer
-    engine.gate.release(100)
+    decoder.gate.release(100)
     until(lambda: scheduler.load == (0, 0))
-    assert sum(engine.reads) <= 3
+    assert sum(decoder.reads) <= 3
 
 
-def test_answers_are_made_in_turn_and_a_long_prompt_holds_nobody_up(engine: Counting) -> None:
-    engine.gate = threading.Semaphore(0)
-    scheduler = Scheduler(engine, Capacity(active=3))
+def test_answers_are_made_in_turn_and_a_long_prompt_holds_nobody_up(decoder: Counting) -> None:
+    decoder.gate = threading.Semaphore(0)
+    scheduler = Scheduler(decoder, Capacity(active=3))
     long = ask(scheduler, "a" * (5 * CHUNK))
     short = ask(scheduler, "p", limit=5)
     other = ask(scheduler, "m", limit=4)
-    engine.gate.release(1000)
+    decoder.gate.release(1000)
     assert ("".join(short), "".join(other), "".join(long)) == ("qrstu", "nopq", "bcdefghijklmnopqrstuvwxyz")
-    chunks = [place for place, size in enumerate(engine.reads) if size == CHUNK]
+    chunks = [place for place, size in enumerate(decoder.reads) if size == CHUNK]
     # Between the long prompt's first chunk and its last the short ones were answered
     assert chunks[-1] - chunks[0] > 8
-    assert max(engine.rows) >= 2
+    assert max(decoder.rows) >= 2
 
 
-def test_a_reader_who_does_not_read_blocks_nobody(engine: Counting) -> None:
-    scheduler = Scheduler(engine, Capacity(active=1))
+def test_a_reader_who_does_not_read_blocks_nobody(decoder: Counting) -> None:
+    scheduler = Scheduler(decoder, Capacity(active=1))
     slow = ask(scheduler, "a")
     assert "".join(ask(scheduler, "w")) == "xyz"
     assert "".join(slow) == "bcdefghijklmnopqrstuvwxyz"
 
 
-def test_a_conversation_that_asks_much_does_not_keep_the_others_waiting(engine: Counting) -> None:
-    engine.gate = threading.Semaphore(0)
-    scheduler = Scheduler(engine, Capacity(active=2))
+def test_a_conversation_that_asks_much_does_not_keep_the_others_waiting(decoder: Counting) -> None:
+    decoder.gate = threading.Semaphore(0)
+    scheduler = Scheduler(decoder, Capacity(active=2))
     greedy = [ask(scheduler, "w", session="greedy") for _ in range(6)]
     modest = ask(scheduler, "x", session="modest")
-    engine.gate.release(10_000)
+    decoder.gate.release(10_000)
     assert "".join(modest) == "yz"
     assert ["".join(one) for one in greedy] == ["xyz"] * 6
     assert modest.usage is not None
     assert modest.usage.seconds <= max(one.usage.seconds for one in greedy[2:] if one.usage)
 
 
-def test_more_than_may_wait_are_refused_at_once_and_places_come_free_again(engine: Counting) -> None:
-    engine.gate = threading.Semaphore(0)
-    scheduler = Scheduler(engine, Capacity(active=1, waiting=2))
+def test_more_than_may_wait_are_refused_at_once_and_places_come_free_again(decoder: Counting) -> None:
+    decoder.gate = threading.Semaphore(0)
+    scheduler = Scheduler(decoder, Capacity(active=1, waiting=2))
     answers = [ask(scheduler, "x") for _ in range(3)]
-    with pytest.raises(OverloadedError, match="as many as the bot takes"):
+    with pytest.raises(OverloadedError, match="the most that the chat model accepts"):
         ask(scheduler, "x")
     answers[1].stop()
-    engine.gate.release(1000)
+    decoder.gate.release(1000)
     assert ["".join(one) for one in answers] == ["yz", "", "yz"]
     assert [one.finish for one in answers] == ["stop", "stopped", "stop"]
     assert "".join(ask(scheduler, "x")) == "yz"
 
 
-def test_what_goes_wrong_with_one_answer_is_told_to_its_reader_and_the_others_go_on(engine: Counting) -> None:
-    scheduler = Scheduler(engine, Capacity(active=1))
-    engine.broken = lambda cache: ord("q") in cache
+def test_what_goes_wrong_with_one_answer_is_told_to_its_reader_and_the_others_go_on(
+    decoder: Counting,
+) -> None:
+    scheduler = Scheduler(decoder, Capacity(active=1))
+    decoder.broken = lambda cache: ord("q") in cache
     wrong, right = ask(scheduler, "o"), ask(scheduler, "v")
     assert [next(wrong), next(wrong)] == ["p", "q"]
     with pytest.raises(NlpkitError, match="broken"):
@@ -196,8 +200,8 @@ def test_what_goes_wrong_with_one_answer_is_told_to_its_reader_and_the_others_go
     assert "".join(right) == "wxyz"
 
 
-def test_hundreds_of_answers_from_many_threads_are_each_their_own(engine: Counting) -> None:
-    scheduler = Scheduler(engine, Capacity(active=4, waiting=1000))
+def test_hundreds_of_answers_from_many_threads_are_each_their_own(decoder: Counting) -> None:
+    scheduler = Scheduler(decoder, Capacity(active=4, waiting=1000))
     found: dict[int, str] = {}
 
     def client(number: int) -> None:
@@ -217,13 +221,13 @@ def test_hundreds_of_answers_from_many_threads_are_each_their_own(engine: Counti
     assert len(scheduler.kept) <= scheduler.capacity.kept
 
 
-def test_a_closed_scheduler_ends_what_it_makes_and_takes_no_more(engine: Counting) -> None:
-    engine.gate = threading.Semaphore(0)
-    scheduler = Scheduler(engine, Capacity(active=1))
+def test_a_closed_scheduler_ends_what_it_makes_and_takes_no_more(decoder: Counting) -> None:
+    decoder.gate = threading.Semaphore(0)
+    scheduler = Scheduler(decoder, Capacity(active=1))
     answers = [ask(scheduler, "a"), ask(scheduler, "a")]
-    engine.gate.release(1)
+    decoder.gate.release(1)
     assert next(answers[0]) == "b"
-    engine.gate.release(1000)
+    decoder.gate.release(1000)
     scheduler.close()
     assert all(one.finish == "stopped" or "".join(one) for one in answers)
     with pytest.raises(OverloadedError):
@@ -231,17 +235,17 @@ def test_a_closed_scheduler_ends_what_it_makes_and_takes_no_more(engine: Countin
 
 
 def test_a_thread_without_work_ends_and_another_takes_over(
-    engine: Counting, monkeypatch: pytest.MonkeyPatch
+    decoder: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nlpkit.generation.scheduler.IDLE", 0.01)
-    scheduler = Scheduler(engine, Capacity())
+    scheduler = Scheduler(decoder, Capacity())
     assert "".join(ask(scheduler, "x")) == "yz"
     until(lambda: scheduler._thread is None)
     assert "".join(ask(scheduler, "y")) == "z"
 
 
-def test_the_next_turn_reads_only_what_is_new(engine: Counting) -> None:
-    scheduler = Scheduler(engine, Capacity())
+def test_the_next_turn_reads_only_what_is_new(decoder: Counting) -> None:
+    scheduler = Scheduler(decoder, Capacity())
     assert "".join(ask(scheduler, "abcx", session="one")) == "yz"
     answer = ask(scheduler, "abcxyz!w", session="one")
     assert "".join(answer) == "xyz"
@@ -263,8 +267,8 @@ def test_the_next_turn_reads_only_what_is_new(engine: Counting) -> None:
     assert again.usage.cached_tokens == 0
 
 
-def test_a_whole_prompt_that_was_read_before_is_read_again_from_its_last_token(engine: Counting) -> None:
-    scheduler = Scheduler(engine, Capacity())
+def test_a_whole_prompt_that_was_read_before_is_read_again_from_its_last_token(decoder: Counting) -> None:
+    scheduler = Scheduler(decoder, Capacity())
     for expected in (0, 3):
         answer = ask(scheduler, "abcx", session="one")
         assert "".join(answer) == "yz"
@@ -272,8 +276,8 @@ def test_a_whole_prompt_that_was_read_before_is_read_again_from_its_last_token(e
         assert answer.usage.cached_tokens == expected
 
 
-def test_questions_without_a_session_go_on_where_one_like_them_ended(engine: Counting) -> None:
-    kept = CachePool(engine, most=10, tokens=100)
+def test_questions_without_a_session_go_on_where_one_like_them_ended(decoder: Counting) -> None:
+    kept = CachePool(decoder, most=10, tokens=100)
     kept.keep("", [1, 2, 3, 4], [1, 2, 3, 4])
     kept.keep("", [1, 2, 9, 9, 9, 9], [1, 2, 9, 9, 9, 9])
     kept.keep("mine", [1, 2, 3, 4, 5], [1, 2, 3, 4, 5])
@@ -283,8 +287,8 @@ def test_questions_without_a_session_go_on_where_one_like_them_ended(engine: Cou
     assert len(kept) == 2
 
 
-def test_what_is_kept_is_bounded_and_the_oldest_goes_first(engine: Counting) -> None:
-    kept = CachePool(engine, most=3, tokens=10)
+def test_what_is_kept_is_bounded_and_the_oldest_goes_first(decoder: Counting) -> None:
+    kept = CachePool(decoder, most=3, tokens=10)
     for number in range(4):
         kept.keep(str(number), [number, 1], [number, 1])
     assert (len(kept), kept.tokens) == (3, 6)
@@ -296,8 +300,8 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes_first(engine: Counting) -> 
     assert kept.take("3", [3, 1, 4]) == ([], 0)
 
 
-def test_a_cache_that_cannot_be_cut_is_not_used(engine: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = CachePool(engine, most=3, tokens=10)
+def test_a_cache_that_cannot_be_cut_is_not_used(decoder: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = CachePool(decoder, most=3, tokens=10)
     kept.keep("a", [1, 2, 3], [1, 2, 3])
-    monkeypatch.setattr(engine, "cut", lambda cache, have, keep: False)
+    monkeypatch.setattr(decoder, "truncate", lambda cache, length, keep: False)
     assert kept.take("a", [1, 2, 4]) == ([], 0)

@@ -19,7 +19,7 @@ from tests.chat_templates import FAMILIES, Family, conversation, messages, repli
 
 WITH_TEMPLATE = [name for name, family in FAMILIES.items() if family.template]
 EXACT = [name for name in WITH_TEMPLATE if not FAMILIES[name].has_prefix_space]
-ROOM = 100_000
+BUDGET = 100_000
 
 TALKS = [
     conversation("Hi", "Hello there"),
@@ -82,7 +82,7 @@ def smollm2() -> Any:
     return load_tokenizer(find_base("smollm2-135m")[0])
 
 
-def learnt(row: EncodedDialogue) -> Iterator[tuple[int, int]]:
+def learned(row: EncodedDialogue) -> Iterator[tuple[int, int]]:
     """(start, end) of each run of labels."""
     flags = [label != READ_ONLY for label in row.labels]
     places = [
@@ -103,7 +103,7 @@ def histories(talk: Conversation) -> list[Conversation]:
 
 
 def check_masks(family: Family, talk: Conversation) -> None:
-    rows = encode_conversation(talk, family.tokenizer, ROOM)
+    rows = encode_conversation(talk, family.tokenizer, BUDGET)
     end = family.ids(family.end)
     said = []
     for row in rows:
@@ -111,14 +111,14 @@ def check_masks(family: Family, talk: Conversation) -> None:
         assert all(
             label in (READ_ONLY, token) for label, token in zip(row.labels, row.input_ids, strict=True)
         )
-        for start, stop in learnt(row):
+        for start, stop in learned(row):
             assert row.labels[stop - 1 : stop] == end
             assert end[0] not in row.labels[start : stop - 1]
             said.append((row.input_ids[:start], row.labels[start:stop]))
     assert [family.text(ids[:-1]) for _, ids in said] == [family.survives(reply) for reply in replies(talk)]
     assert sum(row.replies for row in rows) == len(replies(talk))
-    assert sum(row.learnt for row in rows) == sum(len(ids) for _, ids in said)
-    asked = [build_prompt(history, family.tokenizer, ROOM) for history in histories(talk)]
+    assert sum(row.learned for row in rows) == sum(len(ids) for _, ids in said)
+    asked = [build_prompt(history, family.tokenizer, BUDGET) for history in histories(talk)]
     assert [ids for ids, _ in said] == [one.ids for one in asked]
     assert [ids for _, ids in said] == [encode_reply(reply, family.tokenizer) for reply in replies(talk)]
     assert all(one.dropped == 0 for one in asked)
@@ -151,10 +151,10 @@ def benign_talks(draw: st.DrawFn, family: Family) -> Conversation:
     return conversation(*said[: len(said) // 2 * 2], system=system)
 
 
-def templated(tokenizer: Any, talk: Conversation, *, asking: bool = False) -> list[int]:
+def templated(tokenizer: Any, talk: Conversation, *, add_generation_prompt: bool = False) -> list[int]:
     """What transformers makes of it."""
     made = tokenizer.apply_chat_template(
-        messages(talk), add_generation_prompt=asking, enable_thinking=False, return_dict=False
+        messages(talk), add_generation_prompt=add_generation_prompt, enable_thinking=False, return_dict=False
     )
     return list(made)
 
@@ -166,11 +166,11 @@ def test_ids_are_those_of_apply_chat_template(name: str, data: st.DataObject) ->
     family = FAMILIES[name]
     talk = data.draw(benign_talks(family))
     if family.fixed_frames:
-        [row] = encode_conversation(talk, family.tokenizer, ROOM)
+        [row] = encode_conversation(talk, family.tokenizer, BUDGET)
         assert row.input_ids == templated(family.tokenizer, talk)
     for history in histories(talk):
-        assert build_prompt(history, family.tokenizer, ROOM).ids == templated(
-            family.tokenizer, history, asking=True
+        assert build_prompt(history, family.tokenizer, BUDGET).ids == templated(
+            family.tokenizer, history, add_generation_prompt=True
         )
 
 
@@ -183,9 +183,9 @@ def test_where_a_text_on_its_own_gets_a_space_the_ids_spell_the_same_but_for_spa
         if talk.turns[0].role == "assistant" and not family.takes_leading_reply:
             continue
         for history in histories(talk):
-            ours = family.tokenizer.decode(build_prompt(history, family.tokenizer, ROOM).ids)
+            ours = family.tokenizer.decode(build_prompt(history, family.tokenizer, BUDGET).ids)
             theirs = (
-                family.tokenizer.decode(templated(family.tokenizer, history, asking=True))
+                family.tokenizer.decode(templated(family.tokenizer, history, add_generation_prompt=True))
                 if history.turns
                 else ours
             )
@@ -195,12 +195,12 @@ def test_where_a_text_on_its_own_gets_a_space_the_ids_spell_the_same_but_for_spa
 @pytest.mark.integration
 def test_the_catalogues_chat_model_gets_the_ids_that_transformers_makes(smollm2: Any) -> None:
     for talk in TALKS[:4]:
-        [row] = encode_conversation(talk, smollm2, ROOM)
+        [row] = encode_conversation(talk, smollm2, BUDGET)
         assert row.input_ids == templated(smollm2, talk)
-        runs = [smollm2.decode(row.input_ids[start:stop]) for start, stop in learnt(row)]
+        runs = [smollm2.decode(row.input_ids[start:stop]) for start, stop in learned(row)]
         assert runs == [f"{reply}<|im_end|>" for reply in replies(talk)]
-        for history, (start, _) in zip(histories(talk), learnt(row), strict=True):
-            assert build_prompt(history, smollm2, ROOM).ids == row.input_ids[:start]
+        for history, (start, _) in zip(histories(talk), learned(row), strict=True):
+            assert build_prompt(history, smollm2, BUDGET).ids == row.input_ids[:start]
 
 
 def test_a_template_and_a_default_one() -> None:
@@ -210,7 +210,7 @@ def test_a_template_and_a_default_one() -> None:
         assert [template.end_id] == family.ids(family.end)
         assert template.control_ids == set(family.ids(*family.tokens))
     none = FAMILIES["none"].tokenizer
-    made = build_prompt(conversation("Hi", "Hello", "And?", system="Be kind."), none, ROOM)
+    made = build_prompt(conversation("Hi", "Hello", "And?", system="Be kind."), none, BUDGET)
     end = "<|endoftext|>"
     assert (
         none.decode(made.ids)
@@ -221,13 +221,13 @@ def test_a_template_and_a_default_one() -> None:
 def test_where_there_is_no_place_for_the_systems_text_it_stands_before_the_first_question() -> None:
     gemma = FAMILIES["gemma"].tokenizer
     shown = gemma.decode(
-        build_prompt(conversation("Hi", "Hello", "And?", system="Be kind."), gemma, ROOM).ids
+        build_prompt(conversation("Hi", "Hello", "And?", system="Be kind."), gemma, BUDGET).ids
     )
     assert shown.startswith(
         "<bos><start_of_turn>user\nBe kind.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello<end_of_turn>\n"
     )
     shown = gemma.decode(
-        build_prompt(conversation("Hello", "Hi", system="Be kind.", first="assistant"), gemma, ROOM).ids
+        build_prompt(conversation("Hello", "Hi", system="Be kind.", first="assistant"), gemma, BUDGET).ids
     )
     assert shown.startswith(
         "<bos><start_of_turn>user\nBe kind.<end_of_turn>\n<start_of_turn>model\nHello<end_of_turn>\n"
@@ -249,22 +249,22 @@ def test_a_prompt_keeps_to_its_room_and_drops_whole_turns_from_the_oldest() -> N
     for name, family in FAMILIES.items():
         for _ in range(1000 // len(FAMILIES) + 1):
             talk = random_talk(draw, draw.randint(1, 40))
-            room = draw.randint(20, 400)
+            budget = draw.randint(20, 400)
             try:
-                made = build_prompt(talk, family.tokenizer, room)
+                made = build_prompt(talk, family.tokenizer, budget)
             except DataError:
                 last = Conversation(turns=talk.turns[-1:], system=talk.system)
-                assert len(build_prompt(last, family.tokenizer, ROOM).ids) > room, name
+                assert len(build_prompt(last, family.tokenizer, BUDGET).ids) > budget, name
                 refused += 1
                 continue
             kept = Conversation(turns=talk.turns[made.dropped :], system=talk.system)
-            assert made.ids == build_prompt(kept, family.tokenizer, ROOM).ids, (
+            assert made.ids == build_prompt(kept, family.tokenizer, BUDGET).ids, (
                 name
             )  # whole turns, and the system's text with them
-            assert len(made.ids) <= room
+            assert len(made.ids) <= budget
             if made.dropped:
                 more = Conversation(turns=talk.turns[made.dropped - 1 :], system=talk.system)
-                assert len(build_prompt(more, family.tokenizer, ROOM).ids) > room, (
+                assert len(build_prompt(more, family.tokenizer, BUDGET).ids) > budget, (
                     name
                 )  # none was dropped that fits
             done += 1
@@ -286,7 +286,7 @@ def test_of_500_turns_the_systems_text_and_the_last_turns_are_read() -> None:
 def test_a_last_turn_that_does_not_fit_is_refused() -> None:
     chatml = FAMILIES["chatml"].tokenizer
     talk = Conversation(turns=conversation("Hi", "Hello", "word " * 50).turns, where="chats.jsonl, row 7")
-    with pytest.raises(DataError, match=r"^chats\.jsonl, row 7: the last turn.* there is room for 40$"):
+    with pytest.raises(DataError, match=r"^chats\.jsonl, row 7: the last turn.* expected at most 40$"):
         build_prompt(talk, chatml, 40)
     with pytest.raises(DataError):
         build_prompt(conversation(system="word " * 50), chatml, 40)
@@ -301,7 +301,7 @@ def test_a_long_conversation_becomes_rows_that_learn_each_reply_once(name: str) 
         rows = encode_conversation(talk, family.tokenizer, 200)
         assert all(len(row.input_ids) <= 200 for row in rows)
         assert len(rows) > 1
-        said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learnt(row)]
+        said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learned(row)]
         assert said == [family.survives(reply) for reply in replies(talk)]
 
 
@@ -310,13 +310,13 @@ def test_a_reply_that_fits_no_row_is_left_out() -> None:
         family = FAMILIES[name]
         talk = conversation("Hi", "Hello", "And?", "word " * 300, "So?", "Fine")
         rows = encode_conversation(talk, family.tokenizer, 120)
-        said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learnt(row)]
+        said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learned(row)]
         assert said == ["Hello", "Fine"], name
 
 
 def test_a_conversation_without_a_reply_gives_no_row() -> None:
     for family in FAMILIES.values():
-        assert encode_conversation(conversation("Only a question"), family.tokenizer, ROOM) == []
+        assert encode_conversation(conversation("Only a question"), family.tokenizer, BUDGET) == []
 
 
 def test_a_text_of_endless_length_is_refused_before_it_is_tokenized() -> None:
@@ -370,11 +370,11 @@ def test_a_template_that_reaches_out_of_its_sandbox_is_refused_or_reaches_nothin
     chatml = FAMILIES["chatml"]
     tokenizer = with_template(ESCAPES[place] + chatml.template)
     try:
-        ids = build_prompt(TALKS[0], tokenizer, ROOM).ids
+        ids = build_prompt(TALKS[0], tokenizer, BUDGET).ids
     except RunError as error:
         reason = str(error)
     else:
-        reason = "" if ids == build_prompt(TALKS[0], chatml.tokenizer, ROOM).ids else tokenizer.decode(ids)
+        reason = "" if ids == build_prompt(TALKS[0], chatml.tokenizer, BUDGET).ids else tokenizer.decode(ids)
     assert not reason or reason.startswith("the model: its chat template fails: ")
     assert not list(tmp_path.iterdir())
 
@@ -382,7 +382,7 @@ def test_a_template_that_reaches_out_of_its_sandbox_is_refused_or_reaches_nothin
 def test_of_several_templates_the_default_one_is_taken() -> None:
     chatml = FAMILIES["chatml"]
     several = with_template({"default": chatml.template, "tool_use": "{{ raise_exception('no') }}"})
-    assert build_prompt(TALKS[0], several, ROOM) == build_prompt(TALKS[0], chatml.tokenizer, ROOM)
+    assert build_prompt(TALKS[0], several, BUDGET) == build_prompt(TALKS[0], chatml.tokenizer, BUDGET)
     with pytest.raises(RunError, match=r"\['rag', 'tool_use'\]; expected one named 'default'"):
         ChatTemplate.of(with_template({"tool_use": "a", "rag": "b"}))
 

@@ -53,9 +53,9 @@ TIME = {
 def test_a_template_that_fills_the_memory_is_refused(source, monkeypatch):
     monkeypatch.setattr(rendering, "SECONDS", 120.0)  # the memory is to decide on a slow machine too
     with pytest.raises(
-        RunError, match=r"^org/strange: its chat template is refused: it (takes more than|writes) .*; cure: "
+        RunError, match=r"^org/strange: its chat template is refused: it (takes more than|writes) .*; hint: "
     ) as refused:
-        render_template(strange(), source, SAID, asking=True)
+        render_template(strange(), source, SAID, add_generation_prompt=True)
     assert refused.value.exit_code == 4
     assert "a" * 30 not in str(refused.value)
 
@@ -66,19 +66,23 @@ def test_a_template_that_does_not_end_is_ended(source, monkeypatch):
     with pytest.raises(
         TemplateLimitError, match=r"^org/strange: its chat template is refused: it ran for 1 seconds"
     ):
-        render_template(strange(), source, SAID, asking=True)
+        render_template(strange(), source, SAID, add_generation_prompt=True)
 
 
 def test_a_macro_without_an_end_fails_as_a_template_does():
     with pytest.raises(RunError, match="org/strange: its chat template fails: maximum recursion"):
-        render_template(strange(), "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", SAID, asking=True)
+        render_template(
+            strange(), "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", SAID, add_generation_prompt=True
+        )
 
 
 def test_the_next_template_renders_after_one_that_was_ended():
     with pytest.raises(TemplateLimitError):
-        render_template(strange(), "{{ 'a' * 10**9 }}", SAID, asking=True)
+        render_template(strange(), "{{ 'a' * 10**9 }}", SAID, add_generation_prompt=True)
     assert (
-        render_template(strange(), "{{ messages[0].content }}{{ eos_token }}", SAID, asking=True)
+        render_template(
+            strange(), "{{ messages[0].content }}{{ eos_token }}", SAID, add_generation_prompt=True
+        )
         == "Hello<end>"
     )
 
@@ -95,7 +99,10 @@ def test_the_child_writes_what_transformers_writes(name, asking):
     expected = tokenizer.apply_chat_template(
         talk, tokenize=False, add_generation_prompt=asking, enable_thinking=False
     )
-    assert render_template(tokenizer, tokenizer.get_chat_template(), talk, asking=asking) == expected
+    assert (
+        render_template(tokenizer, tokenizer.get_chat_template(), talk, add_generation_prompt=asking)
+        == expected
+    )
 
 
 def test_a_template_is_refused_as_a_whole_where_only_some_messages_make_it_take_too_much():
@@ -113,7 +120,10 @@ def test_renders_of_many_threads_are_not_mixed_up():
 
     def render(number: int) -> None:
         found[number] = render_template(
-            strange(), "{{ messages[0].content }}", [{"role": "user", "content": str(number)}], asking=True
+            strange(),
+            "{{ messages[0].content }}",
+            [{"role": "user", "content": str(number)}],
+            add_generation_prompt=True,
         )
 
     threads = [threading.Thread(target=render, args=(number,)) for number in range(20)]
@@ -126,7 +136,7 @@ def test_renders_of_many_threads_are_not_mixed_up():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_has_a_child_of_its_own():
-    render_template(strange(), "{{ messages[0].content }}", SAID, asking=True)
+    render_template(strange(), "{{ messages[0].content }}", SAID, add_generation_prompt=True)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply(render_own) == ("Hello", True)
 
@@ -134,7 +144,7 @@ def test_a_forked_process_has_a_child_of_its_own():
 def render_own() -> tuple[str, bool]:
     before = set(rendering._renderers)
     return render_template(
-        strange(), "{{ messages[0].content }}", SAID, asking=True
+        strange(), "{{ messages[0].content }}", SAID, add_generation_prompt=True
     ), os.getpid() not in before
 
 
@@ -145,5 +155,5 @@ def test_the_template_of_the_catalogues_own_bot_is_known_and_needs_no_child():
     tokenizer = load_tokenizer(find_base("smollm2-135m")[0])
     with patch.object(rendering, "_renderer", side_effect=AssertionError("a child was asked")):
         assert "<|im_start|>user\nHello<|im_end|>" in render_template(
-            tokenizer, tokenizer.get_chat_template(), SAID, asking=True
+            tokenizer, tokenizer.get_chat_template(), SAID, add_generation_prompt=True
         )

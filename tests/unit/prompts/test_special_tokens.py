@@ -19,7 +19,7 @@ from nlpkit.prompts.template import ChatTemplate
 from tests.chat_templates import FAMILIES, Family, conversation
 
 WORD = "banana"
-ROOM = 100_000
+BUDGET = 100_000
 
 
 def split(token: str) -> tuple[str, str]:
@@ -70,10 +70,10 @@ PLACES: dict[str, Callable[[str], Conversation]] = {
 
 
 def counts(family: Family, talk: Conversation) -> Counter[int]:
-    """How often each control token is in the prompt, and in the rows that are learnt."""
+    """How often each control token is in the prompt, and in the rows that are learned."""
     control = ChatTemplate.of(family.tokenizer).control_ids
-    ids = list(build_prompt(talk, family.tokenizer, ROOM).ids) if talk.turns[-1].role == "user" else []
-    for row in encode_conversation(talk, family.tokenizer, ROOM):
+    ids = list(build_prompt(talk, family.tokenizer, BUDGET).ids) if talk.turns[-1].role == "user" else []
+    for row in encode_conversation(talk, family.tokenizer, BUDGET):
         ids += row.input_ids
     return Counter(one for one in ids if one in control)
 
@@ -170,9 +170,9 @@ def test_a_role_is_one_of_two(role: Any) -> None:
     )
     for family in FAMILIES.values():
         with pytest.raises(DataError, match="expected 'user' or 'assistant'"):
-            build_prompt(Conversation(turns=turns), family.tokenizer, ROOM)
+            build_prompt(Conversation(turns=turns), family.tokenizer, BUDGET)
         with pytest.raises(DataError, match="expected 'user' or 'assistant'"):
-            encode_conversation(Conversation(turns=turns), family.tokenizer, ROOM)
+            encode_conversation(Conversation(turns=turns), family.tokenizer, BUDGET)
 
 
 @cache
