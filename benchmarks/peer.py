@@ -25,18 +25,19 @@ def export(run: str | None, folder: Path) -> None:
     from nlpkit.classifiers.loading import default_run, load_model
     from nlpkit.models.pretrained import quiet
     from nlpkit.run import Run
-    from nlpkit.tasks.task import task_from
+    from nlpkit.tasks.task import text_task_from
 
     found = Run.open(run) if run else default_run()
     record = found.read()
+    task = text_task_from(record.task)
     with quiet():
         for part in load_model(found):
             part.save_pretrained(folder)
     print(
         json.dumps(
             {
-                "labels": list(task_from(record.task).id2label.values()),
-                "temperature": record.temperature,
+                "labels": list(task.head.names),
+                "temperature": record.task.get("temperature", 1.0),
                 "name": found.name,
             }
         )

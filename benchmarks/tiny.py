@@ -26,7 +26,7 @@ def tiny_run(folder: Path, *, seed: int = 1) -> Path:
     _write_base(folder / "base", seed)
     base, identity = find_base(str(folder / "base"))
     task = Polarity(labels=LABELS)
-    model = add_lora(load_classifier(base, id2label=task.id2label, regression=False), Lora(rank=2, alpha=4))
+    model = add_lora(load_classifier(base, head=task.head), Lora(rank=2, alpha=4))
     run = Run.create(folder / "run", config="recipe: sentiment\n")
     save_adapter(model, run.adapter, base=identity.source, initial=None)
     load_tokenizer(base).save_pretrained(run.tokenizer)
@@ -37,7 +37,7 @@ def tiny_run(folder: Path, *, seed: int = 1) -> Path:
             created=now(),
             task=task.model_dump(mode="json"),
             base=identity,
-            outputs=task.outputs,
+            outputs=task.head.outputs,
             max_tokens=64,
             seed=seed,
             data={},

@@ -10,6 +10,7 @@ from typing import Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import RunError
 from nlpkit.run import Run
+from nlpkit.tasks.task import TextTask
 from nlpkit.training.rows import Rows, load_rows
 
 CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
@@ -21,7 +22,7 @@ class Trained:
 
     run: Run
     classifier: Classifier
-    rows: Rows
+    rows: Rows[TextTask]
 
 
 def train(config: Path, overrides: Sequence[str], *, talk: Callable[[str], None]) -> Trained:

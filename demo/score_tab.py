@@ -97,7 +97,8 @@ class ScoreTab:
         """Return the prediction for a text."""
         with showing_errors():
             self.rate.take(visitor_of(request))
-            return text_page(score_text(self.scorer, text, self.limits))
+            answer = score_text(self.scorer, text, self.limits)
+            return text_page(self.scorer.shown(answer), partial=answer.partial)
         return ""
 
     def describe(self, path: str) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from nlpkit.errors import DataError, nearest
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
+from nlpkit.tasks.answers.family import Shown
 from nlpkit.tasks.prediction import Prediction
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -32,6 +33,9 @@ class TextScorer(Predictor, Protocol):
     @property
     def name(self) -> str:
         """Return the name of the model."""
+
+    def shown(self, answer: Prediction) -> Shown:
+        """Return how an answer is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,23 +190,14 @@ def binned(numbers: list[float], low: float, high: float) -> list[int]:
     return counts
 
 
-def text_page(answer: Prediction) -> str:
-    """Return a prediction as HTML."""
-    parts = []
-    if answer.label is not None:
-        parts.append(f'<p class="answer"><strong>{escape(answer.label)}</strong>{_signed(answer.score)}</p>')
-    elif answer.value is not None:
-        parts.append(f'<p class="answer"><strong>{answer.value:.3f}</strong></p>')
-    if answer.probabilities:
-        parts.append(
-            bars(
-                {name: round(100 * share, 1) for name, share in answer.probabilities.items()},
-                spoken="Confidence",
-                unit=" %",
-            )
-        )
-    if answer.partial:
-        parts.append('<p class="quiet">The text is too long; only its beginning was read.</p>')
+def text_page(answer: Shown, *, partial: bool) -> str:
+    """Return an answer as HTML."""
+    parts = [f'<p class="answer"><strong>{escape(answer.headline)}</strong>{_signed(answer.score)}</p>']
+    if answer.shares:
+        shares = {name: round(100 * share, 1) for name, share in answer.shares}
+        parts.append(bars(shares, spoken="Confidence", unit=" %"))
+    if partial:
+        parts.append('<p class="quiet">The text is too long; parts of it were not read.</p>')
     return "".join(parts)
 
 

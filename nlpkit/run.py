@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import write_whole
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Raised when a run that an older nlpkit cannot read is written."""
 
 
@@ -48,23 +48,32 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     name: str
     recipe: str
     created: str
     task: dict[str, Any]
-    """The task with everything that is fitted to data, such as its labels."""
+    """The task with all that is fitted to data: labels, range, temperature."""
     base: BaseModelIdentity
     outputs: int | None = None
     """The size of a classifier's head."""
     max_tokens: int
     """Tokens that the model reads at once."""
-    temperature: float = 1.0
     seed: int
     data: dict[str, Any]
     """Counts and fingerprints of what was trained on and held out."""
     cost: dict[str, Any]
     versions: dict[str, str]
+
+
+def in_current_format(tree: Any) -> Any:
+    """Return the record of a run or an export as today's version writes it: in format 1 the temperature stood outside the task."""
+    if not isinstance(tree, dict) or tree.get("format", 1) != 1 or not isinstance(tree.get("task"), dict):
+        return tree
+    fields = {key: value for key, value in tree.items() if key != "temperature"}
+    temperature = tree.get("temperature", 1.0)
+    fitted = {} if temperature == 1.0 else {"temperature": temperature}
+    return {**fields, "format": FORMAT, "task": {**tree["task"], **fitted}}
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,7 @@ class Run:
                 f"{self.marker}: format {written}; this nlpkit reads up to {FORMAT}; hint: pip install --upgrade nlpkit"
             )
         try:
-            return RunRecord.model_validate(tree)
+            return RunRecord.model_validate(in_current_format(tree))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])

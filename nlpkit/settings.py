@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -27,7 +27,7 @@ def _as_tuple(value: object) -> object:
     return value
 
 
-class DataSource(Settings):
+class RowSource(Settings):
     """Where rows come from, and which columns hold what."""
 
     source: str
@@ -36,12 +36,6 @@ class DataSource(Settings):
     """The column that holds the text."""
     label: str = "label"
     """The column that holds the label, or the number when the task is an intensity."""
-    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
-    """What the file calls a label -> what the task calls it, such as `{1: negative, 5: positive}`."""
-    bins: tuple[float, ...] = ()
-    """Cut points that turn a number into the task's labels, from the lowest to the highest."""
-    spread: str | None = None
-    """The column that holds the spread of the ratings, for an intensity that learns it."""
     weight: str | None = None
     """The column that says how much a row counts, such as the annotators' confidence; where it is empty, the row counts 1."""
     format: str | None = None
@@ -50,6 +44,26 @@ class DataSource(Settings):
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)
     """Take at most this many rows, chosen by the seed."""
+
+
+class LabelSource(RowSource):
+    """Where labeled rows come from, and what their labels stand for."""
+
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a label -> what the task calls it, such as `{1: negative, 5: positive}`."""
+    bins: tuple[float, ...] = ()
+    """Cut points that turn a number into the task's labels, from the lowest to the highest."""
+
+
+class NumberSource(RowSource):
+    """Where rows with a number come from."""
+
+    spread: str | None = None
+    """The column that holds the standard deviation of the ratings, for an intensity that learns it."""
+
+
+class DataSource(LabelSource, NumberSource):
+    """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 
 class ConversationSource(Settings):
@@ -214,14 +228,12 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 """What `training.preset` stands for. docs/training.md tells what each is worth."""
 
 
-def _with_preset(tree: object) -> object:
-    """The values of the preset, and over them what is given; an unknown preset is left for the field to refuse."""
+def _with_preset(tree: object, keys: Collection[str]) -> object:
+    """Put the values of the preset, as far as `keys` holds them, under those given; the field refuses an unknown preset."""
     name = tree.get("preset") if isinstance(tree, dict) else None
-    return (
-        {**PRESETS[name], **tree}
-        if isinstance(name, str) and name in PRESETS and isinstance(tree, dict)
-        else tree
-    )
+    if not (isinstance(tree, dict) and isinstance(name, str) and name in PRESETS):
+        return tree
+    return {**{key: value for key, value in PRESETS[name].items() if key in keys}, **tree}
 
 
 def _whole_or_share(freeze: float) -> float:
@@ -230,14 +242,11 @@ def _whole_or_share(freeze: float) -> float:
     return freeze
 
 
-class ClassifierTraining(Training):
-    """What only a classifier can do."""
+class TextTraining(Training):
+    """What every classifier can do."""
 
     metric: str | None = None
-    """What chooses the best checkpoint; default: the task's first."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs each class by the inverse of its share."""
+    """What chooses the best checkpoint; default: macro_f1 for labels, pearson for numbers."""
     preset: Literal["fast"] | None = None
     """Values for those of these keys that the config does not give itself: see PRESETS."""
     freeze: Annotated[float, Field(ge=0), AfterValidator(_whole_or_share)] = 0
@@ -248,7 +257,15 @@ class ClassifierTraining(Training):
     @model_validator(mode="before")
     @classmethod
     def _preset(cls, tree: object) -> object:
-        return _with_preset(tree)
+        return _with_preset(tree, cls.model_fields)
+
+
+class ClassifierTraining(TextTraining):
+    """What a classifier of labels can do."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its share."""
 
 
 class DialogueTraining(Training):

@@ -29,9 +29,10 @@ from nlpkit.settings import (
 )
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.chat_model import build_chat_model, finish_chat_model, load_chat_base
-from nlpkit.training.dialogues import Dialogues, encode_part, load_dialogues, look
+from nlpkit.training.dialogues import encode_part, look
 from nlpkit.training.language_model_objective import language_model_objective, verify_packing
 from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, save_initial
+from nlpkit.training.rows import Rows, load_rows
 from nlpkit.training.trainer import Step, fit, planned_steps
 
 
@@ -67,7 +68,7 @@ def train(
     progress: Callable[[Step], None],
 ) -> list[Run]:
     """The runs that the config asks for, one a seed, each trained, measured beside its base, and reported on; none when only checked."""
-    dialogues = load_dialogues(config.task, config.data, seed=config.seed)
+    dialogues = load_rows(config.task, config.data, seed=config.seed)
     base = load_chat_base(config.base)
     runs = []
     for seed in config.seeds:
@@ -82,7 +83,7 @@ def train(
 
 
 def _train(
-    config: DialogueConfig, dialogues: Dialogues, base: LoadedBase, seed: int,
+    config: DialogueConfig, dialogues: Rows[Dialogue], base: LoadedBase, seed: int,
     *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
 ) -> Run:  # fmt: skip
     started = time.monotonic()

@@ -20,6 +20,7 @@ from nlpkit.files import fingerprint, room_left
 from nlpkit.reports.seeds import summarize
 from nlpkit.run import Run, versions
 from nlpkit.settings import Base, Lora, Settings
+from nlpkit.tasks.task import TextTask
 from nlpkit.training.classifier import finish
 from nlpkit.training.distil_rows import DistilData, DistilRows, load_distil_rows
 from nlpkit.training.distil_teacher import Teacher, ask, open_teacher
@@ -160,7 +161,7 @@ def _train_one(
     return run
 
 
-def _conclude(run: Run, config: DistillConfig, rows: Rows, talk: Callable[[str], None]) -> None:
+def _conclude(run: Run, config: DistillConfig, rows: Rows[TextTask], talk: Callable[[str], None]) -> None:
     """Set teacher and student side by side; the report, written last, shows that this was done."""
     parts = {"validation": rows.validation, "test": rows.test}
     beside = report_distillation(

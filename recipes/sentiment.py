@@ -19,10 +19,11 @@ from nlpkit.files import fingerprint, room_left
 from nlpkit.reports.seeds import summarize
 from nlpkit.run import Run, versions
 from nlpkit.settings import Base, ClassifierTraining, Data, Lora, Settings
-from nlpkit.tasks.intensity import Intensity
+from nlpkit.tasks.own_settings import training_for
 from nlpkit.tasks.polarity import Polarity
+from nlpkit.tasks.task import TextTask, TextTaskSettings
 from nlpkit.training.classifier import build, finish
-from nlpkit.training.classifying import classifying
+from nlpkit.training.classifying import classification_objective
 from nlpkit.training.frozen import frozen, plan_lines
 from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, load_base, save_initial
 from nlpkit.training.precision import choose_precision
@@ -37,7 +38,7 @@ class SentimentConfig(Settings):
     recipe: Literal["sentiment"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     """The run's folder inside `output`."""
-    task: Annotated[Polarity | Intensity, Field(discriminator="kind")] = Polarity()
+    task: TextTaskSettings = Polarity()
     data: Data
     base: Base = Base()
     lora: Lora = Lora()
@@ -73,7 +74,7 @@ def train(
 
 
 def _train_one(
-    config: SentimentConfig, rows: Rows, base: LoadedBase, seed: int,
+    config: SentimentConfig, rows: Rows[TextTask], base: LoadedBase, seed: int,
     *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
 ) -> Run:  # fmt: skip
     started = time.monotonic()
@@ -102,8 +103,12 @@ def _train_one(
     facts = preflight(
         rows, train_rows, max_tokens=base.max_tokens, trainable=trainable, total=total, steps=steps
     )
-    objective = classifying(
-        train_rows, validation_rows, task=rows.task, tokenizer=base.tokenizer, training=settings
+    objective = classification_objective(
+        train_rows,
+        validation_rows,
+        task=rows.task,
+        tokenizer=base.tokenizer,
+        training=training_for(rows.task, settings),
     )
     more = [precision.line, *plan_lines(objective, model, settings.freeze, settings.cache_mb)]
     for line in (*facts.lines, *more, *(f"warning    {warning}" for warning in facts.warnings)):

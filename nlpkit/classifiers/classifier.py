@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,15 @@ from nlpkit.classifiers.exported import Exported, is_export
 from nlpkit.classifiers.loading import default_run, identity_of, load_model
 from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, OutOfMemoryError, Runtime, RuntimeName
 from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint
 from nlpkit.models.batching import batches
 from nlpkit.run import Run
-from nlpkit.tasks.encoding import MAX_CHARACTERS, MAX_WINDOWS, windows
+from nlpkit.tasks.answers.family import ColumnType, Shown
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
-from nlpkit.tasks.task import Task, task_from
+from nlpkit.tasks.task import TextTask, text_task_from
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,10 +46,9 @@ class Classifier:
         self,
         runtime: Runtime,
         tokenizing: Tokenizing,
-        task: Task,
+        task: TextTask,
         *,
         max_tokens: int,
-        temperature: float = 1.0,
         threads: int | None = None,
         name: str = "",
         identity: str = "",
@@ -54,7 +56,6 @@ class Classifier:
         self.runtime = runtime
         self.task = task
         self.max_tokens = max_tokens
-        self.temperature = temperature
         self.threads = threads or _cores()
         self.name = name
         self.budget = self._budgets[1]
@@ -93,9 +94,8 @@ class Classifier:
         return cls.of_model(
             model,
             tokenizer,
-            task_from(record.task),
+            text_task_from(record.task),
             max_tokens=record.max_tokens,
-            temperature=record.temperature,
             threads=threads,
             name=run.name,
             identity=identity_of(run),
@@ -104,7 +104,7 @@ class Classifier:
 
     @classmethod
     def of_model(
-        cls, model: Any, tokenizer: Any, task: Task, *, bf16: bool = False, **settings: Any
+        cls, model: Any, tokenizer: Any, task: TextTask, *, bf16: bool = False, **settings: Any
     ) -> Classifier:
         """That of a transformers model and tokenizer in memory; `settings` are those of the constructor."""
         from nlpkit.classifiers.torch_runtime import TorchRuntime
@@ -130,18 +130,17 @@ class Classifier:
         return cls(
             _runtime(folder, record, threads or _cores()),
             tokenizing,
-            task_from(record.task),
+            text_task_from(record.task),
             max_tokens=record.max_tokens,
-            temperature=record.temperature,
             threads=threads,
             name=record.name,
             identity=f"{record.run} {record.weights_sha256}",
         )
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self) -> Mapping[str, ColumnType]:
         """The columns that a scored file gains."""
-        return self.task.columns
+        return self.task.family.columns
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -153,7 +152,7 @@ class Classifier:
         """Where the model computes: cpu, cuda:0, mps."""
         return self.runtime.device
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    def predict(self, texts: Sequence[str | TextInput]) -> list[Prediction]:
         """The prediction for each text, in order. The same texts give the same bits, whatever the number of threads.
 
         Raises:
@@ -161,25 +160,31 @@ class Classifier:
         """
         if not texts:
             return []
-        logits, counts, partial = self._read(texts)
-        answers = self.task.decode(logits, self.temperature)
+        encoded = self.encode(texts)
+        answers = self.task.decode(self._read(encoded), encoded)
         return [
-            answer if count == 1 and not part else _with_windows(answer, count, part)
-            for answer, count, part in zip(answers, counts, partial, strict=True)
+            answer
+            if len(one.windows) == 1 and not one.partial
+            else replace(answer, windows=len(one.windows), partial=one.partial)
+            for answer, one in zip(answers, encoded, strict=True)
         ]
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """The raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
-        return self._read(texts)[0]
+    def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
+        """Return the raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
+        return self._read(self.encode(texts))
 
-    def framed(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text with its special tokens, not cut."""
-        return [self._tokenizing.frame.around(one) for one in self._tokenizing.ids(texts)]
+    def shown(self, answer: Prediction) -> Shown:
+        """Return how the terminal and the demo show an answer."""
+        return self.task.family.shown(answer)
 
-    def tune(self, texts: Sequence[str]) -> int:
+    def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
+        """Return each text as the model reads it: the ids of its windows, with special tokens."""
+        inputs = [TextInput(text=text) if isinstance(text, str) else text for text in texts]
+        return self.task.encode(inputs, self._tokenizing, self.max_tokens)
+
+    def tune(self, texts: Sequence[str | TextInput]) -> int:
         """The budget that is fastest on this machine for such texts, which it has from now on; measured in a second or two."""
-        room = self.max_tokens - self._tokenizing.frame.size
-        sequences = [self._tokenizing.frame.around(one[:room]) for one in self._tokenizing.ids(texts)]
+        sequences = [one.windows[0] for one in self.encode(texts)]
         sample = _so_many_tokens(sequences, max(TUNING_TOKENS * self.threads, 2 * max(self._budgets)))
         taken = dict.fromkeys(self._budgets, float("inf"))
         started = time.perf_counter()
@@ -198,31 +203,25 @@ class Classifier:
     def _budgets(self) -> tuple[int, ...]:
         return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
-    def _read(self, texts: Sequence[str]) -> tuple[np.ndarray, list[int], list[bool]]:
+    def _read(self, encoded: Sequence[Encoded]) -> np.ndarray:
         import numpy as np
 
-        room = self.max_tokens - self._tokenizing.frame.size
-        ids = self._tokenizing.ids(texts)
-        cut = [windows(one, room) for one in ids]
-        flat = [self._tokenizing.frame.around(window) for one in cut for window in one]
+        flat = [window for one in encoded for window in one.windows]
         outputs = self._forward(flat, self.budget)
-        sizes = np.array([len(window) for one in cut for window in one], dtype=np.float64)
-        owner = np.repeat(np.arange(len(texts)), [len(one) for one in cut])
-        sizes = np.maximum(sizes, 1)  # a text of no tokens still has an answer
-        total = np.zeros((len(texts), outputs.shape[1]))
+        lengths = np.array([len(window) for window in flat], dtype=np.float64) - self._tokenizing.frame.size
+        owner = np.repeat(np.arange(len(encoded)), [len(one.windows) for one in encoded])
+        sizes = np.maximum(lengths, 1)  # a text of no tokens still has an answer
+        total = np.zeros((len(encoded), outputs.shape[1]))
         np.add.at(total, owner, outputs * sizes[:, None])
-        weight = np.bincount(owner, weights=sizes, minlength=len(texts))
-        partial = [
-            len(text) > MAX_CHARACTERS or (len(one) == MAX_WINDOWS and len(all_ids) > MAX_WINDOWS * room)
-            for text, one, all_ids in zip(texts, cut, ids, strict=True)
-        ]
-        return total / weight[:, None], [len(one) for one in cut], partial
+        weight = np.bincount(owner, weights=sizes, minlength=len(encoded))
+        mean: np.ndarray = total / weight[:, None]
+        return mean
 
     def _forward(self, sequences: Sequence[list[int]], budget: int) -> np.ndarray:
         """Outputs of framed sequences, (sequences, outputs)."""
         import numpy as np
 
-        outputs = np.empty((len(sequences), self.task.outputs), dtype=np.float64)
+        outputs = np.empty((len(sequences), self.task.head.outputs), dtype=np.float64)
 
         def compute(batch: list[int]) -> None:
             outputs[batch] = self._logits([sequences[place] for place in batch])
@@ -284,12 +283,6 @@ def _so_many_tokens(sequences: Sequence[list[int]], tokens: int) -> list[list[in
     mean = max(1, sum(map(len, sequences)) // len(sequences))
     count = max(1, tokens // mean)
     return [sequences[place * len(sequences) // count] for place in range(count)]
-
-
-def _with_windows(answer: Prediction, count: int, partial: bool) -> Prediction:
-    import dataclasses
-
-    return dataclasses.replace(answer, windows=count, partial=partial)
 
 
 def _cores() -> int:

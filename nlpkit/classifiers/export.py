@@ -17,7 +17,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.files import fingerprint, sha256_of, write_whole
 from nlpkit.run import Run, versions
 from nlpkit.sources import cache_folder
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.task import text_task_from
 
 PACKAGES: Mapping[Form, str] = {
     "onnx": "onnxruntime", "onnx-int8": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino",
@@ -113,11 +113,10 @@ def _record(run: Run, to: Form, folder: Path, tokenizer: Any) -> Exported:
         run=identity_of(run),
         task=record.task,
         max_tokens=record.max_tokens,
-        temperature=record.temperature,
         before=tokenizing.frame.before,
         after=tokenizing.frame.after,
         pad_id=tokenizing.pad_id,
-        outputs=task_from(record.task).outputs,
+        outputs=text_task_from(record.task).head.outputs,
         weights_sha256=sha256_of(sorted(file for file in folder.iterdir() if file.name.startswith("model"))),
         versions={**versions(), **_library(to)},
     )

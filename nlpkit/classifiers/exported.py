@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nlpkit.errors import RunError
 from nlpkit.files import fingerprint
+from nlpkit.run import FORMAT, in_current_format
 from nlpkit.sources import cache_folder
 from nlpkit.tasks.encoding import Frame
 
@@ -47,14 +48,13 @@ class Exported(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = FORMAT
     form: Form
     name: str
     run: str
     """The identity of the run that it was made of."""
     task: dict[str, Any]
     max_tokens: int
-    temperature: float
     before: tuple[int, ...]
     """Special tokens before each text."""
     after: tuple[int, ...]
@@ -78,7 +78,8 @@ class Exported(BaseModel):
             RunError: it is damaged.
         """
         try:
-            return cls.model_validate(json.loads((folder / MARKER).read_text(encoding="utf-8")))
+            tree = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+            return cls.model_validate(in_current_format(tree))
         except (OSError, ValueError, ValidationError) as error:
             raise RunError(
                 f"{folder / MARKER}: cannot be read as the record of an export: {str(error).splitlines()[0]}"

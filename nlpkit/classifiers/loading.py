@@ -16,7 +16,7 @@ from nlpkit.models.pretrained import (
     source_of,
 )
 from nlpkit.run import Run
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.task import text_task_from
 
 
 def default_run() -> Run:
@@ -37,11 +37,9 @@ def load_model(run: Run) -> tuple[Any, Any]:
         SourceError: its base cannot be brought here.
     """
     record = run.read()
-    task = task_from(record.task)
+    task = text_task_from(record.task)
     folder, base = find_base(source_of(record.base))
     refuse_other_base(run.path, record.base, base)
     tokenizer = load_tokenizer(run.tokenizer)
-    plain = load_classifier(
-        folder, id2label=task.id2label, regression=task.kind == "intensity", pad_id=tokenizer.pad_token_id
-    )
+    plain = load_classifier(folder, head=task.head, pad_id=tokenizer.pad_token_id)
     return load_adapter(plain, run.adapter).to(pick_device()), tokenizer

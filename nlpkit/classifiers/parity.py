@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.exported import Form, Parity
 from nlpkit.errors import RunError
 from nlpkit.run import Run
+from nlpkit.tasks.answers.family import Limits
 
 if TYPE_CHECKING:
     from nlpkit.classifiers.classifier import Classifier
@@ -25,26 +26,12 @@ ODD = ("", " ", "[CLS] [SEP] [MASK] [PAD] </s>", "\u200d\u202e", "שלום 你�
 """What else people write. Each must be read alike; the last one in several windows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How far an export may lie from its original."""
-
-    flips: float
-    """Share of rows whose label changes."""
-    drift: float | None
-    """Largest difference of a logit; None where single logits may move."""
-    accuracy: float
-    """Share of the rows by which fewer may be right."""
-    value: float
-    """For an intensity: the mean difference in standard deviations of the original's values."""
-
-
-EXACT = Limits(flips=0.0, drift=1e-3, accuracy=0.0, value=1e-3)
+EXACT = Limits(changed=0.0, difference=1e-3, accuracy=0.0, value=1e-3)
 
 LIMITS: Mapping[Form, Limits] = {
     **dict.fromkeys(("onnx", "openvino", "merged"), EXACT),
-    "openvino-bf16": Limits(flips=0.01, drift=None, accuracy=0.003, value=0.02),
-    "onnx-int8": Limits(flips=0.025, drift=None, accuracy=0.003, value=0.05),
+    "openvino-bf16": Limits(changed=0.01, difference=None, accuracy=0.003, value=0.02),
+    "onnx-int8": Limits(changed=0.025, difference=None, accuracy=0.003, value=0.05),
 }
 
 
@@ -104,46 +91,25 @@ def compare(original: Classifier, exported: Classifier, rows: Rows, limits: Limi
     import numpy as np
 
     texts = [*rows.texts, *ODD]
-    if original.framed(texts) != exported.framed(texts):
+    if original.encode(texts) != exported.encode(texts):
         raise RunError(f"{exported.name}: the export's tokenizer writes other ids than the run's")
     if original.columns != exported.columns or original.max_tokens != exported.max_tokens:
         raise RunError(f"{exported.name}: the export has other labels or another window than the run")
     theirs, ours = original.logits(texts), exported.logits(texts)
     drift = float(np.abs(theirs - ours).max())
-    before, after = original.predict(rows.texts), exported.predict(rows.texts)
-    failures = []
-    flips = accuracy = exported_accuracy = None
-    if original.task.kind == "intensity":
-        values, others = (np.array([one.value or 0.0 for one in answers]) for answers in (before, after))
-        moved = float(np.abs(values - others).mean() / (values.std() or 1.0))
-        if not moved <= limits.value:
-            failures.append(
-                f"values move by {moved:.4f} standard deviations on average, {limits.value} are allowed"
-            )
-    else:
-        flips = float(np.mean([one.label != other.label for one, other in zip(before, after, strict=True)]))
-        if not flips <= limits.flips:
-            failures.append(f"{flips:.2%} of the labels change, {limits.flips:.2%} are allowed")
-        if rows.truth:
-            right, still = (
-                sum(one.label == true for one, true in zip(answers, rows.truth, strict=True))
-                for answers in (before, after)
-            )
-            accuracy, exported_accuracy = right / len(rows.texts), still / len(rows.texts)
-            # Of few rows a single one is more than any share
-            if right - still > max(limits.accuracy * len(rows.texts), 1 if limits.accuracy else 0):
-                failures.append(
-                    f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are allowed"
-                )
-    if limits.drift is not None and not drift <= limits.drift:
-        failures.append(f"a logit moves by {drift:.2g}, {limits.drift:g} are allowed")
+    found = original.task.family.parity(
+        original.predict(rows.texts), exported.predict(rows.texts), rows.truth, limits
+    )
+    failures = list(found.failures)
+    if limits.difference is not None and not drift <= limits.difference:
+        failures.append(f"a logit moves by {drift:.2g}, {limits.difference:g} are allowed")
     return Parity(
         rows=len(rows.texts),
         source=rows.source,
-        flips=flips,
+        flips=found.changed,
         drift=drift,
-        accuracy=accuracy,
-        exported_accuracy=exported_accuracy,
+        accuracy=found.accuracy,
+        exported_accuracy=found.exported_accuracy,
         failures=tuple(failures),
     )
 

@@ -124,12 +124,13 @@ def predict(
 
     named, texts = _split(arguments) if old_run is None else (None, arguments)
     run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
-    answers = _classifier(run, None, runtime).predict(texts)
+    classifier = _classifier(run, None, runtime)
+    answers = classifier.predict(texts)
     for text, answer in zip(texts, answers, strict=True):
         if as_json:
             typer.echo(json.dumps({"text": text, **answer.row()}, ensure_ascii=False))
         else:
-            show_answer(text, answer)
+            show_answer(text, classifier.shown(answer))
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:

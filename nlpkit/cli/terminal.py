@@ -15,6 +15,8 @@ from nlpkit.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nlpkit.tasks.answers.family import Shown
+
 
 class WithAddress(TyperCommand):
     """A command whose `--ray` may stand alone: an address behind it belongs to it, a file does not."""
@@ -182,15 +184,16 @@ def show_summary(summary: Any, as_json: bool) -> None:
         talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
 
 
-def show_answer(text: str, answer: Any) -> None:
+COLORS = {"positive": "green", "neutral": "yellow", "negative": "red"}
+
+
+def show_answer(text: str, shown: Shown) -> None:
+    """Print a text and the answer to it."""
     from rich.console import Console
 
-    score = answer.score or 0.0
-    colour = "green" if score > 0.25 else "red" if score < -0.25 else "yellow"
-    head = answer.label if answer.label is not None else f"{answer.value:+.2f}"
-    shares = "  ".join(f"{label} {share:.0%}" for label, share in answer.probabilities.items())
-    signed = f"  score {answer.score:+.2f}" if answer.score is not None else ""
-    line = f"[bold {colour}]{safe(head):<10}[/]{signed}  [dim]{safe(shares)}[/]  {safe(text[:200])}"
+    shares = "  ".join(f"{label} {share:.0%}" for label, share in shown.shares)
+    signed = f"  score {shown.score:+.2f}" if shown.score is not None else ""
+    line = f"[bold {COLORS[shown.tone]}]{safe(shown.headline):<10}[/]{signed}  [dim]{safe(shares)}[/]  {safe(text[:200])}"
     Console().print(line, highlight=False, soft_wrap=True)
 
 

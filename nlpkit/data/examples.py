@@ -10,7 +10,7 @@ Role: TypeAlias = Literal["user", "assistant"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabeledText:
-    """A text and what people said of it: a label, or a value with the spread of the ratings behind it."""
+    """A labeled text: its label, or its value with the standard deviation of the ratings behind it."""
 
     text: str
     label: str | None = None
@@ -28,6 +28,16 @@ class Turn:
 
     role: Role
     text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextInput:
+    """What a classifier reads: a text, or a turn with what was said before it and by whom. Equal inputs get equal answers."""
+
+    text: str
+    context: tuple[Turn, ...] = ()
+    """The turns before it, oldest first."""
+    speaker: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,137 +1,119 @@
-"""Splits: what is learnt from and what is held out, so that nothing held out has been seen in training."""
+"""Splits: what is trained on and what is held out, so that nothing held out has been seen in training."""
 
 from __future__ import annotations
 
-import bisect
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
-from nlpkit.data.examples import LabeledText
-from nlpkit.data.near import near_groups
 from nlpkit.errors import DataError
 
-BINS = 10
-"""Values are stratified by this many quantile bins."""
+Example = TypeVar("Example")
 
 _PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Split:
+class Split(Generic[Example]):
     """The parts; every example given is in exactly one, in the order given."""
 
-    train: tuple[LabeledText, ...]
-    validation: tuple[LabeledText, ...] = ()
-    test: tuple[LabeledText, ...] = ()
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...] = ()
+    test: tuple[Example, ...] = ()
     kept_together: int = 0
-    """How many examples stayed on one side because another is equal or near-equal."""
+    """How many examples stayed on one side because another of their group is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeldOut:
-    """What is left to train on, and what was dropped because it stands in the held-out texts."""
+class HeldOut(Generic[Example]):
+    """What is left to train on, and what was dropped because it stands in the held-out examples."""
 
-    train: tuple[LabeledText, ...]
-    dropped: tuple[LabeledText, ...]
+    train: tuple[Example, ...]
+    dropped: tuple[Example, ...]
 
-    def __iter__(self) -> Iterator[tuple[LabeledText, ...]]:
-        """`kept, dropped = hold_out(...)`."""
-        return iter((self.train, self.dropped))
+
+class Splitter(Protocol):
+    """How examples of one family are split."""
+
+    @property
+    def unit(self) -> str:
+        """What messages call the examples."""
+
+    def groups(self, examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+        """Return the group of each example: equal and near-equal ones share it, and stay on one side."""
+
+    def strata(self, examples: Sequence[Any]) -> list[str]:
+        """Return what each example is balanced by, such as its label."""
 
 
 def split(
-    examples: Sequence[LabeledText], *, validation: float, test: float, seed: int, near_duplicates: float
-) -> Split:
-    """The examples in three parts: the same for the same seed, each label spread alike, near-equal texts on one side.
-
-    The parts have the sizes that the shares ask for, as far as groups of near-equal texts allow: a held-out part is never larger,
-    and smaller by less than the smallest group that is trained on. The largest groups go first, and mostly to training.
-
-    Raises:
-        DataError: a part that was asked for stays empty.
-    """
-    groups = near_groups([one.text for one in examples], threshold=near_duplicates, seed=seed)
-    places = parted(
-        groups, strata(examples), validation=validation, test=test, seed=seed, near_duplicates=near_duplicates
-    )
-    found = {name: tuple(examples[place] for place in chosen) for name, chosen in places.items()}
-    return Split(**found, kept_together=companions(groups))
-
-
-def parted(
-    groups: Sequence[int],
-    labels: Sequence[str],
+    examples: Sequence[Example],
+    by: Splitter,
     *,
     validation: float,
     test: float,
     seed: int,
     near_duplicates: float,
-    what: str = "rows",
-) -> dict[str, list[int]]:
-    """The places of what is in each part, in order: groups stay whole, and each label is spread alike.
+) -> Split[Example]:
+    """Split examples into three parts: the same for the same seed, groups whole, each stratum spread alike.
+
+    The parts have the sizes that the shares ask for, as far as groups allow: a held-out part is never larger, and smaller by less
+    than the smallest group that is trained on. The largest groups go first, and mostly to training.
+
+    Args:
+        examples: what is split.
+        by: how they are grouped and balanced.
+        validation: share that is held out to choose on.
+        test: share that is held out to report on.
+        seed: of all that is random.
+        near_duplicates: examples that share this much (Jaccard similarity of word pairs) stay on one side.
 
     Raises:
         DataError: a part that was asked for stays empty.
     """
-    parts = _assign(groups, labels, {"test": test, "validation": validation}, random.Random(seed))  # noqa: S311
-    places: dict[str, list[int]] = {name: [] for name in _PARTS}
-    for place, group in enumerate(groups):
-        places[parts[group]].append(place)
+    groups, strata = by.groups(examples, near_duplicates=near_duplicates, seed=seed), by.strata(examples)
+    parts = _assign(groups, strata, {"test": test, "validation": validation}, random.Random(seed))  # noqa: S311
+    chosen: dict[str, list[Example]] = {name: [] for name in _PARTS}
+    for example, group in zip(examples, groups, strict=True):
+        chosen[parts[group]].append(example)
     for name, share in (("train", 1.0), ("validation", validation), ("test", test)):
-        if share and not places[name]:
-            raise DataError(_empty(name, share, what, len(groups), len(parts), near_duplicates))
-    return places
+        if share and not chosen[name]:
+            raise DataError(_empty(name, share, by.unit, len(groups), len(parts), near_duplicates))
+    kept_together = sum(size for size in Counter(groups).values() if size > 1)
+    return Split(**{name: tuple(part) for name, part in chosen.items()}, kept_together=kept_together)
 
 
-def companions(groups: Sequence[int]) -> int:
-    """How many are not alone in their group."""
-    return sum(size for size in Counter(groups).values() if size > 1)
-
-
-def hold_out(train: Sequence[LabeledText], held: Sequence[LabeledText], near_duplicates: float) -> HeldOut:
-    """The training examples without those whose text is equal or near-equal to a held-out one, and those dropped.
-
-    A text that is near-equal only through a chain of others is dropped too, as `split` would keep it on one side.
+def hold_out(
+    train: Sequence[Example], held: Sequence[Example], by: Splitter, *, near_duplicates: float
+) -> HeldOut[Example]:
+    """Drop the training examples that are equal or near-equal to a held-out one, through chains of others too.
 
     Raises:
         DataError: nothing is left to train on.
     """
-    groups = near_groups([one.text for one in (*train, *held)], threshold=near_duplicates, seed=0)
+    groups = by.groups([*train, *held], near_duplicates=near_duplicates, seed=0)
     taken = set(groups[len(train) :])
-    kept = tuple(one for one, group in zip(train, groups, strict=False) if group not in taken)
-    dropped = tuple(one for one, group in zip(train, groups, strict=False) if group in taken)
+    kept = tuple(example for example, group in zip(train, groups, strict=False) if group not in taken)
+    dropped = tuple(example for example, group in zip(train, groups, strict=False) if group in taken)
     if not kept:
-        found = (
-            f"all {len(train)} training texts are equal or near-equal to held-out ones"
+        problem = (
+            f"all {len(train)} training {by.unit} are equal or near-equal to held-out ones"
             if train
-            else "no training rows"
+            else f"no training {by.unit}"
         )
         raise DataError(
-            f"held-out rows: {found}; expected training rows of their own; hint: name other files for validation and test"
+            f"held-out {by.unit}: {problem}; expected training {by.unit} of their own; "
+            "hint: name other files for validation and test"
         )
     return HeldOut(train=kept, dropped=dropped)
-
-
-def strata(examples: Sequence[LabeledText]) -> list[str]:
-    """What each example is balanced by: its label, or the quantile bin of its value."""
-    values = sorted(one.value for one in examples if one.value is not None)
-    count = min(BINS, len(values) // BINS)
-    edges = [values[len(values) * place // count] for place in range(1, count)] if count > 1 else []
-
-    def stratum(one: LabeledText) -> str:
-        if one.label is not None or one.value is None:
-            return f"label {one.label}"
-        return f"bin {bisect.bisect_right(edges, one.value)}"
-
-    return [stratum(one) for one in examples]
 
 
 def _assign(
     groups: Sequence[int], labels: Sequence[str], shares: dict[str, float], rng: random.Random
 ) -> dict[int, str]:
-    """The part of each group: greedily the one that lacks most of the group's labels, large groups first."""
+    """Return the part of each group: greedily the one that lacks most of the group's labels, large groups first."""
     counts: dict[int, Counter[str]] = {}
     for group, label in zip(groups, labels, strict=True):
         counts.setdefault(group, Counter())[label] += 1
@@ -148,7 +130,7 @@ def _assign(
 
 
 def _targets(labels: Counter[str], shares: dict[str, float], rng: random.Random) -> dict[str, Counter[str]]:
-    """How many examples of each label each part should have: whole numbers that add up to the shares of the whole."""
+    """Count the examples of each label that each part should have: whole numbers that add up to the shares of the whole."""
     left = Counter(labels)
     targets = {}
     for name, share in shares.items():
@@ -168,7 +150,7 @@ def _targets(labels: Counter[str], shares: dict[str, float], rng: random.Random)
 
 
 def _neediest(count: Counter[str], lacking: dict[str, Counter[str]]) -> str:
-    """The part that lacks most of these labels among those that the group fits in; training always fits."""
+    """Return the part that lacks most of these labels among those that the group fits in; training always fits."""
     fits = [name for name in _PARTS if name == "train" or lacking[name].total() >= count.total()]
     return max(fits, key=lambda name: sum(lacking[name][label] * many for label, many in count.items()))
 
@@ -195,7 +177,7 @@ def _fill(
 
 
 def _empty(name: str, share: float, what: str, count: int, groups: int, near_duplicates: float) -> str:
-    """Why a part is empty, and what to do."""
+    """Explain why a part is empty, and what to do."""
     where = f"{name} {what}" if name == "train" else f"{name} {what} (share {share})"
     if count == 0:
         return f"{where}: there are no {what} to split; expected at least 1"

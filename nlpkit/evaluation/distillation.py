@@ -6,12 +6,11 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
-from nlpkit.errors import ConfigError
-from nlpkit.evaluation.evaluate import outcomes_of
+from nlpkit.evaluation.evaluate import refuse_other_answers
 from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
@@ -105,10 +104,12 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
     """
     records = {role: run.read() for role, run in runs.items()}
     classifiers = {role: Classifier.load(run) for role, run in runs.items()}
-    _refuse_others(classifiers)
+    for classifier in classifiers.values():
+        refuse_other_answers(classifiers["student"], classifier)
     texts = [one.text for one in examples]
-    outcomes: dict[Role, Any] = {
-        role: outcomes_of(one.task, examples, one.predict(texts)) for role, one in classifiers.items()
+    outcomes = {
+        role: classifier.task.family.outcomes(examples, classifier.predict(texts))
+        for role, classifier in classifiers.items()
     }
     speeds = speed(classifiers, texts)
     seed = records["student"].seed
@@ -169,15 +170,6 @@ def served_weights(record: RunRecord) -> int:
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
     return sum(one.numel() for one in model.parameters())
-
-
-def _refuse_others(classifiers: Mapping[Role, Classifier]) -> None:
-    labels = {role: tuple(one.task.id2label.values()) for role, one in classifiers.items()}
-    for role, theirs in labels.items():
-        if theirs != labels["student"]:
-            raise ConfigError(
-                f"{role}: a run with the labels {', '.join(theirs)}; expected {', '.join(labels['student'])}"
-            )
 
 
 def _row(side: Side) -> str:

@@ -7,14 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.labels import LABEL_METRICS
-from nlpkit.metrics.metric import Metric
-from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
-from nlpkit.metrics.values import VALUE_METRICS
+from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.reports.card import model_card
 from nlpkit.reports.findings import describe
 from nlpkit.reports.html import to_html
@@ -22,9 +18,9 @@ from nlpkit.reports.keeping import curve, keep, place, source_card
 from nlpkit.reports.report import Baseline, Cost, DataCard, Report
 from nlpkit.run import Run, versions
 from nlpkit.settings import DataSource
+from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import read_examples
-from nlpkit.tasks.task import Task
 
 
 def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Report:
@@ -35,7 +31,7 @@ def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Re
         RunError: the run is refused.
     """
     classifier = Classifier.load(run)
-    examples = read_examples(classifier.task, [source], seed=0)
+    examples = read_examples(classifier.task, [source], seed=0).examples
     report = measure(
         run,
         classifier,
@@ -47,7 +43,7 @@ def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Re
     return report
 
 
-def report_run(run: Run, parts: Mapping[str, Sequence[LabeledText]], *, talk: Callable[[str], None]) -> None:
+def report_run(run: Run, parts: Mapping[str, Sequence[Any]], *, talk: Callable[[str], None]) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has rows is the headline."""
     classifier = Classifier.load(run)
     reports = [measure(run, classifier, examples, data=name) for name, examples in parts.items() if examples]
@@ -66,7 +62,7 @@ def report_run(run: Run, parts: Mapping[str, Sequence[LabeledText]], *, talk: Ca
 def measure(
     run: Run,
     classifier: Classifier,
-    examples: Sequence[LabeledText],
+    examples: Sequence[Any],
     *,
     data: str,
     baseline: Classifier | None = None,
@@ -76,12 +72,12 @@ def measure(
         raise DataError(f"{data}: no rows; expected labelled texts to measure on")
     record = run.read()
     started = time.monotonic()
-    predictions = classifier.predict([example.text for example in examples])
+    predictions = classifier.predict([classifier.task.input(example) for example in examples])
     seconds = time.monotonic() - started
-    outcomes = outcomes_of(classifier.task, examples, predictions)
-    metrics: Any = LABEL_METRICS if isinstance(outcomes, LabelOutcomes) else VALUE_METRICS
-    scores = bootstrap(outcomes, metrics, seed=record.seed)
-    _write_predictions(run, data, examples, predictions)
+    family = classifier.task.family
+    outcomes = family.outcomes(examples, predictions)
+    scores = bootstrap(outcomes, family.metrics, seed=record.seed)
+    _write_predictions(run, data, family, examples, predictions)
     return Report(
         run=run.name,
         data=data,
@@ -94,29 +90,12 @@ def measure(
             where=[one.where for one in examples],
             seed=record.seed,
         ),
-        baselines=(_against(outcomes, baseline, examples, metrics, record.seed),) if baseline else (),
+        baselines=(_against(outcomes, classifier, baseline, examples, record.seed),) if baseline else (),
         curve=curve(run),
         data_card=_data_card(record.data),
         cost=Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1)),
         config=run.config.read_text(encoding="utf-8"),
         versions=versions(),
-    )
-
-
-def outcomes_of(
-    task: Task, examples: Sequence[LabeledText], predictions: Sequence[Prediction]
-) -> LabelOutcomes | ValueOutcomes:
-    """Truth beside prediction, row by row."""
-    import numpy as np
-
-    if task.kind == "intensity":
-        truth = np.array([example.value for example in examples], dtype=float)
-        return ValueOutcomes(truth=truth, predicted=np.array([one.value for one in predictions], dtype=float))
-    labels = tuple(task.id2label.values())
-    return LabelOutcomes(
-        labels=labels,
-        truth=np.array([labels.index(str(example.label)) for example in examples]),
-        probabilities=np.array([[one.probabilities[label] for label in labels] for one in predictions]),
     )
 
 
@@ -130,24 +109,33 @@ def write_report(run: Run, report: Report) -> None:
 
 def _against(
     outcomes: Any,
+    classifier: Classifier,
     baseline: Classifier,
-    examples: Sequence[LabeledText],
-    metrics: Sequence[Metric[Any]],
+    examples: Sequence[Any],
     seed: int,
 ) -> Baseline:
-    theirs = tuple(baseline.task.id2label.values())
-    if isinstance(outcomes, LabelOutcomes) and theirs != outcomes.labels:
-        raise ConfigError(
-            f"{baseline.name}: the baseline's labels are {', '.join(theirs)}; expected {', '.join(outcomes.labels)}"
-        )
-    answers: Any = outcomes_of(
-        baseline.task, examples, baseline.predict([example.text for example in examples])
-    )
+    refuse_other_answers(classifier, baseline)
+    metrics = classifier.task.family.metrics
+    predictions = baseline.predict([baseline.task.input(example) for example in examples])
+    answers = baseline.task.family.outcomes(examples, predictions)
     return Baseline(
         name=baseline.name,
         scores=bootstrap(answers, metrics, seed=seed),
         tests={metric.name: paired(metric, outcomes, answers, seed=seed) for metric in metrics},
     )
+
+
+def refuse_other_answers(classifier: Classifier, other: Classifier) -> None:
+    """Raise where two classifiers don't answer with the same names, such as labels.
+
+    Raises:
+        ConfigError: they cannot be compared.
+    """
+    ours, theirs = classifier.task.head, other.task.head
+    if (ours.names, ours.problem) != (theirs.names, theirs.problem):
+        raise ConfigError(
+            f"{other.name}: answers with {', '.join(theirs.names)}; expected {', '.join(ours.names)} to compare with"
+        )
 
 
 def _data_card(data: Mapping[str, Any]) -> DataCard:
@@ -160,7 +148,7 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
 
 
 def _write_predictions(
-    run: Run, data: str, examples: Sequence[LabeledText], predictions: Sequence[Prediction]
+    run: Run, data: str, family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction]
 ) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
@@ -170,12 +158,12 @@ def _write_predictions(
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {
-            "where": one.where,
-            "text": one.text,
-            "truth": one.value if one.label is None else one.label,
+            "where": example.where,
+            "text": example.text,
+            "truth": family.truth(example),
             **answer.row(),
         }
-        for one, answer in zip(examples, predictions, strict=True)
+        for example, answer in zip(examples, predictions, strict=True)
     ]
     beside = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), beside)

@@ -23,7 +23,8 @@ from nlpkit.reports.keeping import curve, keep, source_card
 from nlpkit.reports.report import Cost, DataCard
 from nlpkit.run import Run, RunRecord, versions
 from nlpkit.settings import ConversationSource, DialogueEvaluation
-from nlpkit.tasks.conversing import read_conversations
+from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.reading import read_examples
 
 if TYPE_CHECKING:
     from nlpkit.generation.language_model import LanguageModel
@@ -116,12 +117,12 @@ def evaluate_dialogue(
         DataError: a file or a conversation is wrong.
         RunError: a run is refused.
     """
-    reading = read_conversations([source], seed=run.read().seed)
+    reading = read_examples(Dialogue(), [source], seed=run.read().seed)
     if reading.skipped:
         talk(f"left out: {len(reading.skipped)} conversations, such as {reading.skipped[0]}")
     return report_dialogue(
         run,
-        reading.conversations,
+        reading.examples,
         data=source.source,
         talk=talk,
         progress=progress,
@@ -212,7 +213,7 @@ def reach_of(*models: LanguageModel) -> Reach:
     def _fits(model: LanguageModel, last: Conversation, reply: str) -> bool:
         room = model.window // 2
         try:
-            build_prompt(model.task.told(last), model.tokenizer, room)
+            build_prompt(model.task.with_system(last), model.tokenizer, room)
         except DataError:
             return False
         return len(encode_reply(reply, model.tokenizer)) <= room
@@ -221,7 +222,7 @@ def reach_of(*models: LanguageModel) -> Reach:
         dropped = []
         for model in models:
             room = model.window - max(len(encode_reply(one, model.tokenizer)) for one in replies)
-            dropped.append(build_prompt(model.task.told(history), model.tokenizer, room).dropped)
+            dropped.append(build_prompt(model.task.with_system(history), model.tokenizer, room).dropped)
         return last_turns(history, len(history.turns) - max(dropped))
 
     return Reach(fits=fits, seen=seen)

@@ -120,7 +120,7 @@ def _compare_replies(original: LanguageModel, decoder: Decoder) -> tuple[list[bo
     reference = TorchDecoder(original.model, threads=original.threads)
     agreed, max_difference = [], 0.0
     for conversation in _conversations():
-        conversation = original.task.told(conversation)
+        conversation = original.task.with_system(conversation)
         try:
             ids = build_prompt(conversation, original.tokenizer, original.window - REPLY_TOKENS).ids
         except DataError:

@@ -222,7 +222,7 @@ class Chatbot:
     def _fit(self, conversation: Conversation, sampling: Sampling) -> FittedPrompt:
         for_reply = min(sampling.max_new_tokens, int(self.window * REPLY_SHARE))
         return fit_prompt(
-            self.profile.task.told(conversation),
+            self.profile.task.with_system(conversation),
             self.profile.tokenizer,
             self.window - for_reply,
             self.policy,

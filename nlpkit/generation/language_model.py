@@ -133,7 +133,7 @@ class LanguageModel:
             raise DataError(
                 f"a reply of {longest:,} tokens; expected at most {self.window // 2:,}, half of the model's window"
             )
-        prompt = build_prompt(self.task.told(history), self.tokenizer, self.window - longest).ids
+        prompt = build_prompt(self.task.with_system(history), self.tokenizer, self.window - longest).ids
         batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
         likelihoods: dict[int, ReplyLikelihood] = {}
         with torch.inference_mode(), self._with_threads():
@@ -207,7 +207,7 @@ class LanguageModel:
         from transformers import GenerationConfig
 
         for_reply = min(max_new_tokens, int(self.window * REPLY_SHARE))
-        prompt = build_prompt(self.task.told(history), self.tokenizer, self.window - for_reply).ids
+        prompt = build_prompt(self.task.with_system(history), self.tokenizer, self.window - for_reply).ids
         settings = GenerationConfig(
             max_new_tokens=min(max_new_tokens, self.window - len(prompt)),
             do_sample=temperature > 0,

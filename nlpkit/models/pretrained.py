@@ -14,6 +14,7 @@ from nlpkit.errors import ConfigError, RunError, optional
 from nlpkit.files import sha256_of
 from nlpkit.run import BaseModelIdentity
 from nlpkit.sources import identity, refuse_pickles, resolve
+from nlpkit.tasks.answers.family import Head
 
 if TYPE_CHECKING:
     import torch
@@ -71,12 +72,11 @@ def load_tokenizer(folder: Path) -> Any:
 def load_classifier(
     folder: Path,
     *,
-    id2label: dict[int, str],
-    regression: bool,
+    head: Head,
     dropout: float | None = None,
     pad_id: int | None = None,
 ) -> Any:
-    """The base with a fresh head of one output a label; seed torch before, since the head is drawn at random.
+    """Load the base with a fresh head; seed torch before, since the head is drawn at random.
 
     Raises:
         RunError: transformers cannot make a classifier of it.
@@ -87,12 +87,10 @@ def load_classifier(
     with quiet():
         try:
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            config.num_labels = len(id2label)
-            config.id2label, config.label2id = (
-                dict(id2label),
-                {label: place for place, label in id2label.items()},
-            )
-            config.problem_type = "regression" if regression else "single_label_classification"
+            config.num_labels = head.outputs
+            config.id2label = dict(enumerate(head.names))
+            config.label2id = {name: index for index, name in enumerate(head.names)}
+            config.problem_type = head.problem
             if config.pad_token_id is None:
                 config.pad_token_id = pad_id
             _set_dropout(config, dropout)

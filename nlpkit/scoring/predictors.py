@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from nlpkit.tasks.answers.family import ColumnType
 from nlpkit.tasks.prediction import Prediction
 
 
@@ -16,8 +17,8 @@ class ScoringModel(Protocol):
         """Changes with whatever may change an answer, but for the budget."""
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns that its predictions fill."""
+    def columns(self) -> Mapping[str, ColumnType]:
+        """The columns that its predictions fill, with their types."""
 
 
 class Predictor(ScoringModel, Protocol):

@@ -123,7 +123,7 @@ class FilePlan:
         piped = rows.batches(options.chunk_rows, done=0) if rows.file.path is None else None
         first = next(piped, None) if piped else None
         added: dict[str, Kind] = {
-            f"{options.prefix}{name}": "string" if name == "label" else "float" for name in model.columns
+            f"{options.prefix}{name}": column_type for name, column_type in model.columns.items()
         }
         columns = plan_columns(rows, first.records if first else (), output.format, added)
         return ScoringJob(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import pickle
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,14 @@ from nlpkit.scoring.batches import Batch
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.predictors import Predictor, Tunable
 from nlpkit.scoring.state import Chunk
+from nlpkit.tasks.answers.family import ColumnType
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
     """What a worker says of the model that it loaded."""
 
-    columns: tuple[str, ...]
+    columns: Mapping[str, ColumnType]
     fingerprint: str
     budget: int | None
 
@@ -119,7 +120,7 @@ class ModelProbe:
         if isinstance(predictor, NlpkitError):
             return predictor
         budget = predictor.budget if isinstance(predictor, Tunable) else None
-        return ModelFacts(columns=tuple(predictor.columns), fingerprint=predictor.fingerprint, budget=budget)
+        return ModelFacts(columns=dict(predictor.columns), fingerprint=predictor.fingerprint, budget=budget)
 
     def tune(self, texts: list[str]) -> int | NlpkitError:
         """Measure the budget that is fastest here."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 MAX_WINDOWS = 64
 """A text longer than this many windows is read in as many, spread evenly over it."""
@@ -18,17 +18,17 @@ MAX_CHARACTERS = 1_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
-    """One example as the model sees it: plain ints, with special tokens."""
+    """One input as the model reads it: ids with special tokens, in one window or several."""
 
-    input_ids: list[int]
-    target: list[float]
-    weight: float
-    cut: int
-    """How many tokens of the text did not fit."""
+    windows: list[list[int]]
+    tokens: int
+    """Tokens of the whole input, special tokens left out."""
+    partial: bool
+    """Whether it is so long that the windows leave some of it out."""
 
 
 def token_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of each text, neither cut nor padded nor framed by special tokens."""
+    """Return the ids of each text, neither cut nor padded nor framed by special tokens."""
     if not texts:
         return []
     cut = [text[:MAX_CHARACTERS] for text in texts]
@@ -53,10 +53,10 @@ class Frame:
 
     @classmethod
     def of(cls, tokenizer: Any) -> Frame:
-        """The tokenizer's own frame, seen by encoding a word with and without it."""
+        """Read the tokenizer's own frame off a word encoded with and without it."""
         bare = list(tokenizer("a", add_special_tokens=False)["input_ids"])
         framed = list(tokenizer("a")["input_ids"])
-        start = next(place for place in range(len(framed)) if framed[place : place + len(bare)] == bare)
+        start = next(index for index in range(len(framed)) if framed[index : index + len(bare)] == bare)
         return cls(tuple(framed[:start]), tuple(framed[start + len(bare) :]))
 
     @property
@@ -65,17 +65,45 @@ class Frame:
         return len(self.before) + len(self.after)
 
     def around(self, ids: list[int]) -> list[int]:
-        """The ids with the special tokens around them."""
+        """Put the special tokens around the ids."""
         return [*self.before, *ids, *self.after]
 
 
-def windows(ids: list[int], room: int) -> list[list[int]]:
-    """The ids in overlapping windows of at most `room`: all of them, or MAX_WINDOWS spread evenly over a longer text."""
-    if len(ids) <= room:
+class Tokenizer(Protocol):
+    """What encoding needs of a tokenizer."""
+
+    @property
+    def frame(self) -> Frame: ...
+    @property
+    def ids(self) -> Callable[[Sequence[str]], list[list[int]]]:
+        """The ids of each text, neither cut nor framed."""
+
+
+def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
+    """Encode plain texts in framed windows of at most `max_tokens`."""
+    frame = tokenizer.frame
+    size = max_tokens - frame.size
+    encoded = []
+    for text, ids in zip(texts, tokenizer.ids(texts), strict=True):
+        cut = windows(ids, size)
+        encoded.append(
+            Encoded(
+                windows=[frame.around(window) for window in cut],
+                tokens=len(ids),
+                partial=len(text) > MAX_CHARACTERS
+                or (len(cut) == MAX_WINDOWS and len(ids) > MAX_WINDOWS * size),
+            )
+        )
+    return encoded
+
+
+def windows(ids: list[int], size: int) -> list[list[int]]:
+    """Cut ids into overlapping windows of at most `size`; of a longer text take MAX_WINDOWS, spread evenly over it."""
+    if len(ids) <= size:
         return [ids]
-    step = max(1, room - int(room * OVERLAP))
-    starts = [*range(0, len(ids) - room, step), len(ids) - room]
+    step = max(1, size - int(size * OVERLAP))
+    starts = [*range(0, len(ids) - size, step), len(ids) - size]
     if len(starts) > MAX_WINDOWS:
         last = len(starts) - 1
-        starts = [starts[round(place * last / (MAX_WINDOWS - 1))] for place in range(MAX_WINDOWS)]
-    return [ids[start : start + room] for start in starts]
+        starts = [starts[round(number * last / (MAX_WINDOWS - 1))] for number in range(MAX_WINDOWS)]
+    return [ids[start : start + size] for start in starts]

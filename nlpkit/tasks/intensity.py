@@ -1,18 +1,23 @@
-"""Intensity: how positive or negative as a number, learnt from the mean of human ratings and, if asked, from their spread."""
+"""Intensity: how positive or negative as a number, learned from the mean of human ratings and, if asked, from their deviation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import model_validator
 
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import DataSource, Settings
+from nlpkit.settings import NumberSource, Settings, TextTraining
+from nlpkit.tasks.answers.family import Head
+from nlpkit.tasks.answers.number import Number
+from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
 from nlpkit.tasks.numbers import number_of, weight_of
 from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.reading import Reading, read_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +30,7 @@ class Intensity(Settings):
     low: float | None = None
     high: float | None = None
     spread: bool = False
-    """Also learn the spread of the ratings: how much people disagree about a text."""
+    """Also learn the standard deviation of the ratings: how much people disagree about a text."""
 
     @model_validator(mode="after")
     def _range(self) -> Intensity:
@@ -33,28 +38,21 @@ class Intensity(Settings):
             raise ValueError(f"low must lie below high, found {self.low} and {self.high}")
         return self
 
-    @property
-    def outputs(self) -> int:
-        """The size of the model's head: the mean, and the spread."""
-        return 2 if self.spread else 1
+    source_settings: ClassVar[type[NumberSource]] = NumberSource
+    training_settings: ClassVar[type[TextTraining]] = TextTraining
 
     @property
-    def metric(self) -> str:
-        """The metric that chooses the best checkpoint."""
-        return "pearson"
+    def family(self) -> Number:
+        """A number a text."""
+        return Number(low=self.low or 0.0, high=self.high or 0.0, spread=self.spread)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that a scored file gains."""
-        return ("value", *(("spread",) if self.spread else ()), "score")
+    def head(self) -> Head:
+        """One output for the number, and one for the standard deviation where it is learned."""
+        return self.family.head
 
-    @property
-    def id2label(self) -> dict[int, str]:
-        """What transformers calls each output."""
-        return dict(enumerate(("value", "spread")[: self.outputs]))
-
-    def parse(self, record: Record, source: DataSource) -> LabeledText:
-        """The example that a record holds.
+    def parse(self, record: Record, source: NumberSource) -> LabeledText:
+        """Return the example that a record holds.
 
         Raises:
             DataError: no such column, an empty text, or no number where one is expected, with file and row.
@@ -66,7 +64,7 @@ class Intensity(Settings):
             )
         if self.spread and source.spread is None:
             raise DataError(
-                f"{source.source}: the task learns the spread of ratings; expected `spread:` to name its column"
+                f"{source.source}: the task learns the standard deviation of the ratings; expected `spread:` to name its column"
             )
         return LabeledText(
             text=text_of(record, source.text),
@@ -76,8 +74,12 @@ class Intensity(Settings):
             where=record.where,
         )
 
-    def fitted(self, examples: Sequence[LabeledText]) -> Intensity:
-        """The task with its range: that of the config, or that of the data."""
+    def read(self, path: Path, source: NumberSource) -> Reading[LabeledText]:
+        """Read the examples of a file or folder."""
+        return read_rows(self, path, source, (source.text, source.label, source.spread, source.weight))
+
+    def fit(self, examples: Sequence[LabeledText]) -> Intensity:
+        """Return the task with its range: that of the config, or that of the data."""
         values = [example.value for example in examples if example.value is not None]
         low = min(values) if self.low is None else self.low
         high = max(values) if self.high is None else self.high
@@ -85,31 +87,18 @@ class Intensity(Settings):
             raise DataError(f"all training rows hold the value {low}; expected a number that varies")
         return self.model_copy(update={"low": low, "high": high})
 
-    def target(self, example: LabeledText) -> list[float]:
-        """What the loss compares with: mean (and spread) on a scale where the range is [-1, 1]."""
-        half = self._half
-        scaled = [(float(example.value or 0.0) - self._middle) / half]
-        return [*scaled, float(example.spread or 0.0) / half] if self.spread else scaled
+    def input(self, example: LabeledText) -> TextInput:
+        """Return the text."""
+        return TextInput(text=example.text)
 
-    def decode(self, logits: np.ndarray, temperature: float) -> list[Prediction]:
-        """The predictions that outputs, (texts, 1 or 2), stand for; a number has no temperature."""
-        import numpy as np
+    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
+        """Encode texts."""
+        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-        scores = np.clip(logits[:, 0].astype(np.float64), -1.0, 1.0)
-        spreads = np.maximum(logits[:, -1].astype(np.float64), 0.0) * self._half
-        return [
-            Prediction(
-                value=float(scores[row] * self._half + self._middle),
-                spread=float(spreads[row]) if self.spread else None,
-                score=float(scores[row]),
-            )
-            for row in range(len(logits))
-        ]
+    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Intensity:
+        """Return the task as it is: a number is not calibrated."""
+        return self
 
-    @property
-    def _half(self) -> float:
-        return ((self.high or 0.0) - (self.low or 0.0)) / 2
-
-    @property
-    def _middle(self) -> float:
-        return ((self.high or 0.0) + (self.low or 0.0)) / 2
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
+        """Return the predictions that outputs, (texts, 1 or 2), stand for."""
+        return self.family.decode(outputs)

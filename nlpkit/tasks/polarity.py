@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError, nearest
-from nlpkit.settings import DataSource, Settings
+from nlpkit.settings import ClassifierTraining, LabelSource, Settings
+from nlpkit.tasks.answers.family import Head
+from nlpkit.tasks.answers.one_label import OneLabel
+from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
 from nlpkit.tasks.numbers import number_of, weight_of
 from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.reading import Reading, read_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,11 +29,11 @@ NEGATIVE_TO_POSITIVE = (
     ("neg", "neu", "pos"),
     ("neg", "pos"),
 )
-"""Sets of names whose order from negative to positive is known without being told."""
+"""Sets of labels whose order from negative to positive is known."""
 
 
 def _strings(value: Any) -> Any:
-    return tuple(str(one) for one in value) if isinstance(value, (list, tuple)) else value
+    return tuple(str(label) for label in value) if isinstance(value, (list, tuple)) else value
 
 
 class Polarity(Settings):
@@ -38,6 +43,13 @@ class Polarity(Settings):
     labels: Annotated[tuple[str, ...], BeforeValidator(_strings)] = ()
     ordered: bool = True
     """Whether the labels lie on a line; only then a signed score exists."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False, exclude_if=lambda value: value == 1.0)] = (
+        1.0
+    )
+    """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
+
+    source_settings: ClassVar[type[LabelSource]] = LabelSource
+    training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
     @field_validator("labels")
     @classmethod
@@ -47,27 +59,17 @@ class Polarity(Settings):
         return labels
 
     @property
-    def outputs(self) -> int:
-        """The size of the classifier's head."""
-        return len(self.labels)
+    def family(self) -> OneLabel:
+        """One label a text."""
+        return OneLabel(labels=self.labels, ordered=self.ordered, temperature=self.temperature)
 
     @property
-    def metric(self) -> str:
-        """The metric that chooses the best checkpoint."""
-        return "macro_f1"
+    def head(self) -> Head:
+        """One output for each label."""
+        return self.family.head
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that a scored file gains."""
-        return ("label", *(("score",) if self.ordered else ()), *(f"p_{label}" for label in self.labels))
-
-    @property
-    def id2label(self) -> dict[int, str]:
-        """What transformers calls each output."""
-        return dict(enumerate(self.labels))
-
-    def parse(self, record: Record, source: DataSource) -> LabeledText:
-        """The example that a record holds.
+    def parse(self, record: Record, source: LabelSource) -> LabeledText:
+        """Return the example that a record holds.
 
         Raises:
             DataError: no such column, an empty text or label, or a label that the task does not know, with file and row.
@@ -83,53 +85,59 @@ class Polarity(Settings):
             text=text, label=label, weight=weight_of(record, source.weight), where=record.where
         )
 
-    def _label(self, record: Record, source: DataSource) -> str:
+    def _label(self, record: Record, source: LabelSource) -> str:
         if source.bins:
             if len(source.bins) != len(self.labels) - 1:
-                found = f"{len(source.bins)} cut points in `bins` for {len(self.labels)} labels"
                 raise DataError(
-                    f"{source.source}: {found}; expected one fewer than labels, and the labels in the config"
+                    f"{source.source}: {len(source.bins)} cut points in `bins` for {len(self.labels)} labels; "
+                    "expected one fewer than labels, and the labels in the config"
                 )
             return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
-        held = record.fields.get(source.label)
-        named = "" if held is None else str(held).strip()
-        if not named:
+        value = record.fields.get(source.label)
+        label = "" if value is None else str(value).strip()
+        if not label:
             raise DataError(f"{record.where}: column {source.label!r} holds no label")
-        return source.labels.get(named, named)
+        return source.labels.get(label, label)
 
-    def fitted(self, examples: Sequence[LabeledText]) -> Polarity:
-        """The task with its labels: those of the config, or those that the data holds."""
+    def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
+        """Read the examples of a file or folder."""
+        return read_rows(self, path, source, (source.text, source.label, source.weight))
+
+    def fit(self, examples: Sequence[LabeledText]) -> Polarity:
+        """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
-        found = {str(example.label) for example in examples}
-        if len(found) < 2:
+        labels = {str(example.label) for example in examples}
+        if len(labels) < 2:
             raise DataError(
-                f"the training rows hold only the label {', '.join(map(repr, found))}; expected at least two"
+                f"the training rows hold only the label {', '.join(map(repr, labels))}; expected at least two"
             )
         for known in NEGATIVE_TO_POSITIVE:
-            if found == {one for one in found if one.casefold() in known} and len(found) == len(known):
-                return Polarity(labels=tuple(sorted(found, key=lambda one: known.index(one.casefold()))))
-        if all(one.lstrip("-").replace(".", "", 1).isdecimal() for one in found):  # stars
-            return Polarity(labels=tuple(sorted(found, key=float)))
-        return Polarity(labels=tuple(sorted(found)), ordered=False)
+            if labels == {label for label in labels if label.casefold() in known} and len(labels) == len(
+                known
+            ):
+                return self._with(
+                    sorted(labels, key=lambda label: known.index(label.casefold())), ordered=True
+                )
+        if all(label.lstrip("-").replace(".", "", 1).isdecimal() for label in labels):  # stars
+            return self._with(sorted(labels, key=float), ordered=True)
+        return self._with(sorted(labels), ordered=False)
 
-    def target(self, example: LabeledText) -> list[float]:
-        """What the loss compares with: the label's index."""
-        return [float(self.labels.index(str(example.label)))]
+    def input(self, example: LabeledText) -> TextInput:
+        """Return the text."""
+        return TextInput(text=example.text)
 
-    def decode(self, logits: np.ndarray, temperature: float) -> list[Prediction]:
-        """The predictions that logits, (texts, labels), stand for."""
-        import numpy as np
-        from scipy.special import softmax
+    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
+        """Encode texts."""
+        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-        probabilities = softmax(logits.astype(np.float64) / temperature, axis=1)
-        scores = probabilities @ np.linspace(-1, 1, self.outputs)
-        best = probabilities.argmax(axis=1)
-        return [
-            Prediction(
-                label=self.labels[best[row]],
-                score=float(scores[row]) if self.ordered else None,
-                probabilities=dict(zip(self.labels, probabilities[row].tolist(), strict=True)),
-            )
-            for row in range(len(logits))
-        ]
+    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Polarity:
+        """Return the task with the temperature that fits held-out logits best."""
+        return self.model_copy(update={"temperature": self.family.fit_temperature(logits, examples)})
+
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
+        """Return the predictions that logits, (texts, labels), stand for."""
+        return self.family.decode(outputs)
+
+    def _with(self, labels: Sequence[str], *, ordered: bool) -> Polarity:
+        return self.model_copy(update={"labels": tuple(labels), "ordered": ordered})

@@ -1,35 +1,84 @@
-"""Labelled rows from wherever they lie: source -> records -> examples."""
+"""Examples from wherever they lie: source -> records -> examples of a task."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
-from nlpkit.data.examples import LabeledText
-from nlpkit.data.records import read_records
+from nlpkit.data.records import Record, read_records
 from nlpkit.errors import DataError
-from nlpkit.settings import DataSource
+from nlpkit.settings import RowSource
 from nlpkit.sources import resolve
-from nlpkit.tasks.task import Task
+from nlpkit.tasks.own_settings import HasSettings, source_for
+
+Example = TypeVar("Example")
+Read = TypeVar("Read", covariant=True)
 
 
-def read_examples(task: Task, sources: Sequence[DataSource], *, seed: int) -> list[LabeledText]:
-    """Every example of the sources, in their order; where a source has a limit, so many of it, chosen by the seed.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading(Generic[Read]):
+    """The examples of a source, in its order, and in words what was left out and why."""
+
+    examples: tuple[Read, ...]
+    skipped: tuple[str, ...] = ()
+    origins: tuple[Hashable, ...] = ()
+    """Where each example comes from, for examples of one origin that a limit keeps together; empty where each has its own."""
+
+
+class _Readable(HasSettings, Protocol[Read]):
+    """A task, as far as reading goes."""
+
+    def read(self, path: Path, source: Any) -> Reading[Read]: ...
+
+
+class _Parsing(Protocol[Read]):
+    def parse(self, record: Record, source: Any) -> Read: ...
+
+
+def read_examples(task: _Readable[Example], sources: Sequence[Any], *, seed: int) -> Reading[Example]:
+    """Read every example of the sources, in order; of a source with a limit so many, chosen by the seed.
 
     Raises:
-        DataError: a file or a row is wrong, or a source holds no rows.
+        ConfigError: a source has a key that means nothing to the task.
+        DataError: a file or a row is wrong, or a source holds no examples.
     """
-    return [example for source in sources for example in _read_one(task, source, seed)]
+    examples: list[Example] = []
+    skipped: list[str] = []
+    for source in sources:
+        reading = task.read(resolve(source.source, kind="data"), source_for(task, source))
+        examples += _limited(reading, source.limit, seed)
+        skipped += [f"{source.source}: {reason}" for reason in reading.skipped]
+    return Reading(examples=tuple(examples), skipped=tuple(skipped))
 
 
-def _read_one(task: Task, source: DataSource, seed: int) -> list[LabeledText]:
-    path = resolve(source.source, kind="data")
-    needed = [source.text, source.label, *(one for one in (source.spread, source.weight) if one)]
-    records = read_records(path, format=source.format, encoding=source.encoding, columns=needed)
-    examples = [task.parse(record, source) for record in records]
+def read_rows(
+    task: _Parsing[Example], path: Path, source: RowSource, columns: Sequence[str | None]
+) -> Reading[Example]:
+    """Read a file in which each row is an example; it must have the columns that are named.
+
+    Raises:
+        DataError: a column is missing, a row is wrong, or there are no rows.
+    """
+    records = read_records(
+        path,
+        format=source.format,
+        encoding=source.encoding,
+        columns=[column for column in columns if column],
+    )
+    examples = tuple(task.parse(record, source) for record in records)
     if not examples:
-        raise DataError(f"{source.source}: no rows; expected labelled texts")
-    if source.limit is None or source.limit >= len(examples):
-        return examples
-    chosen = sorted(random.Random(seed).sample(range(len(examples)), source.limit))  # noqa: S311
-    return [examples[place] for place in chosen]
+        raise DataError(f"{source.source}: no rows; expected labeled texts")
+    return Reading(examples=examples)
+
+
+def _limited(reading: Reading[Example], limit: int | None, seed: int) -> Sequence[Example]:
+    """Choose so many origins by the seed, and keep their examples in order."""
+    origins = reading.origins or tuple(range(len(reading.examples)))
+    distinct = list(dict.fromkeys(origins))
+    if limit is None or limit >= len(distinct):
+        return reading.examples
+    chosen = set(random.Random(seed).sample(distinct, limit))  # noqa: S311
+    return [example for example, origin in zip(reading.examples, origins, strict=True) if origin in chosen]

@@ -3,52 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self, TypeAlias, Union
 
-from nlpkit.data.examples import LabeledText
+from pydantic import Field, ValidationError
+
+from nlpkit.data.examples import TextInput
 from nlpkit.data.records import Record
 from nlpkit.errors import RunError, nearest
-from nlpkit.settings import DataSource
+from nlpkit.tasks.answers.family import ClassifierFamily, Family, Head
+from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.encoding import Encoded, Tokenizer
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.reading import Reading
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class Task(Protocol):
-    """Parse a record, set the target of an example, decode an answer, name the metric and the columns."""
+    """What a row means. All that is fitted to data is a field of the task, which run.json stores."""
+
+    source_settings: ClassVar[Any]
+    """What a data source of this task may hold, as a pydantic model."""
+    training_settings: ClassVar[Any]
+    """What its training may hold."""
 
     @property
     def kind(self) -> str: ...
     @property
-    def outputs(self) -> int: ...
-    @property
-    def metric(self) -> str: ...
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-    @property
-    def id2label(self) -> dict[int, str]: ...
-    def parse(self, record: Record, source: DataSource) -> LabeledText: ...
-    def fitted(self, examples: Sequence[LabeledText]) -> Task: ...
-    def target(self, example: LabeledText) -> list[float]: ...
-    def decode(self, logits: np.ndarray, temperature: float) -> list[Prediction]: ...
+    def family(self) -> Family: ...
+    def read(self, path: Path, source: Any) -> Reading[Any]:
+        """Read the examples of a file or folder."""
+
+    def fit(self, examples: Sequence[Any]) -> Self:
+        """Return the task with what it takes from the training rows, such as its labels."""
+
     def model_dump(self, *, mode: str = ...) -> dict[str, Any]: ...
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self: ...
 
 
-TASKS: Mapping[str, type[Polarity] | type[Intensity]] = {"polarity": Polarity, "intensity": Intensity}
+class TextTask(Task, Protocol):
+    """A task that a classifier answers: a head on a base that reads inputs."""
+
+    @property
+    def family(self) -> ClassifierFamily: ...
+    @property
+    def head(self) -> Head: ...
+    def parse(self, record: Record, source: Any) -> Any:
+        """Return the example that a record holds."""
+
+    def input(self, example: Any) -> TextInput:
+        """Return what the model reads of an example: what is encoded, split by, and computed once where it is equal."""
+
+    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
+        """Encode inputs in windows of at most `max_tokens`."""
+
+    def calibrate(self, logits: np.ndarray, examples: Sequence[Any]) -> Self:
+        """Return the task with what it fits to held-out logits, such as its temperature."""
+
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
+        """Return the answers that outputs, (inputs, head.outputs), stand for."""
 
 
-def task_from(tree: Mapping[str, Any]) -> Polarity | Intensity:
-    """The task that a run recorded.
+TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType({"polarity": Polarity, "intensity": Intensity})
+"""The tasks of classifiers. A new task is a module and its row here."""
+
+TASKS: Mapping[str, type[Task]] = MappingProxyType({**TEXT_TASKS, "dialogue": Dialogue})
+
+if TYPE_CHECKING:
+    TextTaskSettings: TypeAlias = TextTask
+else:
+    TextTaskSettings = Annotated[Union[tuple(TEXT_TASKS.values())], Field(discriminator="kind")]  # noqa: UP007
+"""A text task as a config holds it: `kind` names its row in the table."""
+
+
+def task_from(tree: Mapping[str, Any]) -> Task:
+    """Return the task that a run recorded.
 
     Raises:
-        RunError: this nlpkit does not know the task.
+        RunError: this nlpkit does not know the task, or not all that it holds.
     """
     kind = str(tree.get("kind"))
-    if kind == "dialogue":
-        raise RunError("this is a dialogue run, which has no labels; expected a sentiment run")
     if kind not in TASKS:
-        raise RunError(f"task {kind!r} is unknown to this nlpkit{nearest(kind, TASKS)}")
-    return TASKS[kind].model_validate(tree)
+        raise RunError(
+            f"the run's task {kind!r} is unknown to this nlpkit{nearest(kind, TASKS)}; "
+            "hint: pip install --upgrade nlpkit"
+        )
+    try:
+        return TASKS[kind].model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise RunError(
+                f"the run's task {kind!r} holds {field!r}, which this nlpkit does not know: "
+                "a newer version made it; hint: pip install --upgrade nlpkit"
+            ) from None
+        raise RunError(f"the run's task {kind!r} is damaged: {field}: {first['msg']}") from None
+
+
+def text_task_from(tree: Mapping[str, Any]) -> TextTask:
+    """Return the task of a classifier's run.
+
+    Raises:
+        RunError: the run is one of a chat model, or its task is unknown.
+    """
+    task = task_from(tree)
+    if task.kind not in TEXT_TASKS:
+        raise RunError(f"this is a {task.kind} run, which has no labels; expected a sentiment run")
+    return task  # type: ignore[return-value]  # a row of TEXT_TASKS

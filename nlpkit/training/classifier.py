@@ -1,21 +1,21 @@
-"""A sentiment classifier from its parts to a whole run: base opened, adapter put on, trained, saved, proved and calibrated."""
+"""A classifier from its parts to a completed run: base loaded, adapter added, trained, saved, verified and calibrated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.first_token import first_token_only
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import TextInput
 from nlpkit.errors import RunError
-from nlpkit.metrics.calibration import fit_temperature
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.run import Run
 from nlpkit.settings import Lora
-from nlpkit.tasks.task import Task
+from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 from nlpkit.training.rows import Rows
 
@@ -24,16 +24,15 @@ TOLERANCE = 1e-3
 
 
 def build(
-    base: LoadedBase, task: Task, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0
+    base: LoadedBase, task: TextTask, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0
 ) -> Any:
-    """The base with a fresh head and LoRA on it, above its frozen layers: the same for the same seed."""
+    """Return the base with a fresh head and LoRA on it, above its frozen layers: the same for the same seed."""
     from transformers import set_seed
 
     set_seed(seed)
     plain = load_classifier(
         base.folder,
-        id2label=task.id2label,
-        regression=task.kind == "intensity",
+        head=task.head,
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )
@@ -41,40 +40,36 @@ def build(
 
 
 def finish(
-    run: Run, model: Any, base: LoadedBase, rows: Rows, *, recipe: str, seed: int, started: float,
+    run: Run, model: Any, base: LoadedBase, rows: Rows[TextTask], *, recipe: str, seed: int, started: float,
     initial: Path | None, fingerprint: str, talk: Callable[[str], None],
 ) -> Classifier:  # fmt: skip
-    """Save the trained model, prove that it comes back as it was, calibrate it, and declare the run whole.
+    """Save the trained model, verify that it loads as it was, calibrate it, and complete the run.
 
     Raises:
-        RunError: what was saved answers otherwise than what was trained.
+        RunError: what was saved answers differently from what was trained.
     """
-    import numpy as np
-
     save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
-    _prove(model, saved, rows)
-    temperature = 1.0
-    if rows.task.kind == "polarity":
-        truth = np.array([int(rows.task.target(example)[0]) for example in rows.validation])
-        temperature = fit_temperature(saved.logits([example.text for example in rows.validation]), truth)
-        talk(f"calibrated: temperature {temperature:.2f}")
+    _verify(model, saved, rows)
+    logits = saved.logits([rows.task.input(example) for example in rows.validation])
+    task = rows.task.calibrate(logits, rows.validation)
+    if task.family.calibration:
+        talk(f"calibrated: {task.family.calibration}")
     record = record_of(
-        run, model, base, rows.task.model_dump(mode="json"), recipe=recipe, seed=seed, started=started,
+        run, model, base, task.model_dump(mode="json"), recipe=recipe, seed=seed, started=started,
         data={**rows.describe(), "fingerprint": fingerprint},
-        outputs=rows.task.outputs, max_tokens=base.window, temperature=temperature,
+        outputs=task.head.outputs, max_tokens=base.window,
     )  # fmt: skip
     run.finish(record)
     return Classifier.load(run)
 
 
-def _load_saved(run: Run, base: LoadedBase, task: Task) -> Classifier:
+def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:
     tokenizer = load_tokenizer(run.tokenizer)
     plain = load_classifier(
         base.folder,
-        id2label=task.id2label,
-        regression=task.kind == "intensity",
+        head=task.head,
         pad_id=tokenizer.pad_token_id,
     )
     return Classifier.of_model(
@@ -82,26 +77,33 @@ def _load_saved(run: Run, base: LoadedBase, task: Task) -> Classifier:
     )
 
 
-def _prove(model: Any, saved: Classifier, rows: Rows) -> None:
+def _verify(model: Any, saved: Classifier, rows: Rows[TextTask]) -> None:
     """Compare trained and saved logits on a few validation texts: a head that is lost or drawn anew shows here."""
     import numpy as np
     import torch
 
-    texts = _short(rows.validation, saved)
-    ids = saved.framed(texts)
+    inputs = _short(rows, saved)
+    ids = [encoded.windows[0] for encoded in saved.encode(inputs)]
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():
         trained = np.concatenate(
-            [model(input_ids=torch.tensor([one], device=device)).logits.float().cpu().numpy() for one in ids]
+            [model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids]
         )
-    drift = float(np.abs(trained - saved.logits(texts)).max())
-    if not drift <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
-        found = f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g}"
-        raise RunError(f"{found}; expected at most {TOLERANCE}")
+    difference = float(np.abs(trained - saved.logits(inputs)).max())
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
+        raise RunError(
+            f"the saved run answers differently from the trained model: logits differ by {difference:.2g}; "
+            f"expected at most {TOLERANCE}"
+        )
 
 
-def _short(examples: Sequence[LabeledText], saved: Classifier, count: int = 16) -> list[str]:
-    """A few texts that fit one window."""
-    texts = [example.text[: saved.max_tokens] for example in examples[:count]]
-    return [text for text in texts if text.strip()]
+def _short(rows: Rows[TextTask], saved: Classifier, count: int = 16) -> list[TextInput]:
+    """Return a few inputs, their texts cut, that fit one window."""
+    inputs = [rows.task.input(example) for example in rows.validation[:count]]
+    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in inputs]
+    return [
+        given
+        for given, encoded in zip(cut, saved.encode(cut), strict=True)
+        if given.text.strip() and len(encoded.windows) == 1
+    ]

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nlpkit.data.conversation_splits import hold_out_conversations, split_conversations
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
 from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue
-from nlpkit.settings import ConversationData
-from nlpkit.tasks.conversing import read_conversations
+from nlpkit.tasks.answers.reply import count_replies
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.preflight import Preflight
+from nlpkit.training.rows import Rows
 
 SHOWN = 600
 """Characters of the example that the preflight shows."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dialogues:
-    """What is trained on, chosen on and reported on."""
-
-    task: Dialogue
-    train: tuple[Conversation, ...]
-    validation: tuple[Conversation, ...]
-    test: tuple[Conversation, ...]
-    dropped: int
-    """Training conversations dropped because they stand, nearly equal, in the held-out ones."""
-    skipped: tuple[str, ...]
-    """Why conversations were left out while reading, where the config allows it."""
-    sources: tuple[str, ...]
-
-    def describe(self) -> dict[str, Any]:
-        """Counts and a fingerprint of each part, for run.json."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {
-            "sources": list(self.sources),
-            "rows": {name: len(one) for name, one in parts.items()},
-            "replies": {name: _replies(one) for name, one in parts.items()},
-            "labels": {},
-            "near_duplicates_dropped": self.dropped,
-            "skipped": len(self.skipped),
-            "sha256": {name: _hash(one) for name, one in parts.items() if one},
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,42 +41,6 @@ class EncodedPart:
         return sum(len(row.input_ids) for row in self.rows) - self.learnt
 
 
-def load_dialogues(task: Dialogue, data: ConversationData, *, seed: int) -> Dialogues:
-    """The parts that the config asks for; held-out files win over training conversations that repeat them.
-
-    Raises:
-        DataError: a file or a conversation is wrong, or a part stays empty.
-        SourceError: a source cannot be brought here.
-    """
-    reading = read_conversations(data.train, seed=seed)
-    train, skipped = reading.conversations, list(reading.skipped)
-    held: dict[str, tuple[Conversation, ...]] = {"validation": (), "test": ()}
-    shares = {"validation": 0.0, "test": 0.0}
-    for name, value in (("validation", data.validation), ("test", data.test)):
-        if isinstance(value, tuple):
-            found = read_conversations(value, seed=seed)
-            held[name] = found.conversations
-            skipped += found.skipped
-        else:
-            shares[name] = value
-    dropped = 0
-    if any(held.values()):
-        kept = hold_out_conversations(train, [*held["validation"], *held["test"]], data.near_duplicates)
-        train, dropped = kept.train, len(kept.dropped)
-    if any(shares.values()):
-        parts = split_conversations(train, **shares, seed=seed, near_duplicates=data.near_duplicates)
-        train = parts.train
-        held = {"validation": parts.validation or held["validation"], "test": parts.test or held["test"]}
-    told = {name: tuple(task.told(one) for one in part) for name, part in (("train", train), *held.items())}
-    return Dialogues(
-        task=task,
-        **told,
-        dropped=dropped,
-        skipped=tuple(skipped),
-        sources=tuple(one.source for one in data.train),
-    )
-
-
 def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
     """The conversations as training rows."""
     rows = [row for one in conversations for row in encode_conversation(one, tokenizer, max_tokens)]
@@ -114,12 +48,14 @@ def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_token
     texts = (text for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
     forged = sum(map(safe_tokenizer.spells_control_token, texts))
     return EncodedPart(
-        rows=tuple(rows), left_out=_replies(conversations) - sum(row.replies for row in rows), forged=forged
+        rows=tuple(rows),
+        left_out=count_replies(conversations) - sum(row.replies for row in rows),
+        forged=forged,
     )
 
 
 def look(
-    dialogues: Dialogues,
+    dialogues: Rows[Dialogue],
     train: EncodedPart,
     tokenizer: Any,
     *,
@@ -172,7 +108,7 @@ def shown(row: EncodedDialogue, tokenizer: Any) -> str:
     return whole if len(whole) <= SHOWN else f"{whole[: SHOWN // 2]} ... {whole[-SHOWN // 2 :]}"
 
 
-def _warnings(dialogues: Dialogues, train: EncodedPart, tokenizer: Any) -> Iterable[str]:
+def _warnings(dialogues: Rows[Dialogue], train: EncodedPart, tokenizer: Any) -> Iterable[str]:
     if ChatTemplate.of(tokenizer).is_default:
         yield "the model brings no chat template; a plain one is used: each turn below its role, closed by the end token"
     asked = train.left_out + sum(row.replies for row in train.rows)
@@ -182,14 +118,3 @@ def _warnings(dialogues: Dialogues, train: EncodedPart, tokenizer: Any) -> Itera
         yield f"only {len(dialogues.validation)} validation conversations: the choice of checkpoint is uncertain"
     for reason in dialogues.skipped[:3]:
         yield f"left out: {reason}"
-
-
-def _replies(conversations: Iterable[Conversation]) -> int:
-    return sum(turn.role == "assistant" for one in conversations for turn in one.turns)
-
-
-def _hash(conversations: Sequence[Conversation]) -> str:
-    digest = hashlib.sha256()
-    for one in conversations:
-        digest.update(repr((one.system, one.turns)).encode("utf-8", "backslashreplace"))
-    return digest.hexdigest()

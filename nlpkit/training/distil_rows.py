@@ -19,11 +19,10 @@ from nlpkit.data.splits import hold_out
 from nlpkit.errors import DataError
 from nlpkit.settings import Data, DataSource, Settings, Share, _as_tuple
 from nlpkit.sources import resolve
-from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.reading import read_examples
-from nlpkit.tasks.task import Task
+from nlpkit.tasks.task import TextTask
 from nlpkit.training.distil_teacher import Teacher
-from nlpkit.training.rows import Rows, load_rows
+from nlpkit.training.rows import Rows, TrainingRow, load_rows
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
 """Where a long text is cut: behind the sign that ends a sentence, before a capital; and at the end of a paragraph."""
@@ -93,7 +92,7 @@ class DistilData(Settings):
 class DistilRows:
     """What the student learns from, and what it is chosen and measured on."""
 
-    rows: Rows
+    rows: Rows[TextTask]
     """The labelled rows; `train` may be empty."""
     unlabelled: tuple[str, ...]
     repeated: int
@@ -107,7 +106,7 @@ class DistilRows:
         """All that the teacher answers for: labelled rows first."""
         return [*(row.text for row in self.rows.train), *self.unlabelled]
 
-    def described(self, teacher: Teacher) -> Rows:
+    def described(self, teacher: Teacher) -> Rows[TextTask]:
         """The labelled rows, with what the record shall say of the others and of the teacher."""
         unlabelled = {
             "sources": list(self.sources),
@@ -116,10 +115,10 @@ class DistilRows:
             "near_held_out_dropped": self.dropped,
             "sha256": hashlib.sha256("\0".join(self.unlabelled).encode()).hexdigest(),
         }
-        return replace(self.rows, beside={"unlabelled": unlabelled, "teacher": teacher.identity})
+        return replace(self.rows, extra={"unlabelled": unlabelled, "teacher": teacher.identity})
 
     def lines(
-        self, encoded: Sequence[Encoded], teacher: Teacher, *, max_tokens: int, steps: int
+        self, encoded: Sequence[TrainingRow], teacher: Teacher, *, max_tokens: int, steps: int
     ) -> list[str]:
         """What will be learnt, cut and dropped, for the preflight.
 
@@ -152,7 +151,7 @@ class DistilRows:
         return found
 
 
-def load_distil_rows(task: Task, data: DistilData, *, seed: int) -> DistilRows:
+def load_distil_rows(task: TextTask, data: DistilData, *, seed: int) -> DistilRows:
     """The parts that the config asks for, read for the teacher's task.
 
     Raises:
@@ -168,12 +167,13 @@ def load_distil_rows(task: Task, data: DistilData, *, seed: int) -> DistilRows:
         raise DataError(
             f"data.unlabelled: all {len(found):,} texts stand among the labelled ones; expected others"
         )
-    kept, dropped = hold_out(texts, (*rows.validation, *rows.test), data.near_held_out)
+    held = (*rows.validation, *rows.test)
+    kept = hold_out(texts, held, task.family, near_duplicates=data.near_held_out)
     return DistilRows(
         rows=rows,
-        unlabelled=tuple(one.text for one in kept),
+        unlabelled=tuple(one.text for one in kept.train),
         repeated=len(found) - len(texts),
-        dropped=len(dropped),
+        dropped=len(kept.dropped),
         sources=tuple(one.source for one in data.unlabelled),
     )
 
@@ -194,11 +194,11 @@ def spans(text: str, shortest: int, longest: int | None, draw: random.Random) ->
     return [" ".join(words[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
 
 
-def _labelled(task: Task, data: DistilData, seed: int) -> Rows:
+def _labelled(task: TextTask, data: DistilData, seed: int) -> Rows[TextTask]:
     if data.train:
         return load_rows(task, data.labelled, seed=seed)
     validation, test = (
-        tuple(read_examples(task, value, seed=seed)) if isinstance(value, tuple) else ()
+        read_examples(task, value, seed=seed).examples if isinstance(value, tuple) else ()
         for value in (data.validation, data.test)
     )
     return Rows(task=task, train=(), validation=validation, test=test, dropped=0)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.classifiers.first_token import READ_FIRST
 from nlpkit.classifiers.loading import load_model
+from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import fingerprint, sha256_of, write_whole
 from nlpkit.models.batching import batches
 from nlpkit.models.pretrained import in_bf16, pick_device
 from nlpkit.run import Run, RunRecord
-from nlpkit.tasks.encoding import Frame, token_ids
-from nlpkit.tasks.polarity import Polarity
+from nlpkit.tasks.task import TextTask, text_task_from
 from nlpkit.training.loaded_base import is_main_process
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Teacher:
 
     run: Run
     record: RunRecord
-    task: Polarity
+    task: TextTask
 
     @property
     def identity(self) -> dict[str, str]:
@@ -77,12 +78,12 @@ def open_teacher(path: Path) -> Teacher:
     """
     run = Run.open(path)
     record = run.read()
-    kind = record.task.get("kind")
-    if kind != "polarity":
+    task = text_task_from(record.task)
+    if not task.family.distillable:
         raise RunError(
-            f"{path}: a run of the task {kind!r}; expected a teacher with labels: a run of the task 'polarity'"
+            f"{path}: a run of the task {task.kind!r}; expected a teacher that answers with labels"
         )
-    return Teacher(run=run, record=record, task=Polarity.model_validate(record.task))
+    return Teacher(run=run, record=record, task=task)
 
 
 def ask(
@@ -114,7 +115,7 @@ def ask(
     elif found < len(texts):
         model = _Model(teacher, states=states, half=half)
         files = _files(
-            folder, len(texts), teacher.task.outputs, model.size if states else None, fresh=not found
+            folder, len(texts), teacher.task.head.outputs, model.size if states else None, fresh=not found
         )
         for start in range(found, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
@@ -168,14 +169,16 @@ class _Model:
             refuse_headless(self.model, str(teacher.run.path))
         self.size = int(self.model.config.hidden_size)
         self._half = half
-        self._frame = Frame.of(self.tokenizer)
-        self._room = teacher.record.max_tokens - self._frame.size
+        self._teacher = teacher
+        self._tokenizing = Tokenizing.of(self.tokenizer)
 
     def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
         import numpy as np
         import torch
 
-        ids = [self._frame.around(one[: self._room]) for one in token_ids(self.tokenizer, texts)]
+        inputs = [TextInput(text=text) for text in texts]
+        encoded = self._teacher.task.encode(inputs, self._tokenizing, self._teacher.record.max_tokens)
+        ids = [one.windows[0] for one in encoded]
         logits, states = np.empty((len(ids), self.model.config.num_labels)), np.empty((len(ids), self.size))
         device = self.model.device.type
         seen: list[torch.Tensor] = []
@@ -183,9 +186,9 @@ class _Model:
             lambda _module, _arguments, output: seen.append(output[0][:, 0])
         )
         for batch in batches([len(one) for one in ids], BUDGET.get(device, BUDGET["cuda"])):
-            inputs = self._padded([ids[place] for place in batch])
+            padded = self._padded([ids[place] for place in batch])
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=self._half):
-                logits[batch] = self.model(**inputs).logits.float().cpu().numpy()
+                logits[batch] = self.model(**padded).logits.float().cpu().numpy()
             states[batch] = seen.pop().float().cpu().numpy()
         hook.remove()
         return logits, states

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from nlpkit.data.examples import LabeledText
+from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError
 from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
 from nlpkit.settings import Lora, Settings, Training
-from nlpkit.tasks.encoding import Encoded
-from nlpkit.tasks.task import Task
+from nlpkit.tasks.task import TextTask
 from nlpkit.training.classifier import build
-from nlpkit.training.classifying import _collator, _metrics
+from nlpkit.training.classifying import checkpoint_metric, collator, metrics_of
 from nlpkit.training.distil_rows import DistilRows
 from nlpkit.training.distil_teacher import Answers, refuse_headless
 from nlpkit.training.loaded_base import LoadedBase
 from nlpkit.training.objective import Batch, Objective
-from nlpkit.training.rows import encode
+from nlpkit.training.rows import TrainingRow, encode
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ class Distillation(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32."""
 
-    def epoch(self, train: Sequence[Encoded]) -> list[int]:
+    def epoch(self, train: Sequence[TrainingRow]) -> list[int]:
         """The number of each row of an epoch, labelled ones as often as asked."""
         return [
             row
@@ -77,7 +77,7 @@ def refuse_unfit(lora: Lora, settings: Distillation) -> None:
 
 
 def build_student(
-    base: LoadedBase, task: Task, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
+    base: LoadedBase, task: TextTask, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
 ) -> Any:
     """The base with a fresh head and LoRA on it; with a map to the teacher's states where these are learnt.
 
@@ -92,8 +92,7 @@ def build_student(
     set_seed(seed)
     plain = load_classifier(
         base.folder,
-        id2label=task.id2label,
-        regression=False,
+        head=task.head,
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )
@@ -114,47 +113,42 @@ def without_projection(model: Any) -> Any:
     return model
 
 
-def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[Encoded]:
-    """Labelled rows, then the others, whose target is not known."""
-    labelled = encode(found.rows.train, found.rows.task, tokenizer, max_tokens)
-    first = str(found.rows.task.id2label[0])
-    others = encode(
-        [LabeledText(text=text, label=first) for text in found.unlabelled],
-        found.rows.task,
-        tokenizer,
-        max_tokens,
-    )
-    return labelled + [
-        Encoded(input_ids=one.input_ids, target=[UNKNOWN], weight=1.0, cut=one.cut) for one in others
+def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
+    """Encode the labeled rows, then the others, whose target is not known."""
+    task, tokenizing = found.rows.task, Tokenizing.of(tokenizer)
+    size = max_tokens - tokenizing.frame.size
+    inputs = [TextInput(text=text) for text in found.unlabelled]
+    return encode(found.rows.train, task, tokenizer, max_tokens) + [
+        TrainingRow(input_ids=one.windows[0], target=[UNKNOWN], weight=1.0, cut=max(0, one.tokens - size))
+        for one in task.encode(inputs, tokenizing, max_tokens)
     ]
 
 
 def distilling(
-    train: Sequence[Encoded], validation: Sequence[Encoded], answers: Answers,
-    task: Task, tokenizer: Any, training: DistilTraining, settings: Distillation,
+    train: Sequence[TrainingRow], validation: Sequence[TrainingRow], answers: Answers,
+    task: TextTask, tokenizer: Any, training: DistilTraining, settings: Distillation,
 ) -> Objective:  # fmt: skip
     """Kullback-Leibler divergence from the teacher's softened probabilities, mixed with true labels and states as asked."""
-    from nlpkit.metrics.labels import LABEL_METRICS
-    from nlpkit.metrics.metric import find_metric
-
-    metric = training.metric or task.metric
+    metric, greater_is_better = checkpoint_metric(task.family, training.metric)
     projected: list[torch.Tensor] = []
     rows = settings.epoch(train)
     return Objective(
         train=[{**asdict(train[row]), "row": row} for row in rows],
         validation=[{**asdict(one), "row": None} for one in validation],
         lengths=[len(train[row].input_ids) for row in rows],
-        collate=_with_answers(_collator(tokenizer.pad_token_id), answers, task.outputs, settings.temperature),
-        loss=_loss(task.outputs, settings, projected),
+        collate=_with_answers(
+            collator(tokenizer.pad_token_id), answers, task.head.outputs, settings.temperature
+        ),
+        loss=_loss(task.head.outputs, settings, projected),
         metric=metric,
-        greater_is_better=metric != "loss" and bool(find_metric(metric, LABEL_METRICS).higher_is_better),
-        metrics=_metrics(task),
+        greater_is_better=greater_is_better,
+        metrics=metrics_of(task.family, metric),
         narrowed=_projecting(projected),
     )
 
 
 def _with_answers(
-    collator: Callable[[list[dict[str, Any]]], Batch], answers: Answers, outputs: int, temperature: float
+    padded: Callable[[list[dict[str, Any]]], Batch], answers: Answers, outputs: int, temperature: float
 ) -> Any:
     """Batches whose labels are (batch, 2 + labels + size): true label, weight, the teacher's softened probabilities, its state.
 
@@ -165,7 +159,7 @@ def _with_answers(
         import torch
         from torch.nn import functional
 
-        found = collator(batch)
+        found = padded(batch)
         rows = [one["row"] for one in batch]
         taught = torch.zeros(len(batch), outputs + (answers.size or 0))
         if rows[0] is not None:

@@ -100,7 +100,6 @@ def record_of(
     data: dict[str, Any],
     max_tokens: int,
     outputs: int | None = None,
-    temperature: float = 1.0,
 ) -> RunRecord:
     """What `run.json` will say of a training that ends now."""
     trainable, total = count_weights(model)
@@ -112,7 +111,6 @@ def record_of(
         base=base.identity,
         outputs=outputs,
         max_tokens=max_tokens,
-        temperature=temperature,
         seed=seed,
         data=data,
         cost={

@@ -182,7 +182,7 @@ def _read(sources: Sequence[PreferenceSource], task: Dialogue, seed: int) -> lis
 
 
 def _told(row: Preference, task: Dialogue) -> Preference:
-    return replace(row, history=task.told(row.history))
+    return replace(row, history=task.with_system(row.history))
 
 
 def _as(method: Method, rows: Sequence[Preference], where: str) -> list[Any]:

@@ -3,122 +3,123 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from nlpkit.data.examples import LabeledText
+from nlpkit.classifiers.tokenizing import Tokenizing
 from nlpkit.data.splits import hold_out, split
-from nlpkit.settings import Data
-from nlpkit.tasks.encoding import Encoded, Frame, token_ids
+from nlpkit.settings import ConversationData, Data
 from nlpkit.tasks.reading import read_examples
-from nlpkit.tasks.task import Task
+from nlpkit.tasks.task import Task, TextTask
+
+AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class Rows(Generic[AnyTask]):
     """What is trained on, chosen on and reported on, and the task as the training rows fitted it."""
 
-    task: Task
-    train: tuple[LabeledText, ...]
-    validation: tuple[LabeledText, ...]
-    test: tuple[LabeledText, ...]
+    task: AnyTask
+    train: tuple[Any, ...]
+    validation: tuple[Any, ...]
+    test: tuple[Any, ...]
     dropped: int
     """Training rows dropped because they stand, nearly equal, in the held-out ones."""
+    skipped: tuple[str, ...] = ()
+    """Why examples were left out while reading, where the config allows it."""
     sources: tuple[str, ...] = ()
     """Where the training rows came from, as the config names it."""
-    beside: Mapping[str, Any] = field(default_factory=dict)
-    """What the record says besides: what else was learnt from."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What else the record holds: what else was trained on."""
 
     def describe(self) -> dict[str, Any]:
-        """Counts, label balance and a fingerprint of each part, for run.json."""
+        """Return counts, label balance and a fingerprint of each part, for run.json."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        family = self.task.family
         return {
             "sources": list(self.sources),
             "rows": {name: len(rows) for name, rows in parts.items()},
-            "labels": {name: _balance(rows) for name, rows in parts.items()},
+            **family.describe(parts),
             "near_duplicates_dropped": self.dropped,
-            "sha256": {name: _hash(rows) for name, rows in parts.items() if rows},
-            **self.beside,
+            "skipped": len(self.skipped),
+            "sha256": {
+                name: _hash([family.identity(row) for row in rows]) for name, rows in parts.items() if rows
+            },
+            **self.extra,
         }
 
 
-def load_rows(task: Task, data: Data, *, seed: int) -> Rows:
-    """The parts that the config asks for; held-out files win over training rows that repeat them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingRow:
+    """One example as the model is trained on it: plain ints, with special tokens."""
+
+    input_ids: list[int]
+    target: list[float]
+    weight: float
+    cut: int
+    """How many tokens of the text did not fit."""
+
+
+def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Rows[AnyTask]:
+    """Read and split the parts that the config asks for; held-out files win over training rows that repeat them.
 
     Raises:
+        ConfigError: a source has a key that means nothing to the task.
         DataError: a file or a row is wrong, or a part stays empty.
         SourceError: a source cannot be brought here.
     """
-    train = read_examples(task, data.train, seed=seed)
-    fitted = task.fitted(train)
-    files = {
-        name: tuple(read_examples(fitted, value, seed=seed)) if isinstance(value, tuple) else ()
-        for name, value in (("validation", data.validation), ("test", data.test))
-    }
-    sources = tuple(one.source for one in data.train)
+    family = task.family
+    reading = read_examples(task, data.train, seed=seed)
+    train, skipped = reading.examples, list(reading.skipped)
+    fitted = task.fit(train)
+    held: dict[str, tuple[Any, ...]] = {"validation": (), "test": ()}
+    shares = {"validation": 0.0, "test": 0.0}
+    for name, value in (("validation", data.validation), ("test", data.test)):
+        if isinstance(value, tuple):
+            reading = read_examples(fitted, value, seed=seed)
+            held[name] = reading.examples
+            skipped += reading.skipped
+        else:
+            shares[name] = value
     dropped = 0
-    if held := (*files["validation"], *files["test"]):
-        before = len(train)
-        train = list(hold_out(train, held, data.near_duplicates).train)
-        dropped = before - len(train)
-    shares = {
-        name: value if isinstance(value, float) else 0.0
-        for name, value in (("validation", data.validation), ("test", data.test))
-    }
-    if not any(shares.values()):
-        return Rows(
-            task=fitted,
-            train=tuple(train),
-            validation=files["validation"],
-            test=files["test"],
-            dropped=dropped,
-            sources=sources,
-        )
-    parts = split(
-        train,
-        validation=shares["validation"],
-        test=shares["test"],
-        seed=seed,
-        near_duplicates=data.near_duplicates,
-    )
+    if taken := (*held["validation"], *held["test"]):
+        kept = hold_out(train, taken, family, near_duplicates=data.near_duplicates)
+        train, dropped = kept.train, len(kept.dropped)
+    if any(shares.values()):
+        parts = split(train, family, **shares, seed=seed, near_duplicates=data.near_duplicates)
+        train = parts.train
+        held = {"validation": parts.validation or held["validation"], "test": parts.test or held["test"]}
     return Rows(
         task=fitted,
-        train=parts.train,
-        validation=parts.validation or files["validation"],
-        test=parts.test or files["test"],
+        train=train,
+        validation=held["validation"],
+        test=held["test"],
         dropped=dropped,
-        sources=sources,
+        skipped=tuple(skipped),
+        sources=tuple(source.source for source in data.train),
     )
 
 
-def encode(examples: Sequence[LabeledText], task: Task, tokenizer: Any, max_tokens: int) -> list[Encoded]:
-    """The examples as ids and targets; what does not fit `max_tokens` is cut from the end, and counted."""
-    frame = Frame.of(tokenizer)
-    room = max_tokens - frame.size
+def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
+    """Encode examples as ids and targets; what does not fit `max_tokens` is cut from the end, and counted."""
+    tokenizing = Tokenizing.of(tokenizer)
+    size = max_tokens - tokenizing.frame.size
     scale = len(examples) / total if (total := sum(example.weight for example in examples)) else 1.0
+    encoded = task.encode([task.input(example) for example in examples], tokenizing, max_tokens)
     return [
-        Encoded(
-            input_ids=frame.around(ids[:room]),
-            target=task.target(example),
+        TrainingRow(
+            input_ids=one.windows[0],
+            target=task.family.target(example),
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
-            cut=max(0, len(ids) - room),
+            cut=max(0, one.tokens - size),
         )
-        for example, ids in zip(
-            examples, token_ids(tokenizer, [example.text for example in examples]), strict=True
-        )
+        for example, one in zip(examples, encoded, strict=True)
     ]
 
 
-def _balance(rows: Sequence[LabeledText]) -> dict[str, int]:
-    return dict(sorted(Counter(row.label for row in rows if row.label is not None).items()))
-
-
-def _hash(rows: Sequence[LabeledText]) -> str:
+def _hash(rows: Sequence[tuple[Any, ...]]) -> str:
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(
-            repr((row.text, row.label, row.value, row.spread, row.weight)).encode("utf-8", "backslashreplace")
-        )
+        digest.update(repr(row).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()

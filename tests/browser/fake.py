@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from nlpkit.data.examples import Conversation
 from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
+from nlpkit.tasks.answers.family import Shown
+from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.prediction import Prediction
 
 SLOW = "tell me a long story"
@@ -89,10 +92,13 @@ class FakeScorer:
 
     name = "fake"
     fingerprint = "fake"
-    columns = ("label", "score", "p_negative", "p_positive")
+    columns: ClassVar = {"label": "string", "score": "float", "p_negative": "float", "p_positive": "float"}
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         return [self._one(text) for text in texts]
+
+    def shown(self, answer: Prediction) -> Shown:
+        return OneLabel(labels=("negative", "positive"), ordered=True).shown(answer)
 
     def _one(self, text: str) -> Prediction:
         words = text.lower().split()

@@ -14,6 +14,7 @@ from nlpkit.config import load_config
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.models.pretrained import load_classifier
 from nlpkit.run import Run
+from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.recipes import load_recipe
 from tests.conftest import sentences, train_toy, write_csv
 
@@ -89,7 +90,7 @@ def test_its_record_and_table_say_where_it_came_from(
     beside = json.loads(run.distillation.read_text())
     assert [side["role"] for side in beside["sides"]] == ["teacher", "student", "plain"]
     teacher, pupil, _ = beside["sides"]
-    found = load_classifier(tiny_base, id2label={0: "negative", 1: "positive"}, regression=False)
+    found = load_classifier(tiny_base, head=Polarity(labels=("negative", "positive")).head)
     assert teacher["weights"] == pupil["weights"] == sum(one.numel() for one in found.parameters())
     assert teacher["tests"]["accuracy"]["difference"] == pytest.approx(
         pupil["scores"]["accuracy"]["value"] - teacher["scores"]["accuracy"]["value"]

@@ -43,7 +43,7 @@ def test_each_form_answers_like_the_run(toy_run: Path, exports: dict[Form, Path]
     run = Classifier.load(toy_run, runtime="torch")
     for form, near in (("onnx", 1e-4), ("openvino", 1e-4), ("merged", 1e-4), ("onnx-int8", 0.2)):
         export = Classifier.load(exports[form])
-        assert export.framed(TEXTS) == run.framed(TEXTS)
+        assert export.encode(TEXTS) == run.encode(TEXTS)
         assert np.abs(export.logits(TEXTS) - run.logits(TEXTS)).max() < near
         assert export.columns == run.columns
         assert export.temperature == run.temperature

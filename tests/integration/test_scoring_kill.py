@@ -20,7 +20,7 @@ from nlpkit.scoring.score import score_file
 from nlpkit.tasks.prediction import Prediction
 
 class Predictor:
-    fingerprint, columns = "fake", ("label", "score")
+    fingerprint, columns = "fake", {"label": "string", "score": "float"}
     def predict(self, texts):
         return [Prediction(label="even", score=zlib.crc32(text.encode()) / 2**32) for text in texts]
 

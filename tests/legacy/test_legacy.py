@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 import nlpkit
+import nlpkit.run
 from nlpkit import Chatbot, Classifier, LanguageModel, Run, Session, Store, score_file
 from tests.legacy import asking  # what may move stands at its top
 

@@ -162,7 +162,7 @@ def test_ray_may_stand_alone_and_its_extra_is_named(
     nlpkit, toy_run: Path, reviews: Path, tmp_path: Path, monkeypatch
 ) -> None:
     class Fake(FakeClassifier):
-        fingerprint, columns = "fake", ("label", "score")
+        fingerprint, columns = "fake", {"label": "string", "score": "float"}
 
     asked = []
 

@@ -36,8 +36,8 @@ def test_a_finished_run_is_whole_and_keeps_no_checkpoints(tmp_path: Path) -> Non
     run = Run.create(tmp_path / "r", config="x")
     assert run.checkpoints.is_dir()
     assert not run.is_completed
-    run.finish(record(temperature=1.5))
-    assert Run.open(tmp_path / "r").read().temperature == 1.5
+    run.finish(record(task={"kind": "polarity", "temperature": 1.5}))
+    assert Run.open(tmp_path / "r").read().task["temperature"] == 1.5
     assert not run.checkpoints.exists()
     assert [one.path for one in find_runs(tmp_path)] == [tmp_path / "r"]
 
@@ -63,9 +63,18 @@ def test_a_folder_that_is_no_run_is_refused_and_names_the_runs_inside(tmp_path: 
 
 def test_a_run_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     run = whole(tmp_path / "r")
-    write_whole(run.marker, json.dumps({**json.loads(run.marker.read_text()), "format": 2}))
-    with pytest.raises(RunError, match=r"format 2; this nlpkit reads up to 1; hint: pip install --upgrade"):
+    write_whole(run.marker, json.dumps({**json.loads(run.marker.read_text()), "format": 3}))
+    with pytest.raises(RunError, match=r"format 3; this nlpkit reads up to 2; hint: pip install --upgrade"):
         run.read()
+
+
+def test_format_1_kept_the_temperature_outside_the_task(tmp_path: Path) -> None:
+    run = whole(tmp_path / "r")
+    old = {**json.loads(run.marker.read_text()), "format": 1}
+    write_whole(run.marker, json.dumps({**old, "temperature": 1.5}))
+    assert run.read().task == {"kind": "polarity", "temperature": 1.5}
+    write_whole(run.marker, json.dumps({**old, "temperature": 1.0}))
+    assert run.read() == record()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}', '{"format": "x"}'])

@@ -6,14 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpkit.data.conversation_splits import (
-    ConversationSplit,
-    conversation_groups,
-    hold_out_conversations,
-    split_conversations,
-)
+from nlpkit.data.conversation_splits import conversation_groups
 from nlpkit.data.examples import Conversation, Turn
+from nlpkit.data.splits import HeldOut, Split, hold_out, split
 from nlpkit.errors import DataError
+from nlpkit.tasks.answers.reply import Reply
 
 
 def talk(text: str, *, id: str = "") -> Conversation:
@@ -44,10 +41,12 @@ def cut(
     test: float = 0.0,
     seed: int = 0,
     near: float = 0.8,
-) -> ConversationSplit:
-    return split_conversations(
-        conversations, validation=validation, test=test, seed=seed, near_duplicates=near
-    )
+) -> Split[Conversation]:
+    return split(conversations, Reply(), validation=validation, test=test, seed=seed, near_duplicates=near)
+
+
+def without(train: list[Conversation], held: list[Conversation]) -> HeldOut[Conversation]:
+    return hold_out(train, held, Reply(), near_duplicates=0.8)
 
 
 def test_sizes_follow_the_shares_and_the_seed_decides() -> None:
@@ -113,19 +112,19 @@ def test_equal_texts_cut_into_turns_differently_are_one_conversation() -> None:
 def test_what_is_held_out_is_dropped_from_training_by_text_and_by_id() -> None:
     train = [*distinct(3), talk("said in other words", id="talk#9")]
     held = [talk("A1, b1! c1 d1", id="other#1"), talk("nothing like the one", id="talk#9")]
-    kept, dropped = hold_out_conversations(train, held, 0.8)
-    assert kept == (train[0], train[2])
-    assert dropped == (train[1], train[3])
-    assert hold_out_conversations(train, distinct(2, first=50), 0.8).dropped == ()
+    parts = without(train, held)
+    assert parts.train == (train[0], train[2])
+    assert parts.dropped == (train[1], train[3])
+    assert without(train, distinct(2, first=50)).dropped == ()
 
 
 def test_nothing_left_to_train_on_is_an_error() -> None:
     with pytest.raises(
-        DataError, match="all 2 conversations to train on are equal or near-equal to held-out ones"
+        DataError, match="all 2 training conversations are equal or near-equal to held-out ones"
     ):
-        hold_out_conversations(distinct(2), distinct(3), 0.8)
-    with pytest.raises(DataError, match="no conversations to train on"):
-        hold_out_conversations([], distinct(3), 0.8)
+        without(distinct(2), distinct(3))
+    with pytest.raises(DataError, match="no training conversations"):
+        without([], distinct(3))
 
 
 def test_an_empty_part_is_an_error_that_speaks_of_conversations() -> None:

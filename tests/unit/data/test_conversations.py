@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nlpkit.tasks.conversing import read_conversations
 from ruamel.yaml import YAML
 
 from nlpkit.data.conversations import Reading, conversations_in, conversations_of
@@ -17,7 +18,6 @@ from nlpkit.data.examples import Conversation
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
-from nlpkit.tasks.conversing import read_conversations
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 

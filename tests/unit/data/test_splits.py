@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.near import near_groups
-from nlpkit.data.splits import Split, hold_out, split, strata
+from nlpkit.data.splits import Split, hold_out, split
 from nlpkit.errors import DataError
+from nlpkit.tasks.answers.number import Number
+from nlpkit.tasks.answers.one_label import OneLabel
+
+LABELS = OneLabel(labels=(), ordered=False)
+NUMBERS = Number(low=0, high=100)
 
 
 def distinct(count: int, label: str, first: int = 0) -> list[LabeledText]:
@@ -23,9 +28,14 @@ def distinct(count: int, label: str, first: int = 0) -> list[LabeledText]:
 
 
 def cut(
-    examples: list[LabeledText], validation: float = 0.1, test: float = 0.0, seed: int = 0, near: float = 0.8
-) -> Split:
-    return split(examples, validation=validation, test=test, seed=seed, near_duplicates=near)
+    examples: list[LabeledText],
+    validation: float = 0.1,
+    test: float = 0.0,
+    seed: int = 0,
+    near: float = 0.8,
+    by: OneLabel | Number = LABELS,
+) -> Split[LabeledText]:
+    return split(examples, by, validation=validation, test=test, seed=seed, near_duplicates=near)
 
 
 def test_each_label_is_spread_by_the_shares() -> None:
@@ -66,20 +76,19 @@ def test_values_are_balanced_by_quantile() -> None:
     examples = [
         LabeledText(text=f"text {place} a{place} b{place}", value=float(place) ** 3) for place in range(100)
     ]
-    assert Counter(strata(examples)) == {f"bin {place}": 10 for place in range(10)}
-    held = cut(examples, validation=0.1).validation
-    assert Counter(strata(examples)[examples.index(one)] for one in held) == {
+    assert Counter(NUMBERS.strata(examples)) == {f"bin {place}": 10 for place in range(10)}
+    held = cut(examples, validation=0.1, by=NUMBERS).validation
+    assert Counter(NUMBERS.strata(examples)[examples.index(one)] for one in held) == {
         f"bin {place}": 1 for place in range(10)
     }
 
 
 def test_few_or_equal_values_share_a_bin() -> None:
-    assert set(strata([LabeledText(text=str(place), value=1.0) for place in range(100)])) == {"bin 9"}
-    assert set(strata([LabeledText(text=str(place), value=float(place)) for place in range(19)])) == {"bin 0"}
-    assert strata([LabeledText(text="a", label="x", value=2.0), LabeledText(text="b")]) == [
-        "label x",
-        "label None",
-    ]
+    assert set(NUMBERS.strata([LabeledText(text=str(place), value=1.0) for place in range(100)])) == {"bin 9"}
+    assert set(NUMBERS.strata([LabeledText(text=str(place), value=float(place)) for place in range(19)])) == {
+        "bin 0"
+    }
+    assert LABELS.strata([LabeledText(text="a", label="x")]) == ["label x"]
 
 
 def test_pairs_of_equal_texts_stay_together() -> None:
@@ -171,8 +180,9 @@ def test_invariants(
 SCRIPT = """
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.splits import split
+from nlpkit.tasks.answers.one_label import OneLabel
 rows = [LabeledText(text=f"some words number {n % 70} and {n % 40} more", label="abc"[n % 3]) for n in range(200)]
-parts = split(rows, validation=0.2, test=0.1, seed=5, near_duplicates=0.6)
+parts = split(rows, OneLabel(labels=(), ordered=False), validation=0.2, test=0.1, seed=5, near_duplicates=0.6)
 print([[rows.index(one) for one in part] for part in (parts.train, parts.validation, parts.test)], parts.kept_together)
 """
 
@@ -202,20 +212,20 @@ def test_hold_out_drops_what_was_held_out() -> None:
         LabeledText(text="a wonderful FILM"),
         LabeledText(text="one two three four five six seven eight nine ten eleven"),
     ]
-    kept, dropped = hold_out(train, held, 0.8)
-    assert kept == (train[2],)
-    assert dropped == (train[0], train[1])
+    parts = hold_out(train, held, LABELS, near_duplicates=0.8)
+    assert parts.train == (train[2],)
+    assert parts.dropped == (train[0], train[1])
 
 
 def test_hold_out_leaves_duplicates_within_training() -> None:
     train = distinct(2, "good") * 2
-    assert hold_out(train, [], 0.8).train == tuple(train)
-    assert hold_out(train, distinct(1, "bad"), 0.8).dropped == ()
+    assert hold_out(train, [], LABELS, near_duplicates=0.8).train == tuple(train)
+    assert hold_out(train, distinct(1, "bad"), LABELS, near_duplicates=0.8).dropped == ()
 
 
 @pytest.mark.parametrize(
-    ("train", "message"), [([], "no training rows"), (distinct(2, "good"), "all 2 training texts are equal")]
+    ("train", "message"), [([], "no training rows"), (distinct(2, "good"), "all 2 training rows are equal")]
 )
 def test_hold_out_with_nothing_left_is_an_error(train: list[LabeledText], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        hold_out(train, distinct(2, "good"), 0.8)
+        hold_out(train, distinct(2, "good"), LABELS, near_duplicates=0.8)

@@ -105,7 +105,9 @@ def test_a_text_of_no_or_too_many_characters_is_refused(text: str) -> None:
 
 
 def test_a_text_is_answered_with_its_probabilities() -> None:
-    page = text_page(score_text(FakeScorer(), "a lovely film", DemoLimits()))
+    scorer = FakeScorer()
+    answer = score_text(scorer, "a lovely film", DemoLimits())
+    page = text_page(scorer.shown(answer), partial=False)
     assert "positive" in page
     assert "+0.600" in page
     assert "80 %" in page

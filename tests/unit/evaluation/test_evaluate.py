@@ -111,4 +111,4 @@ def test_publishing_takes_the_model_and_never_the_texts(
     sent = {name for name in names if any(fnmatch(name, pattern) for pattern in seen["allow_patterns"])}
     assert {"README.md", "run.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json"} <= sent
     assert not any("evaluation" in name or "report" in name or "log" in name for name in sent)
-    assert json.loads((toy_run / "run.json").read_text())["format"] == 1
+    assert json.loads((toy_run / "run.json").read_text())["format"] == 2

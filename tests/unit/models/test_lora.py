@@ -10,15 +10,16 @@ from nlpkit.errors import ConfigError, RunError
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, window_of
 from nlpkit.settings import Lora
+from nlpkit.tasks.answers.family import Head
 from tests.conftest import make_base
 
-LABELS = {0: "negative", 1: "positive"}
+HEAD = Head(names=("negative", "positive"), problem="single_label_classification")
 IDS = torch.tensor([[2, 5, 9, 11, 3], [2, 7, 6, 8, 3]])
 
 
-def plain(folder: Path, labels: dict[int, str] = LABELS):
+def plain(folder: Path, head: Head = HEAD):
     torch.manual_seed(3)
-    return load_classifier(folder, id2label=labels, regression=False)
+    return load_classifier(folder, head=head)
 
 
 def disturbed(model):
@@ -53,7 +54,7 @@ def test_adapter_and_head_come_back_as_they_were(tiny_base: Path, tmp_path: Path
     model = disturbed(add_lora(plain(tiny_base), lora))
     save_adapter(model, tmp_path / "a", base="x", initial=None)
     torch.manual_seed(99)  # a head drawn anew would differ
-    back = load_adapter(load_classifier(tiny_base, id2label=LABELS, regression=False), tmp_path / "a")
+    back = load_adapter(load_classifier(tiny_base, head=HEAD), tmp_path / "a")
     with torch.inference_mode():
         assert torch.allclose(model(IDS).logits, back(IDS).logits, atol=1e-5)
     assert sorted(one.name for one in (tmp_path / "a").iterdir()) == [
@@ -71,7 +72,7 @@ def test_pissa_is_saved_as_plain_lora_for_the_plain_base(tiny_base: Path, tmp_pa
     initial = save_initial(model, Run.create(tmp_path / "run", config=""), lora)
     disturbed(model)
     save_adapter(model, tmp_path / "a", base="x", initial=initial)
-    back = load_adapter(load_classifier(tiny_base, id2label=LABELS, regression=False), tmp_path / "a")
+    back = load_adapter(load_classifier(tiny_base, head=HEAD), tmp_path / "a")
     with torch.inference_mode():
         assert torch.allclose(model(IDS).logits, back(IDS).logits, atol=1e-5)
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +23,7 @@ from nlpkit.tasks.prediction import Prediction
 class FakeEngine:
     """Answers from a hash of the text; remembers what it was asked, and breaks at a call of one's choice."""
 
-    columns = ("label", "score", "p_negative", "p_positive")
+    columns: ClassVar = {"label": "string", "score": "float", "p_negative": "float", "p_positive": "float"}
 
     def __init__(
         self, *, fingerprint: str = "fake-1", break_at: int | None = None, error: BaseException | None = None

@@ -25,14 +25,12 @@ from nlpkit.scoring.writers import writer_of
 
 def work_of(source, engine, *, target="csv", skip=False) -> ChunkPlan:
     rows = TextRows(file=open_file(source), text="text", skip=skip)
-    columns = plan_columns(
-        rows, (), target, {name: "string" if name == "label" else "float" for name in engine.columns}
-    )
+    columns = plan_columns(rows, (), target, engine.columns)
     return ChunkPlan(
         rows=rows,
         columns=columns,
         writer=writer_of(target, columns),
-        names=engine.columns,
+        names=tuple(engine.columns),
         prefix="",
         chunk_rows=4,
     )
@@ -104,7 +102,7 @@ def score_folder(predictor, source, target, *, progress=None, **options):
 class Tuned:
     """A model that answers with its budget."""
 
-    fingerprint, columns, budget = "tuned", ("label",), 512
+    fingerprint, columns, budget = "tuned", {"label": "string"}, 512
 
     def tune(self, texts):
         self.budget = 100 * len(texts)
@@ -123,12 +121,12 @@ class Here(RayFleet):
 
 def test_the_scout_tunes_and_the_workers_take_what_it_found(source, engine):
     fleet = Here(Tuned, workers=2, gpus=False)
-    assert (fleet.columns, fleet.fingerprint, fleet.budget) == (("label",), "tuned", 512)
+    assert (fleet.columns, fleet.fingerprint, fleet.budget) == ({"label": "string"}, "tuned", 512)
     assert fleet.tune(["a"] * 7) == fleet.budget == 700
     worker = Worker(
         Tuned,
         [work_of(source, engine)],
-        ModelFacts(columns=("label",), fingerprint="tuned", budget=fleet.budget),
+        ModelFacts(columns={"label": "string"}, fingerprint="tuned", budget=fleet.budget),
     )
     assert worker._predictor.budget == 700
 

@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -364,7 +365,7 @@ def test_a_column_that_would_be_replaced_is_an_error_that_a_prefix_cures(
 
 def test_floats_are_rounded_and_never_minus_zero(tmp_path, make_engine, write):
     class Tiny(make_engine):
-        columns = ("label", "score", "p_a", "spread")
+        columns: ClassVar = {"label": "string", "score": "float", "p_a": "float", "spread": "float"}
 
         @staticmethod
         def answer(text):

@@ -82,47 +82,48 @@ def test_a_weight_counts_and_an_empty_one_is_1() -> None:
 def test_labels_are_found_in_the_data_and_put_in_order(
     labels: list[str], found: tuple[str, ...], ordered: bool
 ) -> None:
-    task = Polarity().fitted([LabeledText(text="x", label=label) for label in labels])
+    task = Polarity().fit([LabeledText(text="x", label=label) for label in labels])
     assert (task.labels, task.ordered) == (found, ordered)
-    assert ("score" in task.columns) is ordered
+    assert ("score" in task.family.columns) is ordered
 
 
 def test_one_label_only_is_refused() -> None:
     with pytest.raises(DataError, match="only the label 'positive'; expected at least two"):
-        Polarity().fitted([LabeledText(text="x", label="positive")])
+        Polarity().fit([LabeledText(text="x", label="positive")])
 
 
 def test_logits_become_calibrated_probabilities_and_a_signed_score() -> None:
-    (answer,) = THREE.decode(np.array([[0.0, 0.0, 2 * math.log(2)]]), temperature=2.0)
+    task = THREE.model_copy(update={"temperature": 2.0})
+    (answer,) = task.decode(np.array([[0.0, 0.0, 2 * math.log(2)]]), [])
     # at temperature 2 the odds are 1 : 1 : 2
     assert answer.label == "positive"
     assert list(answer.probabilities.values()) == pytest.approx([0.25, 0.25, 0.5])
     assert answer.score == pytest.approx(0.25)
-    assert list(answer.row()) == list(THREE.columns)
+    assert list(answer.row()) == list(THREE.family.columns)
 
 
 def test_five_stars_score_on_a_line() -> None:
-    (answer,) = Polarity(labels=tuple("12345")).decode(np.array([[-99.0, -99, -99, 0, -99]]), 1.0)
+    (answer,) = Polarity(labels=tuple("12345")).decode(np.array([[-99.0, -99, -99, 0, -99]]), [])
     assert (answer.label, answer.score) == ("4", pytest.approx(0.5))
 
 
 def test_intensity_scales_its_range_to_minus_one_and_one_and_back() -> None:
     task = Intensity(low=-4, high=4, spread=True)
     example = task.parse(record(label="2", sd="1"), source(spread="sd"))
-    assert task.target(example) == [0.5, 0.25]
-    (answer,) = task.decode(np.array([[0.5, 0.25]]), 1.0)
+    assert task.family.target(example) == [0.5, 0.25]
+    (answer,) = task.decode(np.array([[0.5, 0.25]]), [])
     assert (answer.value, answer.spread, answer.score) == (2.0, 1.0, 0.5)
-    (far,) = task.decode(np.array([[7.0, -1.0]]), 1.0)
+    (far,) = task.decode(np.array([[7.0, -1.0]]), [])
     assert (far.value, far.spread) == (4.0, 0.0)
-    assert tuple(answer.row()) == task.columns
+    assert tuple(answer.row()) == tuple(task.family.columns)
 
 
 def test_intensity_takes_its_range_from_the_data() -> None:
-    task = Intensity().fitted([LabeledText(text="a", value=1.0), LabeledText(text="b", value=5.0)])
+    task = Intensity().fit([LabeledText(text="a", value=1.0), LabeledText(text="b", value=5.0)])
     assert (task.low, task.high) == (1.0, 5.0)
-    assert task.target(LabeledText(text="c", value=3.0)) == [0.0]
+    assert task.family.target(LabeledText(text="c", value=3.0)) == [0.0]
     with pytest.raises(DataError, match="all training rows hold the value 1"):
-        Intensity().fitted([LabeledText(text="a", value=1.0)])
+        Intensity().fit([LabeledText(text="a", value=1.0)])
 
 
 @pytest.mark.parametrize("value", ["many", None, True, "nan", float("inf")])

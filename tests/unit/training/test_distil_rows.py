@@ -104,7 +104,7 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
             TWO, DistilData(unlabelled=(TextSource(source=source, **asked),), validation=held), seed=1
         )
 
-    with pytest.raises(DataError, match="all 1 training texts are equal or near-equal to held-out ones"):
+    with pytest.raises(DataError, match="all 1 training rows are equal or near-equal to held-out ones"):
         load(["Dull as dust!"])
     with pytest.raises(DataError, match="none of its 2 texts of 5 to 9 words can be used"):
         load(["too short", "this too"], words=(5, 9))

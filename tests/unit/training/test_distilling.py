@@ -7,9 +7,8 @@ import torch
 
 from nlpkit.errors import ConfigError
 from nlpkit.settings import Lora
-from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classifying import _collator
+from nlpkit.training.classifying import collator
 from nlpkit.training.distil_teacher import Answers
 from nlpkit.training.distilling import (
     Distillation,
@@ -20,6 +19,7 @@ from nlpkit.training.distilling import (
     refuse_unfit,
     soft_loss,
 )
+from nlpkit.training.rows import TrainingRow
 
 TWO = Polarity(labels=("negative", "positive"))
 
@@ -36,7 +36,7 @@ def answers(*logits: tuple[float, float], states: list[list[float]] | None = Non
 
 
 def labels(found: Answers, *rows: dict[str, object], temperature: float = 2.0) -> torch.Tensor:
-    return _with_answers(_collator(0), found, 2, temperature)(list(rows))["labels"]
+    return _with_answers(collator(0), found, 2, temperature)(list(rows))["labels"]
 
 
 def test_the_soft_loss_by_hand() -> None:
@@ -89,7 +89,8 @@ def test_labels_and_teacher_are_mixed_where_both_are_known(share: float) -> None
 def test_labelled_rows_stand_in_an_epoch_as_often_as_asked_each_with_its_own_answer() -> None:
     given = ((1, 1.0), (4, 0.0), (2, -1.0), (3, -1.0))
     rows = [
-        Encoded(input_ids=[2, *[5] * words, 3], target=[target], weight=1.0, cut=0) for words, target in given
+        TrainingRow(input_ids=[2, *[5] * words, 3], target=[target], weight=1.0, cut=0)
+        for words, target in given
     ]
     settings = Distillation(labelled_times=3)
     objective = distilling(
@@ -154,4 +155,4 @@ def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
         5,
     )
     assert [(one.target, one.weight, one.cut) for one in found] == [([1.0], 1.0, 0), ([-1.0], 1.0, 1)]
-    assert all(isinstance(one, Encoded) for one in found)
+    assert all(isinstance(one, TrainingRow) for one in found)

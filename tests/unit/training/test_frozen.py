@@ -14,11 +14,11 @@ from nlpkit.models.layers import layers_of
 from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
 from nlpkit.settings import ClassifierTraining, Lora
-from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classifying import classifying
+from nlpkit.training.classifying import classification_objective
 from nlpkit.training.frozen import frozen, megabytes, plan_lines
 from nlpkit.training.objective import Objective
+from nlpkit.training.rows import TrainingRow
 from tests.conftest import make_base, train_toy
 
 TASK = Polarity(labels=("negative", "positive"))
@@ -28,24 +28,26 @@ class Pad:
     pad_token_id = 0
 
 
-def rows(count: int = 12) -> list[Encoded]:
+def rows(count: int = 12) -> list[TrainingRow]:
     draw = torch.Generator().manual_seed(1)
     found = []
     for number in range(count):
         ids = torch.randint(5, 40, (3 + number % 5,), generator=draw).tolist()
-        found.append(Encoded(input_ids=[2, *ids, 3], target=[float(number % 2)], weight=1.0, cut=0))
+        found.append(TrainingRow(input_ids=[2, *ids, 3], target=[float(number % 2)], weight=1.0, cut=0))
     return found
 
 
 def made(base: Path, *, freeze: int, dropout: float = 0.3) -> tuple[Any, Objective]:
     torch.manual_seed(3)
-    plain = load_classifier(base, id2label=TASK.id2label, regression=False, dropout=dropout)
+    plain = load_classifier(base, head=TASK.head, dropout=dropout)
     model = add_lora(plain, Lora(rank=4), freeze=freeze)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
                 weight.add_(0.1)  # LoRA starts at zero, where nothing could go wrong
-    return model, classifying(rows(), rows(4), task=TASK, tokenizer=Pad(), training=ClassifierTraining())
+    return model, classification_objective(
+        rows(), rows(4), task=TASK, tokenizer=Pad(), training=ClassifierTraining()
+    )
 
 
 def step(model: Any, objective: Objective) -> tuple[float, dict[str, torch.Tensor]]:
@@ -149,7 +151,7 @@ def test_layers_in_no_list_are_refused(tmp_path: Path) -> None:
         intermediate_size=32,
     )
     AlbertModel(config).save_pretrained(tmp_path)
-    plain = load_classifier(tmp_path, id2label=TASK.id2label, regression=False)
+    plain = load_classifier(tmp_path, head=TASK.head)
     with pytest.raises(
         ConfigError, match=r"the layers of a albert cannot be told apart; expected training\.freeze: 0"
     ):

@@ -6,11 +6,10 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.errors import DataError
 from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.settings import Data, DataSource
-from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.preflight import preflight
-from nlpkit.training.rows import Rows, encode, load_rows
+from nlpkit.training.rows import Rows, TrainingRow, encode, load_rows
 from tests.conftest import sentences, write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
@@ -65,11 +64,11 @@ def test_weights_are_scaled_to_average_one(tiny_base: Path) -> None:
     )
 
 
-def encoded(cut: int = 0, weight: float = 1.0) -> Encoded:
-    return Encoded(input_ids=[2, 5, 3], target=[1.0], weight=weight, cut=cut)
+def encoded(cut: int = 0, weight: float = 1.0) -> TrainingRow:
+    return TrainingRow(input_ids=[2, 5, 3], target=[1.0], weight=weight, cut=cut)
 
 
-def refuse(rows: Rows, train: list[Encoded]) -> str:
+def refuse(rows: Rows, train: list[TrainingRow]) -> str:
     with pytest.raises(DataError) as caught:
         preflight(rows, train, max_tokens=8, trainable=1, total=2, steps=3)
     assert caught.value.exit_code == 3
@@ -90,7 +89,7 @@ BOTH = examples(("a", "negative"), ("b", "positive"))
 
 
 def test_preflight_refuses_what_cannot_be_meant() -> None:
-    assert "all 1 training texts are cut at 8 tokens; cure" in refuse(rows_of(TWO, BOTH), [encoded(cut=3)])
+    assert "all 1 training texts are cut at 8 tokens; hint" in refuse(rows_of(TWO, BOTH), [encoded(cut=3)])
     assert "weight 0" in refuse(rows_of(TWO, BOTH), [encoded(weight=0)])
     assert "only the label 'positive'" in refuse(rows_of(TWO, BOTH[1:]), [encoded()])
     three = Polarity(labels=("negative", "neutral", "positive"))

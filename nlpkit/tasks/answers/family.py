@@ -1,0 +1,190 @@
+"""What every family of answers can do. A new family is one module here; a task names the family that it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from nlpkit.data.near import near_groups
+from nlpkit.tasks.prediction import Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from nlpkit.metrics.metric import Metric
+
+Tone: TypeAlias = Literal["negative", "neutral", "positive"]
+
+ColumnType: TypeAlias = Literal["string", "float"]
+
+Loss: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
+"""(logits, targets) -> the loss of each example, (batch,)."""
+
+TONE = 0.25
+"""A score beyond this, in [-1, 1], is shown as positive or negative."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """What stands on the base: one output for each name, computed for the whole text or for each token."""
+
+    names: tuple[str, ...]
+    problem: Literal["single_label_classification", "multi_label_classification", "regression"]
+    """What transformers calls it."""
+    level: Literal["text", "token"] = "text"
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return len(self.names)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetFindings:
+    """What the preflight reports of the targets."""
+
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How far an export may lie from its run."""
+
+    changed: float
+    """Share of rows whose label changes."""
+    difference: float | None
+    """Largest difference of a logit; None where single logits may differ."""
+    accuracy: float
+    """Share of the rows by which fewer may be right."""
+    value: float
+    """For numbers: the mean difference in standard deviations of the run's values."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Differences:
+    """How the answers of an export differ from those of its run."""
+
+    changed: float | None = None
+    """Share of rows whose label changes; None where there are no labels."""
+    accuracy: float | None = None
+    """Of the run, where the truth is known."""
+    exported_accuracy: float | None = None
+    failures: tuple[str, ...] = ()
+    """What is beyond its limit, in words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """An answer as the terminal and the demo show it."""
+
+    headline: str
+    tone: Tone = "neutral"
+    score: float | None = None
+    """In [-1, 1], where there is one."""
+    shares: tuple[tuple[str, float], ...] = ()
+    """The probability of each label, as far as there are labels."""
+
+
+class Family(Protocol):
+    """What holds for every run: which kind of model serves it, how its examples are split and described, what is measured."""
+
+    @property
+    def served_by(self) -> Literal["classifier", "chat model"]: ...
+    @property
+    def unit(self) -> str:
+        """What messages call its examples."""
+
+    @property
+    def metrics(self) -> tuple[Metric[Any], ...]:
+        """What a report measures; any of them may choose the checkpoint."""
+
+    def groups(self, examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+        """Return the group of each example: equal and near-equal ones share it, and a split keeps them on one side."""
+
+    def strata(self, examples: Sequence[Any]) -> list[str]:
+        """Return what a split balances each example by."""
+
+    def describe(self, parts: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        """Return what the run records of the parts beside their sizes, such as the balance of labels."""
+
+    def identity(self, example: Any) -> tuple[Any, ...]:
+        """Return all of an example that a training depends on."""
+
+
+class ClassifierFamily(Family, Protocol):
+    """A family whose answers are decoded from the outputs of a head."""
+
+    @property
+    def head(self) -> Head: ...
+    @property
+    def columns(self) -> Mapping[str, ColumnType]:
+        """The columns that a scored file gains, in order."""
+
+    @property
+    def best_by(self) -> Metric[Any]:
+        """The metric that chooses the checkpoint unless the config names another."""
+
+    @property
+    def watched(self) -> tuple[Metric[Any], ...]:
+        """The metrics that every evaluation during training logs."""
+
+    @property
+    def distillable(self) -> bool:
+        """Whether its logits are one distribution over labels, which a student can learn from a teacher."""
+
+    @property
+    def calibration(self) -> str:
+        """What calibration fitted, in words; empty where there is nothing to calibrate."""
+
+    def target(self, example: Any) -> list[float]:
+        """Return the numbers that the loss compares the outputs with."""
+
+    def truth(self, example: Any) -> Any:
+        """Return what the predictions file holds as the truth."""
+
+    def loss(self, training: Any, targets: Sequence[Sequence[float]]) -> Loss:
+        """Return the loss that the training settings ask for; `targets` are those of the training rows."""
+
+    def decode(self, outputs: np.ndarray) -> list[Prediction]:
+        """Return the answers that outputs, (texts, outputs), stand for."""
+
+    def outcomes(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Any:
+        """Pair truth and prediction, row by row."""
+
+    def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
+        """Pair raw outputs and targets, as training evaluates them before anything is calibrated."""
+
+    def preflight(self, train: Sequence[Any], validation: Sequence[Any]) -> TargetFindings:
+        """Describe the targets.
+
+        Raises:
+            DataError: there is nothing to learn from them.
+        """
+
+    def parity(
+        self, before: Sequence[Any], after: Sequence[Any], truth: Sequence[object], limits: Limits
+    ) -> Differences:
+        """Compare the answers of an export with those of its run; `truth` may be empty."""
+
+    def shown(self, answer: Any) -> Shown:
+        """Return how the terminal and the demo show an answer."""
+
+
+def tone_of(score: float | None) -> Tone:
+    """Return the tone of a score in [-1, 1]."""
+    if score is None or -TONE <= score <= TONE:
+        return "neutral"
+    return "positive" if score > 0 else "negative"
+
+
+def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+    """Group examples whose texts are equal or near-equal."""
+    return near_groups([example.text for example in examples], threshold=near_duplicates, seed=seed)
+
+
+def text_identity(example: Any) -> tuple[Any, ...]:
+    """Return all fields of an example but the place that it came from."""
+    return tuple(getattr(example, field.name) for field in fields(example) if field.name != "where")

@@ -1,0 +1,239 @@
+"""One label a text, with the calibrated probability of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from nlpkit.data.examples import LabeledText
+from nlpkit.errors import DataError
+from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.tasks.answers.family import (
+    ColumnType,
+    Differences,
+    Head,
+    Limits,
+    Loss,
+    Shown,
+    TargetFindings,
+    text_groups,
+    text_identity,
+    tone_of,
+)
+from nlpkit.tasks.prediction import Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from nlpkit.settings import ClassifierTraining
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneLabel:
+    """One of `labels`, which run from negative to positive where they are ordered."""
+
+    labels: tuple[str, ...]
+    ordered: bool
+    temperature: float = 1.0
+
+    served_by: ClassVar[Literal["classifier"]] = "classifier"
+    unit: ClassVar[str] = "rows"
+    best_by: ClassVar[Metric[LabelOutcomes]] = MACRO_F1
+    watched: ClassVar[tuple[Metric[LabelOutcomes], ...]] = (ACCURACY, MACRO_F1, LOG_LOSS)
+    metrics: ClassVar[tuple[Metric[LabelOutcomes], ...]] = LABEL_METRICS
+    distillable: ClassVar[bool] = True
+
+    @property
+    def head(self) -> Head:
+        """One output for each label."""
+        return Head(names=self.labels, problem="single_label_classification")
+
+    @property
+    def columns(self) -> Mapping[str, ColumnType]:
+        """The label, the score where labels are ordered, and the probability of each label."""
+        numbers = (*(("score",) if self.ordered else ()), *(f"p_{label}" for label in self.labels))
+        return {"label": "string", **dict.fromkeys(numbers, "float")}
+
+    @property
+    def calibration(self) -> str:
+        """The fitted temperature in words."""
+        return f"temperature {self.temperature:.2f}"
+
+    def target(self, example: LabeledText) -> list[float]:
+        """Return the label's index."""
+        return [float(self.labels.index(str(example.label)))]
+
+    def truth(self, example: LabeledText) -> str:
+        """Return the label."""
+        return str(example.label)
+
+    def loss(self, training: ClassifierTraining, targets: Sequence[Sequence[float]]) -> Loss:
+        """Return cross entropy, smoothed and weighted by class as the settings ask for."""
+        weights = self._class_weights(targets) if training.class_weights == "balanced" else None
+
+        def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            import torch
+            from torch.nn import functional
+
+            index = target[:, 0].long()
+            each = functional.cross_entropy(
+                logits, index, reduction="none", label_smoothing=training.label_smoothing
+            )
+            if weights is not None:
+                each = each * torch.tensor(weights, device=each.device)[index]
+            return each
+
+        return loss
+
+    def _class_weights(self, targets: Sequence[Sequence[float]]) -> list[float]:
+        """Return for each class the inverse of its share, so that an average example weighs 1."""
+        counts = [sum(target[0] == index for target in targets) for index in range(len(self.labels))]
+        return [len(targets) / (len(counts) * count) for count in counts]
+
+    def fit_temperature(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> float:
+        """Return the temperature that fits held-out logits best."""
+        import numpy as np
+
+        from nlpkit.metrics.calibration import fit_temperature
+
+        return fit_temperature(logits, np.array([int(self.target(example)[0]) for example in examples]))
+
+    def decode(self, outputs: np.ndarray) -> list[Prediction]:
+        """Return label, probabilities and, where labels are ordered, the score of each row of logits."""
+        import numpy as np
+        from scipy.special import softmax
+
+        probabilities = softmax(outputs.astype(np.float64) / self.temperature, axis=1)
+        scores = probabilities @ np.linspace(-1, 1, len(self.labels))
+        best = probabilities.argmax(axis=1)
+        return [
+            Prediction(
+                label=self.labels[best[row]],
+                score=float(scores[row]) if self.ordered else None,
+                probabilities=dict(zip(self.labels, probabilities[row].tolist(), strict=True)),
+            )
+            for row in range(len(outputs))
+        ]
+
+    def outcomes(self, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> LabelOutcomes:
+        """Pair true labels and predicted probabilities."""
+        import numpy as np
+
+        return LabelOutcomes(
+            labels=self.labels,
+            truth=np.array([self.labels.index(str(example.label)) for example in examples]),
+            probabilities=np.array(
+                [[answer.probabilities[label] for label in self.labels] for answer in predictions]
+            ),
+        )
+
+    def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> LabelOutcomes:
+        """Pair label indices and uncalibrated probabilities."""
+        from scipy.special import softmax
+
+        return LabelOutcomes(
+            labels=self.labels, truth=targets[:, 0].astype(int), probabilities=softmax(outputs, axis=1)
+        )
+
+    def preflight(self, train: Sequence[LabeledText], validation: Sequence[LabeledText]) -> TargetFindings:
+        """Count the labels, and warn of rare and missing ones.
+
+        Raises:
+            DataError: only one label occurs, or one of the task's labels never does.
+        """
+        counts = Counter(str(example.label) for example in train)
+        if len(counts) < 2:
+            raise DataError(
+                f"the training rows hold only the label {next(iter(counts))!r}; expected at least two"
+            )
+        never = [label for label in self.labels if label not in counts]
+        if never:
+            raise DataError(
+                f"the label {never[0]!r} of the config never occurs in the training rows; "
+                f"they hold {', '.join(sorted(counts))}"
+            )
+        shares = (f"{label} {counts[label]:,} ({counts[label] / len(train):.0%})" for label in self.labels)
+        return TargetFindings(
+            lines=(f"labels     {', '.join(shares)}",), warnings=tuple(_warnings(counts, validation))
+        )
+
+    def groups(self, examples: Sequence[LabeledText], *, near_duplicates: float, seed: int) -> list[int]:
+        """Group near-equal texts."""
+        return text_groups(examples, near_duplicates=near_duplicates, seed=seed)
+
+    def strata(self, examples: Sequence[LabeledText]) -> list[str]:
+        """Return the label of each example."""
+        return [f"label {example.label}" for example in examples]
+
+    def describe(self, parts: Mapping[str, Sequence[LabeledText]]) -> dict[str, Any]:
+        """Count the examples of each label, part by part."""
+        return {
+            "labels": {
+                name: dict(sorted(Counter(str(example.label) for example in part).items()))
+                for name, part in parts.items()
+            }
+        }
+
+    def identity(self, example: LabeledText) -> tuple[Any, ...]:
+        """Return all fields but the place."""
+        return text_identity(example)
+
+    def parity(
+        self,
+        before: Sequence[Prediction],
+        after: Sequence[Prediction],
+        truth: Sequence[object],
+        limits: Limits,
+    ) -> Differences:
+        """Count changed labels, and compare accuracy where the truth is known."""
+        changed = sum(old.label != new.label for old, new in zip(before, after, strict=True)) / len(before)
+        failures = []
+        if not changed <= limits.changed:
+            failures.append(f"{changed:.2%} of the labels change, {limits.changed:.2%} are allowed")
+        if not truth:
+            return Differences(changed=changed, failures=tuple(failures))
+        right, still_right = (
+            sum(answer.label == true for answer, true in zip(answers, truth, strict=True))
+            for answers in (before, after)
+        )
+        accuracy, exported_accuracy = right / len(before), still_right / len(before)
+        # Of few rows a single one is more than any share
+        if right - still_right > max(limits.accuracy * len(before), 1 if limits.accuracy else 0):
+            failures.append(
+                f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are allowed"
+            )
+        return Differences(
+            changed=changed,
+            accuracy=accuracy,
+            exported_accuracy=exported_accuracy,
+            failures=tuple(failures),
+        )
+
+    def shown(self, answer: Prediction) -> Shown:
+        """Return the label with the probability of each."""
+        return Shown(
+            headline=str(answer.label),
+            tone=tone_of(answer.score),
+            score=answer.score,
+            shares=tuple(answer.probabilities.items()),
+        )
+
+
+def _warnings(counts: Counter[str], validation: Sequence[LabeledText]) -> list[str]:
+    warnings = []
+    if max(counts.values()) > 10 * min(counts.values()):
+        rarest = min(counts, key=lambda label: counts[label])
+        warnings.append(
+            f"the label {rarest!r} is rare ({counts[rarest]:,} rows); training.class_weights: balanced may help"
+        )
+    missing = set(counts) - {str(example.label) for example in validation}
+    if missing:
+        warnings.append(
+            f"the validation rows never hold {', '.join(sorted(missing))}: scores say nothing of it"
+        )
+    return warnings

@@ -1,0 +1,59 @@
+"""What only some tasks can do: settings that mean nothing to a task are refused, and what is left is the task's own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from nlpkit.errors import ConfigError, nearest
+from nlpkit.settings import Settings
+
+
+class HasSettings(Protocol):
+    """A task, as far as its settings go."""
+
+    source_settings: ClassVar[Any]
+    training_settings: ClassVar[Any]
+
+    @property
+    def kind(self) -> str: ...
+
+
+def source_for(task: HasSettings, source: Settings) -> Any:
+    """Return a data source as the task's own settings.
+
+    Raises:
+        ConfigError: it sets a key that means nothing to the task.
+    """
+    return _own(task, task.source_settings, source, source_name(source))
+
+
+def training_for(task: HasSettings, training: Settings) -> Any:
+    """Return the training as the task's own settings.
+
+    Raises:
+        ConfigError: it sets a key that means nothing to the task.
+    """
+    return _own(task, task.training_settings, training, "training")
+
+
+def foreign_keys(model: Any, settings: Settings) -> list[str]:
+    """Return the keys that are set to something and that the model does not have; a default in a resolved config counts as unset."""
+    return [
+        key
+        for key, field in type(settings).model_fields.items()
+        if key not in model.model_fields and getattr(settings, key) != field.get_default()
+    ]
+
+
+def source_name(source: Settings) -> str:
+    """Return what messages call a data source."""
+    return str(getattr(source, "source", "data source"))
+
+
+def _own(task: HasSettings, model: Any, settings: Settings, where: str) -> Any:
+    if foreign := foreign_keys(model, settings):
+        raise ConfigError(
+            f"{where}: the task {task.kind!r} has no key {foreign[0]!r}{nearest(foreign[0], model.model_fields)}"
+        )
+    known = {key: getattr(settings, key) for key in settings.model_fields_set if key in model.model_fields}
+    return model.model_validate(known)
