@@ -71,7 +71,7 @@ def test_a_baseline_with_other_labels_is_refused(toy_run: Path) -> None:
         LabeledText(text="good food", label="positive"),
         LabeledText(text="bad food", label="negative"),
     ]
-    with pytest.raises(ConfigError, match="labels are neg, pos; expected negative, positive"):
+    with pytest.raises(ConfigError, match="answers with neg, pos; expected negative, positive"):
         measure(run, ours, examples, data="x", baseline=theirs)
 
 

@@ -11,6 +11,7 @@ from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, window_of
 from nlpkit.settings import Lora
 from nlpkit.tasks.answers.family import Head
+from nlpkit.tasks.polarity import Polarity
 from tests.conftest import make_base
 
 HEAD = Head(names=("negative", "positive"), problem="single_label_classification")
@@ -107,7 +108,7 @@ def test_an_adapter_on_a_base_that_it_does_not_fit_is_refused(adapter: Path, tmp
 
 def test_an_adapter_for_other_labels_is_refused(tiny_base: Path, adapter: Path) -> None:
     with pytest.raises(RunError, match=r"classifier.* does not fit|does not fit this base: classifier"):
-        load_adapter(plain(tiny_base, {0: "a", 1: "b", 2: "c"}), adapter)
+        load_adapter(plain(tiny_base, Polarity(labels=("a", "b", "c")).head), adapter)
 
 
 def test_a_lost_head_is_refused(tiny_base: Path, adapter: Path) -> None:
