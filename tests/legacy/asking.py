@@ -142,8 +142,8 @@ def ask_classifier(classifier: Classifier, texts: Sequence[str] = TEXTS) -> dict
     return plain(
         {
             "name": classifier.name,
-            "columns": classifier.columns,
-            "temperature": classifier.temperature,
+            "columns": list(classifier.columns),
+            "temperature": getattr(classifier.task, "temperature", 1.0),
             "logits": classifier.logits(texts).tolist(),
             "rows": [
                 {**one.row(), "windows": one.windows, "partial": one.partial}
