@@ -135,7 +135,7 @@ def test_records_of_runs_are_read_whole() -> None:
     for name in ANSWERS["runs"]:
         run = Run.open(name)
         tree = json.loads(run.marker.read_text(encoding="utf-8"))
-        hold(run.read().model_dump(mode="json"), in_current_format(tree), 0.0)
+        hold(run.read().model_dump(mode="json"), nlpkit.run.in_current_format(tree), 0.0)
         if "comparison" in tree["data"]:
             hold(asking.comparison_of(run).model_dump(mode="json"), tree["data"]["comparison"], 0.0)
 
