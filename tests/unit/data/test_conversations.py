@@ -361,9 +361,7 @@ def test_turns_name_the_conversation_the_turn_and_the_row() -> None:
 def test_a_row_that_belongs_to_no_conversation_ends_the_reading_whatever_on_bad_says(key: object) -> None:
     rows = rows_of((1, "ann", "hi"), (key, "bob", "lost"), (1, "bob", "hello"))
     message = refused(rows, bot="bob", on_bad="skip")
-    assert message.startswith(
-        "talk.jsonl, row 2, column 'conversation': expected the conversation's id"
-    )
+    assert message.startswith("talk.jsonl, row 2, column 'conversation': expected the conversation's id")
 
 
 def test_a_row_that_cannot_be_read_leaves_no_hole_in_a_conversation(tmp_path: Path) -> None:
