@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
-    from nlpkit.data.checks import check
+    from nlpkit.data.check_report import CheckReport
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
+    from nlpkit.evaluation.data_check import check
     from nlpkit.evaluation.evaluate import evaluate
     from nlpkit.generation.chatbot import Chatbot
     from nlpkit.generation.language_model import LanguageModel
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Chatbot",
+    "CheckReport",
     "Classifier",
     "ConfigError",
     "Conversation",
@@ -64,6 +66,7 @@ __all__ = [
 
 _HOMES = {
     "Chatbot": "nlpkit.generation.chatbot",
+    "CheckReport": "nlpkit.data.check_report",
     "Classifier": "nlpkit.classifiers.classifier",
     "ConfigError": "nlpkit.errors",
     "Conversation": "nlpkit.data.examples",
@@ -85,7 +88,7 @@ _HOMES = {
     "SourceError": "nlpkit.errors",
     "Store": "nlpkit.chat.store",
     "Turn": "nlpkit.data.examples",
-    "check": "nlpkit.data.checks",
+    "check": "nlpkit.evaluation.data_check",
     "evaluate": "nlpkit.evaluation.evaluate",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nlpkit.cli.options import Encoding, Json, Label, Text
+from nlpkit.cli.options import Encoding, Format, Json, Label, Text
 from nlpkit.cli.terminal import bar, show_scores, talk
 
 
@@ -34,9 +34,7 @@ def evaluate(
     ] = None,
     items: Annotated[int, typer.Option(help="Conversations: how many replies to ask about.", min=1)] = 100,
     generate: Annotated[int, typer.Option(help="Conversations: to how many of them to reply.", min=0)] = 50,
-    format: Annotated[
-        str | None, typer.Option(help="Format of the file, where its name does not say it.")
-    ] = None,
+    format: Format = None,
     encoding: Encoding = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Another run, to compare with on the same rows.")

@@ -13,6 +13,7 @@ Value = TypeVar("Value")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Text = Annotated[str, typer.Option(help="The column that holds the text.")]
 Label = Annotated[str, typer.Option(help="The column that holds the label or the number.")]
+Format = Annotated[str | None, typer.Option(help="Format of the file, if its name does not say it.")]
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
 RuntimeChoice = Annotated[
     Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16"],

@@ -1,11 +1,14 @@
-"""A look at labelled rows before anything is trained: the check, on any source, with any base's tokens."""
+"""Check labeled rows before training, wherever they lie, with lengths in the tokens of any base."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from nlpkit.data.check_findings import Excerpt, Finding, shown
 from nlpkit.data.check_report import CheckReport
-from nlpkit.data.checks import check
+from nlpkit.data.checks import Tokens
+from nlpkit.data.checks import check as check_examples
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.personal import Detector
 from nlpkit.data.records import BadRow, Record, read_records, text_of
@@ -14,45 +17,113 @@ from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
 from nlpkit.sources import resolve
 from nlpkit.tasks.encoding import token_ids
 
+Sources = str | Path | Iterable[str | Path]
 
-def check_source(
-    data: str, *, text: str, label: str, test: str | None = None,
-    base: str | None = None, encoding: str | None = None, pii: Detector = "patterns",
-) -> tuple[CheckReport, list[BadRow]]:  # fmt: skip
-    """What there is to know of the rows, and those that could not be read; an empty text is found, not refused.
+_SHOWN_ROWS = 10
+
+
+def check(
+    data: Sources | Mapping[str, Sequence[LabeledText]],
+    *,
+    text: str = "text",
+    label: str = "label",
+    test: Sources | None = None,
+    base: str | None = None,
+    format: str | None = None,
+    encoding: str | None = None,
+    tokens: Tokens | None = None,
+    window: int | None = None,
+    near_duplicates: float = 0.8,
+    pii: Detector = "patterns",
+) -> CheckReport:
+    """Check labeled rows before training: counts, lengths, and findings with the gravest first.
+
+        nlpkit.check("reviews.csv", label="stars", test="held-out.csv", base="minilm-l6")
+
+    Args:
+        data: a file, a folder, `hub:org/name` or a catalog name, or several; or examples, by the name of their part.
+        text: the column that holds the text.
+        label: the column that holds the label.
+        test: held-out rows, to find overlap with.
+        base: a base whose tokens lengths are counted in; else they are counted in words.
+        format: of the files, where their names do not say it.
+        encoding: of the files, where it is not UTF-8.
+        tokens: how many tokens each text has; for examples, instead of `base`.
+        window: how many tokens the model reads; only used with `tokens`.
+        near_duplicates: texts that share this much (Jaccard similarity of word pairs) count as near-equal.
+        pii: `presidio` finds more kinds of numbers and needs the extra `pii`.
+
+    Returns:
+        The report. A row that can't be read, and an empty text, are findings.
 
     Raises:
-        DataError: no such file or column.
+        ConfigError: `pii` asks for presidio, which is not installed.
+        DataError: there is no such file or column.
+        SourceError: the data or the base can't be fetched.
     """
-    bad: list[BadRow] = []
-    parts = {"data": _rows(data, text, label, encoding, bad)}
-    if test:
-        parts["test"] = _rows(test, text, label, encoding, bad)
-    if base is None:
-        return check(parts, tokens=None, window=None, pii=pii), bad
+    bad: dict[str, list[BadRow]] = {}
+
+    def read(part: str, sources: Sources) -> list[LabeledText]:
+        listed = [sources] if isinstance(sources, (str, Path)) else sources
+        columns, rows = (text, label), bad.setdefault(part, [])
+        return [
+            example
+            for source in listed
+            for example in _examples(source, columns, format=format, encoding=encoding, bad=rows)
+        ]
+
+    parts = dict(data) if isinstance(data, Mapping) else {"data": read("data", data)}
+    if test is not None:
+        parts["test"] = read("test", test)
+    if base is not None:
+        tokens, window = _counter(base)
+    report = check_examples(parts, tokens=tokens, window=window, near_duplicates=near_duplicates, pii=pii)
+    unreadable = tuple(_unreadable(part, rows) for part, rows in bad.items() if rows)
+    return report.model_copy(update={"findings": (*unreadable, *report.findings)})
+
+
+def _counter(base: str) -> tuple[Tokens, int]:
+    """Return a function that counts a base's tokens, and how many the base reads at once."""
     folder, _ = find_base(base)
     tokenizer = load_tokenizer(folder)
-
-    def tokens(texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in token_ids(tokenizer, texts)]
-
-    return check(parts, tokens=tokens, window=window_of(folder, tokenizer), pii=pii), bad
+    return lambda texts: [len(ids) for ids in token_ids(tokenizer, texts)], window_of(folder, tokenizer)
 
 
-def _rows(source: str, text: str, label: str, encoding: str | None, bad: list[BadRow]) -> list[LabeledText]:
-    records = read_records(
-        resolve(source, kind="data"), encoding=encoding, columns=[text, label], on_bad=bad.append
-    )
-    rows = []
-    for record in records:
+def _examples(
+    source: str | Path,
+    columns: tuple[str, str],
+    *,
+    format: str | None,
+    encoding: str | None,
+    bad: list[BadRow],
+) -> list[LabeledText]:
+    path = resolve(str(source), kind="data")
+    examples = []
+    for record in read_records(path, format=format, encoding=encoding, columns=columns, on_bad=bad.append):
         try:
-            rows.append(_row(record, text, label))
+            examples.append(_example(record, *columns))
         except DataError as error:
             bad.append(BadRow(file=record.file, row=record.row, reason=str(error), raw=""))
-    return rows
+    return examples
 
 
-def _row(record: Record, text: str, label: str) -> LabeledText:
-    found = record.fields.get(label)
-    named = None if found is None or str(found).strip() == "" else str(found).strip()
-    return LabeledText(text=text_of(record, text, empty="allow"), label=named, where=record.where)
+def _example(record: Record, text: str, label: str) -> LabeledText:
+    value = record.fields.get(label)
+    name = None if value is None or str(value).strip() == "" else str(value).strip()
+    return LabeledText(text=text_of(record, text, empty="allow"), label=name, where=record.where)
+
+
+def _unreadable(part: str, rows: Sequence[BadRow]) -> Finding:
+    examples = tuple(
+        Excerpt(part=part, where=row.where, text="", note=shown(row.reason.removeprefix(f"{row.where}: ")))
+        for row in rows[:_SHOWN_ROWS]
+    )
+    return Finding(
+        kind="unreadable",
+        severity="error",
+        part=part,
+        rows=len(rows),
+        message=f"{len(rows):,} rows can't be read",
+        hint="Correct these rows, or delete them: training stops at the first one",
+        examples=examples,
+    )

@@ -12,6 +12,7 @@ import nlpkit
 
 PUBLIC = [
     "Chatbot",
+    "CheckReport",
     "Classifier",
     "ConfigError",
     "Conversation",

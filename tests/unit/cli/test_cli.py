@@ -239,8 +239,12 @@ def test_check_reports_and_its_code_says_whether_to_worry(nlpkit, reviews: Path,
     broken.write_text("text,label\ngood,positive\nragged\nbad,negative\n")
     said = nlpkit("check", broken, "--json")
     assert said.code == 3
-    assert "row 2" in said.talk
-    assert json.loads(said.out)["parts"]["data"]["rows"] == 2
+    report = json.loads(said.out)
+    assert report["parts"]["data"]["rows"] == 2
+    unreadable = report["findings"][0]
+    assert (unreadable["kind"], unreadable["severity"], unreadable["rows"]) == ("unreadable", "error", 1)
+    assert "broken.csv, row 2" in unreadable["examples"][0]["where"]
+    assert f"unreadable: {broken}, row 2: " in said.talk
 
 
 def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""The data check of whatever path it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nlpkit
+from tests.conftest import sentences, write_csv
+
+
+def test_a_path_several_paths_and_examples_are_checked_alike(tmp_path: Path) -> None:
+    rows = sentences(30, seed=8)
+    whole = write_csv(tmp_path / "whole.csv", rows)
+    first, second = write_csv(tmp_path / "a.csv", rows[:10]), write_csv(tmp_path / "b.csv", rows[10:])
+    report = nlpkit.check(whole)
+    assert report.parts["data"].rows == 30
+    assert nlpkit.check(str(whole)) == report
+    several = nlpkit.check([first, str(second)])
+    assert several.parts == report.parts
+    examples = [nlpkit.LabeledText(text=text, label=label) for text, label in rows]
+    assert nlpkit.check({"data": examples}, tokens=None, window=None).parts == report.parts
+
+
+def test_columns_and_held_out_rows_are_named(tmp_path: Path) -> None:
+    rows = sentences(30, seed=8)
+    data = write_csv(tmp_path / "data.csv", rows, ("body", "stars"))
+    test = write_csv(tmp_path / "test.csv", rows[:5], ("body", "stars"))
+    report = nlpkit.check(data, text="body", label="stars", test=test)
+    assert {name: part.rows for name, part in report.parts.items()} == {"data": 30, "test": 5}
+    assert any(finding.part == "data, test" for finding in report.findings)
+
+
+def test_unreadable_rows_are_findings_of_their_part(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("text,label\ngood,positive\nragged\nbad,negative\n")
+    report = nlpkit.check(broken)
+    finding = report.findings[0]
+    assert (report.worst, finding.kind, finding.part, finding.rows) == ("error", "unreadable", "data", 1)
+    assert finding.examples[0].where.endswith("broken.csv, row 2")
+    assert "row 2" not in finding.examples[0].note
