@@ -11,6 +11,7 @@ from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.run import Run
+from nlpkit.tasks.task import task_from
 
 BUILT_IN = "built-in model"
 PROMOTED = "promoted"
@@ -64,7 +65,7 @@ def dialogue_runs(folder: Path) -> list[Path]:
 
 def _is_dialogue(run: Run) -> bool:
     try:
-        return run.read().task.get("kind") == "dialogue"
+        return task_from(run.read().task).family.served_by == "chat model"
     except RunError:
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,33 +44,32 @@ def evaluate(
     """Measure a run on held-out rows or conversations: every number with its 95% interval, a report to show around."""
     from nlpkit.config import settings_from
     from nlpkit.evaluation.evaluate import evaluate as measure
-    from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
     from nlpkit.reports.keeping import place
     from nlpkit.run import Run
-    from nlpkit.settings import ConversationSource, DataSource, DialogueEvaluation
+    from nlpkit.settings import DialogueEvaluation
+    from nlpkit.tasks.task import task_from
 
     opened, other = Run.open(run), Run.open(baseline) if baseline else None
-    asked = {"source": data, "text": text, "format": format, "encoding": encoding}
-    report: Any
-    if opened.read().task["kind"] == "dialogue":
-        settings = DialogueEvaluation(items=items, generate=generate)
-        conversations = settings_from(
-            ConversationSource, {**asked, "shape": shape, "bot": bot, "system": system}, {}
-        )
-        with bar("measuring") as show:
-            report = evaluate_dialogue(
-                opened,
-                conversations,
-                settings=settings,
-                baseline=other,
-                talk=talk,
-                progress=lambda at, of: show(at, of, ""),
-            )
-    else:
+    task = task_from(opened.read().task)
+    values = {"source": data, "text": text, "label": label, "format": format, "encoding": encoding}
+    values |= {"shape": shape, "bot": bot, "system": system}
+    source = settings_from(
+        task.source_settings,
+        {key: value for key, value in values.items() if key in task.source_settings.model_fields},
+        {
+            key: value
+            for key, value in {"labels": labels, "bins": bins}.items()
+            if key in task.source_settings.model_fields
+        },
+    )
+    with bar("measuring") as show:
         report = measure(
             opened,
-            settings_from(DataSource, {**asked, "label": label}, {"labels": labels, "bins": bins}),
+            source,
             baseline=other,
+            settings=DialogueEvaluation(items=items, generate=generate),
+            talk=talk,
+            progress=lambda done, total: show(done, total, ""),
         )
     if as_json:
         typer.echo(report.to_json())

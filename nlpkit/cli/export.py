@@ -48,13 +48,14 @@ def _exported(path: Path | None, to: Any, output: Path | None, force: bool) -> P
     from nlpkit.errors import ConfigError
     from nlpkit.generation.export_chat import export_chat_model
     from nlpkit.run import Run
+    from nlpkit.tasks.task import task_from
 
     run = default_run() if path is None else Run.open(path)
     if force and output is None:
         raise ConfigError(
             "an export that may answer otherwise does not go to the cache, where it would be taken unasked; cure: -o FOLDER"
         )
-    if run.read().task["kind"] == "dialogue":
+    if task_from(run.read().task).family.served_by == "chat model":
         if to.startswith("openvino"):
             raise ConfigError(
                 f"{run.path}: OpenVINO is for classifiers here; expected onnx, onnx-int8, onnx-int4 or merged"

@@ -86,7 +86,7 @@ def _labels(part: Sequence[LabeledText]) -> dict[str, int]:
 
 
 def _values(part: Sequence[LabeledText]) -> dict[str, float] | None:
-    values = [example.value for example in part if example.value is not None]
+    values = [number for example in part for number in example.numbers]
     return {"min": min(values), "mean": sum(values) / len(values), "max": max(values)} if values else None
 
 

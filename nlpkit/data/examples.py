@@ -21,6 +21,11 @@ class LabeledText:
     where: str = ""
     """The file and the row that it came from, for messages."""
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The numbers that it holds, which checks compare by size: its value, where it has one."""
+        return tuple(number for number in (self.value,) if number is not None)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:

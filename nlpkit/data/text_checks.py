@@ -35,8 +35,7 @@ class Row:
     @property
     def label(self) -> str:
         """The label, or the value in words."""
-        value = self.example.value
-        return self.example.label or ("" if value is None else f"{value:g}")
+        return self.example.label or " ".join(f"{number:g}" for number in self.example.numbers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +150,7 @@ class Sheet:
 
     def _contradictions(self) -> Iterator[Finding]:
         """Find equal texts with different labels, or with values far apart."""
-        values = [row.example.value for row in self.rows if row.example.value is not None]
+        values = [number for row in self.rows for number in row.example.numbers]
         far = _APART * (max(values) - min(values)) if values else 0.0
         same: dict[str, list[Row]] = defaultdict(list)
         for row in self.rows:
@@ -262,7 +261,7 @@ def _key(text: str) -> str:
 
 
 def _differ(rows: list[Row], far: float) -> bool:
-    values = [row.example.value for row in rows if row.example.value is not None]
+    values = [number for row in rows for number in row.example.numbers]
     return len({row.example.label for row in rows}) > 1 or (
         len(values) > 1 and max(values) - min(values) > far
     )

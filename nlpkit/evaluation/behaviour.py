@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.errors import DataError, RunError, nearest
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.prediction import Prediction, labels_of
 
 SUITES = ("neutrality", "negation", "named-groups")
 GROUP = "group"
@@ -223,11 +223,10 @@ def _expand(row: _Row, fill: Mapping[str, Sequence[str]], where: str) -> Iterato
 
 def _labels(suite: Suite, predictions: Sequence[Prediction]) -> list[str]:
     """The label of each prediction; refuses a model that could never give an expected one."""
-    labels = [one.label for one in predictions if one.label is not None]
-    if len(labels) < len(predictions):
-        raise RunError(
-            f"suite {suite.name}: the model answers with a number; expected one that answers with labels"
-        )
+    try:
+        labels = labels_of(predictions)
+    except RunError as error:
+        raise RunError(f"suite {suite.name}: {error}") from None
     known = set(predictions[0].probabilities)
     wanted = {label for case in suite.cases for label in case.expect}
     if known and not wanted <= known:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, DataError
+from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.outcomes import LabelOutcomes
@@ -17,25 +18,57 @@ from nlpkit.reports.html import to_html
 from nlpkit.reports.keeping import curve, keep, place, source_card
 from nlpkit.reports.report import Baseline, Cost, DataCard, Report
 from nlpkit.run import Run, versions
-from nlpkit.settings import DataSource
+from nlpkit.settings import DialogueEvaluation
 from nlpkit.tasks.answers.family import ClassifierFamily
+from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import read_examples
+from nlpkit.tasks.task import task_from
 
 
-def evaluate(run: Run, source: DataSource, *, baseline: Run | None = None) -> Report:
-    """The run's scores on labelled rows, written into the run as JSON, predictions and page.
+def evaluate(
+    run: Run,
+    source: Any,
+    *,
+    baseline: Run | None = None,
+    settings: DialogueEvaluation | None = None,
+    talk: Callable[[str], None] = lambda line: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Any:
+    """Measure a completed run on held-out data, and write scores, predictions and page into the run.
+
+    Args:
+        run: of a classifier or a chat model.
+        source: where rows, or conversations, come from: a `DataSource` or a `ConversationSource`.
+        baseline: another run to compare with on the same rows; a chat model is else compared with its base.
+        settings: how much is asked of a chat model.
+        talk: gets lines for people.
+        progress: told how many items of how many a chat model has answered.
 
     Raises:
         DataError: a file or a row is wrong, or it holds no rows.
         RunError: the run is refused.
     """
+    task = task_from(run.read().task)
+    source = source_for(task, source)
+    if task.family.served_by == "classifier":
+        return _evaluate_classifier(run, source, baseline)
+    return evaluate_dialogue(
+        run,
+        source,
+        settings=settings or DialogueEvaluation(),
+        baseline=baseline,
+        talk=talk,
+        progress=progress,
+    )
+
+
+def _evaluate_classifier(run: Run, source: Any, baseline: Run | None) -> Report:
     classifier = Classifier.load(run)
-    examples = read_examples(classifier.task, [source], seed=0).examples
     report = measure(
         run,
         classifier,
-        examples,
+        read_examples(classifier.task, [source], seed=0).examples,
         data=source.source,
         baseline=Classifier.load(baseline) if baseline else None,
     )

@@ -149,7 +149,7 @@ def _conversations() -> list[Conversation]:
 
 def _template_failures(original: LanguageModel, folder: Path) -> list[str]:
     saved = load_tokenizer(folder)
-    for conversation in map(original.task.told, _conversations()):
+    for conversation in map(original.task.with_system, _conversations()):
         expected = build_prompt(conversation, original.tokenizer, UNLIMITED)
         if build_prompt(conversation, saved, UNLIMITED).ids != expected.ids:
             return ["its tokenizer and chat template make another prompt"]

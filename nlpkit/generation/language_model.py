@@ -26,6 +26,7 @@ from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.prompts.template import ChatTemplate
 from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.task import chat_task_from
 
 if TYPE_CHECKING:
     import torch
@@ -60,8 +61,10 @@ def read_dialogue_run(run: Run) -> tuple[RunRecord, Path]:
         SourceError: its base cannot be fetched.
     """
     record = run.read()
-    if record.task.get("kind") != "dialogue":
-        raise RunError(f"{run.path}: a run of the task {record.task.get('kind')!r}; expected a dialogue run")
+    try:
+        chat_task_from(record.task)
+    except RunError as error:
+        raise RunError(f"{run.path}: {error}") from None
     folder, base = find_base(source_of(record.base))
     refuse_other_base(run.path, record.base, base)
     return record, folder

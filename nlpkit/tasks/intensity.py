@@ -80,7 +80,7 @@ class Intensity(Settings):
 
     def fit(self, examples: Sequence[LabeledText]) -> Intensity:
         """Return the task with its range: that of the config, or that of the data."""
-        values = [example.value for example in examples if example.value is not None]
+        values = [number for example in examples for number in example.numbers]
         low = min(values) if self.low is None else self.low
         high = max(values) if self.high is None else self.high
         if low >= high:

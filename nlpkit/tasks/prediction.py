@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from nlpkit.errors import RunError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,3 +38,15 @@ class Prediction:
         row = {name: value for name, value in found.items() if value is not None}
         row |= {f"p_{label}": probability for label, probability in self.probabilities.items()}
         return row
+
+
+def labels_of(predictions: Sequence[Prediction]) -> list[str]:
+    """Return the label of each prediction.
+
+    Raises:
+        RunError: the model does not answer with labels.
+    """
+    labels = [prediction.label for prediction in predictions if prediction.label is not None]
+    if len(labels) < len(predictions):
+        raise RunError("the model answers with a number; expected one that answers with labels")
+    return labels

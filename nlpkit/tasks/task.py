@@ -107,6 +107,18 @@ def task_from(tree: Mapping[str, Any]) -> Task:
         raise RunError(f"the run's task {kind!r} is damaged: {field}: {first['msg']}") from None
 
 
+def chat_task_from(tree: Mapping[str, Any]) -> Dialogue:
+    """Return the task of a chat model's run.
+
+    Raises:
+        RunError: the run is one of a classifier, or its task is unknown.
+    """
+    task = task_from(tree)
+    if not isinstance(task, Dialogue):
+        raise RunError(f"a run of the task {task.kind!r}; expected a dialogue run")
+    return task
+
+
 def text_task_from(tree: Mapping[str, Any]) -> TextTask:
     """Return the task of a classifier's run.
 

@@ -24,6 +24,7 @@ from nlpkit.models.pretrained import (
 )
 from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.task import chat_task_from
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
@@ -71,10 +72,10 @@ def open_start(path: Path) -> StartingRun:
     """
     run = promoted_run(path) if path.name == FILE else Run.open(path)
     read = run.read()
-    if read.task.get("kind") != "dialogue":
-        raise RunError(
-            f"{run.path}: a run of the task {read.task.get('kind')!r}; expected a dialogue run to start from"
-        )
+    try:
+        task = chat_task_from(read.task)
+    except RunError as error:
+        raise RunError(f"{run.path}: {error} to start from") from None
     folder, found = find_base(source_of(read.base))
     refuse_other_base(run.path, read.base, found)
     tokenizer = load_tokenizer(run.tokenizer)
@@ -82,7 +83,7 @@ def open_start(path: Path) -> StartingRun:
     base = LoadedBase(
         folder=folder, identity=read.base, tokenizer=tokenizer, window=window, max_tokens=read.max_tokens
     )
-    return StartingRun(run=run, task=Dialogue.model_validate(read.task), base=base)
+    return StartingRun(run=run, task=task, base=base)
 
 
 def open_model(start: StartingRun) -> Any:

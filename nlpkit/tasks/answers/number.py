@@ -174,4 +174,4 @@ class Number:
 
 
 def _values(examples: Sequence[LabeledText]) -> list[float]:
-    return [example.value for example in examples if example.value is not None]
+    return [number for example in examples for number in example.numbers]

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlpkit.tasks.conversing import read_conversations
 from ruamel.yaml import YAML
 
 from nlpkit.data.conversations import Reading, conversations_in, conversations_of
@@ -18,6 +17,8 @@ from nlpkit.data.examples import Conversation
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
+from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.reading import read_examples
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 
@@ -467,13 +468,13 @@ def write_talk(path: Path, count: int) -> ConversationSource:
 
 def test_a_limit_is_chosen_by_the_seed_and_takes_both_views(tmp_path: Path) -> None:
     source = write_talk(tmp_path / "a.jsonl", 30).model_copy(update={"limit": 5})
-    found = read_conversations([source], seed=1)
-    assert len(found.conversations) == 10
-    assert len({one.id for one in found.conversations}) == 5
-    places = [int(one.where.rpartition(" ")[2]) for one in found.conversations]
+    found = read_examples(Dialogue(), [source], seed=1)
+    assert len(found.examples) == 10
+    assert len({one.id for one in found.examples}) == 5
+    places = [int(one.where.rpartition(" ")[2]) for one in found.examples]
     assert places == sorted(places) != list(range(1, 6))
-    assert read_conversations([source], seed=1) == found
-    assert read_conversations([source], seed=2) != found
+    assert read_examples(Dialogue(), [source], seed=1) == found
+    assert read_examples(Dialogue(), [source], seed=2) != found
 
 
 def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -> None:
@@ -481,8 +482,8 @@ def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -
     second.write_text(
         json.dumps({"messages": HI}) + "\n" + json.dumps({"messages": []}) + "\n", encoding="utf-8"
     )
-    found = read_conversations([first, ConversationSource(source=str(second), on_bad="skip")], seed=0)
-    assert [len(one.turns) for one in found.conversations] == [3, 3, 3, 3, 2]
+    found = read_examples(Dialogue(), [first, ConversationSource(source=str(second), on_bad="skip")], seed=0)
+    assert [len(one.turns) for one in found.examples] == [3, 3, 3, 3, 2]
     assert found.skipped == (
         f"{second}: 1 left out: no turn; the first: {second}, row 2: no turn; expected two speakers",
     )
