@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from demo.guard import RateLimiter
-from demo.replies import sampling_of
+from demo.sampling_controls import sampling_of
 from demo.scoring import TextScorer, score_text
 from demo.view import View, owner_of, refused, visitor_of
 from nlpkit.chat.text_limits import clean_message

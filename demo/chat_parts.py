@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from demo.model_pool import ModelPool
-from nlpkit.generation.sampling import Sampling
+from demo.sampling_controls import lay_out_sampling
 
 # A click on a button of the list names its conversation; other clicks do nothing
 PICK = """element.addEventListener('click', event => {
@@ -75,29 +75,14 @@ class SideParts:
     system: Any
     system_save: Any
     sentiment_on: Any
-    temperature: Any
-    top_p: Any
-    top_k: Any
-    repetition_penalty: Any
-    max_new_tokens: Any
-    seed: Any
-
-    @property
-    def sampling(self) -> list[Any]:
-        """Return the controls in the order of Sampling's fields."""
-        return [
-            self.temperature,
-            self.top_p,
-            self.top_k,
-            self.repetition_penalty,
-            self.max_new_tokens,
-            self.seed,
-        ]
+    sampling: list[Any]
+    """The controls, in the order of the fields of Sampling."""
 
 
 def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
     """Return all components of some parts."""
-    return [getattr(part, field.name) for part in parts for field in fields(part)]
+    values = [getattr(part, field.name) for part in parts for field in fields(part)]
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
 def lay_out_list() -> ListParts:
@@ -157,9 +142,31 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         placeholder="<p>Write a message below.</p>",
     )
     status = gr.HTML("", elem_id="status", elem_classes="quiet")
+    reason, choice = _lay_out_reason(), _lay_out_choice()
+    message, buttons = _lay_out_message(max_characters), _lay_out_buttons()
+    return TalkParts(
+        chat=chat,
+        file_name=file_name,
+        file_text=file_text,
+        chatbot=chatbot,
+        status=status,
+        pair=pair,
+        rated=rated,
+        **reason,
+        **choice,
+        **message,
+        **buttons,
+    )
+
+
+def _lay_out_reason() -> dict[str, Any]:
     with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
         why = gr.Textbox(label="Why? (optional)", max_length=2000, scale=4, elem_id="why")
         why_save = gr.Button("Save reason", size="sm", scale=1, min_width=120, elem_id="why-save")
+    return {"why_row": why_row, "why": why, "why_save": why_save}
+
+
+def _lay_out_choice() -> dict[str, Any]:
     with gr.Group(visible=False, elem_id="versus") as versus, gr.Row():
         with gr.Column(min_width=240):
             first = gr.Markdown("", elem_classes="versus", elem_id="first", sanitize_html=True)
@@ -167,6 +174,11 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         with gr.Column(min_width=240):
             second = gr.Markdown("", elem_classes="versus", elem_id="second", sanitize_html=True)
             pick_second = gr.Button("Choose the second", elem_id="pick-second")
+    replies = {"first": first, "second": second}
+    return replies | {"versus": versus, "pick_first": pick_first, "pick_second": pick_second}
+
+
+def _lay_out_message(max_characters: int) -> dict[str, Any]:
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
             label="Your message",
@@ -183,42 +195,22 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
+    return {"box": box, "send": send, "stop": stop}
+
+
+def _lay_out_buttons() -> dict[str, Any]:
     with gr.Row(elem_id="again"):
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
         cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
-    return TalkParts(
-        chat=chat,
-        file_name=file_name,
-        file_text=file_text,
-        chatbot=chatbot,
-        status=status,
-        box=box,
-        send=send,
-        stop=stop,
-        retry=retry,
-        undo=undo,
-        cycle=cycle,
-        compare=compare,
-        versus=versus,
-        first=first,
-        second=second,
-        pick_first=pick_first,
-        pick_second=pick_second,
-        pair=pair,
-        why_row=why_row,
-        why=why,
-        why_save=why_save,
-        rated=rated,
-    )
+    return {"retry": retry, "undo": undo, "cycle": cycle, "compare": compare}
 
 
 def lay_out_side(pool: ModelPool) -> SideParts:
     """Lay out the mood, what the model sees, and the settings, which are folded."""
     sentiment = gr.HTML("", elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
-    default = Sampling()
     names = pool.names
     is_choice = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):
@@ -237,46 +229,7 @@ def lay_out_side(pool: ModelPool) -> SideParts:
             elem_id="mood-on",
         )
         system_save = gr.Button("Save", size="sm", elem_id="system-save")
-    with gr.Accordion("Sampling settings", open=False, elem_id="sampling"):
-        temperature = gr.Slider(
-            0,
-            2,
-            default.temperature,
-            step=0.05,
-            label="Temperature",
-            info="0 always takes the most likely token",
-        )
-        top_p = gr.Slider(
-            0.05,
-            1,
-            default.top_p,
-            step=0.05,
-            label="Top p",
-            info="Total probability of the tokens to sample from",
-        )
-        top_k = gr.Slider(
-            0,
-            1000,
-            default.top_k,
-            step=1,
-            label="Top k",
-            info="Number of the most likely tokens to sample from; 0: all",
-        )
-        penalty = gr.Slider(1, 2, default.repetition_penalty, step=0.05, label="Repetition penalty")
-        length = gr.Slider(
-            1,
-            4096,
-            default.max_new_tokens,
-            step=1,
-            label="Maximum length",
-            info="In tokens, about 3/4 of a word each",
-        )
-        seed = gr.Textbox(
-            "",
-            label="Seed",
-            info="The same number gives the same reply again; empty: a new one each time",
-            max_length=20,
-        )
+    sampling = lay_out_sampling()
     return SideParts(
         sentiment=sentiment,
         context=context,
@@ -285,10 +238,5 @@ def lay_out_side(pool: ModelPool) -> SideParts:
         system=system,
         system_save=system_save,
         sentiment_on=sentiment_on,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=top_k,
-        repetition_penalty=penalty,
-        max_new_tokens=length,
-        seed=seed,
+        sampling=sampling,
     )

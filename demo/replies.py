@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Event, Lock
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from demo.chat_parts import components
 from demo.markup import shown, typed
+from demo.running_reply import TICK, LeftError, RunningReply
+from demo.sampling_controls import sampling_of
 from demo.view import WAITING, Updates, View, bubble, bubbles, owner_of, showing_errors, visitor_of
 from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import DataError
@@ -21,8 +23,6 @@ from nlpkit.generation.sampling import Sampling
 if TYPE_CHECKING:
     from nlpkit.chat.streaming_reply import StreamingReply
 
-TICK = 0.05
-"""Seconds between two updates of a growing reply; more would only keep the browser busy."""
 
 MAX_REPLIES = 16
 """Replies that may be generated at the same time."""
@@ -37,7 +37,7 @@ class Replies:
     def __init__(self, view: View) -> None:
         self.view, self.talk = view, view.talk
         self.session, self.store = view.session, view.store
-        self._running: dict[tuple[str, str], _Running] = {}
+        self._running: dict[tuple[str, str], RunningReply] = {}
         self._lock = Lock()
 
     def wire(self) -> None:
@@ -260,8 +260,10 @@ class Replies:
                 yield {chatbot: [*before, bubble("assistant", reply)]} | side
         yield self.view.whole(chat_id, owner) | self.view.busy(False)
 
-    def _running_on(self, request: gr.Request, chat_id: str, stream: StreamingReply) -> _Running:
-        return _Running(self._running, self._lock, (owner_of(request), chat_id), stream, request.session_hash)
+    def _running_on(self, request: gr.Request, chat_id: str, stream: StreamingReply) -> RunningReply:
+        return RunningReply(
+            self._running, self._lock, (owner_of(request), chat_id), stream, request.session_hash
+        )
 
     def _check(self, controls: tuple[Any, ...], request: gr.Request) -> Sampling:
         """Count the request of the visitor, and return the sampling settings."""
@@ -275,83 +277,6 @@ class Replies:
             self.store.set_settings(chat_id, owner, settings)
         if chat.run != run:
             self.store.set_run(chat_id, owner, run)
-
-
-class LeftError(Exception):
-    """The page shows another conversation now."""
-
-
-class _Running:
-    """A reply that can be stopped while it grows; closing the page stops it too."""
-
-    def __init__(
-        self,
-        running: dict[tuple[str, str], _Running],
-        lock: Lock,
-        key: tuple[str, str],
-        stream: StreamingReply,
-        page: str | None,
-    ) -> None:
-        self.running, self.lock, self.key, self.stream, self.page = running, lock, key, stream, page
-        self.is_left = False
-        self.ended = Event()
-
-    def __enter__(self) -> _Running:
-        with self.lock:
-            self.running[self.key] = self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stream.close()
-        with self.lock:
-            if self.running.get(self.key) is self:
-                del self.running[self.key]
-        self.ended.set()
-
-    def growing(self) -> Iterator[str]:
-        """Yield the reply so far, as often as a page can show it.
-
-        Raises:
-            LeftError: the page has opened another conversation.
-        """
-        reply, shown_at, is_ahead = "", 0.0, False
-        for chunk in self.stream:
-            reply += chunk
-            is_ahead = True
-            if time.monotonic() - shown_at >= TICK and not self.is_left:
-                yield reply
-                shown_at, is_ahead = time.monotonic(), False
-        if self.is_left:
-            raise LeftError
-        if is_ahead:
-            yield reply
-
-
-def sampling_of(temperature: Any, top_p: Any, top_k: Any, penalty: Any, length: Any, seed: Any) -> Sampling:
-    """Return the sampling settings of the controls.
-
-    Raises:
-        ConfigError: a value is not a number or is out of range.
-    """
-    text = str(seed).strip() if seed is not None else ""
-    return Sampling.of(
-        {
-            "temperature": _real(temperature),
-            "top_p": _real(top_p),
-            "top_k": _whole(top_k),
-            "repetition_penalty": _real(penalty),
-            "max_new_tokens": _whole(length),
-            "seed": (int(text) if text.isascii() and text.isdigit() else text) if text else None,
-        }
-    )
-
-
-def _real(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _settings(sampling: Sampling, sentiment: bool) -> dict[str, object]:
