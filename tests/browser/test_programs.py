@@ -21,10 +21,10 @@ def test_the_endpoints_are_documented_and_no_other_is_named(server: Server) -> N
     for one in named.values():
         assert one["description"]
         assert all(field["type"]["type"] in ("string", "number", "integer") for field in one["parameters"])
-    showing_errors = {
+    parameters = {
         field["parameter_name"]: field["type"].get("description") for field in named["/chat"]["parameters"]
     }
-    assert {"text", "conversation", "model", "temperature", "seed"} <= set(showing_errors)
+    assert {"text", "conversation", "model", "temperature", "seed"} <= set(parameters)
 
 
 def test_a_conversation_over_http(server: Server) -> None:
@@ -80,5 +80,5 @@ def test_the_same_four_are_tools(server: Server) -> None:
     with ThreadPoolExecutor(1) as thread:
         names, fields, answer = thread.submit(lambda: asyncio.run(used())).result(120)
     assert names == NAMES
-    assert "the conversation that goes on" in fields["conversation"]["description"]
+    assert "the conversation to continue" in fields["conversation"]["description"]
     assert "heard: hello from a tool" in answer
