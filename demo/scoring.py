@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,7 +17,7 @@ from nlpkit.errors import DataError, nearest
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
-from nlpkit.tasks.answers.family import Shown
+from nlpkit.tasks.answers.family import ColumnType, Shown
 from nlpkit.tasks.prediction import Prediction
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -46,8 +46,6 @@ class ScoredFile:
     summary: ScoreSummary
     labels: dict[str, int]
     bins: list[int]
-    low: float
-    high: float
     preview: list[dict[str, str]]
 
 
@@ -135,7 +133,7 @@ def score_upload(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _summarize(target, summary, prefix, column)
+    return _summarize(target, summary, column, scorer.columns, prefix)
 
 
 def _too_many(file: Path, limits: DemoLimits) -> DataError:
@@ -145,40 +143,35 @@ def _too_many(file: Path, limits: DemoLimits) -> DataError:
     )
 
 
-def _summarize(path: Path, summary: ScoreSummary, prefix: str, column: str) -> ScoredFile:
+def _summarize(
+    path: Path, summary: ScoreSummary, text: str, columns: Mapping[str, ColumnType], prefix: str
+) -> ScoredFile:
+    """Count the answers, and keep the first rows without the probabilities of the labels."""
+    shown = {f"{prefix}{name}": type for name, type in columns.items() if not name.startswith("p_")}
+    counted = next((name for name, type in shown.items() if type == "string"), "")
     labels: Counter[str] = Counter()
-    numbers: list[float] = []
+    scores: list[float] = []
     preview: list[dict[str, str]] = []
     for record in read_records(path):
         fields = record.fields
-        if fields.get(f"{prefix}label") is not None:
-            labels[str(fields[f"{prefix}label"])] += 1
-        number = fields.get(f"{prefix}score", fields.get(f"{prefix}value"))
-        if number not in (None, ""):
-            numbers.append(float(str(number)))
+        if fields.get(counted) is not None:
+            labels[str(fields[counted])] += 1
+        if (score := fields.get(f"{prefix}score")) not in (None, ""):
+            scores.append(float(str(score)))
         if len(preview) < PREVIEW:
-            kept = (column, f"{prefix}label", f"{prefix}score", f"{prefix}value")
-            preview.append({name: _cell(fields[name], name != column) for name in kept if name in fields})
-    signed = f"{prefix}score" in (preview[0] if preview else {})
-    low, high = (-1.0, 1.0) if signed else (min(numbers, default=0.0), max(numbers, default=1.0))
-    bins = binned(numbers, low, high)
+            row = {text: str(fields[text])[:200]}
+            preview.append(row | {name: _cell(fields[name], type) for name, type in shown.items()})
     return ScoredFile(
         path=path,
         summary=summary,
         labels=dict(sorted(labels.items())),
-        bins=bins,
-        low=low,
-        high=high,
+        bins=binned(scores, -1.0, 1.0),
         preview=preview,
     )
 
 
-def _cell(value: object, scored: bool) -> str:
-    """Return a cell of the first rows: numbers rounded, texts as they are."""
-    try:
-        return f"{float(str(value)):.3f}" if scored else str(value)[:200]
-    except ValueError:
-        return str(value)[:200]
+def _cell(value: object, type: ColumnType) -> str:
+    return f"{float(str(value)):.3f}" if type == "float" else str(value)[:200]
 
 
 def binned(numbers: list[float], low: float, high: float) -> list[int]:
@@ -213,7 +206,7 @@ def file_page(scored: ScoredFile) -> str:
             bars({name: float(count) for name, count in scored.labels.items()}, spoken="Rows by label")
         )
     if any(scored.bins):
-        parts.append(histogram(scored.bins, scored.low, scored.high, spoken="Rows by score"))
+        parts.append(histogram(scored.bins, -1.0, 1.0, spoken="Rows by score"))
     if scored.preview:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in scored.preview[0])
         body = "".join(

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
 from nlpkit.data.examples import Conversation, Role, Turn
@@ -143,7 +143,15 @@ def message_of(row: sqlite3.Row) -> ChatMessage:
 
 def as_json(value: Sentiment | Context | None) -> str | None:
     """Return the value in the form in which it is stored."""
-    return None if value is None else json.dumps(asdict(value))
+    if value is None:
+        return None
+    return json.dumps(asdict(value) if isinstance(value, Sentiment) else context_record(value))
+
+
+def context_record(context: Context) -> dict[str, Any]:
+    """Return the context with the keys of stored messages and of the server's responses."""
+    fields = asdict(context)
+    return {"room" if name == "token_budget" else name: value for name, value in fields.items()}
 
 
 def _context(stored: str | None) -> Context | None:

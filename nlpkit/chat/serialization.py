@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from nlpkit.chat.messages import context_record
 from nlpkit.generation.completion import Usage
 from nlpkit.generation.context import Context
 
@@ -101,6 +102,6 @@ def _seen(context: Context | None) -> dict[str, Any]:
     """Return which turns the model saw, as an addition to the protocol, without the text of the summary."""
     if context is None:
         return {}
-    turns = asdict(context)
+    turns = context_record(context)
     turns.pop("summary", None)
     return {"context": turns}

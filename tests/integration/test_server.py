@@ -44,7 +44,7 @@ from unittest.mock import patch
 from tests.fakes import FakeBot
 from nlpkit.cli.app import main
 sys.argv = ["nlpkit", "serve", "--port", "0", "--classifier", "none", "--rate", "1000000"]
-with patch("nlpkit.chat.serving.load_chat_model", return_value=FakeBot("parrot", {bot})):
+with patch("nlpkit.chat.serving.load_chat_model", return_value=FakeBot("parrot", {chat_model})):
     main()
 """
 
