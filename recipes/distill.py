@@ -22,17 +22,17 @@ from nlpkit.run import Run, versions
 from nlpkit.settings import Base, Lora, Settings
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classifier import finish
-from nlpkit.training.distil_rows import DistilData, DistilRows, load_distil_rows
-from nlpkit.training.distil_teacher import Teacher, ask, open_teacher
-from nlpkit.training.distilling import (
+from nlpkit.training.distillation_data import DistillationData, DistillationRows, load_distillation_rows
+from nlpkit.training.distillation_objective import (
     Distillation,
-    DistilTraining,
+    DistillationTraining,
     build_student,
-    distilling,
+    distillation_objective,
     encode_all,
     refuse_unfit,
     without_projection,
 )
+from nlpkit.training.distillation_teacher import Teacher, ask, open_teacher
 from nlpkit.training.loaded_base import LoadedBase, is_main_process, load_base, save_initial
 from nlpkit.training.rows import Rows, encode
 from nlpkit.training.trainer import Step, fit, planned_steps
@@ -48,11 +48,11 @@ class DistillConfig(Settings):
     """The run that teaches; its labels are the student's."""
     plain: Path | None = None
     """A run of the same base without a teacher, to compare with."""
-    data: DistilData
+    data: DistillationData
     base: Base = Base()
     lora: Lora = Lora(rank=32, alpha=64)
     distillation: Distillation = Distillation()
-    training: DistilTraining = DistilTraining()
+    training: DistillationTraining = DistillationTraining()
     seed: int = 1
     """Draws the texts and splits the data."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
@@ -74,7 +74,7 @@ def train(
     """The students that the config asks for, one a seed, each trained, measured and reported on; none when only checked."""
     refuse_unfit(config.lora, config.distillation)
     teacher = open_teacher(config.teacher)
-    found = load_distil_rows(teacher.task, config.data, seed=config.seed)
+    found = load_distillation_rows(teacher.task, config.data, seed=config.seed)
     base = load_base(config.base)
     runs = [
         _train_one(config, teacher, found, base, seed, check, overwrite, talk, progress)
@@ -87,7 +87,7 @@ def train(
 
 
 def _train_one(
-    config: DistillConfig, teacher: Teacher, found: DistilRows, base: LoadedBase, seed: int,
+    config: DistillConfig, teacher: Teacher, found: DistillationRows, base: LoadedBase, seed: int,
     check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
 ) -> Run:  # fmt: skip
     started = time.monotonic()
@@ -128,7 +128,7 @@ def _train_one(
         )
     model = build_student(base, rows.task, config.lora, answers, dropout=config.base.dropout, seed=seed)
     initial = save_initial(model, run, config.lora)
-    objective = distilling(
+    objective = distillation_objective(
         train_rows, validation_rows, answers, rows.task, base.tokenizer, settings, config.distillation
     )
     model = fit(

@@ -22,8 +22,8 @@ from nlpkit.settings import Base, ClassifierTraining, Data, Lora, Settings
 from nlpkit.tasks.own_settings import training_for
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings
+from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.classifier import build, finish
-from nlpkit.training.classifying import classification_objective
 from nlpkit.training.frozen import frozen, plan_lines
 from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, load_base, save_initial
 from nlpkit.training.precision import choose_precision

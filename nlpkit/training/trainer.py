@@ -20,7 +20,7 @@ from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
 from nlpkit.training.precision import choose_precision
 from nlpkit.training.sampler import RowOrder
-from nlpkit.training.soup import greedy_soup
+from nlpkit.training.weight_averaging import average_greedily
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
@@ -104,7 +104,7 @@ def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
     looks = {entry["step"]: entry[name] for entry in trainer.state.log_history if name in entry}
     folders = {run.checkpoints / f"checkpoint-{step}": value for step, value in looks.items()}
     saved = {folder: value for folder, value in folders.items() if folder.is_dir()}
-    kept = greedy_soup(
+    kept = average_greedily(
         trainer.model,
         saved,
         lambda: trainer.predict(objective.validation, metric_key_prefix="eval").metrics[name],

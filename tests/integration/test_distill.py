@@ -144,7 +144,7 @@ def stopped(
 def test_killed_while_it_asks_and_while_it_learns_it_ends_in_the_same_weights(
     distill_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:
-    monkeypatch.setattr("nlpkit.training.distil_teacher.CHUNK", 64)
+    monkeypatch.setattr("nlpkit.training.distillation_teacher.CHUNK", 64)
     asked = f"distillation.hidden_weight={hidden}"
     whole = stopped(distill_config, tmp_path / "whole", asked)
     assert stopped(distill_config, tmp_path / "killed", asked, stop_at=("ask", 2)) is None

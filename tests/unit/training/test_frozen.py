@@ -15,7 +15,7 @@ from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
 from nlpkit.settings import ClassifierTraining, Lora
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classifying import classification_objective
+from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.frozen import frozen, megabytes, plan_lines
 from nlpkit.training.objective import Objective
 from nlpkit.training.rows import TrainingRow

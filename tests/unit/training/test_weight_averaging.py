@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from nlpkit.models.lora import WEIGHTS, add_lora
 from nlpkit.models.pretrained import load_language_model
 from nlpkit.settings import Lora
-from nlpkit.training.soup import greedy_soup
+from nlpkit.training.weight_averaging import average_greedily
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -55,7 +55,7 @@ def test_looks_on_both_sides_of_the_best_weights_are_averaged(
     folders = looks(model, tmp_path, values)
     sign = -1 if greater else 1
     alone = {folder: sign * abs(value - 1) for folder, value in zip(folders, values, strict=True)}
-    kept = greedy_soup(
+    kept = average_greedily(
         model, alone, lambda: sign * abs(float(first(model).detach().mean()) - 1), greater_is_better=greater
     )
     assert kept == (folders[1], folders[0])
@@ -64,7 +64,7 @@ def test_looks_on_both_sides_of_the_best_weights_are_averaged(
 
 def test_where_none_helps_the_best_look_stands(model: PeftModel, tmp_path: Path) -> None:
     folders = looks(model, tmp_path, [1.0, 3.0])
-    kept = greedy_soup(
+    kept = average_greedily(
         model,
         {folders[0]: 0.0, folders[1]: 2.0},
         lambda: abs(float(first(model).detach().mean()) - 1),

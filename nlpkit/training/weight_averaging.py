@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def greedy_soup(
+def average_greedily(
     model: Any, checkpoints: Mapping[Path, float], measure: Callable[[], float], *, greater_is_better: bool
 ) -> tuple[Path, ...]:  # fmt: skip
     """The checkpoints whose mean weights the model now has: the best one, and each further one, best first, that made it no worse.

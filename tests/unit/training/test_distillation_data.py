@@ -5,7 +5,13 @@ from pydantic import ValidationError
 
 from nlpkit.errors import DataError
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.distil_rows import SPANS, DistilData, TextSource, load_distil_rows, sentences
+from nlpkit.training.distillation_data import (
+    SPANS,
+    DistillationData,
+    TextSource,
+    load_distillation_rows,
+    sentences,
+)
 from tests.conftest import write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
@@ -46,8 +52,8 @@ def test_texts_of_the_asked_length_are_drawn_by_the_seed(tmp_path: Path, held: s
     )
 
     def texts(seed: int = 1, **asked: object) -> tuple[str, ...]:
-        data = DistilData(unlabelled=(TextSource(source=source, **asked),), validation=held)
-        return load_distil_rows(TWO, data, seed=seed).unlabelled
+        data = DistillationData(unlabelled=(TextSource(source=source, **asked),), validation=held)
+        return load_distillation_rows(TWO, data, seed=seed).unlabelled
 
     assert texts(cut="sentences", words=(3, 4)) == ("One two three.", "Eleven twelve thirteen fourteen")
     assert len(texts()) == 2
@@ -62,8 +68,10 @@ def test_spans_are_shorter_runs_of_a_texts_words_drawn_by_the_seed(tmp_path: Pat
     source = write(tmp_path / "long.csv", [long, "one two three"])
 
     def texts(seed: int = 1) -> tuple[str, ...]:
-        data = DistilData(unlabelled=(TextSource(source=source, cut="spans", words=(3, 9)),), validation=held)
-        return load_distil_rows(TWO, data, seed=seed).unlabelled
+        data = DistillationData(
+            unlabelled=(TextSource(source=source, cut="spans", words=(3, 9)),), validation=held
+        )
+        return load_distillation_rows(TWO, data, seed=seed).unlabelled
 
     found = texts()
     assert 1 < len(found) <= SPANS
@@ -87,21 +95,21 @@ def test_what_is_held_out_and_what_is_repeated_is_dropped_and_counted(tmp_path: 
         ],
     )
     train = str(write_csv(tmp_path / "train.csv", [("Known", "positive"), ("other", "negative")]))
-    data = DistilData(unlabelled=source, train=train, validation=held)
-    found = load_distil_rows(TWO, data, seed=1)
+    data = DistillationData(unlabelled=source, train=train, validation=held)
+    found = load_distillation_rows(TWO, data, seed=1)
     # "a truly gripping ...": 5 of 8 word pairs are shared with the held-out text
     assert found.unlabelled == ("a film", "new")
     assert (found.dropped, found.repeated) == (3, 2)
     assert found.texts == ["Known", "other", "a film", "new"]
-    strict = load_distil_rows(TWO, data.model_copy(update={"near_held_out": 0.9}), seed=1)
+    strict = load_distillation_rows(TWO, data.model_copy(update={"near_held_out": 0.9}), seed=1)
     assert strict.unlabelled == ("a truly gripping tale of love and loss", "a film", "new")
 
 
 def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> None:
     def load(texts: list[str], **asked: object) -> None:
         source = write(tmp_path / "t.csv", texts)
-        load_distil_rows(
-            TWO, DistilData(unlabelled=(TextSource(source=source, **asked),), validation=held), seed=1
+        load_distillation_rows(
+            TWO, DistillationData(unlabelled=(TextSource(source=source, **asked),), validation=held), seed=1
         )
 
     with pytest.raises(DataError, match="all 1 training rows are equal or near-equal to held-out ones"):
@@ -110,12 +118,16 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
         load(["too short", "this too"], words=(5, 9))
     write_csv(tmp_path / "other.csv", [("a", "b")], header=("review", "stars"))
     with pytest.raises(DataError, match="no column 'text'"):
-        load_distil_rows(TWO, DistilData(unlabelled=str(tmp_path / "other.csv"), validation=held), seed=1)
+        load_distillation_rows(
+            TWO, DistillationData(unlabelled=str(tmp_path / "other.csv"), validation=held), seed=1
+        )
     train = str(write_csv(tmp_path / "train.csv", [("one", "positive"), ("two", "negative")]))
     with pytest.raises(DataError, match=r"data\.unlabelled: all 2 texts stand among the labelled ones"):
-        load_distil_rows(
+        load_distillation_rows(
             TWO,
-            DistilData(unlabelled=write(tmp_path / "t.csv", ["One", "two"]), train=train, validation=held),
+            DistillationData(
+                unlabelled=write(tmp_path / "t.csv", ["One", "two"]), train=train, validation=held
+            ),
             seed=1,
         )
 
@@ -123,6 +135,6 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
 def test_shares_need_labelled_rows_and_leave_some() -> None:
     for asked in ({}, {"validation": 0.1}, {"validation": "held.csv", "test": 0.1}):
         with pytest.raises(ValidationError, match="without labelled rows in `train`"):
-            DistilData(unlabelled="texts.csv", **asked)
+            DistillationData(unlabelled="texts.csv", **asked)
     with pytest.raises(ValidationError, match="must leave rows to train on"):
-        DistilData(unlabelled="texts.csv", train="train.csv", validation=0.5, test=0.6)
+        DistillationData(unlabelled="texts.csv", train="train.csv", validation=0.5, test=0.6)

@@ -7,8 +7,8 @@ import pytest
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.training import distil_teacher
-from nlpkit.training.distil_teacher import Answers, Teacher, ask, open_teacher, refuse_headless
+from nlpkit.training import distillation_teacher
+from nlpkit.training.distillation_teacher import Answers, Teacher, ask, open_teacher, refuse_headless
 from tests.conftest import sentences
 
 TEXTS = [text for text, _ in sentences(50, seed=3)]
@@ -43,7 +43,7 @@ def test_its_answers_are_those_that_it_serves(toy_run: Path, tmp_path: Path) -> 
 def test_it_goes_on_where_it_was_stopped_and_answers_alike(
     toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distil_teacher, "CHUNK", 16)
+    monkeypatch.setattr(distillation_teacher, "CHUNK", 16)
     whole = asked(toy_run, tmp_path / "whole", states=True)
     with pytest.raises(KeyboardInterrupt):
         asked(toy_run, tmp_path / "stopped", states=True, stop_at=32)
@@ -60,7 +60,7 @@ def test_what_is_there_is_not_computed_again_and_other_questions_are(
 ) -> None:  # fmt: skip
     first = np.array(asked(toy_run, tmp_path / "t").logits)
     with monkeypatch.context() as patch:
-        patch.setattr(distil_teacher, "_Model", lambda *_, **__: pytest.fail("computed again"))
+        patch.setattr(distillation_teacher, "_Model", lambda *_, **__: pytest.fail("computed again"))
         assert np.array_equal(asked(toy_run, tmp_path / "t").logits, first)
     other = asked(toy_run, tmp_path / "t", TEXTS[::-1])
     assert np.allclose(other.logits, first[::-1], atol=1e-5)
@@ -72,11 +72,11 @@ def test_of_several_processes_the_first_labels_and_the_others_wait_for_it(
     toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     with ThreadPoolExecutor(1) as pool:
-        monkeypatch.setattr(distil_teacher, "is_main_process", lambda: False)
+        monkeypatch.setattr(distillation_teacher, "is_main_process", lambda: False)
         other = pool.submit(asked, toy_run, tmp_path / "t")
         with pytest.raises(TimeoutError):
             other.result(timeout=0.5)
-        monkeypatch.setattr(distil_teacher, "is_main_process", lambda: True)
+        monkeypatch.setattr(distillation_teacher, "is_main_process", lambda: True)
         first = asked(toy_run, tmp_path / "t")
         assert np.array_equal(other.result(timeout=60).logits, first.logits)
 

@@ -16,10 +16,10 @@ from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
 from nlpkit.settings import Lora, Settings, Training
 from nlpkit.tasks.task import TextTask
+from nlpkit.training.classification_objective import checkpoint_metric, collator, metrics_of
 from nlpkit.training.classifier import build
-from nlpkit.training.classifying import checkpoint_metric, collator, metrics_of
-from nlpkit.training.distil_rows import DistilRows
-from nlpkit.training.distil_teacher import Answers, refuse_headless
+from nlpkit.training.distillation_data import DistillationRows
+from nlpkit.training.distillation_teacher import Answers, refuse_headless
 from nlpkit.training.loaded_base import LoadedBase
 from nlpkit.training.objective import Batch, Objective
 from nlpkit.training.rows import TrainingRow, encode
@@ -57,7 +57,7 @@ class Distillation(Settings):
         ]
 
 
-class DistilTraining(Training):
+class DistillationTraining(Training):
     """What only a student can do."""
 
     metric: str | None = None
@@ -113,7 +113,7 @@ def without_projection(model: Any) -> Any:
     return model
 
 
-def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
+def encode_all(found: DistillationRows, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
     """Encode the labeled rows, then the others, whose target is not known."""
     task, tokenizing = found.rows.task, Tokenizing.of(tokenizer)
     size = max_tokens - tokenizing.frame.size
@@ -124,9 +124,9 @@ def encode_all(found: DistilRows, tokenizer: Any, max_tokens: int) -> list[Train
     ]
 
 
-def distilling(
+def distillation_objective(
     train: Sequence[TrainingRow], validation: Sequence[TrainingRow], answers: Answers,
-    task: TextTask, tokenizer: Any, training: DistilTraining, settings: Distillation,
+    task: TextTask, tokenizer: Any, training: DistillationTraining, settings: Distillation,
 ) -> Objective:  # fmt: skip
     """Kullback-Leibler divergence from the teacher's softened probabilities, mixed with true labels and states as asked."""
     metric, greater_is_better = checkpoint_metric(task.family, training.metric)

@@ -8,17 +8,17 @@ import torch
 from nlpkit.errors import ConfigError
 from nlpkit.settings import Lora
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classifying import collator
-from nlpkit.training.distil_teacher import Answers
-from nlpkit.training.distilling import (
+from nlpkit.training.classification_objective import collator
+from nlpkit.training.distillation_objective import (
     Distillation,
-    DistilTraining,
+    DistillationTraining,
     _loss,
     _with_answers,
-    distilling,
+    distillation_objective,
     refuse_unfit,
     soft_loss,
 )
+from nlpkit.training.distillation_teacher import Answers
 from nlpkit.training.rows import TrainingRow
 
 TWO = Polarity(labels=("negative", "positive"))
@@ -93,13 +93,13 @@ def test_labelled_rows_stand_in_an_epoch_as_often_as_asked_each_with_its_own_ans
         for words, target in given
     ]
     settings = Distillation(labelled_times=3)
-    objective = distilling(
+    objective = distillation_objective(
         rows,
         rows[:1],
         answers((0, 0), (4, 0), (0, 4), (8, 0)),
         TWO,
         Mock(pad_token_id=0),
-        DistilTraining(),
+        DistillationTraining(),
         settings,
     )
     assert [one["row"] for one in objective.train] == [0, 0, 0, 1, 1, 1, 2, 3]
@@ -138,8 +138,8 @@ def test_pissa_and_states_do_not_go_together() -> None:
 def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
     from nlpkit.data.examples import LabeledText
     from nlpkit.models.pretrained import load_tokenizer
-    from nlpkit.training.distil_rows import DistilRows
-    from nlpkit.training.distilling import encode_all
+    from nlpkit.training.distillation_data import DistillationRows
+    from nlpkit.training.distillation_objective import encode_all
     from nlpkit.training.rows import Rows
 
     rows = Rows(
@@ -150,7 +150,7 @@ def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
         dropped=0,
     )
     found = encode_all(
-        DistilRows(rows=rows, unlabelled=("the food was bad",), repeated=0, dropped=0, sources=()),
+        DistillationRows(rows=rows, unlabelled=("the food was bad",), repeated=0, dropped=0, sources=()),
         load_tokenizer(tiny_base),
         5,
     )

@@ -7,7 +7,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.settings import ClassifierTraining
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classifying import _loss, checkpoint_metric, collator, metrics_of
+from nlpkit.training.classification_objective import _loss, checkpoint_metric, collator, metrics_of
 
 TWO = Polarity(labels=("negative", "positive"))
 

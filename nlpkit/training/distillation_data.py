@@ -21,7 +21,7 @@ from nlpkit.settings import Data, DataSource, Settings, Share, _as_tuple
 from nlpkit.sources import resolve
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
-from nlpkit.training.distil_teacher import Teacher
+from nlpkit.training.distillation_teacher import Teacher
 from nlpkit.training.rows import Rows, TrainingRow, load_rows
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
@@ -50,7 +50,7 @@ class TextSource(Settings):
     """Take at most this many texts, chosen by the seed."""
 
 
-class DistilData(Settings):
+class DistillationData(Settings):
     """What is learnt from, and what is held out."""
 
     unlabelled: Annotated[tuple[TextSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
@@ -67,7 +67,7 @@ class DistilData(Settings):
     """Texts without labels that share this much with a held-out one are dropped: texts gathered widely repeat what is measured on."""
 
     @model_validator(mode="after")
-    def _held_out_exists(self) -> DistilData:
+    def _held_out_exists(self) -> DistillationData:
         if not self.train and not isinstance(self.validation, tuple):
             raise ValueError(
                 "without labelled rows in `train`, `validation` must name a file: nothing can be split off"
@@ -89,7 +89,7 @@ class DistilData(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistilRows:
+class DistillationRows:
     """What the student learns from, and what it is chosen and measured on."""
 
     rows: Rows[TextTask]
@@ -151,7 +151,7 @@ class DistilRows:
         return found
 
 
-def load_distil_rows(task: TextTask, data: DistilData, *, seed: int) -> DistilRows:
+def load_distillation_rows(task: TextTask, data: DistillationData, *, seed: int) -> DistillationRows:
     """The parts that the config asks for, read for the teacher's task.
 
     Raises:
@@ -169,7 +169,7 @@ def load_distil_rows(task: TextTask, data: DistilData, *, seed: int) -> DistilRo
         )
     held = (*rows.validation, *rows.test)
     kept = hold_out(texts, held, task.family, near_duplicates=data.near_held_out)
-    return DistilRows(
+    return DistillationRows(
         rows=rows,
         unlabelled=tuple(one.text for one in kept.train),
         repeated=len(found) - len(texts),
@@ -194,7 +194,7 @@ def spans(text: str, shortest: int, longest: int | None, draw: random.Random) ->
     return [" ".join(words[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
 
 
-def _labelled(task: TextTask, data: DistilData, seed: int) -> Rows[TextTask]:
+def _labelled(task: TextTask, data: DistillationData, seed: int) -> Rows[TextTask]:
     if data.train:
         return load_rows(task, data.labelled, seed=seed)
     validation, test = (
