@@ -1,4 +1,4 @@
-"""The parity check of exported chat models: same prompts, same end token, and nearly always the same next token."""
+"""The parity check of exported chat models: equal prompts and end token, nearly always equal next tokens."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def end_tokens(folder: Path) -> set[int]:
 
 
 def _compare_replies(original: LanguageModel, decoder: Decoder) -> tuple[list[bool], float]:
-    """Return whether each next token is equal along the original's replies, and how far logits moved at most."""
+    """Return whether each next token of the original's replies is equal, and how far logits moved at most."""
     import numpy as np
 
     reference = TorchDecoder(original.model, threads=original.threads)

@@ -48,7 +48,10 @@ class ChatProfile:
 
 
 class Chatbot:
-    """A language model that replies in several conversations at once. Made by `Chatbot.load` or `Chatbot.default`."""
+    """A language model that replies in several conversations at once.
+
+    Made by `Chatbot.load` or `Chatbot.default`.
+    """
 
     def __init__(
         self,
@@ -105,7 +108,7 @@ class Chatbot:
             capacity: None: what suits the runtime.
 
         Raises:
-            RunError: it is no completed dialogue run, or its base, tokenizer or adapter has changed since training.
+            RunError: it is no completed dialogue run, or its base, tokenizer or adapter has changed.
             SourceError: its base cannot be fetched.
             ConfigError: the runtime is unknown or not installed.
         """

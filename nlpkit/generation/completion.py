@@ -1,4 +1,4 @@
-"""The interface of a chat model, wherever it runs: a conversation in, a reply out in chunks, which can be stopped."""
+"""The interface of a chat model, wherever it runs: a conversation in, a reply out in chunks."""
 
 from __future__ import annotations
 

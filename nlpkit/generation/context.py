@@ -1,4 +1,4 @@
-"""What of a conversation the model sees: the turns that fit, quotes of earlier ones, and a ledger of every turn."""
+"""What of a conversation the model sees: turns that fit, quotes of earlier ones, and a ledger of all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nlpkit.prompts.build import prompt_of
 from nlpkit.prompts.template import ChatTemplate, Parts
 
 Policy: TypeAlias = Literal["drop_oldest", "recall"]
-"""What becomes of turns that no longer fit: dropped, or summarized and quoted where they matter to the last turn."""
+"""What becomes of turns that no longer fit: dropped, or quoted where they matter to the last turn."""
 
 REFILL_SHARE = 0.75
 """Share of the token budget that stays in use when turns are dropped.
@@ -56,12 +56,12 @@ class Context:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Context:
-        """Return the ledger from its JSON form; `token_budget` was called `room` in version 0.1."""
+        """Return the ledger from its JSON form, today's or that of nlpkit 0.1.0."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()
         }
-        if "room" in values:
-            values["token_budget"] = values.pop("room")
+        if "room" in values:  # an old name
+            values["token_budget"] = values.pop("room")  # an old name
         return cls(**values)
 
 
@@ -123,9 +123,9 @@ def fit_prompt(
 def first_turn_seen(template: ChatTemplate, parts: Parts, token_budget: int) -> int:
     """Return the first turn that is still seen.
 
-    It depends on the conversation alone, followed question by question as it grew. When the turns exceed the token
-    budget, the oldest are dropped until the rest takes REFILL_SHARE of it. The start then stays where it is until they
-    exceed the budget again.
+    It depends on the conversation alone, followed question by question as it grew. When the turns exceed the
+    token budget, the oldest are dropped until the rest takes REFILL_SHARE of it. The start then stays
+    where it is until they exceed the budget again.
     """
     count, start = len(parts.turns), 0
     for end in range(1, count + 1):
@@ -152,7 +152,7 @@ def _recall(
     start: int,
     token_budget: int,
 ) -> tuple[Conversation, Parts, Quotes]:
-    """Quote turns before `start` in the system prompt, the first of `order` first, within the token budget."""
+    """Quote turns before `start` in the system prompt, in this order, within the token budget."""
     lost = conversation.turns[:start]
     left = token_budget - template.size(parts, start, len(parts.turns), add_generation_prompt=True)
     quotes = _choose_quotes(conversation, order, template, min(int(QUOTES_SHARE * token_budget), left))

@@ -41,7 +41,8 @@ class Detokenizer:
     def _decode_tail(self) -> tuple[str, str]:
         """Return the text of the last chunk, and the same with all tokens after it.
 
-        Some tokenizers write a token differently at the start of a text, so new tokens are decoded after the last chunk.
+        Some tokenizers write a token differently at the start of a text. New tokens are therefore decoded
+        with the last chunk.
         """
         return self._decode(self._ids[self._start : self._done]), self._decode(self._ids[self._start :])
 

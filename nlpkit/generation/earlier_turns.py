@@ -1,4 +1,4 @@
-"""Earlier turns of a conversation: rank them by relevance to a question, summarize them, and write both as quotes."""
+"""Rank earlier turns by relevance to a question, summarize them, and write both as quotes."""
 
 from __future__ import annotations
 

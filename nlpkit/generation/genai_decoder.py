@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class GenaiDecoder:
-    """Reads with an exported model. A cache is a generator, which holds the memory of a whole window from its start."""
+    """Reads with an exported model. A cache is a generator; it holds the memory of a full window."""
 
     def __init__(self, library: Any, folder: Path, *, window: int, threads: int | None = None) -> None:
         self._library = library
@@ -43,7 +43,7 @@ class GenaiDecoder:
         return logits
 
     def step(self, caches: Sequence[Any], ids: Sequence[int]) -> list[NDArray[np.float32]]:
-        """Read one further token for each cache, one cache after the other, and return the logits after it."""
+        """Read one further token for each cache, one after the other, and return the logits after it."""
         return [self.read(cache, [token]) for cache, token in zip(caches, ids, strict=True)]
 
     def truncate(self, cache: Any, length: int, keep: int) -> bool:

@@ -55,5 +55,6 @@ def write_genai(language: LanguageModel, folder: Path, *, precision: str, option
     if process.returncode or not (folder / "genai_config.json").is_file():
         last_line = (process.stderr.strip().splitlines() or ["no message"])[-1]
         raise RunError(
-            f"the model cannot be exported to onnxruntime_genai: {last_line[:300]}; hint: use the runtime torch"
+            f"the model cannot be exported to onnxruntime_genai: {last_line[:300]}; "
+            "hint: use the runtime torch"
         )

@@ -1,4 +1,4 @@
-"""The language model of a run: generates replies and scores their likelihood. Evaluation and chat load this one."""
+"""The language model of a run: generates replies and scores their likelihood, for evaluation and chat."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class LanguageModel:
         """Load the trained model of a completed dialogue run, its adapter merged into the base.
 
         Raises:
-            RunError: it is no completed dialogue run, or its base, tokenizer or adapter has changed since training.
+            RunError: it is no completed dialogue run, or its base, tokenizer or adapter has changed.
             SourceError: its base cannot be fetched.
         """
         return cls._load(run if isinstance(run, Run) else Run.open(run), threads, adapted=True)
@@ -134,7 +134,7 @@ class LanguageModel:
         longest = max(map(len, answers))
         if longest > self.window // 2:
             raise DataError(
-                f"a reply of {longest:,} tokens; expected at most {self.window // 2:,}, half of the model's window"
+                f"a reply of {longest:,} tokens; expected at most {self.window // 2:,}, half of the window"
             )
         prompt = build_prompt(self.task.with_system(history), self.tokenizer, self.window - longest).ids
         batch_tokens = CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS
@@ -144,7 +144,7 @@ class LanguageModel:
                 input_ids=torch.tensor([prompt], device=self.device), use_cache=True, logits_to_keep=1
             )
             first = torch.log_softmax(read.logits[0, -1].float(), dim=-1)  # (vocabulary,)
-            # Replies of similar length share a batch: padded to the longest of twenty, most of it would be padding
+            # Replies of similar length share a batch; else most of it would be padding
             for batch in batches([len(answer) for answer in answers], batch_tokens):
                 scored = self._score(read.past_key_values, first, [answers[index] for index in batch])
                 likelihoods.update(zip(batch, scored, strict=True))
@@ -249,7 +249,8 @@ class LanguageModel:
 def save_language_model(language: LanguageModel, folder: Path) -> None:
     """Write the model and its tokenizer to a folder that any program reads.
 
-    Other programs stop at the end-of-sequence tokens of its settings, so these become what ends the template's replies.
+    Other programs stop at the end-of-sequence tokens of its settings. These become the tokens that end the
+    template's replies.
     """
     model = language.model
     ends = sorted(ChatTemplate.of(language.tokenizer).stops)

@@ -1,4 +1,4 @@
-"""A reply that a scheduler generates: the request as the scheduler sees it, and the stream that its reader sees."""
+"""A reply that a scheduler generates: the request for the scheduler, and the stream for its reader."""
 
 from __future__ import annotations
 

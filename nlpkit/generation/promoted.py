@@ -1,4 +1,4 @@
-"""The run of a folder that is served: `promoted.json` names it, and changes only when a better run is verified."""
+"""The run of a folder that is served: `promoted.json` names it until a better run is verified."""
 
 from __future__ import annotations
 

@@ -48,7 +48,9 @@ class RemoteBot:
     def stream(
         self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
     ) -> Completion:
-        """Start generating the reply to the last turn. The server decides what of the conversation the model sees.
+        """Start generating the reply to the last turn.
+
+        The server decides what of the conversation the model sees.
 
         Raises:
             SourceError: the server cannot be reached, or refuses.

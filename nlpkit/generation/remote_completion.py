@@ -104,7 +104,7 @@ class RemoteCompletion:
         return None
 
     def _next_event(self) -> dict[str, Any] | None:
-        """Return the next object that the server sends; None after its `[DONE]` and at the end of the stream."""
+        """Return the next object that the server sends; None after `[DONE]` and at the end of the stream."""
         for line in self._lines:
             if self._stopping.is_set():
                 return None

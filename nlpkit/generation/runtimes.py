@@ -1,6 +1,6 @@
 """The table of a chat model's runtimes and exports. The choices of the command line are made from it.
 
-To add one, write its module and add its row. The functions of a row import what they need when they are called.
+To add one, write its module and add its row. The functions of a row import what they need when called.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ class ChatRuntime(RuntimeRow):
     min_agreement: float = 1.0
     """Share of next tokens of the trained model that an export must predict too."""
     max_difference: float = 0.0
-    """How far logits may move, as a share of their standard deviation over the vocabulary. A broken export moves them
-    by about all of it."""
+    """How far logits may move, as a share of their standard deviation over the vocabulary.
+
+    A broken export moves them by about all of it.
+    """
 
 
 def _write_genai(row: ChatRuntime, language: LanguageModel, folder: Path) -> None:
@@ -109,8 +111,8 @@ TABLE = (
     ),
     # smollm2-135m: 92% agreement, logits move by 7%
     _genai("onnx-int8", "with 8-bit weights, faster still", "int8", min_agreement=0.85, max_difference=0.2),
-    # smollm2-135m: 73% agreement, logits move by 47%. Plain 4 bits raised its perplexity by a third; scales found by
-    # k-quant, and 8 bits for sensitive layers, by a twelfth
+    # smollm2-135m: 73% agreement, logits move by 47%. Plain 4 bits raised its perplexity by a
+    # third; scales found by k-quant, and 8 bits for sensitive layers, by a twelfth
     _genai(
         "onnx-int4",
         "with 4-bit weights, the smallest",

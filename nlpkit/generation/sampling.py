@@ -27,8 +27,8 @@ class Sampling(Settings):
     top_k: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     """Sample from this many of the most likely tokens; 0: from all."""
     repetition_penalty: Annotated[float, Field(ge=1, le=2, allow_inf_nan=False, strict=True)] = 1.1
-    """Make tokens of the prompt and the reply less likely by this factor (Keskar et al. 2019, arXiv:1909.05858);
-    1: no penalty."""
+    """Make tokens of the prompt and the reply less likely by this factor; 1: no penalty (Keskar et al. 2019,
+    arXiv:1909.05858)."""
     max_new_tokens: Annotated[int, Field(ge=1, le=4096, strict=True)] = 256
     """Tokens of a reply at most."""
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] | None = None
@@ -105,8 +105,8 @@ def likely_tokens(
     if top_p == 1:
         return ids, weights
     weights /= weights.sum()
-    # Tokens below (1 - top_p) / n together weigh less than 1 - top_p, so they are outside the nucleus in any order:
-    # leaving them out first spares sorting the vocabulary
+    # Tokens below (1 - top_p) / n together weigh less than 1 - top_p, so they are outside the nucleus in any
+    # order: leaving them out first spares sorting the vocabulary
     likely = weights > (1 - top_p) / len(weights)
     likely[weights.argmax()] = True
     ids, weights, rest = ids[likely], weights[likely], weights[~likely].sum()

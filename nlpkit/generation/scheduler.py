@@ -1,4 +1,4 @@
-"""Several replies at once on one model: a thread that gives each a token in turn, never held up by a reader."""
+"""Several replies at once on one model: a thread gives each a token in turn, and no reader holds it up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ IDLE = 5.0
 
 
 class Scheduler:
-    """Generates replies, oldest first, `capacity.active` at a time. Its thread lives while there are requests."""
+    """Generates replies, oldest first, `capacity.active` at a time.
+
+    Its thread lives while there are requests.
+    """
 
     def __init__(self, decoder: Decoder, capacity: Capacity) -> None:
         self.capacity = capacity
@@ -102,7 +105,7 @@ class Scheduler:
             self._round()
 
     def _admit(self) -> None:
-        """Start waiting requests as far as there is capacity: first of sessions with the fewest active replies."""
+        """Start waiting requests within the capacity, sessions with the fewest active replies first."""
         while self._forgotten:
             self.kept.forget(self._forgotten.popleft())
         for request in [request for request in self._waiting if request.stopping.is_set()]:

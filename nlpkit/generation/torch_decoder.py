@@ -1,4 +1,4 @@
-"""A transformers model as a decoder: one forward pass for several replies of unequal length, without padding."""
+"""A transformers model as a decoder: one pass for several replies of unequal length, without padding."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class TorchDecoder:
             return list(logits.float().cpu().numpy())
 
     def _can_share_passes(self) -> bool:
-        """Return whether a shared pass gives the logits of separate ones: some models ignore the given attention."""
+        """Return whether a shared pass gives the logits of separate ones; some ignore our attention."""
         import numpy as np
         from transformers import AttentionInterface
 
@@ -127,7 +127,8 @@ class TorchDecoder:
         except torch.OutOfMemoryError as error:
             gc.collect()
             raise NlpkitError(
-                f"a reply does not fit the memory of {self.model.device}; hint: generate fewer replies at once"
+                f"a reply does not fit the memory of {self.model.device}; "
+                "hint: generate fewer replies at once"
             ) from error
 
 

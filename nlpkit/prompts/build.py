@@ -1,6 +1,6 @@
 """Conversations to token ids: the one place where prompts are built, for training, evaluation and chat.
 
-The template's own text is encoded with its control tokens, a person's text without any: no text can end a turn.
+The template's own text is encoded with control tokens, a person's text without any: no text can end a turn.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from nlpkit.errors import DataError
 from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue, Parts
 
 CARRY = 0.25
-"""Share of a training row that turns of the row before may take. They are context: no label is learned from them."""
+"""Share of a training row that turns of the row before may take, as context that is not learned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +49,8 @@ def prompt_of(
     if len(ids) > token_budget:
         at = f"{where}: " if where else ""
         raise DataError(
-            f"{at}the last turn with its system prompt takes {len(ids):,} tokens; expected at most {token_budget:,}"
+            f"{at}the last turn with its system prompt takes {len(ids):,} tokens; "
+            f"expected at most {token_budget:,}"
         )
     return Prompt(ids=ids, dropped=dropped)
 
@@ -68,8 +69,8 @@ def encode_text(text: str, tokenizer: Any) -> list[int]:
 def encode_conversation(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[EncodedDialogue]:
     """Return the conversation in rows of at most `max_tokens`, each reply learned once.
 
-    Replies that fit no row are left out. Some templates write a reply differently once another follows (they drop
-    the model's thoughts). They get a row for each reply, so that it is learned after the prompt that asks for it.
+    Replies that fit no row are left out. Some templates write a reply differently once another follows (they
+    drop the model's thoughts). They get a row for each reply, so that it is learned after its own prompt.
     """
     template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)

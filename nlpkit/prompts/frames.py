@@ -1,4 +1,4 @@
-"""A chat template rendered around placeholders: what it writes around messages, as ids, and where each message goes.
+"""A chat template rendered around placeholders: its own text as ids, and where each message goes.
 
 The template's own text, control tokens included, and people's texts never meet in one string.
 """
@@ -64,7 +64,7 @@ class Frames:
             if messages:
                 self._known[key] = self._take_apart(messages, add_generation_prompt)
             else:
-                # transformers renders no empty conversation. What stands before a first reply also asks for it.
+                # transformers renders no empty conversation. What stands before a first reply asks for it.
                 reply = self.frame(("assistant",), system=system, add_generation_prompt=False)
                 self._known[key] = Frame(literals=reply.literals[:1], slots=())
         return self._known[key]
@@ -95,7 +95,8 @@ class Frames:
         expected = [int(number) for _, content in messages for number in _SLOT.findall(content)]
         if sorted(slots) != sorted(expected):
             raise RunError(
-                f"the model's chat template writes the messages {list(slots)}; expected each of {expected} once"
+                f"the model's chat template writes the messages {list(slots)}; "
+                f"expected each of {expected} once"
             )
         literals = tuple(
             tuple(self._literal(text, first=not index)) for index, text in enumerate(segments[::2])
@@ -130,5 +131,6 @@ def _source(tokenizer: Any) -> str:
         return str(tokenizer.get_chat_template())
     except ValueError:
         raise RunError(
-            f"the model's chat templates are named {sorted(tokenizer.chat_template)}; expected one named 'default'"
+            f"the model's chat templates are named {sorted(tokenizer.chat_template)}; "
+            "expected one named 'default'"
         ) from None

@@ -1,9 +1,9 @@
 """Render a tokenizer's chat template without the time and the memory that a hostile one would take.
 
-A template is a program written by whoever made the model. The sandbox of transformers keeps it from files and names, but
-not from `'a' * 10**9` or an endless loop. Limits inside jinja2 leak: text grows by `*`, `~`, `+`, join, replace, center,
-indent, format and blocks that are set, and one long call is never counted. An unknown template is therefore rendered in a
-child process, which can be killed.
+A template is a program written by whoever made the model. The sandbox of transformers keeps it from files and
+names, but not from `'a' * 10**9` or an endless loop. Limits inside jinja2 leak: text grows by `*`, `~`, `+`,
+join, replace, center, indent, format and blocks that are set, and one long call is never counted. An unknown
+template is therefore rendered in a child process, which can be killed.
 
 * render_template
   x KNOWN      templates by their SHA-256 that we have reviewed: rendered in this process
@@ -140,7 +140,8 @@ class Renderer:
         if not self._line(child, STARTING):
             self.end()
             raise RunError(
-                "the process that renders chat templates does not start; hint: check that `import transformers` works"
+                "the process that renders chat templates does not start; "
+                "hint: check that `import transformers` works"
             )
         return child
 
@@ -163,7 +164,8 @@ class Renderer:
 
 def _limit_error(model: str, reason: str) -> TemplateLimitError:
     return TemplateLimitError(
-        f"{model}: its chat template is refused: {reason}; hint: use a model whose template only writes the messages"
+        f"{model}: its chat template is refused: {reason}; "
+        "hint: use a model whose template only writes the messages"
     )
 
 

@@ -1,7 +1,7 @@
 """A process that renders chat templates for its parent: JSON lines in, JSON lines out.
 
-It runs as a script and imports nothing of nlpkit. It uses the renderer of transformers, so that the text, and what the
-sandbox refuses, are what transformers makes of the template.
+It runs as a script and imports nothing of nlpkit. It uses the renderer of transformers, so that the text, and
+what the sandbox refuses, are what transformers makes of the template.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_CHARACTERS = 10_000_000
 
 
 def limit_memory() -> None:
-    """Limit the memory of this process; where limits do not exist (Windows), only the parent's timer ends it."""
+    """Limit the memory of this process; without such limits (Windows), only the parent's timer ends it."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""A tokenizer that writes control tokens for a template, and never for a person's text, whatever the text says."""
+"""A tokenizer that writes control tokens for a template, and never for a person's text."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class SafeTokenizer:
         self._tokenizer = tokenizer
         self._lock = threading.Lock()
         self._cached = functools.lru_cache(maxsize=4096)(self._encode_text)
-        # Runs of spaces (▁▁ in SentencePiece) and single letters are text, though some tokenizers add them as tokens
+        # Runs of spaces (▁▁ in SentencePiece) and single letters are text, even where they are added tokens
         added = {
             token_id: token.content
             for token_id, token in tokenizer.added_tokens_decoder.items()
             if token.content.strip("▁ \t\r\n") and (token.special or len(token.content) > 1)
         }
         self.control_ids = frozenset(added)
-        # A tokenizer without bytes writes its unknown token for what it does not know: that is text, not control
+        # A tokenizer without bytes writes its unknown token for what it does not know: that is text
         self._unknown = {tokenizer.unk_token_id} - {tokenizer.eos_token_id, tokenizer.bos_token_id}
         longest_first = sorted(added.values(), key=len, reverse=True)
         # (?!) matches nothing
@@ -61,7 +61,8 @@ class SafeTokenizer:
         if strange := (self.control_ids - self._unknown).intersection(ids):
             token = self._tokenizer.convert_ids_to_tokens(min(strange))
             raise DataError(
-                f"the text contains {token!r}, which this model's tokenizer cannot spell as characters; hint: remove it"
+                f"the text contains {token!r}, which this model's tokenizer cannot spell as characters; "
+                "hint: remove it"
             )
         return ids
 
@@ -84,8 +85,8 @@ class SafeTokenizer:
     def _encode(self, text: str, *, split: bool, first: bool) -> list[int]:
         """Encode a part of a prompt.
 
-        SentencePiece puts a space before the start of a text. A part in the middle must not get one, so it is encoded
-        after a newline, whose ids are then cut off.
+        SentencePiece puts a space before the start of a text. A part in the middle must not get one, so it is
+        encoded after a newline, whose ids are then cut off.
         """
         if first or not self._adds_space:
             return self._encode_alone(text, split=split)
@@ -94,8 +95,8 @@ class SafeTokenizer:
         return ids[count:] if ids[:count] == self._newline else self._encode_alone(text, split=split)
 
     def _encode_alone(self, text: str, *, split: bool = True) -> list[int]:
-        # A tokenizer keeps `split_special_tokens` as its state: with two threads at once, one could write control
-        # tokens into a person's text
+        # A tokenizer keeps `split_special_tokens` as its state: with two threads at once, one could write
+        # control tokens into a person's text
         with self._lock:
             encoded: list[int] = self._tokenizer(
                 text, add_special_tokens=False, split_special_tokens=split, verbose=False

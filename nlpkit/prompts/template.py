@@ -1,4 +1,4 @@
-"""A tokenizer's chat template: fills conversations in, tells what ends a reply, and labels what is learned."""
+"""A tokenizer's chat template: fill in conversations, tell what ends a reply, label what is learned."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ChatTemplate:
         self.closing = self._closing()
         self.end_id = self.closing[-1]
         self.stops = frozenset({self.end_id, tokenizer.eos_token_id} - {None}) | self._openings()
-        """Tokens that end a reply: its end token, and those that open a turn, which a model must not write itself."""
+        """Tokens that end a reply: its end token, and those that open a turn, which no model may write."""
         self.is_steady = self._is_steady()
 
     @staticmethod

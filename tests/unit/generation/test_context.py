@@ -155,7 +155,7 @@ def test_a_ledger_stored_by_an_earlier_version_is_read(tokenizer: Any) -> None:
     _, ledger = fit(talk("hello", "hi", "tea?"), tokenizer, 500, "recall")
     stored = json.loads(json.dumps(dataclasses.asdict(ledger)))
     assert Context.of(stored) == ledger
-    stored["room"] = stored.pop("token_budget")
+    stored["room"] = stored.pop("token_budget")  # an old name
     assert Context.of(stored) == ledger
 
 

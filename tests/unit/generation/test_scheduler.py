@@ -28,7 +28,7 @@ class Letters:
 
 
 class Counting:
-    """After a token comes the next in the alphabet, and the end after `z`. Each token waits for its turn where `gate` is set."""
+    """After a token comes the next letter, and the end after `z`. With a `gate`, each token waits for it."""
 
     def __init__(self) -> None:
         self.rows: list[int] = []

@@ -1,4 +1,4 @@
-"""Chat templates that a stranger wrote: refused in time where they take too much, rendered as transformers does where they do not."""
+"""Unknown chat templates: refused in time if they take too much, else rendered as transformers does."""
 
 from __future__ import annotations
 
