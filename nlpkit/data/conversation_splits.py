@@ -19,19 +19,19 @@ def conversation_strata(conversations: Sequence[Conversation]) -> list[str]:
 def conversation_groups(
     conversations: Sequence[Conversation], *, near_duplicates: float, seed: int
 ) -> list[int]:
-    """A group for each conversation: those of one id share it, and those whose joined texts are near-equal, through chains too."""
-    texts = ["\n".join(turn.text for turn in one.turns) for one in conversations]
+    """Group conversations: those of one id, and those of near-equal texts, through chains too."""
+    texts = ["\n".join(turn.text for turn in conversation.turns) for conversation in conversations]
     near = near_groups(texts, threshold=near_duplicates, seed=seed)
     leaders: dict[tuple[str, object], tuple[str, object]] = {}
 
-    def leader(one: tuple[str, object]) -> tuple[str, object]:
-        while (above := leaders.setdefault(one, one)) != one:
-            leaders[one] = leaders.setdefault(above, above)
-            one = above
-        return one
+    def leader(key: tuple[str, object]) -> tuple[str, object]:
+        while (above := leaders.setdefault(key, key)) != key:
+            leaders[key] = leaders.setdefault(above, above)
+            key = above
+        return key
 
-    for place, (conversation, group) in enumerate(zip(conversations, near, strict=True)):
+    for index, (conversation, group) in enumerate(zip(conversations, near, strict=True)):
         # A conversation without an id is its own.
-        leaders[leader(("id", conversation.id or place))] = leader(("near", group))
+        leaders[leader(("id", conversation.id or index))] = leader(("near", group))
     numbers: dict[tuple[str, object], int] = {}
     return [numbers.setdefault(leader(("near", group)), len(numbers)) for group in near]

@@ -29,7 +29,7 @@ class LabeledText:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What one side said before the other spoke: `assistant` is the side that the bot learns to be."""
+    """What one side said before the other spoke: `assistant` is the side that the model learns."""
 
     role: Role
     text: str
@@ -37,7 +37,9 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextInput:
-    """What a classifier reads: a text, or a turn with what was said before it and by whom. Equal inputs get equal answers."""
+    """What a classifier reads: a text, or a turn with what was said before it and by whom. Equal inputs get
+    equal answers.
+    """
 
     text: str
     context: tuple[Turn, ...] = ()
@@ -51,7 +53,7 @@ class Conversation:
 
     turns: tuple[Turn, ...]
     system: str = ""
-    """What the bot is told beforehand: a system prompt, a persona, a topic."""
+    """The system prompt: instructions, a persona, a topic."""
     id: str = ""
     """Equal for all parts and views of one conversation, so that a split keeps them on one side."""
     where: str = ""

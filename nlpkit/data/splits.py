@@ -59,8 +59,9 @@ def split(
 ) -> Split[Example]:
     """Split examples into three parts: the same for the same seed, groups whole, each stratum spread alike.
 
-    The parts have the sizes that the shares ask for, as far as groups allow: a held-out part is never larger, and smaller by less
-    than the smallest group that is trained on. The largest groups go first, and mostly to training.
+    The parts have the sizes that the shares ask for, as far as groups allow: a held-out part is never larger,
+    and smaller by less than the smallest group that is trained on. The largest groups go first, and mostly to
+    training.
 
     Args:
         examples: what is split.
@@ -88,7 +89,8 @@ def split(
 def hold_out(
     train: Sequence[Example], held: Sequence[Example], by: Splitter, *, near_duplicates: float
 ) -> HeldOut[Example]:
-    """Drop the training examples that are equal or near-equal to a held-out one, through chains of others too.
+    """Drop the training examples that are equal or near-equal to a held-out one, through chains of others
+    too.
 
     Raises:
         DataError: nothing is left to train on.
@@ -113,7 +115,9 @@ def hold_out(
 def _assign(
     groups: Sequence[int], labels: Sequence[str], shares: dict[str, float], rng: random.Random
 ) -> dict[int, str]:
-    """Return the part of each group: greedily the one that lacks most of the group's labels, large groups first."""
+    """Return the part of each group: greedily the one that lacks most of the group's labels, large groups
+    first.
+    """
     counts: dict[int, Counter[str]] = {}
     for group, label in zip(groups, labels, strict=True):
         counts.setdefault(group, Counter())[label] += 1
@@ -130,7 +134,9 @@ def _assign(
 
 
 def _targets(labels: Counter[str], shares: dict[str, float], rng: random.Random) -> dict[str, Counter[str]]:
-    """Count the examples of each label that each part should have: whole numbers that add up to the shares of the whole."""
+    """Count the examples of each label that each part should have: whole numbers that add up to the shares of
+    the whole.
+    """
     left = Counter(labels)
     targets = {}
     for name, share in shares.items():
@@ -150,7 +156,9 @@ def _targets(labels: Counter[str], shares: dict[str, float], rng: random.Random)
 
 
 def _neediest(count: Counter[str], lacking: dict[str, Counter[str]]) -> str:
-    """Return the part that lacks most of these labels among those that the group fits in; training always fits."""
+    """Return the part that lacks most of these labels among those that the group fits in; training always
+    fits.
+    """
     fits = [name for name in _PARTS if name == "train" or lacking[name].total() >= count.total()]
     return max(fits, key=lambda name: sum(lacking[name][label] * many for label, many in count.items()))
 
@@ -161,7 +169,9 @@ def _fill(
     lacking: dict[str, Counter[str]],
     order: Sequence[int],
 ) -> None:
-    """Move groups from training until no held-out part could take another: first those whose labels are wanted."""
+    """Move groups from training until no held-out part could take another: first those whose labels are
+    wanted.
+    """
     for wanted in (True, False):
         for name in ("test", "validation"):
             for group in reversed(order):
@@ -188,5 +198,6 @@ def _empty(name: str, share: float, what: str, count: int, groups: int, near_dup
     )
     return (
         f"{where}: none left of {count} {what} in {groups} groups of near-equal texts{near}; "
-        f"expected at least one group for each part; hint: give more {what}, name a file for the part, or raise near_duplicates"
+        f"expected at least one group for each part; "
+        f"hint: give more {what}, name a file for the part, or raise near_duplicates"
     )
