@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.errors import ConfigError, NlpkitError
-from nlpkit.evaluation.distillation import Beside
+from nlpkit.evaluation.distillation import DistillationReport
 from nlpkit.reports.report import Report
 from nlpkit.run import Run
 
@@ -39,7 +39,10 @@ def bench(
     means = {name: statistics.fmean(found["accuracy"]) for name, found in scores.items()}
     gap = means["teacher"] - means["plain"]
     closed = (means["student"] - means["plain"]) / gap if gap > 0 else None
-    tables = [Beside.model_validate_json(run.distillation.read_text(encoding="utf-8")) for run in students]
+    tables = [
+        DistillationReport.model_validate_json(run.distillation.read_text(encoding="utf-8"))
+        for run in students
+    ]
     rows = [_row(name, groups[name], scores[name], tables) for name in groups]
     head = (
         "",
@@ -81,7 +84,7 @@ def bench(
 
 
 def _row(
-    name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables: Sequence[Beside]
+    name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables: Sequence[DistillationReport]
 ) -> list[object]:
     sides = [{side.role: side for side in one.sides} for one in tables]
     ours = [one[name] for one in sides if name in one]

@@ -29,7 +29,7 @@ from nlpkit.settings import (
 )
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.chat_model import build_chat_model, finish_chat_model, load_chat_base
-from nlpkit.training.dialogues import encode_part, look
+from nlpkit.training.dialogues import encode_part, preflight_dialogue
 from nlpkit.training.language_model_objective import language_model_objective, verify_packing
 from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, save_initial
 from nlpkit.training.rows import Rows, load_rows
@@ -116,7 +116,7 @@ def _train(
         room=base.max_tokens,
     )
     steps = planned_steps(len(objective.train), settings)
-    facts = look(
+    facts = preflight_dialogue(
         dialogues,
         train_part,
         base.tokenizer,

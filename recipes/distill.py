@@ -93,7 +93,7 @@ def _train_one(
     started = time.monotonic()
     folder = config.output / config.name
     run = Run(folder / f"seed-{seed}" if len(config.seeds) > 1 else folder)
-    rows, settings = found.described(teacher), config.training
+    rows, settings = found.with_record(teacher), config.training
     whole = {
         **config.model_dump(mode="json", exclude={"seeds", "output", "name", "plain"}),
         "data": rows.describe(),

@@ -123,7 +123,7 @@ class _Word(BaseModel):
 
 
 def load_suite(source: str | Path, *, half: Half | None = "report") -> Suite:
-    """The cases of a suite of nlpkit's, by name, or of a JSONL file of your own; `half=None` takes all of them.
+    """Load the cases of a suite of nlpkit's, by name, or of a JSONL file of your own; `half=None` takes all of them.
 
     A line of a file is `{"text": "The {thing} was not bad.", "expect": ["neutral", "positive"], "fill": {"thing": ["meal", "trip"]}}`.
     Rows without a `half` belong to both.
@@ -149,7 +149,7 @@ def load_suite(source: str | Path, *, half: Half | None = "report") -> Suite:
 
 
 def run_suite(predict: Predict, suite: Suite) -> SuiteResult:
-    """How often `predict` (such as `Classifier.predict`) is wrong on the suite, on what, and how unequal between groups.
+    """Report how often `predict` (such as `Classifier.predict`) is wrong on the suite, on what, and how unequal between groups.
 
     Raises:
         RunError: the model cannot give the answers that the suite expects.
@@ -157,8 +157,8 @@ def run_suite(predict: Predict, suite: Suite) -> SuiteResult:
     predictions = predict([case.text for case in suite.cases])
     labels = _labels(suite, predictions)
     failures = tuple(
-        Failure(case=case, label=label, score=one.score)
-        for case, label, one in zip(suite.cases, labels, predictions, strict=True)
+        Failure(case=case, label=label, score=prediction.score)
+        for case, label, prediction in zip(suite.cases, labels, predictions, strict=True)
         if label not in case.expect
     )
     failed = Counter(failure.case.topic for failure in failures)
@@ -222,7 +222,7 @@ def _expand(row: _Row, fill: Mapping[str, Sequence[str]], where: str) -> Iterato
 
 
 def _labels(suite: Suite, predictions: Sequence[Prediction]) -> list[str]:
-    """The label of each prediction; refuses a model that could never give an expected one."""
+    """Return the label of each prediction; refuse a model that could never give an expected one."""
     try:
         labels = labels_of(predictions)
     except RunError as error:
@@ -255,6 +255,6 @@ def _groups(cases: Sequence[Case], labels: Sequence[str], predictions: Sequence[
         return None
     means = {group: sum(values) / len(values) for group, values in scores.items()}
     return Groups(
-        unequal=_rate(sum(len(found) > 1 for found in answers.values()), len(answers)),
+        unequal=_rate(sum(len(given) > 1 for given in answers.values()), len(answers)),
         means=dict(sorted(means.items(), key=lambda pair: pair[1])),
     )

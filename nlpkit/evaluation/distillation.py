@@ -1,4 +1,4 @@
-"""How a distilled run stands beside its teacher, and beside the same base without one: quality, size and speed."""
+"""A distilled run compared with its teacher, and with the same base without one: quality, size and speed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Side(Part):
     """The median of the rounds."""
 
 
-class Beside(Part):
+class DistillationReport(Part):
     """Teacher, student and plain student on the same rows."""
 
     data: str
@@ -61,7 +61,7 @@ class Beside(Part):
     """The share of the accuracy between plain student and teacher that the student gains; None without a plain one, or a gap."""
 
     def to_markdown(self) -> str:
-        """The table, with what it rests on."""
+        """Return the table, with what it rests on."""
         head = "| | run | base | accuracy | macro F1 | student is better by | p | weights | MB | texts/s |"
         lines = ["# Teacher and student", "", head, "| --- " * 3 + "| ---: " * 7 + "|"]
         lines += [_row(side) for side in self.sides]
@@ -85,18 +85,18 @@ class Beside(Part):
 
 def report_distillation(
     student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]
-) -> Beside:
-    """The comparison on the last part that has rows, written into the student's run as JSON and Markdown."""
+) -> DistillationReport:
+    """Compare on the last part that has rows, and write the result into the student's run as JSON and Markdown."""
     data, examples = [(name, rows) for name, rows in parts.items() if rows][-1]
     runs: dict[Role, Run] = {"teacher": teacher, "student": student, **({"plain": plain} if plain else {})}
-    found = compare(runs, examples, data=data)
-    write_whole(student.distillation, found.model_dump_json(indent=2) + "\n")
-    write_whole(student.distillation.with_suffix(".md"), found.to_markdown())
-    return found
+    comparison = compare(runs, examples, data=data)
+    write_whole(student.distillation, comparison.model_dump_json(indent=2) + "\n")
+    write_whole(student.distillation.with_suffix(".md"), comparison.to_markdown())
+    return comparison
 
 
-def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: str) -> Beside:
-    """The runs on the same rows, each loaded and asked as it is served.
+def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: str) -> DistillationReport:
+    """Compare runs on the same rows, each loaded and used as it is served.
 
     Raises:
         RunError: a run is refused.
@@ -106,7 +106,7 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
     classifiers = {role: Classifier.load(run) for role, run in runs.items()}
     for classifier in classifiers.values():
         refuse_other_answers(classifiers["student"], classifier)
-    texts = [one.text for one in examples]
+    texts = [example.text for example in examples]
     outcomes = {
         role: classifier.task.family.outcomes(examples, classifier.predict(texts))
         for role, classifier in classifiers.items()
@@ -131,36 +131,37 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
         )
         for role in runs
     )
-    return Beside(
+    return DistillationReport(
         data=data, rows=len(texts), chosen_here=data == "validation", threads=classifiers["student"].threads,
         timed=min(TIMED, len(texts)), rounds=ROUNDS, sides=sides, gap_closed=gap_closed(sides),
     )  # fmt: skip
 
 
 def gap_closed(sides: Sequence[Side]) -> float | None:
-    """(student - plain) / (teacher - plain) in accuracy, where the teacher is better than the plain student."""
-    found = {side.role: side.scores["accuracy"].value for side in sides}
-    teacher, student, plain = found.get("teacher"), found.get("student"), found.get("plain")
+    """Return (student - plain) / (teacher - plain) in accuracy, where the teacher is better than the plain student."""
+    accuracy = {side.role: side.scores["accuracy"].value for side in sides}
+    teacher, student, plain = accuracy.get("teacher"), accuracy.get("student"), accuracy.get("plain")
     if teacher is None or student is None or plain is None or teacher <= plain:
         return None
     return (student - plain) / (teacher - plain)
 
 
 def speed(classifiers: Mapping[Role, Classifier], texts: Sequence[str]) -> dict[Role, float]:
-    """Texts a second of each, in turn on the same texts."""
-    timed = [texts[place * len(texts) // min(TIMED, len(texts))] for place in range(min(TIMED, len(texts)))]
+    """Measure texts a second of each, in turn on the same texts."""
+    count = min(TIMED, len(texts))
+    timed = [texts[number * len(texts) // count] for number in range(count)]
     seconds: dict[Role, list[float]] = {role: [] for role in classifiers}
     for number in range(ROUNDS + 1):
-        for role, one in classifiers.items():
+        for role, classifier in classifiers.items():
             started = time.perf_counter()
-            one.predict(timed)
+            classifier.predict(timed)
             if number:  # the first is a warm-up
                 seconds[role].append(time.perf_counter() - started)
-    return {role: len(timed) / statistics.median(found) for role, found in seconds.items()}
+    return {role: len(timed) / statistics.median(rounds) for role, rounds in seconds.items()}
 
 
 def served_weights(record: RunRecord) -> int:
-    """How many weights the model has that serves, counted without loading any."""
+    """Count the weights of the model that serves, without loading any."""
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -169,7 +170,7 @@ def served_weights(record: RunRecord) -> int:
     config.num_labels = record.outputs
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
-    return sum(one.numel() for one in model.parameters())
+    return sum(weight.numel() for weight in model.parameters())
 
 
 def _row(side: Side) -> str:

@@ -9,25 +9,25 @@ from nlpkit.errors import DataError, nearest
 
 
 def number_of(record: Record, column: str) -> float:
-    """The finite number that a column holds.
+    """Return the finite number that a column holds.
 
     Raises:
         DataError: no such column, or no number in it, with file and row.
     """
     if column not in record.fields:
         raise DataError(f"{record.where}: no column {column!r}{nearest(column, record.fields)}")
-    found = record.fields[column]
+    held = record.fields[column]
     try:
-        value = float(found)  # type: ignore[arg-type]
+        value = float(held)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         value = math.nan
-    if isinstance(found, bool) or not math.isfinite(value):
-        raise DataError(f"{record.where}: column {column!r} holds {str(found)[:40]!r}; expected a number")
+    if isinstance(held, bool) or not math.isfinite(value):
+        raise DataError(f"{record.where}: column {column!r} holds {str(held)[:40]!r}; expected a number")
     return value
 
 
 def weight_of(record: Record, column: str | None) -> float:
-    """How much a row counts: 1 where there is no column for it, or nothing in it.
+    """Return how much a row counts: 1 where there is no column for it, or nothing in it.
 
     Raises:
         DataError: no such column, or neither nothing nor a number from 0 up, with file and row.

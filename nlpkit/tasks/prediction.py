@@ -1,4 +1,4 @@
-"""What a model says of a text, decoded."""
+"""The answer of a classifier, decoded."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class Prediction:
     value: float | None = None
     """The intensity in the units of the data; None for labels."""
     spread: float | None = None
-    """The expected spread of human ratings, where the model learnt it."""
+    """The expected standard deviation of human ratings, where the model learned it."""
     windows: int = 1
     """How many overlapping windows the text was read in."""
     partial: bool = False
     """Whether the text was so long that not all of it was read."""
 
     def row(self) -> dict[str, str | float]:
-        """The output columns, by name: label, score, p_<label>, value, spread, as far as they apply."""
-        found: dict[str, str | float | None] = {
+        """Return the output columns, by name: label, score, p_<label>, value, spread, as far as they apply."""
+        fields: dict[str, str | float | None] = {
             "label": self.label,
             "value": self.value,
             "spread": self.spread,
             "score": self.score,
         }
-        row = {name: value for name, value in found.items() if value is not None}
+        row = {name: value for name, value in fields.items() if value is not None}
         row |= {f"p_{label}": probability for label, probability in self.probabilities.items()}
         return row
 

@@ -1,4 +1,4 @@
-"""The objective of a classifier: one target a text, each weighed."""
+"""The objective of a classifier: a weighted target for each text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conversations of one training: read, split without leaks, encoded, and looked at before step 1."""
+"""The conversations of one training: encoded, and described before step 1."""
 
 from __future__ import annotations
 
@@ -27,34 +27,42 @@ class EncodedPart:
     rows: tuple[EncodedDialogue, ...]
     left_out: int
     """Replies that fit no row."""
-    forged: int
+    injected: int
     """Texts that spell one of the model's control tokens; to the model they are plain characters."""
 
     @property
-    def learnt(self) -> int:
-        """Tokens that are learnt."""
+    def learned(self) -> int:
+        """Tokens that are learned."""
         return sum(row.learned for row in self.rows)
 
     @property
     def read(self) -> int:
         """Tokens that are only read."""
-        return sum(len(row.input_ids) for row in self.rows) - self.learnt
+        return sum(len(row.input_ids) for row in self.rows) - self.learned
 
 
 def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_tokens: int) -> EncodedPart:
-    """The conversations as training rows."""
-    rows = [row for one in conversations for row in encode_conversation(one, tokenizer, max_tokens)]
+    """Encode conversations as training rows."""
+    rows = [
+        row
+        for conversation in conversations
+        for row in encode_conversation(conversation, tokenizer, max_tokens)
+    ]
     safe_tokenizer = ChatTemplate.of(tokenizer).safe_tokenizer
-    texts = (text for one in conversations for text in (one.system, *(turn.text for turn in one.turns)))
-    forged = sum(map(safe_tokenizer.spells_control_token, texts))
+    texts = (
+        text
+        for conversation in conversations
+        for text in (conversation.system, *(turn.text for turn in conversation.turns))
+    )
+    injected = sum(map(safe_tokenizer.spells_control_token, texts))
     return EncodedPart(
         rows=tuple(rows),
         left_out=count_replies(conversations) - sum(row.replies for row in rows),
-        forged=forged,
+        injected=injected,
     )
 
 
-def look(
+def preflight_dialogue(
     dialogues: Rows[Dialogue],
     train: EncodedPart,
     tokenizer: Any,
@@ -64,47 +72,47 @@ def look(
     total: int,
     steps: int,
 ) -> Preflight:
-    """What this training will do.
+    """Describe what this training will do.
 
     Raises:
         DataError: there is no reply to learn, or nothing to choose on.
     """
-    if not train.learnt:
-        cure = "cure: a larger base.max_tokens" if train.left_out else "cure: another data.train.*.bot"
+    if not train.learned:
+        hint = "hint: a larger base.max_tokens" if train.left_out else "hint: another data.train.*.bot"
         raise DataError(
-            f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; {cure}"
+            f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; {hint}"
         )
     if not dialogues.validation:
         raise DataError(
-            "no validation conversations: nothing to choose on; cure: data.validation: 0.05, or a file"
+            "no validation conversations: nothing to choose on; hint: data.validation: 0.05, or a file"
         )
     lengths = sorted(len(row.input_ids) for row in train.rows)
-    whole = train.learnt + train.read
+    whole = train.learned + train.read
     lines = (
         f"rows       {len(dialogues.train):,} conversations to train on, {len(dialogues.validation):,} to choose on, "
         f"{len(dialogues.test):,} to report on",
-        f"replies    {sum(row.replies for row in train.rows):,} are learnt in {len(train.rows):,} rows",
-        f"tokens     {train.learnt:,} learnt, {train.read:,} only read ({train.read / whole:.0%}); "
+        f"replies    {sum(row.replies for row in train.rows):,} are learned in {len(train.rows):,} rows",
+        f"tokens     {train.learned:,} learned, {train.read:,} only read ({train.read / whole:.0%}); "
         f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}",
-        f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} conversations that could not be meant",
+        f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} invalid conversations",
         f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the held-out ones",
-        f"screened   {train.forged:,} texts spell a control token of the model; it reads them as plain characters",
-        f"learnt     {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
-        f"example    what stands in \u27e6brackets\u27e7 is learnt, the rest is only read:\n{shown(train.rows[0], tokenizer)}",
+        f"screened   {train.injected:,} texts spell a control token of the model; it reads them as plain characters",
+        f"learned     {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
+        f"example    what stands in \u27e6brackets\u27e7 is learned, the rest is only read:\n{shown(train.rows[0], tokenizer)}",
     )
     return Preflight(lines=lines, warnings=tuple(_warnings(dialogues, train, tokenizer)))
 
 
 def shown(row: EncodedDialogue, tokenizer: Any) -> str:
-    """A row as text, the learnt part in brackets, cut in the middle where it is long."""
+    """Return a row as text, the learned part in brackets, cut in the middle where it is long."""
     spans: list[tuple[bool, list[int]]] = []
     for token, label in zip(row.input_ids, row.labels, strict=True):
-        learnt = label != READ_ONLY
-        if not spans or spans[-1][0] != learnt:
-            spans.append((learnt, []))
+        learned = label != READ_ONLY
+        if not spans or spans[-1][0] != learned:
+            spans.append((learned, []))
         spans[-1][1].append(token)
-    texts = [(learnt, tokenizer.decode(ids)) for learnt, ids in spans]
-    whole = "".join(f"\u27e6{text}\u27e7" if learnt else text for learnt, text in texts)
+    texts = [(learned, tokenizer.decode(ids)) for learned, ids in spans]
+    whole = "".join(f"\u27e6{text}\u27e7" if learned else text for learned, text in texts)
     return whole if len(whole) <= SHOWN else f"{whole[: SHOWN // 2]} ... {whole[-SHOWN // 2 :]}"
 
 

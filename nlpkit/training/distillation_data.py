@@ -1,4 +1,4 @@
-"""The rows of a distillation: texts that nobody labelled, labelled ones where there are, and what is held out."""
+"""The rows of a distillation: unlabeled texts, labeled ones where there are, and what is held out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
 """Where a long text is cut: behind the sign that ends a sentence, before a capital; and at the end of a paragraph."""
 
 SPANS = 8
-"""Runs of words that are drawn of a text."""
+"""Runs of words that are sampled of a text."""
 
 
 class TextSource(Settings):
@@ -51,18 +51,18 @@ class TextSource(Settings):
 
 
 class DistillationData(Settings):
-    """What is learnt from, and what is held out."""
+    """What is learned from, and what is held out."""
 
     unlabelled: Annotated[tuple[TextSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     """Texts that the teacher labels."""
     train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
-    """Labelled rows, which the teacher labels too; none are needed."""
+    """Labeled rows, which the teacher labels too; none are needed."""
     validation: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.1
-    """Sources, or the share of the labelled rows that is held out to choose and calibrate on."""
+    """Sources, or the share of the labeled rows that is held out to choose and calibrate on."""
     test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.0
-    """Sources, or the share of the labelled rows that is held out to report on."""
+    """Sources, or the share of the labeled rows that is held out to report on."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Labelled texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+    """Labeled texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
     near_held_out: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Texts without labels that share this much with a held-out one are dropped: texts gathered widely repeat what is measured on."""
 
@@ -70,19 +70,19 @@ class DistillationData(Settings):
     def _held_out_exists(self) -> DistillationData:
         if not self.train and not isinstance(self.validation, tuple):
             raise ValueError(
-                "without labelled rows in `train`, `validation` must name a file: nothing can be split off"
+                "without labeled rows in `train`, `validation` must name a file: nothing can be split off"
             )
         if not self.train and self.test and not isinstance(self.test, tuple):
             raise ValueError(
-                "without labelled rows in `train`, `test` must name a file: nothing can be split off"
+                "without labeled rows in `train`, `test` must name a file: nothing can be split off"
             )
         if self.train:
-            self.labelled  # noqa: B018
+            self.labeled  # noqa: B018
         return self
 
     @property
-    def labelled(self) -> Data:
-        """What a training on the labelled rows alone would read."""
+    def labeled(self) -> Data:
+        """What a training on the labeled rows alone would read."""
         return Data(
             train=self.train, validation=self.validation, test=self.test, near_duplicates=self.near_duplicates
         )
@@ -93,21 +93,21 @@ class DistillationRows:
     """What the student learns from, and what it is chosen and measured on."""
 
     rows: Rows[TextTask]
-    """The labelled rows; `train` may be empty."""
+    """The labeled rows; `train` may be empty."""
     unlabelled: tuple[str, ...]
     repeated: int
-    """Texts dropped because they stand among the labelled ones, or twice."""
+    """Texts dropped because they stand among the labeled ones, or twice."""
     dropped: int
     """Texts dropped because they stand, nearly equal, in the held-out ones."""
     sources: tuple[str, ...]
 
     @property
     def texts(self) -> list[str]:
-        """All that the teacher answers for: labelled rows first."""
+        """All that the teacher answers for: labeled rows first."""
         return [*(row.text for row in self.rows.train), *self.unlabelled]
 
-    def described(self, teacher: Teacher) -> Rows[TextTask]:
-        """The labelled rows, with what the record shall say of the others and of the teacher."""
+    def with_record(self, teacher: Teacher) -> Rows[TextTask]:
+        """Return the labeled rows, with what the record holds of the others and of the teacher."""
         unlabelled = {
             "sources": list(self.sources),
             "rows": len(self.unlabelled),
@@ -120,71 +120,71 @@ class DistillationRows:
     def lines(
         self, encoded: Sequence[TrainingRow], teacher: Teacher, *, max_tokens: int, steps: int
     ) -> list[str]:
-        """What will be learnt, cut and dropped, for the preflight.
+        """Describe what will be learned, cut and dropped, for the preflight.
 
         Raises:
             DataError: nothing to choose on, or every text is cut.
         """
-        rows, cut = self.rows, sum(one.cut > 0 for one in encoded)
+        rows, cut = self.rows, sum(row.cut > 0 for row in encoded)
         if not rows.validation:
             raise DataError(
-                "no validation rows: nothing to choose and calibrate on; cure: data.validation: a file, or a share of data.train"
+                "no validation rows: nothing to choose and calibrate on; hint: data.validation: a file, or a share of data.train"
             )
         if cut == len(encoded):
             raise DataError(
-                f"all {cut:,} texts are cut at {max_tokens} tokens; cure: a larger base.max_tokens, or cut: sentences"
+                f"all {cut:,} texts are cut at {max_tokens} tokens; hint: a larger base.max_tokens, or cut: sentences"
             )
-        lengths = sorted(len(one.input_ids) for one in encoded)
-        found = [
+        lengths = sorted(len(row.input_ids) for row in encoded)
+        lines = [
             f"teacher    {teacher.run.path}, {teacher.record.base.source}",
-            f"rows       {len(self.unlabelled):,} unlabelled and {len(rows.train):,} labelled to learn from, "
+            f"rows       {len(self.unlabelled):,} unlabeled and {len(rows.train):,} labeled to learn from, "
             f"{len(rows.validation):,} to choose on, {len(rows.test):,} to report on",
             f"tokens     median {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}; {cut:,} texts are cut",
-            f"dropped    {self.dropped:,} unlabelled and {rows.dropped:,} labelled texts that stand, nearly equal, in the held-out ones; "
+            f"dropped    {self.dropped:,} unlabeled and {rows.dropped:,} labeled texts that stand, nearly equal, in the held-out ones; "
             f"{self.repeated:,} repeated",
-            f"learnt     in {steps:,} steps",
+            f"learned    in {steps:,} steps",
         ]
         if teacher.saw(rows.describe()["sha256"]):
-            found.append(
-                "warning    the held-out rows are none that were held out from the teacher: it may have learnt from them"
+            lines.append(
+                "warning    the held-out rows are none that were held out from the teacher: it may have learned from them"
             )
-        return found
+        return lines
 
 
 def load_distillation_rows(task: TextTask, data: DistillationData, *, seed: int) -> DistillationRows:
-    """The parts that the config asks for, read for the teacher's task.
+    """Read the parts that the config asks for, for the teacher's task.
 
     Raises:
         DataError: a file or a row is wrong, holds a label that the teacher does not have, or nothing is left to learn from.
         SourceError: a source cannot be brought here.
     """
-    rows = _labelled(task, data, seed)
-    found = [text for source in data.unlabelled for text in _read(source, seed)]
+    rows = _labeled(task, data, seed)
+    every = [text for source in data.unlabelled for text in _read(source, seed)]
     seen = {normalized(row.text) for row in rows.train}
-    distinct = {key: text for text in reversed(found) if (key := normalized(text)) not in seen}
+    distinct = {key: text for text in reversed(every) if (key := normalized(text)) not in seen}
     texts = [LabeledText(text=text) for text in reversed(distinct.values())]
     if not texts:
         raise DataError(
-            f"data.unlabelled: all {len(found):,} texts stand among the labelled ones; expected others"
+            f"data.unlabelled: all {len(every):,} texts stand among the labeled ones; expected others"
         )
     held = (*rows.validation, *rows.test)
     kept = hold_out(texts, held, task.family, near_duplicates=data.near_held_out)
     return DistillationRows(
         rows=rows,
-        unlabelled=tuple(one.text for one in kept.train),
-        repeated=len(found) - len(texts),
+        unlabelled=tuple(example.text for example in kept.train),
+        repeated=len(every) - len(texts),
         dropped=len(kept.dropped),
-        sources=tuple(one.source for one in data.unlabelled),
+        sources=tuple(source.source for source in data.unlabelled),
     )
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, as far as their signs tell them apart."""
-    return [found for part in _SENTENCE_END.split(text) if (found := part.strip())]
+    """Return the sentences of a text, as far as their signs tell them apart."""
+    return [sentence for part in _SENTENCE_END.split(text) if (sentence := part.strip())]
 
 
 def spans(text: str, shortest: int, longest: int | None, draw: random.Random) -> list[str]:
-    """Runs of a text's words, each shorter than all of it: what its parts say, which the whole outvotes."""
+    """Sample runs of a text's words, each shorter than all of it: what its parts say, which the whole outvotes."""
     words = text.split()
     longest = min(longest or len(words), len(words) - 1)
     if longest < shortest:
@@ -194,9 +194,9 @@ def spans(text: str, shortest: int, longest: int | None, draw: random.Random) ->
     return [" ".join(words[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
 
 
-def _labelled(task: TextTask, data: DistillationData, seed: int) -> Rows[TextTask]:
+def _labeled(task: TextTask, data: DistillationData, seed: int) -> Rows[TextTask]:
     if data.train:
-        return load_rows(task, data.labelled, seed=seed)
+        return load_rows(task, data.labeled, seed=seed)
     validation, test = (
         read_examples(task, value, seed=seed).examples if isinstance(value, tuple) else ()
         for value in (data.validation, data.test)
@@ -205,7 +205,7 @@ def _labelled(task: TextTask, data: DistillationData, seed: int) -> Rows[TextTas
 
 
 def _read(source: TextSource, seed: int) -> Sequence[str]:
-    """The texts of one source, in its order."""
+    """Return the texts of one source, in its order."""
     path = resolve(source.source, kind="data")
     texts: list[str] = []
     low, high = source.words or (1, None)
@@ -226,4 +226,4 @@ def _read(source: TextSource, seed: int) -> Sequence[str]:
         )
     if source.limit is None or source.limit >= len(fitting):
         return fitting
-    return [fitting[place] for place in sorted(random.Random(seed).sample(range(len(fitting)), source.limit))]  # noqa: S311
+    return [fitting[index] for index in sorted(random.Random(seed).sample(range(len(fitting)), source.limit))]  # noqa: S311

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     import torch
 
 PROJECTION = "projection"
-"""The map from the student's state to the teacher's: trained beside the head, and thrown away."""
+"""The map from the student's state to the teacher's: trained with the head, and thrown away."""
 
 UNKNOWN = -1.0
-"""Stands for the label of a text that nobody labelled."""
+"""Stands for the label of an unlabeled text."""
 
 
 class Distillation(Settings):
@@ -40,20 +40,20 @@ class Distillation(Settings):
     temperature: Annotated[float, Field(gt=0)] = 2.0
     """Softens both sides' probabilities: the higher, the more the small ones count."""
     label_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """On labelled rows: the share of the true label in the loss; the rest is the teacher's. 1 learns from labels alone."""
+    """On labeled rows: the share of the true label in the loss; the rest is the teacher's. 1 learns from labels alone."""
     labelled_times: Annotated[int, Field(ge=1)] = 1
-    """How often each labelled row stands in an epoch: more than once where the other texts are many and only like them."""
+    """How often each labeled row stands in an epoch: more than once where the other texts are many and only like them."""
     hidden_weight: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the angle between the student's state and the teacher's, behind a linear map that is thrown away."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32."""
 
     def epoch(self, train: Sequence[TrainingRow]) -> list[int]:
-        """The number of each row of an epoch, labelled ones as often as asked."""
+        """Return the number of each row of an epoch, labeled ones as often as asked."""
         return [
-            row
-            for row, one in enumerate(train)
-            for _ in range(1 if one.target == [UNKNOWN] else self.labelled_times)
+            number
+            for number, row in enumerate(train)
+            for _ in range(1 if row.target == [UNKNOWN] else self.labelled_times)
         ]
 
 
@@ -65,24 +65,24 @@ class DistillationTraining(Training):
 
 
 def refuse_unfit(lora: Lora, settings: Distillation) -> None:
-    """Nothing, where adapter and distillation go together.
+    """Refuse an adapter that does not go together with the distillation.
 
     Raises:
         ConfigError: PiSSA is saved as a difference of states, in which the map to the teacher's has no place.
     """
     if lora.init == "pissa" and settings.hidden_weight:
         raise ConfigError(
-            "lora.init: pissa does not go together with distillation.hidden_weight; cure: lora.init: default"
+            "lora.init: pissa does not go together with distillation.hidden_weight; hint: lora.init: default"
         )
 
 
 def build_student(
     base: LoadedBase, task: TextTask, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
 ) -> Any:
-    """The base with a fresh head and LoRA on it; with a map to the teacher's states where these are learnt.
+    """Return the base with a fresh head and LoRA on it; with a map to the teacher's states where these are learned.
 
     Raises:
-        ConfigError: states are learnt, and the base's head does not read the first token.
+        ConfigError: states are learned, and the base's head does not read the first token.
     """
     if answers is None or answers.size is None:
         return build(base, task, lora, dropout=dropout, seed=seed)
@@ -104,7 +104,7 @@ def build_student(
 
 
 def without_projection(model: Any) -> Any:
-    """The trained student as it is served."""
+    """Return the trained student as it is served."""
     plain = model.get_base_model()
     if hasattr(plain, PROJECTION):
         delattr(plain, PROJECTION)
@@ -113,14 +113,14 @@ def without_projection(model: Any) -> Any:
     return model
 
 
-def encode_all(found: DistillationRows, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
+def encode_all(data: DistillationRows, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
     """Encode the labeled rows, then the others, whose target is not known."""
-    task, tokenizing = found.rows.task, Tokenizing.of(tokenizer)
+    task, tokenizing = data.rows.task, Tokenizing.of(tokenizer)
     size = max_tokens - tokenizing.frame.size
-    inputs = [TextInput(text=text) for text in found.unlabelled]
-    return encode(found.rows.train, task, tokenizer, max_tokens) + [
-        TrainingRow(input_ids=one.windows[0], target=[UNKNOWN], weight=1.0, cut=max(0, one.tokens - size))
-        for one in task.encode(inputs, tokenizing, max_tokens)
+    inputs = [TextInput(text=text) for text in data.unlabelled]
+    return encode(data.rows.train, task, tokenizer, max_tokens) + [
+        TrainingRow(input_ids=text.windows[0], target=[UNKNOWN], weight=1.0, cut=max(0, text.tokens - size))
+        for text in task.encode(inputs, tokenizing, max_tokens)
     ]
 
 
@@ -128,13 +128,16 @@ def distillation_objective(
     train: Sequence[TrainingRow], validation: Sequence[TrainingRow], answers: Answers,
     task: TextTask, tokenizer: Any, training: DistillationTraining, settings: Distillation,
 ) -> Objective:  # fmt: skip
-    """Kullback-Leibler divergence from the teacher's softened probabilities, mixed with true labels and states as asked."""
+    """Return the objective: Kullback-Leibler divergence from the teacher's softened probabilities.
+
+    True labels and states are mixed in as the settings ask for.
+    """
     metric, greater_is_better = checkpoint_metric(task.family, training.metric)
     projected: list[torch.Tensor] = []
     rows = settings.epoch(train)
     return Objective(
         train=[{**asdict(train[row]), "row": row} for row in rows],
-        validation=[{**asdict(one), "row": None} for one in validation],
+        validation=[{**asdict(row), "row": None} for row in validation],
         lengths=[len(train[row].input_ids) for row in rows],
         collate=_with_answers(
             collator(tokenizer.pad_token_id), answers, task.head.outputs, settings.temperature
@@ -159,8 +162,8 @@ def _with_answers(
         import torch
         from torch.nn import functional
 
-        found = padded(batch)
-        rows = [one["row"] for one in batch]
+        inputs = padded(batch)
+        rows = [row["row"] for row in batch]
         taught = torch.zeros(len(batch), outputs + (answers.size or 0))
         if rows[0] is not None:
             taught[:, :outputs] = torch.softmax(
@@ -169,22 +172,22 @@ def _with_answers(
             if answers.states is not None:
                 # Of length 1: only the angle counts, and no number is -100, which Trainer would not count
                 taught[:, outputs:] = functional.normalize(torch.tensor(answers.states[rows]).float(), dim=1)
-        return {**found, "labels": torch.cat([found["labels"], taught], dim=1)}
+        return {**inputs, "labels": torch.cat([inputs["labels"], taught], dim=1)}
 
     return collate
 
 
 def _loss(outputs: int, settings: Distillation, projected: list[torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """The batch's share of the mean over all rows: the same however they are cut into batches."""
+    """Return the batch's share of the mean over all rows: the same however they are cut into batches."""
 
     def loss(
-        found: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+        output: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         import torch
         from torch.nn import functional
 
         truth, weight, taught = labels[:, 0].long(), labels[:, 1], labels[:, 2 : 2 + outputs]
-        logits = found["logits"].float()
+        logits = output["logits"].float()
         hard = functional.cross_entropy(logits, truth.clamp(min=0), reduction="none")
         # A text without a label has its teacher alone, a validation row its label alone.
         share = torch.where(truth < 0, 0.0, torch.where(taught.sum(dim=1) > 0, settings.label_weight, 1.0))
@@ -200,7 +203,7 @@ def _loss(outputs: int, settings: Distillation, projected: list[torch.Tensor]) -
 
 
 def soft_loss(logits: torch.Tensor, taught: torch.Tensor, temperature: float) -> torch.Tensor:
-    """(batch,): the divergence of the student's softened probabilities from the teacher's, times temperature squared.
+    """Return the divergence, (batch,), of the student's softened probabilities from the teacher's, times temperature squared.
 
     The factor keeps the gradient's size, which falls with the square of the temperature (Hinton et al. 2015, section 2).
     """

@@ -1,4 +1,4 @@
-"""What a teacher says of every text: computed once, chunk by chunk, kept on disk so that a killed labelling goes on."""
+"""The logits of a teacher for every text: computed once, chunk by chunk, kept on disk so that a killed labeling resumes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 2048
-"""Texts that are labelled and written together: what a kill costs, and what is held in memory at once."""
+"""Texts that are labeled and written together: what a kill costs, and what is held in memory at once."""
 
 BUDGET = {"cpu": 512, "cuda": 65_536}
 """Tokens in a batch."""
@@ -34,7 +34,7 @@ BUDGET = {"cpu": 512, "cuda": 65_536}
 
 @dataclass(frozen=True, kw_only=True)
 class Teacher:
-    """A whole run whose answers are learnt."""
+    """A completed run whose answers are learned."""
 
     run: Run
     record: RunRecord
@@ -49,7 +49,7 @@ class Teacher:
         }
 
     def saw(self, hashes: dict[str, str]) -> bool:
-        """Whether it may have learnt from what is held out now: some part is none that was held out from it."""
+        """Tell whether it may have been trained on what is held out now: some part is none that was held out from it."""
         theirs = self.record.data.get("sha256", {})
         apart = {theirs.get(name) for name in ("validation", "test")}
         return any(hashes[name] not in apart for name in ("validation", "test") if name in hashes)
@@ -57,12 +57,12 @@ class Teacher:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What the teacher says of each text, read from disk as it is needed."""
+    """The teacher's answer for each text, read from disk as it is needed."""
 
     logits: NDArray[Any]
     """(texts, labels)"""
     states: NDArray[Any] | None
-    """(texts, size): what its last layer makes of the first token, which its head reads; None where nobody asked for it."""
+    """(texts, size): what its last layer makes of the first token, which its head reads; None where it is not needed."""
 
     @property
     def size(self) -> int | None:
@@ -71,10 +71,10 @@ class Answers:
 
 
 def open_teacher(path: Path) -> Teacher:
-    """The run that teaches.
+    """Open the run that teaches.
 
     Raises:
-        RunError: no whole run, or one without labels.
+        RunError: no completed run, or one without labels.
     """
     run = Run.open(path)
     record = run.read()
@@ -96,7 +96,7 @@ def ask(
     talk: Callable[[str], None],
     progress: Callable[[int, int], None],
 ) -> Answers:
-    """The teacher's answer for each text, cut to what it reads at once; what the folder holds already is not computed again.
+    """Compute the teacher's answer for each text, cut to what it reads at once; what the folder holds already is reused.
 
     Raises:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
@@ -106,45 +106,49 @@ def ask(
 
     half = in_bf16(precision)
     parts = {"adapter": teacher.identity["adapter_sha256"], "bf16": half, "states": states, "chunk": CHUNK}
-    asked = fingerprint({**parts, "texts": fingerprint({"texts": list(texts)}), "device": str(pick_device())})
-    found = _done(folder, asked)
-    if found:
-        talk(f"teacher: {found:,} of {len(texts):,} texts are labelled already")
+    wanted = fingerprint(
+        {**parts, "texts": fingerprint({"texts": list(texts)}), "device": str(pick_device())}
+    )
+    done = _done(folder, wanted)
+    if done:
+        talk(f"teacher: {done:,} of {len(texts):,} texts are labeled already")
     if not is_main_process():
-        _wait(folder, asked, len(texts))
-    elif found < len(texts):
+        _wait(folder, wanted, len(texts))
+    elif done < len(texts):
         model = _Model(teacher, states=states, half=half)
         files = _files(
-            folder, len(texts), teacher.task.head.outputs, model.size if states else None, fresh=not found
+            folder, len(texts), teacher.task.head.outputs, model.size if states else None, fresh=not done
         )
-        for start in range(found, len(texts), CHUNK):
+        for start in range(done, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             for file, values in zip(files, model(chunk), strict=False):
                 file[start : start + len(chunk)] = values
                 file.flush()
-            write_whole(folder / "done.json", json.dumps({"fingerprint": asked, "texts": start + len(chunk)}))
+            write_whole(
+                folder / "done.json", json.dumps({"fingerprint": wanted, "texts": start + len(chunk)})
+            )
             progress(start + len(chunk), len(texts))
     logits = np.load(folder / "logits.npy", mmap_mode="r")
     return Answers(logits=logits, states=np.load(folder / "states.npy", mmap_mode="r") if states else None)
 
 
-def _done(folder: Path, asked: str) -> int:
-    """How many texts the folder holds answers for; answers to other questions are none."""
+def _done(folder: Path, wanted: str) -> int:
+    """Count the texts that the folder holds answers for; answers to other questions are none."""
     try:
         done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
-        return int(done["texts"]) if done["fingerprint"] == asked else 0
+        return int(done["texts"]) if done["fingerprint"] == wanted else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0
 
 
-def _wait(folder: Path, asked: str, texts: int) -> None:
-    """Return once the first of the processes that train together has labelled all: what it writes, the others read."""
-    while _done(folder, asked) < texts:
+def _wait(folder: Path, wanted: str, texts: int) -> None:
+    """Return once the first of the processes that train together has labeled all: what it writes, the others read."""
+    while _done(folder, wanted) < texts:
         time.sleep(0.2)
 
 
 def _files(folder: Path, rows: int, labels: int, size: int | None, *, fresh: bool) -> list[Any]:
-    """The arrays on disk that answers are written into."""
+    """Open the arrays on disk that answers are written into."""
     from numpy.lib.format import open_memmap
 
     if fresh:
@@ -178,15 +182,15 @@ class _Model:
 
         inputs = [TextInput(text=text) for text in texts]
         encoded = self._teacher.task.encode(inputs, self._tokenizing, self._teacher.record.max_tokens)
-        ids = [one.windows[0] for one in encoded]
+        ids = [text.windows[0] for text in encoded]
         logits, states = np.empty((len(ids), self.model.config.num_labels)), np.empty((len(ids), self.size))
         device = self.model.device.type
         seen: list[torch.Tensor] = []
         hook = self.model.base_model.register_forward_hook(
             lambda _module, _arguments, output: seen.append(output[0][:, 0])
         )
-        for batch in batches([len(one) for one in ids], BUDGET.get(device, BUDGET["cuda"])):
-            padded = self._padded([ids[place] for place in batch])
+        for batch in batches([len(row) for row in ids], BUDGET.get(device, BUDGET["cuda"])):
+            padded = self._padded([ids[index] for index in batch])
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=self._half):
                 logits[batch] = self.model(**padded).logits.float().cpu().numpy()
             states[batch] = seen.pop().float().cpu().numpy()
@@ -197,19 +201,19 @@ class _Model:
         import torch
 
         width, pad = max(map(len, ids)), self.tokenizer.pad_token_id
-        rows = [(one + [pad] * (width - len(one)), [1] * len(one) + [0] * (width - len(one))) for one in ids]
-        found = torch.tensor(rows, device=self.model.device)
-        return {"input_ids": found[:, 0], "attention_mask": found[:, 1]}
+        rows = [(row + [pad] * (width - len(row)), [1] * len(row) + [0] * (width - len(row))) for row in ids]
+        both = torch.tensor(rows, device=self.model.device)
+        return {"input_ids": both[:, 0], "attention_mask": both[:, 1]}
 
 
 def refuse_headless(model: Any, name: str) -> None:
-    """Nothing, where the model's head reads the first token's state.
+    """Refuse a model whose head does not read the first token's state.
 
     Raises:
         ConfigError: it reads something else, which cannot be compared.
     """
     if model.config.model_type not in READ_FIRST:
-        found = f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read the first token alone"
         raise ConfigError(
-            f"{found}; expected one of {', '.join(READ_FIRST)}; cure: distillation.hidden_weight: 0"
+            f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read the first token "
+            f"alone; expected one of {', '.join(READ_FIRST)}; hint: distillation.hidden_weight: 0"
         )

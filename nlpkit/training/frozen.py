@@ -23,8 +23,8 @@ BUDGET = 4_096
 STATES = "lower_states"
 """The batch's key of what the lower layers answered, (batch, time, size)."""
 
-PROVED = 8
-"""Rows on which the model with kept states is compared with the whole one."""
+VERIFIED = 8
+"""Rows on which the model with kept states is compared with the full one."""
 
 TOLERANCE = {False: 1e-4, True: 5e-2}
 """How far logits may move when states are given instead of computed, in fp32 and in bf16: rounding of other batches."""
@@ -40,13 +40,13 @@ class Kept:
 
 
 def megabytes(objective: Objective, model: Any) -> float:
-    """What the states of all rows take, training and validation."""
+    """Return the size of the states of all rows, training and validation."""
     tokens = sum(len(row["input_ids"]) for row in (*objective.train, *objective.validation))
     return float(tokens * model.config.hidden_size * 4 / 1e6)
 
 
 def plan_lines(objective: Objective, model: Any, freeze: float, limit_mb: int) -> list[str]:
-    """What freezing will do, for the preflight."""
+    """Describe what freezing will do, for the preflight."""
     count = frozen_count(model, freeze)
     if not count:
         return []
@@ -62,10 +62,10 @@ def plan_lines(objective: Objective, model: Any, freeze: float, limit_mb: int) -
 def frozen(
     objective: Objective, model: Any, freeze: float, *, limit_mb: int, bf16: bool, talk: Callable[[str], None]
 ) -> Objective:
-    """The objective whose batches bring the states of the frozen layers with them, or compute them where there is no room to keep them.
+    """Return an objective whose batches hold the states of the frozen layers, or compute them where memory does not suffice.
 
     Raises:
-        RunError: the model answers otherwise when states are given to it than when it computes them.
+        RunError: the logits differ when states are given to the model instead of computed.
     """
     count = frozen_count(model, freeze)
     if not count:
@@ -82,20 +82,20 @@ def frozen(
         objective, train=kept[: len(objective.train)], validation=kept[len(objective.train) :],
         collate=_collator(objective.collate), narrowed=lower.skipped,
     )  # fmt: skip
-    _prove(model, objective, ready, bf16=bf16)
+    _verify(model, objective, ready, bf16=bf16)
     talk(f"frozen     ran the lowest {count} layers once, in {time.monotonic() - started:.1f} s")
     return ready
 
 
 def _collator(collate: Callable[[list[Any]], Batch]) -> Callable[[list[Kept]], Batch]:
-    """Batches with the states beside the ids, padded at their end as these are."""
+    """Return what collates a batch with its states, padded at their end as the ids are."""
 
     def collate_kept(batch: list[Kept]) -> Batch:
-        made = collate([one.row for one in batch])
+        made = collate([kept.row for kept in batch])
         size = batch[0].states.shape[1]
         states = batch[0].states.new_zeros(*made["input_ids"].shape, size)
-        for place, one in enumerate(batch):
-            states[place, : len(one.states)] = one.states
+        for index, kept in enumerate(batch):
+            states[index, : len(kept.states)] = kept.states
         return {**made, STATES: states}
 
     return collate_kept
@@ -115,7 +115,7 @@ class Lower:
 
     @classmethod
     def of(cls, model: Any, freeze: int, sample: Batch) -> Lower:
-        """The lowest `freeze` layers of a model with its adapter on; how they answer is seen on a sample."""
+        """Take the lowest `freeze` layers of a model with its adapter on; a sample shows how they answer."""
         plain = model.get_base_model()
         parts = getattr(plain, plain.base_model_prefix).children()
         still = [part for part in parts if not any(weight.requires_grad for weight in part.parameters())]
@@ -125,10 +125,13 @@ class Lower:
     def states(
         self, model: Any, rows: Sequence[Any], collate: Callable[[list[Any]], Batch], *, bf16: bool
     ) -> list[torch.Tensor]:
-        """(tokens, size) for each row, on the CPU: the same however rows are batched later, and when the training is resumed."""
+        """Compute the states, (tokens, size), of each row, on the CPU.
+
+        They are the same however rows are batched later, and when the training is resumed.
+        """
         import torch
 
-        found: dict[int, torch.Tensor] = {}
+        computed: dict[int, torch.Tensor] = {}
         was, device = model.training, next(model.parameters()).device
         model.eval()
         with (
@@ -136,19 +139,19 @@ class Lower:
             torch.autocast(device.type, torch.bfloat16, enabled=bf16),
             self._only_lower() as answers,
         ):
-            for places in batches([len(row["input_ids"]) for row in rows], BUDGET):
-                model(**_inputs(collate([rows[place] for place in places]), device))
+            for numbers in batches([len(row["input_ids"]) for row in rows], BUDGET):
+                model(**_inputs(collate([rows[number] for number in numbers]), device))
                 states = answers.pop().float().cpu()
-                for number, place in enumerate(places):
-                    found[place] = states[
-                        number, : len(rows[place]["input_ids"])
+                for index, number in enumerate(numbers):
+                    computed[number] = states[
+                        index, : len(rows[number]["input_ids"])
                     ].clone()  # a view would keep the whole batch
         model.train(was)
-        return [found[place] for place in range(len(rows))]
+        return [computed[number] for number in range(len(rows))]
 
     @contextmanager
     def _only_lower(self) -> Iterator[list[torch.Tensor]]:
-        """The layers that learn hand on what they get; the list is told what the frozen ones answer."""
+        """Let the layers that learn hand on what they get; the list collects what the frozen ones answer."""
         answers: list[torch.Tensor] = []
 
         def hear(layer: Any, given: Any, answer: Any) -> None:
@@ -163,7 +166,7 @@ class Lower:
 
     @contextmanager
     def skipped(self, model: Any, batch: Batch) -> Iterator[None]:
-        """The frozen layers answer what the batch brings."""
+        """Let the frozen layers answer with the states of the batch."""
         states = batch.pop(STATES)
         with ExitStack() as undo:
             undo.enter_context(self._handing_on(self.layers[0], states))
@@ -173,7 +176,7 @@ class Lower:
 
     @contextmanager
     def _handing_on(self, layer: Any, instead: torch.Tensor | None = None) -> Iterator[None]:
-        """The layer computes nothing: it answers what it is given, or something else, in the form of its kind."""
+        """Let the layer compute nothing: it returns its input, or other states, in the form of its kind."""
 
         def forward(hidden_states: torch.Tensor, *_: Any, **__: Any) -> Any:
             states = hidden_states if instead is None else instead
@@ -187,14 +190,14 @@ class Lower:
 
     @contextmanager
     def still(self, model: Any, batch: Batch) -> Iterator[None]:
-        """The frozen layers run, without dropout in any mode of the model: to keep their states changes the time alone."""
+        """Run the frozen layers without dropout in any mode of the model: to keep their states changes the time alone."""
         for part in (*self.around, *self.layers[: self.freeze]):
             part.eval()
         yield
 
 
 def _inputs(batch: Batch, device: torch.device) -> Batch:
-    return {name: one.to(device) for name, one in batch.items() if name != "labels"}
+    return {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
 
 
 def _answers_in_tuples(model: Any, layer: Any, sample: Batch) -> bool:
@@ -208,19 +211,21 @@ def _answers_in_tuples(model: Any, layer: Any, sample: Batch) -> bool:
     return seen[0]
 
 
-def _prove(model: Any, plain: Objective, ready: Objective, *, bf16: bool) -> None:
+def _verify(model: Any, plain: Objective, ready: Objective, *, bf16: bool) -> None:
     """Compare the logits of a few rows whose states are given with those of the same rows run from the ids."""
     import torch
 
     was, device = model.training, next(model.parameters()).device
     model.eval()
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        expected = model(**_inputs(plain.collate(list(plain.train[:PROVED])), device)).logits.float()
-        batch = _inputs(ready.collate(list(ready.train[:PROVED])), device)
+        expected = model(**_inputs(plain.collate(list(plain.train[:VERIFIED])), device)).logits.float()
+        batch = _inputs(ready.collate(list(ready.train[:VERIFIED])), device)
         with ready.narrowed(model, batch):
-            found = model(**batch).logits.float()
+            given = model(**batch).logits.float()
     model.train(was)
-    drift = float((found - expected).abs().max() / expected.abs().max().clamp(min=1.0))
-    if not drift <= TOLERANCE[bf16]:
-        about = f"a {model.config.model_type} answers otherwise when its lower layers are run beforehand: logits differ by {drift:.2g}"
-        raise RunError(f"{about}; cure: training.freeze: 0")
+    difference = float((given - expected).abs().max() / expected.abs().max().clamp(min=1.0))
+    if not difference <= TOLERANCE[bf16]:
+        raise RunError(
+            f"a {model.config.model_type} gives other logits when its lower layers are run beforehand: they differ by "
+            f"{difference:.2g}; hint: training.freeze: 0"
+        )

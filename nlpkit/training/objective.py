@@ -1,4 +1,4 @@
-"""What a training optimizes, as the trainer sees it: rows, how they become a batch, the loss, and what is looked at."""
+"""What a training optimizes, as the trainer sees it: rows, how they become a batch, the loss, and what is evaluated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Objective:
     """Tokens of each training row."""
     collate: Callable[[list[Any]], Batch]
     loss: Callable[..., torch.Tensor]
-    """(outputs, labels, num_items_in_batch) -> the batch's share of the mean over all that is learnt in an optimizer step."""
+    """(outputs, labels, num_items_in_batch) -> the batch's share of the mean over all that is learned in an optimizer step."""
     metric: str
     """Chooses the best checkpoint."""
     greater_is_better: bool

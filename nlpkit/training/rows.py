@@ -109,12 +109,12 @@ def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: 
     encoded = task.encode([task.input(example) for example in examples], tokenizing, max_tokens)
     return [
         TrainingRow(
-            input_ids=one.windows[0],
+            input_ids=read.windows[0],
             target=task.family.target(example),
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
-            cut=max(0, one.tokens - size),
+            cut=max(0, read.tokens - size),
         )
-        for example, one in zip(examples, encoded, strict=True)
+        for example, read in zip(examples, encoded, strict=True)
     ]
 
 

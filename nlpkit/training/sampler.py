@@ -1,4 +1,4 @@
-"""The order of the training rows: drawn from seed and epoch alone, so that a resumed training sees the rows that are left."""
+"""The order of the training rows: sampled from seed and epoch alone, so that a resumed training sees the rows that are left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RowOrder:
         return len(self._lengths)
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate before each epoch, with its true number after a resume too."""
+        """Set the number of the epoch; accelerate calls it before each, with the true number after a resume too."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -49,11 +49,11 @@ class RowOrder:
         batches = []
         for start in range(0, len(order), pool):
             alike = sorted(order[start : start + pool], key=lambda row: self._lengths[row])
-            batches += [alike[place : place + size] for place in range(0, len(alike), size)]
+            batches += [alike[first : first + size] for first in range(0, len(alike), size)]
         # A short batch anywhere but at the end would shift all that follow
         full, short = (
             [batch for batch in batches if len(batch) == size],
             [batch for batch in batches if len(batch) < size],
         )
-        shuffled = [full[place] for place in torch.randperm(len(full), generator=generator).tolist()]
+        shuffled = [full[index] for index in torch.randperm(len(full), generator=generator).tolist()]
         return shuffled + short

@@ -1,4 +1,4 @@
-"""The mean of several looks at one training: a greedy soup of adapters (Wortsman et al. 2022, arXiv:2203.05482)."""
+"""The mean weights of several checkpoints of one training: a greedy model soup (Wortsman et al. 2022, arXiv:2203.05482)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ if TYPE_CHECKING:
 def average_greedily(
     model: Any, checkpoints: Mapping[Path, float], measure: Callable[[], float], *, greater_is_better: bool
 ) -> tuple[Path, ...]:  # fmt: skip
-    """The checkpoints whose mean weights the model now has: the best one, and each further one, best first, that made it no worse.
+    """Give the model the mean weights of the best checkpoint and of each further one, best first, that makes it no worse.
 
     Args:
         model: gets the weights; its adapter is the one that was saved.
         checkpoints: folders with an adapter, and what each measured.
         measure: the metric of the model as it is.
         greater_is_better: of the metric.
+
+    Returns:
+        The checkpoints whose mean it is, best first.
     """
     sign = 1 if greater_is_better else -1
-    ranked = sorted(checkpoints, key=lambda one: -sign * checkpoints[one])
+    ranked = sorted(checkpoints, key=lambda folder: -sign * checkpoints[folder])
     kept, best = [ranked[0]], sign * checkpoints[ranked[0]]
     for further in ranked[1:]:
         _put(model, _mean([*kept, further]))
-        found = sign * measure()
-        if found >= best:
+        measured = sign * measure()
+        if measured >= best:
             kept.append(further)
-            best = found
+            best = measured
     _put(model, _mean(kept))
     return tuple(kept)
 
@@ -42,8 +45,8 @@ def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:
 
     states = [load_file(folder / WEIGHTS) for folder in folders]
     return {
-        name: torch.stack([state[name] for state in states]).double().mean(dim=0).to(one.dtype)
-        for name, one in states[0].items()
+        name: torch.stack([state[name] for state in states]).double().mean(dim=0).to(weight.dtype)
+        for name, weight in states[0].items()
     }
 
 

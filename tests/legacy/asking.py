@@ -48,9 +48,9 @@ def read_dialogue_report(text: str) -> Any:
 
 def read_distillation(text: str) -> Any:
     """What a distilled run says of itself beside its teacher."""
-    from nlpkit.evaluation.distillation import Beside
+    from nlpkit.evaluation.distillation import DistillationReport
 
-    return Beside.model_validate_json(text)
+    return DistillationReport.model_validate_json(text)
 
 
 def comparison_of(run: nlpkit.Run) -> Any:

@@ -108,7 +108,7 @@ class Family(Protocol):
         """Return what a split balances each example by."""
 
     def describe(self, parts: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        """Return what the run records of the parts beside their sizes, such as the balance of labels."""
+        """Return what the run records of the parts with their sizes, such as the balance of labels."""
 
     def identity(self, example: Any) -> tuple[Any, ...]:
         """Return all of an example that a training depends on."""

@@ -1,6 +1,6 @@
 import pytest
 
-from nlpkit.evaluation.distillation import Beside, Side, gap_closed
+from nlpkit.evaluation.distillation import DistillationReport, Side, gap_closed
 from nlpkit.metrics.score import PairedTest, Score
 
 
@@ -42,7 +42,7 @@ def test_the_gap_closed_is_a_share_of_what_lies_between() -> None:
 
 def test_the_table_says_what_it_rests_on() -> None:
     sides = (side("teacher", 0.93), side("student", 0.91))
-    page = Beside(
+    page = DistillationReport(
         data="validation",
         rows=872,
         chosen_here=True,
