@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,20 +17,14 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo.guard import LOOPBACK, DemoLimits
-from nlpkit.cli.choices import runtime_option
+from nlpkit.cli.chat import Model, Policy, RunArgument, Runtime, StoreFile
 from nlpkit.errors import ConfigError, NlpkitError, optional
-from nlpkit.generation.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
     from demo.models import Loader
     from demo.scoring import TextScorer
 
-PolicyName = Literal["drop_oldest", "recall"]
-RUN_HELP = (
-    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
-    "Default: the built-in chat model."
-)
 TITLE = "nlpkit"
 # Light or dark like the system, until the user chooses
 ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
@@ -146,13 +140,9 @@ def serve(
 
 
 def run(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name of the server's model, if RUN is an address with several.")
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
-    ] = None,
+    run: RunArgument = None,
+    model: Model = None,
+    store: StoreFile = None,
     runs: Annotated[
         Path, typer.Option(help="The folder of the runs to chat with and of the reports.")
     ] = Path("runs"),
@@ -160,12 +150,8 @@ def run(
         str | None,
         typer.Option(help="The run that predicts moods and scores texts. Default: the built-in classifier."),
     ] = None,
-    policy: Annotated[
-        PolicyName, typer.Option(help="What a chat model sees of a long conversation: drop_oldest or recall.")
-    ] = "drop_oldest",
-    runtime: Annotated[
-        str, runtime_option(RUNTIMES, "The runtime. A model is exported once, at its first use.")
-    ] = "torch",
+    policy: Policy = "drop_oldest",
+    runtime: Runtime = "torch",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")

@@ -35,7 +35,8 @@ def sentiment_lines(trend: SentimentTrend, effects: Sequence[tuple[str, float]])
 
 def context_lines(context: Context) -> Iterator[str]:
     """Yield the tokens used, and which turns were recalled or not seen."""
-    yield f"{context.tokens:,} tokens of {context.token_budget:,}; {len(context.seen)} turns seen word for word"
+    seen = len(context.seen)
+    yield f"{context.tokens:,} tokens of {context.token_budget:,}; {seen} turns seen word for word"
     for what, turns in (("recalled", context.recalled), ("not seen", context.dropped)):
         if turns:
             yield f"{what}: turns {ranges([turn + 1 for turn in turns])}"

@@ -32,6 +32,9 @@ Runtime = Annotated[
     str,
     runtime_option(RUNTIMES, "The runtime. A model is exported once, at its first use, and verified."),
 ]
+StoreFile = Annotated[
+    Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
+]
 Threads = Annotated[
     int | None, typer.Option(help="Processor threads. Default: all that this process may use.", min=1)
 ]
@@ -56,9 +59,7 @@ Classifier = Annotated[
 def chat(
     run: RunArgument = None,
     model: Model = None,
-    store: Annotated[
-        Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
-    ] = None,
+    store: StoreFile = None,
     system: Annotated[str, typer.Option(help="System prompt.")] = "",
     mood: Annotated[bool, typer.Option("--mood", help="Put your mood into the system prompt.")] = False,
     classifier: Classifier = None,

@@ -1,4 +1,4 @@
-"""The chat as a person meets it: say, stop, edit, rate, choose, reload, return after the server was killed."""
+"""The chat as a person meets it: say, stop, edit, rate, choose, reload, return after the server died."""
 
 from __future__ import annotations
 
