@@ -7,9 +7,11 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, RunError
 from nlpkit.settings import DataSource
+from nlpkit.tasks.answers.family import Limits
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.task import chat_task_from, task_from, text_task_from
 
 THREE = Polarity(labels=("negative", "neutral", "positive"))
 
@@ -142,3 +144,50 @@ def test_a_task_comes_back_from_its_record() -> None:
         assert task_from(task.model_dump(mode="json")) == task
     with pytest.raises(RunError, match="task 'polarty' is unknown to this nlpkit; did you mean 'polarity'"):
         task_from({"kind": "polarty"})
+
+
+def test_a_task_of_a_newer_version_says_how_to_read_it() -> None:
+    tree = {**THREE.model_dump(mode="json"), "thresholds": [0.5]}
+    with pytest.raises(RunError, match=r"'polarity' holds 'thresholds'.*hint: pip install --upgrade nlpkit"):
+        task_from(tree)
+    with pytest.raises(RunError, match=r"'emotions' is unknown.*hint: pip install --upgrade nlpkit"):
+        task_from({"kind": "emotions"})
+    with pytest.raises(RunError, match="'polarity' is damaged: temperature: Input should be greater than 0"):
+        task_from({**THREE.model_dump(), "temperature": -1})
+
+
+def test_each_kind_of_model_takes_its_own_tasks() -> None:
+    assert chat_task_from({"kind": "dialogue", "system": "Be brief."}).system == "Be brief."
+    with pytest.raises(RunError, match="a run of the task 'polarity'; expected a dialogue run"):
+        chat_task_from(THREE.model_dump())
+    with pytest.raises(RunError, match="this is a dialogue run"):
+        text_task_from({"kind": "dialogue"})
+
+
+def test_the_temperature_is_the_tasks_and_is_stored_where_it_is_fitted() -> None:
+    assert "temperature" not in THREE.model_dump(mode="json")
+    logits = np.array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0], [4.0, 0.0, 0.0]])
+    rows = [LabeledText(text="x", label=label) for label in ("negative", "neutral", "positive", "positive")]
+    task = THREE.calibrate(logits, rows)
+    assert task.temperature > 1
+    assert task_from(task.model_dump(mode="json")) == task
+    assert Intensity(low=0, high=1).calibrate(logits, rows) == Intensity(low=0, high=1)
+
+
+@pytest.mark.parametrize(
+    ("score", "tone"), [(-0.5, "negative"), (-0.25, "neutral"), (0.3, "positive"), (None, "neutral")]
+)
+def test_an_answer_is_shown_by_its_family(score: float | None, tone: str) -> None:
+    shown = THREE.family.shown(Prediction(label="neutral", score=score, probabilities={"neutral": 1.0}))
+    assert (shown.headline, shown.tone, shown.shares) == ("neutral", tone, (("neutral", 1.0),))
+    number = Intensity(low=-4, high=4).family.shown(Prediction(value=1.5, score=score))
+    assert (number.headline, number.tone, number.shares) == ("+1.50", tone, ())
+
+
+def test_an_export_of_a_number_may_move_it_by_its_limit() -> None:
+    family = Intensity(low=-4, high=4).family
+    limits = Limits(changed=0.0, difference=None, accuracy=0.0, value=0.1)
+    run = [Prediction(value=value) for value in (-1.0, 1.0)]
+    assert family.parity(run, [Prediction(value=value) for value in (-0.95, 1.05)], (), limits).failures == ()
+    moved = family.parity(run, [Prediction(value=value) for value in (-0.5, 1.5)], (), limits)
+    assert moved.failures == ("values move by 0.5000 standard deviations on average, 0.1 are allowed",)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from nlpkit.errors import ConfigError
+from nlpkit.settings import ClassifierTraining, DataSource, LabelSource, NumberSource, TextTraining
+from nlpkit.tasks.intensity import Intensity
+from nlpkit.tasks.own_settings import source_for, training_for
+from nlpkit.tasks.polarity import Polarity
+
+
+@pytest.mark.parametrize(
+    ("task", "keys", "refused"),
+    [
+        (Intensity(), {"labels": {1: "negative"}}, "labels"),
+        (Intensity(), {"bins": (0.0,)}, "bins"),
+        (Polarity(), {"spread": "sd"}, "spread"),
+    ],
+)
+def test_a_source_key_that_means_nothing_to_the_task_is_refused(
+    task: Polarity | Intensity, keys: dict[str, object], refused: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"a\.csv: the task '{task.kind}' has no key '{refused}'"):
+        source_for(task, DataSource(source="a.csv", **keys))
+
+
+@pytest.mark.parametrize("keys", [{"class_weights": "balanced"}, {"label_smoothing": 0.3}])
+def test_an_intensity_has_no_training_keys_of_labels(keys: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"training: the task 'intensity' has no key '{next(iter(keys))}'"):
+        training_for(Intensity(), ClassifierTraining(**keys))
+    assert training_for(Polarity(), ClassifierTraining(**keys)) == ClassifierTraining(**keys)
+
+
+def test_what_is_left_is_the_tasks_own_and_a_default_counts_as_unset() -> None:
+    resolved = DataSource.model_validate(DataSource(source="a.csv", limit=5).model_dump())
+    assert source_for(Intensity(), resolved) == NumberSource(source="a.csv", limit=5)
+    assert source_for(Polarity(), resolved) == LabelSource(source="a.csv", limit=5)
+    assert training_for(Intensity(), ClassifierTraining(epochs=2)) == TextTraining(epochs=2)
+
+
+def test_a_preset_gives_a_task_only_keys_that_it_has() -> None:
+    assert TextTraining(preset="fast").evaluations == ClassifierTraining(preset="fast").evaluations == 12
