@@ -1,4 +1,7 @@
-"""`python -m benchmarks`: scoring, start, memory, chat and Ray beside their peers, for hours; `--quick` tries the scripts."""
+"""`python -m benchmarks`: measure scoring, start, memory, chat and Ray against their peers.
+
+It takes hours; `--quick` tries the scripts in minutes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from nlpkit.errors import NlpkitError
 
 
 def quick(model: str | None, results: Path) -> None:
-    """All of scoring's scripts on few texts, with a tiny model unless told another."""
+    """Run all scripts of scoring on few texts; the default is a tiny model."""
     with tempfile.TemporaryDirectory() as folder:
         model = model or run_child(["-m", "benchmarks.tiny", folder], threads=1).output.strip()
         scoring.bench(model, texts=200, rounds=1, threads=(1,), results=results, talk=print)
@@ -25,8 +28,8 @@ def quick(model: str | None, results: Path) -> None:
         plots.draw(results, name)
 
 
-def whole(model: str | None, results: Path, *, sst2: Path | None, work: Path) -> None:
-    """Everything that the README tells figures of; hours on two cores."""
+def full(model: str | None, results: Path, *, sst2: Path | None, work: Path) -> None:
+    """Run everything that the README gives figures of; hours on two cores."""
     for corpus in scoring.CORPORA:
         scoring.bench(model, corpus=corpus, rounds=3, threads=(1, 2), results=results, talk=print)
     startup.bench(rounds=5, results=results, talk=print)
@@ -38,37 +41,39 @@ def whole(model: str | None, results: Path, *, sst2: Path | None, work: Path) ->
     if sst2:
         fast_training.main(["--data", str(sst2), "--work", str(work), "--results", str(results)])
     else:
-        print("left out: training; cure: --sst2 FOLDER, with train.jsonl and dev.jsonl")
+        print("left out: training; hint: add --sst2 FOLDER, with train.jsonl and dev.jsonl")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
+    parser.add_argument("--run", help="a run's folder; default: the built-in classifier")
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="few texts and a tiny model: the numbers mean nothing, and are kept nowhere",
+        help="few texts and a tiny model, to try the scripts; the numbers mean nothing and are not kept",
     )
     parser.add_argument(
-        "--sst2", type=Path, help="a folder with train.jsonl and dev.jsonl of SST-2, for the training"
+        "--sst2",
+        type=Path,
+        help="a folder with train.jsonl and dev.jsonl of SST-2, for the benchmark of training",
     )
     parser.add_argument(
         "--work",
         type=Path,
         default=Path("runs/bench"),
-        help="what a killed benchmark of training goes on from",
+        help="the folder that a killed benchmark of training resumes from",
     )
     parser.add_argument(
-        "--results", type=Path, help="the folder that results go to; default: benchmarks/results"
+        "--results", type=Path, help="the folder for the results; default: benchmarks/results"
     )
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
-        if not asked.quick:
-            whole(asked.run, asked.results or FOLDER, sst2=asked.sst2, work=asked.work)
+        if not args.quick:
+            full(args.run, args.results or FOLDER, sst2=args.sst2, work=args.work)
             return
         with tempfile.TemporaryDirectory() as folder:
-            quick(asked.run, asked.results or Path(folder))
+            quick(args.run, args.results or Path(folder))
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

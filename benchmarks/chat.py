@@ -1,4 +1,6 @@
-"""How fast the chat is beside transformers' `generate`: the same weights, prompts and threads, in turns; and what quantised weights lose.
+"""Speed of the chat compared with transformers' `generate`, and what quantized weights lose.
+
+Both get the same weights, prompts and threads, and take turns.
 
 Example: python -m benchmarks.chat --threads 2 --rounds 5
 """
@@ -35,27 +37,27 @@ SENTENCE = "On day {} the wind came from the west and the keeper wrote the names
 
 
 @dataclass(frozen=True, kw_only=True)
-class Took:
-    """One answer."""
+class Timing:
+    """What one answer took."""
 
     method: str
     round: int
     first_seconds: float
-    """To the first token of an answer to a cold prompt."""
+    """To the first token of the answer, with nothing cached."""
     tokens_per_second: float
     """Of all further tokens."""
     cpu_seconds: float
-    """Of all threads, a further token: what is left of the speed when other work disturbs."""
+    """Of all threads, for each further token: a measure that other work on the machine disturbs less."""
     second_seconds: float
     """To the first token of the second turn, which repeats all of the first."""
     second_cold_seconds: float
-    """The same second turn, asked by someone of whom nothing is kept."""
+    """The same second turn in a session with nothing cached."""
     ids: tuple[int, ...]
     """Of the first answer, greedy."""
 
 
-def talk(history: int, tokenizer: Any) -> Conversation:
-    """A first turn of about so many tokens."""
+def opening(history: int, tokenizer: Any) -> Conversation:
+    """Build a conversation whose first turn has about `history` tokens."""
     text, day = QUESTION, 0
     while len(tokenizer(text)["input_ids"]) < history:
         day += 1
@@ -63,14 +65,14 @@ def talk(history: int, tokenizer: Any) -> Conversation:
     return Conversation(turns=(Turn(role="user", text=text),))
 
 
-def then(conversation: Conversation, said: str) -> Conversation:
-    """The second turn."""
-    turns = (Turn(role="assistant", text=said.strip() or "..."), Turn(role="user", text="And then?"))
+def follow_up(conversation: Conversation, reply: str) -> Conversation:
+    """Add the reply and a second question to a conversation."""
+    turns = (Turn(role="assistant", text=reply.strip() or "..."), Turn(role="user", text="And then?"))
     return Conversation(turns=conversation.turns + turns)
 
 
 class Times:
-    """Notes when each token comes, as transformers' streamers are told of them."""
+    """The time of each token; a streamer for transformers' `generate`."""
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
@@ -78,21 +80,21 @@ class Times:
         self.cpu: list[float] = []
 
     def put(self, _: Any) -> None:
-        """The prompt first, then each token."""
+        """Record the time of the prompt, then of each token."""
         self.at.append(time.perf_counter() - self.began)
         self.cpu.append(time.process_time())
 
     @property
     def cpu_a_token(self) -> float:
-        """CPU seconds from the first new token to the last, a token."""
+        """CPU seconds for each token, from the first new token to the last."""
         return (self.cpu[-1] - self.cpu[1]) / (len(self.cpu) - 2)
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """Do nothing at the end; the streamer protocol asks for the method."""
 
 
 def generated(language: LanguageModel, conversation: Conversation, tokens: int) -> tuple[list[int], Times]:
-    """What plain `generate` answers, greedy, and when each token came."""
+    """Return the greedy answer of plain `generate`, and when each token came."""
     import torch
 
     asked = torch.tensor([build_prompt(conversation, language.tokenizer, language.window - tokens).ids])
@@ -110,14 +112,14 @@ def generated(language: LanguageModel, conversation: Conversation, tokens: int) 
     return made[0, asked.shape[1] :].tolist(), times
 
 
-def plain_turn(language: LanguageModel, conversation: Conversation, number: int, tokens: int) -> Took:
-    """One round of plain `generate`, which keeps nothing between turns."""
+def plain_turn(language: LanguageModel, conversation: Conversation, number: int, tokens: int) -> Timing:
+    """Time one round of plain `generate`, which caches nothing between turns."""
     ids, times = generated(language, conversation, tokens)
     at = times.at[1:]
     _, second = generated(
-        language, then(conversation, language.tokenizer.decode(ids, skip_special_tokens=True)), 1
+        language, follow_up(conversation, language.tokenizer.decode(ids, skip_special_tokens=True)), 1
     )
-    return Took(
+    return Timing(
         method=GENERATE,
         round=number,
         first_seconds=at[0],
@@ -129,24 +131,24 @@ def plain_turn(language: LanguageModel, conversation: Conversation, number: int,
     )
 
 
-def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, tokens: int) -> Took:
-    """One round of a bot."""
+def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, tokens: int) -> Timing:
+    """Time one round of a chat model."""
     greedy = Sampling(temperature=0.0, repetition_penalty=1.0, max_new_tokens=tokens)
     session = f"{name}-{number}"
     answer = bot.stream(conversation, sampling=greedy, session=session)
-    said = next(answer)
+    text = next(answer)
     cpu = time.process_time()
-    said += "".join(answer)
+    text += "".join(answer)
     cpu = time.process_time() - cpu
-    one = greedy.model_copy(update={"max_new_tokens": 1})
-    later = bot.stream(then(conversation, said), sampling=one, session=session)
+    first_token_only = greedy.model_copy(update={"max_new_tokens": 1})
+    later = bot.stream(follow_up(conversation, text), sampling=first_token_only, session=session)
     list(later)
-    cold = bot.stream(then(conversation, said), sampling=one, session=f"{session}-cold")
+    cold = bot.stream(follow_up(conversation, text), sampling=first_token_only, session=f"{session}-cold")
     list(cold)
     if answer.usage is None or later.usage is None or cold.usage is None:
-        raise NlpkitError(f"{name}: an answer without its usage")
-    ids = bot.profile.tokenizer(said, add_special_tokens=False)["input_ids"]
-    return Took(
+        raise NlpkitError(f"{name}: the answer has no usage")
+    ids = bot.profile.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return Timing(
         method=name,
         round=number,
         first_seconds=answer.usage.first_token_seconds,
@@ -160,7 +162,7 @@ def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, t
 
 
 def load(run: str | None, runtimes: Sequence[str], threads: int) -> tuple[LanguageModel, dict[str, Chatbot]]:
-    """The model for `generate`, and a bot for each runtime; torch's shares its weights."""
+    """Load the model for `generate`, and a chat model for each runtime; torch shares its weights."""
     if run is None:
         folder, _ = find_base(DEFAULT)
         tokenizer = load_tokenizer(folder)
@@ -174,41 +176,43 @@ def load(run: str | None, runtimes: Sequence[str], threads: int) -> tuple[Langua
         tokenizer=language.tokenizer, task=language.task, window=language.window, name=language.name
     )
     bots: dict[str, Chatbot] = {}
-    for one in runtimes:
-        if one == "torch":
-            bots[one] = Chatbot(profile, TorchDecoder(language.model, threads=threads))
+    for runtime in runtimes:
+        if runtime == "torch":
+            bots[runtime] = Chatbot(profile, TorchDecoder(language.model, threads=threads))
         else:
-            bots[one] = (
-                Chatbot.default(runtime=one, threads=threads)
+            bots[runtime] = (
+                Chatbot.default(runtime=runtime, threads=threads)
                 if run is None
-                else Chatbot.load(run, runtime=one, threads=threads)
+                else Chatbot.load(run, runtime=runtime, threads=threads)
             )
     return language, bots
 
 
-def agreement(took: Sequence[Took], method: str) -> int:
-    """How many tokens a method's answer has in common with `generate`'s before they part."""
-    plain = next(one.ids for one in took if one.method == GENERATE)
-    ours = next(one.ids for one in took if one.method == method)
+def agreement(timings: Sequence[Timing], method: str) -> int:
+    """Count the tokens that a method's answer shares with `generate`'s before they differ."""
+    plain = next(timing.ids for timing in timings if timing.method == GENERATE)
+    ours = next(timing.ids for timing in timings if timing.method == method)
     return next(
-        (place for place, (a, b) in enumerate(zip(plain, ours, strict=False)) if a != b),
+        (index for index, (a, b) in enumerate(zip(plain, ours, strict=False)) if a != b),
         min(len(plain), len(ours)),
     )
 
 
-def summary(took: Sequence[Took]) -> list[str]:
-    """The lines of the page."""
+def summary(timings: Sequence[Timing]) -> list[str]:
+    """Return the lines of the table of speeds."""
     rows = []
-    for method in dict.fromkeys(one.method for one in took):
-        plain = {one.round: one for one in took if one.method == GENERATE}
-        pairs = [(one, plain[one.round]) for one in took if one.method == method]
-        ratio = statistics.median(one.tokens_per_second / other.tokens_per_second for one, other in pairs)
-        cpu = statistics.median(other.cpu_seconds / one.cpu_seconds for one, other in pairs)
-        kept = statistics.median(one.second_seconds / one.second_cold_seconds for one, _ in pairs)
-        speed = statistics.median(one.tokens_per_second for one, _ in pairs)
-        first = statistics.median(one.first_seconds for one, _ in pairs)
-        second = statistics.median(one.second_seconds for one, _ in pairs)
-        equal = f"{agreement(took, method)} of {len(pairs[0][1].ids)}"
+    for method in dict.fromkeys(timing.method for timing in timings):
+        generate = {timing.round: timing for timing in timings if timing.method == GENERATE}
+        pairs = [(timing, generate[timing.round]) for timing in timings if timing.method == method]
+        ratio = statistics.median(
+            timing.tokens_per_second / plain.tokens_per_second for timing, plain in pairs
+        )
+        cpu = statistics.median(plain.cpu_seconds / timing.cpu_seconds for timing, plain in pairs)
+        kept = statistics.median(timing.second_seconds / timing.second_cold_seconds for timing, _ in pairs)
+        speed = statistics.median(timing.tokens_per_second for timing, _ in pairs)
+        first = statistics.median(timing.first_seconds for timing, _ in pairs)
+        second = statistics.median(timing.second_seconds for timing, _ in pairs)
+        equal = f"{agreement(timings, method)} of {len(pairs[0][1].ids)}"
         rows.append(
             (
                 method,
@@ -254,40 +258,41 @@ def bench(
     torch.set_num_threads(threads)
     machine = Machine()
     language, bots = load(run, runtimes, threads)
-    conversation = talk(history, language.tokenizer)
-    methods: list[Callable[[int, int], Took]] = [partial(plain_turn, language, conversation)]
+    conversation = opening(history, language.tokenizer)
+    methods: list[Callable[[int, int], Timing]] = [partial(plain_turn, language, conversation)]
     methods += [partial(bot_turn, name, bot, conversation) for name, bot in bots.items()]
     for take in methods:
-        take(-1, 4)  # the first answer only warms up
-    took = []
+        take(-1, 4)  # the first answer warms up
+    timings = []
     for number in range(rounds):
         for take in methods if number % 2 == 0 else reversed(methods):
-            took.append(one := take(number, tokens))
+            timings.append(timing := take(number, tokens))
             talking(
-                f"round {number + 1} of {rounds}: {one.method}: {one.tokens_per_second:.1f} tokens/s, {one.cpu_seconds:.3f} CPU s a token"
+                f"round {number + 1} of {rounds}: {timing.method}: {timing.tokens_per_second:.1f} tokens/s, "
+                f"{timing.cpu_seconds:.3f} CPU s a token"
             )
     lost = (
         quality(bots, language, source=source, tokens=text, replies=replies, talking=talking)
         if text and replies
         else {}
     )
-    said = {
+    scores = {
         name: {key: scored(key, outcomes).model_dump() for key, outcomes in measures.items()}
         for name, measures in lost.items()
     }
-    found = {
+    record = {
         "threads": threads,
         "history": history,
-        "answers": [asdict(one) for one in took],
-        "quality": said,
+        "answers": [asdict(timing) for timing in timings],
+        "quality": scores,
     }
-    page = [*summary(took), "", *(lines(lost) if lost else [])]
+    page = [*summary(timings), "", *(lines(lost) if lost else [])]
     talking(
         save(
             results,
             "chat",
-            found,
-            title="The chat beside transformers' generate",
+            record,
+            title="The chat compared with transformers' generate",
             machine=machine,
             lines=page,
         )
@@ -295,7 +300,7 @@ def bench(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -303,32 +308,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=64, help="of an answer")
-    parser.add_argument("--history", type=int, default=500, help="tokens of the prompt")
+    parser.add_argument("--tokens", type=int, default=64, help="new tokens of an answer")
+    parser.add_argument("--history", type=int, default=500, help="tokens of the prompt, about")
     parser.add_argument(
         "--text",
         type=int,
         default=4000,
-        help="tokens of held-out conversations for the perplexity; 0: no quality",
+        help="tokens of held-out conversations for the perplexity; 0: measure no quality",
     )
     parser.add_argument(
-        "--replies", type=int, default=50, help="to how many of their turns each runtime replies; 0: none"
+        "--replies", type=int, default=50, help="how many of their turns each runtime replies to; 0: none"
     )
-    parser.add_argument("--source", default="chitchat", help="where those come from")
-    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--source", default="chitchat", help="the source of the held-out conversations")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
+    args = parser.parse_args(arguments)
     try:
         bench(
-            asked.run,
-            runtimes=asked.runtimes,
-            threads=asked.threads,
-            rounds=asked.rounds,
-            tokens=asked.tokens,
-            history=asked.history,
-            text=asked.text,
-            replies=asked.replies,
-            source=asked.source,
-            results=asked.results,
+            args.run,
+            runtimes=args.runtimes,
+            threads=args.threads,
+            rounds=args.rounds,
+            tokens=args.tokens,
+            history=args.history,
+            text=args.text,
+            replies=args.replies,
+            source=args.source,
+            results=args.results,
             talking=print,
         )
     except NlpkitError as error:

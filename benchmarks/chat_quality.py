@@ -1,4 +1,4 @@
-"""What a runtime's weights lose: held-out perplexity and what its replies are like, beside the first runtime's."""
+"""What a runtime's weights lose: held-out perplexity and metrics of replies, compared with the first runtime."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ _PERPLEXITY: Metric[Ratio] = perplexity_metric(
 _SHOWN: tuple[Metric[Any], ...] = (_PERPLEXITY, _SAME, *REPLY_METRICS)
 _METRICS = {metric.name: metric for metric in _SHOWN}
 EVERY = 7
-"""Conversations lie in their source in the order of their topics."""
+"""Only each seventh conversation is used: the source is ordered by topic."""
 
 
 def held_out(source: str) -> Sequence[Conversation]:
-    """Conversations of a data set; the default bot has learnt none of them."""
+    """Return conversations of a data set; the default chat model was trained on none of them."""
     where = ConversationSource(source=source, bot="each", on_bad="skip")
     return conversations_in(resolve(source, kind="data"), where).conversations[::EVERY]
 
@@ -74,44 +74,44 @@ def quality(
     """Return the outcomes of each runtime, by metric.
 
     Args:
-        bots: the first is the one that the others are compared with.
-        language: tells what fits.
-        source: where conversations come from.
-        tokens: of conversations for the perplexity, about.
-        replies: to how many of their turns each bot replies, greedily.
-        talking: told as each bot is done.
+        bots: the chat models by runtime; the first is the baseline.
+        language: the model whose window says which turns fit.
+        source: the data set of the conversations.
+        tokens: about how many tokens of conversations the perplexity is measured on.
+        replies: how many turns each chat model replies to, greedily.
+        talking: called with a line when a chat model is done.
     """
     conversations = held_out(source)
     rows = _rows(conversations, language.tokenizer, tokens)
     items = pick_items(conversations, items=replies, candidates=2, seed=SEED, reach=reach_of(language)).items
     tools = load_instruments()
-    found: dict[str, dict[str, Any]] = {}
+    outcomes_of: dict[str, dict[str, Any]] = {}
     first: list[str] | None = None
     for name, bot in bots.items():
-        said = [_reply(bot, item) for item in items]
-        first = said if first is None else first
-        same = Ratio.of([ours == reply for ours, reply in zip(said, first, strict=True)])
-        measured = tools.measure(said, [item.reply for item in items])
+        texts = [_reply(bot, item) for item in items]
+        first = texts if first is None else first
+        same = Ratio.of([ours == reply for ours, reply in zip(texts, first, strict=True)])
+        measured = tools.measure(texts, [item.reply for item in items])
         outcomes = {metric.name: measured for metric in REPLY_METRICS if metric.undefined(measured) is None}
-        found[name] = {"perplexity": _perplexity(bot.scheduler.decoder, rows), "same": same, **outcomes}
+        outcomes_of[name] = {"perplexity": _perplexity(bot.scheduler.decoder, rows), "same": same, **outcomes}
         talking(
-            f"{name}: perplexity {_PERPLEXITY.value(found[name]['perplexity']):.2f}, "
+            f"{name}: perplexity {_PERPLEXITY.value(outcomes_of[name]['perplexity']):.2f}, "
             f"{_SAME.value(same):.0%} of {len(items)} replies unchanged"
         )
-    return found
+    return outcomes_of
 
 
-def lines(found: dict[str, dict[str, Any]]) -> list[str]:
-    """A table: a row a measure, a column a runtime, and how each differs from the first."""
-    names = list(found)
+def lines(measured: dict[str, dict[str, Any]]) -> list[str]:
+    """Return a table with a row for each metric, a column for each runtime, and the differences."""
+    names = list(measured)
     rows = []
     for key in SHOWN:
-        if key not in found[names[0]]:
+        if key not in measured[names[0]]:
             continue
-        scores = [scored(key, found[name][key]) for name in names]
+        scores = [scored(key, measured[name][key]) for name in names]
         cells = [scores[0].title, f"{scores[0].shown(scores[0].value)} ({scores[0].interval})"]
         for name, score in zip(names[1:], scores[1:], strict=True):
-            test = paired(_METRICS[key], found[name][key], found[names[0]][key], seed=SEED)
+            test = paired(_METRICS[key], measured[name][key], measured[names[0]][key], seed=SEED)
             cells.append(f"{score.shown(score.value)} ({difference(score, test)})")
         rows.append(cells)
     return table(("", *names), rows)
@@ -125,16 +125,16 @@ def scored(name: str, outcomes: Any) -> Score:
 def _rows(
     conversations: Sequence[Conversation], tokenizer: Any, tokens: int
 ) -> list[tuple[list[int], list[int]]]:
-    found: list[tuple[list[int], list[int]]] = []
+    rows: list[tuple[list[int], list[int]]] = []
     for conversation in conversations:
-        found += [(row.input_ids, row.labels) for row in encode_conversation(conversation, tokenizer, 256)]
-        if sum(len(ids) for ids, _ in found) >= tokens:
+        rows += [(row.input_ids, row.labels) for row in encode_conversation(conversation, tokenizer, 256)]
+        if sum(len(ids) for ids, _ in rows) >= tokens:
             break
-    return found
+    return rows
 
 
 def _perplexity(decoder: Decoder, rows: Sequence[tuple[list[int], list[int]]]) -> Ratio:
-    """Of the replies in encoded conversations, a conversation an item, read as chat reads: token after token."""
+    """Return the loss of the replies, by conversation, reading token by token as the chat does."""
     import numpy as np
 
     losses, counts = [], []

@@ -1,6 +1,9 @@
-"""`python -m benchmarks.distillation --teacher RUN --students RUN... --plain RUN...`: whole runs on the same held-out rows.
+"""Completed runs of a distillation on the same held-out rows.
 
-Accuracy and macro F1 are those of the runs' own reports; size and speed those that `recipes/distill.py` measured, in turn, in one process.
+Example: python -m benchmarks.distillation --teacher RUN --students RUN... --plain RUN...
+
+Accuracy and macro F1 come from the reports of the runs. Size and speed are those that `recipes/distill.py`
+measured, in turn, in one process.
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ METRICS = ("accuracy", "macro_f1")
 def bench(
     teacher: Run, students: Sequence[Run], plain: Sequence[Run], *, results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
-    """What was found; it is written as distillation.json and distillation.md too.
+    """Measure, write distillation.json and distillation.md, and return the results.
 
     Raises:
-        ConfigError: the runs were not measured on the same rows.
+        ConfigError: the runs were not evaluated on the same rows.
     """
     groups = {"teacher": [teacher], "student": list(students), "plain": list(plain)}
     _refuse_other_rows([run for runs in groups.values() for run in runs])
@@ -36,7 +39,7 @@ def bench(
         name: {metric: [_score(run, metric) for run in runs] for metric in METRICS}
         for name, runs in groups.items()
     }
-    means = {name: statistics.fmean(found["accuracy"]) for name, found in scores.items()}
+    means = {name: statistics.fmean(by_metric["accuracy"]) for name, by_metric in scores.items()}
     gap = means["teacher"] - means["plain"]
     closed = (means["student"] - means["plain"]) / gap if gap > 0 else None
     tables = [
@@ -61,7 +64,7 @@ def bench(
         *table(head, rows),
         "",
         f"Means over runs of other seeds. {record['rows']['validation']:,} validation rows, on which all checkpoints were chosen too. "
-        f"The students learnt from {record['unlabelled']['rows']:,} texts without labels and {record['rows']['train']:,} with; "
+        f"The students were trained on {record['unlabelled']['rows']:,} texts without labels and {record['rows']['train']:,} with; "
         f"{record['unlabelled']['near_held_out_dropped']:,} near-equal to validation rows were dropped.",
         *(
             []
@@ -78,7 +81,7 @@ def bench(
         "gap_closed": closed,
     }
     found["speed"] = [{side.role: side.texts_per_second for side in one.sides} for one in tables]
-    title = "Distillation: a small base taught by a tuned large run, beside both"
+    title = "Distillation: a small base taught by a tuned large run, compared with both"
     talk(save(results, "distillation", found, title=title, machine=Machine(), lines=about))
     return found
 
@@ -86,15 +89,17 @@ def bench(
 def _row(
     name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables: Sequence[DistillationReport]
 ) -> list[object]:
-    sides = [{side.role: side for side in one.sides} for one in tables]
-    ours = [one[name] for one in sides if name in one]
+    sides = [{side.role: side for side in by_role.sides} for by_role in tables]
+    ours = [by_role[name] for by_role in sides if name in by_role]
     accuracy, f1 = (statistics.fmean(scores[metric]) for metric in METRICS)
     each = ", ".join(f"{value:.1%}" for value in scores["accuracy"])
     shown: list[object] = [name, runs[0].read().base.source, len(runs), f"{accuracy:.1%}", each, f"{f1:.3f}"]
     if not ours:
         return [*shown, "", "", "", ""]
     ratio = statistics.median(
-        one[name].texts_per_second / one["teacher"].texts_per_second for one in sides if name in one
+        by_role[name].texts_per_second / by_role["teacher"].texts_per_second
+        for by_role in sides
+        if name in by_role
     )
     speed = statistics.median(side.texts_per_second for side in ours)
     return [
@@ -116,24 +121,22 @@ def _score(run: Run, metric: str) -> float:
 def _refuse_other_rows(runs: Sequence[Run]) -> None:
     held = {str(run.path): run.read().data["sha256"]["validation"] for run in runs}
     first = next(iter(held))
-    for path, found in held.items():
-        if found != held[first]:
-            raise ConfigError(f"{path}: measured on other validation rows than {first}; expected the same")
+    for path, digest in held.items():
+        if digest != held[first]:
+            raise ConfigError(f"{path}: evaluated on other validation rows than {first}; expected the same")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.distillation", description=__doc__)
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--students", type=Path, nargs="+", required=True)
     parser.add_argument("--plain", type=Path, nargs="+", required=True)
     parser.add_argument("--results", type=Path, default=FOLDER)
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
-        opened = [
-            [Run.open(path) for path in paths] for paths in ([asked.teacher], asked.students, asked.plain)
-        ]
-        bench(opened[0][0], opened[1], opened[2], results=asked.results, talk=print)
+        opened = [[Run.open(path) for path in paths] for paths in ([args.teacher], args.students, args.plain)]
+        bench(opened[0][0], opened[1], opened[2], results=args.results, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

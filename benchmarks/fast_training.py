@@ -1,6 +1,7 @@
-"""How soon `training.preset: fast` reaches the plain recipe's accuracy, and samples a second beside a plain Trainer with PEFT.
+"""Cost of `training.preset: fast` and of the plain recipe, and their speed against a plain Trainer with PEFT.
 
-Plain, fast and the peer in turn, each in a process of its own. Every piece is kept in --work: asked again, only what is missing is run.
+Plain, fast and the peer take turns, each in a process of its own. Every measurement is kept in --work; when
+started again, the benchmark runs only what is missing.
 
 Example: python -m benchmarks.fast_training --data SST2 --work /tmp/fast
 """
@@ -29,15 +30,15 @@ SPEEDS = {
     "fast in fp32": ["training.precision=fp32"],
     "peer": [],
 }
-"""Whose steps are measured, and their settings: the preset also as processors without bf16 run it."""
+"""Settings of each method whose steps are measured; fp32 is what processors without bf16 use."""
 
 STEPS = 60
-"""Optimizer steps that a speed is measured over, after a third as many that are not."""
+"""Optimizer steps that are measured, after a third as many for warming up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A whole training, from the start of its process to its report."""
+    """A completed training, from the start of its process to its report."""
 
     method: str
     seed: int
@@ -47,12 +48,12 @@ class Trained:
     cpu_seconds: float
     peak_mb: float
     load: float
-    """Processes that wanted to run when it began, on average of a minute."""
+    """The load average of the machine when it began."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """Training steps alone, without looks, checkpoints and what comes before the first."""
+    """Training steps alone, without evaluations, checkpoints and loading."""
 
     method: str
     round: int
@@ -61,8 +62,8 @@ class Speed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What to measure, and where its pieces are kept."""
+class Plan:
+    """What to measure, and where the measurements are kept."""
 
     data: Path
     work: Path
@@ -72,14 +73,14 @@ class Asked:
     overrides: Sequence[str]
 
     def sources(self) -> list[str]:
-        """The overrides that every training gets."""
+        """Return the overrides that every training gets."""
         train, held = self.data / "train.jsonl", self.data / "dev.jsonl"
         return [f"data.train.0.source={train}", f"data.validation.0.source={held}", *self.overrides]
 
 
-def trained(asked: Asked, method: str, seed: int) -> Trained:
-    """One training, now or from before."""
-    kept = asked.work / f"{method}-{seed}.json"
+def trained(plan: Plan, method: str, seed: int) -> Trained:
+    """Train once, or read the kept result."""
+    kept = plan.work / f"{method}-{seed}.json"
     if not kept.is_file():
         load = Machine().load
         name = f"{method}-{seed}"
@@ -89,26 +90,24 @@ def trained(asked: Asked, method: str, seed: int) -> Trained:
             "nlpkit",
             "train",
             str(RECIPES[method]),
-            f"output={asked.work}",
+            f"output={plan.work}",
             f"name={name}",
             f"seeds=[{seed}]",
             "--overwrite",
         ]
-        child = run_child([*command, *precision, *asked.sources()], threads=1)
-        report = json.loads(
-            (asked.work / name / "evaluation" / "validation.json").read_text(encoding="utf-8")
-        )
-        found = Trained(
+        child = run_child([*command, *precision, *plan.sources()], threads=1)
+        report = json.loads((plan.work / name / "evaluation" / "validation.json").read_text(encoding="utf-8"))
+        result = Trained(
             method=method, seed=seed, accuracy=report["scores"]["accuracy"]["value"],
             seconds=child.seconds, cpu_seconds=child.cpu_seconds, peak_mb=child.peak_mb, load=load,
         )  # fmt: skip
-        write_whole(kept, json.dumps(asdict(found)))
+        write_whole(kept, json.dumps(asdict(result)))
     return Trained(**json.loads(kept.read_text(encoding="utf-8")))
 
 
-def speed(asked: Asked, method: str, number: int) -> Speed:
-    """One measurement of the steps, now or from before."""
-    kept = asked.work / f"speed-{method.replace(' ', '-')}-{number}.json"
+def speed(plan: Plan, method: str, number: int) -> Speed:
+    """Measure the steps once, or read the kept result."""
+    kept = plan.work / f"speed-{method.replace(' ', '-')}-{number}.json"
     if not kept.is_file():
         who, source = ("peer" if method == "peer" else "nlpkit"), RECIPES.get(method, RECIPES["fast"])
         command = [
@@ -117,34 +116,38 @@ def speed(asked: Asked, method: str, number: int) -> Speed:
             who,
             str(source),
             str(STEPS),
-            *asked.sources(),
+            *plan.sources(),
             *SPEEDS[method],
         ]
-        found = json.loads(run_child(command, threads=1).output.splitlines()[-1])
-        write_whole(kept, json.dumps(asdict(Speed(method=method, round=number, **found))))
+        rates = json.loads(run_child(command, threads=1).output.splitlines()[-1])
+        write_whole(kept, json.dumps(asdict(Speed(method=method, round=number, **rates))))
     return Speed(**json.loads(kept.read_text(encoding="utf-8")))
 
 
-def bench(asked: Asked, *, results: Path, talk: Callable[[str], None]) -> str:
-    """The page, once it is written."""
-    asked.work.mkdir(parents=True, exist_ok=True)
+def bench(plan: Plan, *, results: Path, talk: Callable[[str], None]) -> str:
+    """Measure, write the results and return the Markdown page."""
+    plan.work.mkdir(parents=True, exist_ok=True)
     machine = Machine()
     speeds, trainings = [], []
-    for number in range(asked.rounds):
+    for number in range(plan.rounds):
         for method in SPEEDS:
-            speeds.append(speed(asked, method, number))
+            speeds.append(speed(plan, method, number))
             talk(f"{method}: {speeds[-1].samples_per_cpu_second:.0f} samples a CPU second")
-    for seed in asked.seeds:
-        for method in asked.methods:
-            trainings.append(trained(asked, method, seed))
+    for seed in plan.seeds:
+        for method in plan.methods:
+            trainings.append(trained(plan, method, seed))
             talk(
-                f"{method}, seed {seed}: {trainings[-1].accuracy:.1%} in {trainings[-1].cpu_seconds:.0f} CPU seconds"
+                f"{method}, seed {seed}: {trainings[-1].accuracy:.1%} "
+                f"in {trainings[-1].cpu_seconds:.0f} CPU seconds"
             )
-    found = {"trainings": [asdict(one) for one in trainings], "speeds": [asdict(one) for one in speeds]}
+    record = {
+        "trainings": [asdict(training) for training in trainings],
+        "speeds": [asdict(speed) for speed in speeds],
+    }
     return save(
         results,
         "fast-training",
-        found,
+        record,
         title="The fast preset",
         machine=machine,
         lines=lines(trainings, speeds),
@@ -152,19 +155,19 @@ def bench(asked: Asked, *, results: Path, talk: Callable[[str], None]) -> str:
 
 
 def lines(trainings: Sequence[Trained], speeds: Sequence[Speed]) -> list[str]:
-    """The tables."""
-    methods = list(dict.fromkeys(one.method for one in trainings))
-    of = {method: [one for one in trainings if one.method == method] for method in methods}
-    cpu = {method: statistics.mean(one.cpu_seconds for one in of[method]) for method in methods}
+    """Return the lines of the tables."""
+    methods = list(dict.fromkeys(training.method for training in trainings))
+    of = {method: [training for training in trainings if training.method == method] for method in methods}
+    cpu = {method: statistics.mean(training.cpu_seconds for training in of[method]) for method in methods}
     rows = [
         [
             method,
-            ", ".join(f"{one.accuracy:.1%}" for one in of[method]),
-            f"{statistics.mean(one.accuracy for one in of[method]):.2%}",
+            ", ".join(f"{training.accuracy:.1%}" for training in of[method]),
+            f"{statistics.mean(training.accuracy for training in of[method]):.2%}",
             f"{cpu[method]:.0f}",
-            f"{statistics.mean(one.seconds for one in of[method]):.0f}",
+            f"{statistics.mean(training.seconds for training in of[method]):.0f}",
             f"{cpu[method] / cpu[methods[0]]:.2f}",
-            f"{max(one.peak_mb for one in of[method]):.0f}",
+            f"{max(training.peak_mb for training in of[method]):.0f}",
         ]
         for method in methods
     ]
@@ -174,7 +177,7 @@ def lines(trainings: Sequence[Trained], speeds: Sequence[Speed]) -> list[str]:
 
 def _speeds(speeds: Sequence[Speed]) -> list[str]:
     def median(method: str, what: str) -> float:
-        return statistics.median([float(getattr(one, what)) for one in speeds if one.method == method])
+        return statistics.median([float(getattr(speed, what)) for speed in speeds if speed.method == method])
 
     rows = [
         [
@@ -188,13 +191,15 @@ def _speeds(speeds: Sequence[Speed]) -> list[str]:
 
 
 def _ratio(speeds: Sequence[Speed], method: str) -> float:
-    """The median over rounds: what shared a round shared the machine."""
-    at: dict[tuple[str, int], float] = {(one.method, one.round): one.samples_per_cpu_second for one in speeds}
+    """Return the median over rounds of the ratio to the peer of the same round."""
+    at: dict[tuple[str, int], float] = {
+        (speed.method, speed.round): speed.samples_per_cpu_second for speed in speeds
+    }
     return statistics.median(at[method, number] / at["peer", number] for name, number in at if name == "peer")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fast_training", description=__doc__.splitlines()[0] if __doc__ else None
     )
@@ -202,26 +207,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--data", type=Path, required=True, help="a folder with train.jsonl and dev.jsonl of SST-2"
     )
     parser.add_argument(
-        "--work", type=Path, required=True, help="the folder that keeps what was measured, to go on from"
+        "--work", type=Path, required=True, help="the folder that keeps the measurements, to resume from"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--rounds", type=int, default=3, help="of measuring the steps")
+    parser.add_argument("--rounds", type=int, default=3, help="how often the steps are measured")
     parser.add_argument("--methods", nargs="+", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--results", type=Path, default=FOLDER)
     parser.add_argument(
         "overrides", nargs="*", help="settings of all trainings, such as training.max_steps=10"
     )
-    given: Any = parser.parse_args(arguments)
-    asked = Asked(
-        data=given.data,
-        work=given.work,
-        seeds=given.seeds,
-        rounds=given.rounds,
-        methods=given.methods,
-        overrides=given.overrides,
+    args: Any = parser.parse_args(arguments)
+    plan = Plan(
+        data=args.data,
+        work=args.work,
+        seeds=args.seeds,
+        rounds=args.rounds,
+        methods=args.methods,
+        overrides=args.overrides,
     )
     try:
-        print(bench(asked, results=given.results, talk=lambda text: print(text, file=sys.stderr, flush=True)))
+        print(bench(plan, results=args.results, talk=lambda text: print(text, file=sys.stderr, flush=True)))
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

@@ -1,4 +1,4 @@
-"""Intensity across domains: trained on three kinds of text, tested on the fourth, beside VADER and one human."""
+"""Intensity across domains: train on three, test on the fourth, and compare with VADER and one human."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ SEED = 1
 def bench(
     overrides: Sequence[str], *, domains: Sequence[str], results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
-    """What was found; it is written as intensity.json and intensity.md too."""
+    """Measure, write intensity.json and intensity.md, and return the results."""
     machine = Machine()
-    found = {domain: _domain(domain, overrides, talk) for domain in domains}
-    rows = [_row(domain, one) for domain, one in found.items()]
+    measured = {domain: _domain(domain, overrides, talk) for domain in domains}
+    rows = [_row(domain, scores) for domain, scores in measured.items()]
     head = ("Tested on", "Texts", "nlpkit", "VADER", "One human", "nlpkit minus VADER", "p")
     title = "Pearson r with the mean human rating, trained on the three other domains"
     dumped = {
         domain: {
             name: value if isinstance(value, (int, str)) else value.model_dump()
-            for name, value in one.items()
+            for name, value in scores.items()
         }
-        for domain, one in found.items()
+        for domain, scores in measured.items()
     }
     talk(
         save(
@@ -59,7 +59,7 @@ def bench(
 
 
 def sources(tested: str) -> list[str]:
-    """The overrides that train on the other domains; what is near-equal to a tested text is not learnt from."""
+    """Return the overrides that train on the other domains, without near-copies of tested texts."""
 
     def source(domain: str) -> str:
         return f"{{source: sentiment-ratings/{domain}, label: mean}}"
@@ -73,10 +73,11 @@ def _domain(domain: str, overrides: Sequence[str], talk: Callable[[str], None]) 
 
     trained = train(CONFIGS / "intensity.yaml", [*sources(domain), *overrides], talk=talk)
     test = trained.rows.test
-    texts = [one.text for one in test]
-    truth = np.array([one.value for one in test])
+    texts = [example.text for example in test]
+    truth = np.array([example.value for example in test])
     ours = ValueOutcomes(
-        truth=truth, predicted=np.array([one.value for one in trained.classifier.predict(texts)])
+        truth=truth,
+        predicted=np.array([prediction.value for prediction in trained.classifier.predict(texts)]),
     )
     # the scale of the ratings; a correlation does not see it
     theirs = ValueOutcomes(truth=truth, predicted=np.array(vader.compounds(texts)) * 4)
@@ -91,56 +92,63 @@ def _domain(domain: str, overrides: Sequence[str], talk: Callable[[str], None]) 
     }
 
 
-def _row(domain: str, found: dict[str, Any]) -> list[object]:
+def _row(domain: str, scores: dict[str, Any]) -> list[object]:
     shown = [
-        f"{one.shown(one.value)} ({one.interval})"
-        for one in (found["nlpkit"], found["vader"], found["human"])
+        f"{score.shown(score.value)} ({score.interval})"
+        for score in (scores["nlpkit"], scores["vader"], scores["human"])
     ]
     return [
         domain,
-        f"{found['rows']:,}",
+        f"{scores['rows']:,}",
         *shown,
-        difference(found["nlpkit"], found["test"]),
-        p_value(found["test"]),
+        difference(scores["nlpkit"], scores["test"]),
+        p_value(scores["test"]),
     ]
 
 
 def ratings(domain: str) -> Iterator[list[float]]:
-    """Every rating of each text of a domain."""
+    """Yield the ratings of each text of a domain."""
     for record in read_records(resolve(f"sentiment-ratings/{domain}", kind="data"), columns=("ratings",)):
-        yield [float(one) for one in record.fields["ratings"]]  # type: ignore[attr-defined]
+        yield [float(rating) for rating in record.fields["ratings"]]  # type: ignore[attr-defined]
 
 
 def one_human(rated: Iterator[list[float]]) -> Score:
-    """How well one person goes with the mean of the others: the mean over rater slots of r, every text counting alike.
+    """Return the correlation of one rater with the mean of the others, as the mean over rater slots.
 
-    Some texts have several times as many ratings as others, so only the slots that every text fills are used, 20 at the most.
-    The interval draws texts anew.
+    Every text counts alike. Some texts have several times as many ratings as others, so only the slots that
+    every text fills are used, 20 at most. The interval resamples texts.
     """
     import numpy as np
 
-    given = [np.array(one) for one in rated]
-    slots = min(RATERS, *(len(one) for one in given))
-    sums = np.array([[_sums(one, slot) for one in given] for slot in range(slots)])  # (slots, texts, 6)
+    given = [np.array(text_ratings) for text_ratings in rated]
+    slots = min(RATERS, *(len(text_ratings) for text_ratings in given))
+    sums = np.array(
+        [[_sums(text_ratings, slot) for text_ratings in given] for slot in range(slots)]
+    )  # (slots, texts, 6)
     drawn = np.random.default_rng(SEED).multinomial(
         len(given), np.full(len(given), 1 / len(given)), size=RESAMPLES
     )
-    low, high = np.percentile(np.mean([_correlation(drawn @ one) for one in sums], axis=0), (2.5, 97.5))
-    value = float(np.mean([_correlation(one.sum(axis=0, keepdims=True)) for one in sums]))
+    low, high = np.percentile(
+        np.mean([_correlation(drawn @ slot_sums) for slot_sums in sums], axis=0), (2.5, 97.5)
+    )
+    value = float(np.mean([_correlation(slot_sums.sum(axis=0, keepdims=True)) for slot_sums in sums]))
     return Score(
         value=value, low=float(low), high=float(high), count=len(given), title="One human, leave-one-out"
     )
 
 
 def _sums(given: NDArray[Any], slot: int) -> list[float]:
-    """What a correlation needs to know of one text: 1, x, y, x², y² and xy, where x is one rating and y the mean of the others."""
+    """Return what a correlation needs of one text: 1, x, y, x², y² and xy.
+
+    Here x is one rating and y the mean of the others.
+    """
     x = given[slot]
     y = (given.sum() - x) / (len(given) - 1)
     return [1.0, x, y, x**2, y**2, x * y]
 
 
 def _correlation(sums: NDArray[Any]) -> NDArray[Any]:
-    """Pearson's r of each row of sums, (rows, 6)."""
+    """Return Pearson's r of each row of sums, (rows, 6)."""
     n, x, y, xx, yy, xy = sums.T
-    found: NDArray[Any] = (n * xy - x * y) / ((n * xx - x**2) * (n * yy - y**2)) ** 0.5
-    return found
+    r: NDArray[Any] = (n * xy - x * y) / ((n * xx - x**2) * (n * yy - y**2)) ** 0.5
+    return r

@@ -14,7 +14,7 @@ from nlpkit.errors import NlpkitError
 from nlpkit.run import versions
 
 BUSY = 0.5
-"""Load average a core above which other work disturbs a timing."""
+"""Load average for each core above which other work disturbs a timing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +27,25 @@ class Machine:
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
     )
-    """Those that this process may use."""
+    """The cores that this process may use."""
     system: str = field(default_factory=lambda: f"{platform.system()} {platform.machine()}")
     python: str = field(default_factory=platform.python_version)
     versions: Mapping[str, str] = field(default_factory=versions)
     load: float = field(default_factory=lambda: os.getloadavg()[0])
-    """Processes that wanted to run in the last minute, on average, before the measuring began."""
+    """The load average of the last minute, before the measuring began."""
 
     @property
     def warning(self) -> str | None:
-        """What to know before believing a timing of this machine; None when it is quiet."""
+        """The reason not to trust a timing of this machine; None when it is idle."""
         if self.load <= BUSY * self.cores:
             return None
-        return f"the machine is busy (load {self.load:.1f} on {self.cores} cores): believe CPU seconds and ratios, not wall times"
+        return (
+            f"the machine is busy (load {self.load:.1f} on {self.cores} cores): "
+            "believe CPU seconds and ratios, not wall times"
+        )
 
     def lines(self, *, timed: bool) -> list[str]:
-        """The machine in words, for Markdown."""
+        """Describe the machine in lines of Markdown."""
         libraries = ", ".join(
             f"{name} {version}"
             for name, version in self.versions.items()
@@ -59,7 +62,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """A process that ended well: what it printed and what it cost, start and imports included."""
+    """A process that succeeded: its output and its cost, start and imports included."""
 
     output: str
     seconds: float
@@ -70,7 +73,7 @@ class Child:
 
 
 def run_child(arguments: Sequence[str], *, threads: int) -> Child:
-    """`python ARGUMENTS...`, with so many threads for every library in it.
+    """Run `python ARGUMENTS...`, with so many threads for every library in it.
 
     The caller should be small itself: Linux counts the parent's memory at the start as the child's.
 

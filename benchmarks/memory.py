@@ -1,6 +1,7 @@
-"""The most memory that `nlpkit score` holds, from ten thousand rows to a million.
+"""Peak memory of `nlpkit score`, from ten thousand rows to a million.
 
-The model is a tiny one of random weights, so that a million rows take minutes: what grows with rows would show all the same.
+The model is tiny and has random weights, so that a million rows take minutes. Memory that grows with the rows
+shows all the same.
 
 Example: python -m benchmarks.memory --rows 10000 50000 1000000
 """
@@ -39,7 +40,7 @@ class Point:
 
 
 def score_rows(run: str, rows: int, folder: Path, *, runtime: str, threads: int) -> Point:
-    """`nlpkit score` of a CSV with so many rows."""
+    """Run `nlpkit score` on a CSV with so many rows."""
     source, target = folder / f"{rows}.csv", folder / f"{rows}-scored.csv"
     with source.open("w", encoding="utf-8") as file:
         file.write("id,text\n")
@@ -48,9 +49,9 @@ def score_rows(run: str, rows: int, folder: Path, *, runtime: str, threads: int)
     child = run_child(
         ["-m", "nlpkit", "score", run, str(source), "-o", str(target), *options], threads=threads
     )
-    found = json.loads(child.output)
-    if found["rows"] != rows:
-        raise NlpkitError(f"{source}: {found['rows']:,} rows scored, expected {rows:,}")
+    summary = json.loads(child.output)
+    if summary["rows"] != rows:
+        raise NlpkitError(f"{source}: {summary['rows']:,} rows scored, expected {rows:,}")
     size = source.stat().st_size / 1e6
     source.unlink()
     target.unlink()
@@ -59,8 +60,8 @@ def score_rows(run: str, rows: int, folder: Path, *, runtime: str, threads: int)
         rows=rows,
         input_mb=size,
         peak_mb=child.peak_mb,
-        seconds=found["seconds"],
-        rows_per_second=rows / found["seconds"],
+        seconds=summary["seconds"],
+        rows_per_second=rows / summary["seconds"],
     )
 
 
@@ -71,7 +72,7 @@ def _lines(rows: int) -> Iterator[str]:
 
 
 def bench(rows: Sequence[int], *, threads: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
-    """What was found; it is written as memory.json and memory.md too.
+    """Measure, write memory.json and memory.md, and return the results.
 
     Raises:
         NlpkitError: a child process failed.
@@ -83,59 +84,59 @@ def bench(rows: Sequence[int], *, threads: int, results: Path, talk: Callable[[s
         run = run_child(["-m", "benchmarks.tiny", str(folder)], threads=1).output.strip()
         run_child(
             ["-m", "nlpkit", "export", run], threads=1
-        )  # made before: what an export takes is no part of a scoring
+        )  # the export is made first, so that it does not count
         for runtime in RUNTIMES:
             for count in rows:
                 points.append(point := score_rows(run, count, folder, runtime=runtime, threads=threads))
                 talk(
                     f"{runtime}, {count:,} rows: {point.peak_mb:,.0f} MB, {point.rows_per_second:,.0f} rows/s"
                 )
-    grown = {runtime: _grown([one for one in points if one.runtime == runtime]) for runtime in RUNTIMES}
-    found = {"points": [asdict(point) for point in points], "grown": grown}
+    grown = {runtime: _grown([point for point in points if point.runtime == runtime]) for runtime in RUNTIMES}
+    record = {"points": [asdict(point) for point in points], "grown": grown}
     cells = [
         (
-            one.runtime,
-            f"{one.rows:,}",
-            f"{one.input_mb:,.1f}",
-            f"{one.peak_mb:,.0f}",
-            f"{one.rows_per_second:,.0f}",
+            point.runtime,
+            f"{point.rows:,}",
+            f"{point.input_mb:,.1f}",
+            f"{point.peak_mb:,.0f}",
+            f"{point.rows_per_second:,.0f}",
         )
-        for one in points
+        for point in points
     ]
-    said = [
+    notes = [
         f"{name}: from {rows[-2]:,} to {rows[-1]:,} rows the peak changes by {share:+.1%}."
         for name, share in grown.items()
     ]
-    lines = [*table(("Runtime", "Rows", "Input MB", "Peak MB", "Rows/s"), cells), "", *said]
+    lines = [*table(("Runtime", "Rows", "Input MB", "Peak MB", "Rows/s"), cells), "", *notes]
     talk(
         save(
             results,
             "memory",
-            found,
+            record,
             title="Memory of `nlpkit score`, tiny model of random weights",
             machine=machine,
             lines=lines,
         )
     )
-    return found
+    return record
 
 
 def _grown(points: Sequence[Point]) -> float:
-    """How much more memory the longest file took than the one before it, as a share."""
+    """Return the growth of the peak from the second longest file to the longest, as a share."""
     return points[-1].peak_mb / points[-2].peak_mb - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
+    args = parser.parse_args(arguments)
     try:
-        bench(asked.rows, threads=asked.threads, results=asked.results, talk=print)
+        bench(args.rows, threads=args.threads, results=args.results, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

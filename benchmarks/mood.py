@@ -1,13 +1,14 @@
-"""Whether the bot answers the mood of a turn, and not the name in it: pairs of turns, greedy replies, and how far apart these are.
+"""Whether the chat model answers the mood of a turn, and not the name in it.
 
-Each of the sets in mood_turns.txt gives a turn, the same turn in the other mood (a word or a few replaced), and the same turn with
-another name. Where the bot is told of the mood, it also answers the first turn, word for word, told the mood of the second: whatever
-changes then, the hint has done. Replies are kept as they come, so that a run that was ended goes on where it was.
+Each set in mood_turns.txt gives a turn, the same turn in the other mood (a few words replaced), and the same turn
+with another name. The distances between the greedy replies are measured. With the sentiment hint on, the chat
+model also answers the first turn with the hint of the second: only the hint can change that reply. Each reply is
+kept at once, so that a benchmark that was stopped resumes.
 
 Examples:
-  python -m benchmarks.mood                        the 100 sets that are reported, smollm2-135m: some 20 minutes on a core
-  python -m benchmarks.mood --use choose           the sets that a hint may be chosen on
-  python -m benchmarks.mood --run runs/chitchat    another bot
+  python -m benchmarks.mood                        the 100 reported sets, smollm2-135m: about 20 minutes on a core
+  python -m benchmarks.mood --use choose           the sets for choosing a hint
+  python -m benchmarks.mood --run runs/chitchat    another chat model
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ NAMES = (
     (("Dmitri", "Pavel", "Andrzej"), ("Olga", "Svetlana", "Agnieszka")),
     (("Kenji", "Hiroshi", "Minho"), ("Yuki", "Sakura", "Jiwoo")),
 )  # fmt: skip
-"""By origin, then men and women. Each set takes two of different origins; half of the sets two of different sex too."""
+"""By origin, then men and women. Each set takes two of different origins, half of them of different sex too."""
 
 GREEDY = Sampling(temperature=0.0, max_new_tokens=40)
 SEED = 1
@@ -61,14 +62,14 @@ MEASURES = {
 }
 CHANGES = {
     "mood": "other mood, other words",
-    "told": "other mood told, same words",
+    "hinted": "hint of the other mood, same words",
     "name": "other name, same mood",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Turns:
-    """One set: what is said, and what is said instead."""
+    """One set: a turn and its variants."""
 
     first: str
     mood: str
@@ -83,37 +84,41 @@ class Replies:
     first: str
     mood: str
     name: str
-    told: str | None = None
-    """To the first turn, told the mood of the other; None where the bot is told of no mood."""
+    hinted: str | None = None
+    """To the first turn with the hint of the other mood; None without hints."""
 
 
-def turns(use: Use) -> list[Turns]:
-    """The sets for a use; half of them begin with the sad words."""
+def read_turns(use: Use) -> list[Turns]:
+    """Return the sets for a use; half of them begin with the sad words."""
     rows = [
         line.split("|")
         for line in TURNS.read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     ]
-    return [_set(number, *row[1:]) for number, row in enumerate(one for one in rows if one[0] == use)]
+    return [_set(number, *row[1:]) for number, row in enumerate(row for row in rows if row[0] == use)]
 
 
 def names(number: int) -> tuple[str, str]:
-    """The two names of a set; over 64 sets each origin meets others as often as they meet it."""
+    """Return the two names of a set; over 64 sets the pairs of origins are balanced."""
     origin, round = number % len(NAMES), number // len(NAMES)
-    other = (origin + 1 + round % (len(NAMES) - 1)) % len(NAMES)
+    second = (origin + 1 + round % (len(NAMES) - 1)) % len(NAMES)
     sex = (number + round) % 2
-    return NAMES[origin][sex][number % 3], NAMES[other][sex ^ (number // 2 % 2)][(number + round) % 3]
+    return NAMES[origin][sex][number % 3], NAMES[second][sex ^ (number // 2 % 2)][(number + round) % 3]
 
 
 def _set(number: int, text: str, happy: str, sad: str) -> Turns:
-    first, other = (happy, sad) if number // 4 % 2 == 0 else (sad, happy)
-    one, two = names(number)
-    said = [text.format(name=name, mood=mood) for name, mood in ((one, first), (one, other), (two, first))]
-    return Turns(first=said[0], mood=said[1], name=said[2], names=(one, two))
+    mood, other_mood = (happy, sad) if number // 4 % 2 == 0 else (sad, happy)
+    name, other_name = names(number)
+    return Turns(
+        first=text.format(name=name, mood=mood),
+        mood=text.format(name=name, mood=other_mood),
+        name=text.format(name=other_name, mood=mood),
+        names=(name, other_name),
+    )
 
 
-class Asked:
-    """A bot's greedy replies, each asked for once and kept in a JSONL file."""
+class CachedReplies:
+    """A chat model's greedy replies, each generated once and kept in a JSONL file."""
 
     def __init__(self, bot: ChatModel, path: Path) -> None:
         self._bot, self._path = bot, path
@@ -121,10 +126,10 @@ class Asked:
         self._known = {(row["system"], row["text"]): row["reply"] for row in map(json.loads, lines)}
 
     def __call__(self, system: str, text: str) -> str:
-        """The reply to one turn."""
+        """Return the reply to one turn."""
         if (system, text) not in self._known:
-            asked = Conversation(system=system, turns=(Turn(role="user", text=text),))
-            reply = "".join(self._bot.stream(asked, sampling=GREEDY)).strip()
+            conversation = Conversation(system=system, turns=(Turn(role="user", text=text),))
+            reply = "".join(self._bot.stream(conversation, sampling=GREEDY)).strip()
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(
                     json.dumps({"system": system, "text": text, "reply": reply}, ensure_ascii=False) + "\n"
@@ -133,8 +138,8 @@ class Asked:
         return str(self._known[system, text])
 
 
-def hints(scorer: SentimentClassifier, texts: Sequence[str]) -> dict[str, str]:
-    """What the bot is told with each text, as the chat tells it."""
+def sentiment_hints(scorer: SentimentClassifier, texts: Sequence[str]) -> dict[str, str]:
+    """Return the sentiment hint for each text, as the chat adds it to the system prompt."""
     return {
         text: describe_sentiment([mood])
         for text, mood in zip(texts, predict_sentiments(scorer, texts), strict=True)
@@ -142,57 +147,61 @@ def hints(scorer: SentimentClassifier, texts: Sequence[str]) -> dict[str, str]:
 
 
 def replies(
-    ask: Callable[[str, str], str], sets: Sequence[Turns], told: Mapping[str, str] | None
+    ask: Callable[[str, str], str], sets: Sequence[Turns], hints: Mapping[str, str] | None
 ) -> list[Replies]:
-    """The replies to each set; `told` is what the bot is told with each text, None for no mood."""
-    if told is None:
+    """Return the replies to each set, with the hint for each text or without hints."""
+    if hints is None:
         return [
-            Replies(first=ask("", one.first), mood=ask("", one.mood), name=ask("", one.name)) for one in sets
+            Replies(first=ask("", turns.first), mood=ask("", turns.mood), name=ask("", turns.name))
+            for turns in sets
         ]
     return [
         Replies(
-            first=ask(told[one.first], one.first),
-            mood=ask(told[one.mood], one.mood),
-            name=ask(told[one.name], one.name),
-            told=ask(told[one.mood], one.first),
+            first=ask(hints[turns.first], turns.first),
+            mood=ask(hints[turns.mood], turns.mood),
+            name=ask(hints[turns.name], turns.name),
+            hinted=ask(hints[turns.mood], turns.first),
         )
-        for one in sets
+        for turns in sets
     ]
 
 
-def pairs(found: Sequence[Replies], change: str) -> list[tuple[str, str]]:
-    """The first reply of each set beside the one after a change; empty where there is none such."""
-    others = [(one.first, getattr(one, change)) for one in found]
-    return [] if any(other is None for _, other in others) else others
+def pairs(sets: Sequence[Replies], change: str) -> list[tuple[str, str]]:
+    """Pair the first reply of each set with the reply after a change; empty if a set has none."""
+    paired_replies = [(replies.first, getattr(replies, change)) for replies in sets]
+    return [] if any(changed is None for _, changed in paired_replies) else paired_replies
 
 
 def distances(
-    sets: Sequence[Turns], said: Sequence[tuple[str, str]], vector: Callable[[Sequence[str]], Any]
+    sets: Sequence[Turns], pairs: Sequence[tuple[str, str]], vector: Callable[[Sequence[str]], Any]
 ) -> dict[str, list[float]]:
-    """By measure, how far apart the replies of each pair are."""
+    """Return the distances between the replies of each pair, by measure."""
     hidden = [
-        (unnamed(one, at.names), unnamed(other, at.names))
-        for at, (one, other) in zip(sets, said, strict=True)
+        (unnamed(first, turns.names), unnamed(second, turns.names))
+        for turns, (first, second) in zip(sets, pairs, strict=True)
     ]
     return {
-        "meaning": _apart(vector, said),
-        "unnamed": _apart(vector, hidden),
-        "words": [1 - token_f1(one, other) for one, other in said],
+        "meaning": _distances(vector, pairs),
+        "unnamed": _distances(vector, hidden),
+        "words": [1 - token_f1(first, second) for first, second in pairs],
     }
 
 
 def unnamed(text: str, names: Sequence[str]) -> str:
-    """A text with one word in the place of these names."""
+    """Replace these names in a text by one word."""
     return re.sub(rf"\b({'|'.join(map(re.escape, names))})\b", "someone", text)
 
 
-def _apart(vector: Callable[[Sequence[str]], Any], said: Sequence[tuple[str, str]]) -> list[float]:
-    one, other = (vector([pair[side] for pair in said]) for side in (0, 1))
-    return [float(1 - value) for value in (one * other).sum(axis=1)]
+def _distances(vector: Callable[[Sequence[str]], Any], pairs: Sequence[tuple[str, str]]) -> list[float]:
+    first, second = (vector([pair[side] for pair in pairs]) for side in (0, 1))
+    return [float(1 - cosine) for cosine in (first * second).sum(axis=1)]
 
 
 def encoder() -> Callable[[Sequence[str]], Any]:
-    """Texts -> (texts, size): the directions of their mean token embeddings; an empty text has none."""
+    """Load the encoder: texts -> (texts, size), the unit vectors of their mean token embeddings.
+
+    An empty text gets zeros.
+    """
     import numpy as np
 
     from nlpkit.models.encoder import Encoder
@@ -201,7 +210,10 @@ def encoder() -> Callable[[Sequence[str]], Any]:
 
     def vector(texts: Sequence[str]) -> Any:
         means = np.array(
-            [one.mean(axis=0) if len(one) else np.zeros(one.shape[1]) for one in model.embed(texts)]
+            [
+                tokens.mean(axis=0) if len(tokens) else np.zeros(tokens.shape[1])
+                for tokens in model.embed(texts)
+            ]
         )
         return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
@@ -209,35 +221,37 @@ def encoder() -> Callable[[Sequence[str]], Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """How far replies move with each change, told of the mood or not."""
+class MoodEffect:
+    """Distances of replies for each change, with sentiment hints or without."""
 
     scores: Mapping[str, Mapping[str, Score]]
     """By change and measure."""
     tests: Mapping[str, Mapping[str, PairedTest]]
-    """By change and measure: less what the other name changes in the same sets."""
+    """By change and measure, compared with the other name in the same sets."""
     equal: Mapping[str, float]
     """Share of equal replies, by change."""
 
     def as_json(self) -> dict[str, Any]:
-        """For the results."""
+        """Return a dictionary for the results."""
         parts = {"scores": self.scores, "tests": self.tests}
         plain = {
-            key: {change: {name: one.model_dump() for name, one in by.items()} for change, by in part.items()}
+            key: {change: {name: score.model_dump() for name, score in by.items()} for change, by in part.items()}
             for key, part in parts.items()
         }  # fmt: skip
         return {**plain, "equal": dict(self.equal)}
 
 
-def compare(sets: Sequence[Turns], found: Sequence[Replies], vector: Callable[[Sequence[str]], Any]) -> Found:
-    """The distances of all changes, and how they differ."""
-    said = {change: pairs(found, change) for change in CHANGES}
+def compare(
+    sets: Sequence[Turns], answered: Sequence[Replies], vector: Callable[[Sequence[str]], Any]
+) -> MoodEffect:
+    """Compute the distances of all changes, and how they differ."""
+    changed = {change: pairs(answered, change) for change in CHANGES}
     means: dict[str, dict[str, Ratio]] = {
-        change: {name: Ratio.of(values) for name, values in distances(sets, some, vector).items()}
-        for change, some in said.items()
-        if some
+        change: {name: Ratio.of(values) for name, values in distances(sets, replies, vector).items()}
+        for change, replies in changed.items()
+        if replies
     }
-    return Found(
+    return MoodEffect(
         scores={
             change: {
                 name: bootstrap(values, [_distance(name)], seed=SEED)[name] for name, values in by.items()
@@ -253,9 +267,9 @@ def compare(sets: Sequence[Turns], found: Sequence[Replies], vector: Callable[[S
             if change != "name"
         },
         equal={
-            change: sum(one == other for one, other in some) / len(some)
-            for change, some in said.items()
-            if some
+            change: sum(first == second for first, second in replies) / len(replies)
+            for change, replies in changed.items()
+            if replies
         },
     )
 
@@ -270,19 +284,19 @@ def _distance(name: str) -> Metric[Ratio]:
     )
 
 
-def lines(found: Mapping[str, Found]) -> list[str]:
-    """The table: a row for each change, with and without the mood."""
+def lines(effects: Mapping[str, MoodEffect]) -> list[str]:
+    """Return the table: a row for each change, with and without sentiment hints."""
     rows: list[list[object]] = []
-    for mood, one in found.items():
-        for change, by in one.scores.items():
+    for mood, effect in effects.items():
+        for change, by in effect.scores.items():
             shown = [f"{score.shown(score.value)} ({score.interval})" for score in by.values()]
-            test = one.tests[change]["meaning"] if change in one.tests else None
+            test = effect.tests[change]["meaning"] if change in effect.tests else None
             more = (
                 f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})"
                 if test and test.low is not None
                 else ""
             )
-            rows.append([f"{mood}: {CHANGES[change]}", *shown, more, f"{one.equal[change]:.0%}"])
+            rows.append([f"{mood}: {CHANGES[change]}", *shown, more, f"{effect.equal[change]:.0%}"])
     head = (
         "Mood: what changes",
         "Meaning apart",
@@ -303,44 +317,55 @@ def bench(
     kept: Path,
     talk: Callable[[str], None],
 ) -> dict[str, Any]:
-    """What was found; it is written as mood.json and mood.md too."""
-    machine, sets, ask = Machine(), turns(use), Asked(bot, kept)
-    told = hints(scorer, [text for one in sets for text in (one.first, one.mood, one.name)])
+    """Measure, write mood.json and mood.md, and return the results."""
+    machine, sets, ask = Machine(), read_turns(use), CachedReplies(bot, kept)
+    hints = sentiment_hints(
+        scorer, [text for turns in sets for text in (turns.first, turns.mood, turns.name)]
+    )
     same = {
-        "name": sum(told[one.first] == told[one.name] for one in sets) / len(sets),
-        "mood": sum(told[one.first] == told[one.mood] for one in sets) / len(sets),
+        "name": sum(hints[turns.first] == hints[turns.name] for turns in sets) / len(sets),
+        "mood": sum(hints[turns.first] == hints[turns.mood] for turns in sets) / len(sets),
     }
-    talk(f"told the same: {same['name']:.0%} with another name, {same['mood']:.0%} in the other mood")
-    said = {}
-    for mood, some in (("on", told), ("off", None)):
-        said[mood] = replies(ask, sets, some)
+    talk(f"same hint: {same['name']:.0%} with another name, {same['mood']:.0%} in the other mood")
+    answered = {}
+    for mood, given in (("on", hints), ("off", None)):
+        answered[mood] = replies(ask, sets, given)
         talk(f"mood {mood}: {len(sets)} sets answered")
     vector = encoder()
-    found = {mood: compare(sets, some, vector) for mood, some in said.items()}
-    whole = {
+    effects = {mood: compare(sets, replied, vector) for mood, replied in answered.items()}
+    record = {
         "bot": bot.name,
         "use": use,
         "sets": len(sets),
         "same_hint": same,
-        "mood": {mood: one.as_json() for mood, one in found.items()},
+        "mood": {mood: effect.as_json() for mood, effect in effects.items()},
         "replies": [
-            {"turns": vars(one), "on": vars(on), "off": vars(off)}
-            for one, on, off in zip(sets, said["on"], said["off"], strict=True)
+            {"turns": vars(turns), "on": vars(on), "off": vars(off)}
+            for turns, on, off in zip(sets, answered["on"], answered["off"], strict=True)
         ],
     }
-    about = f"The bot is told the same with the other name in {same['name']:.0%} of the sets, and in the other mood in {same['mood']:.0%}."
+    about = (
+        f"The hint is the same with the other name in {same['name']:.0%} of the sets, "
+        f"and in the other mood in {same['mood']:.0%}."
+    )
     title = f"Replies of {bot.name} to {len(sets)} sets of turns: what the mood changes, and what a name"
     name = "mood" if use == "measure" else f"mood-{use}"
     talk(
         save(
-            results, name, whole, title=title, machine=machine, lines=[*lines(found), "", about], timed=False
+            results,
+            name,
+            record,
+            title=title,
+            machine=machine,
+            lines=[*lines(effects), "", about],
+            timed=False,
         )
     )
-    return whole
+    return record
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     from nlpkit.classifiers.classifier import Classifier
 
     parser = argparse.ArgumentParser(
@@ -352,20 +377,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--use", choices=get_args(Use), default="measure", help="which sets of mood_turns.txt"
     )
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
     parser.add_argument(
         "--replies",
         type=Path,
         default=Path("mood-replies.jsonl"),
-        help="where replies are kept; one file for each bot",
+        help="the file that keeps the replies; one for each chat model",
     )
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
-        load = {"runtime": asked.runtime, "threads": asked.threads}
-        bot = Chatbot.default(**load) if asked.run is None else Chatbot.load(asked.run, **load)
-        bench(
-            bot, Classifier.load(None), use=asked.use, results=asked.results, kept=asked.replies, talk=print
-        )
+        load = {"runtime": args.runtime, "threads": args.threads}
+        bot = Chatbot.default(**load) if args.run is None else Chatbot.load(args.run, **load)
+        bench(bot, Classifier.load(None), use=args.use, results=args.results, kept=args.replies, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

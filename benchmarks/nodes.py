@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes of one core each, on this machine, for as long as a benchmark takes."""
+"""A local Ray cluster of two nodes of one core each, for the time of a benchmark."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ NODES = 2
 
 @contextmanager
 def cluster() -> Iterator[tuple[str, int]]:
-    """The address of a cluster of its own, and the process that holds it."""
-    # Nobody else may enter it. Ray gives way to other processes, which the one process beside it does not: here both are alike.
+    """Start a cluster, and yield its address and the process that holds it."""
+    # A token keeps others out. Ray lowers the priority of its workers; without that, they compare fairly with
+    # the single process.
     os.environ.update(
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=secrets.token_hex(32),
@@ -34,13 +35,13 @@ def cluster() -> Iterator[tuple[str, int]]:
             (line.split()[1] for line in process.stdout or () if line.startswith("address ")), None
         )
         if address is None:
-            raise NlpkitError("the cluster did not start; cure: see what `ray start --head` says")
+            raise NlpkitError("the cluster did not start; hint: run `ray start --head` to see the reason")
         yield address, process.pid
         process.communicate()
 
 
 def hold_cluster() -> None:
-    """Start the nodes, say where, and end them when standard input does."""
+    """Start the nodes, print the address, and stop them when standard input ends."""
     nodes = optional("ray.cluster_utils", extra="ray").Cluster()
     for _ in range(NODES):
         nodes.add_node(num_cpus=1, include_dashboard=False, object_store_memory=256 << 20)
@@ -50,18 +51,20 @@ def hold_cluster() -> None:
 
 
 def workers(root: int) -> list[psutil.Process]:
-    """The processes of the cluster that compute."""
+    """Return the processes of the cluster that compute."""
     return [
-        one for one in psutil.Process(root).children(recursive=True) if "MapWorker" in " ".join(one.cmdline())
+        process
+        for process in psutil.Process(root).children(recursive=True)
+        if "MapWorker" in " ".join(process.cmdline())
     ]
 
 
 def cpu_seconds(root: int | None) -> float:
-    """Of this process and of the cluster's, those that ended included: they count as their parents' children."""
+    """Return the CPU seconds of this process and of the cluster, with its processes that ended."""
     processes = [psutil.Process()]
     if root:
         processes += [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
-    return sum(sum(one.cpu_times()[:4]) for one in processes)
+    return sum(sum(process.cpu_times()[:4]) for process in processes)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The peers: transformers.pipeline and sentence-transformers as their documentation advises, each in a process of its own.
+"""The peers, each in a process of its own: transformers.pipeline and sentence-transformers, used as documented.
 
 python -m benchmarks.peer export RUN FOLDER          the run's weights as a plain transformers model
 python -m benchmarks.peer pipeline FOLDER IN OUT     score a CSV with the pipeline; prints seconds as JSON
-python -m benchmarks.peer encode FOLDER IN           embed it with sentence-transformers and the same body; prints seconds as JSON
+python -m benchmarks.peer encode FOLDER IN           embed it with sentence-transformers; prints seconds as JSON
 python -m benchmarks.peer first FOLDER TEXT          answer for one text and end
 """
 
@@ -27,25 +27,25 @@ def export(run: str | None, folder: Path) -> None:
     from nlpkit.run import Run
     from nlpkit.tasks.task import text_task_from
 
-    found = Run.open(run) if run else default_run()
-    record = found.read()
+    opened = Run.open(run) if run else default_run()
+    record = opened.read()
     task = text_task_from(record.task)
     with quiet():
-        for part in load_model(found):
+        for part in load_model(opened):
             part.save_pretrained(folder)
     print(
         json.dumps(
             {
                 "labels": list(task.head.names),
                 "temperature": record.task.get("temperature", 1.0),
-                "name": found.name,
+                "name": opened.name,
             }
         )
     )
 
 
 def score(folder: Path, source: Path, target: Path) -> None:
-    """Write the logits of each text of a CSV; the seconds that are printed are those of the pipeline's call alone."""
+    """Write the logits of each text of a CSV, and print the seconds of the pipeline's call alone."""
     import torch
     from transformers import pipeline
 
@@ -57,22 +57,23 @@ def score(folder: Path, source: Path, target: Path) -> None:
     texts = read_column(source)
     classify(
         texts[:BATCH_SIZE], batch_size=BATCH_SIZE, truncation=True
-    )  # the first call pays for what is set up once
+    )  # the first call sets up the pipeline
     started = time.perf_counter()
-    # Logits, so that nlpkit's calibrated probabilities can be compared with them; it saves the pipeline a softmax.
+    # Logits can be compared with nlpkit's calibrated probabilities, and save the pipeline a softmax.
     answers = classify(texts, batch_size=BATCH_SIZE, truncation=True, top_k=None, function_to_apply="none")
     seconds = time.perf_counter() - started
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(sorted(one["label"] for one in answers[0]))
+        writer.writerow(sorted(prediction["label"] for prediction in answers[0]))
         writer.writerows(
-            [one["score"] for one in sorted(answer, key=lambda one: one["label"])] for answer in answers
+            [prediction["score"] for prediction in sorted(answer, key=lambda scored: scored["label"])]
+            for answer in answers
         )
     print(json.dumps({"seconds": seconds, "dtype": str(classify.model.dtype).removeprefix("torch.")}))
 
 
 def encode(folder: Path, source: Path) -> None:
-    """Embed each text of a CSV, with no head on it; the seconds that are printed are those of `encode` alone."""
+    """Embed each text of a CSV, without a head, and print the seconds of `encode` alone."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -89,14 +90,14 @@ def encode(folder: Path, source: Path) -> None:
 
 
 def first(folder: Path, text: str) -> None:
-    """The pipeline's answer for one text, as a fresh process gives it."""
+    """Print the pipeline's answer for one text, as the first of a fresh process."""
     from transformers import pipeline
 
     print(json.dumps(pipeline("text-classification", model=str(folder), device="cpu")(text)))
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     csv.field_size_limit(sys.maxsize)
     verb, *paths = sys.argv[1:]
     if verb == "export":

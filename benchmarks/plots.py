@@ -1,4 +1,4 @@
-"""The results as bars, beside their pages: python -m benchmarks.plots draws them anew from the JSON files that are kept."""
+"""The results as bar charts: `python -m benchmarks.plots` draws them again from the JSON files."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ Bars = list[tuple[str, float, bool]]
 """Names, values, and whether each is nlpkit's."""
 
 
-def _scoring(found: Mapping[str, Any]) -> tuple[str, Bars]:
-    threads = max(turn["threads"] for turn in found["turns"])
-    methods = dict.fromkeys(turn["method"] for turn in found["turns"])
+def _scoring(result: Mapping[str, Any]) -> tuple[str, Bars]:
+    threads = max(turn["threads"] for turn in result["turns"])
+    methods = dict.fromkeys(turn["method"] for turn in result["turns"])
     bars = [
         (
             method,
-            _median(found["turns"], "texts_per_second", method=method, threads=threads),
+            _median(result["turns"], "texts_per_second", method=method, threads=threads),
             method.startswith("nlpkit"),
         )
         for method in methods
     ]
-    return f"{found['texts']:,} {found['corpus']} texts, {threads} threads: texts a second", bars
+    return f"{result['texts']:,} {result['corpus']} texts, {threads} threads: texts a second", bars
 
 
-def _startup(found: Mapping[str, Any]) -> tuple[str, Bars]:
-    commands = dict.fromkeys(one["command"] for one in found["starts"])
+def _startup(result: Mapping[str, Any]) -> tuple[str, Bars]:
+    commands = dict.fromkeys(start["command"] for start in result["starts"])
     bars = [
-        (command, _median(found["starts"], "seconds", command=command), command.startswith("nlpkit"))
+        (command, _median(result["starts"], "seconds", command=command), command.startswith("nlpkit"))
         for command in commands
     ]
     return "from nothing to the answer: seconds", bars
 
 
-def _memory(found: Mapping[str, Any]) -> tuple[str, Bars]:
+def _memory(result: Mapping[str, Any]) -> tuple[str, Bars]:
     return "peak memory of scoring: MB", [
-        (f"{one['runtime']}, {one['rows']:,} rows", one["peak_mb"], True) for one in found["points"]
+        (f"{point['runtime']}, {point['rows']:,} rows", point["peak_mb"], True) for point in result["points"]
     ]
 
 
@@ -60,15 +60,14 @@ DRAWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Bars]]] = {
 
 
 def draw(folder: Path, name: str) -> Path:
-    """The picture of one kept result."""
+    """Draw the chart of one result, and return its path."""
     from matplotlib.figure import Figure
 
     title, bars = DRAWN[name](json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
     figure = Figure(figsize=(8, 0.6 + 0.42 * len(bars)), layout="constrained")
     axes = figure.subplots()
-    drawn = axes.barh(
-        [one[0] for one in bars], [one[1] for one in bars], color=[OURS if one[2] else PEER for one in bars]
-    )
+    names, values, ours = zip(*bars, strict=True)
+    drawn = axes.barh(names, values, color=[OURS if own else PEER for own in ours])
     axes.bar_label(drawn, fmt=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2f}", padding=3)
     axes.invert_yaxis()
     axes.set_title(title, loc="left", fontsize=10)
@@ -80,7 +79,7 @@ def draw(folder: Path, name: str) -> Path:
 
 
 def main() -> None:
-    """All that are kept."""
+    """Draw the charts of all results."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     for name in DRAWN:
         if (folder / f"{name}.json").is_file():

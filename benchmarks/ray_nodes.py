@@ -1,6 +1,7 @@
-"""`nlpkit score --ray` on two local nodes of one core each beside one process with one thread: the same texts, run and runtime, in turns.
+"""`nlpkit score --ray` on two local nodes of one core each, compared with one process with one thread.
 
-Then the same with the driver killed and taken up again and a worker killed twice: the bytes are those of one process.
+Both score the same texts with the same run and runtime, and take turns. Then the driver is killed and resumed,
+and a worker is killed twice: the output must equal that of one process, byte by byte.
 
 Example: python -m benchmarks.ray_nodes --texts 20000 --rounds 3 --runtime onnx
 """
@@ -43,7 +44,7 @@ from nlpkit.scoring.writers import writer_of
 SEED = 1
 BUDGET = 512
 SMALL_CHUNK = 512
-"""Rows of a chunk: smaller than usual, so that there are many between the two moments that are compared."""
+"""Rows of a chunk: smaller than usual, so that many fall between the two moments that are compared."""
 ONE, WIDE = "one process, one thread", f"Ray, {NODES} nodes of one core"
 
 
@@ -54,11 +55,11 @@ class Turn:
     method: str
     round: int
     rows_per_second: float
-    """While every worker was at work, without loading and the last chunks."""
+    """While every worker computes, without loading and the last chunks."""
     cpu_seconds_per_1000: float
-    """Of all processes, Ray's own included, in the same time, for 1,000 rows."""
+    """Of all processes in the same time, with Ray's own, for 1,000 rows."""
     first_rows_after: float
-    """Seconds from the start of the process to the first rows that are safe: imports, connection and loading."""
+    """Seconds from the start of the process to the first saved rows: imports, connection and loading."""
     seconds: float
     """The whole process."""
 
@@ -66,10 +67,10 @@ class Turn:
 def bench(
     run: str | None, *, texts: int, rounds: int, runtime: str, results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
-    """What was found; it is written as ray.json and ray.md too.
+    """Measure, write ray.json and ray.md, and return the results.
 
     Raises:
-        NlpkitError: a scoring failed, or its bytes are not those of one process.
+        NlpkitError: a scoring failed, or its output differs from that of one process.
     """
     machine = Machine()
     with tempfile.TemporaryDirectory() as name:
@@ -82,9 +83,9 @@ def bench(
             job = Job(run=run, runtime=runtime, folder=folder, address=address, root=root)
             turns = measure(job, rounds=rounds, talk=talk)
             kills = kill(job, rows=texts)
-            talk(f"killed {kills} times on the way: equal bytes")
+            talk(f"killed {kills} times: the output is equal")
         rates = limits(folder)
-    found = {
+    record = {
         "texts": texts,
         "rounds": rounds,
         "runtime": runtime,
@@ -93,15 +94,18 @@ def bench(
         "chunk_rows": SMALL_CHUNK,
         **rates,
     }
-    found |= {"turns": [asdict(turn) for turn in turns], "ratio": ratio(turns)}
-    title = f"`nlpkit score --ray` on {NODES} nodes of one core and one process on {texts:,} texts, {runtime}, medians of {rounds} rounds"
-    talk(save(results, "ray", found, title=title, machine=machine, lines=page(turns, found)))
-    return found
+    record |= {"turns": [asdict(turn) for turn in turns], "ratio": ratio(turns)}
+    title = (
+        f"`nlpkit score --ray` on {NODES} nodes of one core and one process on {texts:,} texts, {runtime}, "
+        f"medians of {rounds} rounds"
+    )
+    talk(save(results, "ray", record, title=title, machine=machine, lines=page(turns, record)))
+    return record
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is scored and where."""
+    """What is scored, and where."""
 
     run: str | None
     runtime: str
@@ -111,8 +115,8 @@ class Job:
     """The process whose children are the cluster."""
 
     def start(self, method: str, target: Path) -> subprocess.Popen[str]:
-        """A scoring in a process of its own, which prints a `Turn` without its round."""
-        said = {
+        """Start a scoring in a process of its own, which prints a `Turn` without its round."""
+        options = {
             "run": self.run,
             "runtime": self.runtime,
             "source": str(self.folder / "texts.csv"),
@@ -128,25 +132,28 @@ class Job:
             "-m",
             "benchmarks.ray_nodes",
             "--turn",
-            json.dumps({**said, **wide, "begun": time.time()}),
+            json.dumps({**options, **wide, "begun": time.time()}),
         ]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def finish(self, process: subprocess.Popen[str]) -> dict[str, float]:
-        """What it printed.
+        """Wait for a scoring, and return what it printed.
 
         Raises:
-            NlpkitError: it failed.
+            NlpkitError: the scoring failed.
         """
         out, _ = process.communicate()
         if process.returncode:
             raise NlpkitError(f"a scoring ended with {process.returncode}; its message stands above")
-        found: dict[str, float] = json.loads(out.splitlines()[-1])
-        return found
+        turn: dict[str, float] = json.loads(out.splitlines()[-1])
+        return turn
 
 
 def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]:
-    """Both in turns, the first of each round changing, so that a disturbance hits both alike; all make the same bytes."""
+    """Time both in turns and compare their outputs.
+
+    The first of each round changes, so that other work on the machine affects both alike.
+    """
     turns: list[Turn] = []
     whole = job.folder / "whole.csv"
     for number in range(rounds):
@@ -157,13 +164,16 @@ def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]
             if not whole.exists():
                 target.rename(whole)
             else:
-                refuse_other(target, whole)
+                refuse_difference(target, whole)
                 target.unlink()
     return turns
 
 
 def limits(folder: Path) -> dict[str, float]:
-    """Rows a second that the two things take which one process does for all: reading and cutting, by CPU, and writing, by the clock."""
+    """Measure the two steps that one process does for all workers, in rows a second.
+
+    Reading and cutting is measured in CPU time, writing in wall time.
+    """
     source = folder / "texts.csv"
     planned = plan_file(source, folder / "out.csv", ScoreOptions())
     rows = TextRows(file=planned.file, text="text", skip=False)
@@ -180,8 +190,10 @@ def limits(folder: Path) -> dict[str, float]:
     counts = [batch.read for block in read([(work, 0)] * 5) for _, batch in unpacked(block)]
     reading = sum(counts) / (time.process_time() - before)
     data = (folder / "whole.csv").read_bytes()
-    piece = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
-    chunk = Chunk(data=piece, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0)
+    data_of_chunk = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
+    chunk = Chunk(
+        data=data_of_chunk, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0
+    )
     begin = State(source=InputDigest.of(source), settings={})
     with open_journal(planned.output, folder / "out.csv", begin, overwrite=False) as journal:
         started = time.perf_counter()
@@ -193,18 +205,18 @@ def limits(folder: Path) -> dict[str, float]:
     }
 
 
-def refuse_other(target: Path, whole: Path) -> None:
-    """Raise where two outputs differ.
+def refuse_difference(target: Path, whole: Path) -> None:
+    """Compare two outputs.
 
     Raises:
-        NlpkitError: they do.
+        NlpkitError: they differ.
     """
     if target.read_bytes() != whole.read_bytes():
         raise NlpkitError(f"{target}: its bytes are not those of {whole}")
 
 
 def kill(job: Job, *, rows: int) -> int:
-    """How many processes were killed in a scoring whose bytes are equal: the driver once, and then a worker twice."""
+    """Kill the driver once and a worker twice, compare the output, and return the number of kills."""
     target = job.folder / "killed.csv"
     first = job.start(WIDE, target)
     wait_for(target, rows // 4, first)
@@ -215,49 +227,50 @@ def kill(job: Job, *, rows: int) -> int:
         wait_for(target, rows * part // 4, second)
         os.kill(workers(job.root)[0].pid, signal.SIGKILL)
     job.finish(second)
-    refuse_other(target, job.folder / "whole.csv")
+    refuse_difference(target, job.folder / "whole.csv")
     return 3
 
 
 def wait_for(target: Path, rows: int, process: subprocess.Popen[str]) -> None:
-    """Wait until so many rows are safe."""
+    """Wait until so many rows are saved."""
     state = target.with_name(f"{target.name}.nlpkit") / "state.json"
     while not state.exists() or json.loads(state.read_text(encoding="utf-8"))["rows"] < rows:
         if process.poll() is not None:
-            raise NlpkitError(f"a scoring ended before {rows:,} rows were safe")
+            raise NlpkitError(f"a scoring ended before {rows:,} rows were saved")
         time.sleep(0.05)
 
 
-def take_turn(said: dict[str, Any]) -> dict[str, float]:
-    """What one scoring cost, in this process."""
+def take_turn(job: dict[str, Any]) -> dict[str, float]:
+    """Score in this process, and return what it cost."""
     marks: list[tuple[int, float, float]] = []
 
-    def tell(at: Progress) -> None:
-        marks.append((at.rows, time.time(), cpu_seconds(said["root"])))
+    def mark(progress: Progress) -> None:
+        marks.append((progress.rows, time.time(), cpu_seconds(job["root"])))
 
-    load = functools.partial(Classifier.load, said["run"], runtime=said["runtime"], threads=1)
-    options: dict[str, Any] = {"chunk_rows": SMALL_CHUNK, "budget": BUDGET, "progress": tell}
-    if said["address"]:
-        with open_fleet(load, said["address"]) as fleet:
-            score_file(fleet, said["source"], said["target"], **options)
+    load = functools.partial(Classifier.load, job["run"], runtime=job["runtime"], threads=1)
+    options: dict[str, Any] = {"chunk_rows": SMALL_CHUNK, "budget": BUDGET, "progress": mark}
+    if job["address"]:
+        with open_fleet(load, job["address"]) as fleet:
+            score_file(fleet, job["source"], job["target"], **options)
     else:
-        score_file(load(), said["source"], said["target"], **options)
-    # marks[0] is the beginning. Taken where every worker is at work: after the first chunks, which hold the loading, up to the last ones.
+        score_file(load(), job["source"], job["target"], **options)
+    # marks[0] is the beginning. The rate is taken while every worker computes: after the first chunks, which
+    # include the loading, up to the last ones.
     (early, start, spent), (late, end, all_spent) = marks[NODES], marks[-1 - NODES]
     return {
         "rows_per_second": (late - early) / (end - start),
         "cpu_seconds_per_1000": (all_spent - spent) / (late - early) * 1000,
-        "first_rows_after": marks[1][1] - said["begun"],
-        "seconds": time.time() - said["begun"],
+        "first_rows_after": marks[1][1] - job["begun"],
+        "seconds": time.time() - job["begun"],
     }
 
 
 def ratio(turns: Sequence[Turn]) -> dict[str, float]:
-    """How many times as fast the nodes are, round by round, and by CPU seconds."""
+    """Return how many times as fast the nodes are, round by round, and by CPU seconds."""
     taken = {(turn.method, turn.round): turn for turn in turns}
     pairs = [(taken[ONE, number], taken[WIDE, number]) for number in sorted({turn.round for turn in turns})]
-    wall = [wide.rows_per_second / one.rows_per_second for one, wide in pairs]
-    cpu = [NODES * one.cpu_seconds_per_1000 / wide.cpu_seconds_per_1000 for one, wide in pairs]
+    wall = [wide.rows_per_second / single.rows_per_second for single, wide in pairs]
+    cpu = [NODES * single.cpu_seconds_per_1000 / wide.cpu_seconds_per_1000 for single, wide in pairs]
     return {
         "median": statistics.median(wall),
         "low": min(wall),
@@ -266,8 +279,8 @@ def ratio(turns: Sequence[Turn]) -> dict[str, float]:
     }
 
 
-def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
-    """The lines of the Markdown page."""
+def page(turns: Sequence[Turn], measured: dict[str, Any]) -> list[str]:
+    """Return the lines of the Markdown page."""
     shown = {
         "rows_per_second": "Rows/s",
         "cpu_seconds_per_1000": "CPU s for 1,000 rows",
@@ -284,42 +297,43 @@ def page(turns: Sequence[Turn], found: dict[str, Any]) -> list[str]:
         ]
         for method in (ONE, WIDE)
     ]
-    times = found["ratio"]
+    times = measured["ratio"]
     return [
         *table(("Method", *shown.values()), rows),
         "",
-        f"- **{times['median']:.2f} times** one process ({times['low']:.2f} to {times['high']:.2f} over rounds); {times['cpu']:.2f} by "
-        "CPU seconds, which is what it would be on cores that nothing else uses.",
-        f"- Rows/s leave out the start: the cluster was up after {found['cluster_seconds']:.1f} s, and each scoring loads its workers "
-        "anew.",
-        f"- What one process does for all: reading and cutting {found['reading_rows_per_second']:,.0f} rows a CPU second, writing "
-        f"{found['writing_rows_per_second']:,.0f} rows a second.",
-        "- All outputs are equal byte by byte, also that of a scoring whose driver was killed once and workers twice.",
+        f"- **{times['median']:.2f} times** one process ({times['low']:.2f} to {times['high']:.2f} over rounds); "
+        f"{times['cpu']:.2f} by CPU seconds, which is what it would be on cores that nothing else uses.",
+        f"- Rows/s leave out the start: the cluster was up after {measured['cluster_seconds']:.1f} s, and each scoring "
+        "loads its workers anew.",
+        f"- What one process does for all: reading and cutting {measured['reading_rows_per_second']:,.0f} rows a CPU "
+        f"second, writing {measured['writing_rows_per_second']:,.0f} rows a second.",
+        "- All outputs are equal byte by byte, also that of a scoring whose driver was killed once and workers "
+        "twice.",
     ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
+    parser.add_argument("--run", help="a run's folder; default: the built-in classifier")
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runtime", default="torch")
-    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
     parser.add_argument("--turn", type=json.loads, help=argparse.SUPPRESS)
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
-        if asked.turn:
-            print(json.dumps(take_turn(asked.turn)))
+        if args.turn:
+            print(json.dumps(take_turn(args.turn)))
         else:
             bench(
-                asked.run,
-                texts=asked.texts,
-                rounds=asked.rounds,
-                runtime=asked.runtime,
-                results=asked.results,
+                args.run,
+                texts=args.texts,
+                rounds=args.rounds,
+                runtime=args.runtime,
+                results=args.results,
                 talk=print,
             )
     except NlpkitError as error:

@@ -1,7 +1,7 @@
-"""What a machine could do at most: the rate of its matrix products, and the operations that a text needs.
+"""The limit of a machine: the rate of its matrix products, and the operations that a text needs.
 
-python -m benchmarks.roofline rate THREADS          prints GFLOP/s of float32 products by ONNX Runtime and by torch
-python -m benchmarks.roofline work FOLDER IN        prints the GFLOP that the texts of a CSV need of a model, padding not counted
+python -m benchmarks.roofline rate THREADS     print GFLOP/s of float32 products by ONNX Runtime and by torch
+python -m benchmarks.roofline work FOLDER IN   print the GFLOP of a CSV's texts with a model, without padding
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ SECONDS = 1.5
 
 
 def rate(threads: int) -> dict[str, float]:
-    """GFLOP/s of products of two square matrices, one a thread at a time, as the scorer computes; the faster library's is the limit."""
-    found = {"onnxruntime": _rate(_by_onnxruntime, threads), "torch": _rate(_by_torch, threads)}
-    return {**found, "limit": max(found.values())}
+    """Return GFLOP/s of products of square matrices by each library; the faster is the limit.
+
+    Each thread computes one product at a time, as the scorer does.
+    """
+    rates = {"onnxruntime": _rate(_by_onnxruntime, threads), "torch": _rate(_by_torch, threads)}
+    return {**rates, "limit": max(rates.values())}
 
 
 def _rate(make: Callable[[], Callable[[], Any]], threads: int) -> float:
@@ -53,7 +56,7 @@ def _by_torch() -> Callable[[], Any]:
     left, right = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
 
     def product() -> Any:
-        torch.set_num_threads(1)  # torch keeps it by thread
+        torch.set_num_threads(1)  # torch keeps the number by thread
         return left @ right
 
     return product
@@ -82,14 +85,17 @@ def _by_onnxruntime() -> Callable[[], Any]:
 
 
 def work(folder: Path, source: Path) -> float:
-    """GFLOP of all products of a plain forward pass: two a weight of the encoder's linear layers and token, and attention's own."""
+    """Return the GFLOP of all products of a plain forward pass.
+
+    Each token needs two operations for each weight of the encoder's linear layers, and those of attention.
+    """
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     config, model = AutoConfig.from_pretrained(folder), AutoModel.from_pretrained(folder)
     weights = sum(
-        one.weight.numel()
-        for name, one in model.named_modules()
-        if type(one).__name__ == "Linear" and not name.startswith("pooler")
+        module.weight.numel()
+        for name, module in model.named_modules()
+        if type(module).__name__ == "Linear" and not name.startswith("pooler")
     )
     tokenizer = AutoTokenizer.from_pretrained(folder)
     window = min(config.max_position_embeddings, tokenizer.model_max_length)
@@ -101,7 +107,7 @@ def work(folder: Path, source: Path) -> float:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     csv.field_size_limit(sys.maxsize)
     verb, *rest = sys.argv[1:]
     print(json.dumps(rate(int(rest[0])) if verb == "rate" else {"gflop": work(Path(rest[0]), Path(rest[1]))}))

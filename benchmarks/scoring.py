@@ -1,8 +1,8 @@
-"""`nlpkit score` by each of its runtimes beside transformers.pipeline and sentence-transformers.
+"""`nlpkit score` with each runtime, compared with transformers.pipeline and sentence-transformers.
 
-All have the same texts, weights and threads, and take turns.
+All get the same texts, weights and threads, and take turns.
 
-Example: python -m benchmarks.scoring --run runs/quickstart --corpus short --texts 20000 --rounds 3 --threads 1 2
+Example: python -m benchmarks.scoring --run runs/quickstart --corpus short --rounds 3 --threads 1 2
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CORPORA: Mapping[str, tuple[str, Callable[..., list[tuple[str, str]]], int]] = {
     "short": ("scoring", rated_rows, 20_000),
     "long": ("scoring-long", long_reviews, 2_000),
 }
-"""The name of the results, the texts with their labels, and how many."""
+"""By corpus: the name of the results, the function that samples labeled texts, and how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Turn:
     threads: int
     round: int
     seconds: float
-    """Steady state: without start, imports and loading; nlpkit's with reading and writing the files, the peers' without."""
+    """Without start, imports and loading; nlpkit's include reading and writing the files, the peers' don't."""
     texts_per_second: float
     process_seconds: float
     """The whole process."""
@@ -56,7 +56,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """How many times as fast nlpkit is as a peer, as the median over rounds of what two turns of a round gave."""
+    """How many times as fast nlpkit is as a peer: the median over rounds."""
 
     method: str
     peer: str
@@ -65,12 +65,12 @@ class Ratio:
     low: float
     high: float
     cpu: float
-    """The peer's CPU seconds over nlpkit's: what is left of the ratio when other work disturbs."""
+    """The peer's CPU seconds over nlpkit's: a ratio that other work on the machine disturbs less."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How alike the answers of a method and the pipeline's are."""
+    """How well the answers of a method agree with the pipeline's."""
 
     method: str
     texts: int
@@ -78,29 +78,29 @@ class Agreement:
     largest_difference: float
     """Of a probability."""
     accuracy: float | None
-    """On the labels that people gave; none where the run does not have them all."""
+    """On the labels that people gave; None where the run does not have them all."""
     pipeline_accuracy: float | None
-    """Likewise, of the pipeline."""
+    """The accuracy of the pipeline."""
 
     @property
     def share(self) -> float:
-        """Texts with another label, of all."""
+        """Share of texts with another label."""
         return self.different_labels / self.texts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What is scored and where the files of the measuring lie."""
+    """What is scored, and the files of the benchmark."""
 
     run: str | None
     folder: Path
     truth: tuple[str, ...]
     """The label that people gave each text."""
     labels: tuple[str, ...]
-    """Those that the run knows."""
+    """The labels of the run."""
     temperature: float
     gflop: float
-    """What all the texts need."""
+    """What all the texts need, in GFLOP."""
     methods: tuple[str, ...]
 
     @property
@@ -110,7 +110,7 @@ class Bench:
 
     @property
     def texts(self) -> Path:
-        """The input of all."""
+        """The input of all methods."""
         return self.folder / "texts.csv"
 
     @property
@@ -119,14 +119,14 @@ class Bench:
         return self.folder / "model"
 
     def scored(self, method: str) -> Path:
-        """What a method wrote."""
+        """Return the path of a method's output."""
         return self.folder / f"{method.replace(' ', '-')}.csv"
 
 
 def prepare(
     run: str | None, rows: Sequence[tuple[str, str]], folder: Path, talk: Callable[[str], None]
 ) -> Bench:
-    """The texts in a file, the run's weights in a plain model for the peers, and its exports in the cache."""
+    """Write the texts, the run's weights as a plain model for the peers, and its exports into the cache."""
     facts = json.loads(
         run_child(["-m", "benchmarks.peer", "export", run or "", str(folder / "model")], threads=1).output
     )
@@ -141,7 +141,7 @@ def prepare(
     if importlib.util.find_spec("sentence_transformers"):
         methods.append(ENCODE)
     else:
-        talk("left out: sentence-transformers; cure: pip install 'nlpkit[bench]'")
+        talk("left out: sentence-transformers; hint: pip install 'nlpkit[bench]'")
     return Bench(
         run=run,
         folder=folder,
@@ -154,7 +154,7 @@ def prepare(
 
 
 def _exports(run: str | None, to: str, talk: Callable[[str], None]) -> bool:
-    """Whether the run is in the cache in this form now; what this machine or this installation has not is left out."""
+    """Export the run into the cache, and return whether that worked; else the runtime is left out."""
     try:
         run_child(["-m", "nlpkit", "export", *([run] if run else []), "--to", to], threads=1)
     except NlpkitError:
@@ -164,7 +164,7 @@ def _exports(run: str | None, to: str, talk: Callable[[str], None]) -> bool:
 
 
 def take(bench: Bench, method: str, threads: int, number: int) -> Turn:
-    """One scoring by one method."""
+    """Score once by one method."""
     if method in RUNTIMES:
         paths = [*([bench.run] if bench.run else []), str(bench.texts), "-o", str(bench.scored(method))]
         options = ["--runtime", RUNTIMES[method], "--threads", str(threads), "--overwrite", "--json"]
@@ -188,7 +188,10 @@ def _turn(method: str, bench: Bench, threads: int, number: int, child: Child) ->
 
 
 def measure(bench: Bench, *, threads: Sequence[int], rounds: int, talk: Callable[[str], None]) -> list[Turn]:
-    """All methods in turns, another first in each round, so that a disturbance hits all alike."""
+    """Time all methods in turns.
+
+    Each round begins with another method, so that other work on the machine affects all alike.
+    """
     turns = []
     for number in range(rounds):
         start = number % len(bench.methods)
@@ -196,13 +199,14 @@ def measure(bench: Bench, *, threads: Sequence[int], rounds: int, talk: Callable
             for method in (*bench.methods[start:], *bench.methods[:start]):
                 turns.append(turn := take(bench, method, count, number))
                 talk(
-                    f"round {number + 1} of {rounds}, {count} threads: {turn.method}: {turn.texts_per_second:,.0f} texts/s"
+                    f"round {number + 1} of {rounds}, {count} threads: {turn.method}: "
+                    f"{turn.texts_per_second:,.0f} texts/s"
                 )
     return turns
 
 
 def ratio(turns: Sequence[Turn], method: str, peer: str, threads: int) -> Ratio:
-    """The ratio at a number of threads."""
+    """Return the ratio at a number of threads."""
     pairs = [
         (ours, theirs)
         for ours in turns
@@ -211,21 +215,21 @@ def ratio(turns: Sequence[Turn], method: str, peer: str, threads: int) -> Ratio:
         and ours.round == theirs.round
         and ours.threads == theirs.threads == threads
     ]
-    found = [theirs.seconds / ours.seconds for ours, theirs in pairs]
+    speed = [theirs.seconds / ours.seconds for ours, theirs in pairs]
     cpu = statistics.median(theirs.cpu_seconds / ours.cpu_seconds for ours, theirs in pairs)
     return Ratio(
         method=method,
         peer=peer,
         threads=threads,
-        median=statistics.median(found),
-        low=min(found),
-        high=max(found),
+        median=statistics.median(speed),
+        low=min(speed),
+        high=max(speed),
         cpu=cpu,
     )
 
 
 def agreement(bench: Bench, method: str) -> Agreement:
-    """The last output of a method beside the pipeline's, text by text."""
+    """Compare the last output of a method with the pipeline's, text by text."""
     labels = read_column(bench.scored(method), "label")
     ours = list(
         zip(
@@ -241,11 +245,11 @@ def agreement(bench: Bench, method: str) -> Agreement:
     return Agreement(
         method=method,
         texts=len(labels),
-        different_labels=sum(one != other for one, other in zip(labels, best, strict=True)),
+        different_labels=sum(label != expected for label, expected in zip(labels, best, strict=True)),
         largest_difference=max(
             abs(p - q)
-            for mine, other in zip(ours, theirs, strict=True)
-            for p, q in zip(mine, other, strict=True)
+            for mine, pipeline in zip(ours, theirs, strict=True)
+            for p, q in zip(mine, pipeline, strict=True)
         ),
         accuracy=_accuracy(bench, labels),
         pipeline_accuracy=_accuracy(bench, best),
@@ -255,12 +259,12 @@ def agreement(bench: Bench, method: str) -> Agreement:
 def _accuracy(bench: Bench, labels: Sequence[str]) -> float | None:
     if not set(bench.truth) <= set(bench.labels):
         return None
-    return sum(one == true for one, true in zip(labels, bench.truth, strict=True)) / bench.count
+    return sum(label == true for label, true in zip(labels, bench.truth, strict=True)) / bench.count
 
 
 def _softmax(logits: Sequence[float], temperature: float) -> list[float]:
-    exponents = [math.exp((one - max(logits)) / temperature) for one in logits]
-    return [one / sum(exponents) for one in exponents]
+    exponents = [math.exp((logit - max(logits)) / temperature) for logit in logits]
+    return [exponent / sum(exponents) for exponent in exponents]
 
 
 def page(
@@ -270,7 +274,7 @@ def page(
     agreed: Sequence[Agreement],
     limits: Mapping[int, float],
 ) -> list[str]:
-    """The lines of the Markdown page."""
+    """Return the lines of the Markdown page."""
     rows = []
     for threads, limit in limits.items():
         for method in bench.methods:
@@ -280,29 +284,32 @@ def page(
             )
             rows.append([method, threads, *(_median(mine, name) for name in _SHOWN), f"{share:.0%}"])
     head = ("Method", "Threads", *_SHOWN.values(), "Of the limit")
-    said = [
-        f"- {one.threads} threads, {one.method}: **{one.median:.2f} times** {one.peer} ({one.low:.2f} to {one.high:.2f} over rounds), "
-        f"{one.cpu:.2f} by CPU seconds."
-        for one in ratios
+    faster = [
+        f"- {ratio.threads} threads, {ratio.method}: **{ratio.median:.2f} times** {ratio.peer} "
+        f"({ratio.low:.2f} to {ratio.high:.2f} over rounds), {ratio.cpu:.2f} by CPU seconds."
+        for ratio in ratios
     ]
     same = [
-        f"- {one.method}: {one.different_labels:,} of {one.texts:,} labels differ from the pipeline's ({one.share:.2%}); "
-        f"the largest difference of a probability is {one.largest_difference:.1e}"
+        f"- {agreement.method}: {agreement.different_labels:,} of {agreement.texts:,} labels differ "
+        f"from the pipeline's ({agreement.share:.2%}); the largest difference of a probability is {agreement.largest_difference:.1e}"
         + (
             "."
-            if one.accuracy is None
-            else f"; right on {one.accuracy:.2%}, the pipeline on {one.pipeline_accuracy:.2%}."
+            if agreement.accuracy is None
+            else f"; right on {agreement.accuracy:.2%}, the pipeline on {agreement.pipeline_accuracy:.2%}."
         )
-        for one in agreed
+        for agreement in agreed
     ]
-    if any(one.accuracy is not None for one in agreed):
+    if any(agreement.accuracy is not None for agreement in agreed):
         same.append(
-            "- What is right is what people said, for comparing runtimes alone: the run may have learnt from these texts."
+            "- Right is what people said; use it for comparing runtimes alone: the run may be trained on these texts."
         )
     of = ", ".join(f"{limit:,.0f} GFLOP/s at {threads} threads" for threads, limit in limits.items())
-    about = f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on average, padding not counted) at "
-    about += f"the rate that this machine multiplies matrices of 2048 with: {of}. 8 bits may pass it."
-    return [*table(head, rows), "", about, "", *said, *same]
+    about = (
+        f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on average, "
+        "padding not counted) at the rate that this machine multiplies matrices of 2048 with: "
+        f"{of}. 8 bits may pass it."
+    )
+    return [*table(head, rows), "", about, "", *faster, *same]
 
 
 _SHOWN = {
@@ -329,56 +336,58 @@ def bench(
     results: Path,
     talk: Callable[[str], None],
 ) -> dict[str, Any]:
-    """What was found; it is written as scoring.json and scoring.md too, that of long texts as scoring-long.
+    """Measure, write scoring.json and scoring.md (scoring-long for long texts), and return the results.
 
     Raises:
         NlpkitError: a child process failed, or the run or the texts cannot be used.
     """
-    name, drawn, usual = CORPORA[corpus]
+    name, sample, usual = CORPORA[corpus]
     machine = Machine()
     if machine.warning:
         talk(f"warning: {machine.warning}")
     with tempfile.TemporaryDirectory() as folder:
-        setup = prepare(run, drawn(texts or usual, seed=SEED), Path(folder), talk)
+        setup = prepare(run, sample(texts or usual, seed=SEED), Path(folder), talk)
         limits = {
             count: json.loads(run_child(["-m", "benchmarks.roofline", "rate", str(count)], threads=1).output)
             for count in threads
         }
         turns = measure(setup, threads=threads, rounds=rounds, talk=talk)
-        ours, peers = ([one for one in setup.methods if (one in RUNTIMES) == mine] for mine in (True, False))
+        ours, peers = (
+            [method for method in setup.methods if (method in RUNTIMES) == mine] for mine in (True, False)
+        )
         agreed = [agreement(setup, method) for method in ours]
     ratios = [ratio(turns, method, peer, count) for count in threads for method in ours for peer in peers]
-    found = {
+    record = {
         "corpus": corpus, "texts": setup.count, "gflop": setup.gflop, "rounds": rounds, "rates": limits,
-        "turns": [asdict(turn) for turn in turns], "ratios": [asdict(one) for one in ratios],
-        "agreement": [{**asdict(one), "share": one.share} for one in agreed],
+        "turns": [asdict(turn) for turn in turns], "ratios": [asdict(ratio) for ratio in ratios],
+        "agreement": [{**asdict(agreement), "share": agreement.share} for agreement in agreed],
     }  # fmt: skip
     title = f"`nlpkit score` and its peers on {setup.count:,} {corpus} texts, medians of {rounds} rounds"
     lines = page(setup, turns, ratios, agreed, {count: rate["limit"] for count, rate in limits.items()})
-    talk(save(results, name, found, title=title, machine=machine, lines=lines))
-    return found
+    talk(save(results, name, record, title=title, machine=machine, lines=lines))
+    return record
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run", help="a run's folder; default: the classifier that nlpkit carries")
+    parser.add_argument("--run", help="a run's folder; default: the built-in classifier")
     parser.add_argument("--corpus", choices=list(CORPORA), default="short")
     parser.add_argument("--texts", type=int, help="how many; default: 20,000 short ones or 2,000 long ones")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
+    args = parser.parse_args(arguments)
     try:
         bench(
-            asked.run,
-            corpus=asked.corpus,
-            texts=asked.texts,
-            rounds=asked.rounds,
-            threads=asked.threads,
-            results=asked.results,
+            args.run,
+            corpus=args.corpus,
+            texts=args.texts,
+            rounds=args.rounds,
+            threads=args.threads,
+            results=args.results,
             talk=print,
         )
     except NlpkitError as error:

@@ -1,4 +1,4 @@
-"""Movie sentences: an nlpkit run beside logistic regression on TF-IDF and VADER, on the same held-out rows."""
+"""Movie sentences: an nlpkit run compared with logistic regression on TF-IDF and with VADER."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LABELS = ("negative", "neutral", "positive")
-"""VADER may say neutral, which is wrong for every row here; macro-F1 is over the labels that occur."""
+"""VADER may answer neutral, which is wrong for every row; macro-F1 is over the labels that occur."""
 METRICS = (ACCURACY, MACRO_F1)
 STRENGTHS = tuple(10.0**power for power in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2))
-"""Values of C that the logistic regression is tried with."""
+"""Values of C that are tried for the logistic regression."""
 SEED = 1
 
 
 def bench(overrides: Sequence[str], *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
-    """What was found; it is written as sentences.json and sentences.md too."""
+    """Measure, write sentences.json and sentences.md, and return the results."""
     machine = Machine()
     trained = train(CONFIGS / "sentences.yaml", overrides, talk=talk)
     test = trained.rows.test
-    texts = [one.text for one in test]
+    texts = [example.text for example in test]
     regression, strength = tfidf(trained.rows.train, trained.rows.validation, texts)
-    scores = vader.compounds(texts)
+    compounds = vader.compounds(texts)
     answers: dict[str, Sequence[Mapping[str, float]]] = {
-        "nlpkit": [one.probabilities for one in trained.classifier.predict(texts)],
+        "nlpkit": [prediction.probabilities for prediction in trained.classifier.predict(texts)],
         "TF-IDF, logistic regression": regression,
         "VADER, compound from 0 on is positive": [
-            {"positive" if one >= 0 else "negative": 1.0} for one in scores
+            {"positive" if compound >= 0 else "negative": 1.0} for compound in compounds
         ],
-        "VADER, its authors' thresholds": [{vader.label_of(one): 1.0} for one in scores],
+        "VADER, its authors' thresholds": [{vader.label_of(compound): 1.0} for compound in compounds],
     }
     outcomes = {name: outcomes_of(test, given) for name, given in answers.items()}
-    measured = {name: bootstrap(one, METRICS, seed=SEED) for name, one in outcomes.items()}
+    measured = {name: bootstrap(answered, METRICS, seed=SEED) for name, answered in outcomes.items()}
     tests = {
-        name: paired(ACCURACY, outcomes["nlpkit"], one, seed=SEED)
-        for name, one in outcomes.items()
+        name: paired(ACCURACY, outcomes["nlpkit"], answered, seed=SEED)
+        for name, answered in outcomes.items()
         if name != "nlpkit"
     }
-    found = {
+    record = {
         "run": str(trained.run.name),
         "rows": trained.rows.describe(),
         "strength": strength,
@@ -59,59 +59,65 @@ def bench(overrides: Sequence[str], *, results: Path, talk: Callable[[str], None
             name: {metric: score.model_dump() for metric, score in scores.items()}
             for name, scores in measured.items()
         },
-        "tests": {name: one.model_dump() for name, one in tests.items()},
+        "tests": {name: test.model_dump() for name, test in tests.items()},
     }
     title = f"Movie sentences: {len(test):,} held-out rows, near-equal texts kept out of training"
     talk(
         save(
             results,
             "sentences",
-            found,
+            record,
             title=title,
             machine=machine,
             lines=page(measured, tests),
             timed=False,
         )
     )
-    return found
+    return record
 
 
 def tfidf(
     train: Sequence[LabeledText], validation: Sequence[LabeledText], texts: Sequence[str]
 ) -> tuple[list[dict[str, float]], float]:
-    """Probabilities of a logistic regression on words and pairs of words, and the C that did best on the validation rows."""
+    """Fit a logistic regression on words and word pairs, with the C that is best on the validation rows.
+
+    Returns:
+        The probabilities of each text, and C.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")  # noqa: S106
-    features, labels = vectorizer.fit_transform([one.text for one in train]), [one.label for one in train]
-    held, truth = vectorizer.transform([one.text for one in validation]), [one.label for one in validation]
+    features, labels = vectorizer.fit_transform([row.text for row in train]), [row.label for row in train]
+    held, truth = vectorizer.transform([row.text for row in validation]), [row.label for row in validation]
     models = {
         strength: LogisticRegression(C=strength, max_iter=2000).fit(features, labels)
         for strength in STRENGTHS
     }
     best = max(STRENGTHS, key=lambda strength: float(models[strength].score(held, truth)))
-    found = models[best].predict_proba(vectorizer.transform(texts))
-    return [dict(zip(map(str, models[best].classes_), row.tolist(), strict=True)) for row in found], best
+    probabilities = models[best].predict_proba(vectorizer.transform(texts))
+    return [
+        dict(zip(map(str, models[best].classes_), row.tolist(), strict=True)) for row in probabilities
+    ], best
 
 
 def outcomes_of(examples: Sequence[LabeledText], answers: Sequence[Mapping[str, float]]) -> LabelOutcomes:
-    """Truth beside probabilities by label; a label that an answer lacks has none."""
+    """Return the truth with the probabilities by label; a label that an answer lacks gets 0."""
     import numpy as np
 
-    truth: NDArray[Any] = np.array([LABELS.index(str(one.label)) for one in examples])
+    truth: NDArray[Any] = np.array([LABELS.index(str(example.label)) for example in examples])
     return LabelOutcomes(
         labels=LABELS,
         truth=truth,
-        probabilities=np.array([[one.get(label, 0.0) for label in LABELS] for one in answers]),
+        probabilities=np.array([[answer.get(label, 0.0) for label in LABELS] for answer in answers]),
     )
 
 
 def page(measured: dict[str, dict[str, Score]], tests: dict[str, PairedTest]) -> list[str]:
-    """The lines of the Markdown page."""
+    """Return the lines of the Markdown page."""
     rows = []
     for name, scores in measured.items():
         accuracy = scores["accuracy"]
-        shown = [f"{one.shown(one.value)} ({one.interval})" for one in scores.values()]
+        shown = [f"{score.shown(score.value)} ({score.interval})" for score in scores.values()]
         rows.append([name, *shown, difference(accuracy, tests.get(name)), p_value(tests.get(name))])
     return table(("Method", "Accuracy", "Macro-F1", "nlpkit is better by", "p"), rows)

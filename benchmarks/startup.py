@@ -1,4 +1,4 @@
-"""How long a command takes from nothing to its answer, each time in a fresh process.
+"""Time of a command from its start to its answer, each time in a fresh process.
 
 Example: python -m benchmarks.startup --rounds 5
 """
@@ -39,7 +39,7 @@ class Start:
 
 
 def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
-    """What was found; it is written as startup.json and startup.md too.
+    """Measure, write startup.json and startup.md, and return the results.
 
     Raises:
         NlpkitError: a command failed.
@@ -47,7 +47,7 @@ def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[st
     machine = Machine()
     starts = []
     with tempfile.TemporaryDirectory() as folder:
-        run_child(["-m", "nlpkit", "export"], threads=1)  # what is timed is the export that lies in the cache
+        run_child(["-m", "nlpkit", "export"], threads=1)  # the timed commands use the cached export
         run_child(["-m", "benchmarks.peer", "export", "", folder], threads=1)
         for _ in range(rounds):
             for command, arguments in COMMANDS.items():
@@ -64,29 +64,29 @@ def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[st
                 )
     rows = []
     for command in COMMANDS:
-        mine = [one for one in starts if one.command == command]
+        mine = [start for start in starts if start.command == command]
         median = [
-            statistics.median(getattr(one, name) for one in mine)
+            statistics.median(getattr(start, name) for start in mine)
             for name in ("seconds", "cpu_seconds", "peak_mb")
         ]
         rows.append([command, f"{median[0]:.2f}", f"{median[1]:.2f}", f"{median[2]:.0f}"])
-    found = {"rounds": rounds, "starts": [asdict(one) for one in starts]}
+    record = {"rounds": rounds, "starts": [asdict(start) for start in starts]}
     lines = table(("Command", "Seconds", "CPU, s", "Peak MB"), rows)
     title = f"From nothing to the first answer, one thread, medians of {rounds} rounds"
-    talk(save(results, "startup", found, title=title, machine=machine, lines=lines))
-    return found
+    talk(save(results, "startup", record, title=title, machine=machine, lines=lines))
+    return record
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
+    args = parser.parse_args(arguments)
     try:
-        bench(rounds=asked.rounds, results=asked.results, talk=print)
+        bench(rounds=args.rounds, results=args.results, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

@@ -1,8 +1,8 @@
-"""What a dialogue run and its base answer to three prompts, printed whole as a Markdown table.
+"""Replies of a dialogue run and its base to three prompts, printed as a Markdown table.
 
     python -m benchmarks.three_prompts runs/chitchat
 
-The prompts were written down before any reply to them was seen, and are not to be changed after.
+The prompts were written before any reply to them was seen. Don't change them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SEED = 1
 def conversation(system: str, *texts: str) -> Conversation:
     roles: tuple[Role, Role] = ("user", "assistant")
     return Conversation(
-        system=system, turns=tuple(Turn(role=roles[place % 2], text=text) for place, text in enumerate(texts))
+        system=system, turns=tuple(Turn(role=roles[index % 2], text=text) for index, text in enumerate(texts))
     )
 
 
@@ -43,10 +43,12 @@ def main(run: str) -> None:
     """Print the table."""
     base, tuned = LanguageModel.without_adapter(run), LanguageModel.load(run)
     print(f"| conversation | {base.name} | tuned |\n| --- | --- | --- |")
-    for asked in PROMPTS:
-        said = "<br>".join([f"*{asked.system}*", *(f"**{turn.role}:** {turn.text}" for turn in asked.turns)])
-        replies = (model.reply(asked, seed=SEED) for model in (base, tuned))
-        print(f"| {said} | {' | '.join(_cell(reply) for reply in replies)} |")
+    for prompt in PROMPTS:
+        history = "<br>".join(
+            [f"*{prompt.system}*", *(f"**{turn.role}:** {turn.text}" for turn in prompt.turns)]
+        )
+        replies = (model.reply(prompt, seed=SEED) for model in (base, tuned))
+        print(f"| {history} | {' | '.join(_cell(reply) for reply in replies)} |")
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,7 @@
-"""A whole run with a tiny model of random weights: it answers nonsense, fast, and costs what everything around a model costs."""
+"""A completed run with a tiny model of random weights.
+
+Its answers are random. It is fast, so a benchmark measures what everything around the model costs.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ WORDS = tuple(
     for first in ("ba", "de", "fi", "go", "lu", "ma", "ne", "so")
     for last in ("ck", "lm", "nd", "rt", "st", "x")
 )
-"""What its texts are made of; each is a token."""
+"""The words of its texts; each is a token."""
 LABELS = ("negative", "neutral", "positive")
 HIDDEN = 32
 
 
 def tiny_run(folder: Path, *, seed: int = 1) -> Path:
-    """The folder of the run: `base` beside it holds the model that its adapter belongs to."""
+    """Write the run and, in the folder `base` next to it, its base; return the folder of the run."""
     from nlpkit.models.lora import add_lora, save_adapter
     from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer
     from nlpkit.run import Run, RunRecord, now, versions
@@ -49,7 +52,7 @@ def tiny_run(folder: Path, *, seed: int = 1) -> Path:
 
 
 def tiny_texts(count: int, *, seed: int) -> list[str]:
-    """Texts of 3 to 12 of its words, nearly all different."""
+    """Return texts of 3 to 12 words, nearly all different."""
     draw = random.Random(seed)
     return [" ".join(draw.choices(WORDS, k=draw.randint(3, 12))) for _ in range(count)]
 

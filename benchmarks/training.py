@@ -1,4 +1,4 @@
-"""A run that a benchmark needs: trained as anyone would train it, or taken up where it stands, and the rows that it held out."""
+"""A run for a benchmark, trained by its recipe, resumed or reused, and its held-out rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A whole run, loaded, and its rows."""
+    """A completed run, loaded, and its rows."""
 
     run: Run
     classifier: Classifier
@@ -26,7 +26,7 @@ class Trained:
 
 
 def train(config: Path, overrides: Sequence[str], *, talk: Callable[[str], None]) -> Trained:
-    """The first run of a config, trained now unless it was before.
+    """Train a config unless that was done before, and return its first run.
 
     Raises:
         ConfigError, DataError, SourceError, RunError: as `nlpkit train`.
@@ -37,7 +37,7 @@ def train(config: Path, overrides: Sequence[str], *, talk: Callable[[str], None]
 
 
 def open_run(run: Run) -> Trained:
-    """A run and its rows, made again from its config.
+    """Open a run, and load its rows again from its config.
 
     Raises:
         RunError: the rows are not those that it was trained and tested on.
@@ -47,13 +47,14 @@ def open_run(run: Run) -> Trained:
     record = run.read()
     if rows.describe()["sha256"] != record.data.get("sha256"):
         raise RunError(
-            f"{run.path}: the rows of its config are not those that it was trained on: what it held out is not known"
+            f"{run.path}: the rows of its config are not those that it was trained on, "
+            "so the held-out rows are unknown"
         )
     return Trained(run=run, classifier=Classifier.load(run), rows=rows)
 
 
 def read(config: Path, overrides: Sequence[str]) -> tuple[Any, Any]:
-    """A config with its overrides, and its recipe.
+    """Read a config with overrides, and load its recipe.
 
     Raises:
         ConfigError: it is not valid.

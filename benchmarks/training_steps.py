@@ -1,6 +1,8 @@
-"""How fast the steps of a training are: nlpkit's, or those of the peer, transformers' Trainer with PEFT as their documentation shows them.
+"""Speed of the training steps of nlpkit, or of the peer: transformers' Trainer with PEFT, used as documented.
 
-python -m benchmarks.training_steps {nlpkit,peer} CONFIG STEPS [OVERRIDES]     prints samples a second and a CPU second as JSON
+python -m benchmarks.training_steps {nlpkit,peer} CONFIG STEPS [OVERRIDES]
+
+Prints samples for each second and each CPU second as JSON.
 """
 
 from __future__ import annotations
@@ -14,42 +16,42 @@ from pathlib import Path
 from typing import Any
 
 WARM = 20
-"""Steps that are not counted."""
+"""Steps for warming up, which are not measured."""
 
 BATCH_SIZE = 16
 
 
 class EnoughError(Exception):
-    """Enough steps were made."""
+    """Enough steps were counted."""
 
 
 class Clock:
-    """Told of every step; ends the training once it has counted enough."""
+    """Counts the steps of a training, and ends it after enough."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
         self._made = 0
         self._from = (0.0, 0.0)
-        self.found: dict[str, float] = {}
+        self.rates: dict[str, float] = {}
 
     def step(self) -> None:
-        """One more was made.
+        """Count a step.
 
         Raises:
-            EnoughError: it was the last to count.
+            EnoughError: it was the last.
         """
         self._made += 1
         if self._made == WARM:
             self._from = (time.perf_counter(), time.process_time())
         if self._made == WARM + self._steps:
             samples, (wall, cpu) = self._steps * BATCH_SIZE, self._from
-            self.found["samples_per_second"] = samples / (time.perf_counter() - wall)
-            self.found["samples_per_cpu_second"] = samples / (time.process_time() - cpu)
+            self.rates["samples_per_second"] = samples / (time.perf_counter() - wall)
+            self.rates["samples_per_cpu_second"] = samples / (time.process_time() - cpu)
             raise EnoughError
 
 
 def nlpkit(config: Path, overrides: Sequence[str], clock: Clock) -> None:
-    """The steps of a config."""
+    """Train a config with nlpkit."""
     from benchmarks.training import read
 
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +69,10 @@ def nlpkit(config: Path, overrides: Sequence[str], clock: Clock) -> None:
 
 
 def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
-    """LoRA on all linear layers in fp32, with batches of like length: the base, data and batch size of the config, Trainer's defaults."""
+    """Train the config's base, data and batch size with the Trainer's defaults.
+
+    It is LoRA on all linear layers in fp32, in batches of similar length.
+    """
     import torch
     from datasets import load_dataset
     from peft import LoraConfig, get_peft_model
@@ -83,7 +88,7 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
     from benchmarks.training import read
     from nlpkit.models.pretrained import find_base, quiet
 
-    class Tell(TrainerCallback):  # type: ignore[misc]
+    class Callback(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
             clock.step()
 
@@ -92,7 +97,7 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
     folder, _ = find_base(settings.base.source)
     with quiet(), tempfile.TemporaryDirectory() as output:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        labels = {name: place for place, name in enumerate(settings.task.labels)}
+        labels = {name: index for index, name in enumerate(settings.task.labels)}
 
         def encode(row: dict[str, str]) -> dict[str, Any]:
             ids = tokenizer(row["text"], truncation=True, max_length=settings.base.max_tokens)["input_ids"]
@@ -120,18 +125,18 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
         )
         collate = DataCollatorWithPadding(tokenizer)
         Trainer(
-            model=model, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Tell()]
+            model=model, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Callback()]
         ).train()
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     method, config, steps, *overrides = sys.argv[1:]
     clock = Clock(int(steps))
     try:
         (peer if method == "peer" else nlpkit)(Path(config), overrides, clock)
     except EnoughError:
-        print(json.dumps(clock.found))
+        print(json.dumps(clock.rates))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""VADER (Hutto & Gilbert, ICWSM 2014) as a peer: the lexicon that most people would use instead."""
+"""VADER (Hutto & Gilbert, ICWSM 2014) as a peer: the usual lexicon for sentiment."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nlpkit.errors import optional
 from nlpkit.tasks.prediction import Prediction
 
 THRESHOLD = 0.05
-"""Its authors' own: a compound score between minus this and this is neutral."""
+"""The authors' threshold: a compound score between minus this and this is neutral."""
 
 
 def compounds(texts: Sequence[str]) -> list[float]:
-    """The compound score of each text, in [-1, 1].
+    """Return the compound score of each text, in [-1, 1].
 
     Raises:
         ConfigError: vaderSentiment is not installed.
@@ -22,10 +22,10 @@ def compounds(texts: Sequence[str]) -> list[float]:
 
 
 def predict(texts: Sequence[str]) -> list[Prediction]:
-    """Three classes by its authors' thresholds, with the compound as the score."""
+    """Predict three classes by the authors' thresholds, with the compound as the score."""
     return [Prediction(label=label_of(compound), score=compound) for compound in compounds(texts)]
 
 
 def label_of(compound: float) -> str:
-    """The class that its authors give a compound score."""
+    """Return the class of a compound score by the authors' thresholds."""
     return "positive" if compound >= THRESHOLD else "negative" if compound <= -THRESHOLD else "neutral"

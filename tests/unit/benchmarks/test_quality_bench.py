@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.carried import by_source, source_of
+from benchmarks.builtin import by_source, source_of
 from benchmarks.intensity import DOMAINS, one_human, sources
 from benchmarks.quality import main
 from benchmarks.sentences import outcomes_of, tfidf

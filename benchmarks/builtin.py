@@ -1,4 +1,4 @@
-"""The classifier that the package carries beside VADER: on the rows that it held out, by where they come from, and on the suites."""
+"""The built-in classifier compared with VADER: on its held-out rows, source by source, and on the suites."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _CACHED = re.compile(r"([^/\\]+)-[0-9a-f]{12}[/\\]data[/\\]([^/\\]+)\.parquet$")
 
 
 def bench(run: str | None, *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
-    """What was found; it is written as default.json and default.md too."""
+    """Measure, write default.json and default.md, and return the results."""
     machine = Machine()
     trained = open_run(Run.open(run) if run else default_run())
     groups = {name: _held_out(trained, rows) for name, rows in sorted(by_source(trained.rows.test).items())}
     suites = {name: _suite(trained, name) for name in SUITES}
-    found = {
+    record = {
         "run": trained.run.name,
         "held_out": {name: _dump_group(group) for name, group in groups.items()},
         "suites": {
-            name: {who: _dump_suite(one) for who, one in pair.items()} for name, pair in suites.items()
+            name: {who: _dump_suite(result) for who, result in pair.items()} for name, pair in suites.items()
         },
     }
     lines = [
@@ -45,40 +45,40 @@ def bench(run: str | None, *, results: Path, talk: Callable[[str], None]) -> dic
         "Share of wrong answers, and of templates whose label changes with the group that they name:",
         "",
     ]
-    title = "The classifier that nlpkit carries, and VADER"
+    title = "The built-in classifier, compared with VADER"
     talk(
         save(
             results,
             "default",
-            found,
+            record,
             title=title,
             machine=machine,
             lines=[*lines, *_suites_table(suites)],
             timed=False,
         )
     )
-    return found
+    return record
 
 
 def by_source(examples: Sequence[LabeledText]) -> dict[str, list[LabeledText]]:
-    """The examples by the catalogue's name of the file that they come from, such as `sentiment-ratings/editorials`."""
-    found = defaultdict(list)
-    for one in examples:
-        found[source_of(one.where)].append(one)
-    return dict(found)
+    """Group examples by the catalog's name of their file, such as `sentiment-ratings/editorials`."""
+    groups: dict[str, list[LabeledText]] = defaultdict(list)
+    for example in examples:
+        groups[source_of(example.where)].append(example)
+    return dict(groups)
 
 
 def source_of(where: str) -> str:
-    """The catalogue's name of a cached file; for any other file its own name without its ending."""
+    """Return the catalog's name of a cached file; for any other file its name without the extension."""
     file = where.rpartition(", row ")[0] or where
     cached = _CACHED.search(file)
     return f"{cached[1]}/{cached[2]}" if cached else Path(file).stem
 
 
 def _held_out(trained: Trained, rows: Sequence[LabeledText]) -> dict[str, Any]:
-    texts = [one.text for one in rows]
-    ours = outcomes_of(rows, [one.probabilities for one in trained.classifier.predict(texts)])
-    theirs = outcomes_of(rows, [{vader.label_of(one): 1.0} for one in vader.compounds(texts)])
+    texts = [row.text for row in rows]
+    ours = outcomes_of(rows, [prediction.probabilities for prediction in trained.classifier.predict(texts)])
+    theirs = outcomes_of(rows, [{vader.label_of(compound): 1.0} for compound in vader.compounds(texts)])
     return {
         "rows": len(rows),
         "nlpkit": bootstrap(ours, METRICS, seed=SEED),
@@ -100,11 +100,12 @@ def _dump_group(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dump_suite(result: SuiteResult) -> dict[str, Any]:
-    whole = dataclasses.asdict(result)
+    fields = dataclasses.asdict(result)
     return {
-        **whole,
+        **fields,
         "failures": [
-            {"text": one.case.text, "label": one.label, "score": one.score} for one in result.failures
+            {"text": failure.case.text, "label": failure.label, "score": failure.score}
+            for failure in result.failures
         ],
     }
 
@@ -113,7 +114,7 @@ def _groups_table(groups: dict[str, dict[str, Any]]) -> list[str]:
     rows = []
     for name, group in groups.items():
         scores = [group[who]["macro_f1"] for who in ("nlpkit", "vader")]
-        shown = [f"{one.shown(one.value)} ({one.interval})" for one in scores]
+        shown = [f"{score.shown(score.value)} ({score.interval})" for score in scores]
         rows.append(
             [name, f"{group['rows']:,}", *shown, difference(scores[0], group["test"]), p_value(group["test"])]
         )
