@@ -238,6 +238,30 @@ def summary(timings: Sequence[Timing]) -> list[str]:
     return table(head, rows)
 
 
+def _measure(
+    language: LanguageModel,
+    bots: dict[str, Chatbot],
+    conversation: Conversation,
+    *,
+    rounds: int,
+    tokens: int,
+    talking: Callable[[str], None],
+) -> list[Timing]:
+    methods: list[Callable[[int, int], Timing]] = [partial(plain_turn, language, conversation)]
+    methods += [partial(bot_turn, name, bot, conversation) for name, bot in bots.items()]
+    for take in methods:
+        take(-1, 4)  # the first answer warms up
+    timings = []
+    for number in range(rounds):
+        for take in methods if number % 2 == 0 else reversed(methods):
+            timings.append(timing := take(number, tokens))
+            talking(
+                f"round {number + 1} of {rounds}: {timing.method}: {timing.tokens_per_second:.1f} tokens/s, "
+                f"{timing.cpu_seconds:.3f} CPU s a token"
+            )
+    return timings
+
+
 def bench(
     run: str | None,
     *,
@@ -259,18 +283,7 @@ def bench(
     machine = Machine()
     language, bots = load(run, runtimes, threads)
     conversation = opening(history, language.tokenizer)
-    methods: list[Callable[[int, int], Timing]] = [partial(plain_turn, language, conversation)]
-    methods += [partial(bot_turn, name, bot, conversation) for name, bot in bots.items()]
-    for take in methods:
-        take(-1, 4)  # the first answer warms up
-    timings = []
-    for number in range(rounds):
-        for take in methods if number % 2 == 0 else reversed(methods):
-            timings.append(timing := take(number, tokens))
-            talking(
-                f"round {number + 1} of {rounds}: {timing.method}: {timing.tokens_per_second:.1f} tokens/s, "
-                f"{timing.cpu_seconds:.3f} CPU s a token"
-            )
+    timings = _measure(language, bots, conversation, rounds=rounds, tokens=tokens, talking=talking)
     lost = (
         quality(bots, language, source=source, tokens=text, replies=replies, talking=talking)
         if text and replies

@@ -1,4 +1,4 @@
-"""What a runtime's weights lose: held-out perplexity and metrics of replies, compared with the first runtime."""
+"""What a runtime's weights lose in perplexity and in metrics of replies, compared with the first runtime."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,49 +47,52 @@ def bench(
         for run in students
     ]
     rows = [_row(name, groups[name], scores[name], tables) for name in groups]
-    head = (
-        "",
-        "Base",
-        "Runs",
-        "Accuracy",
-        "Each",
-        "Macro-F1",
-        "Weights",
-        "MB",
-        "Texts/s",
-        "Times the teacher's",
-    )
-    record = students[0].read().data
-    about = [
-        *table(head, rows),
-        "",
-        f"Means over runs of other seeds. {record['rows']['validation']:,} validation rows, on which all checkpoints were chosen too. "
-        f"The students were trained on {record['unlabelled']['rows']:,} texts without labels and {record['rows']['train']:,} with; "
-        f"{record['unlabelled']['near_held_out_dropped']:,} near-equal to validation rows were dropped.",
-        *(
-            []
-            if closed is None
-            else [
-                f"The students close {closed:.0%} of the gap in accuracy between the plain runs and the teacher."
-            ]
-        ),
-        f"Speed: {tables[0].timed} texts, {tables[0].threads} threads, in turn in one process, medians; MB in float32.",
-    ]
-    found = {
+    record = {
         "runs": {name: [run.name for run in runs] for name, runs in groups.items()},
         "scores": scores,
         "gap_closed": closed,
+        "speed": [{side.role: side.texts_per_second for side in timed.sides} for timed in tables],
     }
-    found["speed"] = [{side.role: side.texts_per_second for side in one.sides} for one in tables]
     title = "Distillation: a small base taught by a tuned large run, compared with both"
-    talk(save(results, "distillation", found, title=title, machine=Machine(), lines=about))
-    return found
+    lines = [*table(_HEAD, rows), "", *_notes(students[0].read().data, closed, tables[0])]
+    talk(save(results, "distillation", record, title=title, machine=Machine(), lines=lines))
+    return record
+
+
+_HEAD = (
+    "",
+    "Base",
+    "Runs",
+    "Accuracy",
+    "Each",
+    "Macro-F1",
+    "Weights",
+    "MB",
+    "Texts/s",
+    "Times the teacher's",
+)
+
+
+def _notes(data: Mapping[str, Any], closed: float | None, timed: Beside) -> list[str]:
+    rows, extra = data["rows"], data["unlabelled"]
+    lines = [
+        f"Means over runs of other seeds. {rows['validation']:,} validation rows, on which all checkpoints "
+        f"were chosen too. The students were trained on {extra['rows']:,} texts without labels and "
+        f"{rows['train']:,} with; {extra['near_held_out_dropped']:,} near-equal to validation rows "
+        "were dropped."
+    ]
+    if closed is not None:
+        lines.append(
+            f"The students close {closed:.0%} of the gap in accuracy between the plain runs and the teacher."
+        )
+    speed = f"Speed: {timed.timed} texts, {timed.threads} threads, in turn in one process, medians; "
+    return [*lines, f"{speed}MB in float32."]
 
 
 def _row(
     name: str, runs: Sequence[Run], scores: dict[str, list[float]], tables: Sequence[DistillationReport]
 ) -> list[object]:
-    sides = [{side.role: side for side in by_role.sides} for by_role in tables]
+    sides = [{side.role: side for side in timed.sides} for timed in tables]
     ours = [by_role[name] for by_role in sides if name in by_role]
     accuracy, f1 = (statistics.fmean(scores[metric]) for metric in METRICS)
     each = ", ".join(f"{value:.1%}" for value in scores["accuracy"])

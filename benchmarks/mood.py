@@ -1,12 +1,12 @@
 """Whether the chat model answers the mood of a turn, and not the name in it.
 
-Each set in mood_turns.txt gives a turn, the same turn in the other mood (a few words replaced), and the same turn
-with another name. The distances between the greedy replies are measured. With the sentiment hint on, the chat
-model also answers the first turn with the hint of the second: only the hint can change that reply. Each reply is
-kept at once, so that a benchmark that was stopped resumes.
+Each set in mood_turns.txt gives a turn, the same turn in the other mood (a few words replaced), and the same
+turn with another name. The distances between the greedy replies are measured. With sentiment hints, the chat
+model also answers the first turn with the hint of the second: only the hint can change that reply. Each reply
+is kept at once, so that a benchmark that was stopped resumes.
 
 Examples:
-  python -m benchmarks.mood                        the 100 reported sets, smollm2-135m: about 20 minutes on a core
+  python -m benchmarks.mood                        the reported sets, smollm2-135m: 20 minutes on a core
   python -m benchmarks.mood --use choose           the sets for choosing a hint
   python -m benchmarks.mood --run runs/chitchat    another chat model
 """
@@ -51,7 +51,7 @@ NAMES = (
     (("Dmitri", "Pavel", "Andrzej"), ("Olga", "Svetlana", "Agnieszka")),
     (("Kenji", "Hiroshi", "Minho"), ("Yuki", "Sakura", "Jiwoo")),
 )  # fmt: skip
-"""By origin, then men and women. Each set takes two of different origins, half of them of different sex too."""
+"""By origin, then men and women. A set takes two of different origins; half the sets two of different sex."""
 
 GREEDY = Sampling(temperature=0.0, max_new_tokens=40)
 SEED = 1
@@ -235,9 +235,12 @@ class MoodEffect:
         """Return a dictionary for the results."""
         parts = {"scores": self.scores, "tests": self.tests}
         plain = {
-            key: {change: {name: score.model_dump() for name, score in by.items()} for change, by in part.items()}
+            key: {
+                change: {name: score.model_dump() for name, score in by.items()}
+                for change, by in part.items()
+            }
             for key, part in parts.items()
-        }  # fmt: skip
+        }
         return {**plain, "equal": dict(self.equal)}
 
 

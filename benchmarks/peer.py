@@ -1,9 +1,9 @@
-"""The peers, each in a process of its own: transformers.pipeline and sentence-transformers, used as documented.
+"""The peers in their own processes: transformers.pipeline and sentence-transformers, used as documented.
 
 python -m benchmarks.peer export RUN FOLDER          the run's weights as a plain transformers model
-python -m benchmarks.peer pipeline FOLDER IN OUT     score a CSV with the pipeline; prints seconds as JSON
-python -m benchmarks.peer encode FOLDER IN           embed it with sentence-transformers; prints seconds as JSON
-python -m benchmarks.peer first FOLDER TEXT          answer for one text and end
+python -m benchmarks.peer pipeline FOLDER IN OUT     score a CSV with the pipeline; prints seconds
+python -m benchmarks.peer encode FOLDER IN           embed it with sentence-transformers; prints seconds
+python -m benchmarks.peer first FOLDER TEXT          print the answer for one text
 """
 
 from __future__ import annotations

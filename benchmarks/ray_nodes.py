@@ -1,7 +1,7 @@
 """`nlpkit score --ray` on two local nodes of one core each, compared with one process with one thread.
 
-Both score the same texts with the same run and runtime, and take turns. Then the driver is killed and resumed,
-and a worker is killed twice: the output must equal that of one process, byte by byte.
+Both score the same texts with the same run and runtime, and take turns. Then the driver is killed and
+resumed, and a worker is killed twice: the output must equal that of one process, byte by byte.
 
 Example: python -m benchmarks.ray_nodes --texts 20000 --rounds 3 --runtime onnx
 """
@@ -301,14 +301,15 @@ def page(turns: Sequence[Turn], measured: dict[str, Any]) -> list[str]:
     return [
         *table(("Method", *shown.values()), rows),
         "",
-        f"- **{times['median']:.2f} times** one process ({times['low']:.2f} to {times['high']:.2f} over rounds); "
-        f"{times['cpu']:.2f} by CPU seconds, which is what it would be on cores that nothing else uses.",
-        f"- Rows/s leave out the start: the cluster was up after {measured['cluster_seconds']:.1f} s, and each scoring "
-        "loads its workers anew.",
-        f"- What one process does for all: reading and cutting {measured['reading_rows_per_second']:,.0f} rows a CPU "
-        f"second, writing {measured['writing_rows_per_second']:,.0f} rows a second.",
-        "- All outputs are equal byte by byte, also that of a scoring whose driver was killed once and workers "
-        "twice.",
+        f"- **{times['median']:.2f} times** one process ({times['low']:.2f} to {times['high']:.2f} over "
+        f"rounds); {times['cpu']:.2f} by CPU seconds, which is what it would be on cores that nothing else "
+        "uses.",
+        f"- Rows/s leave out the start: the cluster was up after {measured['cluster_seconds']:.1f} s, and "
+        "each scoring loads its workers anew.",
+        f"- What one process does for all: reading and cutting {measured['reading_rows_per_second']:,.0f} "
+        f"rows a CPU second, writing {measured['writing_rows_per_second']:,.0f} rows a second.",
+        "- All outputs are equal byte by byte, also that of a scoring whose driver was killed once and "
+        "workers twice.",
     ]
 
 

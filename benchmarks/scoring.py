@@ -45,7 +45,7 @@ class Turn:
     threads: int
     round: int
     seconds: float
-    """Without start, imports and loading; nlpkit's include reading and writing the files, the peers' don't."""
+    """Without start, imports and loading; nlpkit's include reading and writing files, the peers' don't."""
     texts_per_second: float
     process_seconds: float
     """The whole process."""
@@ -291,7 +291,8 @@ def page(
     ]
     same = [
         f"- {agreement.method}: {agreement.different_labels:,} of {agreement.texts:,} labels differ "
-        f"from the pipeline's ({agreement.share:.2%}); the largest difference of a probability is {agreement.largest_difference:.1e}"
+        f"from the pipeline's ({agreement.share:.2%}); the largest difference of a probability is "
+        f"{agreement.largest_difference:.1e}"
         + (
             "."
             if agreement.accuracy is None
@@ -301,12 +302,12 @@ def page(
     ]
     if any(agreement.accuracy is not None for agreement in agreed):
         same.append(
-            "- Right is what people said; use it for comparing runtimes alone: the run may be trained on these texts."
+            "- Right is what people said. It compares runtimes only: the run may be trained on these texts."
         )
     of = ", ".join(f"{limit:,.0f} GFLOP/s at {threads} threads" for threads, limit in limits.items())
     about = (
-        f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on average, "
-        "padding not counted) at the rate that this machine multiplies matrices of 2048 with: "
+        f"The limit is what a text's float32 products need ({bench.gflop / bench.count:.3f} GFLOP on "
+        "average, padding not counted) at the rate that this machine multiplies matrices of 2048 with: "
         f"{of}. 8 bits may pass it."
     )
     return [*table(head, rows), "", about, "", *faster, *same]

@@ -82,7 +82,6 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
         DataCollatorWithPadding,
         Trainer,
         TrainerCallback,
-        TrainingArguments,
     )
 
     from benchmarks.training import read
@@ -111,22 +110,28 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
         model = get_peft_model(
             model, LoraConfig(task_type="SEQ_CLS", r=16, lora_alpha=32, target_modules="all-linear")
         )
-        arguments = TrainingArguments(
-            output_dir=output,
-            per_device_train_batch_size=BATCH_SIZE,
-            learning_rate=1e-3,
-            train_sampling_strategy="group_by_length",
-            length_column_name="length",
-            use_cpu=True,
-            report_to="none",
-            save_strategy="no",
-            disable_tqdm=True,
-            seed=1,
-        )
+        arguments = _trainer_arguments(output)
         collate = DataCollatorWithPadding(tokenizer)
         Trainer(
             model=model, args=arguments, train_dataset=rows, data_collator=collate, callbacks=[Callback()]
         ).train()
+
+
+def _trainer_arguments(output: str) -> Any:
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        output_dir=output,
+        per_device_train_batch_size=BATCH_SIZE,
+        learning_rate=1e-3,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        use_cpu=True,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=1,
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Chat templates and tokenizers of the well known families, made on the spot: written anew after the formats that their makers describe."""
+"""Chat templates and tokenizers of well known families, written after their documented formats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ SENTENCES = [
     "What is the name of the other one? The answer is on the other side of the river.",
 ]
 
-LLAMA3_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA3_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 """Unlike GPT-2's, it takes a run of line breaks together with what is around it."""
 
 CHATML = """
@@ -43,9 +46,11 @@ LLAMA3 = """
 
 GEMMA = """
 {{- bos_token -}}
-{%- if messages and messages[0].role == 'system' %}{{ raise_exception('this model has no system role') }}{% endif -%}
+{%- if messages and messages[0].role == 'system' -%}
+{{ raise_exception('this model has no system role') }}{% endif -%}
 {%- for message in messages -%}
-{%- if message.role != ['user', 'assistant'][loop.index0 % 2] %}{{ raise_exception('user and assistant must take turns') }}{% endif -%}
+{%- if message.role != ['user', 'assistant'][loop.index0 % 2] -%}
+{{ raise_exception('user and assistant must take turns') }}{% endif -%}
 <start_of_turn>{{ 'model' if message.role == 'assistant' else message.role }}
 {{ message.content | trim }}<end_of_turn>
 {% endfor -%}
@@ -62,13 +67,14 @@ PHI3 = """
 """
 
 MISTRAL = """
-{%- set told = messages[0].content + '\\n\\n' if messages and messages[0].role == 'system' else '' -%}
-{%- set turns = messages[1:] if told else messages -%}
+{%- set system = messages[0].content + '\\n\\n' if messages and messages[0].role == 'system' else '' -%}
+{%- set turns = messages[1:] if system else messages -%}
 {{- bos_token -}}
 {%- for message in turns -%}
-{%- if (message.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('user and assistant must take turns') }}{% endif -%}
+{%- if (message.role == 'user') != (loop.index0 % 2 == 0) -%}
+{{ raise_exception('user and assistant must take turns') }}{% endif -%}
 {%- if message.role == 'user' -%}
-{{ '[INST] ' + (told if loop.first else '') + message.content + ' [/INST]' }}
+{{ '[INST] ' + (system if loop.first else '') + message.content + ' [/INST]' }}
 {%- else -%}
 {{ ' ' + message.content + eos_token }}
 {%- endif -%}
@@ -85,13 +91,18 @@ MISTRAL_LAST = (
 
 QWEN3 = """
 {%- set last = namespace(question=-1) -%}
-{%- for message in messages %}{% if message.role == 'user' %}{% set last.question = loop.index0 %}{% endif %}{% endfor -%}
+{%- for message in messages %}{% if message.role == 'user' -%}
+{%- set last.question = loop.index0 %}{% endif %}{% endfor -%}
 {%- for message in messages -%}
 {{ '<|im_start|>' + message.role + '\\n' -}}
 {%- if message.role == 'assistant' -%}
-{%- set thought = message.content.split('</think>')[0].split('<think>')[-1].strip('\\n') if '</think>' in message.content else '' -%}
+{%- set thought = '' -%}
+{%- if '</think>' in message.content -%}
+{%- set thought = message.content.split('</think>')[0].split('<think>')[-1].strip('\\n') -%}
+{%- endif -%}
 {%- set said = message.content.split('</think>')[-1].lstrip('\\n') -%}
-{%- if loop.index0 > last.question and loop.last %}{{ '<think>\\n' + thought + '\\n</think>\\n\\n' }}{% endif -%}
+{%- if loop.index0 > last.question and loop.last -%}
+{{ '<think>\\n' + thought + '\\n</think>\\n\\n' }}{% endif -%}
 {{ said -}}
 {%- else -%}
 {{ message.content -}}
@@ -100,7 +111,8 @@ QWEN3 = """
 {%- endfor -%}
 {%- if add_generation_prompt -%}
 {{ '<|im_start|>assistant\\n' -}}
-{%- if enable_thinking is defined and enable_thinking is false %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif -%}
+{%- if enable_thinking is defined and enable_thinking is false -%}
+{{ '<think>\\n\\n</think>\\n\\n' }}{% endif -%}
 {%- endif -%}
 """
 
@@ -138,7 +150,7 @@ class Family:
 
     @property
     def has_prefix_space(self) -> bool:
-        """Whether a text on its own gets a space in front, so that ids joined of parts differ from ids of the whole."""
+        """Whether a text alone gets a space in front: joined ids of parts differ from those of the whole."""
         return self.pieces in ("sentencepiece", "metaspace", "unigram")
 
     @property
@@ -156,7 +168,7 @@ class Family:
         )[1:]
 
     def survives(self, text: str) -> str:
-        """What this family makes of a text: its template and its tokenizer may tidy it, and nothing else may."""
+        """Return a text as the template and the tokenizer of this family change it; nothing else may."""
         text = text.strip() if self.trims else text
         if self.pieces == "qwen":
             return unicodedata.normalize("NFC", text)
@@ -291,7 +303,7 @@ FAMILIES = {
         ),
     )
 }
-"""`unigram` keeps its control tokens in the model's own vocabulary, so that plain text spells them; `none` has no template."""
+"""`unigram` has control tokens in the model's vocabulary, so text spells them; `none` has no template."""
 
 
 def conversation(*texts: str, system: str = "", first: str = "user", id: str = "1") -> Conversation:
@@ -310,8 +322,8 @@ def replies(talk: Conversation) -> list[str]:
 
 def messages(talk: Conversation) -> list[dict[str, str]]:
     """What `apply_chat_template` takes."""
-    told = [{"role": "system", "content": talk.system}] if talk.system else []
-    return told + [{"role": turn.role, "content": turn.text} for turn in talk.turns]
+    messages = [{"role": "system", "content": talk.system}] if talk.system else []
+    return messages + [{"role": turn.role, "content": turn.text} for turn in talk.turns]
 
 
 @cache
@@ -372,16 +384,16 @@ def _bytes(family: Family) -> Any:
 
 
 def _sentencepiece(family: Family) -> Any:
-    """Llama 2's way: spaces are letters, what is not in the vocabulary falls back to bytes, a text starts with a space."""
+    """Train Llama 2's kind: spaces are letters, unknown letters become bytes, a text starts with a space."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     trained = Tokenizer(models.BPE())
     words = [f"▁{word}" for sentence in SENTENCES for word in sentence.split()]
     trained.train_from_iterator(words, trainers.BpeTrainer(vocab_size=250, show_progress=False))
-    learnt = json.loads(trained.to_str())["model"]
-    pieces = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "\n", "▁", *learnt["vocab"]]
+    trained_model = json.loads(trained.to_str())["model"]
+    pieces = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "\n", "▁", *trained_model["vocab"]]
     vocabulary = {piece: place for place, piece in enumerate(dict.fromkeys(pieces))}
-    merges = [tuple(pair) for pair in learnt["merges"]]
+    merges = [tuple(pair) for pair in trained_model["merges"]]
     if family.pieces == "gemma":  # whose added runs of spaces are pieces of the model besides
         merges = [("▁", "▁"), ("\n", "\n"), *merges]
         vocabulary |= {one: len(vocabulary) + place for place, one in enumerate(("▁▁", "\n\n"))}
@@ -400,7 +412,7 @@ def _sentencepiece(family: Family) -> Any:
 
 
 def _unigram(family: Family) -> Any:
-    """T5's way, with the control tokens among the pieces: the model itself reads `</s>` in a text as the one piece."""
+    """Train T5's kind, with control tokens among the pieces: the model reads `</s>` in a text as one."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     letters = sorted(set("".join(SENTENCES)) | set("<|>/_▁\n0123456789abcdefghijklmnopqrstuvwxyz"))

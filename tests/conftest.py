@@ -39,13 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # No test may ask a hub; children inherit it.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    # A shell that starts a job in the background makes it ignore Ctrl-C, and the programs that tests start and interrupt with it.
+    # A shell makes background jobs ignore Ctrl-C, and with them the programs that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The machine's fetched sources and nobody's exports: no module is answered by what another one exported, or leaves any behind."""
+    """Give each module a cache with the fetched sources of the machine and no exports of others."""
     from nlpkit.sources import cache_folder
 
     machine, own = cache_folder(), tmp_path_factory.mktemp("cache")
@@ -171,7 +171,7 @@ def toy_config(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, toy_cs
 
 @pytest.fixture(scope="session")
 def toy_run(toy_config: Path) -> Path:
-    """A whole run: the toy sentences learnt by the tiny model."""
+    """A completed run: the tiny model trained on the toy sentences."""
     return train_toy(toy_config)[0]
 
 
@@ -194,7 +194,8 @@ def train_toy(
 
 
 CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}"
+    "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 """The format of SmolLM2, Qwen and others."""
@@ -238,7 +239,7 @@ def make_chat_base(
 
 
 def chats(count: int, seed: int = 0) -> list[dict[str, object]]:
-    """Rows of `messages` in which the bot names what it was told to think of, one or two turns before."""
+    """Rows of `messages` in which the chat model names what the user asked it to think of before."""
     draw = random.Random(seed)
     things = ["tea", "rain", "song", "road", "moon", "cake", "bird", "lamp", "ship", "tree", "door", "hill"]
     rows: list[dict[str, object]] = []
@@ -299,5 +300,5 @@ def chat_config(tmp_path_factory: pytest.TempPathFactory, tiny_chat_base: Path) 
 
 @pytest.fixture(scope="session")
 def chat_run(chat_config: Path) -> Path:
-    """A whole dialogue run: the toy conversations learnt by the tiny model."""
+    """A completed dialogue run: the tiny model trained on the toy conversations."""
     return train_toy(chat_config)[0]

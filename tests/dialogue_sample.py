@@ -1,4 +1,4 @@
-"""A report of a dialogue run as one would come out of a real evaluation, for the tests of its page, its Markdown and its card."""
+"""A report of a dialogue run like one of a real evaluation, for the tests of its page, Markdown and card."""
 
 from __future__ import annotations
 
@@ -161,27 +161,30 @@ EXCHANGES = (
             ("user", "Hey! Did you end up going to the lake this weekend?"),
             (
                 "assistant",
-                "We did! The water was freezing though, so it was mostly sitting on the dock with hot chocolate.",
+                "We did! The water was freezing though, so it was mostly sitting on the dock "
+                "with hot chocolate.",
             ),
             ("user", "Haha that sounds better than swimming honestly. Was your sister there too?"),
         ),
-        truth="No, she had to work. She was so mad that she missed it, I had to promise her we'd go again before classes start.",
+        truth="No, she had to work. She was so mad that she missed it, I had to promise her "
+        "we'd go again before classes start.",
         reply="She was! She even jumped in once, and then complained about it for the rest of the day.",
-        rival="As an AI language model, I do not have a sister, but I can help you plan a trip to a lake. Here are some tips:\n"
+        rival="As an AI language model, I do not have a sister, but I can help you plan a trip to a lake. "
+        "Here are some tips:\n"
         "1. Check the weather.\n2. Pack warm clothes.\n3. Bring a friend.",
     ),
     Exchange(
         where="chitchat, conversation 52",
-        history=(("user", "what's your favourite thing to cook?"),),
+        history=(("user", "what's your favorite thing to cook?"),),
         truth="probably ramen, the real kind. takes all day but so worth it",
         reply="I love making pasta from scratch. What about you?",
-        rival="My favourite thing to cook is",
+        rival="My favorite thing to cook is",
     ),
     Exchange(
         where="chitchat, conversation 81",
         history=(
             ("assistant", "I have been listening to nothing but jazz for a week."),
-            ("user", "Any favourites? I only know Coltrane."),
+            ("user", "Any favorites? I only know Coltrane."),
             ("assistant", "Then try Bill Evans, the live one at the Village Vanguard."),
             ("user", "On it. My roommate is going to hate me 😅 זה בסדר"),
         ),
@@ -206,7 +209,7 @@ EXCHANGES = (
 
 
 def sample(**changed: Any) -> DialogueReport:
-    """A run that is better than its base and uses its context, but is not shown to use the order of the turns."""
+    """Return the report of a run that beats its base and uses its context, but not the order of turns."""
     fields: dict[str, Any] = {
         "run": "chitchat-smollm2/seed-1",
         "data": "test",

@@ -16,12 +16,12 @@ from nlpkit.tasks.prediction import Prediction
 
 
 def echo(conversation: Conversation, sampling: Sampling) -> str:
-    """What the user said last, said back with how many turns there were: two bots that mix up conversations differ in it."""
+    """Repeat the user's last text after the number of turns, so that mixed up conversations show."""
     return f"{len(conversation.turns)}: {conversation.turns[-1].text}"
 
 
 class FakeAnswer:
-    """A text in pieces, a word each; `delay` seconds before each, and an error in the place of one of them."""
+    """A text streamed word by word; `delay` seconds before each word, and an error instead of one."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class FakeAnswer:
         most: int,
     ) -> None:
         words = text.split(" ")
-        self._pieces = [word if place == 0 else f" {word}" for place, word in enumerate(words)]
+        self._pieces = [word if index == 0 else f" {word}" for index, word in enumerate(words)]
         self.context = context
         self.usage: Usage | None = None
         self.finish: FinishReason | None = None
@@ -79,9 +79,9 @@ class FakeAnswer:
 
 
 class FakeBot:
-    """Answers by rule, and keeps what it was asked: `asked`, `sessions`, `samplings` and the answers it gave, `answers`.
+    """A chat model that answers by a rule, and keeps its calls in `asked`, `samplings`, `sessions`, `answers`.
 
-    `fails`: (pieces that come before it, the error); before 0 pieces means while reading the first. `refuses`: raised by `stream`.
+    `fails`: (the number of chunks before the error, the error). `refuses`: the error that `stream` raises.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class FakeBot:
 
 
 class FakeClassifier:
-    """The score of a text is the mean of its known words' scores; names and all other words say nothing."""
+    """A classifier whose score is the mean of the scores of the known words; other words don't count."""
 
     WORDS: ClassVar = {"great": 0.9, "good": 0.6, "fine": 0.3, "dull": -0.3, "bad": -0.6, "awful": -0.9}
 

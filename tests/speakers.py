@@ -58,7 +58,7 @@ class Copier(Unigram):
 
 
 def conversation(number: int, turns: int = 6) -> Conversation:
-    """A talk about one thing, whose every turn takes a word of the last one up: `thing7 at2`, `thing7 at2 at3`, ..."""
+    """Build a talk whose every turn repeats a word of the last: `thing7 at2`, `thing7 at2 at3`, ..."""
     texts = [f"thing{number} at{number}x{turn} at{number}x{turn + 1}" for turn in range(turns)]
     roles = ("user", "assistant") * turns
     return Conversation(

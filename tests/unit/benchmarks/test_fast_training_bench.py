@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import fast_training
-from benchmarks.fast_training import Asked, Speed, Trained, bench, lines
+from benchmarks.fast_training import Plan, Speed, Trained, bench, lines
 from benchmarks.machine import Child
 from benchmarks.training_steps import WARM, Clock, EnoughError
 
@@ -33,7 +33,7 @@ def test_the_tables_hold_means_and_ratios_within_rounds() -> None:
         one("fast", 1, 0.87, 200),
         one("fast", 2, 0.89, 300),
     ]
-    # the machine was twice as busy in the second round: ratios 3 and 4, where a ratio of medians would say otherwise
+    # the machine was twice as busy in the second round: ratios 3 and 4; a ratio of medians would differ
     speeds = [
         Speed(method=method, round=number, samples_per_second=cpu / 2, samples_per_cpu_second=cpu)
         for number, values in enumerate([(40, 120, 60, 40), (20, 80, 30, 20)])
@@ -47,7 +47,7 @@ def test_the_tables_hold_means_and_ratios_within_rounds() -> None:
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(
+    plan = Plan(
         data=Path("data"),
         work=tmp_path / "work",
         seeds=[1],
@@ -62,7 +62,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
         assert threads == 1
         if arguments[1] == "nlpkit":
             name = next(word for word in arguments if word.startswith("name=")).removeprefix("name=")
-            report = asked.work / name / "evaluation" / "validation.json"
+            report = plan.work / name / "evaluation" / "validation.json"
             report.parent.mkdir(parents=True)
             report.write_text(json.dumps({"scores": {"accuracy": {"value": 0.9}}}))
         said = json.dumps({"samples_per_second": 10.0, "samples_per_cpu_second": 20.0})
@@ -70,7 +70,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(fast_training, "run_child", run_child)
     said: list[str] = []
-    page = bench(asked, results=tmp_path / "results", talk=said.append)
+    page = bench(plan, results=tmp_path / "results", talk=said.append)
     assert [command[1] for command in commands] == ["benchmarks.training_steps"] * 4 + ["nlpkit"] * 2
     assert all(
         "training.lr=1" in command and "data.train.0.source=data/train.jsonl" in command
@@ -86,7 +86,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
     ]
     commands.clear()
     assert (
-        bench(asked, results=tmp_path / "results", talk=said.append).splitlines()[-1] == page.splitlines()[-1]
+        bench(plan, results=tmp_path / "results", talk=said.append).splitlines()[-1] == page.splitlines()[-1]
     )
     assert commands == []
     found: dict[str, Any] = json.loads((tmp_path / "results" / "fast-training.json").read_text())
@@ -99,4 +99,4 @@ def test_the_clock_leaves_the_first_steps_out_and_stops() -> None:
         clock.step()
     with pytest.raises(EnoughError):
         clock.step()
-    assert set(clock.found) == {"samples_per_second", "samples_per_cpu_second"}
+    assert set(clock.rates) == {"samples_per_second", "samples_per_cpu_second"}

@@ -10,17 +10,17 @@ import pytest
 from benchmarks.mood import (
     NAMES,
     TURNS,
-    Asked,
+    CachedReplies,
     Replies,
     Turns,
     bench,
     compare,
     distances,
-    hints,
     lines,
     names,
+    read_turns,
     replies,
-    turns,
+    sentiment_hints,
     unnamed,
 )
 from nlpkit.chat.sentiment import describe_sentiment, predict_sentiments
@@ -32,7 +32,7 @@ SEX = {name: sex for both in NAMES for sex, some in enumerate(both) for name in 
 
 @pytest.fixture(scope="module")
 def sets() -> list[Turns]:
-    return turns("measure")
+    return read_turns("measure")
 
 
 def test_there_are_100_sets_of_as_many_frames_and_none_that_the_hint_was_chosen_on(sets):
@@ -79,15 +79,17 @@ def test_half_of_the_sets_begin_with_the_happy_words(sets):
 
 def test_the_hint_changes_with_the_mood_and_not_by_a_byte_with_the_name():
     scorer = FakeClassifier()
-    for frame in ("{} came along and it was {}", "{}, what a {} day", "I told {} that I feel {}"):
-        told = hints(scorer, [frame.format(name, word) for name in ORIGIN for word in ("great", "awful")])
-        assert len(set(told.values())) == 2
+    for frame in ("{} came along and it was {}", "{}, what a {} day", "I said to {} that I feel {}"):
+        hints = sentiment_hints(
+            scorer, [frame.format(name, word) for name in ORIGIN for word in ("great", "awful")]
+        )
+        assert len(set(hints.values())) == 2
         for name in ORIGIN:
-            happy, sad = told[frame.format(name, "great")], told[frame.format(name, "awful")]
-            assert happy.encode() == told[frame.format("Thomas", "great")].encode()
+            happy, sad = hints[frame.format(name, "great")], hints[frame.format(name, "awful")]
+            assert happy.encode() == hints[frame.format("Thomas", "great")].encode()
             assert happy != sad
             assert name not in happy + sad
-    assert told["I told Thomas that I feel great"] == describe_sentiment(
+    assert hints["I said to Thomas that I feel great"] == describe_sentiment(
         predict_sentiments(scorer, ["great"])
     )
 
@@ -96,13 +98,13 @@ ONE = Turns(first="Tom is great", mood="Tom is awful", name="Aisha is great", na
 
 
 def test_each_turn_is_asked_with_its_own_mood_and_the_first_with_the_other_too():
-    told = {ONE.first: "happy", ONE.mood: "sad", ONE.name: "happy"}
-    [found] = replies(lambda system, text: f"{system}: {text}", [ONE], told)
+    hints = {ONE.first: "happy", ONE.mood: "sad", ONE.name: "happy"}
+    [found] = replies(lambda system, text: f"{system}: {text}", [ONE], hints)
     assert found == Replies(
         first="happy: Tom is great",
         mood="sad: Tom is awful",
         name="happy: Aisha is great",
-        told="sad: Tom is great",
+        hinted="sad: Tom is great",
     )
     [plain] = replies(lambda system, text: f"{system}: {text}", [ONE], None)
     assert plain == Replies(first=": Tom is great", mood=": Tom is awful", name=": Aisha is great")
@@ -146,10 +148,10 @@ def test_a_change_that_moves_more_than_the_name_is_said_to():
 
 def test_a_reply_is_asked_for_once_and_found_again_after_a_restart(tmp_path):
     bot = FakeBot()
-    ask = Asked(bot, tmp_path / "kept.jsonl")
+    ask = CachedReplies(bot, tmp_path / "kept.jsonl")
     assert ask("be", "hello") == ask("be", "hello") == "1: hello"
     assert ask("", "hello") == "1: hello"
-    again = Asked(other := FakeBot(), tmp_path / "kept.jsonl")
+    again = CachedReplies(other := FakeBot(), tmp_path / "kept.jsonl")
     assert again("be", "hello") == "1: hello"
     assert (len(bot.asked), len(other.asked)) == (2, 0)
     assert bot.asked[0].system == "be"
@@ -168,9 +170,9 @@ def test_the_whole_is_written_with_its_replies(tmp_path, monkeypatch):
     found = json.loads((tmp_path / "mood-choose.json").read_text(encoding="utf-8"))
     assert found["sets"] == len(found["replies"]) == 30
     assert found["same_hint"]["name"] == 1
-    assert set(found["mood"]["on"]["tests"]) == {"mood", "told"}
+    assert set(found["mood"]["on"]["tests"]) == {"mood", "hinted"}
     assert set(found["mood"]["off"]["tests"]) == {"mood"}
-    assert "told the same: 100% with another name" in said[0]
+    assert "same hint: 100% with another name" in said[0]
     assert (
         (tmp_path / "mood-choose.md")
         .read_text(encoding="utf-8")

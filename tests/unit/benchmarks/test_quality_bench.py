@@ -13,7 +13,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 
 
-def labelled(text: str, label: str) -> LabeledText:
+def labeled(text: str, label: str) -> LabeledText:
     return LabeledText(text=text, label=label)
 
 
@@ -69,7 +69,7 @@ def test_rows_are_grouped_in_order():
 
 
 def test_neutral_is_wrong_where_no_row_is():
-    rows = [labelled("a", "negative"), labelled("b", "positive"), labelled("c", "positive")]
+    rows = [labeled("a", "negative"), labeled("b", "positive"), labeled("c", "positive")]
     outcomes = outcomes_of(rows, [{"negative": 1.0}, {"neutral": 1.0}, {"positive": 0.7, "negative": 0.3}])
     assert ACCURACY.value(outcomes) == pytest.approx(2 / 3)
     # F1 of negative 1, of positive 2/3; neutral does not occur
@@ -78,8 +78,8 @@ def test_neutral_is_wrong_where_no_row_is():
 
 def test_tfidf_learns_words():
     words = (("good", "positive"), ("bad", "negative"))
-    train = [labelled(f"a {word} film {number}", label) for number in range(10) for word, label in words]
-    validation = [labelled("good", "positive"), labelled("bad", "negative")]
+    train = [labeled(f"a {word} film {number}", label) for number in range(10) for word, label in words]
+    validation = [labeled("good", "positive"), labeled("bad", "negative")]
     answers, strength = tfidf(train, validation, ["such a good one", "so bad"])
     assert [max(one, key=one.__getitem__) for one in answers] == ["positive", "negative"]
     assert all(sum(one.values()) == pytest.approx(1) for one in answers)
