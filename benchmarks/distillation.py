@@ -73,7 +73,7 @@ _HEAD = (
 )
 
 
-def _notes(data: Mapping[str, Any], closed: float | None, timed: Beside) -> list[str]:
+def _notes(data: Mapping[str, Any], closed: float | None, timed: DistillationReport) -> list[str]:
     rows, extra = data["rows"], data["unlabelled"]
     lines = [
         f"Means over runs of other seeds. {rows['validation']:,} validation rows, on which all checkpoints "
