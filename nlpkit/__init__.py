@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
+    from nlpkit.classifiers.predict import predict
     from nlpkit.data.check_report import CheckReport
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
     from nlpkit.evaluation.data_check import check
-    from nlpkit.evaluation.evaluate import evaluate
+    from nlpkit.evaluation.held_out import evaluate
     from nlpkit.generation.chatbot import Chatbot
     from nlpkit.generation.language_model import LanguageModel
     from nlpkit.generation.remote import RemoteBot
@@ -59,6 +60,7 @@ __all__ = [
     "__version__",
     "check",
     "evaluate",
+    "predict",
     "read_records",
     "resolve",
     "score_file",
@@ -89,7 +91,8 @@ _HOMES = {
     "Store": "nlpkit.chat.store",
     "Turn": "nlpkit.data.examples",
     "check": "nlpkit.evaluation.data_check",
-    "evaluate": "nlpkit.evaluation.evaluate",
+    "evaluate": "nlpkit.evaluation.held_out",
+    "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
     "score_file": "nlpkit.scoring.score",

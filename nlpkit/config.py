@@ -68,21 +68,18 @@ def validate(
         raise _problems(where, _merge(_sentence(one, tree, model, lines or {}) for one in found)) from None
 
 
-def settings_from(model: type[Config], values: Mapping[str, Any], yaml: Mapping[str, str]) -> Config:
-    """Settings that a command line gives: plain values, and texts that hold YAML.
+def yaml_value(text: str, *, where: str) -> Any:
+    """Return the value that a YAML text holds.
 
     Raises:
-        ConfigError: with every problem at once.
+        ConfigError: it is not valid YAML.
     """
     from ruamel.yaml.error import YAMLError
 
-    tree = dict(values)
-    for name, text in yaml.items():
-        try:
-            tree[name] = _yaml().load(text)
-        except YAMLError as error:
-            raise ConfigError(f"--{name} {text!r}: not valid YAML: {_first_lines(error)}") from None
-    return validate(tree, model, where=Path("the command line"))
+    try:
+        return _yaml().load(text)
+    except YAMLError as error:
+        raise ConfigError(f"{where} {text!r}: not valid YAML: {_first_lines(error)}") from None
 
 
 def to_yaml(config: BaseModel) -> str:

@@ -7,69 +7,102 @@ from typing import Annotated
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json, Label, Text
+from nlpkit.cli.options import Encoding, Format, Json
 from nlpkit.cli.terminal import bar, show_scores, talk
 
+LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 
-def evaluate(
+
+def _column(help: str, panel: str | None = None, default: str = "") -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        help=f"The column that holds {help}.", rich_help_panel=panel, show_default=default or False
+    )
+    return option
+
+
+def evaluate_run(
     run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
     data: Annotated[
         str,
-        typer.Argument(help="Held-out rows: a file, hub:org/name, or a catalogue name.", show_default=False),
+        typer.Argument(help="Held-out data: a file, hub:org/name, or a catalog name.", show_default=False),
     ],
-    text: Text = "text",
-    label: Label = "label",
-    labels: Annotated[str, typer.Option(help="What the file calls a label: what the run calls it.")] = "{}",
-    bins: Annotated[
-        str, typer.Option(help="Cut points that turn the file's numbers into the run's labels.")
-    ] = "[]",
-    shape: Annotated[
-        str, typer.Option(help="Conversations: messages, sharegpt, alpaca, pairs, turns, or auto.")
-    ] = "auto",
-    bot: Annotated[
-        str | None, typer.Option(help="Conversations: whom the bot is: a name, first, second or each.")
-    ] = None,
-    system: Annotated[
-        str | None, typer.Option(help="Conversations: the column of what the bot is told beforehand.")
-    ] = None,
-    items: Annotated[int, typer.Option(help="Conversations: how many replies to ask about.", min=1)] = 100,
-    generate: Annotated[int, typer.Option(help="Conversations: to how many of them to reply.", min=0)] = 50,
+    text: Annotated[str | None, _column("the text", default="text")] = None,
     format: Format = None,
     encoding: Encoding = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Another run, to compare with on the same rows.")
+        Path | None, typer.Option(help="Another run to compare with on the same data.")
+    ] = None,
+    label: Annotated[str | None, _column("the label or the number", LABELS, "label")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="The file's labels as the run calls them, as YAML.", rich_help_panel=LABELS),
+    ] = None,
+    bins: Annotated[
+        str | None,
+        typer.Option(
+            help="Cut points that turn the file's numbers into the run's labels, as YAML.",
+            rich_help_panel=LABELS,
+        ),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            help="messages, sharegpt, alpaca, pairs, turns or auto.",
+            show_default="auto",
+            rich_help_panel=CONVERSATIONS,
+        ),
+    ] = None,
+    bot: Annotated[
+        str | None,
+        typer.Option(
+            help="The speaker that the model answers as: a name, first, second or each.",
+            rich_help_panel=CONVERSATIONS,
+        ),
+    ] = None,
+    system: Annotated[str | None, _column("the system prompt", CONVERSATIONS)] = None,
+    messages: Annotated[str | None, _column("the list of messages", CONVERSATIONS, "messages")] = None,
+    prompt: Annotated[str | None, _column("the prompt of a pair", CONVERSATIONS, "prompt")] = None,
+    reply: Annotated[str | None, _column("the reply of a pair", CONVERSATIONS, "reply")] = None,
+    conversation: Annotated[
+        str | None, _column("a turn's conversation", CONVERSATIONS, "conversation")
+    ] = None,
+    speaker: Annotated[str | None, _column("a turn's speaker", CONVERSATIONS, "speaker")] = None,
+    items: Annotated[
+        int | None,
+        typer.Option(
+            help="How many replies to measure on.", show_default="100", rich_help_panel=CONVERSATIONS
+        ),
+    ] = None,
+    generate: Annotated[
+        int | None,
+        typer.Option(
+            help="How many of them to generate too.", show_default="50", rich_help_panel=CONVERSATIONS
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run on held-out rows or conversations: every number with its 95% interval, a report to show around."""
-    from nlpkit.config import settings_from
-    from nlpkit.evaluation.evaluate import evaluate as measure
+    """Measure a run on held-out data: scores with 95% intervals, and a report to share."""
+    from nlpkit.config import yaml_value
+    from nlpkit.evaluation.held_out import evaluate
     from nlpkit.reports.keeping import place
     from nlpkit.run import Run
-    from nlpkit.settings import DialogueEvaluation
-    from nlpkit.tasks.task import task_from
 
-    opened, other = Run.open(run), Run.open(baseline) if baseline else None
-    task = task_from(opened.read().task)
-    values = {"source": data, "text": text, "label": label, "format": format, "encoding": encoding}
-    values |= {"shape": shape, "bot": bot, "system": system}
-    source = settings_from(
-        task.source_settings,
-        {key: value for key, value in values.items() if key in task.source_settings.model_fields},
-        {
-            key: value
-            for key, value in {"labels": labels, "bins": bins}.items()
-            if key in task.source_settings.model_fields
-        },
-    )
+    options = {
+        "text": text, "format": format, "encoding": encoding, "label": label,
+        "labels": None if labels is None else yaml_value(labels, where="--labels"),
+        "bins": None if bins is None else yaml_value(bins, where="--bins"),
+        "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
+        "conversation": conversation, "speaker": speaker, "items": items, "generate": generate,
+    }  # fmt: skip
+    opened = Run.open(run)
     with bar("measuring") as show:
-        report = measure(
+        report = evaluate(
             opened,
-            source,
-            baseline=other,
-            settings=DialogueEvaluation(items=items, generate=generate),
+            data,
+            baseline=baseline,
             talk=talk,
             progress=lambda done, total: show(done, total, ""),
+            **{name: value for name, value in options.items() if value is not None},
         )
     if as_json:
         typer.echo(report.to_json())
@@ -81,6 +114,7 @@ def evaluate(
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
+        "evaluate",
         epilog="Examples: nlpkit evaluate runs/mine test.csv --label stars --labels '{1: negative, 5: positive}' "
-        "--baseline runs/older   |   nlpkit evaluate runs/bot chats.jsonl --bot second --items 200"
-    )(evaluate)
+        "--baseline runs/older   |   nlpkit evaluate runs/chat chats.jsonl --bot second --items 200",
+    )(evaluate_run)

@@ -37,6 +37,7 @@ PUBLIC = [
     "__version__",
     "check",
     "evaluate",
+    "predict",
     "read_records",
     "resolve",
     "score_file",

@@ -1,0 +1,36 @@
+"""Predict a few texts in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.classifiers.classifier import Classifier
+from nlpkit.run import Run
+
+if TYPE_CHECKING:
+    from nlpkit.tasks.prediction import Prediction
+
+
+def predict(
+    texts: str | Sequence[str], run: Run | Path | str | None = None, *, runtime: Any = "auto"
+) -> list[Prediction]:
+    """Predict one text or several.
+
+        nlpkit.predict(["What a lovely day", "meh"])
+
+    To predict more than once, load the model once: `Classifier.load(run).predict(texts)`.
+
+    Args:
+        texts: one text, or any sequence of texts.
+        run: a run, its folder or that of an export; default: the built-in classifier.
+        runtime: as for `nlpkit predict --runtime`.
+
+    Raises:
+        ConfigError: the runtime is not installed.
+        RunError: the run is refused.
+        SourceError: the base of the run can't be fetched.
+    """
+    classifier = Classifier.load(run, runtime=runtime)
+    return classifier.predict([texts] if isinstance(texts, str) else list(texts))
