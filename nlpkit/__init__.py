@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nlpkit.settings import ConversationSource, DataSource
     from nlpkit.sources import resolve
     from nlpkit.tasks.prediction import Prediction
+    from nlpkit.training.estimator import SentimentClassifier
+    from nlpkit.training.train import train, train_seeds
 
 __version__ = "0.1.0"
 
@@ -53,6 +55,7 @@ __all__ = [
     "RunError",
     "Sampling",
     "Score",
+    "SentimentClassifier",
     "Session",
     "SourceError",
     "Store",
@@ -64,6 +67,8 @@ __all__ = [
     "read_records",
     "resolve",
     "score_file",
+    "train",
+    "train_seeds",
 ]
 
 _HOMES = {
@@ -86,6 +91,7 @@ _HOMES = {
     "RunError": "nlpkit.errors",
     "Sampling": "nlpkit.generation.sampling",
     "Score": "nlpkit.reports.report",
+    "SentimentClassifier": "nlpkit.training.estimator",
     "Session": "nlpkit.chat.session",
     "SourceError": "nlpkit.errors",
     "Store": "nlpkit.chat.store",
@@ -96,6 +102,8 @@ _HOMES = {
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
     "score_file": "nlpkit.scoring.score",
+    "train": "nlpkit.training.train",
+    "train_seeds": "nlpkit.training.train",
 }
 """Where each public name is defined."""
 

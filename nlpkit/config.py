@@ -82,6 +82,23 @@ def yaml_value(text: str, *, where: str) -> Any:
         raise ConfigError(f"{where} {text!r}: not valid YAML: {_first_lines(error)}") from None
 
 
+def merge(tree: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tree with overrides in it: a mapping changes the keys that it names, anything else replaces.
+
+    A key may be dotted: `{"training.lr": 3e-4}` and `{"training": {"lr": 3e-4}}` say the same.
+    """
+    merged = dict(tree)
+    for dotted, value in overrides.items():
+        key, _, rest = dotted.partition(".")
+        if rest:
+            value = {rest: value}
+        if isinstance(value, Mapping):
+            inner = merged.get(key)
+            value = merge(inner if isinstance(inner, Mapping) else {}, value)
+        merged[key] = value
+    return merged
+
+
 def to_yaml(config: BaseModel) -> str:
     """The resolved config as YAML that can be run again."""
     stream = io.StringIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -12,6 +13,24 @@ class Settings(BaseModel):
     """A frozen part of a config: an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RunSettings(Settings):
+    """What every recipe's config says of its runs."""
+
+    recipe: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """The run's folder inside `output`."""
+    seed: int = 1
+    """Splits and samples the data."""
+    output: Path = Path("runs")
+
+
+class SeededSettings(RunSettings):
+    """A config that may train several runs, one a seed."""
+
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+    """Draw new weights and batches: one run each; several give a mean and a standard deviation."""
 
 
 def _text_keys(value: object) -> object:

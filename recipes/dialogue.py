@@ -1,180 +1,91 @@
-"""Fine-tune a pretrained chat model with LoRA on conversations, so that it answers as one side of them does.
+"""Fine-tune a pretrained chat model with LoRA on conversations, so that it replies as one side of them does.
 
 Run it with `nlpkit train CONFIG.yaml`, on several processes with `accelerate launch -m nlpkit train CONFIG.yaml`.
-The order of a training stands here; how each step is done stands in nlpkit.
+A recipe holds the order of a training; how each step is done is in nlpkit.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Literal
+from functools import partial
+from typing import Literal
 
-from pydantic import Field
-
-from nlpkit.config import to_yaml
-from nlpkit.data.examples import Conversation
 from nlpkit.evaluation.evaluate_dialogue import judge_of, report_dialogue
-from nlpkit.files import fingerprint, room_left
-from nlpkit.reports.seeds import summarize
-from nlpkit.run import Run, versions
+from nlpkit.run import Run
 from nlpkit.settings import (
     ConversationData,
     DialogueEvaluation,
     DialogueTraining,
     LanguageBase,
     Lora,
-    Settings,
+    SeededSettings,
 )
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.chat_model import build_chat_model, finish_chat_model, load_chat_base
 from nlpkit.training.dialogues import encode_part, preflight_dialogue
 from nlpkit.training.language_model_objective import language_model_objective, verify_packing
-from nlpkit.training.loaded_base import LoadedBase, count_weights, is_main_process, save_initial
+from nlpkit.training.loaded_base import LoadedBase, save_initial
 from nlpkit.training.rows import Rows, load_rows
-from nlpkit.training.trainer import Step, fit, planned_steps
+from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
+from nlpkit.training.trainer import fit, planned_steps
 
 
-class DialogueConfig(Settings):
+class DialogueConfig(SeededSettings):
     """All that this recipe can do."""
 
     recipe: Literal["dialogue"]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """The run's folder inside `output`."""
     task: Dialogue = Dialogue()
     data: ConversationData
     base: LanguageBase = LanguageBase()
     lora: Lora = Lora()
     training: DialogueTraining = DialogueTraining()
     evaluation: DialogueEvaluation = DialogueEvaluation()
-    seed: int = 1
-    """Splits the data."""
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
-    """Draws adapters and batches: one run for each; several give a mean and a spread."""
-    output: Path = Path("runs")
 
 
 Config = DialogueConfig
-Held = dict[str, tuple[Conversation, ...]]
 
 
-def train(
-    config: DialogueConfig,
-    *,
-    check: bool,
-    overwrite: bool,
-    talk: Callable[[str], None],
-    progress: Callable[[Step], None],
-) -> list[Run]:
-    """The runs that the config asks for, one a seed, each trained, measured beside its base, and reported on; none when only checked."""
-    dialogues = load_rows(config.task, config.data, seed=config.seed)
+def train(config: DialogueConfig, options: TrainOptions) -> list[Run]:
+    """Train one run a seed, measure each next to its base, and report it; none when only checked."""
+    rows = load_rows(config.task, config.data, seed=config.seed)
     base = load_chat_base(config.base)
-    runs = []
-    for seed in config.seeds:
-        runs.append(
-            _train(
-                config, dialogues, base, seed, check=check, overwrite=overwrite, talk=talk, progress=progress
+    held_out = {"test": rows.test} if rows.test else {"validation": rows.validation}
+    asked = config.evaluation.model_dump(exclude={"judge"})
+
+    def report(run: Run) -> None:
+        judge = judge_of(config.evaluation)
+        for name, part in held_out.items():
+            report_dialogue(
+                run, part, data=name, judge=judge, talk=options.talk, progress=options.count, **asked
             )
-        )
-    if len(runs) > 1 and not check and is_main_process():
-        talk(summarize(config.output / config.name, runs))
-    return [] if check else runs
+
+    return train_seeds(
+        config,
+        options,
+        facts={"data": rows.describe(), "base": base.identity.model_dump()},
+        train_one=partial(_train_one, config, rows, base),
+        report=report,
+        not_trained_on=frozenset({"evaluation"}),
+    )
 
 
-def _train(
-    config: DialogueConfig, dialogues: Rows[Dialogue], base: LoadedBase, seed: int,
-    *, check: bool, overwrite: bool, talk: Callable[[str], None], progress: Callable[[Step], None],
-) -> Run:  # fmt: skip
-    started = time.monotonic()
-    folder = config.output / config.name
-    run = Run(folder / f"seed-{seed}" if len(config.seeds) > 1 else folder)
-    whole = {
-        **config.model_dump(mode="json", exclude={"seeds", "output", "name", "evaluation"}),
-        "data": dialogues.describe(),
-    }
-    asked = fingerprint({**whole, "base": base.identity.model_dump(), "seed": seed, "versions": versions()})
-    held = {"test": dialogues.test} if dialogues.test else {"validation": dialogues.validation}
-    if run.is_completed and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
-        talk(f"{run.path}: trained already")
-        if not run.report.is_file():
-            _report(config, run, held, talk, progress)
-        return run
-    if overwrite and not check:
-        run.remove()
-
-    train_part = encode_part(dialogues.train, base.tokenizer, base.max_tokens)
-    validation_part = encode_part(dialogues.validation, base.tokenizer, base.max_tokens)
-    model = build_chat_model(base, config.base, config.lora, seed=seed)
-    trained, total = count_weights(model)
+def _train_one(config: DialogueConfig, rows: Rows[Dialogue], base: LoadedBase, job: RunInProgress) -> None:
     settings = config.training
+    train_part = encode_part(rows.train, base.tokenizer, base.max_tokens)
+    held_out = encode_part(rows.validation, base.tokenizer, base.max_tokens)
+    model = build_chat_model(base, config.base, config.lora, seed=job.seed)
     objective = language_model_objective(
-        train_part.rows,
-        validation_part.rows,
-        tokenizer=base.tokenizer,
-        training=settings,
-        room=base.max_tokens,
+        train_part.rows, held_out.rows, tokenizer=base.tokenizer, training=settings, room=base.max_tokens
     )
-    steps = planned_steps(len(objective.train), settings)
     facts = preflight_dialogue(
-        dialogues,
-        train_part,
-        base.tokenizer,
-        max_tokens=base.max_tokens,
-        trainable=trained,
-        total=total,
-        steps=steps,
+        rows, train_part, base, model, steps=planned_steps(len(objective.train), settings)
     )
-    for line in (*facts.lines, *(f"warning    {warning}" for warning in facts.warnings)):
-        talk(line)
-    if check:
-        return run
     if settings.packing:
         verify_packing(model, train_part.rows, base.tokenizer.pad_token_id)
-
-    run = Run.create(run.path, config=to_yaml(config.model_copy(update={"seeds": (seed,)})))
-    initial = save_initial(model, run, config.lora)
-    model = fit(
-        model,
-        base.tokenizer,
-        objective,
-        training=settings,
-        seed=seed,
-        run=run,
-        fingerprint=asked,
-        talk=talk,
-        progress=progress,
+    if not job.begin(facts.lines, facts.warnings):
+        return
+    initial = save_initial(model, job.run, config.lora)
+    model = fit(model, base.tokenizer, objective, training=settings, job=job)
+    exact = config.base.quantize == "none"
+    job.finish(
+        lambda: finish_chat_model(job, model, base, rows, train_part.rows, initial=initial, exact=exact)
     )
-    if is_main_process():
-        with room_left(run.path):
-            finish_chat_model(
-                run,
-                model,
-                base,
-                dialogues.task,
-                train_part.rows,
-                data={**dialogues.describe(), "fingerprint": asked},
-                recipe=config.recipe,
-                seed=seed,
-                started=started,
-                initial=initial,
-                exact=config.base.quantize == "none",
-            )
-        _report(config, run, held, talk, progress)
-    return run
-
-
-def _report(
-    config: DialogueConfig,
-    run: Run,
-    held: Held,
-    talk: Callable[[str], None],
-    progress: Callable[[Step], None],
-) -> None:
-    asked = config.evaluation.model_dump(exclude={"judge"})
-    judge = judge_of(config.evaluation)
-    for name, conversations in held.items():
-        report_dialogue(
-            run, conversations, data=name, judge=judge, talk=talk,
-            progress=lambda at, of: progress(Step(done=at, total=of, loss=None)), **asked,
-        )  # fmt: skip

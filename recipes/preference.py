@@ -1,129 +1,91 @@
-"""Train a dialogue run further on what people liked: DPO on pairs of replies, KTO on rated ones, then compare with the run before.
+"""Train a dialogue run further on ratings: DPO on pairs of replies, KTO on rated ones. Promote the new run if it is better.
 
-Run it with `nlpkit train CONFIG.yaml`. The new run is promoted only where it is better on the same held-out rows.
-The order of a training stands here; how each step is done stands in nlpkit.
+Run it with `nlpkit train CONFIG.yaml`. A recipe holds the order of a training; how each step is done is in nlpkit.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from nlpkit.config import to_yaml
 from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison, verdict_of
-from nlpkit.files import fingerprint, room_left
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import promote
-from nlpkit.run import Run, versions
-from nlpkit.settings import Settings
-from nlpkit.training.continuation import open_model, open_start, record, save
+from nlpkit.run import Run
+from nlpkit.settings import RunSettings
+from nlpkit.training.continuation import StartingRun, open_model, open_start, record, save
 from nlpkit.training.preference_trainer import (
     PreferenceTraining,
     fit_preferences,
     planned_steps,
     refuse_unready,
 )
-from nlpkit.training.preferences import PreferenceData, encode_preferences, load_preferences
-from nlpkit.training.trainer import Step
+from nlpkit.training.preferences import PreferenceData, PreferenceRows, encode_preferences, load_preferences
+from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 
 
-class PreferenceConfig(Settings):
+class PreferenceConfig(RunSettings):
     """All that this recipe can do."""
 
     recipe: Literal["preference"]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """The run's folder inside `output`."""
     run: Path
     """The dialogue run to start from, or a `promoted.json` that names it. Its base, adapter and system prompt are kept."""
     data: PreferenceData
     training: PreferenceTraining = PreferenceTraining()
-    seed: int = 1
-    """Splits the rows and orders them."""
-    output: Path = Path("runs")
 
 
 Config = PreferenceConfig
 
 
-def train(
-    config: PreferenceConfig,
-    *,
-    check: bool,
-    overwrite: bool,
-    talk: Callable[[str], None],
-    progress: Callable[[Step], None],
-) -> list[Run]:
-    """The new run, trained, compared with the old one, and promoted or refused; none when only checked."""
-    started = time.monotonic()
+def train(config: PreferenceConfig, options: TrainOptions) -> list[Run]:
+    """Train the new run, compare it with the old one, and promote or refuse it; none when only checked."""
     start = open_start(config.run)
     rows = load_preferences(config.data, start.task, method=config.training.method, seed=config.seed)
     refuse_unready(config.training, rows.method)
-    run = Run(config.output / config.name)
-    whole = {**config.model_dump(mode="json", exclude={"output", "name", "run"}), "data": rows.describe()}
-    asked = fingerprint(
-        {
-            **whole,
+
+    def report(run: Run) -> None:
+        comparison = verdict_of(run)
+        for line in in_words(comparison):
+            options.talk(line)
+        if comparison.verdict == "promoted":
+            options.talk(f"{promote(run)} names {run.path}")
+        report_comparison(run)
+
+    return train_seeds(
+        config,
+        options,
+        facts={
+            "data": rows.describe(),
             "start": start.identity["adapter_sha256"],
             "base": start.base.identity.model_dump(),
-            "versions": versions(),
-        }
+        },
+        train_one=partial(_train_one, config, start, rows),
+        report=report,
+        not_trained_on=frozenset({"run"}),
+        verdict=lambda run: verdict_of(run).verdict,
     )
-    if run.is_completed and not (overwrite or check) and run.read().data.get("fingerprint") == asked:
-        talk(f"{run.path}: trained already, {verdict_of(run).verdict}")
-        if not run.report.is_file():
-            _conclude(run, talk)
-        return [run]
-    if overwrite and not check:
-        run.remove()
 
-    max_tokens = start.max_tokens(config.training.max_tokens)
+
+def _train_one(
+    config: PreferenceConfig, start: StartingRun, rows: PreferenceRows, job: RunInProgress
+) -> None:
+    settings, tokenizer = config.training, start.base.tokenizer
     encoded, shortened = encode_preferences(
-        rows, start.base.tokenizer, max_tokens, batch_size=config.training.batch_size, seed=config.seed
-    )  # fmt: skip
-    steps = planned_steps(len(encoded), config.training)
-    for line in (
-        *rows.lines(),
-        f"cut        {shortened:,} histories lose their oldest turns",
-        f"learnt     in {steps:,} steps",
-    ):
-        talk(line)
-    if check:
-        return []
+        rows,
+        tokenizer,
+        start.max_tokens(settings.max_tokens),
+        batch_size=settings.batch_size,
+        seed=config.seed,
+    )
+    cut = f"cut        {shortened:,} histories lose their oldest turns"
+    if not job.begin([*rows.lines(), cut, f"trained    in {planned_steps(len(encoded), settings):,} steps"]):
+        return
+    model = fit_preferences(open_model(start), tokenizer, encoded, rows.method, training=settings, job=job)
 
-    run = Run.create(run.path, config=to_yaml(config))
-    model = fit_preferences(
-        open_model(start), start.base.tokenizer, encoded, rows.method,
-        training=config.training, seed=config.seed, run=run, fingerprint=asked, talk=talk, progress=progress,
-    )  # fmt: skip
-    with room_left(run.path):
-        new = listen(save(run, model, start, rows.held), rows.held)
-        comparison = compare(
-            listen(LanguageModel.load(start.run), rows.held), new, rows.held, seed=config.seed
-        )
-        data = {**rows.describe(), "method": rows.method, "comparison": comparison.model_dump(mode="json")}
-        record(
-            run,
-            model,
-            start,
-            recipe=config.recipe,
-            seed=config.seed,
-            started=started,
-            data=data,
-            fingerprint=asked,
-        )
-    _conclude(run, talk)
-    return [run]
+    def finish() -> None:
+        new = listen(save(job.run, model, start, rows.held), rows.held)
+        old = listen(LanguageModel.load(start.run), rows.held)
+        record(job, model, start, rows, compare(old, new, rows.held, seed=config.seed))
 
-
-def _conclude(run: Run, talk: Callable[[str], None]) -> None:
-    """Say and carry out the verdict; the page, written last, shows that this was done."""
-    comparison = verdict_of(run)
-    for line in in_words(comparison):
-        talk(line)
-    if comparison.verdict == "promoted":
-        talk(f"{promote(run)} names {run.path}")
-    report_comparison(run)
+    job.finish(finish)

@@ -178,18 +178,15 @@ def toy_run(toy_config: Path) -> Path:
 def train_toy(
     config: Path, *overrides: str, check: bool = False, overwrite: bool = False, said: list[str] | None = None
 ) -> list[Path]:
-    from nlpkit.config import load_config, read_config
-    from nlpkit.training.recipes import load_recipe
-
-    recipe = load_recipe(read_config(config, overrides)[0]["recipe"])
-    settings = load_config(config, recipe.Config, overrides)
-    talk = [].append if said is None else said.append
     from nlpkit.evaluation.instruments import Instruments
+    from nlpkit.training.train import train_seeds
+
+    talk = [].append if said is None else said.append
 
     # The real encoder and sentiment model would be fetched where they are not cached
     none = Instruments(embed="not measured: a test", negative="not measured: a test")
     with patch("nlpkit.evaluation.evaluate_dialogue.load_instruments", return_value=none):
-        runs = recipe.train(settings, check=check, overwrite=overwrite, talk=talk, progress=lambda step: None)
+        runs = train_seeds(config, given=overrides, check=check, overwrite=overwrite, talk=talk)
     return [run.path for run in runs]
 
 

@@ -75,22 +75,16 @@ def train(
 
     A training that was killed resumes when the same command is run again.
     """
-    from nlpkit.config import read_config, validate
-    from nlpkit.training.recipes import find_config, load_recipe
+    from nlpkit.training.train import train_seeds
 
-    config = find_config(config)
-    tree, lines = read_config(config, overrides or [])
-    recipe = load_recipe(tree.get("recipe"))
-    settings = validate(tree, recipe.Config, where=config, lines=lines)
     with bar("training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
-        runs = recipe.train(
-            settings,
+        runs = train_seeds(
+            config,
             check=check,
             overwrite=overwrite,
+            given=overrides or [],
             talk=talk,
-            progress=lambda step: show(
-                step.done, step.total, "" if step.loss is None else f"loss {step.loss:.3f}"
-            ),
+            progress=lambda at: show(at.done, at.total, "" if at.loss is None else f"loss {at.loss:.3f}"),
         )
     for run in runs:
         talk(f"report: {run.report}")

@@ -15,6 +15,8 @@ from nlpkit.run import Run
 from nlpkit.settings import LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.loaded_base import LoadedBase, load_base, public_name, record_of
+from nlpkit.training.rows import Rows
+from nlpkit.training.runs import RunInProgress
 
 TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained, as a share of the largest: rounding, not more."""
@@ -48,45 +50,33 @@ def build_chat_model(base: LoadedBase, settings: LanguageBase, lora: Lora, *, se
 
 
 def finish_chat_model(
-    run: Run,
+    job: RunInProgress,
     model: Any,
     base: LoadedBase,
-    task: Dialogue,
-    rows: Sequence[EncodedDialogue],
+    rows: Rows[Dialogue],
+    trained_on: Sequence[EncodedDialogue],
     *,
-    data: dict[str, Any],
-    recipe: str,
-    seed: int,
-    started: float,
     initial: Path | None,
     exact: bool = True,
 ) -> None:
-    """Save the trained model, prove on a few rows that it comes back as it was, and declare the run whole.
+    """Save the trained model, verify on a few rows that it loads as it was, and complete the run.
 
-    `exact` is False where the base was trained in 4 bits: it is served unquantized, so that its logits differ by what quantizing lost.
+    `exact` is False where the base was trained in 4 bits: it is served unquantized, so its logits differ by the
+    quantization error.
 
     Raises:
-        RunError: what was saved answers otherwise than what was trained.
+        RunError: what was saved answers differently from what was trained.
     """
+    run = job.run
     save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     if exact:
-        _prove(model, run, base, sorted(rows, key=lambda row: len(row.input_ids))[:4])
-    record = record_of(
-        run,
-        model,
-        base,
-        task.model_dump(mode="json"),
-        recipe=recipe,
-        seed=seed,
-        started=started,
-        data=data,
-        max_tokens=base.max_tokens,
-    )
-    run.finish(record)
+        _verify(model, run, base, sorted(trained_on, key=lambda row: len(row.input_ids))[:4])
+    task = rows.task.model_dump(mode="json")
+    run.finish(record_of(job, model, base, task, data=rows.describe(), max_tokens=base.max_tokens))
 
 
-def _prove(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialogue]) -> None:
+def _verify(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialogue]) -> None:
     """Compare the trained model's logits with the saved one's, and the tokenizer that was saved with the one that was used."""
     import torch
 

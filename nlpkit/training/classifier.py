@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from nlpkit.settings import Lora
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 from nlpkit.training.rows import Rows
+from nlpkit.training.runs import RunInProgress
 
 TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of a merge, not more."""
@@ -40,14 +40,14 @@ def build(
 
 
 def finish(
-    run: Run, model: Any, base: LoadedBase, rows: Rows[TextTask], *, recipe: str, seed: int, started: float,
-    initial: Path | None, fingerprint: str, talk: Callable[[str], None],
-) -> Classifier:  # fmt: skip
+    job: RunInProgress, model: Any, base: LoadedBase, rows: Rows[TextTask], *, initial: Path | None
+) -> None:
     """Save the trained model, verify that it loads as it was, calibrate it, and complete the run.
 
     Raises:
         RunError: what was saved answers differently from what was trained.
     """
+    run = job.run
     save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
@@ -55,14 +55,11 @@ def finish(
     logits = saved.logits([rows.task.input(example) for example in rows.validation])
     task = rows.task.calibrate(logits, rows.validation)
     if task.family.calibration:
-        talk(f"calibrated: {task.family.calibration}")
-    record = record_of(
-        run, model, base, task.model_dump(mode="json"), recipe=recipe, seed=seed, started=started,
-        data={**rows.describe(), "fingerprint": fingerprint},
-        outputs=task.head.outputs, max_tokens=base.window,
-    )  # fmt: skip
-    run.finish(record)
-    return Classifier.load(run)
+        job.options.talk(f"calibrated: {task.family.calibration}")
+    described, outputs = task.model_dump(mode="json"), task.head.outputs
+    run.finish(
+        record_of(job, model, base, described, data=rows.describe(), outputs=outputs, max_tokens=base.window)
+    )
 
 
 def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.task import chat_task_from
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
+from nlpkit.training.preferences import PreferenceRows
+from nlpkit.training.runs import RunInProgress
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
 """How far a saved run's nats a token may lie from the trained model's: the rounding of a merge, not more."""
@@ -114,33 +116,16 @@ def save(run: Run, model: Any, start: StartingRun, held: Sequence[Preference]) -
     return saved
 
 
-def record(
-    run: Run,
-    model: Any,
-    start: StartingRun,
-    *,
-    recipe: str,
-    seed: int,
-    started: float,
-    data: Mapping[str, Any],
-    fingerprint: str,
-) -> None:
-    """Write `run.json`: from now on the run is whole."""
-    whole = {**data, "parent": start.identity, "fingerprint": fingerprint}
-    task, length = start.task.model_dump(mode="json"), start.base.max_tokens
-    run.finish(
-        record_of(
-            run,
-            model,
-            start.base,
-            task,
-            recipe=recipe,
-            seed=seed,
-            started=started,
-            data=whole,
-            max_tokens=length,
-        )
-    )
+def record(job: RunInProgress, model: Any, start: StartingRun, rows: PreferenceRows, comparison: Any) -> None:
+    """Write `run.json`, which completes the run."""
+    data = {
+        **rows.describe(),
+        "method": rows.method,
+        "comparison": comparison.model_dump(mode="json"),
+        "parent": start.identity,
+    }
+    task, window = start.task.model_dump(mode="json"), start.base.max_tokens
+    job.run.finish(record_of(job, model, start.base, task, data=data, max_tokens=window))
 
 
 def _mean(model: LanguageModel, row: Preference) -> float:

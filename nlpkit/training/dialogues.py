@@ -13,6 +13,7 @@ from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue
 from nlpkit.tasks.answers.reply import count_replies
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.preflight import Preflight
 from nlpkit.training.rows import Rows
 
@@ -63,20 +64,15 @@ def encode_part(conversations: Sequence[Conversation], tokenizer: Any, max_token
 
 
 def preflight_dialogue(
-    dialogues: Rows[Dialogue],
-    train: EncodedPart,
-    tokenizer: Any,
-    *,
-    max_tokens: int,
-    trainable: int,
-    total: int,
-    steps: int,
+    dialogues: Rows[Dialogue], train: EncodedPart, base: LoadedBase, model: Any, *, steps: int
 ) -> Preflight:
     """Describe what this training will do.
 
     Raises:
         DataError: there is no reply to learn, or nothing to choose on.
     """
+    tokenizer = base.tokenizer
+    trainable, total = count_weights(model)
     if not train.learned:
         hint = "hint: a larger base.max_tokens" if train.left_out else "hint: another data.train.*.bot"
         raise DataError(
@@ -93,11 +89,11 @@ def preflight_dialogue(
         f"{len(dialogues.test):,} to report on",
         f"replies    {sum(row.replies for row in train.rows):,} are learned in {len(train.rows):,} rows",
         f"tokens     {train.learned:,} learned, {train.read:,} only read ({train.read / whole:.0%}); "
-        f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}",
+        f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {base.max_tokens}",
         f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} invalid conversations",
         f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the held-out ones",
         f"screened   {train.injected:,} texts spell a control token of the model; it reads them as plain characters",
-        f"learned     {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
+        f"learned    {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
         f"example    what stands in \u27e6brackets\u27e7 is learned, the rest is only read:\n{shown(train.rows[0], tokenizer)}",
     )
     return Preflight(lines=lines, warnings=tuple(_warnings(dialogues, train, tokenizer)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,12 +15,12 @@ from nlpkit.classifiers.loading import load_model
 from nlpkit.classifiers.tokenizing import Tokenizing
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.files import fingerprint, sha256_of, write_whole
+from nlpkit.files import fingerprint, room_left, sha256_of, write_whole
 from nlpkit.models.batching import batches
 from nlpkit.models.pretrained import in_bf16, pick_device
 from nlpkit.run import Run, RunRecord
 from nlpkit.tasks.task import TextTask, text_task_from
-from nlpkit.training.loaded_base import is_main_process
+from nlpkit.training.runs import TrainOptions, is_main_process
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,15 +86,14 @@ def open_teacher(path: Path) -> Teacher:
     return Teacher(run=run, record=record, task=task)
 
 
-def ask(
+def label_texts(
     teacher: Teacher,
     texts: Sequence[str],
     folder: Path,
     *,
     states: bool,
     precision: Literal["auto", "fp32", "bf16"],
-    talk: Callable[[str], None],
-    progress: Callable[[int, int], None],
+    options: TrainOptions,
 ) -> Answers:
     """Compute the teacher's answer for each text, cut to what it reads at once; what the folder holds already is reused.
 
@@ -111,7 +110,7 @@ def ask(
     )
     done = _done(folder, wanted)
     if done:
-        talk(f"teacher: {done:,} of {len(texts):,} texts are labeled already")
+        options.talk(f"teacher: {done:,} of {len(texts):,} texts are labeled already")
     if not is_main_process():
         _wait(folder, wanted, len(texts))
     elif done < len(texts):
@@ -121,13 +120,13 @@ def ask(
         )
         for start in range(done, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
-            for file, values in zip(files, model(chunk), strict=False):
-                file[start : start + len(chunk)] = values
-                file.flush()
-            write_whole(
-                folder / "done.json", json.dumps({"fingerprint": wanted, "texts": start + len(chunk)})
-            )
-            progress(start + len(chunk), len(texts))
+            state = {"fingerprint": wanted, "texts": start + len(chunk)}
+            with room_left(folder):
+                for file, values in zip(files, model(chunk), strict=False):
+                    file[start : start + len(chunk)] = values
+                    file.flush()
+                write_whole(folder / "done.json", json.dumps(state))
+            options.count(start + len(chunk), len(texts))
     logits = np.load(folder / "logits.npy", mmap_mode="r")
     return Answers(logits=logits, states=np.load(folder / "states.npy", mmap_mode="r") if states else None)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, quiet, window_of
 from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
 from nlpkit.settings import Base, Lora
+from nlpkit.training.runs import RunInProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +71,6 @@ def save_initial(model: Any, run: Run, lora: Lora) -> Path | None:
     return folder
 
 
-def is_main_process() -> bool:
-    """Whether this process is the one that writes: the only one, or the first of several that train together."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def peak_memory_mb() -> int:
     """The most memory that this process has held so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -89,32 +85,29 @@ def public_name(identity: BaseModelIdentity) -> str:
 
 
 def record_of(
-    run: Run,
+    job: RunInProgress,
     model: Any,
     base: LoadedBase,
     task: dict[str, Any],
     *,
-    recipe: str,
-    seed: int,
-    started: float,
-    data: dict[str, Any],
+    data: Mapping[str, Any],
     max_tokens: int,
     outputs: int | None = None,
 ) -> RunRecord:
-    """What `run.json` will say of a training that ends now."""
+    """Return what `run.json` holds of a training that ends now."""
     trainable, total = count_weights(model)
     return RunRecord(
-        name=run.name,
-        recipe=recipe,
+        name=job.run.name,
+        recipe=job.recipe,
         created=now(),
         task=task,
         base=base.identity,
         outputs=outputs,
         max_tokens=max_tokens,
-        seed=seed,
-        data=data,
+        seed=job.seed,
+        data={**data, "fingerprint": job.fingerprint},
         cost={
-            "train_seconds": round(time.monotonic() - started, 1),
+            "train_seconds": round(time.monotonic() - job.started, 1),
             "peak_memory_mb": peak_memory_mb(),
             "device": str(pick_device()),
             "trainable_parameters": trainable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,8 +18,9 @@ from nlpkit.run import Run
 from nlpkit.settings import Settings
 from nlpkit.training.checkpoints import last_trusted
 from nlpkit.training.preferences import Method
+from nlpkit.training.runs import RunInProgress
 from nlpkit.training.sampler import RowOrder
-from nlpkit.training.trainer import Step, Talk, watcher
+from nlpkit.training.trainer import watcher
 
 REFERENCE = "ref"
 """TRL's name for its frozen copy of the starting adapter."""
@@ -95,13 +96,9 @@ def fit_preferences(
     method: Method,
     *,
     training: PreferenceTraining,
-    seed: int,
-    run: Run,
-    fingerprint: str,
-    talk: Talk,
-    progress: Callable[[Step], None] | None = None,
+    job: RunInProgress,
 ) -> Any:
-    """The model after training; a killed training goes on from its last complete checkpoint.
+    """Train, and return the model. A killed training resumes from its last complete checkpoint.
 
     `model` is a PEFT model whose adapter `default` is the starting run's, trainable; a copy of it becomes the reference. `rows` are
     what `encode_preferences` made, in the order in which KTO learns them.
@@ -110,11 +107,12 @@ def fit_preferences(
         ConfigError: the checkpoints that are there are of another training.
         NlpkitError: the loss stopped being a number.
     """
-    trainer = make_trainer(model, tokenizer, rows, method, training=training, seed=seed, run=run)
-    trainer.add_callback(watcher(run, fingerprint, progress))
-    checkpoint = last_trusted(run.checkpoints, fingerprint=fingerprint, warn=talk)
+    run, talk = job.run, job.options.talk
+    trainer = make_trainer(model, tokenizer, rows, method, training=training, seed=job.seed, run=run)
+    trainer.add_callback(watcher(run, job.fingerprint, job.options.progress))
+    checkpoint = last_trusted(run.checkpoints, fingerprint=job.fingerprint, warn=talk)
     if checkpoint:
-        talk(f"going on from step {checkpoint.name.rpartition('-')[2]} of {trainer.args.max_steps}")
+        talk(f"resuming from step {checkpoint.name.rpartition('-')[2]} of {trainer.args.max_steps}")
     with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trained = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nlpkit.errors import DataError
 from nlpkit.tasks.task import TextTask
+from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.rows import Rows, TrainingRow
 
 
@@ -22,10 +24,9 @@ class Preflight:
 def preflight(
     rows: Rows[TextTask],
     train: Sequence[TrainingRow],
+    base: LoadedBase,
+    model: Any,
     *,
-    max_tokens: int,
-    trainable: int,
-    total: int,
     steps: int,
 ) -> Preflight:
     """Describe what this training will do.
@@ -33,7 +34,8 @@ def preflight(
     Raises:
         DataError: nothing to learn: too few rows, one class only, labels that never occur, every text cut.
     """
-    _refuse(rows, train, max_tokens)
+    _refuse(rows, train, base.max_tokens)
+    trainable, total = count_weights(model)
     targets = rows.task.family.preflight(rows.train, rows.validation)
     lengths = sorted(len(row.input_ids) for row in train)
     cut = sum(row.cut > 0 for row in train)
@@ -42,7 +44,7 @@ def preflight(
         f"rows       {len(rows.train):,} to train on, {len(rows.validation):,} to choose on, {len(rows.test):,} to report on",
         *targets.lines,
         f"tokens     median {int(statistics.median(lengths))}, 95% within {lengths[int(0.95 * (len(lengths) - 1))]}, "
-        f"longest {lengths[-1]} of {max_tokens}",
+        f"longest {lengths[-1]} of {base.max_tokens}",
         f"cut        {cut:,} texts ({cut / len(train):.1%}) lose {lost:,} tokens at their end",
         f"dropped    {rows.dropped:,} training rows that stand, nearly equal, in the held-out ones",
         f"learned    {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",

@@ -1,42 +1,104 @@
-"""The recipes that there are: files beside the package in a checkout, inside it in a wheel."""
+"""Find recipes: those that are shipped, next to the package in a checkout and inside it in a wheel, and the user's own."""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
 
 from nlpkit.errors import ConfigError, nearest
-
-
-def recipes_folder() -> Path:
-    """Where the recipes and their configs lie."""
-    inside = Path(__file__).parent.parent / "recipes_"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "recipes"
+from nlpkit.files import fingerprint
+from nlpkit.training.shipped import recipes_folder, shipped_configs
 
 
 def find_config(path: Path) -> Path:
-    """The config at a path, or the shipped one of that name: `quickstart` stands for recipes/configs/quickstart.yaml."""
-    shipped = recipes_folder() / "configs" / f"{path}.yaml"
-    return shipped if not path.suffix and not path.exists() and shipped.is_file() else path
-
-
-def load_recipe(name: object) -> ModuleType:
-    """The recipe of that name: a module with `Config` and `train`.
+    """Return the config at a path, or the shipped one of that name, such as `quickstart`.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: it is neither.
+    """
+    if path.exists() or path.suffix:
+        return path
+    shipped = {config.name: config.path for config in shipped_configs()}
+    if str(path) not in shipped:
+        raise ConfigError(f"{path}: no such file, and no shipped config{nearest(str(path), shipped)}")
+    return shipped[str(path)]
+
+
+def load_recipe(name: object, *, folder: Path | None = None) -> Any:
+    """Return a recipe: a module with `Config`, a pydantic model, and `train(config, options)`.
+
+    Args:
+        name: of a shipped recipe, or the path of a Python file of the user's own, such as `./mine.py`.
+        folder: what such a path is relative to: the config's folder.
+
+    Raises:
+        ConfigError: there is none, or it can't be used.
     """
     known = {path.stem: path for path in sorted(recipes_folder().glob("[a-z]*.py"))}
+    if isinstance(name, str) and name.endswith(".py"):
+        return _load_own((folder or Path()) / name)
     if name not in known:
-        raise ConfigError(f"recipe: {name!r} is no recipe{nearest(str(name), known)}")
-    if loaded := sys.modules.get(f"nlpkit_recipe_{name}"):
+        hint = "" if name else "; hint: begin the config with `recipe: sentiment`"
+        raise ConfigError(f"recipe: {name!r} is no recipe{nearest(str(name), known)}{hint}")
+    return load_file(known[str(name)], module=f"nlpkit_recipe_{name}")
+
+
+def load_file(path: Path, *, module: str) -> ModuleType:
+    """Return a Python file as a module, loaded once.
+
+    Raises:
+        ConfigError: it raises when it is loaded.
+    """
+    if loaded := sys.modules.get(module):
         return loaded
-    spec = importlib.util.spec_from_file_location(f"nlpkit_recipe_{name}", known[str(name)])
+    spec = importlib.util.spec_from_file_location(module, path)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"recipe: {known[str(name)]} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # pydantic looks annotations up there
-    spec.loader.exec_module(module)
-    return module
+        raise ConfigError(f"{path}: is no Python file")
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[module] = made  # pydantic looks annotations up there
+    try:
+        spec.loader.exec_module(made)
+    except Exception as error:
+        del sys.modules[module]
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ConfigError(
+            f"{path}{line}: raises {type(error).__name__} when it is loaded: {error}"
+        ) from error
+    return made
+
+
+def load_own_file(path: Path) -> ModuleType:
+    """Return a file of the user's own as a module; the same file is loaded once, a changed one anew.
+
+    Raises:
+        ConfigError: there is no such file, or it raises when it is loaded.
+    """
+    if not path.is_file():
+        files = [f"./{other.name}" for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file{nearest(f'./{path.name}', files) if files else ''}")
+    content = path.read_text(encoding="utf-8", errors="replace")
+    key = fingerprint({"path": str(path.absolute()), "content": content})
+    return load_file(path, module=f"nlpkit_own_{path.stem}_{key}")
+
+
+def _load_own(path: Path) -> ModuleType:
+    recipe = load_own_file(path)
+    config, train = getattr(recipe, "Config", None), getattr(recipe, "train", None)
+    if not (isinstance(config, type) and issubclass(config, BaseModel)):
+        raise ConfigError(
+            f"{path}: a recipe needs `Config`, a pydantic model such as nlpkit.settings.Settings"
+        )
+    missing = {"name", "output", "seed"} - set(config.model_fields)
+    if missing:
+        raise ConfigError(f"{path}: `Config` lacks the fields {', '.join(sorted(missing))}")
+    if not callable(train) or len(inspect.signature(train).parameters) != 2:
+        raise ConfigError(
+            f"{path}: a recipe needs `train(config, options)`, which returns the runs that it trained"
+        )
+    return recipe

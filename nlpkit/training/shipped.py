@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.training.recipes import recipes_folder
+
+def recipes_folder() -> Path:
+    """Return the folder of the shipped recipes and their configs."""
+    inside = Path(__file__).parent.parent / "recipes_"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "recipes"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from nlpkit.settings import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
 from nlpkit.training.precision import choose_precision
+from nlpkit.training.runs import Progress, RunInProgress
 from nlpkit.training.sampler import RowOrder
 from nlpkit.training.weight_averaging import average_greedily
 
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
 Talk = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Where a training stands, for a progress bar."""
-
-    done: int
-    total: int
-    loss: float | None
 
 
 def planned_steps(rows: int, training: Training, processes: int = 1) -> int:
@@ -50,13 +41,9 @@ def fit(
     objective: Objective,
     *,
     training: Training,
-    seed: int,
-    run: Run,
-    fingerprint: str,
-    talk: Talk,
-    progress: Callable[[Step], None] | None = None,
+    job: RunInProgress,
 ) -> Any:
-    """The model as it was at its best look at the validation rows. A killed training goes on from its last complete checkpoint.
+    """Train, and return the model of the best checkpoint. A killed training resumes from its last complete checkpoint.
 
     Raises:
         ConfigError: the checkpoints that are there are of another training, or the weights are to be sharded.
@@ -66,9 +53,9 @@ def fit(
 
     _refuse_sharding()
     processes = _processes()
-    fingerprint = (
-        fingerprint if processes == 1 else f"{fingerprint} in {processes} processes"
-    )  # another number makes other batches
+    run, seed, talk = job.run, job.seed, job.options.talk
+    # Another number of processes makes other batches
+    fingerprint = job.fingerprint if processes == 1 else f"{job.fingerprint} in {processes} processes"
     steps = planned_steps(len(objective.train), training, processes)
     order = RowOrder(
         objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed
@@ -82,14 +69,14 @@ def fit(
         data_collator=objective.collate,
         compute_loss_func=objective.loss,
         compute_metrics=objective.metrics,
-        callbacks=[watcher(run, fingerprint, progress)],
+        callbacks=[watcher(run, fingerprint, job.options.progress)],
     )
     trainer.remove_callback(PrinterCallback)  # stdout is for answers
     if training.patience:
         trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
     checkpoint = last_trusted(run.checkpoints, fingerprint=fingerprint, warn=talk)
     if checkpoint:
-        talk(f"going on from step {checkpoint.name.rpartition('-')[2]} of {steps}")
+        talk(f"resuming from step {checkpoint.name.rpartition('-')[2]} of {steps}")
     with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if training.average:
@@ -184,7 +171,7 @@ def _arguments(
     )
 
 
-def watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None) -> Any:
+def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) -> Any:
     """A callback that logs, marks checkpoints, reports progress, looks at the last step, and stops at a loss that is no number."""
     from transformers import TrainerCallback
 
@@ -192,10 +179,12 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Step], None] | None)
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step >= state.max_steps and args.eval_strategy != "no":
                 control.should_evaluate = True
-            if progress and state.is_world_process_zero:
+            if state.is_world_process_zero:
                 losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]
                 progress(
-                    Step(done=state.global_step, total=state.max_steps, loss=losses[-1] if losses else None)
+                    Progress(
+                        done=state.global_step, total=state.max_steps, loss=losses[-1] if losses else None
+                    )
                 )
 
         def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:

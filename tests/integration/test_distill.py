@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.config import load_config
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.models.pretrained import load_classifier
 from nlpkit.run import Run
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.recipes import load_recipe
+from nlpkit.training.train import train_seeds
 from tests.conftest import sentences, train_toy, write_csv
 
 pytestmark = pytest.mark.integration
@@ -121,8 +120,6 @@ def test_the_benchmark_gathers_runs_of_the_same_rows_alone(
 def stopped(
     config: Path, output: Path, *overrides: str, stop_at: tuple[str, int] | None = None
 ) -> bytes | None:
-    recipe = load_recipe("distill")
-    settings = load_config(config, recipe.Config, [f"output={output}", *overrides])
     steps: list[str] = []
 
     def progress(step: object) -> None:
@@ -132,9 +129,8 @@ def stopped(
             raise KeyboardInterrupt
 
     try:
-        (found,) = recipe.train(
-            settings, check=False, overwrite=False, talk=lambda _: None, progress=progress
-        )
+        given = [f"output={output}", *overrides]
+        (found,) = train_seeds(config, given=given, talk=lambda _: None, progress=progress)
     except KeyboardInterrupt:
         return None
     return (found.path / "adapter" / "adapter_model.safetensors").read_bytes()

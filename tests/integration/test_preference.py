@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from nlpkit.config import load_config
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import promoted_run
 from nlpkit.run import Run
-from nlpkit.training.recipes import load_recipe
+from nlpkit.training.train import train_seeds
 
 pytestmark = pytest.mark.integration
 
@@ -112,11 +111,8 @@ def config(folder: Path, start: Path, train: Path, **more: str) -> Path:
 def train(
     path: Path, *, check: bool = False, said: list[str] | None = None, progress: Any = lambda step: None
 ) -> Any:
-    recipe = load_recipe("preference")
     talk = [].append if said is None else said.append
-    return recipe.train(
-        load_config(path, recipe.Config, ()), check=check, overwrite=False, talk=talk, progress=progress
-    )
+    return train_seeds(path, check=check, talk=talk, progress=progress)
 
 
 def comparison(run: Run) -> dict[str, Any]:
@@ -260,7 +256,7 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(start: Path, tmp
             Run.open(tmp_path / "runs" / f"{method}-cut")
         said: list[str] = []
         (again,) = train(cut, said=said)
-        assert any(line.startswith("going on from step ") for line in said)
+        assert any(line.startswith("resuming from step ") for line in said)
         weights = [(run.adapter / "adapter_model.safetensors").read_bytes() for run in (whole, again)]
         assert weights[0] == weights[1]
 

@@ -69,7 +69,9 @@ NEVER_AT_IMPORT = frozenset(
 )
 """Libraries that cost seconds: only functions import them."""
 
-HEAVY_BY_NATURE = frozenset({"nlpkit.metrics.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server"})
+HEAVY_BY_NATURE = frozenset(
+    {"nlpkit.metrics.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server", "nlpkit.training.estimator"}
+)
 """Modules whose classes inherit from a heavy library's, or are read by it: loaded by who asks for them, never by another module."""
 
 ONLY_IN = {
@@ -248,7 +250,7 @@ def test_a_recipe_holds_order_and_no_computing() -> None:
     for module in recipes:
         used = {imported.split(".")[0] for _, imported, _ in imports_of(module, in_functions=True)}
         assert not used & (NEVER_AT_IMPORT | {"numpy"}), module
-        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 180, module
+        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 100, module
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ import pytest
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.training import distillation_teacher
-from nlpkit.training.distillation_teacher import Answers, Teacher, ask, open_teacher, refuse_headless
+from nlpkit.training.distillation_teacher import (
+    Answers,
+    Teacher,
+    label_texts,
+    open_teacher,
+    refuse_headless,
+)
+from nlpkit.training.runs import Progress, TrainOptions
 from tests.conftest import sentences
 
 TEXTS = [text for text, _ in sentences(50, seed=3)]
@@ -17,18 +24,17 @@ TEXTS = [text for text, _ in sentences(50, seed=3)]
 def asked(
     run: Path, folder: Path, texts: list[str] = TEXTS, *, states: bool = False, stop_at: int | None = None
 ) -> Answers:
-    def progress(at: int, of: int) -> None:
-        if at == stop_at:
+    def progress(at: Progress) -> None:
+        if at.done == stop_at:
             raise KeyboardInterrupt
 
-    return ask(
+    return label_texts(
         open_teacher(run),
         texts,
         folder,
         states=states,
         precision="fp32",
-        talk=lambda _: None,
-        progress=progress,
+        options=TrainOptions(talk=lambda _: None, progress=progress),
     )
 
 

@@ -25,6 +25,7 @@ from nlpkit.training.language_model_objective import (
     pack,
     verify_packing,
 )
+from nlpkit.training.runs import RunInProgress, TrainOptions
 from nlpkit.training.trainer import fit
 
 
@@ -114,7 +115,10 @@ def steps(
         )
         model = build_chat_model(base, LanguageBase(source=str(tiny_chat_base)), Lora(rank=4), seed=3)
         run = Run.create(tmp_path_factory.mktemp("run") / "one", config="")
-        fit(model, base.tokenizer, objective, training=training, seed=3, run=run, fingerprint="f", talk=print)
+        job = RunInProgress(
+            run=run, seed=3, fingerprint="f", started=0.0, options=TrainOptions(talk=print), config=training
+        )
+        fit(model, base.tokenizer, objective, training=training, job=job)
         log = [json.loads(line) for line in run.log.read_text().splitlines()]
         merged = {key: value for entry in log for key, value in entry.items()}
         found[name] = merged["loss"], merged["eval_loss"], merged["eval_perplexity"]

@@ -1,4 +1,6 @@
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -68,9 +70,19 @@ def encoded(cut: int = 0, weight: float = 1.0) -> TrainingRow:
     return TrainingRow(input_ids=[2, 5, 3], target=[1.0], weight=weight, cut=cut)
 
 
+BASE: Any = SimpleNamespace(max_tokens=8)
+
+
+def weights() -> Any:
+    """A model of 100 weights, 25 of which are trained."""
+    from torch import nn, zeros
+
+    return nn.ParameterList([nn.Parameter(zeros(25)), nn.Parameter(zeros(75), requires_grad=False)])
+
+
 def refuse(rows: Rows, train: list[TrainingRow]) -> str:
     with pytest.raises(DataError) as caught:
-        preflight(rows, train, max_tokens=8, trainable=1, total=2, steps=3)
+        preflight(rows, train, BASE, weights(), steps=3)
     assert caught.value.exit_code == 3
     return str(caught.value)
 
@@ -104,9 +116,8 @@ def test_preflight_says_what_is_learnt_cut_and_dropped() -> None:
     facts = preflight(
         rows_of(TWO, train, BOTH),
         [encoded()] * 99 + [encoded(cut=5)] * 33,
-        max_tokens=8,
-        trainable=25,
-        total=100,
+        BASE,
+        weights(),
         steps=7,
     )
     said = "\n".join(facts.lines)

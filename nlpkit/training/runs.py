@@ -1,0 +1,170 @@
+"""Train one run a seed: what every recipe does around its training."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from nlpkit.config import to_yaml
+from nlpkit.files import fingerprint, room_left
+from nlpkit.run import Run, versions
+
+NOT_TRAINED_ON = frozenset({"seeds", "output", "name"})
+"""Keys of a config that no weight depends on."""
+
+
+def is_main_process() -> bool:
+    """Return whether this process is the one that writes: the only one, or the first of several that train together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a training is, for a progress bar."""
+
+    done: int
+    total: int
+    loss: float | None = None
+
+
+def _ignore(progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How a training is run, whatever its recipe."""
+
+    talk: Callable[[str], None]
+    """Gets lines for people."""
+    progress: Callable[[Progress], None] = _ignore
+    """Gets each optimizer step."""
+    check: bool = False
+    """Stop after the preflight, and write nothing."""
+    overwrite: bool = False
+    """Delete a run of that name first."""
+
+    def count(self, done: int, total: int) -> None:
+        """Report work that is no optimizer step, such as evaluating."""
+        self.progress(Progress(done=done, total=total))
+
+
+class RunConfig(Protocol):
+    """What a recipe's config says of its runs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def output(self) -> Any: ...
+    @property
+    def seed(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInProgress:
+    """One run while it is trained."""
+
+    run: Run
+    seed: int
+    fingerprint: str
+    """Of all that the weights depend on: a checkpoint of another training is not resumed."""
+    started: float
+    options: TrainOptions
+    config: BaseModel
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name, or the path of the user's own."""
+        return str(getattr(self.config, "recipe", ""))
+
+    def begin(self, lines: Sequence[str], warnings: Sequence[str] = ()) -> bool:
+        """Report what will be trained, and make the run's folder; return False where the training is only checked.
+
+        Raises:
+            ConfigError: a completed run is there.
+        """
+        for line in (*lines, *(f"warning    {warning}" for warning in warnings)):
+            self.options.talk(line)
+        if self.options.check:
+            return False
+        if self.options.overwrite:
+            self.run.remove()
+        Run.create(self.run.path, config=to_yaml(self.config))
+        return True
+
+    def finish(self, save: Callable[[], object]) -> None:
+        """Save the trained model, in the one process that writes."""
+        if is_main_process():
+            with room_left(self.run.path):
+                save()
+
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def train_seeds(
+    config: Config,
+    options: TrainOptions,
+    *,
+    facts: Mapping[str, Any],
+    train_one: Callable[[RunInProgress], None],
+    report: Callable[[Run], None],
+    not_trained_on: frozenset[str] = frozenset(),
+    verdict: Callable[[Run], str] = lambda run: "",
+) -> list[Run]:
+    """Train and report one run for each seed of the config. Completed runs are kept, killed ones resumed.
+
+    Args:
+        config: the recipe's, with `name`, `output`, `seed` and perhaps `seeds`.
+        options: check only, overwrite, and where lines and steps are reported.
+        facts: what the weights depend on besides the config, such as hashes of data and base.
+        train_one: trains and saves one run, between `begin` and `finish`.
+        report: measures a saved run and writes its pages; the page is written last.
+        not_trained_on: further keys of the config that no weight depends on.
+        verdict: what to add to "trained already".
+
+    Returns:
+        The runs; none where the training was only checked.
+
+    Raises:
+        ConfigError: a finished run of another training is there.
+    """
+    kept = config.model_dump(mode="json", exclude=set(NOT_TRAINED_ON | not_trained_on))
+    seeds: tuple[int, ...] = getattr(config, "seeds", None) or (config.seed,)  # type: ignore[attr-defined]
+    folder = config.output / config.name  # type: ignore[attr-defined]
+    runs = []
+    for seed in seeds:
+        run = Run(folder / f"seed-{seed}" if len(seeds) > 1 else folder)
+        identity = fingerprint({**kept, **facts, "seed": seed, "versions": versions()})
+        runs.append(run)
+        if not (options.overwrite or options.check) and _is_trained(run, identity):
+            options.talk(", ".join(filter(None, (f"{run.path}: trained already", verdict(run)))))
+            if not run.report.is_file():
+                report(run)
+            continue
+        own = {"seeds": (seed,)} if "seeds" in type(config).model_fields else {}
+        train_one(
+            RunInProgress(
+                run=run,
+                seed=seed,
+                fingerprint=identity,
+                started=time.monotonic(),
+                options=options,
+                config=config.model_copy(update=own),
+            )
+        )
+        if is_main_process() and not options.check:
+            report(run)
+    if len(runs) > 1 and not options.check and is_main_process():
+        from nlpkit.reports.seeds import summarize
+
+        options.talk(summarize(folder, runs))
+    return [] if options.check else runs
+
+
+def _is_trained(run: Run, identity: str) -> bool:
+    return run.is_completed and run.read().data.get("fingerprint") == identity

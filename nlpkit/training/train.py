@@ -1,0 +1,86 @@
+"""Train from Python or from the command line: a config in, completed runs out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpkit.config import Keys, merge, read_config, validate
+from nlpkit.errors import ConfigError
+from nlpkit.run import Run
+from nlpkit.training.recipes import find_config, load_recipe
+from nlpkit.training.runs import Progress, TrainOptions
+
+
+def train(config: Path | str | Mapping[str, Any], *, overwrite: bool = False, **overrides: Any) -> Run:
+    """Train one run, measure it, and return it. A killed training resumes when it is called again.
+
+        run = nlpkit.train("quickstart", name="mine", training={"lr": 3e-4})
+
+    Args:
+        config: a YAML file, the name of a shipped config, or the settings themselves.
+        overwrite: delete a run of that name first.
+        overrides: settings that win over the config's; a dict changes only the keys that it names.
+
+    Raises:
+        ConfigError: the config is invalid, asks for several seeds, or a finished run of another training is there.
+        DataError: a file or a row is wrong, or there is nothing to train on.
+        RunError, SourceError: the base is refused, or can't be fetched.
+    """
+    runs = train_seeds(config, overwrite=overwrite, single=True, **overrides)
+    return runs[0]
+
+
+def train_seeds(
+    config: Path | str | Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    check: bool = False,
+    single: bool = False,
+    given: Sequence[str] = (),
+    talk: Callable[[str], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    **overrides: Any,
+) -> list[Run]:
+    """Train one run for each of the config's `seeds`, measure them, and return them.
+
+    Args:
+        config: a YAML file, the name of a shipped config, or the settings themselves.
+        overwrite: delete runs of that name first.
+        check: stop after the preflight, write nothing, and return no runs.
+        single: refuse a config with several seeds.
+        given: overrides as the command line has them, `key.path=value`.
+        talk: gets lines for people; default: the log `nlpkit`, warnings at that level.
+        progress: gets each optimizer step.
+        overrides: settings that win over the config's.
+
+    Raises:
+        ConfigError: the config is invalid, or a finished run of another training is there.
+        DataError: a file or a row is wrong, or there is nothing to train on.
+        RunError, SourceError: the base is refused, or can't be fetched.
+    """
+    if isinstance(config, Mapping):
+        where, tree = Path("the settings"), dict(config)
+        lines: dict[Keys, int] = {}
+    else:
+        where = find_config(Path(config))
+        tree, lines = read_config(where, given)
+    tree = merge(tree, overrides)
+    recipe = load_recipe(tree.get("recipe"), folder=where.parent)
+    settings = validate(tree, recipe.Config, where=where, lines=lines)
+    seeds = getattr(settings, "seeds", ())
+    if single and len(seeds) > 1:
+        raise ConfigError(
+            f"seeds: {list(seeds)}; one run is asked for; hint: nlpkit.train_seeds, or seeds=[1]"
+        )
+    steps: dict[str, Any] = {"progress": progress} if progress else {}
+    options = TrainOptions(talk=talk or _log, check=check, overwrite=overwrite, **steps)
+    runs: list[Run] = recipe.train(settings, options)
+    return runs
+
+
+def _log(line: str) -> None:
+    level = logging.WARNING if line.startswith("warning") else logging.INFO
+    logging.getLogger("nlpkit").log(level, line)

@@ -1,0 +1,82 @@
+"""Recipes of the user's own: a file anywhere, loaded or refused with one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlpkit.errors import ConfigError
+from nlpkit.run import Run
+from nlpkit.training.recipes import find_config, load_recipe
+from nlpkit.training.train import train_seeds
+
+GUIDE = Path(__file__).parents[3] / "docs" / "training.md"
+
+
+def example(language: str) -> str:
+    """Return the example of a recipe in the guide."""
+    section = GUIDE.read_text(encoding="utf-8").partition("## A recipe of your own")[2]
+    return section.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+def write(path: Path, code: str) -> Path:
+    path.write_text(code, encoding="utf-8")
+    return path
+
+
+def test_the_guides_recipe_trains_a_run(tmp_path: Path, tiny_base: Path, toy_csv: Path) -> None:
+    write(tmp_path / "mine.py", example("python"))
+    config = write(tmp_path / "mine.yaml", example("yaml"))
+    lines: list[str] = []
+    given = [f"data.train.0.source={toy_csv}", f"base.source={tiny_base}", f"output={tmp_path / 'runs'}"]
+    (run,) = train_seeds(config, given=[*given, "training.max_steps=4"], talk=lines.append)
+    assert run.is_completed
+    assert Run.open(run.path).read().recipe == "./mine.py"
+    assert run.report.is_file()
+
+
+def test_the_shipped_configs_are_found_by_name() -> None:
+    assert find_config(Path("quickstart")).name == "quickstart.yaml"
+    with pytest.raises(ConfigError, match="no shipped config; did you mean 'quickstart'"):
+        find_config(Path("quickstrat"))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise ValueError('no luck')", "raises ValueError when it is loaded: no luck"),
+        ("def train(:", "line 1: raises SyntaxError when it is loaded"),
+        ("def train(config, options): return []", "a recipe needs `Config`, a pydantic model"),
+        (
+            "from nlpkit.settings import Settings\nclass Config(Settings):\n    name: str\n",
+            "`Config` lacks the fields output, seed",
+        ),
+        (
+            "from nlpkit.settings import RunSettings as Config\ndef train(config): return []",
+            "a recipe needs `train.config, options.`",
+        ),
+        ("from nlpkit.settings import RunSettings as Config", "a recipe needs `train.config, options.`"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, code: str, message: str) -> None:
+    path = write(tmp_path / "mine.py", code)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_recipe("./mine.py", folder=tmp_path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_recipe_gives_the_nearest_file(tmp_path: Path) -> None:
+    write(tmp_path / "mine.py", "")
+    with pytest.raises(ConfigError, match=r"mien.py: no such file; did you mean './mine.py'"):
+        load_recipe("./mien.py", folder=tmp_path)
+
+
+def test_a_changed_recipe_is_loaded_anew(tmp_path: Path) -> None:
+    code = (
+        "from nlpkit.settings import RunSettings as Config\nWORD = {0}\ndef train(config, options): return []"
+    )
+    write(tmp_path / "mine.py", code.replace("{0}", "1"))
+    assert load_recipe("./mine.py", folder=tmp_path).WORD == 1
+    write(tmp_path / "mine.py", code.replace("{0}", "2"))
+    assert load_recipe("./mine.py", folder=tmp_path).WORD == 2
