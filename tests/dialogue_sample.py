@@ -1,4 +1,4 @@
-"""A report of a dialogue run like one of a real evaluation, for the tests of its page, Markdown and card."""
+"""A report of a dialogue run as one would come out of a real evaluation, for the tests of its page, its Markdown and its card."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nlpkit.metrics.score import PairedTest, Score
-from nlpkit.reports.dialogue_report import (
+from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
+from nlpkit.reports.reply_findings import (
     ContextGain,
     ContextUse,
-    DialogueReport,
     Exchange,
-    Rival,
+    JudgeVerdict,
+    ReplyFindings,
     TurnsBack,
-    Verdict,
 )
-from nlpkit.reports.report import Cost, DataCard, SourceCard, Step
+from nlpkit.reports.reply_sections import REPLY_SECTIONS, reply_count, reply_headlines, reply_summary
+from nlpkit.reports.report import Report
 
-LOOKS: dict[str, dict[str, Any]] = {
+METRICS: dict[str, dict[str, Any]] = {
     "perplexity": {
         "title": "Perplexity",
         "higher_is_better": False,
@@ -65,7 +66,7 @@ def score(
     name: str, value: float | None, low: float | None = None, high: float | None = None, count: int = 400
 ) -> Score:
     undefined = "nothing to measure it on" if value is None else None
-    return Score(value=value, low=low, high=high, count=count, undefined=undefined, **LOOKS[name])
+    return Score(value=value, low=low, high=high, count=count, undefined=undefined, **METRICS[name])
 
 
 def nats(value: float | None, low: float | None = None, high: float | None = None) -> Score:
@@ -122,7 +123,12 @@ SCORES = {
     "hostile": score("hostile", None, count=0),
 }
 
-RIVAL = Rival(
+BASELINE_CONTEXT = context(
+        ("shuffled", 0.021, -0.008, 0.05), ("other", 0.24, 0.19, 0.29), ("none", 0.302, 0.25, 0.355),
+        back=(3.66, 3.48, 3.43, 3.4, 3.38, 3.37, 3.362),
+    )  # fmt: skip
+
+BASELINE = Baseline(
     name="smollm2-135m",
     scores={
         "perplexity": score("perplexity", 28.84, 27.1, 30.72),
@@ -147,11 +153,8 @@ RIVAL = Rival(
         "length": compared("length", -37.6, -40.4, -34.7, 0.001),
         "bertscore": compared("bertscore", 0.013, -0.012, 0.038, 0.31),
     },
-    context=context(
-        ("shuffled", 0.021, -0.008, 0.05), ("other", 0.24, 0.19, 0.29), ("none", 0.302, 0.25, 0.355),
-        back=(3.66, 3.48, 3.43, 3.4, 3.38, 3.37, 3.362),
-    ),
-)  # fmt: skip
+    details=BASELINE_CONTEXT.details,
+)
 
 EXCHANGES = (
     Exchange(
@@ -161,72 +164,64 @@ EXCHANGES = (
             ("user", "Hey! Did you end up going to the lake this weekend?"),
             (
                 "assistant",
-                "We did! The water was freezing though, so it was mostly sitting on the dock "
-                "with hot chocolate.",
+                "We did! The water was freezing though, so it was mostly sitting on the dock with hot chocolate.",
             ),
             ("user", "Haha that sounds better than swimming honestly. Was your sister there too?"),
         ),
-        truth="No, she had to work. She was so mad that she missed it, I had to promise her "
-        "we'd go again before classes start.",
+        truth="No, she had to work. She was so mad that she missed it, I had to promise her we'd go again before classes start.",
         reply="She was! She even jumped in once, and then complained about it for the rest of the day.",
-        rival="As an AI language model, I do not have a sister, but I can help you plan a trip to a lake. "
-        "Here are some tips:\n"
+        baseline="As an AI language model, I do not have a sister, but I can help you plan a trip to a lake. Here are some tips:\n"
         "1. Check the weather.\n2. Pack warm clothes.\n3. Bring a friend.",
     ),
     Exchange(
         where="chitchat, conversation 52",
-        history=(("user", "what's your favorite thing to cook?"),),
+        history=(("user", "what's your favourite thing to cook?"),),
         truth="probably ramen, the real kind. takes all day but so worth it",
         reply="I love making pasta from scratch. What about you?",
-        rival="My favorite thing to cook is",
+        baseline="My favourite thing to cook is",
     ),
     Exchange(
         where="chitchat, conversation 81",
         history=(
             ("assistant", "I have been listening to nothing but jazz for a week."),
-            ("user", "Any favorites? I only know Coltrane."),
+            ("user", "Any favourites? I only know Coltrane."),
             ("assistant", "Then try Bill Evans, the live one at the Village Vanguard."),
             ("user", "On it. My roommate is going to hate me 😅 זה בסדר"),
         ),
         truth="Roommates get used to it. Mine did, eventually!",
         reply="Tell them it is for studying. It nearly is.",
-        rival="",
+        baseline="",
     ),
     Exchange(
         history=(),
         truth="Hi there! How was the exam?",
         reply="Hi! What are you up to?",
-        rival="Hello! How can I help you today?",
+        baseline="Hello! How can I help you today?",
     ),
     Exchange(
         where="chitchat, conversation 90",
         history=(("user", "Do you like dogs or cats more? " * 8),),
         truth="Dogs! I grew up with two of them.",
         reply="Cats, but do not tell my dog.",
-        rival="I like both dogs and cats.",
+        baseline="I like both dogs and cats.",
     ),
 )
 
 
-def sample(**changed: Any) -> DialogueReport:
-    """Return the report of a run that beats its base and uses its context, but not the order of turns."""
+def findings(**changed: Any) -> ReplyFindings:
+    """A run that is better than its base and uses its context, but is not shown to use the order of the turns."""
     fields: dict[str, Any] = {
-        "run": "chitchat-smollm2/seed-1",
-        "data": "test",
-        "created": datetime(2025, 3, 4, 5, 6, tzinfo=UTC),
-        "seed": 1,
-        "conversations": 138,
-        "replies": 400,
         "scores": SCORES,
-        "rival": RIVAL,
         "context": context(
             ("shuffled", 0.024, -0.004, 0.053),
             ("other", 0.33, 0.28, 0.384),
             ("none", 0.412, 0.361, 0.464),
             back=(3.564, 3.31, 3.23, 3.19, 3.168, 3.157, 3.153),
         ),
+        "baseline": BASELINE,
+        "baseline_context": BASELINE_CONTEXT,
         "exchanges": EXCHANGES,
-        "verdict": Verdict(
+        "verdict": JudgeVerdict(
             judge="qwen2.5-72b",
             wins=58,
             losses=24,
@@ -234,6 +229,29 @@ def sample(**changed: Any) -> DialogueReport:
             unreadable=2,
             rate=Score(value=0.67, low=0.59, high=0.75, count=100, percent=True),
         ),
+    }
+    fields |= {"baseline_context": ContextUse()} if "baseline" in changed else {}
+    return ReplyFindings(**{**fields, **changed})
+
+
+def sample(found: ReplyFindings | None = None, **changed: Any) -> Report:
+    """The report on such a run."""
+    found = found or findings()
+    sections = (make(found) for make in REPLY_SECTIONS)
+    fields: dict[str, Any] = {
+        "run": "chitchat-smollm2/seed-1",
+        "data": "test",
+        "task": "dialogue",
+        "created": datetime(2025, 3, 4, 5, 6, tzinfo=UTC),
+        "seed": 1,
+        "unit": "replies",
+        "measured": reply_count(400, 138),
+        "summary": reply_summary(found),
+        "scores": found.scores,
+        "details": found.context.details,
+        "headlines": reply_headlines(found),
+        "sections": tuple(section for section in sections if section),
+        "baselines": (found.baseline,) if found.baseline else (),
         "curve": tuple(
             Step(
                 step=step,
@@ -250,6 +268,7 @@ def sample(**changed: Any) -> DialogueReport:
                 SourceCard(name="chitchat", rows=1395, licence="MIT", origin="BYU-PCCL chitchat dataset"),
             ),
             notes=("Split by conversation.",),
+            unit="conversations",
         ),
         "cost": Cost(
             device="2 CPU cores",
@@ -261,4 +280,4 @@ def sample(**changed: Any) -> DialogueReport:
         "config": "recipe: dialogue\nname: chitchat-smollm2\nbase:\n  source: smollm2-135m\n",
         "versions": {"nlpkit": "0.2.0", "torch": "2.13.0", "transformers": "5.23.0"},
     }
-    return DialogueReport(**{**fields, **changed})
+    return Report(**{**fields, **changed})

@@ -14,7 +14,7 @@ from nlpkit.metrics.intervals import bootstrap, gain
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.ranking import TOKEN_LOSS, RankingOutcomes, hits_metric
 from nlpkit.metrics.score import Score
-from nlpkit.reports.dialogue_report import ContextGain, ContextUse, TurnsBack
+from nlpkit.reports.reply_findings import ContextGain, ContextUse, TurnsBack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ _SAME = " Here: the same on every item."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Listened:
+class HistoryScores:
     """What a speaker made of each item's true reply after each history; nan where an item has no such history."""
 
     tokens: Array
@@ -64,7 +64,7 @@ class Listened:
         )
 
 
-def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None]) -> Listened:
+def score_histories(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None]) -> HistoryScores:
     """All that is asked of a speaker about given replies: once for each item and history. `tick` is called after each item.
 
     Raises:
@@ -89,7 +89,7 @@ def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None])
         for turns in backs:
             back[turns].append(-known[last_turns(item.history, turns).turns][0].total)
         tick()
-    return Listened(
+    return HistoryScores(
         tokens=np.array(tokens),
         losses={name: np.array(values) for name, values in losses.items()},
         ranks={name: np.array(values) for name, values in ranks.items()},
@@ -99,19 +99,19 @@ def listen(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None])
     )
 
 
-def context_use(found: Listened, *, seed: int) -> ContextUse:
+def context_use(scores: HistoryScores, *, seed: int) -> ContextUse:
     """Return the gains of the true history over the others, and the loss by how many turns back the model sees."""
     curve = [
-        TurnsBack(turns=turns, loss=_loss_back(found, turns, losses, seed))
-        for turns, losses in found.back.items()
+        TurnsBack(turns=turns, loss=_loss_back(scores, turns, losses, seed))
+        for turns, losses in scores.back.items()
     ]
-    return ContextUse(gains=tuple(_gain(found, name, seed) for name in OTHERS), turns_back=tuple(curve))
+    return ContextUse(gains=tuple(_gain(scores, name, seed) for name in OTHERS), turns_back=tuple(curve))
 
 
-def _loss_back(found: Listened, turns: int, losses: Array, seed: int) -> Score:
+def _loss_back(scores: HistoryScores, turns: int, losses: Array, seed: int) -> Score:
     title = f"{turns} turns back" if turns != 1 else "1 turn back"
-    metric = replace(TOKEN_LOSS, title=f"all turns, up to {turns}" if turns == max(found.back) else title)
-    return bootstrap(replace(found.outcomes(), losses=losses), [metric], seed=seed)[metric.name]
+    metric = replace(TOKEN_LOSS, title=f"all turns, up to {turns}" if turns == max(scores.back) else title)
+    return bootstrap(replace(scores.outcomes(), losses=losses), [metric], seed=seed)[metric.name]
 
 
 def _histories(item: Item) -> dict[History, Conversation | None]:
@@ -131,11 +131,11 @@ def _ask(speaker: Speaker, item: Item, backs: Sequence[int]) -> dict[tuple[Turn,
     return known
 
 
-def _gain(found: Listened, name: Literal["shuffled", "other", "none"], seed: int) -> ContextGain:
+def _gain(scores: HistoryScores, name: Literal["shuffled", "other", "none"], seed: int) -> ContextGain:
     import numpy as np
 
-    there = np.flatnonzero(np.isfinite(found.losses[name]))
-    true, without = found.outcomes().chosen(there), found.outcomes(name).chosen(there)
+    there = np.flatnonzero(np.isfinite(scores.losses[name]))
+    true, without = scores.outcomes().chosen(there), scores.outcomes(name).chosen(there)
     equal = abs(without.losses - true.losses) <= NOISE * true.tokens
     without = replace(without, losses=np.where(equal, true.losses, without.losses))
     history, undefined = _SAID[name]
@@ -155,7 +155,7 @@ def _gain(found: Listened, name: Literal["shuffled", "other", "none"], seed: int
             true,
             without,
             seed=seed,
-            undefined=undefined if found.candidates > 1 else "",
+            undefined=undefined if scores.candidates > 1 else "",
         ),
     )
 

@@ -9,14 +9,11 @@ from typing import Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
-from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.outcomes import LabelOutcomes
-from nlpkit.reports.card import model_card
-from nlpkit.reports.findings import describe
-from nlpkit.reports.html import to_html
-from nlpkit.reports.keeping import curve, keep, place, source_card
-from nlpkit.reports.report import Baseline, Cost, DataCard, Report
+from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, write_report
+from nlpkit.reports.label_sections import Rows
+from nlpkit.reports.parts import Baseline, Cost, DataCard
+from nlpkit.reports.report import Report
 from nlpkit.run import Run, versions
 from nlpkit.settings import DialogueEvaluation
 from nlpkit.tasks.answers.family import ClassifierFamily
@@ -34,7 +31,7 @@ def evaluate(
     settings: DialogueEvaluation | None = None,
     talk: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int], None] | None = None,
-) -> Any:
+) -> Report:
     """Measure a completed run on held-out data, and write scores, predictions and page into the run.
 
     Args:
@@ -81,15 +78,9 @@ def report_run(run: Run, parts: Mapping[str, Sequence[Any]], *, talk: Callable[[
     classifier = Classifier.load(run)
     reports = [measure(run, classifier, examples, data=name) for name, examples in parts.items() if examples]
     for report in reports:
-        write_report(run, report)
-    write_whole(run.report, to_html(reports[-1]))
-    write_whole(run.card, model_card(reports[-1], run.read().model_dump(mode="json")))
-    for report in reports:
-        shown = ", ".join(
-            f"{score.title} {score.shown(score.value)} ({score.interval})"
-            for score in list(report.scores.values())[:3]
-        )
-        talk(f"{report.data}: {shown}")
+        headline = report is reports[-1]
+        write_report(run, report, card=classifier.task.family.report.usage if headline else None)
+        talk(f"{report.data}: {shown_scores(report)}")
 
 
 def measure(
@@ -110,34 +101,29 @@ def measure(
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, family.metrics, seed=record.seed)
-    _write_predictions(run, data, family, examples, predictions)
-    return Report(
-        run=run.name,
-        data=data,
-        kind="labels" if isinstance(outcomes, LabelOutcomes) else "values",
+    baselines = (_against(outcomes, classifier, baseline, examples, record.seed),) if baseline else ()
+    rows = Rows(
+        texts=[example.text for example in examples],
+        where=[example.where for example in examples],
         seed=record.seed,
+    )
+    sections = (make(outcomes, rows) for make in family.report.sections)
+    _write_predictions(run, data, family, examples, predictions)
+    report = Report(
+        **of_run(run),
+        data=data,
+        task=classifier.task.kind,
+        seed=record.seed,
+        summary=family.report.summary(scores, baselines),
         scores=scores,
-        findings=describe(
-            outcomes,
-            texts=[one.text for one in examples],
-            where=[one.where for one in examples],
-            seed=record.seed,
-        ),
-        baselines=(_against(outcomes, classifier, baseline, examples, record.seed),) if baseline else (),
-        curve=curve(run),
+        sections=tuple(section for section in sections if section),
+        baselines=baselines,
+        limits=family.report.limits(outcomes),
         data_card=_data_card(record.data),
-        cost=Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1)),
-        config=run.config.read_text(encoding="utf-8"),
         versions=versions(),
     )
-
-
-def write_report(run: Run, report: Report) -> None:
-    """The page of one report, with JSON and Markdown beside it, in the run's `evaluation/`.
-
-    The run's own `report.html` and model card stay those of its training: its held-out rows, measured once.
-    """
-    keep(run, report.data, report=report.to_json(), markdown=report.to_markdown(), page=to_html(report))
+    cost = Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1))
+    return report.model_copy(update={"cost": cost})
 
 
 def _against(

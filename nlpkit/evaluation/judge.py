@@ -14,7 +14,7 @@ from nlpkit.generation.addresses import endpoint, public_address
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.ratio import Ratio, ratio_metric
-from nlpkit.reports.dialogue_report import Exchange, Verdict
+from nlpkit.reports.reply_findings import Exchange, JudgeVerdict
 
 if TYPE_CHECKING:
     import httpx2
@@ -58,8 +58,8 @@ class Judge:
 
     def verdict(
         self, exchanges: Sequence[Exchange], *, seed: int, tick: Callable[[], None] | None = None
-    ) -> Verdict:
-        """How often the run's reply suits better than the rival's; exchanges without a rival are left out.
+    ) -> JudgeVerdict:
+        """How often the run's reply suits better than the baseline's; exchanges without a baseline are left out.
 
         A pair is won when the reply is preferred from both seats (Zheng et al. 2023, arXiv:2306.05685). A pair with an answer that
         names no winner counts nowhere else.
@@ -75,16 +75,16 @@ class Judge:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         with httpx2.Client(timeout=self.timeout, headers=headers) as client:
             for exchange in exchanges:
-                if exchange.rival is None:
+                if exchange.baseline is None:
                     continue
-                ours_first = self._ask(client, exchange, exchange.reply, exchange.rival)
-                theirs_first = self._ask(client, exchange, exchange.rival, exchange.reply)
+                ours_first = self._ask(client, exchange, exchange.reply, exchange.baseline)
+                theirs_first = self._ask(client, exchange, exchange.baseline, exchange.reply)
                 unreadable += (ours_first is None) + (theirs_first is None)
                 if ours_first and theirs_first:
                     results.append(_result(ours_first, theirs_first))
                 if tick:
                     tick()
-        return Verdict(
+        return JudgeVerdict(
             judge=self.name,
             wins=results.count(1.0),
             losses=results.count(0.0),
@@ -109,14 +109,14 @@ class Judge:
             answer = client.post(endpoint(self.address, "chat/completions"), json=body)
         except httpx2.TimeoutException:
             raise SourceError(
-                f"{where}: the judge gave no answer in {self.timeout:g} s; cure: another endpoint, or more time"
+                f"{where}: the judge gave no answer in {self.timeout:g} s; hint: another endpoint, or more time"
             ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SourceError(f"{where}: the judge cannot be reached: {error}") from None
         if answer.status_code != 200:
-            cure = f"; cure: set {KEY}" if answer.status_code in (401, 403) else ""
+            hint = f"; hint: set {KEY}" if answer.status_code in (401, 403) else ""
             raise SourceError(
-                f"{where}: the judge answered {answer.status_code}: {' '.join(answer.text.split())[:200]}{cure}"
+                f"{where}: the judge answered {answer.status_code}: {' '.join(answer.text.split())[:200]}{hint}"
             )
         return read_answer(_content(answer, where))
 

@@ -8,7 +8,6 @@ from typing import Literal
 
 from nlpkit.data.preferences import Preference, RatedReply
 from nlpkit.evaluation.speaker import Likelihood, Speaker
-from nlpkit.files import write_whole
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import AUROC
 from nlpkit.metrics.metric import Measured, Metric
@@ -16,9 +15,12 @@ from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.ranking import perplexity_metric
 from nlpkit.metrics.ratio import Ratio, ratio_metric
 from nlpkit.metrics.score import PairedTest, Part, Score
-from nlpkit.reports.dialogue_report import DialogueReport, Rival
-from nlpkit.reports.keeping import curve, keep, source_card
-from nlpkit.reports.report import Cost, DataCard
+from nlpkit.reports.keeping import of_run, source_card, write_report
+from nlpkit.reports.parts import Baseline, DataCard
+from nlpkit.reports.reply_findings import ReplyFindings
+from nlpkit.reports.reply_sections import reply_count, reply_headlines, reply_summary
+from nlpkit.reports.report import Report
+from nlpkit.reports.usage import REPLY_USAGE
 from nlpkit.run import Run
 
 WORSE = 0.05
@@ -112,38 +114,37 @@ def in_words(comparison: Comparison) -> list[str]:
 
 
 def report_comparison(run: Run) -> None:
-    """Write the page, the model card and the JSON of a preference run: its scores beside those of the run that it started from."""
-    from nlpkit.reports.dialogue_html import to_html
-    from nlpkit.reports.dialogue_text import model_card, to_markdown
-
+    """Write the page, the model card and the JSON of a preference run: its scores compared with the run it started from."""
     record = run.read()
-    found = verdict_of(run)
-    parts = {"perplexity": found.perplexity, found.measure: found.preference}
-    report = DialogueReport(
-        run=run.name,
+    comparison = verdict_of(run)
+    pairs = {"perplexity": comparison.perplexity, comparison.measure: comparison.preference}
+    scores = {name: pair.new for name, pair in pairs.items()}
+    baseline = Baseline(
+        name=record.data["parent"]["run"],
+        scores={name: pair.old for name, pair in pairs.items()},
+        tests={name: pair.test for name, pair in pairs.items()},
+    )
+    findings = ReplyFindings(scores=scores, baseline=baseline)
+    report = Report(
+        **of_run(run),
         data="held-out preferences",
+        task="dialogue",
         seed=record.seed,
-        replies=found.held_out,
-        scores={name: one.new for name, one in parts.items()},
-        rival=Rival(
-            name=record.data["parent"]["run"],
-            scores={name: one.old for name, one in parts.items()},
-            tests={name: one.test for name, one in parts.items()},
-        ),
-        curve=curve(run),
+        unit="replies",
+        measured=reply_count(comparison.held_out, None),
+        summary=reply_summary(findings),
+        scores=scores,
+        headlines=reply_headlines(findings),
+        baselines=(baseline,),
         data_card=DataCard(
             counts={name.replace("_", " "): rows for name, rows in record.data["rows"].items()},
             sources=tuple(source_card(name) for name in record.data["sources"]),
-            notes=(f"The new run was {found.verdict}: {'; '.join(found.reasons)}.",),
+            notes=(f"The new run was {comparison.verdict}: {'; '.join(comparison.reasons)}.",),
+            unit="replies",
         ),
-        cost=Cost(**record.cost),
-        config=run.config.read_text(encoding="utf-8"),
         versions=record.versions,
     )
-    page = to_html(report)
-    keep(run, report.data, report=report.to_json(), markdown=to_markdown(report), page=page)
-    write_whole(run.report, page)
-    write_whole(run.card, model_card(report, record.model_dump(mode="json")))
+    write_report(run, report, card=REPLY_USAGE)
 
 
 def _against(preference: Compared, perplexity: Compared) -> list[str]:

@@ -1,42 +1,25 @@
-"""A report as one self-contained page: no network, no script, light and dark, for screen, phone and paper."""
+"""A report as one self-contained page: no network, no script, light and dark, for screen, phone and paper.
+
+The page knows sections and scores, and no task.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.metrics.score import Score
 from nlpkit.reports import plots
-from nlpkit.reports.report import Baseline, Report
-from nlpkit.reports.wording import (
-    VERDICTS,
-    Verdict,
-    cost_rows,
-    difference,
-    p_value,
-    shown_share,
-    surely,
-    verdict,
-    visible,
-)
+from nlpkit.reports.markdown import cost_rows
+from nlpkit.reports.parts import Baseline, Headline, ReportContent, Verdict
+from nlpkit.reports.sections import Section
+from nlpkit.reports.wording import VERDICTS, difference, in_interval, number, p_value, verdict, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SCALES: dict[str, tuple[float, float]] = {
-    "accuracy": (0, 1),
-    "macro_f1": (0, 1),
-    "auroc": (0, 1),
-    "mcc": (-1, 1),
-    "brier": (0, 2),
-    "expected_calibration_error": (0, 0.5),
-    "pearson": (-1, 1),
-    "spearman": (-1, 1),
-}
-"""The ends of the little scale below a score; metrics without natural ends have none."""
-SHOWN_MISTAKES = 10
-"""Worst mistakes that stand open; the rest unfolds."""
+Scale: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +30,14 @@ class Track:
     low: float
     width: float
     words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One number on top of the page."""
+
+    headline: Headline
+    tracks: tuple[Track | None, Track | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,35 +53,127 @@ class Comparison:
     tracks: tuple[Track | None, Track | None]
 
 
-def to_html(report: Report) -> str:
-    """The page, whole: style and pictures are inside it."""
-    findings = report.findings
-    return render(
-        "report.html.jinja",
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A section with those that stand inside of it."""
+
+    section: Section
+    inside: tuple[Section, ...]
+
+
+def to_html(report: ReportContent) -> str:
+    """Return the page, whole: style and pictures are inside it."""
+    curve = plots.learning_curve(report.curve, report.data_card.unit)
+    return _environment().get_template("report.html.jinja").render(
         report=report,
-        findings=findings,
-        sentences=list(sentences(report)),
-        cards=[(name, score, track(name, score)) for name, score in report.scores.items()],
-        baselines=[(one.name, comparisons(report.scores, one)) for one in report.baselines],
-        texts=_count(report),
-        plots={
-            "curve": plots.learning_curve(report.curve),
-            "reliability": plots.reliability_diagram(findings.reliability),
-            "histograms": "" if report.kind == "values" else plots.histograms(findings.histograms),
-            "residuals": plots.residuals(findings.histograms[0])
-            if report.kind == "values" and findings.histograms
-            else "",
-            "scatter": plots.scatter(findings.points),
-        },
+        cards=cards(report),
+        baselines=[(baseline.name, comparisons(report, baseline)) for baseline in report.baselines],
+        groups=list(_groups(_blocks(report.sections))),
+        curve=curve,
         costs=cost_rows(report.cost),
-        heat=heat,
-        shown_mistakes=SHOWN_MISTAKES,
-    )
+    )  # fmt: skip
 
 
-def render(template: str, **values: Any) -> str:
-    """A page of `templates/`: whatever it is given is text, and escaped."""
-    return _environment().get_template(template).render(**values)
+def cards(report: ReportContent) -> list[Card]:
+    """Return the headlines, or all scores where there are none."""
+    headlines = report.headlines or [
+        Headline(score=score, title=score.title or name) for name, score in report.scores.items()
+    ]
+    made = []
+    for headline in headlines:
+        pair = headline.score, headline.baseline
+        scale = scale_of(*pair) if report.headlines else headline.score.scale
+        tracks = (track(headline.score, scale), track(headline.baseline, scale))
+        made.append(Card(headline=headline, tracks=tracks))
+    return made
+
+
+def comparisons(report: ReportContent, baseline: Baseline) -> list[Comparison]:
+    """Return the metrics that both have, in the order of the report's scores."""
+    rows = []
+    for name, ours in report.scores.items():
+        if name in baseline.scores:
+            theirs, test = baseline.scores[name], baseline.tests.get(name)
+            scale = scale_of(ours, theirs) if report.headlines else ours.scale
+            rows.append(
+                Comparison(
+                    name=ours.title or name,
+                    ours=ours,
+                    theirs=theirs,
+                    difference=difference(ours, test),
+                    p=p_value(test),
+                    verdict=verdict(ours, test),
+                    tracks=(track(ours, scale), track(theirs, scale)),
+                )
+            )
+    return rows
+
+
+def scale_of(*scores: Score | None) -> Scale:
+    """Return the metric's scale, else one from zero to a little more than the largest end of the intervals.
+
+    One scale for all models.
+    """
+    known = [score for score in scores if score is not None]
+    natural = next((score.scale for score in known if score.scale), None)
+    if natural:
+        return natural
+    ends = [end for score in known for end in (score.value, score.low, score.high) if end is not None]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    return (1.1 * low, 1.1 * high) if high > low else (0.0, 1.0)
+
+
+def track(score: Score | None, scale: Scale | None) -> Track | None:
+    """Return where value and interval lie on the scale; None without a scale or a value."""
+    if scale is None or score is None or score.value is None:
+        return None
+    start, end = scale
+
+    def percent(value: float) -> float:
+        return round(100 * min(1.0, max(0.0, (value - start) / (end - start))), 2)
+
+    low = percent(score.value if score.low is None else score.low)
+    high = percent(score.value if score.high is None else score.high)
+    words = f"{score.title} {score.shown(score.value)}{in_interval(score)} on a scale from {start:.3g} to {end:.3g}"
+    return Track(at=percent(score.value), low=low, width=round(high - low, 2), words=words.strip())
+
+
+def heat(row: Sequence[Any], count: int) -> dict[str, Any]:
+    """Return a cell of a heat table: its share of the row, and how strong its color, 0 to 100."""
+    total = sum(cell for cell in row if isinstance(cell, int))
+    share = count / total if total else 0.0
+    return {"share": f"{share:.0%}", "dark": round(share * 100)}
+
+
+def shares(counts: dict[str, int]) -> list[tuple[str, int, float]]:
+    """Return (name, count, percent) of parts of a whole; empty where there is no whole."""
+    total = sum(counts.values())
+    if not total:
+        return []
+    return [(name, count, round(100 * count / total, 2)) for name, count in counts.items()]
+
+
+def _blocks(sections: Sequence[Section]) -> list[Block]:
+    inside: dict[str, list[Section]] = {}
+    for section in sections:
+        inside.setdefault(section.under, []).append(section)
+    return [
+        Block(section=section, inside=tuple(inside.get(section.id, ())))
+        for section in sections
+        if not section.under
+    ]
+
+
+def _groups(blocks: Sequence[Block]) -> Iterator[tuple[bool, list[Block]]]:
+    """Yield blocks that follow one another and are alike half as wide as the page, or whole."""
+    group: list[Block] = []
+    for block in blocks:
+        if group and group[0].section.half != block.section.half:
+            yield group[0].section.half, group
+            group = []
+        group.append(block)
+    if group:
+        yield group[0].section.half, group
 
 
 def _environment() -> Environment:
@@ -105,79 +188,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else visible(value),
     )
-    made.globals["verdicts"] = VERDICTS
-    made.filters["share"] = shown_share
-    made.filters["svg"] = Markup  # plots.py escapes what it is given
+    made.globals.update(verdicts=VERDICTS, heat=heat, shares=shares)
+    made.filters["number"] = number
+    made.filters["draw"] = lambda plot: Markup(plots.draw(plot))  # noqa: S704  # plots.py escapes what it is given
+    made.tests["score"] = lambda value: isinstance(value, Score)
+    made.tests["count"] = lambda value: isinstance(value, int)
     return made
-
-
-def _count(report: Report) -> int:
-    return max((score.count for score in report.scores.values()), default=0)
-
-
-def sentences(report: Report) -> Iterator[str]:
-    """The answer in plain words: how good, against what, and how far its confidence can be trusted."""
-    accuracy, error = report.scores.get("accuracy"), report.scores.get("expected_calibration_error")
-    pearson, mae = report.scores.get("pearson"), report.scores.get("mae")
-    if accuracy is not None and accuracy.value is not None:
-        yield f"It gets {accuracy.shown(accuracy.value)} of {_count(report):,} texts right{surely(accuracy)}."
-    if pearson is not None and pearson.value is not None:
-        yield f"Its values correlate with people's at r = {pearson.shown(pearson.value)}{surely(pearson)}."
-    if mae is not None and mae.value is not None:
-        yield f"On average it is {mae.shown(mae.value)} off."
-    for baseline in report.baselines:
-        yield from _against(report, baseline)
-    if error is not None and error.value is not None:
-        yield f"How sure it says it is and how often it is right differ by {error.shown(error.value)} on average."
-
-
-def _against(report: Report, baseline: Baseline) -> Iterator[str]:
-    """One sentence on the first score that was tested."""
-    for name, score in report.scores.items():
-        test = baseline.tests.get(name)
-        if test is not None and test.difference is not None:
-            words = {"better": "better than", "worse": "worse than", "even": "not shown to differ from"}[
-                verdict(score, test)
-            ]
-            yield f"In {score.title or name} it is {words} {baseline.name}: {difference(score, test)}."
-            return
-
-
-def comparisons(
-    scores: Mapping[str, Score], baseline: Baseline, scales: Mapping[str, tuple[float, float]] = SCALES
-) -> Sequence[Comparison]:  # fmt: skip
-    """The metrics that both have, in the order of `scores`."""
-    return [
-        Comparison(
-            name=ours.title or name,
-            ours=ours,
-            theirs=baseline.scores[name],
-            difference=difference(ours, baseline.tests.get(name)),
-            p=p_value(baseline.tests.get(name)),
-            verdict=verdict(ours, baseline.tests.get(name)),
-            tracks=(track(name, ours, scales), track(name, baseline.scores[name], scales)),
-        )
-        for name, ours in scores.items()
-        if name in baseline.scores
-    ]
-
-
-def track(name: str, score: Score, scales: Mapping[str, tuple[float, float]] = SCALES) -> Track | None:
-    """Where value and interval lie on the metric's scale; None without a scale or a value."""
-    if name not in scales or score.value is None:
-        return None
-    start, end = scales[name]
-
-    def percent(value: float) -> float:
-        return round(100 * min(1.0, max(0.0, (value - start) / (end - start))), 2)
-
-    low = percent(score.value if score.low is None else score.low)
-    high = percent(score.value if score.high is None else score.high)
-    words = f"{score.title or name} {score.shown(score.value)}{surely(score)} on a scale from {start:.3g} to {end:.3g}"
-    return Track(at=percent(score.value), low=low, width=round(high - low, 2), words=words)
-
-
-def heat(row: Sequence[int], count: int) -> dict[str, Any]:
-    """A cell of the confusion matrix: its share of the row, and how strong its colour, 0 to 100."""
-    share = count / sum(row) if sum(row) else 0.0
-    return {"share": f"{share:.0%}", "dark": round(share * 100)}

@@ -4,42 +4,65 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from nlpkit.files import write_whole
-from nlpkit.reports.report import SourceCard, Step
+from nlpkit.reports.card import model_card
+from nlpkit.reports.parts import Cost, SourceCard, Step
+from nlpkit.reports.report import Report
+from nlpkit.reports.usage import Usage
 from nlpkit.run import Run
 from nlpkit.sources import catalogue
 
 
 def place(run: Run, data: str, ending: str) -> Path:
-    """The file of one report on one data set, such as its `.html`."""
+    """Return the file of one report on one data set, such as its `.html`."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-.")[-80:] or "data"
     return run.evaluation / f"{name}{ending}"
 
 
-def keep(run: Run, data: str, *, report: str, markdown: str, page: str) -> None:
-    """The page of one report, with JSON and Markdown beside it, in the run's `evaluation/`.
+def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None:
+    """Write the page of one report, with JSON and Markdown next to it, into the run's `evaluation/`.
 
-    The run's own `report.html` and model card stay those of its training: its held-out rows, measured once.
+    Args:
+        run: whose report it is.
+        report: what to write.
+        card: how such a run is used, for the report of its training on held-out rows: it becomes the run's own
+            `report.html` and model card too.
     """
-    for ending, text in ((".json", report), (".md", markdown), (".html", page)):
-        write_whole(place(run, data, ending), text)
+    page = report.to_html()
+    for ending, text in ((".json", report.to_json()), (".md", report.to_markdown()), (".html", page)):
+        write_whole(place(run, report.data, ending), text)
+    if card is not None:
+        write_whole(run.report, page)
+        write_whole(run.card, model_card(report, run.read().model_dump(mode="json"), card))
+
+
+def of_run(run: Run) -> dict[str, Any]:
+    """Return the parts of a report that only the run knows: name, learning curve, cost and config."""
+    return {
+        "run": run.name,
+        "curve": curve(run),
+        "cost": Cost(**run.read().cost),
+        "config": run.config.read_text(encoding="utf-8"),
+    }
 
 
 def curve(run: Run) -> tuple[Step, ...]:
-    """The learning curve from the run's log; a run that ships without one has none."""
+    """Return the learning curve from the run's log; a run that ships without one has none."""
     if not run.log.is_file():
         return ()
     steps = []
     for line in run.log.read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
-        looks = {
+        entry: Mapping[str, Any] = json.loads(line)
+        evaluated = {
             name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")
         }
         metrics = {
             name: value
-            for name, value in looks.items()
+            for name, value in evaluated.items()
             if name != "runtime" and not name.endswith("_per_second")
         }
         if "loss" in entry or metrics:
@@ -50,8 +73,14 @@ def curve(run: Run) -> tuple[Step, ...]:
 
 
 def source_card(name: str) -> SourceCard:
-    """Licence and origin of a catalogue entry; of a file of the user's own, its name alone."""
-    entry = next((one for one in catalogue() if one.name == name.partition("/")[0]), None)
+    """Return license and origin of a catalog entry; of a file of the user's own, its name alone."""
+    entry = next((entry for entry in catalogue() if entry.name == name.partition("/")[0]), None)
     return (
         SourceCard(name=name, licence=entry.licence, origin=entry.origin) if entry else SourceCard(name=name)
     )
+
+
+def shown_scores(report: Report) -> str:
+    """Return the first scores of a report in a line."""
+    scores = list(report.scores.values())[:3]
+    return ", ".join(f"{score.title} {score.shown(score.value)} ({score.interval})" for score in scores)

@@ -15,7 +15,7 @@ from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.prompts.build import build_prompt, encode_reply
-from nlpkit.reports.dialogue_report import DialogueReport
+from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from tests.conftest import CHAT_CONFIG, chats, make_chat_base, train_toy, write_chats
 
@@ -32,14 +32,15 @@ def test_training_leaves_a_whole_run_that_beats_its_base_on_conversations_it_nev
     assert record.task == {"kind": "dialogue", "system": ""}
     assert record.data["rows"] == {"train": 72, "validation": 24, "test": 24}
     assert record.max_tokens == 160
-    report = DialogueReport.from_json((run.evaluation / "test.json").read_text(encoding="utf-8"))
-    assert report.rival is not None
-    ours, theirs = report.scores["perplexity"], report.rival.scores["perplexity"]
+    report = Report.from_json((run.evaluation / "test.json").read_text(encoding="utf-8"))
+    ours, theirs = report.scores["perplexity"], report.baselines[0].scores["perplexity"]
     assert ours.value is not None
     assert theirs.low is not None
     assert ours.value < theirs.low
-    assert {one.history for one in report.context.gains} == {"shuffled", "other", "none"}
-    assert len(report.exchanges) == 4
+    histories = {"shuffled", "other", "none"}
+    assert {f"loss gain over {history}" for history in histories} <= set(report.details)
+    (talks,) = (section for section in report.sections if section.kind == "texts")
+    assert len(talks.examples) == 4
     assert run.report.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert "pipeline_tag: text-generation" in run.card.read_text(encoding="utf-8")
     assert not any(path.suffix in (".bin", ".pt", ".pth", ".pkl") for path in run.path.rglob("*"))
@@ -226,10 +227,9 @@ def test_evaluate_measures_conversations_from_a_file_beside_another_run(
     ]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
-    report = DialogueReport.from_json(done.stdout)
-    assert report.rival is not None
-    assert report.scores["perplexity"].value == pytest.approx(report.rival.scores["perplexity"].value)
-    assert report.rival.tests["perplexity"].difference == 0
+    report = Report.from_json(done.stdout)
+    assert report.scores["perplexity"].value == pytest.approx(report.baselines[0].scores["perplexity"].value)
+    assert report.baselines[0].tests["perplexity"].difference == 0
     assert sorted(path.name for path in chat_run.glob("evaluation/*new.jsonl*")) != []
 
 

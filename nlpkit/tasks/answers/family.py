@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from nlpkit.metrics.metric import Metric
+    from nlpkit.reports.usage import FamilyReport
 
 Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
@@ -138,6 +139,10 @@ class ClassifierFamily(Family, Protocol):
     @property
     def calibration(self) -> str:
         """What calibration fitted, in words; empty where there is nothing to calibrate."""
+
+    @property
+    def report(self) -> FamilyReport:
+        """What a report and a model card show besides scores."""
 
     def target(self, example: Any) -> list[float]:
         """Return the numbers that the loss compares the outputs with."""

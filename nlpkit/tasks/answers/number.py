@@ -13,6 +13,8 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
+from nlpkit.reports.value_sections import VALUE_REPORT
+from nlpkit.reports.usage import FamilyReport
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -49,6 +51,7 @@ class Number:
     best_by: ClassVar[Metric[ValueOutcomes]] = PEARSON
     watched: ClassVar[tuple[Metric[ValueOutcomes], ...]] = (PEARSON, MAE)
     metrics: ClassVar[tuple[Metric[ValueOutcomes], ...]] = VALUE_METRICS
+    report: ClassVar[FamilyReport] = VALUE_REPORT
     distillable: ClassVar[bool] = False
     calibration: ClassVar[str] = ""
 

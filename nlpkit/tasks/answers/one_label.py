@@ -12,6 +12,8 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.reports.label_sections import LABEL_REPORT
+from nlpkit.reports.usage import FamilyReport
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -46,6 +48,7 @@ class OneLabel:
     best_by: ClassVar[Metric[LabelOutcomes]] = MACRO_F1
     watched: ClassVar[tuple[Metric[LabelOutcomes], ...]] = (ACCURACY, MACRO_F1, LOG_LOSS)
     metrics: ClassVar[tuple[Metric[LabelOutcomes], ...]] = LABEL_METRICS
+    report: ClassVar[FamilyReport] = LABEL_REPORT
     distillable: ClassVar[bool] = True
 
     @property

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from nlpkit.data.examples import Conversation, Turn
-from nlpkit.evaluation.context_use import Listened, context_use, listen
+from nlpkit.evaluation.context_use import HistoryScores, context_use, score_histories
 from nlpkit.evaluation.items import Item, pick_items
 from nlpkit.evaluation.speaker import Speaker
-from nlpkit.reports.dialogue_report import ContextUse
+from nlpkit.reports.reply_findings import ContextUse
 from tests.speakers import Copier, Likely, Unigram, conversations
 
 
@@ -16,8 +16,8 @@ def items_of(count: int = 40, turns: int = 6, items: int = 60) -> tuple[Item, ..
     return pick_items(conversations(count, turns), items=items, candidates=20, seed=3).items
 
 
-def hear(speaker: Speaker, items: tuple[Item, ...]) -> Listened:
-    return listen(speaker, items, tick=lambda: None)
+def hear(speaker: Speaker, items: tuple[Item, ...]) -> HistoryScores:
+    return score_histories(speaker, items, tick=lambda: None)
 
 
 def use(speaker: Speaker, items: tuple[Item, ...]) -> ContextUse:
@@ -162,7 +162,7 @@ def test_the_gain_weighs_items_by_their_tokens() -> None:
     import numpy as np
 
     names = ("true", "shuffled", "other", "none")
-    found = Listened(
+    found = HistoryScores(
         tokens=np.array([1, 3]),
         losses={name: np.array([2.0, 3.0]) + (name == "none") for name in names},
         ranks={name: np.array([1.0, 2.0]) for name in names},

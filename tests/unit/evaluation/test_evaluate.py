@@ -9,6 +9,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate import evaluate, measure
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Table
 from nlpkit.run import Run
 from nlpkit.settings import DataSource
 from nlpkit.tasks.polarity import Polarity
@@ -30,7 +31,9 @@ def test_scores_are_those_of_the_served_predictions(toy_run: Path, held: Path) -
     assert accuracy.value == pytest.approx(right / 80)
     assert accuracy.low <= accuracy.value <= accuracy.high
     assert accuracy.count == 80
-    assert sum(map(sum, report.findings.confusion)) == 80
+    (confusion,) = (section for section in report.sections if section.id == "confusion")
+    assert isinstance(confusion, Table)
+    assert sum(sum(row[1:]) for row in confusion.rows) == 80
 
 
 def test_the_report_lies_in_the_run_in_every_form(toy_run: Path, held: Path) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from nlpkit.errors import SourceError
 from nlpkit.evaluation.judge import KEY, Judge, question, read_answer
-from nlpkit.reports.dialogue_report import Exchange
+from nlpkit.reports.reply_findings import Exchange
 
 Answer = Callable[[dict[str, Any]], tuple[int, str]]
 
 
 def exchange(reply: str, rival: str | None, asked: str = "How are you?") -> Exchange:
-    return Exchange(history=(("user", asked),), truth="Fine.", reply=reply, rival=rival)
+    return Exchange(history=(("user", asked),), truth="Fine.", reply=reply, baseline=rival)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def test_the_key_goes_into_the_header_and_nowhere_else(monkeypatch: pytest.Monke
         Judge(address=address, model="m").verdict([exchange("kind", "x")], seed=0)
     assert [one["key"] for one in seen] == [None, None, "Bearer s3cret", "Bearer s3cret"]
     with endpoint(lambda body: (401, "who are you")) as (address, _):
-        with pytest.raises(SourceError, match=f"answered 401: who are you; cure: set {KEY}") as caught:
+        with pytest.raises(SourceError, match=f"answered 401: who are you; hint: set {KEY}") as caught:
             Judge(address=address, model="m").verdict([exchange("kind", "x")], seed=0)
         assert "s3cret" not in str(caught.value)
         assert f"{address}/chat/completions" in str(caught.value)

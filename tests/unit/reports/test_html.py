@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from nlpkit.metrics.labels import LABEL_METRICS
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.metrics.values import VALUE_METRICS
-from nlpkit.reports import findings, html, plots
-from nlpkit.reports.report import Baseline, Cost, DataCard, Report, SourceCard, Step
+from nlpkit.reports import html, plots
+from nlpkit.reports.label_sections import LABEL_SECTIONS, Rows, label_summary
+from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
+from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Section
+from nlpkit.reports.value_sections import VALUE_SECTIONS, value_summary
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -48,7 +53,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def labelled(labels: tuple[str, ...], rows: int = 120, skill: float = 1.5, seed: int = 1) -> LabelOutcomes:
+def labeled(labels: tuple[str, ...], rows: int = 120, skill: float = 1.5, seed: int = 1) -> LabelOutcomes:
     truth = np.random.default_rng(0).integers(0, len(labels), rows)
     logits = np.random.default_rng(seed).normal(size=(rows, len(labels))) + skill * np.eye(len(labels))[truth]
     chances = np.exp(logits)
@@ -57,15 +62,20 @@ def labelled(labels: tuple[str, ...], rows: int = 120, skill: float = 1.5, seed:
     )
 
 
+def sections(outcomes: LabelOutcomes | ValueOutcomes, rows: Rows) -> tuple[Section, ...]:
+    makers: Any = LABEL_SECTIONS if isinstance(outcomes, LabelOutcomes) else VALUE_SECTIONS
+    return tuple(section for make in makers if (section := make(outcomes, rows)))
+
+
 def full(labels: tuple[str, ...], word: str = "word") -> Report:
-    ours, theirs = labelled(labels), labelled(labels, skill=0.5, seed=2)
+    ours, theirs = labeled(labels), labeled(labels, skill=0.5, seed=2)
     return Report(
         run=word,
         data=word,
-        kind="labels",
+        task="polarity",
         seed=1,
         scores=intervals.bootstrap(ours, LABEL_METRICS, resamples=50, seed=0),
-        findings=findings.describe(ours, texts=[word] * 120, where=[word] * 120),
+        sections=sections(ours, Rows(texts=[word] * 120, where=[word] * 120)),
         baselines=(
             Baseline(
                 name=word,
@@ -146,12 +156,13 @@ def test_a_learning_curve_tells_training_from_validation() -> None:
         Step(step=2, loss=0.5, metrics={"loss": 0.6, "macro_f1": 0.4}),
         Step(step=3, metrics={"macro_f1": 0.5}),
     ]
-    words = re.search(r'aria-label="([^"]*)"', plots.learning_curve(steps))
-    assert words is not None
-    assert words[1] == (
+    curve = plots.learning_curve(steps)
+    assert curve is not None
+    assert curve.words in plots.draw(curve)
+    assert curve.words == (
         "Learning curve: training loss from 0.700 to 0.500; validation loss from 0.600 to 0.600; macro f1 from 0.400 to 0.500"
     )
-    assert plots.learning_curve(steps[:1]) == ""
+    assert plots.learning_curve(steps[:1]) is None
 
 
 def test_numbers_stand_in_the_page() -> None:
@@ -160,7 +171,8 @@ def test_numbers_stand_in_the_page() -> None:
     score = report.scores["accuracy"]
     assert score.shown(score.value) in page
     assert f"95%: {score.interval}" in page
-    assert f"{report.findings.mistakes} of 120 texts are wrong" in page
+    wrong = 120 - round(120 * (score.value or 0))
+    assert f"{wrong} of 120 texts are wrong" in page
 
 
 def test_values_get_a_scatter_and_residuals() -> None:
@@ -169,8 +181,8 @@ def test_values_get_a_scatter_and_residuals() -> None:
         truth = random.normal(size=rows)
         outcomes = ValueOutcomes(truth=truth, predicted=truth + random.normal(size=rows))
         scores = intervals.bootstrap(outcomes, VALUE_METRICS, resamples=20, seed=0)
-        found = findings.describe(outcomes, texts=["t"] * rows)
-        page = html.to_html(Report(run="r", data="d", kind="values", scores=scores, findings=found))
+        found = sections(outcomes, Rows(texts=["t"] * rows))
+        page = html.to_html(Report(run="r", data="d", task="intensity", scores=scores, sections=found))
         assert f"Predicted against true values of {rows} texts" in page
         assert "The largest errors" in page
         assert "Histogram of" in page
@@ -183,7 +195,7 @@ def test_a_bare_report_and_a_report_of_many_labels() -> None:
             Report(
                 run="r",
                 data="d",
-                kind="labels",
+                task="polarity",
                 scores={"x": Score(value=None, count=0, undefined="no rows")},
             )
         )
@@ -204,31 +216,25 @@ def score(**fields: object) -> Score:
 
 def test_the_answer_in_words() -> None:
     test = PairedTest(metric="accuracy", difference=0.1, low=-0.1, high=0.3, count=10, resamples=10)
-    report = Report(
-        run="r",
-        data="d",
-        kind="labels",
-        scores={
-            "accuracy": score(low=0.4, high=0.6, percent=True),
-            "expected_calibration_error": score(value=0.02, percent=True),
-        },
-        baselines=(Baseline(name="VADER", scores={"accuracy": score(value=0.4)}, tests={"accuracy": test}),),
+    scores = {
+        "accuracy": score(low=0.4, high=0.6, percent=True, title="Accuracy"),
+        "expected_calibration_error": score(value=0.02, percent=True),
+    }
+    vader = Baseline(name="VADER", scores={"accuracy": score(value=0.4)}, tests={"accuracy": test})
+    assert label_summary(scores, (vader,)) == (
+        "Accuracy is 50.0% on 10 texts (95% interval 40.0% to 60.0%).",
+        "Accuracy is not shown to differ from VADER's: +10.0 points (-10.0 to +30.0).",
+        "Its probabilities are off by 2.0 points on average (calibration error).",
     )
-    assert list(html.sentences(report)) == [
-        "It gets 50.0% of 10 texts right (95% interval 40.0% to 60.0%).",
-        "In T it is not shown to differ from VADER: +10.0 points (-10.0 to +30.0).",
-        "How sure it says it is and how often it is right differ by 2.0% on average.",
-    ]
-    values = Report(run="r", data="d", kind="values", scores={"pearson": score(), "mae": score(value=0.25)})
-    assert list(html.sentences(values)) == [
-        "Its values correlate with people's at r = 0.500.",
-        "On average it is 0.250 off.",
-    ]
+    assert value_summary({"pearson": score(), "mae": score(value=0.25)}) == (
+        "Its values correlate with people's at r = 0.500 on 10 texts.",
+        "On average it is 0.250 off (mean absolute error).",
+    )
 
 
 def test_a_track_stays_on_its_scale() -> None:
-    found = html.track("pearson", score(value=0.5, low=0.0, high=1.2))
+    found = html.track(score(value=0.5, low=0.0, high=1.2), (-1, 1))
     assert found is not None
     assert (found.at, found.low, found.width) == (75.0, 50.0, 50.0)
-    assert html.track("log_loss", score()) is None
-    assert html.track("pearson", score(value=None)) is None
+    assert html.track(score(), None) is None
+    assert html.track(score(value=None), (-1, 1)) is None

@@ -7,24 +7,17 @@ from pydantic import ValidationError
 
 from nlpkit.errors import DataError
 from nlpkit.metrics.score import PairedTest, Score
-from nlpkit.reports.report import (
-    Baseline,
-    ClassScore,
-    Cost,
-    DataCard,
-    Findings,
-    Mistake,
-    Report,
-    SourceCard,
-    Step,
-)
+from nlpkit.reports.label_sections import confusion_table, each_label_table, mistake, mistakes
+from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
+from nlpkit.reports.report import Report
+from tests.dialogue_sample import sample
 
 
 def whole() -> Report:
     return Report(
         run="a|b",
         data="reviews",
-        kind="labels",
+        task="polarity",
         created=datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC),
         seed=3,
         scores={
@@ -39,20 +32,20 @@ def whole() -> Report:
             ),
             "auroc": Score(value=None, count=1200, undefined="every row is truly 'a'"),
         },
-        findings=Findings(
-            labels=("neg", "pos"),
-            per_class=(ClassScore(label="neg", precision=None, recall=0.5, f1=0.0, support=2),),
-            confusion=((1, 2), (3, 4)),
-            worst=(
-                Mistake(
-                    text="a secret text \u202e \x07",
-                    truth="neg",
-                    predicted="pos",
-                    probability=0.9,
-                    where="f.csv, row 2",
-                ),
+        sections=(
+            confusion_table(("neg", "pos"), ((1, 2), (3, 4))),
+            each_label_table([("neg", None, 0.5, 0.0, 2)]),
+            mistakes(
+                [
+                    mistake(
+                        text="a secret text \u202e \x07",
+                        truth="neg",
+                        predicted="pos",
+                        confidence=0.9,
+                        where="f.csv, row 2",
+                    )
+                ]
             ),
-            mistakes=5,
         ),
         baselines=(
             Baseline(
@@ -88,11 +81,12 @@ def whole() -> Report:
 def test_json_loses_nothing() -> None:
     assert Report.from_json(whole().to_json()) == whole()
     assert whole().to_json() == Report.from_json(whole().to_json()).to_json()
+    assert Report.from_json(sample().to_json()) == sample()
 
 
 def test_a_report_that_is_broken_or_newer_is_refused_with_the_place() -> None:
-    with pytest.raises(DataError, match="not a report that this nlpkit can read: format: Input should be 1"):
-        Report.from_json(whole().to_json().replace('"format": 1', '"format": 2'))
+    with pytest.raises(DataError, match="not a report that this nlpkit can read: format: Input should be 2"):
+        Report.from_json(whole().to_json().replace('"format": 2', '"format": 3'))
     with pytest.raises(DataError, match="the text: Invalid JSON"):
         Report.from_json("{")
 
@@ -111,7 +105,7 @@ def test_markdown_says_the_numbers() -> None:
     assert text.startswith("# a\\|b on reviews\n\n1,200 texts, 2024-05-06 07:08 UTC.\n")
     assert "| Accuracy | 30.0% | 25.0% to 33.3% | Share right. |" in text
     assert "| auroc | – |  | every row is truly 'a' |" in text
-    assert "## Against VADER" in text
+    assert "## Compared with VADER" in text
     # McNemar's p where there is one; metrics that only the baseline has are left out.
     assert "| Accuracy | 30.0% | 20.0% | +10.0 points (+5.0 to +15.0) | \\< 0.001 |" in text
     assert "other" not in text
@@ -127,5 +121,12 @@ def test_markdown_holds_no_texts() -> None:
 
 
 def test_markdown_of_a_bare_report_has_no_empty_sections() -> None:
-    text = Report(run="r", data="d", kind="values", scores={}).to_markdown()
+    text = Report(run="r", data="d", task="intensity", scores={}).to_markdown()
     assert "##" not in text
+
+
+def test_a_report_shows_itself_in_a_notebook() -> None:
+    shown = whole()._repr_html_()
+    assert shown.startswith('<iframe title="a|b on reviews" sandbox=""')
+    assert shown.count("<") == 2  # the page is inside, escaped
+    assert "&lt;!doctype html&gt;" in shown

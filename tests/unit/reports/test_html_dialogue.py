@@ -4,15 +4,15 @@ import itertools
 import re
 from collections import Counter
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 
 from nlpkit.metrics.score import Score
-from nlpkit.reports import dialogue_html
-from nlpkit.reports.dialogue_report import DialogueReport, Exchange, Verdict
-from nlpkit.reports.report import Cost, DataCard, SourceCard, Step
-from tests.dialogue_sample import RIVAL, context, sample, score
+from nlpkit.reports.html import scale_of, to_html
+from nlpkit.reports.parts import Cost, DataCard, SourceCard, Step
+from nlpkit.reports.reply_findings import Exchange, JudgeVerdict
+from nlpkit.reports.report import Report
+from tests.dialogue_sample import BASELINE, findings, sample, score
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -47,22 +47,25 @@ class Page(HTMLParser):
         self.text += data
 
 
-def worded(word: str) -> DialogueReport:
+def worded(word: str) -> Report:
     """A report that holds the word wherever a text of people, of a model or of a config can stand."""
     history = (("user", word), ("assistant", word), (word, word))
-    return sample(
-        run=word,
-        data=word,
-        rival=RIVAL.model_copy(update={"name": word}),
+    found = findings(
+        baseline=BASELINE.model_copy(update={"name": word}),
         exchanges=tuple(
-            Exchange(where=word, system=word, history=history, truth=word, reply=word, rival=word)
+            Exchange(where=word, system=word, history=history, truth=word, reply=word, baseline=word)
             for _ in range(6)
         ),
-        verdict=Verdict(judge=word, wins=1, losses=1, ties=1, rate=Score(value=0.5, count=3)),
+        verdict=JudgeVerdict(judge=word, wins=1, losses=1, ties=1, rate=Score(value=0.5, count=3)),
         scores={
             "perplexity": Score(value=None, count=1, title=word, undefined=word),
             word: Score(value=0.5, count=1, meaning=word),
         },
+    )
+    return sample(
+        found,
+        run=word,
+        data=word,
         curve=(Step(step=1, loss=0.7), Step(step=2, loss=0.5, metrics={word: 0.5})),
         data_card=DataCard(
             counts={word: 5},
@@ -78,17 +81,17 @@ def worded(word: str) -> DialogueReport:
 
 @pytest.fixture(scope="module")
 def benign() -> Page:
-    return Page(dialogue_html.to_html(worded("word")))
+    return Page(to_html(worded("word")))
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return dialogue_html.to_html(sample())
+    return to_html(sample())
 
 
 @pytest.mark.parametrize("word", [" ".join(HOSTILE[start::4]) for start in range(4)])
 def test_hostile_words_are_inert_wherever_they_stand(word: str, benign: Page) -> None:
-    hostile = Page(dialogue_html.to_html(worded(word)))
+    hostile = Page(to_html(worded(word)))
     assert hostile.tags == benign.tags
     assert hostile.tags["script"] == hostile.tags["img"] == hostile.tags["base"] == 0
     assert not [name for name, _ in hostile.attributes if name.startswith("on")]
@@ -155,27 +158,13 @@ def test_headlines_stand_beside_the_base(page: str) -> None:
     assert "won58ties18lost24" in text.replace(" ", "")
 
 
-@pytest.mark.parametrize(
-    ("losses", "tag"),
-    [
-        ((("none", 0.4, 0.3, 0.5),), "uses it"),
-        ((("none", 0.01, -0.1, 0.1),), "not shown"),
-        ((("none", -0.2, -0.3, -0.1),), "misled"),
-        ((("none", 0.4, 0.3, 0.5), ("other", 0.0, -0.1, 0.1)), "not shown"),
-    ],
-)
-def test_the_use_of_context_is_claimed_only_where_it_is_shown(losses: tuple[Any, ...], tag: str) -> None:
-    report = sample(context=context(*losses))
-    assert [one.tag for one in dialogue_html._headlines(report)] == ["better", "better", "better", tag]
-
-
 def test_conversations_stand_as_bubbles_with_three_replies(page: str) -> None:
     assert page.count('<li class="mine">') == 3
     assert page.count('<li class="theirs">') == 6
     assert (
         page.count('class="reply person"')
         == page.count('class="reply run"')
-        == page.count('class="reply rival"')
+        == page.count('class="reply baseline"')
         == 5
     )
     assert "<em>says nothing</em>" in page
@@ -183,21 +172,21 @@ def test_conversations_stand_as_bubbles_with_three_replies(page: str) -> None:
     assert "<summary>1 more</summary>" in page
 
 
-def test_a_report_without_a_rival_and_a_bare_one() -> None:
-    alone = dialogue_html.to_html(sample(rival=None, verdict=None))
+def test_a_report_without_a_baseline_and_a_bare_one() -> None:
+    alone = to_html(sample(findings(baseline=None, verdict=None)))
     assert "smollm2-135m" not in re.sub("<pre.*?</pre>", "", alone, flags=re.DOTALL).replace(
         "chitchat-smollm2", ""
     )
     assert 'id="scores"' in alone
     assert "nothing to measure it on" in alone
-    bare = Page(dialogue_html.to_html(DialogueReport(run="r", data="d", seed=1, scores={})))
+    bare = Page(to_html(Report(run="r", data="d", task="dialogue", scores={})))
     assert bare.tags["svg"] == bare.tags["table"] == 0
 
 
 def test_a_scale_starts_at_zero_and_holds_both_intervals() -> None:
-    assert dialogue_html._scale(score("perplexity", 10, 8, 12), score("perplexity", 19, 18, 20)) == (
+    assert scale_of(score("perplexity", 10, 8, 12), score("perplexity", 19, 18, 20)) == (
         0.0,
         22.0,
     )
-    assert dialogue_html._scale(score("mrr", 0.1, -0.1, 0.2), None) == pytest.approx((-0.11, 0.22))
-    assert dialogue_html._scale(score("mrr", 0.0), None) == (0.0, 1.0)
+    assert scale_of(score("mrr", 0.1, -0.1, 0.2), None) == pytest.approx((-0.11, 0.22))
+    assert scale_of(score("mrr", 0.0), None) == (0.0, 1.0)

@@ -1,0 +1,124 @@
+"""What a report is made of, as frozen values: `report.Report` adds how it is read, written and shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+from pydantic import AwareDatetime, Field
+
+from nlpkit.metrics.score import PairedTest, Part, Score
+from nlpkit.reports.sections import Section
+
+Verdict: TypeAlias = Literal["better", "worse", "differs", "even"]
+
+
+class Baseline(Part):
+    """A named run, model or method on the same rows, with a test of each difference: run minus baseline."""
+
+    name: str
+    scores: dict[str, Score]
+    tests: dict[str, PairedTest] = Field(default={})
+    details: dict[str, Score] = Field(default={})
+    """Scores that stand in sections."""
+
+
+class Headline(Part):
+    """A number on top of the page."""
+
+    score: Score
+    title: str
+    unit: str = ""
+    baseline: Score | None = None
+    """The same of the first baseline."""
+    verdict: Verdict | None = None
+    tag: str = ""
+    """The verdict in a word."""
+    note: str = ""
+
+
+class Step(Part):
+    """One point of the learning curve."""
+
+    step: int
+    epoch: float | None = None
+    loss: float | None = None
+    """Training loss since the last point that has one."""
+    metrics: dict[str, float] = Field(default={})
+    """On the validation rows."""
+
+
+class SourceCard(Part):
+    """Where rows came from."""
+
+    name: str
+    rows: int | None = None
+    licence: str = ""
+    origin: str = ""
+
+
+class DataCard(Part):
+    """What was trained on and measured on."""
+
+    counts: dict[str, int] = Field(default={})
+    """Rows of each split."""
+    balance: dict[str, dict[str, int]] = Field(default={})
+    """Rows of each label in each split."""
+    sources: tuple[SourceCard, ...] = ()
+    dropped: dict[str, int] = Field(default={})
+    """Rows left out, by reason, such as near-duplicates across splits."""
+    notes: tuple[str, ...] = ()
+    unit: str = "texts"
+    """What a row is, in the plural."""
+
+
+class Cost(Part):
+    """What it took."""
+
+    device: str = ""
+    train_seconds: float | None = None
+    peak_memory_mb: float | None = None
+    texts_per_second: float | None = None
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+
+
+class ReportContent(Part):
+    """Everything that one evaluation of one run on one data set found."""
+
+    format: Literal[2] = 2
+    """The version of the JSON."""
+    run: str
+    data: str
+    task: str
+    """The kind of the task, such as polarity or dialogue."""
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    seed: int | None = None
+    unit: str = "texts"
+    """What was measured on, in the plural."""
+    measured: str = ""
+    """How much that was, in words, where that is more than a count."""
+    summary: tuple[str, ...] = ()
+    """The answer in plain sentences: how good, compared with what, and how far it can be trusted."""
+    scores: dict[str, Score]
+    """In the order in which they are shown."""
+    details: dict[str, Score] = Field(default={})
+    """Further scores, which stand in sections."""
+    headlines: tuple[Headline, ...] = ()
+    """On top of the page; without any, all scores."""
+    sections: tuple[Section, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    limits: tuple[str, ...] = ()
+    """What to beware of, for the model card."""
+    curve: tuple[Step, ...] = ()
+    data_card: DataCard = DataCard()
+    cost: Cost = Cost()
+    config: str = ""
+    """The resolved config, as YAML."""
+    versions: dict[str, str] = Field(default={})
+
+    @property
+    def size(self) -> str:
+        """How much the numbers are of, in words."""
+        count = max((score.count for score in self.scores.values()), default=0)
+        return self.measured or f"{count:,} {self.unit}"

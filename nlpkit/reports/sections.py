@@ -1,0 +1,155 @@
+"""What a report shows besides its scores: tables, plots, texts and prose. Renderers know these four and no family of answers.
+
+A section is made by a function from outcomes, which a family of answers names: see `label_sections.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from nlpkit.metrics.score import Part, Score
+
+Cell: TypeAlias = Score | str | int | float | None
+"""Numbers stay numbers, so that the JSON loses nothing; None is shown as a dash."""
+
+
+class _Section(Part):
+    id: str
+    """Its anchor, unlike that of any other section."""
+    title: str
+    note: str = ""
+    """A line that says how to read it."""
+    nav: str = ""
+    """What the list of sections calls it; empty to leave it out."""
+    under: str = ""
+    """The id of the section that it stands inside of."""
+    half: bool = False
+    """Whether it may stand next to another section."""
+
+
+class Prose(_Section):
+    """Sentences."""
+
+    kind: Literal["prose"] = "prose"
+    sentences: tuple[str, ...] = ()
+    shares: dict[str, int] = Field(default={})
+    """Parts of a whole by name, shown as one bar."""
+    closing: str = ""
+    """A note below."""
+
+
+class Column(Part):
+    """The head of a column."""
+
+    name: str
+    number: bool = False
+
+
+class Table(_Section):
+    """Rows of cells; the first cell names the row."""
+
+    kind: Literal["table"] = "table"
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    heat: bool = False
+    """Whether the numbers of a row are shares of it: darker is more, the diagonal is right."""
+    folded: bool = False
+    """Whether a page shows it only when asked to."""
+
+
+class Series(Part):
+    """Points that belong together."""
+
+    mark: Literal["line", "bars", "histogram", "points"]
+    x: tuple[float, ...]
+    """Of a histogram the edges of its bins, one more than `y`."""
+    y: tuple[float, ...]
+    name: str = ""
+    low: tuple[float | None, ...] = ()
+    """The lower ends of the intervals."""
+    high: tuple[float | None, ...] = ()
+    color: int = 0
+    symbol: Literal["o", "s", ""] = "o"
+    """Tells series apart without colors; empty draws none."""
+    width: float = 0.9
+    """Of a bar."""
+    opacity: float = 1.0
+
+
+class Panel(Part):
+    """One pair of axes."""
+
+    series: tuple[Series, ...]
+    title: str = ""
+    x: str = ""
+    """What the horizontal axis shows."""
+    y: str = ""
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
+    """Categories at 0, 1, 2, ... instead of numbers."""
+    diagonal: str | None = None
+    """What the line where x equals y is called; None for no such line."""
+    zero: bool = False
+    """Whether the line at 0 is drawn, across the values."""
+    horizontal: bool = False
+    """Bars from left to right, the categories below one another."""
+    square: bool = False
+    height: float = 1.0
+    """Compared with the panel above it."""
+
+
+class Plot(_Section):
+    """A picture, as data: `plots.py` draws it."""
+
+    kind: Literal["plot"] = "plot"
+    panels: tuple[Panel, ...]
+    words: str
+    """The same for who cannot see it."""
+    columns: int = 1
+    height: float = 1.0
+    """Compared with a small plot."""
+    x: str = ""
+    """What the horizontal axes of all panels show."""
+
+
+class Tag(Part):
+    """A short fact about a text."""
+
+    text: str
+    good: bool | None = None
+
+
+class Message(Part):
+    """What somebody said."""
+
+    who: str
+    text: str
+    role: Literal["system", "user", "assistant", "person", "run", "baseline"]
+
+
+class Example(Part):
+    """A text with what was made of it, or a conversation with its answers."""
+
+    text: str = ""
+    tags: tuple[Tag, ...] = ()
+    where: str = ""
+    """File and row."""
+    messages: tuple[Message, ...] = ()
+    answers: tuple[Message, ...] = ()
+    """Next to one another, below the messages."""
+
+
+class Texts(_Section):
+    """Texts of the data: never in Markdown or in a model card."""
+
+    kind: Literal["texts"] = "texts"
+    examples: tuple[Example, ...]
+    shown: int = 10
+    """How many stand open; the rest unfolds."""
+
+
+Section: TypeAlias = Annotated[Table | Plot | Texts | Prose, Field(discriminator="kind")]
