@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from nlpkit.evaluation.preferences import compare, in_words, listen, report_comparison, verdict_of
+from nlpkit.evaluation.preferences import compare, in_words, score_rows, report_comparison, verdict_of
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import promote
 from nlpkit.run import Run
@@ -84,8 +84,8 @@ def _train_one(
     model = fit_preferences(open_model(start), tokenizer, encoded, rows.method, training=settings, job=job)
 
     def finish() -> None:
-        new = listen(save(job.run, model, start, rows.held), rows.held)
-        old = listen(LanguageModel.load(start.run), rows.held)
+        new = score_rows(save(job.run, model, start, rows.held), rows.held)
+        old = score_rows(LanguageModel.load(start.run), rows.held)
         record(job, model, start, rows, compare(old, new, rows.held, seed=config.seed))
 
     job.finish(finish)

@@ -185,7 +185,7 @@ def train_toy(
 
     # The real encoder and sentiment model would be fetched where they are not cached
     none = Instruments(embed="not measured: a test", negative="not measured: a test")
-    with patch("nlpkit.evaluation.evaluate_dialogue.load_instruments", return_value=none):
+    with patch("nlpkit.evaluation.measure_dialogue.load_instruments", return_value=none):
         runs = train_seeds(config, given=overrides, check=check, overwrite=overwrite, talk=talk)
     return [run.path for run in runs]
 

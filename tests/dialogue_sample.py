@@ -175,16 +175,16 @@ EXCHANGES = (
     ),
     Exchange(
         where="chitchat, conversation 52",
-        history=(("user", "what's your favourite thing to cook?"),),
+        history=(("user", "what's your favorite thing to cook?"),),
         truth="probably ramen, the real kind. takes all day but so worth it",
         reply="I love making pasta from scratch. What about you?",
-        baseline="My favourite thing to cook is",
+        baseline="My favorite thing to cook is",
     ),
     Exchange(
         where="chitchat, conversation 81",
         history=(
             ("assistant", "I have been listening to nothing but jazz for a week."),
-            ("user", "Any favourites? I only know Coltrane."),
+            ("user", "Any favorites? I only know Coltrane."),
             ("assistant", "Then try Bill Evans, the live one at the Village Vanguard."),
             ("user", "On it. My roommate is going to hate me 😅 זה בסדר"),
         ),
@@ -265,7 +265,7 @@ def sample(found: ReplyFindings | None = None, **changed: Any) -> Report:
             counts={"train": 1105, "validation": 137, "test": 138},
             dropped={"one turn only": 12, "control tokens in a turn": 3},
             sources=(
-                SourceCard(name="chitchat", rows=1395, licence="MIT", origin="BYU-PCCL chitchat dataset"),
+                SourceCard(name="chitchat", rows=1395, license="MIT", origin="BYU-PCCL chitchat dataset"),
             ),
             notes=("Split by conversation.",),
             unit="conversations",

@@ -1,4 +1,6 @@
-"""Whether a model uses what was said: its loss and hits with the true history and with others (Sankar et al. 2019, arXiv:1906.01603)."""
+"""Whether a model uses what was said: its loss and hits with the true history and with others (Sankar et al.
+2019, arXiv:1906.01603).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.evaluation.items import Item, last_turns
-from nlpkit.evaluation.selection import NOISE, expected_rank, heard, pmi_rank
+from nlpkit.evaluation.selection import NOISE, checked_likelihoods, expected_rank, pmi_rank
 from nlpkit.evaluation.speaker import Likelihood, Speaker
 from nlpkit.metrics.intervals import bootstrap, gain
 from nlpkit.metrics.metric import Metric
@@ -24,21 +26,26 @@ if TYPE_CHECKING:
 History: TypeAlias = Literal["true", "shuffled", "other", "none"]
 OTHERS: tuple[Literal["shuffled", "other", "none"], ...] = ("shuffled", "other", "none")
 BACK = (0, 1, 2, 3, 5, 8)
-"""How many turns back the curve looks, before all."""
+"""How many turns back the curve goes, before all."""
 
-_SAID = {
+_HISTORIES = {
     "shuffled": ("its turns in another order", "no item has two different turns before its reply"),
     "other": ("the turns of another conversation", "no other conversation has as many turns"),
     "none": ("no turn at all", "nothing to measure it on"),
 }
-_LOSS = "Token loss after {history}, minus that after the true history, in nats: 0 for a model that ignores what was said."
+_LOSS = (
+    "Token loss after {history}, minus that after the true history, in nats: 0 for a model that "
+    "ignores what was said."
+)
 _HITS = "hits@1 after the true history, minus that after {history}: 0 for a model that ignores what was said."
 _SAME = " Here: the same on every item."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HistoryScores:
-    """What a speaker made of each item's true reply after each history; nan where an item has no such history."""
+    """What a speaker made of each item's true reply after each history; nan where an item has no such
+    history.
+    """
 
     tokens: Array
     """(items,): of the true reply."""
@@ -65,7 +72,8 @@ class HistoryScores:
 
 
 def score_histories(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[], None]) -> HistoryScores:
-    """All that is asked of a speaker about given replies: once for each item and history. `tick` is called after each item.
+    """Return what a speaker makes of given replies, once for each item and history; `tick` is called after
+    each item.
 
     Raises:
         RunError: the speaker answers with no likelihood.
@@ -100,7 +108,9 @@ def score_histories(speaker: Speaker, items: Sequence[Item], *, tick: Callable[[
 
 
 def context_use(scores: HistoryScores, *, seed: int) -> ContextUse:
-    """Return the gains of the true history over the others, and the loss by how many turns back the model sees."""
+    """Return the gains of the true history over the others, and the loss by how many turns back the model
+    sees.
+    """
     curve = [
         TurnsBack(turns=turns, loss=_loss_back(scores, turns, losses, seed))
         for turns, losses in scores.back.items()
@@ -115,19 +125,19 @@ def _loss_back(scores: HistoryScores, turns: int, losses: Array, seed: int) -> S
 
 
 def _histories(item: Item) -> dict[History, Conversation | None]:
-    return {"true": item.history, "shuffled": item.shuffled, "other": item.other, "none": item.silent}
+    return {"true": item.history, "shuffled": item.shuffled, "other": item.foreign, "none": item.silent}
 
 
 def _ask(speaker: Speaker, item: Item, backs: Sequence[int]) -> dict[tuple[Turn, ...], list[Likelihood]]:
-    """Answers by history: a forward pass is dear, and the last three turns of three are all of them."""
+    """Return answers by history, each computed once: the last three turns of three are all of them."""
     known: dict[tuple[Turn, ...], list[Likelihood]] = {}
     for history in _histories(item).values():
         if history is not None and history.turns not in known:
-            known[history.turns] = heard(speaker, history, (item.reply, *item.distractors))
+            known[history.turns] = checked_likelihoods(speaker, history, (item.reply, *item.distractors))
     for turns in backs:
         history = last_turns(item.history, turns)
         if history.turns not in known:
-            known[history.turns] = heard(speaker, history, (item.reply,))
+            known[history.turns] = checked_likelihoods(speaker, history, (item.reply,))
     return known
 
 
@@ -138,7 +148,7 @@ def _gain(scores: HistoryScores, name: Literal["shuffled", "other", "none"], see
     true, without = scores.outcomes().chosen(there), scores.outcomes(name).chosen(there)
     equal = abs(without.losses - true.losses) <= NOISE * true.tokens
     without = replace(without, losses=np.where(equal, true.losses, without.losses))
-    history, undefined = _SAID[name]
+    history, undefined = _HISTORIES[name]
     same_loss = bool((without.losses == true.losses).all())
     same_hits = bool(((without.ranks <= 1) == (true.ranks <= 1)).all())
     return ContextGain(

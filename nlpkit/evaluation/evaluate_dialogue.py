@@ -29,7 +29,8 @@ def evaluate_dialogue(
     run: Run, source: ConversationSource, *, settings: DialogueEvaluation, baseline: Run | None = None,
     talk: Callable[[str], None], progress: Progress | None = None,
 ) -> Report:  # fmt: skip
-    """Return a run's scores on conversations, compared with its base or a baseline run; they are written into the run.
+    """Return a run's scores on conversations, compared with its base or a baseline run; they are written into
+    the run.
 
     Raises:
         DataError: a file or a conversation is wrong.
@@ -95,7 +96,7 @@ def report_dialogue(
 
     record = run.read()
     tuned = LanguageModel.load(run)
-    other = LanguageModel.load(baseline) if baseline else LanguageModel.without_adapter(run)
+    compared = LanguageModel.load(baseline) if baseline else LanguageModel.without_adapter(run)
     measured = measure_dialogue(
         tuned,
         conversations,
@@ -103,10 +104,10 @@ def report_dialogue(
         items=items,
         generate=generate,
         candidates=candidates,
-        baseline=other,
+        baseline=compared,
         judge=judge,
         progress=progress,
-        reach=reach_of(tuned, other),
+        reach=reach_of(tuned, compared),
         own=own,
         talk=talk,
     )
@@ -120,7 +121,8 @@ def report_dialogue(
 def reach_of(*models: LanguageModel) -> Reach:
     """Return how far all of the models read.
 
-    A reply takes at most half of the window, the last turn before it the other half, and older turns what is left.
+    A reply takes at most half of the window, the last turn before it the other half, and older turns what is
+    left.
     """
     from nlpkit.prompts.build import build_prompt, encode_reply
 

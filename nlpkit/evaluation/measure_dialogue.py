@@ -42,8 +42,8 @@ class Measurement:
 
     def report(self, data: str) -> Report:
         """Return the report on the data of that name."""
-        found = self.findings
-        sections = (make(found) for make in REPLY_SECTIONS)
+        findings = self.findings
+        sections = (make(findings) for make in REPLY_SECTIONS)
         dropped = {UNFIT: self.unfit} if self.unfit else {}
         return Report(
             run=self.name,
@@ -52,12 +52,12 @@ class Measurement:
             seed=self.seed,
             unit="replies",
             measured=reply_count(self.replies, self.conversations),
-            summary=reply_summary(found),
-            scores=found.scores,
-            details=found.context.details,
-            headlines=reply_headlines(found),
+            summary=reply_summary(findings),
+            scores=findings.scores,
+            details=findings.context.details,
+            headlines=reply_headlines(findings),
             sections=tuple(section for section in sections if section),
-            baselines=(found.baseline,) if found.baseline else (),
+            baselines=(findings.baseline,) if findings.baseline else (),
             data_card=DataCard(dropped=dropped, unit="conversations"),
             versions=versions(),
         )
@@ -75,12 +75,12 @@ class _Answers:
         scores = bootstrap(self.histories.outcomes(), RANKING_METRICS, seed=seed)
         return scores | (bootstrap(self.replies, self.metrics, seed=seed) if self.replies else {})
 
-    def tests(self, other: _Answers, seed: int) -> dict[str, PairedTest]:
-        first, second = self.histories.outcomes(), other.histories.outcomes()
+    def tests(self, baseline: _Answers, seed: int) -> dict[str, PairedTest]:
+        first, second = self.histories.outcomes(), baseline.histories.outcomes()
         tests = {metric.name: paired(metric, first, second, seed=seed) for metric in RANKING_METRICS}
-        if self.replies and other.replies:
+        if self.replies and baseline.replies:
             for metric in self.metrics:
-                tests[metric.name] = paired(metric, self.replies, other.replies, seed=seed)
+                tests[metric.name] = paired(metric, self.replies, baseline.replies, seed=seed)
         return tests
 
 
@@ -110,10 +110,12 @@ def measure_dialogue(
         generate: to how many of the items it replies; 0 generates nothing.
         candidates: how many replies it chooses from, the true one included.
         baseline: another model, such as the base.
-        judge: compares the replies of both; when it cannot be asked, that is reported, and the rest is measured.
+        judge: compares the replies of both; when it cannot be asked, that is reported, and the rest is
+            measured.
         progress: called after each item.
         reach: how far both models read; what does not fit is left out and counted.
-        instruments: what replies are measured with; default: the encoder and the sentiment model of the catalog, if available.
+        instruments: what replies are measured with; default: the encoder and the sentiment model of the
+            catalog, if available.
         own: the user's own metrics of replies.
         talk: gets lines for people.
 
@@ -211,9 +213,9 @@ def _exchanges(answered: Sequence[Item], ours: _Answers, theirs: _Answers | None
             history=tuple((turn.role, turn.text) for turn in item.history.turns),
             truth=item.reply,
             reply=reply,
-            baseline=other,
+            baseline=compared,
         )
-        for item, reply, other in zip(answered, replies, baseline, strict=True)
+        for item, reply, compared in zip(answered, replies, baseline, strict=True)
     )
 
 

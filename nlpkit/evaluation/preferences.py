@@ -1,4 +1,4 @@
-"""Whether a run learnt what people like: the new run beside the old one on the same held-out rows, and a verdict."""
+"""Whether a run learned what people like: the new run compared with the old one, and a verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from nlpkit.reports.usage import REPLY_USAGE
 from nlpkit.run import Run
 
 WORSE = 0.05
-"""How much the perplexity of liked replies may rise: a run that prefers what is liked, but speaks worse, is no gain."""
+"""How much the perplexity of liked replies may rise: a run that prefers what is liked, but replies worse, is
+no gain.
+"""
 
 PAIRS: Metric[Ratio] = ratio_metric(
     lambda pairs: pairs,
@@ -42,7 +44,8 @@ LIKED_FROM_DISLIKED = replace(
 PERPLEXITY: Metric[Ratio] = perplexity_metric(
     lambda replies: replies,
     title="Perplexity of liked replies",
-    meaning="How many tokens the model wavers between, on average, at each token of a held-out reply that people liked",
+    meaning="How many tokens the model wavers between, on average, at each token of a held-out reply that "
+    "people liked",
 )
 
 
@@ -56,10 +59,12 @@ class Compared(Part):
 
 
 class Comparison(Part):
-    """What the new run is worth beside the one that it started from."""
+    """What the new run is worth compared with the one that it started from."""
 
     measure: Literal["pair_accuracy", "auroc"]
-    """The share of pairs ranked right, or how well liked replies are told from disliked ones (0.5: not at all)."""
+    """The share of pairs ranked right, or how well liked replies are distinguished from disliked ones (0.5:
+    not at all).
+    """
     held_out: int
     preference: Compared
     perplexity: Compared
@@ -69,19 +74,21 @@ class Comparison(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class RowLikelihoods:
     """How likely a run finds each held-out row's replies."""
 
     rows: tuple[tuple[Likelihood, ...], ...]
 
 
-def listen(model: Speaker, held: Sequence[Preference]) -> Heard:
-    """How likely the model finds the replies of each row."""
-    return Heard(rows=tuple(tuple(model.log_likelihoods(row.history, _replies(row))) for row in held))
+def score_rows(model: Speaker, held: Sequence[Preference]) -> RowLikelihoods:
+    """Return how likely the model finds the replies of each row."""
+    return RowLikelihoods(
+        rows=tuple(tuple(model.log_likelihoods(row.history, _replies(row))) for row in held)
+    )
 
 
-def compare(old: Heard, new: Heard, held: Sequence[Preference], *, seed: int) -> Comparison:
-    """The verdict on the new run, with 95% intervals from resampling the held-out rows."""
+def compare(old: RowLikelihoods, new: RowLikelihoods, held: Sequence[Preference], *, seed: int) -> Comparison:
+    """Return the verdict on the new run, with 95% intervals from resampling the held-out rows."""
     rated = isinstance(held[0], RatedReply)
     preference = _auroc(old, new, held, seed) if rated else _accuracy(old, new, seed)
     perplexity = _perplexities(old, new, held, seed)
@@ -97,24 +104,27 @@ def compare(old: Heard, new: Heard, held: Sequence[Preference], *, seed: int) ->
 
 
 def verdict_of(run: Run) -> Comparison:
-    """What a whole preference run keeps of its comparison."""
+    """Return what a completed preference run keeps of its comparison."""
     return Comparison.model_validate(run.read().data["comparison"])
 
 
 def in_words(comparison: Comparison) -> list[str]:
-    """The comparison, line by line, for a terminal."""
+    """Return the comparison, line by line, for a terminal."""
     lines = []
     for part in (comparison.preference, comparison.perplexity):
         test = part.test
         around = "" if test.low is None or test.high is None else f" [{test.low:+.3f}, {test.high:+.3f}]"
         lines.append(
-            f"{part.new.title}: {_number(part.old)} -> {_number(part.new)}, difference {test.difference or 0:+.3f}{around}"
+            f"{part.new.title}: {_number(part.old)} -> {_number(part.new)}, difference "
+            f"{test.difference or 0:+.3f}{around}"
         )
     return [*lines, f"{comparison.verdict}: {'; '.join(comparison.reasons)}"]
 
 
 def report_comparison(run: Run) -> None:
-    """Write the page, the model card and the JSON of a preference run: its scores compared with the run it started from."""
+    """Write the page, the model card and the JSON of a preference run: its scores compared with the run it
+    started from.
+    """
     record = run.read()
     comparison = verdict_of(run)
     pairs = {"perplexity": comparison.perplexity, comparison.measure: comparison.preference}
@@ -148,56 +158,61 @@ def report_comparison(run: Run) -> None:
 
 
 def _against(preference: Compared, perplexity: Compared) -> list[str]:
-    """What speaks against the new run, if anything."""
-    found = []
+    """Return what speaks against the new run, if anything."""
+    reasons = []
     difference = preference.test.difference
     if difference is None or difference <= 0:
-        found.append(
-            f"it prefers what people liked no more than the old run ({_number(preference.old)} -> {_number(preference.new)})"
+        reasons.append(
+            f"it prefers what people liked no more than the old run ({_number(preference.old)} -> "
+            f"{_number(preference.new)})"
         )
     before, after = perplexity.old.value, perplexity.new.value
     if before is None or after is None or not after <= before * (1 + WORSE):
-        found.append(
-            f"liked replies became less likely: perplexity {_number(perplexity.old)} -> {_number(perplexity.new)}, over {WORSE:.0%}"
+        reasons.append(
+            f"liked replies became less likely: perplexity {_number(perplexity.old)} -> "
+            f"{_number(perplexity.new)}, over {WORSE:.0%}"
         )
-    return found
+    return reasons
 
 
 def _for(preference: Compared) -> str:
     low = preference.test.low
-    sure = low is not None and low > 0
+    shown = low is not None and low > 0
     return "it prefers what people liked more than the old run" + (
-        "" if sure else "; too few rows to be sure: the interval holds 0"
+        "" if shown else "; too few rows to show it: the interval holds 0"
     )
 
 
-def _accuracy(old: Heard, new: Heard, seed: int) -> Compared:
+def _accuracy(old: RowLikelihoods, new: RowLikelihoods, seed: int) -> Compared:
     before, after = (
-        Ratio.of([float(_mean(chosen) > _mean(rejected)) for chosen, rejected in heard.rows])
-        for heard in (old, new)
+        Ratio.of([float(_mean(chosen) > _mean(rejected)) for chosen, rejected in likelihoods.rows])
+        for likelihoods in (old, new)
     )
     return _compared(PAIRS, before, after, seed)
 
 
-def _auroc(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
+def _auroc(old: RowLikelihoods, new: RowLikelihoods, held: Sequence[Preference], seed: int) -> Compared:
     import numpy as np
 
     liked = np.array([isinstance(row, RatedReply) and row.liked for row in held], dtype=int)
     outcomes = []
-    for heard in (old, new):
-        likely = np.exp([_mean(row[0]) for row in heard.rows])
+    for likelihoods in (old, new):
+        likely = np.exp([_mean(row[0]) for row in likelihoods.rows])
         probabilities = np.stack([1 - likely, likely], axis=1)
         outcomes.append(LabelOutcomes(labels=("down", "up"), truth=liked, probabilities=probabilities))
     return _compared(LIKED_FROM_DISLIKED, outcomes[0], outcomes[1], seed)
 
 
-def _perplexities(old: Heard, new: Heard, held: Sequence[Preference], seed: int) -> Compared:
-    good = [place for place, row in enumerate(held) if not isinstance(row, RatedReply) or row.liked]
+def _perplexities(
+    old: RowLikelihoods, new: RowLikelihoods, held: Sequence[Preference], seed: int
+) -> Compared:
+    good = [number for number, row in enumerate(held) if not isinstance(row, RatedReply) or row.liked]
     before, after = (
         Ratio.of(
-            [-heard.rows[place][0].total for place in good], [heard.rows[place][0].tokens for place in good]
+            [-likelihoods.rows[number][0].total for number in good],
+            [likelihoods.rows[number][0].tokens for number in good],
         )
-        for heard in (old, new)
+        for likelihoods in (old, new)
     )
     return _compared(PERPLEXITY, before, after, seed)
 
@@ -215,7 +230,7 @@ def _mean(likelihood: Likelihood) -> float:
     return likelihood.total / likelihood.tokens
 
 
-def _number(one: Score) -> str:
-    if one.value is None:
+def _number(score: Score) -> str:
+    if score.value is None:
         return "undefined"
-    return f"{one.value:.1%}" if one.percent else f"{one.value:.3f}"
+    return f"{score.value:.1%}" if score.percent else f"{score.value:.3f}"

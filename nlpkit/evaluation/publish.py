@@ -18,7 +18,7 @@ PUBLISHED = (
 
 
 def push_run(run: Run, repository: str, *, private: bool) -> str:
-    """The address of the published run; the hub's own HF_TOKEN, HF_ENDPOINT and login are used.
+    """Return the address of the published run; the hub's own HF_TOKEN, HF_ENDPOINT and login are used.
 
     Raises:
         SourceError: the hub cannot be reached, or it refuses.
@@ -46,6 +46,7 @@ def push_run(run: Run, repository: str, *, private: bool) -> str:
     ) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SourceError(
-            f"{repository}: not published: {reason}; cure: HF_TOKEN with write access, and a way to the hub"
+            f"{repository}: not published: {reason}; hint: set HF_TOKEN to a token with write access, and "
+            "check the connection"
         ) from None
     return str(address)

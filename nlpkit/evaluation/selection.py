@@ -1,4 +1,4 @@
-"""What a model makes of the true reply: how likely it is, and where it stands among replies from other conversations."""
+"""How likely a model finds the true reply, and where it ranks it among replies from other conversations."""
 
 from __future__ import annotations
 
@@ -10,50 +10,60 @@ from nlpkit.errors import RunError
 from nlpkit.evaluation.speaker import Likelihood, Speaker
 
 NOISE = 1e-5
-"""Nats a token: losses that differ by less are equal. The same sums in other places of a batch differ by about 1e-6 in single precision."""
+"""Nats a token: losses that differ by less are equal.
+
+The same sums in other places of a batch differ by about 1e-6 in single precision.
+"""
 
 
-def heard(speaker: Speaker, history: Conversation, replies: Sequence[str]) -> list[Likelihood]:
-    """What the speaker makes of the replies, checked.
+def checked_likelihoods(speaker: Speaker, history: Conversation, replies: Sequence[str]) -> list[Likelihood]:
+    """Return what the speaker makes of the replies, checked.
 
     Raises:
         RunError: an answer is no likelihood.
     """
-    found = list(speaker.log_likelihoods(history, replies))
-    if len(found) != len(replies):
-        raise RunError(f"{speaker.name}: {len(found)} likelihoods for {len(replies)} replies")
-    for one in found:
-        if one.tokens < 1 or not math.isfinite(one.total):
+    likelihoods = list(speaker.log_likelihoods(history, replies))
+    if len(likelihoods) != len(replies):
+        raise RunError(f"{speaker.name}: {len(likelihoods)} likelihoods for {len(replies)} replies")
+    for likelihood in likelihoods:
+        if likelihood.tokens < 1 or not math.isfinite(likelihood.total):
             where = f" ({history.where})" if history.where else ""
             raise RunError(
-                f"{speaker.name}: a likelihood of {one.total} over {one.tokens} tokens{where}; expected a finite number"
+                f"{speaker.name}: a likelihood of {likelihood.total} over {likelihood.tokens} tokens{where}; "
+                "expected a finite number"
             )
-    return found
+    return likelihoods
 
 
 def expected_rank(likelihoods: Sequence[Likelihood]) -> float:
-    """Where the first of the replies stands by its mean log-probability a token; of equals, the middle of their places."""
-    return _rank([one.total / one.tokens for one in likelihoods])
+    """Return where the first of the replies stands by its mean log-probability a token; of equals, the middle
+    of their places.
+    """
+    return _rank([likelihood.total / likelihood.tokens for likelihood in likelihoods])
 
 
 def pmi_rank(given: Sequence[Likelihood], alone: Sequence[Likelihood]) -> float:
-    """Where the first of the replies stands by its pointwise mutual information with the history, log p(reply | history) - log p(reply).
+    """Return where the first of the replies stands by its pointwise mutual information with the history.
 
-    The others were drawn from what people say anyway, so that by Bayes' rule the likeliest to be the true one is the one whose likelihood
-    the history raised most (Li et al. 2016, arXiv:1510.03055). To a model that ignores the history all are equal: the middle.
+    That is log p(reply | history) - log p(reply).
+
+    The others were drawn from what people say anyway, so that by Bayes' rule the likeliest to be the true one
+    is the one whose likelihood
+    the history raised most (Li et al. 2016, arXiv:1510.03055). To a model that ignores the history all are
+    equal: the middle.
 
     Args:
         given: what the speaker makes of each reply after the history.
         alone: of the same replies, after no turn at all.
     """
     gains = []
-    for one, other in zip(given, alone, strict=True):
-        raised = one.total - other.total
-        gains.append(raised if abs(raised) > NOISE * one.tokens else 0.0)
+    for after, without in zip(given, alone, strict=True):
+        raised = after.total - without.total
+        gains.append(raised if abs(raised) > NOISE * after.tokens else 0.0)
     return _rank(gains)
 
 
 def _rank(values: Sequence[float]) -> float:
-    """Of equals, the middle of their places."""
+    """Return the rank of the first value; of equals, the middle of their ranks."""
     own, *others = values
-    return 1 + sum(other > own for other in others) + sum(other == own for other in others) / 2
+    return 1 + sum(value > own for value in others) + sum(value == own for value in others) / 2

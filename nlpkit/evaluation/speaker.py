@@ -1,4 +1,7 @@
-"""What the evaluation of dialogue asks of a model: how likely a reply is, and a reply. `inference.language.LanguageModel` is one."""
+"""What the evaluation of dialogue asks of a model: how likely a reply is, and a reply.
+
+`generation.language_model.LanguageModel` is one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ class Likelihood(Protocol):
 
     @property
     def total(self) -> float:
-        """The sum of the natural logarithms of its tokens' probabilities, the end token's included."""
+        """Sum of the natural logarithms of its tokens' probabilities, the end token's included."""
         ...
 
     @property
@@ -31,9 +34,9 @@ class Speaker(Protocol):
         ...
 
     def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> Sequence[Likelihood]:
-        """For each reply, how likely it is after this history, which may hold no turn at all."""
+        """Return for each reply how likely it is after this history, which may hold no turn at all."""
         ...
 
     def reply(self, history: Conversation, *, seed: int) -> str:
-        """What the model answers; the same seed gives the same reply."""
+        """Return what the model answers; the same seed gives the same reply."""
         ...

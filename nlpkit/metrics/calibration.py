@@ -1,4 +1,6 @@
-"""Probabilities that mean what they say: one temperature for the logits, and a table of confidence against accuracy."""
+"""Probabilities that mean what they say: one temperature for the logits, and a table of confidence against
+accuracy.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ COLDEST, HOTTEST = 0.05, 20.0
 
 
 def fit_temperature(logits: Array, truth: Array) -> float:
-    """The temperature T for which softmax(logits / T) fits the truth best (Guo et al. 2017, arXiv:1706.04599).
+    """Return the temperature T for which softmax(logits / T) fits the truth best (Guo et al. 2017,
+    arXiv:1706.04599).
 
-    Each truth counts as (n + 1) / (n + k) right, as in Platt 1999: a small or perfect validation set then gives the confidence
+    Each truth counts as (n + 1) / (n + k) right, as in Platt 1999: a small or perfect validation set then
+    gives the confidence
     that its size can justify, and not T = 0.
 
     Args:
@@ -38,7 +42,8 @@ def fit_temperature(logits: Array, truth: Array) -> float:
     logits = np.asarray(logits, dtype=float)
     if len(logits) == 0 or not np.isfinite(logits).all():
         raise DataError(
-            f"temperature: {len(logits)} rows of logits, some of them perhaps not finite; expected at least one, all finite"
+            f"temperature: {len(logits)} rows of logits, some of them perhaps not finite; "
+            "expected at least one, all finite"
         )
     rows, labels = logits.shape
     target = np.full(logits.shape, 1 / (rows + labels))
@@ -47,12 +52,12 @@ def fit_temperature(logits: Array, truth: Array) -> float:
     def loss(log_temperature: float) -> float:
         return -float((target * log_softmax(logits / np.exp(log_temperature), axis=1)).sum() / rows)
 
-    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
+    fitted = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(fitted.x))
 
 
 def reliability(outcomes: LabelOutcomes, bins: int = BINS) -> tuple[Bin, ...]:
-    """Mean confidence and accuracy of the rows in each bin of the top probability."""
+    """Return mean confidence and accuracy of the rows in each bin of the top probability."""
     import numpy as np
 
     confidence, right = outcomes.probabilities.max(axis=1), outcomes.right

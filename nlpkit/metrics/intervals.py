@@ -1,6 +1,7 @@
 """95% intervals by bootstrap or jackknife, and paired tests between two models on the same rows.
 
-A resample is written as how often each row was drawn: `drawn` is (resamples, rows). A metric's `resample` gives its value for
+A resample is written as how often each row was drawn: `drawn` is (resamples, rows). A metric's `resample`
+gives its value for
 many resamples at once; `drawn` of all ones gives the metric itself.
 """
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     Interval: TypeAlias = tuple[float, float]
 
 CELLS = 2_000_000
-"""Numbers in one block of resamples: 16 MB, so that it stays near the processor whatever the number of rows."""
+"""Numbers in one block of resamples: 16 MB, so that it stays near the processor whatever the number of rows.
+"""
 NORMAL = 1.959964
 """Half the width of a 95% interval, in standard errors."""
 TOO_FEW = "no interval: the rows are too few or too alike"
@@ -28,7 +30,8 @@ TOO_FEW = "no interval: the rows are too few or too alike"
 def bootstrap(
     outcomes: Measured, metrics: Sequence[Metric[Measured]], *, resamples: int = RESAMPLES, seed: int
 ) -> dict[str, Score]:
-    """Return each metric with its 95% interval: percentile bootstrap (Efron 1979), the same resamples for all, or jackknife.
+    """Return each metric with its 95% interval: percentile bootstrap (Efron 1979), the same resamples for
+    all, or jackknife.
 
     Args:
         outcomes: the rows to measure on.
@@ -63,7 +66,8 @@ def paired(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedTest:
-    """Return the difference first minus second on the same rows: 95% interval, two-sided p, and exact McNemar for a share.
+    """Return the difference first minus second on the same rows: 95% interval, two-sided p, and exact McNemar
+    for a share.
 
     Raises:
         ValueError: the two are not on the same rows.
@@ -93,7 +97,8 @@ def gain(
 ) -> Score:
     """Return first minus second on the same rows as a score with a paired interval.
 
-    Where the two are equal on every row the gain is 0, from 0 to 0. Where there is no value, `undefined` says why.
+    Where the two are equal on every row the gain is 0, from 0 to 0. Where there is no value, `undefined` says
+    why.
     """
     values = metric.value(first), metric.value(second)
     if values[0] is None or values[1] is None:
@@ -111,7 +116,8 @@ def gain(
 
 
 def two_sided(differences: Array) -> float | None:
-    """Return twice the smaller tail beyond zero, counting the observed sample as one more so that p is never 0.
+    """Return twice the smaller tail beyond zero, counting the observed sample as one more so that p is never
+    0.
 
     None where there are no differences.
     """
@@ -134,7 +140,9 @@ def percentiles(values: Array) -> tuple[float | None, float | None]:
 
 
 def exact_share(right: int, count: int) -> Interval:
-    """Return the Clopper-Pearson interval: resampling rows that are all right can only say that all are right."""
+    """Return the Clopper-Pearson interval: resampling rows that are all right can only say that all are
+    right.
+    """
     from scipy.stats import binomtest
 
     interval = binomtest(right, count).proportion_ci(0.95, method="exact")
@@ -154,7 +162,9 @@ def draws(rows: int, resamples: int, seed: int) -> Iterator[Array]:
 
 
 def _resampled(ways: Sequence[Bootstrap], rows: int, resamples: int, seed: int) -> Array:
-    """Return (statistics, resamples): each statistic on the same resamples; nan where one leaves it undefined."""
+    """Return (statistics, resamples): each statistic on the same resamples; nan where one leaves it
+    undefined.
+    """
     import numpy as np
 
     samples = np.full((len(ways), resamples), np.nan)
@@ -186,7 +196,8 @@ def _percentile(
     low, high = percentiles(sample[sample == sample])
     if low is None or high is None or low == high:
         return None
-    # Resampling adds noise to each bin, so a small calibration error may lie below nearly all of its resamples.
+    # Resampling adds noise to each bin, so a small calibration error may lie below nearly all of its
+    # resamples.
     return min(low, value), max(high, value)
 
 

@@ -45,7 +45,9 @@ def macro_f1(outcomes: LabelOutcomes) -> float:
 
 
 def mcc(outcomes: LabelOutcomes) -> float:
-    """Return the Matthews correlation for any number of labels (Gorodkin 2004); 0 if one label is always predicted."""
+    """Return the Matthews correlation for any number of labels (Gorodkin 2004); 0 if one label is always
+    predicted.
+    """
     from sklearn.metrics import matthews_corrcoef
 
     return float(matthews_corrcoef(outcomes.truth, outcomes.predicted))
@@ -102,7 +104,9 @@ def brier(outcomes: LabelOutcomes) -> float:
 
 
 def confidence_bins(outcomes: LabelOutcomes, bins: int = BINS) -> Array:
-    """Return (n,): the number of the equal-width bin ((b / bins, (b + 1) / bins]) that holds the top probability."""
+    """Return (n,): the number of the equal-width bin ((b / bins, (b + 1) / bins]) that holds the top
+    probability.
+    """
     import numpy as np
 
     edges = np.linspace(0, 1, bins + 1)[1:-1]
@@ -111,7 +115,9 @@ def confidence_bins(outcomes: LabelOutcomes, bins: int = BINS) -> Array:
 
 
 def expected_calibration_error(outcomes: LabelOutcomes) -> float:
-    """Return the gap between confidence and accuracy in 15 bins, weighted by rows (Guo et al. 2017, arXiv:1706.04599)."""
+    """Return the gap between confidence and accuracy in 15 bins, weighted by rows (Guo et al. 2017,
+    arXiv:1706.04599).
+    """
     import numpy as np
 
     gaps = outcomes.probabilities.max(axis=1) - outcomes.right
@@ -189,7 +195,9 @@ def _macro_f1_resampled(outcomes: LabelOutcomes) -> Bootstrap:
 
 
 def _mcc_resampled(outcomes: LabelOutcomes) -> Bootstrap:
-    """Return Gorodkin's R_K from counts; 0 if one label is always predicted, nan if a resample has one true label."""
+    """Return Gorodkin's R_K from counts; 0 if one label is always predicted, nan if a resample has one true
+    label.
+    """
     import numpy as np
 
     confusions = _confusions(outcomes)
@@ -214,7 +222,9 @@ def _calibration_resampled(outcomes: LabelOutcomes) -> Bootstrap:
 
 
 def _ranking(scores: Array, positive: Array) -> Statistic:
-    """Return AUROC as the Mann-Whitney statistic: pairs that are ranked right, ties counting half; sorted once."""
+    """Return AUROC as the Mann-Whitney statistic: pairs that are ranked right, ties counting half; sorted
+    once.
+    """
     import numpy as np
 
     order = np.argsort(scores, kind="stable")

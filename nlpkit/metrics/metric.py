@@ -1,6 +1,7 @@
 """A metric as one object, wherever it is used: to choose a checkpoint, in a report, as an `evaluate.Metric`.
 
-A family of answers names its metrics. To add one, write an object in `labels.py`, `values.py`, `replies.py` or
+A family of answers names its metrics. To add one, write an object in `labels.py`, `values.py`, `replies.py`
+or
 `ranking.py` and add it to the tuple at the end of that file.
 """
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1000
 OWN_RESAMPLES = 200
-"""Resamples of a user's own function, which is called once for each: its attribute `resamples` changes that."""
+"""Resamples of a user's own function, which is called once for each: its attribute `resamples` changes that.
+"""
 
 Inputs: TypeAlias = Literal["labels", "probabilities", "values", "texts"]
 """What an `evaluate.Metric` takes as predictions; `labels` also takes probabilities."""
@@ -32,7 +34,7 @@ class Outcomes(Protocol):
     """What was true and what was predicted, row by row."""
 
     def __len__(self) -> int: ...
-    def same_rows(self, other: Any) -> bool:
+    def same_rows(self, outcomes: Any) -> bool:
         """Whether both hold answers to the same rows, so that they can be compared."""
         ...
 
@@ -53,7 +55,9 @@ class Bootstrap:
     """How a metric is resampled: rows are drawn with replacement (Efron 1979)."""
 
     statistic: Statistic
-    """How often each row was drawn, (resamples, rows) -> the metric of each resample, nan where it is undefined."""
+    """How often each row was drawn, (resamples, rows) -> the metric of each resample, nan where it is
+    undefined.
+    """
     share: bool = False
     """Whether the metric is a plain share of the rows, which has an exact interval where it is 0 or 1."""
     resamples: int = RESAMPLES
@@ -63,7 +67,8 @@ class Bootstrap:
 class Jackknife:
     """For a metric that drawing a row twice would itself change, such as how many words differ.
 
-    Its interval comes from leaving out each row in turn, which gives at least the true variance (Efron and Stein 1981).
+    Its interval comes from leaving out each row in turn, which gives at least the true variance (Efron and
+    Stein 1981).
     """
 
     without: Array
@@ -139,8 +144,10 @@ class Metric(Generic[Measured]):
         """Return the metric that a user's own function computes.
 
         Args:
-            function: takes (predictions, references), an entry for each row: label names, numbers or texts. Attributes that
-                it may have: `higher_is_better` (default True), `title`, `meaning`, `percent`, `scale` and `resamples`.
+            function: takes (predictions, references), an entry for each row: label names, numbers or texts.
+                Attributes that
+                it may have: `higher_is_better` (default True), `title`, `meaning`, `percent`, `scale` and
+                `resamples`.
             name: its key in reports.
             where: what errors call it, such as `mine.py:name`.
         """
@@ -209,10 +216,10 @@ class _Own:
         import numpy as np
 
         predictions, references = outcomes.arrays()
-        places = np.arange(len(references))
+        every = np.arange(len(references))
 
         def statistic(drawn: Array) -> Array:
-            rows = (np.repeat(places, counts.astype(int)) for counts in drawn)
+            rows = (np.repeat(every, counts.astype(int)) for counts in drawn)
             return np.array([self._resampled(predictions[row], references[row]) for row in rows])
 
         return Bootstrap(
@@ -220,7 +227,9 @@ class _Own:
         )
 
     def _resampled(self, predictions: Array, references: Array) -> float:
-        """Return the metric of a resample; nan where the function cannot say, as when a label is missing from it."""
+        """Return the metric of a resample; nan where the function cannot say, as when a label is missing from
+        it.
+        """
         try:
             value = float(self._function(predictions, references))
         except (ValueError, ArithmeticError):
@@ -229,12 +238,12 @@ class _Own:
 
     def _number(self, predictions: Array, references: Array) -> float:
         try:
-            found = self._function(predictions, references)
+            returned = self._function(predictions, references)
         except Exception as error:
             raise ConfigError(f"metric {self._where}: it raised {type(error).__name__}: {error}") from error
         try:
-            return float(found)
+            return float(returned)
         except (TypeError, ValueError):
             raise ConfigError(
-                f"metric {self._where}: it returned {type(found).__name__}; expected one number"
+                f"metric {self._where}: it returned {type(returned).__name__}; expected one number"
             ) from None

@@ -1,4 +1,5 @@
-"""The metrics as `evaluate.Metric` classes: they live in the package, so they work where `evaluate.load` cannot.
+"""The metrics as `evaluate.Metric` classes: they live in the package, so they work where `evaluate.load`
+cannot.
 
     import evaluate
     from nlpkit.metrics.modules import Accuracy, LogLoss
@@ -6,12 +7,15 @@
     both = evaluate.combine([Accuracy(), LogLoss()])
     both.compute(predictions=[[0.9, 0.1], [0.4, 0.6]], references=[0, 1])
 
-Metrics of labels take the probabilities of every label; those that need no probabilities also take label numbers, as the
+Metrics of labels take the probabilities of every label; those that need no probabilities also take label
+numbers, as the
 modules on the hub do. A metric that is undefined for the data is None.
 
-The classes are made from the metric objects: Accuracy, MacroF1, MCC, AUROC, LogLoss, Brier, ECE, Pearson, Spearman, MAE, RMSE.
+The classes are made from the metric objects: Accuracy, MacroF1, MCC, AUROC, LogLoss, Brier, ECE, Pearson,
+Spearman, MAE, RMSE.
 
-This is the one module that imports `evaluate` (seconds) at its top, since its classes derive from it: import it where you use it.
+This is the one module that imports `evaluate` (seconds) at its top, since its classes derive from it: import
+it where you use it.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ class LabelOutcomes:
         hits: Array = self.truth == self.predicted
         return hits
 
-    def same_rows(self, other: LabelOutcomes) -> bool:
+    def same_rows(self, outcomes: LabelOutcomes) -> bool:
         """Whether both have the same labels and the same true rows in the same order."""
-        return self.labels == other.labels and self.truth.tolist() == other.truth.tolist()
+        return self.labels == outcomes.labels and self.truth.tolist() == outcomes.truth.tolist()
 
     def arrays(self) -> tuple[Array, Array]:
         """Return predicted and true label names."""
@@ -88,9 +88,9 @@ class ValueOutcomes:
     def __len__(self) -> int:
         return len(self.truth)
 
-    def same_rows(self, other: ValueOutcomes) -> bool:
+    def same_rows(self, outcomes: ValueOutcomes) -> bool:
         """Whether both have the same true rows in the same order."""
-        return bool(self.truth.tolist() == other.truth.tolist())
+        return bool(self.truth.tolist() == outcomes.truth.tolist())
 
     def arrays(self) -> tuple[Array, Array]:
         """Return predicted and true values."""

@@ -1,4 +1,7 @@
-"""Metrics of what a chat model makes of people's replies. To add one, write an object and name it in `RANKING_METRICS`."""
+"""Metrics of what a chat model makes of people's replies.
+
+To add one, write an object and name it in `RANKING_METRICS`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ _BY_PMI = "ranked by how much likelier the history makes each (PMI)"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RankingOutcomes:
-    """What a model makes of the true reply of each item, and where it ranks it among replies from other conversations."""
+    """What a model makes of the true reply of each item, and where it ranks it among replies from other
+    conversations.
+    """
 
     losses: Array
     """(items,): nats of the true reply."""
@@ -38,9 +43,9 @@ class RankingOutcomes:
     def __len__(self) -> int:
         return len(self.losses)
 
-    def same_rows(self, other: RankingOutcomes) -> bool:
+    def same_rows(self, outcomes: RankingOutcomes) -> bool:
         """Whether both have the same items, as far as the length of the true replies tells."""
-        return len(self) == len(other)
+        return len(self) == len(outcomes)
 
     def chosen(self, rows: Array) -> RankingOutcomes:
         """Return the outcomes of these items only."""
@@ -89,14 +94,17 @@ TOKEN_LOSS: Metric[RankingOutcomes] = ratio_metric(
 
 
 def hits_metric(among: int, *, pmi: bool = False) -> Metric[RankingOutcomes]:
-    """Return the share of items whose true reply stands among the first; a tie with another reply is no hit at the edge."""
-    place = "first" if among == 1 else f"among the first {among}"
+    """Return the share of items whose true reply stands among the first; a tie with another reply is no hit
+    at the edge.
+    """
+    rank = "first" if among == 1 else f"among the first {among}"
     return ratio_metric(
         lambda outcomes: _ranked(outcomes, (_ranks(outcomes, pmi=pmi) <= among)),
         nothing=NO_OTHERS,
         name=f"{'pmi_' if pmi else ''}hits@{among}",
         title=f"hits@{among}/{{candidates}}{' by PMI' if pmi else ''}",
-        meaning=f"Share of items whose true reply ranks {place} of {{candidates}}, the others from other conversations; "
+        meaning=f"Share of items whose true reply ranks {rank} of {{candidates}}, the others from other "
+        "conversations; "
         f"{{chance:.0%}} by chance; {_BY_PMI if pmi else _BY_LIKELIHOOD}.",
         words=lambda outcomes: _words(outcomes, among),
         percent=True,

@@ -1,4 +1,4 @@
-"""Metrics that are made of sums over rows, such as nats over tokens: all that a row brings is drawn together."""
+"""Metrics that are made of sums over rows, such as nats over tokens: a row's parts are drawn together."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Ratio:
     def __len__(self) -> int:
         return len(self.over)
 
-    def same_rows(self, other: Ratio) -> bool:
+    def same_rows(self, outcomes: Ratio) -> bool:
         """Whether both have as many rows."""
-        return len(self) == len(other)
+        return len(self) == len(outcomes)
 
 
 def ratio_metric(

@@ -26,7 +26,9 @@ NO_WORDS = "no reply has words"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReplyOutcomes:
-    """What a model replied and what the person did, row by row, with what the measuring models make of the replies."""
+    """What a model replied and what the person did, row by row, with what the measuring models make of the
+    replies.
+    """
 
     replies: tuple[str, ...]
     """A reply may be empty."""
@@ -39,9 +41,9 @@ class ReplyOutcomes:
     def __len__(self) -> int:
         return len(self.replies)
 
-    def same_rows(self, other: ReplyOutcomes) -> bool:
+    def same_rows(self, outcomes: ReplyOutcomes) -> bool:
         """Whether both answer the same turns."""
-        return self.truths == other.truths
+        return self.truths == outcomes.truths
 
     def arrays(self) -> tuple[Array, Array]:
         """Return the model's and the person's replies."""
@@ -56,7 +58,9 @@ class ReplyOutcomes:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in small letters, without punctuation; an apostrophe inside a word belongs to it."""
+    """Return the words of a text in small letters, without punctuation; an apostrophe inside a word belongs
+    to it.
+    """
     return re.findall(r"\w+(?:['’]\w+)*", text.casefold())
 
 
@@ -153,8 +157,8 @@ def _measured(values: Callable[[ReplyOutcomes], Array | str], **described: Any) 
     """Return the mean of what a measuring model says; undefined where there is no such model."""
 
     def undefined(outcomes: ReplyOutcomes) -> str | None:
-        found = values(outcomes)
-        return found if isinstance(found, str) else None
+        measured = values(outcomes)
+        return measured if isinstance(measured, str) else None
 
     metric: Metric[ReplyOutcomes] = ratio_metric(lambda outcomes: Ratio.of(values(outcomes)), **described)
     return replace(metric, undefined=undefined)
@@ -163,7 +167,8 @@ def _measured(values: Callable[[ReplyOutcomes], Array | str], **described: Any) 
 def _overlap_metric(load: Callable[[], Any], **described: Any) -> Metric[ReplyOutcomes]:
     """Return a metric of the whole set as sacrebleu gives it.
 
-    Its own bootstrap takes its seed from the environment; its significance test rests on these two methods, as we do.
+    Its own bootstrap takes its seed from the environment; its significance test rests on these two methods,
+    as we do.
     """
     import functools
 
@@ -274,7 +279,8 @@ REPLY_METRICS: tuple[Metric[ReplyOutcomes], ...] = (
         name="bertscore",
         title="BERTScore F1",
         hub_name="bertscore",
-        meaning="Likeness of meaning to the person's reply, token by token (Zhang et al. 2020), not rescaled: "
+        meaning="Likeness of meaning to the person's reply, token by token (Zhang et al. 2020), not "
+        "rescaled: "
         "compare, do not read alone.",
     ),
     _measured(

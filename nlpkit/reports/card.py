@@ -1,4 +1,6 @@
-"""The model card: what a run is, for whoever finds it on a hub or in a folder, with the metadata that the hub reads."""
+"""The model card: what a run is, for whoever finds it on a hub or in a folder, with the metadata that the hub
+reads.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,17 @@ def model_card(
     usage: Usage,
     *,
     language: str | None = None,
-    licence: str | None = None,
+    license: str | None = None,
 ) -> str:
-    """Return README.md of a run: the hub's metadata, how to use it with and without nlpkit, its numbers and its limits.
+    """Return README.md of a run: the hub's metadata, how to use it with and without nlpkit, its numbers and
+    its limits.
 
     Args:
         report: of the held-out rows.
         record: what `run.json` holds.
         usage: what a run of this family of answers is, and how it is used.
         language: ISO 639 code of the texts, where known.
-        licence: of the adapter, as the hub spells it, where known.
+        license: of the adapter, as the hub spells it, where known.
     """
     from huggingface_hub import ModelCard, ModelCardData
 
@@ -40,7 +43,7 @@ def model_card(
         model_name=report.run,
         eval_results=_hub_results(report, usage.pipeline_tag) or None,
         language=language,
-        license=licence,
+        license=license,
         pipeline_tag=usage.pipeline_tag,
         tags=["nlpkit", "lora", *usage.tags],
     )
@@ -57,7 +60,7 @@ def model_card(
         lines=_render(usage.template, part="lines", usage=usage, **values).strip(),
         scores=score_table(report.scores),
         baselines=[(row.name, baseline_table(report.scores, row)) for row in report.baselines],
-        licence=licence,
+        license=license,
         **values,
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}"))

@@ -60,9 +60,9 @@ HISTORIES: dict[str, Without] = {
 ANY_HISTORY = "a history helps it, though it is not shown that it must be the true one"
 
 
-def context_sentences(found: ReplyFindings) -> list[str]:
+def context_sentences(findings: ReplyFindings) -> list[str]:
     """Return what each history but the true one costs the run, and what that shows."""
-    ours, theirs = gains(found.context), gains(found.baseline_context)
+    ours, theirs = gains(findings.context), gains(findings.baseline_context)
     sentences = []
     for name, gain in ours.items():
         words = HISTORIES[name]
@@ -73,8 +73,8 @@ def context_sentences(found: ReplyFindings) -> list[str]:
         claim = words.claims[shown] if name != "none" or use_shown(ours) == shown else ANY_HISTORY
         baseline = theirs[name].loss if name in theirs else None
         fact = (
-            f"{found.baseline.name}: {_nats(baseline)}"
-            if found.baseline and baseline is not None and baseline.value is not None
+            f"{findings.baseline.name}: {_nats(baseline)}"
+            if findings.baseline and baseline is not None and baseline.value is not None
             else ""
         )
         sentences.append(f"{words.start} it {_nats_with_interval(gain.loss, fact)}: {claim}.")
@@ -111,7 +111,9 @@ def _nats(score: Score) -> str:
 
 
 def _nats_with_interval(score: Score, fact: str) -> str:
-    """Return `loses 0.41 nats a token (95% interval 0.36 to 0.46; base: loses 0.30)`; a loss below zero is a gain."""
+    """Return `loses 0.41 nats a token (95% interval 0.36 to 0.46; base: loses 0.30)`; a loss below zero is a
+    gain.
+    """
     value = score.value or 0.0
     sign = -1 if value < 0 else 1
     low, high = sorted((sign * (score.low or 0.0), sign * (score.high or 0.0)))
@@ -127,26 +129,28 @@ def _digits(value: float) -> int:
     return 2 if abs(value) >= 0.1 else 3
 
 
-def context(found: ReplyFindings) -> Section | None:
+def context(findings: ReplyFindings) -> Section | None:
     """Return what each other history costs, in sentences."""
-    if not found.context.gains and not found.context.turns_back:
+    if not findings.context.gains and not findings.context.turns_back:
         return None
     return Prose(
         id="context",
         title="Does it use what was said?",
         nav="Use of context",
-        note="How much worse it predicts what people answered when the history is taken away, exchanged or put in another "
-        "order, replies and all else being the same. A model that ignores its context loses nothing; 0.1 nats make each "
+        note="How much worse it predicts what people answered when the history is taken away, exchanged or "
+        "put in another "
+        "order, replies and all else being the same. A model that ignores its context loses nothing; 0.1 "
+        "nats make each "
         "token about 10% less likely.",
-        sentences=tuple(context_sentences(found)),
+        sentences=tuple(context_sentences(findings)),
     )
 
 
-def gains_plot(found: ReplyFindings) -> Section | None:
-    """Return what another history than the true one costs, with intervals; None where nothing was measured."""
+def gains_plot(findings: ReplyFindings) -> Section | None:
+    """Return what another history than the true one costs, with intervals; None if not measured."""
     measured = {
         who: {name: gain.loss for name, gain in gains(use).items() if gain.loss.value is not None}
-        for who, use in found.models.items()
+        for who, use in findings.models.items()
     }
     shown = [name for name in HISTORIES if any(name in losses for losses in measured.values())]
     if not shown:
@@ -187,11 +191,11 @@ def gains_plot(found: ReplyFindings) -> Section | None:
     )
 
 
-def turns_back_plot(found: ReplyFindings) -> Section | None:
+def turns_back_plot(findings: ReplyFindings) -> Section | None:
     """Return the loss by how many of the last turns a model sees; None without two points."""
     curves = {
         who: [point for point in use.turns_back if point.loss.value is not None]
-        for who, use in found.models.items()
+        for who, use in findings.models.items()
     }
     turns = sorted({point.turns for points in curves.values() for point in points})
     if len(turns) < 2:
@@ -230,9 +234,9 @@ def turns_back_plot(found: ReplyFindings) -> Section | None:
     )
 
 
-def gains_table(found: ReplyFindings) -> Section | None:
+def gains_table(findings: ReplyFindings) -> Section | None:
     """Return what another history costs, in numbers."""
-    ours, theirs = gains(found.context), gains(found.baseline_context)
+    ours, theirs = gains(findings.context), gains(findings.baseline_context)
     if not ours:
         return None
     rows: list[tuple[Cell, ...]] = []
@@ -240,11 +244,11 @@ def gains_table(found: ReplyFindings) -> Section | None:
         baseline = theirs.get(name)
         losses: list[Cell] = [gain.loss]
         hits: list[Cell] = [gain.hits]
-        if found.baseline:
+        if findings.baseline:
             losses.append(baseline.loss if baseline else None)
             hits.append(baseline.hits if baseline else None)
         rows.append((HISTORIES[name].name, *losses, *hits))
-    heads = [f"{what}, {who}" for what in ("Loss", "hits@1") for who in found.models]
+    heads = [f"{what}, {who}" for what in ("Loss", "hits@1") for who in findings.models]
     return Table(
         id="gains-table",
         title="What another history costs",
@@ -259,14 +263,14 @@ def gains_table(found: ReplyFindings) -> Section | None:
     )
 
 
-def turns_back_table(found: ReplyFindings) -> Section | None:
+def turns_back_table(findings: ReplyFindings) -> Section | None:
     """Return the loss by how many of the last turns a model sees, in numbers."""
-    theirs = {point.turns: point.loss for point in found.baseline_context.turns_back}
-    if not found.context.turns_back:
+    theirs = {point.turns: point.loss for point in findings.baseline_context.turns_back}
+    if not findings.context.turns_back:
         return None
     rows = (
-        (point.turns, point.loss, *((theirs.get(point.turns),) if found.baseline else ()))
-        for point in found.context.turns_back
+        (point.turns, point.loss, *((theirs.get(point.turns),) if findings.baseline else ()))
+        for point in findings.context.turns_back
     )
     return Table(
         id="back-table",
@@ -274,7 +278,7 @@ def turns_back_table(found: ReplyFindings) -> Section | None:
         under="context",
         folded=True,
         caption="Loss in nats a token by turns seen, with 95% intervals",
-        columns=(Column(name="Turns, at most"), *(Column(name=who, number=True) for who in found.models)),
+        columns=(Column(name="Turns, at most"), *(Column(name=who, number=True) for who in findings.models)),
         rows=tuple(rows),
     )
 

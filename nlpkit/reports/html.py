@@ -134,7 +134,8 @@ def track(score: Score | None, scale: Scale | None) -> Track | None:
 
     low = percent(score.value if score.low is None else score.low)
     high = percent(score.value if score.high is None else score.high)
-    words = f"{score.title} {score.shown(score.value)}{in_interval(score)} on a scale from {start:.3g} to {end:.3g}"
+    value = f"{score.shown(score.value)}{in_interval(score)}"
+    words = f"{score.title} {value} on a scale from {start:.3g} to {end:.3g}"
     return Track(at=percent(score.value), low=low, width=round(high - low, 2), words=words.strip())
 
 

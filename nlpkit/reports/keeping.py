@@ -29,7 +29,8 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
     Args:
         run: whose report it is.
         report: what to write.
-        card: how such a run is used, for the report of its training on held-out rows: it becomes the run's own
+        card: how such a run is used, for the report of its training on held-out rows: it becomes the run's
+            own
             `report.html` and model card too.
     """
     page = report.to_html()
@@ -76,7 +77,7 @@ def source_card(name: str) -> SourceCard:
     """Return license and origin of a catalog entry; of a file of the user's own, its name alone."""
     entry = next((entry for entry in catalogue() if entry.name == name.partition("/")[0]), None)
     return (
-        SourceCard(name=name, licence=entry.licence, origin=entry.origin) if entry else SourceCard(name=name)
+        SourceCard(name=name, license=entry.licence, origin=entry.origin) if entry else SourceCard(name=name)
     )
 
 

@@ -1,4 +1,7 @@
-"""Sections and summary of a classifier's report. To add a section, write a function and name it in `LABEL_SECTIONS`."""
+"""Sections and summary of a classifier's report.
+
+To add a section, write a function and name it in `LABEL_SECTIONS`.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +41,15 @@ class Rows:
 
 
 def label_summary(scores: dict[str, Score], baselines: tuple[Baseline, ...] = ()) -> tuple[str, ...]:
-    """Return the answer in plain words: how good, compared with what, and how far its confidence can be trusted."""
+    """Return the answer in plain words: how good, compared with what, and how far its confidence can be
+    trusted.
+    """
     sentences = []
     accuracy, error = scores.get("accuracy"), scores.get("expected_calibration_error")
     if accuracy is not None and accuracy.value is not None:
         sentences.append(
-            f"Accuracy is {accuracy.shown(accuracy.value)} on {accuracy.count:,} texts{in_interval(accuracy)}."
+            f"Accuracy is {accuracy.shown(accuracy.value)} on {accuracy.count:,} "
+            f"texts{in_interval(accuracy)}."
         )
     sentences += compared(scores, baselines)
     if error is not None and error.value is not None:
@@ -61,7 +67,8 @@ def label_limits(outcomes: LabelOutcomes) -> tuple[str, ...]:
 def few_texts(supports: Sequence[tuple[str, int]]) -> tuple[str, ...]:
     """Return a warning for each (label, texts) with too few."""
     return tuple(
-        f"Only {count} of the texts it was measured on are {label}: its numbers for them are hardly more than anecdotes."
+        f"Only {count} of the texts it was measured on are {label}: its numbers for them are hardly more "
+        "than anecdotes."
         for label, count in supports
         if count < FEW
     )
@@ -101,7 +108,8 @@ def each_label_table(
     return Table(
         id="labels",
         title="Labels",
-        note="Precision: of the texts given a label, the share that truly has it. Recall: of the texts that truly "
+        note="Precision: of the texts given a label, the share that truly has it. Recall: of the texts "
+        "that truly "
         "have it, the share that was given it.",
         columns=(Column(name="Label"), *(Column(name=head, number=True) for head in heads)),
         rows=tuple(rows),
@@ -115,7 +123,7 @@ def reliability_diagram(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
 
 
 def reliability_plot(bins: Sequence[Bin]) -> Plot | None:
-    """Return accuracy against confidence above, how many texts have each confidence below; None without rows."""
+    """Return accuracy against confidence, and how many texts have each confidence; None without rows."""
     full = [bin_ for bin_ in bins if bin_.confidence is not None and bin_.accuracy is not None]
     if not full:
         return None
@@ -132,7 +140,8 @@ def reliability_plot(bins: Sequence[Bin]) -> Plot | None:
         id="reliable",
         title="Can its confidence be trusted?",
         nav="Reliability",
-        note="Of the texts with a confidence of 80%, 80% should be right: bars on the dashed line. Below the line it is "
+        note="Of the texts with a confidence of 80%, 80% should be right: bars on the dashed line. Below "
+        "the line it is "
         "overconfident.",
         words=f"Reliability diagram: {'; '.join(words)}",
         height=1.4,
@@ -173,7 +182,9 @@ def probabilities(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
 
 
 def probability_plot(counted: Sequence[tuple[str, Sequence[float], Sequence[int]]]) -> Plot | None:
-    """Return histograms of (label, edges, counts): two labels in one panel, more in one each; None without rows."""
+    """Return histograms of (label, edges, counts): two labels in one panel, more in one each; None without
+    rows.
+    """
     if not any(sum(counts) for _, _, counts in counted):
         return None
     shown = counted if len(counted) == 2 else counted[:PANELS]
@@ -262,7 +273,8 @@ def mistakes(
         id="worst",
         title=title,
         nav="Worst mistakes",
-        note=f"{counted}Read these before trusting the numbers: some are the model's, some are the labels' own.",
+        note=f"{counted}Read these before trusting the numbers: some are the model's, some are the labels' "
+        "own.",
         examples=tuple(examples),
     )
 

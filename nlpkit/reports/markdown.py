@@ -9,7 +9,10 @@ from nlpkit.reports.wording import VERDICTS, cell, difference, number, p_value, 
 
 
 def to_markdown(report: ReportContent) -> str:
-    """Return the numbers as Markdown tables: scores, baselines, sections, data, cost and versions. Holds no texts."""
+    """Return the numbers as Markdown tables: scores, baselines, sections, data, cost and versions.
+
+    Holds no texts.
+    """
     parts = [
         f"# {cell(report.run)} on {cell(report.data)}",
         f"{report.size}, {report.created:%Y-%m-%d %H:%M %Z}.",
@@ -38,7 +41,9 @@ def score_table(scores: dict[str, Score]) -> str:
 
 
 def baseline_table(scores: dict[str, Score], baseline: Baseline) -> str:
-    """Return a Markdown table of the scores that both have, with the difference of each; empty where there are none."""
+    """Return a Markdown table of the scores that both have, with the difference of each; empty where there
+    are none.
+    """
     rows = []
     for name, theirs in baseline.scores.items():
         ours, test = scores.get(name), baseline.tests.get(name)
@@ -83,7 +88,7 @@ def _body(section: Section) -> str:
 def _table(section: Table) -> str:
     heads: list[str] = []
     scored = [
-        any(isinstance(row[place], Score) for row in section.rows) for place in range(len(section.columns))
+        any(isinstance(row[column], Score) for row in section.rows) for column in range(len(section.columns))
     ]
     for column, score in zip(section.columns, scored, strict=True):
         heads += [column.name, "95% interval"] if score else [column.name]

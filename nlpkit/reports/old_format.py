@@ -1,4 +1,4 @@
-"""Reports of nlpkit 0.2, format 1, which had a class for classifiers and one for chat models."""
+"""Reports of nlpkit 0.1, format 1, which had a class for classifiers and one for chat models."""
 
 from __future__ import annotations
 
@@ -113,34 +113,36 @@ def read(text: str) -> ReportContent | None:
 
 
 def _labels(old: _OldClassifier) -> ReportContent:
-    found = old.findings
+    findings = old.findings
     count = max((score.count for score in old.scores.values()), default=0)
     sections: list[Section | None] = []
-    if found.confusion:
-        sections.append(label_sections.confusion_table(found.labels, found.confusion))
-        rows = [(row.label, row.precision, row.recall, row.f1, row.support) for row in found.per_class]
+    if findings.confusion:
+        sections.append(label_sections.confusion_table(findings.labels, findings.confusion))
+        rows = [(row.label, row.precision, row.recall, row.f1, row.support) for row in findings.per_class]
         sections.append(label_sections.each_label_table(rows))
     sections += [
-        label_sections.reliability_plot(found.reliability),
-        label_sections.probability_plot([(row.name, row.edges, row.counts) for row in found.histograms]),
-        _mistakes(found, f"{found.mistakes:,} of {count:,} texts are wrong. " if found.mistakes else ""),
+        label_sections.reliability_plot(findings.reliability),
+        label_sections.probability_plot([(row.name, row.edges, row.counts) for row in findings.histograms]),
+        _mistakes(
+            findings, f"{findings.mistakes:,} of {count:,} texts are wrong. " if findings.mistakes else ""
+        ),
     ]
     return ReportContent(
         task="polarity",
         summary=label_sections.label_summary(old.scores, old.baselines),
         sections=tuple(section for section in sections if section),
         baselines=_known_baselines(old.baselines),
-        limits=label_sections.few_texts([(row.label, row.support) for row in found.per_class]),
+        limits=label_sections.few_texts([(row.label, row.support) for row in findings.per_class]),
         **old.shared,
     )
 
 
 def _values(old: _OldClassifier) -> ReportContent:
-    found = old.findings
-    true, predicted = [true for true, _ in found.points], [predicted for _, predicted in found.points]
+    findings = old.findings
+    true, predicted = [true for true, _ in findings.points], [predicted for _, predicted in findings.points]
     sections: list[Section | None] = [value_sections.scatter_plot(true, predicted)]
-    sections += [value_sections.error_plot(row.edges, row.counts) for row in found.histograms[:1]]
-    sections.append(_mistakes(found, title="The largest errors"))
+    sections += [value_sections.error_plot(row.edges, row.counts) for row in findings.histograms[:1]]
+    sections.append(_mistakes(findings, title="The largest errors"))
     return ReportContent(
         task="intensity",
         summary=value_sections.value_summary(old.scores, old.baselines),
@@ -157,7 +159,7 @@ def _dialogue(old: _OldDialogue) -> ReportContent:
         if rival
         else None
     )
-    found = ReplyFindings(
+    findings = ReplyFindings(
         scores=old.scores,
         candidates=old.candidates,
         context=old.context,
@@ -166,7 +168,7 @@ def _dialogue(old: _OldDialogue) -> ReportContent:
         exchanges=old.exchanges,
         verdict=old.verdict,
     )
-    sections = (make(found) for make in REPLY_SECTIONS)
+    sections = (make(findings) for make in REPLY_SECTIONS)
     count = old.replies or max((score.count for score in old.scores.values()), default=0)
     shared = old.shared
     return ReportContent(
@@ -174,15 +176,15 @@ def _dialogue(old: _OldDialogue) -> ReportContent:
         task="dialogue",
         unit="replies",
         measured=reply_count(count, old.conversations),
-        summary=reply_summary(found),
+        summary=reply_summary(findings),
         details=old.context.details,
-        headlines=reply_headlines(found),
+        headlines=reply_headlines(findings),
         sections=tuple(section for section in sections if section),
         baselines=_known_baselines((baseline,) if baseline else ()),
     )
 
 
-def _mistakes(found: _Findings, counted: str = "", **title: str) -> Section | None:
+def _mistakes(findings: _Findings, counted: str = "", **title: str) -> Section | None:
     examples = [
         label_sections.mistake(
             text=row.text,
@@ -191,7 +193,7 @@ def _mistakes(found: _Findings, counted: str = "", **title: str) -> Section | No
             confidence=row.probability,
             where=row.where,
         )
-        for row in found.worst
+        for row in findings.worst
     ]
     return label_sections.mistakes(examples, counted, **title)
 

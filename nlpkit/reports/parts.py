@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from pydantic import AwareDatetime, Field
+from pydantic import AliasChoices, AwareDatetime, ConfigDict, Field
 
 from nlpkit.metrics.score import PairedTest, Part, Score
 from nlpkit.reports.sections import Section
@@ -51,9 +51,11 @@ class Step(Part):
 class SourceCard(Part):
     """Where rows came from."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     name: str
     rows: int | None = None
-    licence: str = ""
+    license: str = Field(default="", validation_alias=AliasChoices("license", "licence"))
     origin: str = ""
 
 

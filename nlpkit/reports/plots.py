@@ -1,4 +1,6 @@
-"""Draws a `Plot` as a small inline SVG whose colors follow the page, so that one picture suits light, dark and paper."""
+"""Draws a `Plot` as a small inline SVG whose colors follow the page, so that one picture suits light, dark
+and paper.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ _STYLE = {
 WIDTH, HEIGHT = 4.8, 3.4
 """Inches of 72 CSS pixels: legible on a phone without scrolling, twice as large next to another on a desk."""
 MANY_POINTS = 400
-"""More points than these cannot be told apart: hexagons, darker where more fall."""
+"""More points than these cannot be distinguished: hexagons, darker where more fall."""
 MANY_STEPS = 25
 
 
@@ -236,7 +238,9 @@ _MARKS = {"line": _line, "bars": _bars, "histogram": _histogram, "points": _poin
 
 
 def _for_page(svg: str, name: str, words: str) -> str:
-    """Return the bare element: ids that no other picture has, the page's colors and font, and a name for screen readers."""
+    """Return the bare element: ids that no other picture has, the page's colors and font, and a name for
+    screen readers.
+    """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r' id="(?![pmhC][0-9_]*[0-9a-f]{6,}")[^"]*"| font-family: [^;"]*;', "", svg)

@@ -15,11 +15,15 @@ History: TypeAlias = Literal["shuffled", "other", "none"]
 
 
 class ContextGain(Part):
-    """What the true history is worth compared with another one; a model that ignores its context gains nothing."""
+    """What the true history is worth compared with another one; a model that ignores its context gains
+    nothing.
+    """
 
     history: History
     loss: Score
-    """Nats a token: loss with this history minus loss with the true one, paired; above 0 when the model uses the true one."""
+    """Nats a token: loss with this history minus loss with the true one, paired; above 0 when the model uses
+    the true one.
+    """
     hits: Score
     """hits@1 with the true history minus hits@1 with this one, paired."""
 
@@ -62,7 +66,7 @@ class Exchange(Part):
     """What the person answered."""
     reply: str
     baseline: str | None = Field(default=None, validation_alias=AliasChoices("baseline", "rival"))
-    """The baseline's reply; `rival` in reports of nlpkit 0.2."""
+    """The baseline's reply; `rival` in reports of nlpkit 0.1."""
 
 
 class JudgeVerdict(Part):

@@ -29,11 +29,15 @@ HEADLINES = ("perplexity", "hits@1", "pmi_hits@1")
 """The scores that stand on top, before the use of context."""
 
 
-def reply_summary(found: ReplyFindings) -> tuple[str, ...]:
-    """Return the answer in plain words: how good, compared with what, whether it uses what was said, and a judge's verdict."""
-    sentences = [*_perplexity(found), *_hits(found), *context_sentences(found)[:1]]
-    if found.verdict is not None:
-        sentences.append(judged(found.verdict, found.baseline.name if found.baseline else "the baseline"))
+def reply_summary(findings: ReplyFindings) -> tuple[str, ...]:
+    """Return the answer in plain words: how good, compared with what, whether it uses what was said, and a
+    judge's verdict.
+    """
+    sentences = [*_perplexity(findings), *_hits(findings), *context_sentences(findings)[:1]]
+    if findings.verdict is not None:
+        sentences.append(
+            judged(findings.verdict, findings.baseline.name if findings.baseline else "the baseline")
+        )
     return tuple(sentences)
 
 
@@ -43,36 +47,36 @@ def reply_count(replies: int, conversations: int | None) -> str:
     return f"{replies:,} {'reply' if replies == 1 else 'replies'}{behind}"
 
 
-def _perplexity(found: ReplyFindings) -> list[str]:
-    score = found.scores.get("perplexity")
+def _perplexity(findings: ReplyFindings) -> list[str]:
+    score = findings.scores.get("perplexity")
     if score is None or score.value is None:
         return []
     claims = {
         "better": "what people answer surprises it less",
         "worse": "what people answer surprises it more",
     }
-    facts = _compared(found, "perplexity", claims)
+    facts = _compared(findings, "perplexity", claims)
     return [f"Its perplexity on replies that it never saw is {score.shown(score.value)}{facts}."]
 
 
-def _hits(found: ReplyFindings) -> list[str]:
+def _hits(findings: ReplyFindings) -> list[str]:
     claims = {"better": "it knows the true reply more often", "worse": "it knows the true reply less often"}
     starts = {
-        "hits@1": f"By likelihood it picks the true reply out of {found.candidates}",
+        "hits@1": f"By likelihood it picks the true reply out of {findings.candidates}",
         "pmi_hits@1": "By how much likelier the history makes each (PMI), it picks it",
     }
     sentences = []
     for name, start in starts.items():
-        score = found.scores.get(name)
+        score = findings.scores.get(name)
         if score is not None and score.value is not None:
-            facts = _compared(found, name, claims, chance=f"{1 / found.candidates:.0%} by chance")
+            facts = _compared(findings, name, claims, chance=f"{1 / findings.candidates:.0%} by chance")
             sentences.append(f"{start} in {score.shown(score.value)} of cases{facts}.")
     return sentences
 
 
-def _compared(found: ReplyFindings, name: str, claims: Mapping[str, str], *, chance: str = "") -> str:
+def _compared(findings: ReplyFindings, name: str, claims: Mapping[str, str], *, chance: str = "") -> str:
     """Return the baseline's score and what the difference shows; without a baseline, the interval."""
-    score, baseline = found.scores[name], found.baseline
+    score, baseline = findings.scores[name], findings.baseline
     theirs = baseline.scores.get(name) if baseline else None
     if baseline is None or theirs is None or theirs.value is None:
         return in_brackets(f"95% interval {score.interval}" if score.interval else "", chance)
@@ -80,12 +84,12 @@ def _compared(found: ReplyFindings, name: str, claims: Mapping[str, str], *, cha
     return f"{in_brackets(f'{baseline.name}: {score.shown(theirs.value)}', chance)}: {claim}"
 
 
-def judged(found: JudgeVerdict, baseline: str) -> str:
+def judged(verdict_: JudgeVerdict, baseline: str) -> str:
     """Return whose replies the judge preferred, in a sentence."""
-    pairs = found.wins + found.losses + found.ties
-    rate = found.rate
+    pairs = verdict_.wins + verdict_.losses + verdict_.ties
+    rate = verdict_.rate
     if rate.value is None:
-        return f"{found.judge} has judged no pair: {rate.undefined or 'no answer could be read'}."
+        return f"{verdict_.judge} has judged no pair: {rate.undefined or 'no answer could be read'}."
     if rate.low is None or rate.high is None or rate.low <= 0.5 <= rate.high:
         claim = f"is not shown to prefer either its replies or {baseline}'s"
     elif rate.low > 0.5:
@@ -93,13 +97,13 @@ def judged(found: JudgeVerdict, baseline: str) -> str:
     else:
         claim = f"prefers {baseline}'s replies to its own"
     won = f"it won {rate.shown(rate.value)}{in_interval(rate)}"
-    return f"{found.judge}, which saw {pairs:,} pairs of replies in both orders, {claim}: {won}."
+    return f"{verdict_.judge}, which saw {pairs:,} pairs of replies in both orders, {claim}: {won}."
 
 
-def reply_headlines(found: ReplyFindings) -> tuple[Headline, ...]:
+def reply_headlines(findings: ReplyFindings) -> tuple[Headline, ...]:
     """Return the numbers on top of the page, with the baseline's."""
-    headlines = [_score_headline(found, name) for name in HEADLINES if name in found.scores]
-    ours, theirs = gains(found.context), gains(found.baseline_context)
+    headlines = [_score_headline(findings, name) for name in HEADLINES if name in findings.scores]
+    ours, theirs = gains(findings.context), gains(findings.baseline_context)
     if ours:
         name = next(iter(ours))
         baseline = theirs[name].loss if name in theirs else None
@@ -107,8 +111,8 @@ def reply_headlines(found: ReplyFindings) -> tuple[Headline, ...]:
     return tuple(headlines)
 
 
-def _score_headline(found: ReplyFindings, name: str) -> Headline:
-    score, baseline = found.scores[name], found.baseline
+def _score_headline(findings: ReplyFindings, name: str) -> Headline:
+    score, baseline = findings.scores[name], findings.baseline
     test = baseline.tests.get(name) if baseline else None
     word = verdict(score, test) if test is not None and test.difference is not None else None
     return Headline(
@@ -122,7 +126,9 @@ def _score_headline(found: ReplyFindings, name: str) -> Headline:
 
 
 def _context_headline(name: str, shown: Side, ours: Score, theirs: Score | None) -> Headline:
-    """Return the use of context, which needs no baseline: its verdict is against 0, a model that ignores what was said."""
+    """Return the use of context, which needs no baseline: its verdict is against 0, a model that ignores what
+    was said.
+    """
     words: dict[Side, tuple[Verdict, str]] = {
         "above": ("better", "uses it"),
         "even": ("even", "not shown"),
@@ -142,9 +148,9 @@ def _context_headline(name: str, shown: Side, ours: Score, theirs: Score | None)
     )
 
 
-def judge(found: ReplyFindings) -> Section | None:
+def judge(findings: ReplyFindings) -> Section | None:
     """Return what a judge preferred."""
-    verdict_ = found.verdict
+    verdict_ = findings.verdict
     if verdict_ is None:
         return None
     unread = f" {verdict_.unreadable:,} of its answers named no winner." if verdict_.unreadable else ""
@@ -152,24 +158,25 @@ def judge(found: ReplyFindings) -> Section | None:
         id="judge",
         title="What a judge preferred",
         nav="Judge",
-        sentences=(judged(verdict_, found.baseline.name if found.baseline else "the baseline"),),
+        sentences=(judged(verdict_, findings.baseline.name if findings.baseline else "the baseline"),),
         shares={"won": verdict_.wins, "ties": verdict_.ties, "lost": verdict_.losses},
         closing="Ties are pairs that the judge called equal, or decided by their order; they count half."
         f"{unread} A judge is a model too: read the conversations below before believing it.",
     )
 
 
-def conversations(found: ReplyFindings) -> Section | None:
+def conversations(findings: ReplyFindings) -> Section | None:
     """Return held-out conversations with the replies of person, run and baseline."""
-    if not found.exchanges:
+    if not findings.exchanges:
         return None
-    baseline = found.baseline.name if found.baseline else "Baseline"
+    baseline = findings.baseline.name if findings.baseline else "Baseline"
     return Texts(
         id="conversations",
         title="Replies",
         nav="Conversations",
-        note="Held-out conversations, up to the turn that the model answers. Read these before trusting the numbers.",
-        examples=tuple(_example(exchange, baseline) for exchange in found.exchanges),
+        note="Held-out conversations, up to the turn that the model answers. Read these before trusting "
+        "the numbers.",
+        examples=tuple(_example(exchange, baseline) for exchange in findings.exchanges),
         shown=4,
     )
 

@@ -1,4 +1,6 @@
-"""A report: one frozen value for runs of every task, which goes to JSON and back without loss, and shows itself."""
+"""A report: one frozen value for runs of every task, which goes to JSON and back without loss, and shows
+itself.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ class Report(ReportContent):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the report that `to_json` wrote, in this format or in that of nlpkit 0.2.
+        """Return the report that `to_json` wrote, in this format or in that of nlpkit 0.1.
 
         Raises:
             DataError: the text is not such a report, or it is one of a newer nlpkit.
@@ -33,8 +35,8 @@ class Report(ReportContent):
             return cls.model_validate(dict(old)) if old else cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the text"
-            raise DataError(f"not a report that this nlpkit can read: {place}: {first['msg']}") from error
+            key = ".".join(map(str, first["loc"])) or "the text"
+            raise DataError(f"not a report that this nlpkit can read: {key}: {first['msg']}") from error
 
     def to_markdown(self) -> str:
         """Return the numbers as Markdown tables. Holds no texts of the data."""

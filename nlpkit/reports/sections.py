@@ -1,4 +1,5 @@
-"""What a report shows besides its scores: tables, plots, texts and prose. Renderers know these four and no family of answers.
+"""What a report shows besides its scores: tables, plots, texts and prose. Renderers know these four and no
+family of answers.
 
 A section is made by a function from outcomes, which a family of answers names: see `label_sections.py`.
 """

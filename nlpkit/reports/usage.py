@@ -1,4 +1,6 @@
-"""What the model card says of each family of answers: what its runs do, and the lines that use them without nlpkit."""
+"""What the model card says of each family of answers: what its runs do, and the lines that use them without
+nlpkit.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ class FamilyReport:
     """What the outcomes warn of, for the model card."""
 
 
-_KNOWN = "It knows the language and the kind of {what} that it was trained on. On others, measure first: `nlpkit evaluate . {file}`."
+_KNOWN = (
+    "It knows the language and the kind of {what} that it was trained on. On others, measure first: "
+    "`nlpkit evaluate . {file}`."
+)
 _PREJUDICE = (
     "Models of sentiment repeat what people wrote, prejudice about groups of people included. "
     "Do not let it decide about a person."
@@ -48,7 +53,8 @@ LABEL_USAGE = Usage(
     tags=("sentiment",),
     limits=(
         _KNOWN.format(what="text", file="your.csv"),
-        "Its probabilities are calibrated on held-out texts like those it was trained on; elsewhere they may promise too much.",
+        "Its probabilities are calibrated on held-out texts like those it was trained on; elsewhere they "
+        "may promise too much.",
         _PREJUDICE,
     ),
 )
@@ -66,6 +72,7 @@ REPLY_USAGE = Usage(
         _KNOWN.format(what="talk", file="your-conversations.jsonl"),
         "It makes up facts, and it may repeat what people said in the conversations it learned from. "
         "Do not train it on what must stay private.",
-        "Nothing filters what it says. Put a person, or a filter of your own, between it and whoever can be hurt.",
+        "Nothing filters what it says. Put a person, or a filter of your own, between it and whoever can "
+        "be hurt.",
     ),
 )

@@ -1,4 +1,7 @@
-"""Sections and summary of a report on predicted values. To add one, write a function and name it in `VALUE_SECTIONS`."""
+"""Sections and summary of a report on predicted values.
+
+To add one, write a function and name it in `VALUE_SECTIONS`.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 
 
 def visible(text: object) -> str:
-    """Return the text without control characters and without those that turn the direction of what is around them."""
+    """Return the text without control characters and without those that turn the direction of what is around
+    them.
+    """
     return "".join(
         letter
         for letter in str(text)

@@ -64,7 +64,7 @@ def test_the_gain_by_hand() -> None:
         reply="red wine",
         distractors=("blue milk",),
         shuffled=Conversation(turns=swapped),
-        other=Conversation(
+        foreign=Conversation(
             turns=(
                 Turn(role="user", text="red"),
                 Turn(role="assistant", text="on"),

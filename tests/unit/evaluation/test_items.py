@@ -109,27 +109,27 @@ def test_equal_turns_have_no_other_order() -> None:
 def test_another_history_is_the_end_of_another_conversation_with_the_same_roles() -> None:
     talks = conversations(6, turns=6)
     for item in pick(talks, items=18).items:
-        assert item.other is not None
-        assert item.other.id == item.history.id
-        assert [turn.role for turn in item.other.turns] == [turn.role for turn in item.history.turns]
-        owners = {turn.text.split()[0] for turn in item.other.turns}
+        assert item.foreign is not None
+        assert item.foreign.id == item.history.id
+        assert [turn.role for turn in item.foreign.turns] == [turn.role for turn in item.history.turns]
+        owners = {turn.text.split()[0] for turn in item.foreign.turns}
         assert len(owners) == 1
         assert owners != {item.history.turns[0].text.split()[0]}
         # turn 5 is the last reply: what stands before it ends with turn 4
-        assert item.other.turns[-1].text.split()[1].endswith("x4")
+        assert item.foreign.turns[-1].text.split()[1].endswith("x4")
 
 
 def test_the_longest_history_has_no_other_of_its_length() -> None:
     talks = [talk(*(f"turn {number}" for number in range(8))), talk("a b", "c d"), talk("e f", "g h")]
     items = pick(talks, items=1).items
     assert [len(item.history.turns) for item in items] in ([3], [5], [7])
-    assert items[0].other is None
+    assert items[0].foreign is None
 
 
 def test_what_the_bot_is_told_beforehand_stays() -> None:
     told = Conversation(turns=conversations(1)[0].turns, system="You are a pirate.", id="p")
     item = next(one for one in pick([told, *conversations(5)], items=20).items if one.history.id == "p")
-    for history in (item.history, item.shuffled, item.other, item.silent):
+    for history in (item.history, item.shuffled, item.foreign, item.silent):
         assert history is not None
         assert history.system == "You are a pirate."
     assert item.silent.turns == ()
@@ -175,9 +175,9 @@ def test_another_order_holds_only_what_the_model_reads_of_a_long_history() -> No
     for item in pick_items(conversations(9, turns=20), items=9, candidates=3, seed=1, reach=reach).items:
         assert len(item.history.turns) == 4
         assert item.shuffled is not None
-        assert item.other is not None
+        assert item.foreign is not None
         assert sorted(turn.text for turn in item.shuffled.turns) == sorted(
             turn.text for turn in item.history.turns
         )
         assert item.shuffled.turns != item.history.turns
-        assert [turn.role for turn in item.other.turns] == [turn.role for turn in item.history.turns]
+        assert [turn.role for turn in item.foreign.turns] == [turn.role for turn in item.history.turns]

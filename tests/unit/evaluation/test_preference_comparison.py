@@ -1,4 +1,4 @@
-"""The verdict on a run that learnt preferences, from likelihoods that are worked out by hand."""
+"""The verdict on a run that learned preferences, from likelihoods that are worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.data.preferences import Preference, RatedReply, ReplyPair
-from nlpkit.evaluation.preferences import Comparison, compare, in_words, listen
+from nlpkit.evaluation.preferences import Comparison, compare, in_words, score_rows
 
 
 @dataclass
@@ -45,7 +45,7 @@ def pairs(count: int) -> list[ReplyPair]:
 
 
 def verdict(old: dict[str, float], new: dict[str, float], held: Sequence[Preference]) -> Comparison:
-    return compare(listen(Scripted(old), held), listen(Scripted(new), held), held, seed=1)
+    return compare(score_rows(Scripted(old), held), score_rows(Scripted(new), held), held, seed=1)
 
 
 def script(held: Sequence[ReplyPair], right: int, *, good: float = -1.0) -> dict[str, float]:

@@ -6,7 +6,7 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
-from nlpkit.evaluation.selection import expected_rank, heard, pmi_rank
+from nlpkit.evaluation.selection import checked_likelihoods, expected_rank, pmi_rank
 from tests.speakers import Likely, Unigram
 
 HISTORY = Conversation(turns=(Turn(role="user", text="well?"),), where="talks.jsonl, row 3")
@@ -52,7 +52,7 @@ def test_a_model_that_ignores_the_history_ranks_nothing_by_pmi() -> None:
 
 def test_the_unigram_by_hand() -> None:
     # at: 1/3, home: 1/5, the end: 1/2
-    found = heard(Unigram(), HISTORY, ["at home"])[0]
+    found = checked_likelihoods(Unigram(), HISTORY, ["at home"])[0]
     assert found.total == pytest.approx(math.log(1 / 3 * 1 / 5 * 1 / 2))
     assert found.tokens == 3
 
@@ -72,4 +72,4 @@ def test_what_is_no_likelihood_is_refused(answer: list[Likely], message: str) ->
             return answer
 
     with pytest.raises(RunError, match=message):
-        heard(Broken(), HISTORY, ["yes"])
+        checked_likelihoods(Broken(), HISTORY, ["yes"])

@@ -63,7 +63,7 @@ def labeled(label: str = "good", name: str = "first") -> Report:
             counts={"train": 6920},
             balance={"train": {"bad": 3000}},
             dropped={"near": 3},
-            sources=(SourceCard(name="s", licence="CC0"),),
+            sources=(SourceCard(name="s", license="CC0"),),
             notes=("n",),
         ),
     )
@@ -71,7 +71,7 @@ def labeled(label: str = "good", name: str = "first") -> Report:
 
 def test_metadata_is_what_the_hub_reads() -> None:
     data = ModelCard(
-        model_card(labeled(), record("hub:org/base@main"), LABEL_USAGE, language="en", licence="mit")
+        model_card(labeled(), record("hub:org/base@main"), LABEL_USAGE, language="en", license="mit")
     ).data
     assert (data.base_model, data.library_name, data.pipeline_tag, data.language, data.license) == (
         "org/base",
@@ -101,7 +101,7 @@ def test_the_text_says_the_numbers_and_their_limits() -> None:
     assert "- left out: 3 (near)\n- source: s, license CC0\n- n\n" in text
     assert "Only 12 of the texts it was measured on are good" in text
     assert "No license is named here" in text
-    assert "No license is named here" not in model_card(labeled(), record(), LABEL_USAGE, licence="mit")
+    assert "No license is named here" not in model_card(labeled(), record(), LABEL_USAGE, license="mit")
 
 
 def test_the_lines_for_plain_transformers_are_python_whatever_the_labels() -> None:
@@ -141,7 +141,7 @@ def test_a_number_says_its_range() -> None:
 
 
 def test_the_card_of_a_chat_model_has_the_metadata_that_the_hub_reads() -> None:
-    data = ModelCard(model_card(sample(), RECORD, REPLY_USAGE, language="en", licence="mit")).data
+    data = ModelCard(model_card(sample(), RECORD, REPLY_USAGE, language="en", license="mit")).data
     assert (data.base_model, data.library_name, data.pipeline_tag, data.language, data.license) == (
         "HuggingFaceTB/SmolLM2-135M-Instruct",
         "peft",

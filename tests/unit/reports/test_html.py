@@ -92,7 +92,7 @@ def full(labels: tuple[str, ...], word: str = "word") -> Report:
             balance={word: {word: 5}},
             dropped={word: 2},
             notes=(word,),
-            sources=(SourceCard(name=word, licence=word, origin=word),),
+            sources=(SourceCard(name=word, license=word, origin=word),),
         ),
         cost=Cost(device=word, train_seconds=5),
         config=word,

@@ -71,7 +71,7 @@ def worded(word: str) -> Report:
             counts={word: 5},
             dropped={word: 2},
             notes=(word,),
-            sources=(SourceCard(name=word, licence=word, origin=word),),
+            sources=(SourceCard(name=word, license=word, origin=word),),
         ),
         cost=Cost(device=word, train_seconds=5),
         config=word,

@@ -1,4 +1,4 @@
-"""Reports that nlpkit 0.2 wrote, as it wrote them."""
+"""Reports that nlpkit 0.1 wrote, as it wrote them."""
 
 from __future__ import annotations
 
