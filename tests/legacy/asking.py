@@ -39,11 +39,64 @@ def recipe_config(path: Path) -> Any:
     return load_config(path, load_recipe(read_config(path)[0]["recipe"]).Config)
 
 
-def read_dialogue_report(text: str) -> Any:
-    """The evaluation of a dialogue run."""
-    from nlpkit.reports.dialogue_report import DialogueReport
+REPORT_FIELDS = ("run", "data", "created", "seed", "curve", "cost", "config", "versions")
+"""What a report of any format holds under the same name."""
 
-    return DialogueReport.from_json(text)
+
+def measured(report: nlpkit.Report) -> dict[str, Any]:
+    """What a report holds, in today's format."""
+    tree = json.loads(report.to_json())
+    return {
+        **{field: tree[field] for field in REPORT_FIELDS},
+        "scores": scores_of(tree),
+        "details": scores_of(tree, "details"),
+        "baselines": [[scores_of(row), scores_of(row, "details"), row["tests"]] for row in tree["baselines"]],
+        "texts": [
+            example["text"] or example["answers"][1]["text"]
+            for section in tree["sections"]
+            if section["kind"] == "texts"
+            for example in section["examples"]
+        ],
+    }
+
+
+def measured_before(text: str) -> dict[str, Any]:
+    """The same of a report in format 1, from its JSON as it lies there."""
+    tree = json.loads(text)
+    rivals = tree["baselines"] if "baselines" in tree else [tree["rival"]] if tree["rival"] else []
+    texts = (
+        [row["reply"] for row in tree["exchanges"]]
+        if tree["kind"] == "dialogue"
+        else [row["text"] for row in tree["findings"]["worst"]]
+    )
+    return {
+        **{field: tree[field] for field in REPORT_FIELDS},
+        "scores": scores_of(tree),
+        "details": _gains(tree.get("context")),
+        "baselines": [[scores_of(row), _gains(row.get("context")), row["tests"]] for row in rivals],
+        "texts": texts,
+    }
+
+
+def scores_of(tree: dict[str, Any], field: str = "scores") -> dict[str, Any]:
+    """The scores of a report, without what came with format 2."""
+    scores: dict[str, Any] = without_additions(tree[field])
+    return scores
+
+
+def without_additions(tree: Any) -> Any:
+    """Scores, however deep they lie, without what came with format 2: how one is drawn, and what the hub calls it."""
+    if isinstance(tree, list):
+        return [without_additions(part) for part in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {name: without_additions(part) for name, part in tree.items() if name not in ("scale", "hub_name")}
+
+
+def _gains(context: dict[str, Any] | None) -> dict[str, Any]:
+    gains = context["gains"] if context else []
+    losses = {f"loss gain over {gain['history']}": gain["loss"] for gain in gains}
+    return losses | {f"hits@1 gain over {gain['history']}": gain["hits"] for gain in gains}
 
 
 def read_distillation(text: str) -> Any:

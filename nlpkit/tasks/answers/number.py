@@ -13,8 +13,8 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
-from nlpkit.reports.value_sections import VALUE_REPORT
 from nlpkit.reports.usage import FamilyReport
+from nlpkit.reports.value_sections import VALUE_REPORT
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
