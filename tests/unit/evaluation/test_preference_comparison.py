@@ -73,7 +73,7 @@ def test_a_small_gain_is_promoted_and_said_to_be_unsure() -> None:
     held = pairs(20)
     found = verdict(script(held, 10), script(held, 11), held)
     assert found.verdict == "promoted"
-    assert "too few rows to be sure" in found.reasons[0]
+    assert "too few rows to show it" in found.reasons[0]
 
 
 @pytest.mark.parametrize("right", [50, 49])
