@@ -90,7 +90,7 @@ _HOMES = {
     "Run": "nlpkit.run",
     "RunError": "nlpkit.errors",
     "Sampling": "nlpkit.generation.sampling",
-    "Score": "nlpkit.reports.report",
+    "Score": "nlpkit.metrics.score",
     "SentimentClassifier": "nlpkit.training.estimator",
     "Session": "nlpkit.chat.session",
     "SourceError": "nlpkit.errors",

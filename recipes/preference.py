@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from nlpkit.evaluation.preferences import compare, in_words, score_rows, report_comparison, verdict_of
+from nlpkit.evaluation.preferences import compare, in_words, report_comparison, score_rows, verdict_of
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import promote
 from nlpkit.run import Run

@@ -135,6 +135,4 @@ VALUE_SECTIONS: tuple[Callable[[ValueOutcomes, Rows], Section | None], ...] = (
 )
 """In the order in which they are shown."""
 
-VALUE_REPORT = FamilyReport(
-    sections=VALUE_SECTIONS, summary=value_summary, usage=VALUE_USAGE
-)
+VALUE_REPORT = FamilyReport(sections=VALUE_SECTIONS, summary=value_summary, usage=VALUE_USAGE)

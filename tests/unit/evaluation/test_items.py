@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_passed_over_and_counted() -> None:
 
 
 def test_nothing_to_ask_about_is_an_error() -> None:
-    with pytest.raises(DataError, match="2 conversations: no turn of the model.s side follows another"):
+    with pytest.raises(DataError, match=r"2 conversations: no turn of the model.s side follows another"):
         pick([talk("hello"), talk("hi", "you", first="assistant")])
     with pytest.raises(DataError, match="none of 2 replies fits"):
         pick_items(
