@@ -122,7 +122,7 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
             TWO, DistillationData(unlabelled=str(tmp_path / "other.csv"), validation=held), seed=1
         )
     train = str(write_csv(tmp_path / "train.csv", [("one", "positive"), ("two", "negative")]))
-    with pytest.raises(DataError, match=r"data\.unlabelled: all 2 texts stand among the labelled ones"):
+    with pytest.raises(DataError, match=r"data\.unlabelled: all 2 texts stand among the labeled ones"):
         load_distillation_rows(
             TWO,
             DistillationData(
@@ -134,7 +134,7 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
 
 def test_shares_need_labelled_rows_and_leave_some() -> None:
     for asked in ({}, {"validation": 0.1}, {"validation": "held.csv", "test": 0.1}):
-        with pytest.raises(ValidationError, match="without labelled rows in `train`"):
+        with pytest.raises(ValidationError, match="without labeled rows in `train`"):
             DistillationData(unlabelled="texts.csv", **asked)
     with pytest.raises(ValidationError, match="must leave rows to train on"):
         DistillationData(unlabelled="texts.csv", train="train.csv", validation=0.5, test=0.6)
