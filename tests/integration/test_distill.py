@@ -70,11 +70,11 @@ def test_the_student_learns_what_the_teacher_knows(student: tuple[Path, list[str
         for one, other in zip(teacher.predict(texts), pupil.predict(texts), strict=True)
     )
     assert agree >= 0.9 * len(texts)  # no label was seen
-    assert "2 unlabelled and 0 labelled texts that stand, nearly equal, in the held-out ones" in "\n".join(
+    assert "2 unlabeled and 0 labeled texts that stand, nearly equal, in the held-out ones" in "\n".join(
         said
     )
     assert any(
-        "it may have learnt from them" in line for line in said
+        "it may have learned from them" in line for line in said
     )  # the teacher's own held-out rows are others
 
 
@@ -199,5 +199,5 @@ def test_what_cannot_teach_is_refused(
 def test_check_says_what_would_be_learnt_and_writes_nothing(distill_config: Path, tmp_path: Path) -> None:
     said: list[str] = []
     assert train_toy(distill_config, f"output={tmp_path / 'none'}", check=True, said=said) == []
-    assert any("260 unlabelled and 0 labelled to learn from, 60 to choose on" in line for line in said)
+    assert any("260 unlabeled and 0 labeled to learn from, 60 to choose on" in line for line in said)
     assert not (tmp_path / "none").exists()
