@@ -158,9 +158,9 @@ def test_the_table_of_keys_is_that_of_the_models(recipe: str, document: str) -> 
 
 
 def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
     listed = {
-        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", readme, re.MULTILINE) for code in row.split(",")
+        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for code in row.split(",")
     }
     raised = {
         one.exit_code
@@ -168,6 +168,15 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
         if isinstance(one, type) and issubclass(one, errors.NlpkitError)
     }
     assert listed == raised | {0, 5, 130, 143}
+
+
+def test_the_readme_is_short_and_begins_with_what_it_does() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 120
+    first_screen = "\n".join(lines[:36])
+    assert "pip install" in first_screen
+    assert "```python" in first_screen
+    assert "positive    score" in first_screen  # the output under the command
 
 
 @pytest.mark.parametrize("document", GUIDES)
