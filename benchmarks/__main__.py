@@ -29,7 +29,7 @@ def quick(model: str | None, results: Path) -> None:
 
 
 def full(model: str | None, results: Path, *, sst2: Path | None, work: Path) -> None:
-    """Run everything that the README gives figures of; hours on two cores."""
+    """Run everything that docs/benchmarks.md gives figures of; hours on two cores."""
     for corpus in scoring.CORPORA:
         scoring.bench(model, corpus=corpus, rounds=3, threads=(1, 2), results=results, talk=print)
     startup.bench(rounds=5, results=results, talk=print)
