@@ -79,7 +79,7 @@ class FakeAnswer:
 
 
 class FakeBot:
-    """A chat model that answers by a rule, and keeps its calls in `asked`, `samplings`, `sessions`, `answers`.
+    """A chat model that answers by a rule and keeps its calls in `asked`, `samplings`, `sessions`, `answers`.
 
     `fails`: (the number of chunks before the error, the error). `refuses`: the error that `stream` raises.
     """

@@ -1,4 +1,4 @@
-"""Two processes that train together leave one run: the log, and the weights, that one process alone would leave."""
+"""Two processes that train together write one run, with the log and the weights of a single process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 def train(config: Path, output: Path, *overrides: str, processes: int) -> list[dict[str, Any]]:
     """The log of a training."""
-    # accelerate starts processes on CPUs only through MPI; torch's own launcher starts them as accelerate does on GPUs
+    # accelerate starts processes on CPUs only through MPI; torch's launcher starts them as it does on GPUs
     launch = (
         ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
         if processes > 1
@@ -42,7 +42,7 @@ def moved(output: Path) -> dict[str, torch.Tensor]:
 
 
 SAME = ("training.group_by_length=false", "training.max_steps=20", "training.evaluations=1", "lora.dropout=0")
-"""Batches of equal length differ in their rows when they are cut into halves, and each process draws its own dropout."""
+"""Halves of a batch differ in their rows, and each process has its own dropout."""
 
 
 SENTIMENT = ("base.dropout=0",)

@@ -69,8 +69,9 @@ def test_an_eight_bit_score_does_not_depend_on_its_neighbours(exports: dict[Form
 
 
 def test_an_export_is_loaded_without_torch(exports: dict[Form, Path]) -> None:
-    code = "import sys; from nlpkit import Classifier; print(Classifier.load(sys.argv[1]).predict(['good film'])[0].label, "
-    code += "[one for one in ('torch', 'transformers', 'peft') if one in sys.modules])"
+    code = "import sys; from nlpkit import Classifier; classifier = Classifier.load(sys.argv[1]); "
+    code += "print(classifier.predict(['good film'])[0].label, "
+    code += "[name for name in ('torch', 'transformers', 'peft') if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code, str(exports["onnx"])], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""A dialogue run trained further on what people liked: on our own ids, compared, promoted or refused, and taken up again after a kill."""
+"""A dialogue run trained on ratings: with our ids, compared, promoted or refused, resumed after a kill."""
 
 from __future__ import annotations
 

@@ -46,8 +46,9 @@ def expected(toy_run: Path, texts: Path, tmp_path_factory: pytest.TempPathFactor
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A cluster of one node with two cores, in processes of its own."""
     script = (
-        "import sys, ray; context = ray.init(num_cpus=2, include_dashboard=False, object_store_memory=2**28, log_to_driver=False, "
-        "_temp_dir=sys.argv[1]); print(context.address_info['gcs_address'], flush=True); sys.stdin.read()"
+        "import sys, ray; context = ray.init(num_cpus=2, include_dashboard=False, object_store_memory=2**28, "
+        "log_to_driver=False, _temp_dir=sys.argv[1]); "
+        "print(context.address_info['gcs_address'], flush=True); sys.stdin.read()"
     )
     # Not under pytest's own folder: the paths of Ray's sockets may not be long.
     folder = Path("/tmp") / f"ray-test-{os.getpid()}"

@@ -32,7 +32,7 @@ print(summary.rows, summary.rejected)
 
 def start(source: Path, target: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SCRIPT, str(source), str(target), str(CHUNK_ROWS)]
-    # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
+    # Without coverage: a Ctrl-C at a bad moment leaves its tracer's lock locked, and the child never ends.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")
     }
@@ -63,7 +63,7 @@ def test_killed_at_random_moments_it_makes_the_same_bytes(tmp_path, ending):
         while kills < KILLS and child.poll() is None and not state.exists():
             time.sleep(0.001)  # a kill before the work began says nothing
         try:
-            # After the kills a run is left to end. A third of a complete run at most, so that several kills hit the same work.
+            # After the kills a run may end. A third of a completed run at most, so that several kills hit it.
             answer, _ = child.communicate(timeout=moments.uniform(0, length / 3) if kills < KILLS else 120)
         except subprocess.TimeoutExpired:
             kills += 1

@@ -27,7 +27,7 @@ def start(config: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
         *more,
     ]
     command += ["evaluation.generate=0"] if "recipe: dialogue" in config.read_text(encoding="utf-8") else []
-    # Not measured: coverage's tracer takes a lock that a Ctrl-C in the wrong moment leaves locked, and the child never ends.
+    # Without coverage: a Ctrl-C at a bad moment leaves its tracer's lock locked, and the child never ends.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")
     } | {"OMP_NUM_THREADS": "1"}
@@ -74,7 +74,7 @@ def test_five_kills_at_random_moments_and_the_same_weights(
     draw, output, reached = random.Random(11), tmp_path / "killed", []
     for _ in range(5):
         process = start(config, output, *more)
-        # A checkpoint further than the last time, then a random moment more: between the saves and within them.
+        # A checkpoint further than last time, then a random moment more: between the saves and within them.
         wait_beyond(newest(output), process, output)
         time.sleep(draw.uniform(0, 0.08))
         process.kill()

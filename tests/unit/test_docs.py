@@ -1,4 +1,4 @@
-"""The documents say what is: their commands parse, their configs are valid, their links lead somewhere, their tables are complete."""
+"""The documents are right: commands parse, configs are valid, links resolve, tables are complete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def commands(document: str) -> Iterator[list[str]]:
-    """The words of each `nlpkit ...` in the shell blocks, without what stands before it, after a pipe or behind `>`."""
+    """Return the words of each `nlpkit ...` in the shell blocks, up to a pipe or `>`."""
     for block in blocks(document, "sh"):
         for line in block.splitlines():
             for piece in re.split(r"\s\|\s|\s>\s", line):

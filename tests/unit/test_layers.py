@@ -1,4 +1,4 @@
-"""Which module may import which, and which libraries may be imported where and when: read from the source, so that nothing hides."""
+"""Which module may import which, and which libraries may be imported where and when, read from the source."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ NEVER_AT_IMPORT = frozenset(
 HEAVY_BY_NATURE = frozenset(
     {"nlpkit.metrics.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server", "nlpkit.training.estimator"}
 )
-"""Modules whose classes inherit from a heavy library's, or are read by it: loaded by who asks for them, never by another module."""
+"""Modules whose classes inherit from a heavy library or are read by it; no other module imports them."""
 
 ONLY_IN = {
     "ray": "nlpkit.scoring",

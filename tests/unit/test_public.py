@@ -1,4 +1,4 @@
-"""The promise to users: which names `nlpkit` has, that each is there, and that asking for the package costs next to nothing."""
+"""The public names of `nlpkit`: which there are, that each exists, and that the import is fast."""
 
 from __future__ import annotations
 
