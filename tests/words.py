@@ -37,7 +37,8 @@ OLD_NAME = "# an old name"
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (r"cure:", "hint:"),
     (
-        r"(best|each|every|last|first|mean|those|these|between|after|more|all|two|of) looks?\b(?! (at|like|for|up))",
+        r"(best|each|every|last|first|mean|those|these|between|after|more|all|two|of)"
+        r" looks?\b(?! (at|like|for|up))",
         "evaluation",
     ),
     (r"carried classifier|classifier (that )?(nlpkit|the package) carries", "built-in classifier"),

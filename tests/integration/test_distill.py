@@ -113,7 +113,7 @@ def test_the_benchmark_gathers_runs_of_the_same_rows_alone(
     assert found["gap_closed"] is None
     assert "260 texts without labels and 0 with; 2 near-equal to validation rows were dropped" in said[0]
     assert (tmp_path / "distillation.json").is_file()
-    with pytest.raises(ConfigError, match="measured on other validation rows than"):
+    with pytest.raises(ConfigError, match="evaluated on other validation rows than"):
         bench(Run.open(toy_run), [run], [run], results=tmp_path, talk=said.append)
 
 

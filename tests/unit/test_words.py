@@ -22,7 +22,7 @@ def test_every_word_is_the_glossarys() -> None:
         ("an unlabelled text", "unlabelled"),
         ("what cannot be meant", "cannot be meant"),
         ("tokens that are learnt", "learnt"),
-        ("def speaking(rows)", "speaking("),
+        ("def speaking(rows)", "speaking"),
     ],
 )
 def test_an_old_word_is_named(text: str, word: str) -> None:
