@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nlpkit.data.records import Record, read_records
     from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError, SourceError
     from nlpkit.evaluation.data_check import check
+    from nlpkit.evaluation.export import export
     from nlpkit.evaluation.held_out import evaluate
     from nlpkit.generation.chatbot import Chatbot
     from nlpkit.generation.language_model import LanguageModel
@@ -63,6 +64,7 @@ __all__ = [
     "__version__",
     "check",
     "evaluate",
+    "export",
     "predict",
     "read_records",
     "resolve",
@@ -98,6 +100,7 @@ _HOMES = {
     "Turn": "nlpkit.data.examples",
     "check": "nlpkit.evaluation.data_check",
     "evaluate": "nlpkit.evaluation.held_out",
+    "export": "nlpkit.evaluation.export",
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
@@ -113,9 +116,9 @@ if not TYPE_CHECKING:  # a type checker that saw this would take any misspelt na
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(importlib.import_module(_HOMES[name]), name)
-        globals()[name] = found  # from now on found without this function
-        return found
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value  # from now on without this function
+        return value
 
 
 def __dir__() -> list[str]:

@@ -34,7 +34,7 @@ class SeededSettings(RunSettings):
 
 
 def _text_keys(value: object) -> object:
-    return {str(key): one for key, one in value.items()} if isinstance(value, dict) else value
+    return {str(key): label for key, label in value.items()} if isinstance(value, dict) else value
 
 
 def _as_tuple(value: object) -> object:
@@ -42,7 +42,7 @@ def _as_tuple(value: object) -> object:
     if isinstance(value, (str, dict)):
         value = [value]
     if isinstance(value, (list, tuple)):
-        return tuple({"source": one} if isinstance(one, str) else one for one in value)
+        return tuple({"source": source} if isinstance(source, str) else source for source in value)
     return value
 
 
@@ -99,7 +99,7 @@ class ConversationSource(Settings):
     messages: str = "messages"
     """The column that holds the list of messages; ShareGPT calls it `conversations`."""
     system: str | None = None
-    """The column that holds what the bot is told beforehand: a system prompt, a persona, a topic."""
+    """The column that holds the system prompt, a persona or a topic."""
     prompt: str = "prompt"
     """The column of what is said to the bot, for pairs."""
     reply: str = "reply"
@@ -117,7 +117,7 @@ class ConversationSource(Settings):
     limit: int | None = Field(default=None, ge=1)
     """Take at most this many conversations, chosen by the seed."""
     on_bad: Literal["stop", "skip"] = "stop"
-    """What a conversation that cannot be meant does: ends the reading with its place, or is left out and counted."""
+    """What to do about an invalid conversation: stop with its place, or skip it and count it."""
 
 
 Parts = TypeVar("Parts", "Data", "ConversationData")
@@ -132,7 +132,7 @@ def _leaves_rows(data: Parts) -> Parts:
 
 
 class Data(Settings):
-    """What is learnt from, and what is held out."""
+    """What is trained on, and what is held out."""
 
     train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     validation: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.1
@@ -148,7 +148,7 @@ class Data(Settings):
 
 
 class ConversationData(Settings):
-    """What is learnt from, and what is held out, conversation by conversation."""
+    """What is trained on, and what is held out, conversation by conversation."""
 
     train: Annotated[tuple[ConversationSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     validation: Annotated[tuple[ConversationSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.05
@@ -223,9 +223,9 @@ class Training(Settings):
     evaluations: Annotated[int, Field(ge=1)] = 3
     """How often, in the whole training, to look at the validation rows and save a checkpoint."""
     average: bool = False
-    """End with the mean weights of those looks that are no worse together than the best alone (arXiv:2203.05482), and not with the best."""
+    """End with the mean weights of the checkpoints that together are no worse than the best one (arXiv:2203.05482)."""
     patience: Annotated[int, Field(ge=1)] | None = None
-    """Stop after this many looks without a better metric."""
+    """Stop after this many evaluations without a better metric."""
     track: tuple[str, ...] = ()
     """Trackers of transformers' Trainer: tensorboard, trackio, wandb, mlflow."""
     workers: Annotated[int, Field(ge=0)] = 0

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli import chat, data, evaluate, export, runs, score, sources, train
-from nlpkit.cli.terminal import console, safe
+from nlpkit.cli.terminal import console, escaped
 from nlpkit.errors import NlpkitError
 
 app = typer.Typer(
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         app()
     except NlpkitError as error:
-        console().print(f"[bold red]error:[/] {safe(str(error))}", highlight=False, soft_wrap=True)
+        console().print(f"[bold red]error:[/] {escaped(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)

@@ -26,22 +26,24 @@ def push(
 def runs(
     folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path("runs"), as_json: Json = False
 ) -> None:
-    """List the whole runs below a folder."""
+    """List the completed runs below a folder."""
     import json
 
     from nlpkit.run import find_runs
 
-    found = [(run, run.read()) for run in find_runs(folder)]
+    completed = [(run, run.read()) for run in find_runs(folder)]
     if as_json:
         typer.echo(
-            json.dumps([{"path": str(run.path), **record.model_dump(mode="json")} for run, record in found])
+            json.dumps(
+                [{"path": str(run.path), **record.model_dump(mode="json")} for run, record in completed]
+            )
         )
         return
-    for run, record in found:
+    for run, record in completed:
         typer.echo(
             f"{run.path}  {record.task['kind']}  base {record.base.source}  seed {record.seed}  {record.created}"
         )
-    if not found:
+    if not completed:
         talk(f"no runs below {folder}")
 
 

@@ -164,7 +164,7 @@ def _classifier(run: str | None, threads: int | None, runtime: Any) -> Any:
 def _models(
     run: str | None, threads: int | None, ray: str | None, runtime: Any, source: str
 ) -> Iterator[Any]:
-    """A classifier in this process, or where `--ray` is said, one a core of a cluster."""
+    """Yield a classifier in this process, or with `--ray` one for each core of a cluster."""
     from nlpkit.classifiers.opening import settled
 
     runtime = settled(run, runtime, source, talk=talk)

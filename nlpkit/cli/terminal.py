@@ -1,4 +1,4 @@
-"""What the command shows on a terminal: bars, tables, coloured answers, and how a stopped one says how to go on."""
+"""What the command shows on a terminal: progress bars, tables, colored answers, and how to resume a command that was stopped."""
 
 from __future__ import annotations
 
@@ -22,70 +22,71 @@ class WithAddress(TyperCommand):
     """A command whose `--ray` may stand alone: an address behind it belongs to it, a file does not."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The arguments, after a bare `--ray` was given the value that stands for this machine."""
-        said = args[: args.index("--")] if "--" in args else args
-        for place in [place for place, one in enumerate(said) if one == "--ray"]:
-            if not re.fullmatch(r"[^/\\\s]+:\d+|ray://\S+", "".join(args[place + 1 : place + 2])):
-                args = [*args[:place], "--ray=", *args[place + 1 :]]
+        """Parse the arguments, after a bare `--ray` was given the empty value, which stands for this machine."""
+        options = args[: args.index("--")] if "--" in args else args
+        for index in [index for index, word in enumerate(options) if word == "--ray"]:
+            if not re.fullmatch(r"[^/\\\s]+:\d+|ray://\S+", "".join(args[index + 1 : index + 2])):
+                args = [*args[:index], "--ray=", *args[index + 1 :]]
         return super().parse_args(ctx, args)
 
 
 def console() -> Console:
+    """Return a console that writes to stderr."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
-def safe(text: str) -> str:
-    """Text for the terminal: no markup of ours, no control characters of theirs."""
+def escaped(text: str) -> str:
+    """Return text for rich's console: its markup escaped, control characters replaced."""
     from rich.markup import escape
 
-    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
+    return escape("".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text))
 
 
-def shown(text: str) -> str:
-    """Text as it may stand on a terminal: without control characters and marks that reorder it, which could move the cursor or deceive.
+def printable(text: str) -> str:
+    """Return text without the characters that could move a terminal's cursor or reorder what is read.
 
-    What joins emoji and letters stays, so that they look as they were written; all other spaces and line ends become plain ones.
+    Joiners of emoji and letters stay, so that they look as they were written; all other spaces and line ends become plain ones.
     """
     import unicodedata
 
-    def one_shown(one: str) -> str:
-        if one == "\t":
+    def replace(char: str) -> str:
+        if char == "\t":
             return "    "
-        kind = unicodedata.category(one)
-        if one in "\n\u200c\u200d" or kind[0] in "LMNPS":
-            return one
-        return " " if kind == "Zs" else "\n" if kind in ("Zl", "Zp") else "\ufffd"
+        category = unicodedata.category(char)
+        if char in "\n\u200c\u200d" or category[0] in "LMNPS":
+            return char
+        return " " if category == "Zs" else "\n" if category in ("Zl", "Zp") else "\ufffd"
 
-    return "".join(map(one_shown, text))
+    return "".join(map(replace, text))
 
 
 def write(text: str) -> None:
-    """Show text on stdout at once, as it is but for what a terminal would take for a command."""
+    """Write text to stdout at once, made printable."""
     import sys
 
-    sys.stdout.write(shown(text))
+    sys.stdout.write(printable(text))
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """Say a line on stderr, paler than what is on stdout."""
+    """Print a dim line on stderr."""
     import sys
 
-    line = shown(text)
+    line = printable(text)
     typer.echo(typer.style(line, dim=True) if sys.stderr.isatty() else line, err=True)
 
 
 def talk(message: str) -> None:
-    """Say something on stderr; what stands in \u27e6brackets\u27e7, as the preflight marks what is learnt, is coloured too."""
-    shown = re.sub("\u27e6[^\u27e7]*\u27e7", lambda found: f"[green]{found[0]}[/]", safe(message))
-    console().print(shown, highlight=False, soft_wrap=True)
+    """Print a message on stderr; text in \u27e6brackets\u27e7, by which the preflight marks what is trained on, is colored."""
+    colored = re.sub("\u27e6[^\u27e7]*\u27e7", lambda match: f"[green]{match[0]}[/]", escaped(message))
+    console().print(colored, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Any]:
-    """A progress bar with rate and time left on a terminal; elsewhere nothing."""
+    """Show a progress bar with the time left, if stderr is a terminal."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -116,6 +117,7 @@ def bar(what: str) -> Iterator[Any]:
 
 @contextmanager
 def bytes_bar(name: str) -> Iterator[Any]:
+    """Show a progress bar of a download, if stderr is a terminal."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     screen = console()
@@ -127,7 +129,7 @@ def bytes_bar(name: str) -> Iterator[Any]:
 
 @contextmanager
 def resumable(command: str | None) -> Iterator[None]:
-    """What a killed command says: how to go on. SIGTERM ends as Ctrl-C does, but with its own exit code."""
+    """Print how to resume a command that is stopped. SIGTERM stops it as Ctrl-C does, but with its own exit code."""
     import signal
 
     def stop(number: int, frame: object) -> None:
@@ -137,7 +139,7 @@ def resumable(command: str | None) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        talk(f"stopped; the same command goes on from here: {command}" if command else "stopped")
+        talk(f"stopped; the same command resumes from here: {command}" if command else "stopped")
         raise SystemExit(143 if interrupt.args else 130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -145,7 +147,7 @@ def resumable(command: str | None) -> Iterator[None]:
 
 @contextmanager
 def skippable(on_error: str) -> Iterator[None]:
-    """A bad row's message also says how to go past it."""
+    """Add to the message about a bad row how to skip it."""
     try:
         yield
     except DataError as error:
@@ -158,7 +160,7 @@ def show_scores(report: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("metric", "value", "95% interval", title=f"{safe(report.run)} on {safe(report.data)}")
+    table = Table("metric", "value", "95% interval", title=f"{escaped(report.run)} on {escaped(report.data)}")
     for name, score in report.scores.items():
         table.add_row(score.title or name, score.shown(score.value), score.interval)
     Console().print(table)
@@ -193,7 +195,7 @@ def show_answer(text: str, shown: Shown) -> None:
 
     shares = "  ".join(f"{label} {share:.0%}" for label, share in shown.shares)
     signed = f"  score {shown.score:+.2f}" if shown.score is not None else ""
-    line = f"[bold {COLORS[shown.tone]}]{safe(shown.headline):<10}[/]{signed}  [dim]{safe(shares)}[/]  {safe(text[:200])}"
+    line = f"[bold {COLORS[shown.tone]}]{escaped(shown.headline):<10}[/]{signed}  [dim]{escaped(shares)}[/]  {escaped(text[:200])}"
     Console().print(line, highlight=False, soft_wrap=True)
 
 
@@ -206,14 +208,14 @@ def show_sources(rows: list[dict[str, Any]], as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "kind", "MB", "licence", "here", "what it is")
+    table = Table("name", "kind", "MB", "license", "here", "what it is")
     for row in rows:
         name = row["name"] + "".join(f"\n  /{part}" for part in row["parts"])
         table.add_row(
             name,
             row["kind"],
             str(row["size_mb"]),
-            row["licence"],
+            row["license"],
             "yes" if row["cached"] else "no",
             row["about"],
         )

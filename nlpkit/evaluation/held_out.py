@@ -43,7 +43,7 @@ def evaluate(
         DataError: a file or a row is wrong, or there is nothing to measure on.
         RunError: a run is refused.
     """
-    opened, other = _opened(run), None if baseline is None else _opened(baseline)
+    opened, compared = _opened(run), None if baseline is None else _opened(baseline)
     task = task_from(opened.read().task)
     evaluation = DialogueEvaluation.model_fields if task.family.served_by == "chat model" else {}
     _refuse_unknown(opened, task, fields, evaluation)
@@ -51,7 +51,12 @@ def evaluate(
     given = {name: fields[name] for name in fields if name in evaluation}
     settings = validate(given, DialogueEvaluation, where=Path(data.source))
     report: Report = evaluate_source(
-        opened, data, baseline=other, settings=settings, talk=talk or (lambda line: None), progress=progress
+        opened,
+        data,
+        baseline=compared,
+        settings=settings,
+        talk=talk or (lambda line: None),
+        progress=progress,
     )
     return report
 

@@ -95,5 +95,5 @@ def test_a_polite_stop_says_how_to_go_on(toy_config: Path, tmp_path: Path) -> No
         process.send_signal(number)
         _, talk = process.communicate(timeout=120)
         assert process.returncode == code, talk.decode()
-        assert "the same command goes on from here: nlpkit train" in talk.decode()
+        assert "the same command resumes from here: nlpkit train" in talk.decode()
         assert not (output / "toy" / "run.json").exists()

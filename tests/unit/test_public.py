@@ -38,6 +38,7 @@ PUBLIC = [
     "__version__",
     "check",
     "evaluate",
+    "export",
     "predict",
     "read_records",
     "resolve",

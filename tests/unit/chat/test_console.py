@@ -17,7 +17,7 @@ from nlpkit.chat.console import Console
 from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
 from nlpkit.chat.text_limits import ChatLimits
-from nlpkit.cli.terminal import shown
+from nlpkit.cli.terminal import printable
 from nlpkit.errors import SourceError
 from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot, FakeClassifier
@@ -229,7 +229,7 @@ def test_ctrl_c_stops_the_reply_and_keeps_what_there_was(store: Store) -> None:
     ],
 )
 def test_nothing_that_is_shown_commands_the_terminal(text: str, safe: str) -> None:
-    assert shown(text) == safe
+    assert printable(text) == safe
 
 
 PROGRAM = """

@@ -1,0 +1,62 @@
+"""Export a run of any task for other programs, or for faster runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+from nlpkit.classifiers.export import export_run
+from nlpkit.classifiers.exported import Form
+from nlpkit.classifiers.loading import default_run
+from nlpkit.classifiers.opening import place_of
+from nlpkit.errors import ConfigError, nearest
+from nlpkit.generation.export_chat import export_chat_model
+from nlpkit.generation.runtimes import EXPORTS as CHAT_EXPORTS
+from nlpkit.run import Run
+from nlpkit.tasks.task import task_from
+
+
+def export(
+    run: Run | Path | str | None = None,
+    to: str = "onnx",
+    output: Path | str | None = None,
+    *,
+    force: bool = False,
+    talk: Callable[[str], None] | None = None,
+) -> Path:
+    """Export a run with its adapter merged, verify the export on held-out rows, and return its folder.
+
+        nlpkit.export("runs/mine", "onnx-int8", "mine-int8")
+
+    Args:
+        run: a completed run, or its folder; default: the built-in classifier.
+        to: the runtime or format, as for `nlpkit export --to`.
+        output: a new folder; default: the cache, where scoring, prediction and chat look for it.
+        force: keep an export that fails its parity check; its README says so.
+        talk: gets lines for people.
+
+    Raises:
+        ConfigError: the run has no such export, or the package for it is not installed.
+        RunError: the run is refused, or its export fails the parity check.
+        SourceError: the base of the run can't be fetched.
+    """
+    opened = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
+    served_by = task_from(opened.read().task).family.served_by
+    forms = tuple(CHAT_EXPORTS if served_by == "chat model" else get_args(Form))
+    if to not in forms:
+        raise ConfigError(
+            f"{opened.path}: a {served_by} has no export {to!r}{nearest(to, forms)}; hint: --to {forms[0]}"
+        )
+    folder = None if output is None else Path(output)
+    if force and folder is None:
+        raise ConfigError(
+            "an export that fails its parity check does not go to the cache, where it would be used unasked; "
+            "hint: -o FOLDER"
+        )
+    if served_by == "chat model":
+        return export_chat_model(opened, to, folder, force=force, talk=talk)
+    if folder is None and to == "merged":
+        raise ConfigError("a merged model goes to a folder of yours; hint: -o FOLDER")
+    form: Any = to
+    return export_run(opened, form, folder or place_of(opened, form), force=force, talk=talk)
