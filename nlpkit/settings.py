@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -13,6 +13,13 @@ class Settings(BaseModel):
     """A frozen part of a config: an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Tracker: TypeAlias = Literal[
+    "tensorboard", "trackio", "wandb", "mlflow", "azure_ml", "comet_ml", "neptune", "codecarbon", "clearml",
+    "dagshub", "flyte", "dvclive", "swanlab", "kubeflow",
+]  # fmt: skip
+"""What transformers' Trainer can report to; the tracker's own package must be installed."""
 
 
 class RunSettings(Settings):
@@ -226,7 +233,7 @@ class Training(Settings):
     """End with the mean weights of the checkpoints that together are no worse than the best one (arXiv:2203.05482)."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many evaluations without a better metric."""
-    track: tuple[str, ...] = ()
+    track: tuple[Tracker, ...] = ()
     """Trackers of transformers' Trainer: tensorboard, trackio, wandb, mlflow."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Data loader processes."""

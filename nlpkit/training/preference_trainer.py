@@ -15,7 +15,7 @@ from nlpkit.errors import ConfigError, optional
 from nlpkit.files import room_left
 from nlpkit.models.pretrained import in_bf16, pick_device, quiet
 from nlpkit.run import Run
-from nlpkit.settings import Settings
+from nlpkit.settings import Settings, Tracker
 from nlpkit.training.checkpoints import last_trusted
 from nlpkit.training.preferences import Method
 from nlpkit.training.runs import RunInProgress
@@ -56,7 +56,7 @@ class PreferenceTraining(Settings):
     """Compute activations twice instead of keeping them: less memory, slower."""
     checkpoints: Annotated[int, Field(ge=1)] = 3
     """How often, in the whole training, to save what a killed one goes on from."""
-    track: tuple[str, ...] = ()
+    track: tuple[Tracker, ...] = ()
     """Trackers of transformers' Trainer: tensorboard, trackio, wandb, mlflow."""
 
     @model_validator(mode="after")

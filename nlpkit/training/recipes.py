@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 
 from nlpkit.errors import ConfigError, nearest
 from nlpkit.files import fingerprint
+from nlpkit.metrics.metric import Metric, with_own
 from nlpkit.training.shipped import recipes_folder, shipped_configs
 
 
@@ -28,6 +30,40 @@ def find_config(path: Path) -> Path:
     if str(path) not in shipped:
         raise ConfigError(f"{path}: no such file, and no shipped config{nearest(str(path), shipped)}")
     return shipped[str(path)]
+
+
+def absolute_files(tree: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the config's tree with the user's own files, which are relative to the config, as absolute paths.
+
+    A run's `config.yaml`, which lies elsewhere, can then be trained again.
+    """
+    changed = dict(tree)
+    if str(tree.get("recipe", "")).endswith(".py"):
+        changed["recipe"] = str((folder / str(tree["recipe"])).absolute())
+    if isinstance(tree.get("metrics"), (list, tuple)):
+        changed["metrics"] = [str((folder / str(metric)).absolute()) for metric in tree["metrics"]]
+    return changed
+
+
+def load_metrics(named: Sequence[str], metrics: Sequence[Metric[Any]]) -> tuple[Metric[Any], ...]:
+    """Return the family's metrics followed by the user's own, each named as `file.py:function`.
+
+    Raises:
+        ConfigError: no such file or function, the file raises when it is loaded, or two metrics have one name.
+    """
+    return with_own(metrics, [_load_metric(metric) for metric in named])
+
+
+def _load_metric(named: str) -> Metric[Any]:
+    file, colon, name = named.rpartition(":")
+    if not colon or not file.endswith(".py"):
+        raise ConfigError(f"metrics: {named!r}; expected a file and a function in it, such as ./mine.py:name")
+    module = load_own_file(Path(file))
+    function = getattr(module, name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        raise ConfigError(f"metrics: {file} has no function {name!r}{nearest(name, functions)}")
+    return Metric.of_function(function, name, where=f"{Path(file).name}:{name}")
 
 
 def load_recipe(name: object, *, folder: Path | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from nlpkit.config import Keys, merge, read_config, validate
 from nlpkit.errors import ConfigError
 from nlpkit.run import Run
-from nlpkit.training.recipes import find_config, load_recipe
+from nlpkit.training.recipes import absolute_files, find_config, load_recipe
 from nlpkit.training.runs import Progress, TrainOptions
 
 
@@ -68,8 +69,10 @@ def train_seeds(
         where = find_config(Path(config))
         tree, lines = read_config(where, given)
     tree = merge(tree, overrides)
-    recipe = load_recipe(tree.get("recipe"), folder=where.parent)
+    tree = absolute_files(tree, where.parent)
+    recipe = load_recipe(tree.get("recipe"))
     settings = validate(tree, recipe.Config, where=where, lines=lines)
+    refuse_missing_trackers(getattr(getattr(settings, "training", None), "track", ()))
     seeds = getattr(settings, "seeds", ())
     if single and len(seeds) > 1:
         raise ConfigError(
@@ -79,6 +82,22 @@ def train_seeds(
     options = TrainOptions(talk=talk or _log, check=check, overwrite=overwrite, **steps)
     runs: list[Run] = recipe.train(settings, options)
     return runs
+
+
+def refuse_missing_trackers(trackers: Sequence[str]) -> None:
+    """Look for the packages of trackers before anything is written.
+
+    Raises:
+        ConfigError: one is not installed.
+    """
+    packages = {"azure_ml": "azureml", "flyte": "flytekit", "dagshub": "mlflow"}
+    for tracker in trackers:
+        package = packages.get(tracker, tracker)
+        if importlib.util.find_spec(package) is None:
+            hint = f"hint: pip install {package}, or leave it out"
+            raise ConfigError(
+                f"training.track: {tracker!r} needs the package {package!r}, which is not installed; {hint}"
+            )
 
 
 def _log(line: str) -> None:

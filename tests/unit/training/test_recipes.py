@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.errors import ConfigError
+from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.training.recipes import find_config, load_recipe
 from nlpkit.training.train import train_seeds
@@ -32,7 +33,7 @@ def test_the_guides_recipe_trains_a_run(tmp_path: Path, tiny_base: Path, toy_csv
     given = [f"data.train.0.source={toy_csv}", f"base.source={tiny_base}", f"output={tmp_path / 'runs'}"]
     (run,) = train_seeds(config, given=[*given, "training.max_steps=4"], talk=lines.append)
     assert run.is_completed
-    assert Run.open(run.path).read().recipe == "./mine.py"
+    assert Run.open(run.path).read().recipe == str(tmp_path / "mine.py")
     assert run.report.is_file()
 
 
@@ -80,3 +81,55 @@ def test_a_changed_recipe_is_loaded_anew(tmp_path: Path) -> None:
     assert load_recipe("./mine.py", folder=tmp_path).WORD == 1
     write(tmp_path / "mine.py", code.replace("{0}", "2"))
     assert load_recipe("./mine.py", folder=tmp_path).WORD == 2
+
+
+METRIC = '''
+def share_positive(predictions, references):
+    """Share of texts that are read as positive."""
+    return float((predictions == "positive").mean())
+
+
+share_positive.percent = True
+share_positive.higher_is_better = None
+'''
+
+
+def test_an_own_metric_stands_in_the_report(tmp_path: Path, toy_config: Path) -> None:
+    write(toy_config.parent / "mine.py", METRIC)
+    given = [f"output={tmp_path}", "training.max_steps=4", "metrics=['./mine.py:share_positive']"]
+    (run,) = train_seeds(toy_config, given=given, talk=lambda line: None)
+    report = Report.from_json((run.evaluation / "test.json").read_text(encoding="utf-8"))
+    score = report.scores["share_positive"]
+    assert score.title == "share_positive"
+    assert score.value is not None
+    assert 0 <= score.value <= 1
+    assert next(iter(report.scores)) == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("./mine.py:share_postive", "has no function 'share_postive'; did you mean 'share_positive'"),
+        ("./mine.py", "expected a file and a function in it, such as ./mine.py:name"),
+        ("./none.py:share", "none.py: no such file"),
+        ("./mine.py:accuracy", "metric 'accuracy': there is another of that name"),
+    ],
+)
+def test_a_metric_that_cannot_be_used_is_refused_before_anything_is_read(
+    tmp_path: Path, toy_config: Path, named: str, message: str
+) -> None:
+    write(toy_config.parent / "mine.py", METRIC + "\n\ndef accuracy(predictions, references): return 1.0\n")
+    with pytest.raises(ConfigError) as caught:
+        train_seeds(toy_config, given=[f"output={tmp_path}", f"metrics=['{named}']"], talk=lambda line: None)
+    assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_written(
+    tmp_path: Path, toy_config: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"training\.track: 'wandb' needs the package 'wandb'"):
+        train_seeds(toy_config, given=[f"output={tmp_path}", "training.track=[wandb]"], check=True)
+    with pytest.raises(ConfigError, match="did you mean 'wandb'"):
+        train_seeds(toy_config, given=[f"output={tmp_path}", "training.track=[wandbb]"], check=True)
+    assert list(tmp_path.iterdir()) == []
