@@ -21,6 +21,7 @@ from nlpkit.training.frozen import frozen, plan_lines
 from nlpkit.training.loaded_base import LoadedBase, load_base, save_initial
 from nlpkit.training.precision import Precision, choose_precision
 from nlpkit.training.preflight import preflight
+from nlpkit.training.recipes import load_metrics
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 from nlpkit.training.trainer import fit, planned_steps
@@ -35,6 +36,8 @@ class SentimentConfig(SeededSettings):
     base: Base = Base()
     lora: Lora = Lora()
     training: ClassifierTraining = ClassifierTraining()
+    metrics: tuple[str, ...] = ()
+    """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
 
 
 Config = SentimentConfig
@@ -42,6 +45,7 @@ Config = SentimentConfig
 
 def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     """Train one run a seed, measure and report each; none when only checked."""
+    own = load_metrics(config.metrics, config.task.family.metrics)
     rows = load_rows(config.task, config.data, seed=config.seed)
     base = load_base(config.base)
     precision = choose_precision(config.training.precision)
@@ -51,7 +55,8 @@ def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
         options,
         facts={"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()},
         train_one=partial(_train_one, config, rows, base, precision),
-        report=lambda run: report_run(run, parts, talk=options.talk),
+        report=lambda run: report_run(run, parts, talk=options.talk, own=own),
+        not_trained_on=frozenset({"metrics"}),
     )
 
 

@@ -10,6 +10,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.metric import Metric
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
@@ -73,10 +74,18 @@ def _evaluate_classifier(run: Run, source: Any, baseline: Run | None) -> Report:
     return report
 
 
-def report_run(run: Run, parts: Mapping[str, Sequence[Any]], *, talk: Callable[[str], None]) -> None:
+def report_run(
+    run: Run,
+    parts: Mapping[str, Sequence[Any]],
+    *,
+    talk: Callable[[str], None],
+    own: Sequence[Metric[Any]] = (),
+) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has rows is the headline."""
     classifier = Classifier.load(run)
-    reports = [measure(run, classifier, examples, data=name) for name, examples in parts.items() if examples]
+    reports = [
+        measure(run, classifier, examples, data=name, own=own) for name, examples in parts.items() if examples
+    ]
     for report in reports:
         headline = report is reports[-1]
         write_report(run, report, card=classifier.task.family.report.usage if headline else None)
@@ -90,6 +99,7 @@ def measure(
     *,
     data: str,
     baseline: Classifier | None = None,
+    own: Sequence[Metric[Any]] = (),
 ) -> Report:
     """The report of one classifier on examples. Every score comes from what `classifier.predict` answers, and from nothing else."""
     if not examples:
@@ -100,8 +110,8 @@ def measure(
     seconds = time.monotonic() - started
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
-    scores = bootstrap(outcomes, family.metrics, seed=record.seed)
-    baselines = (_against(outcomes, classifier, baseline, examples, record.seed),) if baseline else ()
+    scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
+    baselines = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
@@ -132,9 +142,10 @@ def _against(
     baseline: Classifier,
     examples: Sequence[Any],
     seed: int,
+    own: Sequence[Metric[Any]],
 ) -> Baseline:
     refuse_other_answers(classifier, baseline)
-    metrics = classifier.task.family.metrics
+    metrics = (*classifier.task.family.metrics, *own)
     predictions = baseline.predict([baseline.task.input(example) for example in examples])
     answers = baseline.task.family.outcomes(examples, predictions)
     return Baseline(

@@ -46,12 +46,14 @@ def absolute_files(tree: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def load_metrics(named: Sequence[str], metrics: Sequence[Metric[Any]]) -> tuple[Metric[Any], ...]:
-    """Return the family's metrics followed by the user's own, each named as `file.py:function`.
+    """Return the user's own metrics, each named as `file.py:function`; `metrics` are the family's.
 
     Raises:
         ConfigError: no such file or function, the file raises when it is loaded, or two metrics have one name.
     """
-    return with_own(metrics, [_load_metric(metric) for metric in named])
+    own = tuple(_load_metric(metric) for metric in named)
+    with_own(metrics, own)
+    return own
 
 
 def _load_metric(named: str) -> Metric[Any]:

@@ -70,9 +70,7 @@ def test_the_student_learns_what_the_teacher_knows(student: tuple[Path, list[str
         for one, other in zip(teacher.predict(texts), pupil.predict(texts), strict=True)
     )
     assert agree >= 0.9 * len(texts)  # no label was seen
-    assert "2 unlabeled and 0 labeled texts that stand, nearly equal, in the held-out ones" in "\n".join(
-        said
-    )
+    assert "2 unlabeled and 0 labeled texts that stand, nearly equal, in the held-out ones" in "\n".join(said)
     assert any(
         "it may have learned from them" in line for line in said
     )  # the teacher's own held-out rows are others
