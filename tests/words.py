@@ -53,7 +53,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     (r"thumbs?", "rating, feedback"),
     (r"kept exports?", "cached export"),
     (r"(speaking|classifying|distilling)(?=\()", "language_model_objective, classification_objective, ..."),
-    (r"LoadedBase", "LoadedBase"),
+    (r"OpenBase", "LoadedBase"),
     (r"distil(_\w+)?", "distill, distillation_..."),
     (r"how sure", "confidence, probability"),
     (r"taken for what", "confusion matrix"),

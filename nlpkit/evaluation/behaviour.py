@@ -1,8 +1,10 @@
-"""Suites of plain sentences whose answer is known: how often a model gets them wrong, and whether it treats groups alike.
+"""Suites of plain sentences whose answer is known: how often a model gets them wrong, and whether it
+treats groups alike.
 
-In the manner of CheckList (Ribeiro et al. 2020, arXiv:2005.04118): a case with an expected answer is a minimum functionality test, a
-template whose answer may not change with the group that it names is an invariance test. The sentences are nlpkit's own. Each suite has
-two halves with no template and no group word in common: whoever builds a model may look at `dev`, and reports on `report`.
+In the manner of CheckList (Ribeiro et al. 2020, arXiv:2005.04118): a case with an expected answer is a
+minimum functionality test, a template whose answer may not change with the group that it names is an
+invariance test. The sentences are nlpkit's own. Each suite has two halves with no template and no group
+word in common: whoever builds a model may look at `dev`, and reports on `report`.
 """
 
 from __future__ import annotations
@@ -123,10 +125,11 @@ class _Word(BaseModel):
 
 
 def load_suite(source: str | Path, *, half: Half | None = "report") -> Suite:
-    """Load the cases of a suite of nlpkit's, by name, or of a JSONL file of your own; `half=None` takes all of them.
+    """Load the cases of a suite of nlpkit's, by name, or of a JSONL file of your own; `half=None` takes
+    all of them.
 
-    A line of a file is `{"text": "The {thing} was not bad.", "expect": ["neutral", "positive"], "fill": {"thing": ["meal", "trip"]}}`.
-    Rows without a `half` belong to both.
+    A line of a file is `{"text": "The {thing} was not bad.", "expect": ["neutral", "positive"], "fill":
+    {"thing": ["meal", "trip"]}}`. Rows without a `half` belong to both.
 
     Raises:
         DataError: no such suite or file, or a row of it is wrong.
@@ -149,7 +152,8 @@ def load_suite(source: str | Path, *, half: Half | None = "report") -> Suite:
 
 
 def run_suite(predict: Predict, suite: Suite) -> SuiteResult:
-    """Report how often `predict` (such as `Classifier.predict`) is wrong on the suite, on what, and how unequal between groups.
+    """Report how often `predict` (such as `Classifier.predict`) is wrong on the suite, on what, and how
+    unequal between groups.
 
     Raises:
         RunError: the model cannot give the answers that the suite expects.
@@ -187,7 +191,8 @@ def _read(source: str | Path) -> tuple[str, list[str]]:
     path = Path(source)
     if not path.is_file():
         raise DataError(
-            f"no suite {str(source)!r}; expected a file or one of nlpkit's suites{nearest(str(source), SUITES)}"
+            f"no suite {str(source)!r}; expected a file or one of nlpkit's "
+            f"suites{nearest(str(source), SUITES)}"
         )
     return path.name, path.read_text(encoding="utf-8").splitlines()
 
@@ -212,7 +217,8 @@ def _expand(row: _Row, fill: Mapping[str, Sequence[str]], where: str) -> Iterato
     for slot in slots:
         if not fill.get(slot):
             raise DataError(
-                f"{where}: nothing to fill the slot {slot!r} with; expected it under fill{nearest(slot, row.fill)}"
+                f"{where}: nothing to fill the slot {slot!r} with; expected it under "
+                f"fill{nearest(slot, row.fill)}"
             )
     for words in itertools.product(*(fill[slot] for slot in slots)):
         filled = dict(zip(slots, words, strict=True))

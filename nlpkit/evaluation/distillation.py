@@ -58,7 +58,8 @@ class DistillationReport(Part):
     rounds: int
     sides: tuple[Side, ...]
     gap_closed: float | None
-    """The share of the accuracy between plain student and teacher that the student gains; None without a plain one, or a gap."""
+    """The share of the accuracy between plain student and teacher that the student gains; None without a
+    plain one, or a gap."""
 
     def to_markdown(self) -> str:
         """Return the table, with what it rests on."""
@@ -67,7 +68,8 @@ class DistillationReport(Part):
         lines += [_row(side) for side in self.sides]
         lines += [
             "",
-            f"{self.rows:,} rows of {self.data}, the same for all; 95% intervals by bootstrap, differences in accuracy paired.",
+            f"{self.rows:,} rows of {self.data}, the same for all; 95% intervals by bootstrap, differences "
+            "in accuracy paired.",
         ]
         if self.chosen_here:
             lines += [
@@ -78,7 +80,8 @@ class DistillationReport(Part):
                 f"The student closes {self.gap_closed:.0%} of the gap between plain student and teacher."
             ]
         lines += [
-            f"Speed: {self.timed} of the texts, {self.threads} threads, in turn, the median of {self.rounds} rounds; MB in float32."
+            f"Speed: {self.timed} of the texts, {self.threads} threads, in turn, the median of "
+            f"{self.rounds} rounds; MB in float32."
         ]
         return "\n".join(lines) + "\n"
 
@@ -86,7 +89,9 @@ class DistillationReport(Part):
 def report_distillation(
     student: Run, teacher: Run, plain: Run | None, parts: Mapping[str, Sequence[LabeledText]]
 ) -> DistillationReport:
-    """Compare on the last part that has rows, and write the result into the student's run as JSON and Markdown."""
+    """Compare on the last part that has rows, and write the result into the student's run as JSON and
+    Markdown.
+    """
     data, examples = [(name, rows) for name, rows in parts.items() if rows][-1]
     runs: dict[Role, Run] = {"teacher": teacher, "student": student, **({"plain": plain} if plain else {})}
     comparison = compare(runs, examples, data=data)
@@ -138,7 +143,9 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
 
 
 def gap_closed(sides: Sequence[Side]) -> float | None:
-    """Return (student - plain) / (teacher - plain) in accuracy, where the teacher is better than the plain student."""
+    """Return (student - plain) / (teacher - plain) in accuracy, where the teacher is better than the plain
+    student.
+    """
     accuracy = {side.role: side.scores["accuracy"].value for side in sides}
     teacher, student, plain = accuracy.get("teacher"), accuracy.get("student"), accuracy.get("plain")
     if teacher is None or student is None or plain is None or teacher <= plain:

@@ -1,4 +1,4 @@
-"""Measure a whole run as it will be served, and write its report."""
+"""Measure a completed run as it will be served, and write its report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def evaluate(
         baseline: another run to compare with on the same rows; a chat model is else compared with its base.
         settings: how much is asked of a chat model.
         talk: gets lines for people.
-        progress: told how many items of how many a chat model has answered.
+        progress: gets how many items of how many a chat model has answered.
 
     Raises:
         DataError: a file or a row is wrong, or it holds no rows.
@@ -81,7 +81,9 @@ def report_run(
     talk: Callable[[str], None],
     own: Sequence[Metric[Any]] = (),
 ) -> None:
-    """Measure a fresh run on its held-out parts and write report and model card; the last part that has rows is the headline."""
+    """Measure a fresh run on its held-out parts and write report and model card; the last part that has
+    rows is the headline.
+    """
     classifier = Classifier.load(run)
     reports = [
         measure(run, classifier, examples, data=name, own=own) for name, examples in parts.items() if examples
@@ -101,9 +103,11 @@ def measure(
     baseline: Classifier | None = None,
     own: Sequence[Metric[Any]] = (),
 ) -> Report:
-    """The report of one classifier on examples. Every score comes from what `classifier.predict` answers, and from nothing else."""
+    """Measure one classifier on examples. Every score comes from what `classifier.predict` answers,
+    and from nothing else.
+    """
     if not examples:
-        raise DataError(f"{data}: no rows; expected labelled texts to measure on")
+        raise DataError(f"{data}: no rows; expected labeled texts to measure on")
     record = run.read()
     started = time.monotonic()
     predictions = classifier.predict([classifier.task.input(example) for example in examples])
@@ -155,16 +159,17 @@ def _against(
     )
 
 
-def refuse_other_answers(classifier: Classifier, other: Classifier) -> None:
+def refuse_other_answers(classifier: Classifier, baseline: Classifier) -> None:
     """Raise where two classifiers don't answer with the same names, such as labels.
 
     Raises:
         ConfigError: they cannot be compared.
     """
-    ours, theirs = classifier.task.head, other.task.head
+    ours, theirs = classifier.task.head, baseline.task.head
     if (ours.names, ours.problem) != (theirs.names, theirs.problem):
         raise ConfigError(
-            f"{other.name}: answers with {', '.join(theirs.names)}; expected {', '.join(ours.names)} to compare with"
+            f"{baseline.name}: answers with {', '.join(theirs.names)}; expected {', '.join(ours.names)} to "
+            "compare with"
         )
 
 
@@ -195,6 +200,6 @@ def _write_predictions(
         }
         for example, answer in zip(examples, predictions, strict=True)
     ]
-    beside = path.with_name(f".{path.name}.part")
-    parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
-    beside.replace(path)
+    draft = path.with_name(f".{path.name}.part")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), draft)
+    draft.replace(path)

@@ -1,4 +1,6 @@
-"""Texts to token ids. Every cut and every window is decided here, once, for training and for serving alike."""
+"""Texts to token ids. Every cut and every window is decided here, once, for training and for serving
+alike.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int) ->
 
 
 def windows(ids: list[int], size: int) -> list[list[int]]:
-    """Cut ids into overlapping windows of at most `size`; of a longer text take MAX_WINDOWS, spread evenly over it."""
+    """Cut ids into overlapping windows of at most `size`; of a longer text take MAX_WINDOWS, spread evenly
+    over it.
+    """
     if len(ids) <= size:
         return [ids]
     step = max(1, size - int(size * OVERLAP))

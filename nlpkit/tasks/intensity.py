@@ -1,4 +1,6 @@
-"""Intensity: how positive or negative as a number, learned from the mean of human ratings and, if asked, from their deviation."""
+"""Intensity: how positive or negative as a number, learned from the mean of human ratings and, if asked,
+from their deviation.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 
 class Intensity(Settings):
-    """A number a text, between `low` (most negative) and `high`; left out, they are the ends of what the data holds."""
+    """A number a text, between `low` (most negative) and `high`; left out, they are the ends of what the
+    data holds.
+    """
 
     kind: Literal["intensity"] = "intensity"
     low: float | None = None
@@ -60,11 +64,13 @@ class Intensity(Settings):
         value = number_of(record, source.label)
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
             raise DataError(
-                f"{record.where}: column {source.label!r} holds {value}, outside the task's {self.low} to {self.high}"
+                f"{record.where}: column {source.label!r} holds {value}, outside the task's {self.low} to "
+                f"{self.high}"
             )
         if self.spread and source.spread is None:
             raise DataError(
-                f"{source.source}: the task learns the standard deviation of the ratings; expected `spread:` to name its column"
+                f"{source.source}: the task learns the standard deviation of the ratings; expected "
+                "`spread:` to name its column"
             )
         return LabeledText(
             text=text_of(record, source.text),

@@ -1,4 +1,6 @@
-"""What only some tasks can do: settings that mean nothing to a task are refused, and what is left is the task's own."""
+"""What only some tasks can do: settings that mean nothing to a task are refused, and what is left is the
+task's own.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def training_for(task: HasSettings, training: Settings) -> Any:
 
 
 def foreign_keys(model: Any, settings: Settings) -> list[str]:
-    """Return the keys that are set to something and that the model does not have; a default in a resolved config counts as unset."""
+    """Return the keys that are set to something and that the model does not have; a default in a resolved
+    config counts as unset.
+    """
     return [
         key
         for key, field in type(settings).model_fields.items()
@@ -53,7 +57,8 @@ def source_name(source: Settings) -> str:
 def _own(task: HasSettings, model: Any, settings: Settings, where: str) -> Any:
     if foreign := foreign_keys(model, settings):
         raise ConfigError(
-            f"{where}: the task {task.kind!r} has no key {foreign[0]!r}{nearest(foreign[0], model.model_fields)}"
+            f"{where}: the task {task.kind!r} has no key "
+            f"{foreign[0]!r}{nearest(foreign[0], model.model_fields)}"
         )
     known = {key: getattr(settings, key) for key in settings.model_fields_set if key in model.model_fields}
     return model.model_validate(known)

@@ -37,7 +37,9 @@ def _strings(value: Any) -> Any:
 
 
 class Polarity(Settings):
-    """One label a text. `labels` run from the most negative to the most positive; left out, they are found in the data."""
+    """One label a text. `labels` run from the most negative to the most positive; left out, they are found
+    in the data.
+    """
 
     kind: Literal["polarity"] = "polarity"
     labels: Annotated[tuple[str, ...], BeforeValidator(_strings)] = ()
@@ -72,14 +74,16 @@ class Polarity(Settings):
         """Return the example that a record holds.
 
         Raises:
-            DataError: no such column, an empty text or label, or a label that the task does not know, with file and row.
+            DataError: no such column, an empty text or label, or a label that the task does not know, with
+                file and row.
         """
         text = text_of(record, source.text)
         label = self._label(record, source)
         if self.labels and label not in self.labels:
             hint = nearest(label, self.labels)
             raise DataError(
-                f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does not have{hint}"
+                f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does "
+                f"not have{hint}"
             )
         return LabeledText(
             text=text, label=label, weight=weight_of(record, source.weight), where=record.where
@@ -89,7 +93,8 @@ class Polarity(Settings):
         if source.bins:
             if len(source.bins) != len(self.labels) - 1:
                 raise DataError(
-                    f"{source.source}: {len(source.bins)} cut points in `bins` for {len(self.labels)} labels; "
+                    f"{source.source}: {len(source.bins)} cut points in `bins` for {len(self.labels)} "
+                    "labels; "
                     "expected one fewer than labels, and the labels in the config"
                 )
             return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]

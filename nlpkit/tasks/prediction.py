@@ -28,7 +28,9 @@ class Prediction:
     """Whether the text was so long that not all of it was read."""
 
     def row(self) -> dict[str, str | float]:
-        """Return the output columns, by name: label, score, p_<label>, value, spread, as far as they apply."""
+        """Return the output columns, by name: label, score, p_<label>, value, spread, as far as they
+        apply.
+        """
         fields: dict[str, str | float | None] = {
             "label": self.label,
             "value": self.value,

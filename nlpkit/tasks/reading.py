@@ -25,7 +25,8 @@ class Reading(Generic[Read]):
     examples: tuple[Read, ...]
     skipped: tuple[str, ...] = ()
     origins: tuple[Hashable, ...] = ()
-    """Where each example comes from, for examples of one origin that a limit keeps together; empty where each has its own."""
+    """Where each example comes from, for examples of one origin that a limit keeps together; empty where
+    each has its own."""
 
 
 class _Readable(HasSettings, Protocol[Read]):

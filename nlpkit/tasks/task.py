@@ -58,7 +58,9 @@ class TextTask(Task, Protocol):
         """Return the example that a record holds."""
 
     def input(self, example: Any) -> TextInput:
-        """Return what the model reads of an example: what is encoded, split by, and computed once where it is equal."""
+        """Return what the model reads of an example: what is encoded, split by, and computed once where it
+        is equal.
+        """
 
     def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
         """Encode inputs in windows of at most `max_tokens`."""

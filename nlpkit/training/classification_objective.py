@@ -57,7 +57,9 @@ def checkpoint_metric(family: ClassifierFamily, name: str | None) -> tuple[str, 
 
 
 def collator(pad_id: int) -> Callable[[list[dict[str, Any]]], Batch]:
-    """Return what pads a batch to its longest text; labels are (batch, targets + 1), the last column each example's weight."""
+    """Return what pads a batch to its longest text; labels are (batch, targets + 1), the last column each
+    example's weight.
+    """
 
     def collate(batch: list[dict[str, Any]]) -> Batch:
         import torch
@@ -90,12 +92,14 @@ def _loss(each: Loss) -> Callable[..., torch.Tensor]:
 
 
 def metrics_of(family: ClassifierFamily, chosen: str) -> Callable[[Any], dict[str, float]]:
-    """Return what measures the validation rows at each evaluation: the metrics that are always logged, and the chosen one."""
+    """Return what measures the validation rows at each evaluation: the metrics that are always logged, and
+    the chosen one.
+    """
     watched = [*family.watched, *(metric for metric in family.metrics if metric.name == chosen)]
 
     def metrics(prediction: Any) -> dict[str, float]:
         outcomes = family.outcomes_of(prediction.predictions, prediction.label_ids)
-        # Where a metric is undefined, as a correlation with equal predictions, no checkpoint is better than another
+        # Where a metric is undefined, as a correlation with equal predictions, no checkpoint is better
         return {metric.name: metric.value(outcomes) or 0.0 for metric in watched}
 
     return metrics

@@ -1,4 +1,6 @@
-"""A classifier from its parts to a completed run: base loaded, adapter added, trained, saved, verified and calibrated."""
+"""A classifier from its parts to a completed run: base loaded, adapter added, trained, saved, verified and
+calibrated.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,16 @@ from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress
 
 TOLERANCE = 1e-3
-"""How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of a merge, not more."""
+"""How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of
+a merge, not more."""
 
 
 def build(
     base: LoadedBase, task: TextTask, lora: Lora, *, dropout: float | None, seed: int, freeze: float = 0
 ) -> Any:
-    """Return the base with a fresh head and LoRA on it, above its frozen layers: the same for the same seed."""
+    """Return the base with a fresh head and LoRA on it, above its frozen layers: the same for the same
+    seed.
+    """
     from transformers import set_seed
 
     set_seed(seed)
@@ -75,7 +80,9 @@ def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:
 
 
 def _verify(model: Any, saved: Classifier, rows: Rows[TextTask]) -> None:
-    """Compare trained and saved logits on a few validation texts: a head that is lost or drawn anew shows here."""
+    """Compare trained and saved logits on a few validation texts: a head that is lost or drawn anew shows
+    here.
+    """
     import numpy as np
     import torch
 

@@ -76,7 +76,8 @@ def preflight_dialogue(
     if not train.learned:
         hint = "hint: a larger base.max_tokens" if train.left_out else "hint: another data.train.*.bot"
         raise DataError(
-            f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; {hint}"
+            f"no reply to learn in {len(dialogues.train):,} conversations, {train.left_out:,} fit no row; "
+            f"{hint}"
         )
     if not dialogues.validation:
         raise DataError(
@@ -85,16 +86,21 @@ def preflight_dialogue(
     lengths = sorted(len(row.input_ids) for row in train.rows)
     whole = train.learned + train.read
     lines = (
-        f"rows       {len(dialogues.train):,} conversations to train on, {len(dialogues.validation):,} to choose on, "
+        f"rows       {len(dialogues.train):,} conversations to train on, {len(dialogues.validation):,} to "
+        "choose on, "
         f"{len(dialogues.test):,} to report on",
         f"replies    {sum(row.replies for row in train.rows):,} are learned in {len(train.rows):,} rows",
         f"tokens     {train.learned:,} learned, {train.read:,} only read ({train.read / whole:.0%}); "
         f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {base.max_tokens}",
-        f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} invalid conversations",
-        f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the held-out ones",
-        f"screened   {train.injected:,} texts spell a control token of the model; it reads them as plain characters",
+        f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} invalid "
+        "conversations",
+        f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the "
+        "held-out ones",
+        f"screened   {train.injected:,} texts spell a control token of the model; it reads them as plain "
+        "characters",
         f"learned    {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
-        f"example    what stands in \u27e6brackets\u27e7 is learned, the rest is only read:\n{shown(train.rows[0], tokenizer)}",
+        "example    what stands in \u27e6brackets\u27e7 is learned, the rest is only "
+        f"read:\n{shown(train.rows[0], tokenizer)}",
     )
     return Preflight(lines=lines, warnings=tuple(_warnings(dialogues, train, tokenizer)))
 
@@ -114,11 +120,18 @@ def shown(row: EncodedDialogue, tokenizer: Any) -> str:
 
 def _warnings(dialogues: Rows[Dialogue], train: EncodedPart, tokenizer: Any) -> Iterable[str]:
     if ChatTemplate.of(tokenizer).is_default:
-        yield "the model brings no chat template; a plain one is used: each turn below its role, closed by the end token"
+        yield (
+            "the model brings no chat template; a plain one is used: each turn below its role, "
+            "closed by the end token"
+        )
     asked = train.left_out + sum(row.replies for row in train.rows)
     if train.left_out > 0.05 * asked:
-        yield f"{train.left_out / asked:.0%} of the replies fit no row; a larger base.max_tokens learns more of them"
+        yield (
+            f"{train.left_out / asked:.0%} of the replies fit no row; "
+            "a larger base.max_tokens learns more of them"
+        )
     if len(dialogues.validation) < 20:
-        yield f"only {len(dialogues.validation)} validation conversations: the choice of checkpoint is uncertain"
+        count = len(dialogues.validation)
+        yield f"only {count} validation conversations: the choice of checkpoint is uncertain"
     for reason in dialogues.skipped[:3]:
         yield f"left out: {reason}"

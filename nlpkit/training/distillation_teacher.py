@@ -1,4 +1,6 @@
-"""The logits of a teacher for every text: computed once, chunk by chunk, kept on disk so that a killed labeling resumes."""
+"""The logits of a teacher for every text: computed once, chunk by chunk, kept on disk so that a killed
+labeling resumes.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class Teacher:
         }
 
     def saw(self, hashes: dict[str, str]) -> bool:
-        """Tell whether it may have been trained on what is held out now: some part is none that was held out from it."""
+        """Tell whether it may have been trained on what is held out now: some part is none that was held
+        out from it.
+        """
         theirs = self.record.data.get("sha256", {})
         apart = {theirs.get(name) for name in ("validation", "test")}
         return any(hashes[name] not in apart for name in ("validation", "test") if name in hashes)
@@ -62,7 +66,8 @@ class Answers:
     logits: NDArray[Any]
     """(texts, labels)"""
     states: NDArray[Any] | None
-    """(texts, size): what its last layer makes of the first token, which its head reads; None where it is not needed."""
+    """(texts, size): what its last layer makes of the first token, which its head reads; None where it is
+    not needed."""
 
     @property
     def size(self) -> int | None:
@@ -95,7 +100,8 @@ def label_texts(
     precision: Literal["auto", "fp32", "bf16"],
     options: TrainOptions,
 ) -> Answers:
-    """Compute the teacher's answer for each text, cut to what it reads at once; what the folder holds already is reused.
+    """Compute the teacher's answer for each text, cut to what it reads at once; what the folder holds
+    already is reused.
 
     Raises:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
@@ -141,7 +147,9 @@ def _done(folder: Path, wanted: str) -> int:
 
 
 def _wait(folder: Path, wanted: str, texts: int) -> None:
-    """Return once the first of the processes that train together has labeled all: what it writes, the others read."""
+    """Return once the first of the processes that train together has labeled all: what it writes, the
+    others read.
+    """
     while _done(folder, wanted) < texts:
         time.sleep(0.2)
 
@@ -213,6 +221,7 @@ def refuse_headless(model: Any, name: str) -> None:
     """
     if model.config.model_type not in READ_FIRST:
         raise ConfigError(
-            f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read the first token "
+            f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read "
+            "the first token "
             f"alone; expected one of {', '.join(READ_FIRST)}; hint: distillation.hidden_weight: 0"
         )

@@ -1,4 +1,6 @@
-"""The lowest layers of an encoder frozen: what they answer to each row is computed once, kept, and given to the layers that learn."""
+"""The lowest layers of an encoder frozen: what they answer to each row is computed once, kept, and given
+to the layers that learn.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ VERIFIED = 8
 """Rows on which the model with kept states is compared with the full one."""
 
 TOLERANCE = {False: 1e-4, True: 5e-2}
-"""How far logits may move when states are given instead of computed, in fp32 and in bf16: rounding of other batches."""
+"""How far logits may move when states are given instead of computed, in fp32 and in bf16: rounding of
+other batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,16 @@ def plan_lines(objective: Objective, model: Any, freeze: float, limit_mb: int) -
     if size <= limit_mb:
         return [f"{what}: run once over all rows, {size:,.0f} MB of states kept in memory"]
     return [
-        f"{what}: run anew in every epoch, as their states would take {size:,.0f} MB (training.cache_mb: {limit_mb:,})"
+        f"{what}: run anew in every epoch, as their states would take {size:,.0f} MB (training.cache_mb: "
+        f"{limit_mb:,})"
     ]
 
 
 def frozen(
     objective: Objective, model: Any, freeze: float, *, limit_mb: int, bf16: bool, talk: Callable[[str], None]
 ) -> Objective:
-    """Return an objective whose batches hold the states of the frozen layers, or compute them where memory does not suffice.
+    """Return an objective whose batches hold the states of the frozen layers, or compute them where memory
+    does not suffice.
 
     Raises:
         RunError: the logits differ when states are given to the model instead of computed.
@@ -190,7 +195,9 @@ class Lower:
 
     @contextmanager
     def still(self, model: Any, batch: Batch) -> Iterator[None]:
-        """Run the frozen layers without dropout in any mode of the model: to keep their states changes the time alone."""
+        """Run the frozen layers without dropout in any mode of the model: to keep their states changes the
+        time alone.
+        """
         for part in (*self.around, *self.layers[: self.freeze]):
             part.eval()
         yield
@@ -212,7 +219,9 @@ def _answers_in_tuples(model: Any, layer: Any, sample: Batch) -> bool:
 
 
 def _verify(model: Any, plain: Objective, ready: Objective, *, bf16: bool) -> None:
-    """Compare the logits of a few rows whose states are given with those of the same rows run from the ids."""
+    """Compare the logits of a few rows whose states are given with those of the same rows run from the
+    ids.
+    """
     import torch
 
     was, device = model.training, next(model.parameters()).device
@@ -226,6 +235,7 @@ def _verify(model: Any, plain: Objective, ready: Objective, *, bf16: bool) -> No
     difference = float((given - expected).abs().max() / expected.abs().max().clamp(min=1.0))
     if not difference <= TOLERANCE[bf16]:
         raise RunError(
-            f"a {model.config.model_type} gives other logits when its lower layers are run beforehand: they differ by "
+            f"a {model.config.model_type} gives other logits when its lower layers are run beforehand: "
+            "they differ by "
             f"{difference:.2g}; hint: training.freeze: 0"
         )

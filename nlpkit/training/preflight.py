@@ -41,9 +41,11 @@ def preflight(
     cut = sum(row.cut > 0 for row in train)
     lost = sum(row.cut for row in train)
     lines = (
-        f"rows       {len(rows.train):,} to train on, {len(rows.validation):,} to choose on, {len(rows.test):,} to report on",
+        f"rows       {len(rows.train):,} to train on, {len(rows.validation):,} to choose on, "
+        f"{len(rows.test):,} to report on",
         *targets.lines,
-        f"tokens     median {int(statistics.median(lengths))}, 95% within {lengths[int(0.95 * (len(lengths) - 1))]}, "
+        f"tokens     median {int(statistics.median(lengths))}, 95% within "
+        f"{lengths[int(0.95 * (len(lengths) - 1))]}, "
         f"longest {lengths[-1]} of {base.max_tokens}",
         f"cut        {cut:,} texts ({cut / len(train):.1%}) lose {lost:,} tokens at their end",
         f"dropped    {rows.dropped:,} training rows that stand, nearly equal, in the held-out ones",

@@ -62,7 +62,8 @@ class TrainingRow:
 
 
 def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Rows[AnyTask]:
-    """Read and split the parts that the config asks for; held-out files win over training rows that repeat them.
+    """Read and split the parts that the config asks for; held-out files win over training rows that repeat
+    them.
 
     Raises:
         ConfigError: a source has a key that means nothing to the task.

@@ -1,4 +1,6 @@
-"""What every family of answers can do. A new family is one module here; a task names the family that it answers with."""
+"""What every family of answers can do. A new family is one module here; a task names the family that it
+answers with.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,9 @@ class Shown:
 
 
 class Family(Protocol):
-    """What holds for every run: which kind of model serves it, how its examples are split and described, what is measured."""
+    """What holds for every run: which kind of model serves it, how its examples are split and described,
+    what is measured.
+    """
 
     @property
     def served_by(self) -> Literal["classifier", "chat model"]: ...
@@ -103,7 +107,9 @@ class Family(Protocol):
         """What a report measures; any of them may choose the checkpoint."""
 
     def groups(self, examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
-        """Return the group of each example: equal and near-equal ones share it, and a split keeps them on one side."""
+        """Return the group of each example: equal and near-equal ones share it, and a split keeps them on
+        one side.
+        """
 
     def strata(self, examples: Sequence[Any]) -> list[str]:
         """Return what a split balances each example by."""

@@ -208,7 +208,8 @@ class OneLabel:
         # Of few rows a single one is more than any share
         if right - still_right > max(limits.accuracy * len(before), 1 if limits.accuracy else 0):
             failures.append(
-                f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are allowed"
+                f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are "
+                "allowed"
             )
         return Differences(
             changed=changed,
@@ -232,7 +233,8 @@ def _warnings(counts: Counter[str], validation: Sequence[LabeledText]) -> list[s
     if max(counts.values()) > 10 * min(counts.values()):
         rarest = min(counts, key=lambda label: counts[label])
         warnings.append(
-            f"the label {rarest!r} is rare ({counts[rarest]:,} rows); training.class_weights: balanced may help"
+            f"the label {rarest!r} is rare ({counts[rarest]:,} rows); training.class_weights: balanced may "
+            "help"
         )
     missing = set(counts) - {str(example.label) for example in validation}
     if missing:

@@ -53,7 +53,7 @@ def test_texts_of_the_asked_length_are_drawn_by_the_seed(tmp_path: Path, held: s
 
     def texts(seed: int = 1, **asked: object) -> tuple[str, ...]:
         data = DistillationData(unlabelled=(TextSource(source=source, **asked),), validation=held)
-        return load_distillation_rows(TWO, data, seed=seed).unlabelled
+        return load_distillation_rows(TWO, data, seed=seed).unlabeled
 
     assert texts(cut="sentences", words=(3, 4)) == ("One two three.", "Eleven twelve thirteen fourteen")
     assert len(texts()) == 2
@@ -71,7 +71,7 @@ def test_spans_are_shorter_runs_of_a_texts_words_drawn_by_the_seed(tmp_path: Pat
         data = DistillationData(
             unlabelled=(TextSource(source=source, cut="spans", words=(3, 9)),), validation=held
         )
-        return load_distillation_rows(TWO, data, seed=seed).unlabelled
+        return load_distillation_rows(TWO, data, seed=seed).unlabeled
 
     found = texts()
     assert 1 < len(found) <= SPANS
@@ -98,11 +98,11 @@ def test_what_is_held_out_and_what_is_repeated_is_dropped_and_counted(tmp_path: 
     data = DistillationData(unlabelled=source, train=train, validation=held)
     found = load_distillation_rows(TWO, data, seed=1)
     # "a truly gripping ...": 5 of 8 word pairs are shared with the held-out text
-    assert found.unlabelled == ("a film", "new")
+    assert found.unlabeled == ("a film", "new")
     assert (found.dropped, found.repeated) == (3, 2)
     assert found.texts == ["Known", "other", "a film", "new"]
     strict = load_distillation_rows(TWO, data.model_copy(update={"near_held_out": 0.9}), seed=1)
-    assert strict.unlabelled == ("a truly gripping tale of love and loss", "a film", "new")
+    assert strict.unlabeled == ("a truly gripping tale of love and loss", "a film", "new")
 
 
 def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> None:

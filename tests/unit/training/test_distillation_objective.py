@@ -150,7 +150,7 @@ def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
         dropped=0,
     )
     found = encode_all(
-        DistillationRows(rows=rows, unlabelled=("the food was bad",), repeated=0, dropped=0, sources=()),
+        DistillationRows(rows=rows, unlabeled=("the food was bad",), repeated=0, dropped=0, sources=()),
         load_tokenizer(tiny_base),
         5,
     )
