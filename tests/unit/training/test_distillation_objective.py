@@ -130,7 +130,7 @@ def test_states_count_by_their_angle() -> None:
 def test_pissa_and_states_do_not_go_together() -> None:
     refuse_unfit(Lora(init="pissa"), Distillation())
     with pytest.raises(
-        ConfigError, match=r"lora\.init: pissa does not go together with distillation\.hidden_weight; cure"
+        ConfigError, match=r"lora\.init: pissa does not go together with distillation\.hidden_weight; hint"
     ):
         refuse_unfit(Lora(init="pissa"), Distillation(hidden_weight=1))
 
