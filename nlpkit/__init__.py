@@ -1,6 +1,6 @@
 """Sentiment and dialogue from your own data: fine-tune with LoRA, measure honestly, score files, anywhere.
 
-Every public name stands in `__all__` and is imported when it is first asked for, so that `import nlpkit` costs next to nothing.
+The public names are those of `__all__`. Each is imported at its first use, so that `import nlpkit` is fast.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class RunError(NlpkitError):
 
 
 def nearest(name: str, known: Iterable[object]) -> str:
-    """Return the known name closest to `name` as a hint ("; did you mean 'text'?"), else a short list of them."""
+    """Return the known name closest to `name` as a hint, "; did you mean 'text'?", or else a list."""
     names = [str(known_name) for known_name in known]
     lowered = {known_name.casefold(): known_name for known_name in names}
     matches = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)

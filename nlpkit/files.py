@@ -33,7 +33,7 @@ def room_left(folder: Path) -> Iterator[None]:
             raise
         problem = f"{folder}: no space left on the disk, {free:,} bytes free"
         raise NlpkitError(
-            f"{problem}; hint: free some, then run the same command again: it resumes from the last checkpoint"
+            f"{problem}; hint: free some, then run the command again: it resumes from the last checkpoint"
         ) from error
 
 

@@ -67,7 +67,10 @@ class RunRecord(BaseModel):
 
 
 def in_current_format(tree: Any) -> Any:
-    """Return the record of a run or an export as today's version writes it: in format 1 the temperature stood outside the task."""
+    """Return the record of a run or an export as today's version writes it.
+
+    In format 1 the temperature stood outside the task.
+    """
     if not isinstance(tree, dict) or tree.get("format", 1) != 1 or not isinstance(tree.get("task"), dict):
         return tree
     fields = {key: value for key, value in tree.items() if key != "temperature"}
@@ -194,7 +197,8 @@ class Run:
         written = tree.get("format") if isinstance(tree, dict) else None
         if isinstance(written, int) and written > FORMAT:
             raise RunError(
-                f"{self.marker}: format {written}; this nlpkit reads up to {FORMAT}; hint: pip install --upgrade nlpkit"
+                f"{self.marker}: format {written}; this nlpkit reads up to {FORMAT}; "
+                "hint: pip install --upgrade nlpkit"
             )
         try:
             return RunRecord.model_validate(in_current_format(tree))

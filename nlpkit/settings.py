@@ -45,7 +45,7 @@ def _text_keys(value: object) -> object:
 
 
 def _as_tuple(value: object) -> object:
-    """A single source stands for a list of one: `train: reviews.csv` and `train: {source: reviews.csv}` both work."""
+    """Accept `train: reviews.csv` and `train: {source: reviews.csv}` for a list of one source."""
     if isinstance(value, (str, dict)):
         value = [value]
     if isinstance(value, (list, tuple)):
@@ -63,7 +63,7 @@ class RowSource(Settings):
     label: str = "label"
     """The column that holds the label, or the number when the task is an intensity."""
     weight: str | None = None
-    """The column that says how much a row counts, such as the annotators' confidence; where it is empty, the row counts 1."""
+    """The column of a row's weight, such as the annotators' confidence; where it is empty, it is 1."""
     format: str | None = None
     """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
     encoding: str | None = None
@@ -98,11 +98,12 @@ class ConversationSource(Settings):
     source: str
     """A file, a folder, `hub:org/name`, or a catalogue name such as `chitchat`."""
     shape: Literal["auto", "messages", "sharegpt", "alpaca", "pairs", "turns"] = "auto"
-    """`messages`: a list of role and content; `sharegpt`: of from and value; `alpaca`: instruction, input, output; `pairs`: a prompt and
-    its reply; `turns`: a row a turn. `auto` looks at the columns."""
+    """`messages`: a list of role and content; `sharegpt`: of from and value;
+    `alpaca`: instruction, input, output; `pairs`: a prompt and its reply;
+    `turns`: a row a turn. `auto` looks at the columns."""
     bot: str | None = None
-    """The speaker that the bot learns to be: a name or a role in the file; `first` or `second` to speak; `each`, which makes two
-    conversations of every one. Default: `assistant` and its other names."""
+    """The speaker that the bot learns to be: a name or a role in the file; `first` or `second` to speak;
+    `each`, which makes two conversations of every one. Default: `assistant` and its other names."""
     messages: str = "messages"
     """The column that holds the list of messages; ShareGPT calls it `conversations`."""
     system: str | None = None
@@ -178,7 +179,7 @@ class Base(Settings):
     max_tokens: Annotated[int, Field(ge=8)] | None = None
     """Cut training texts to this many tokens; default: all that the model can read."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Dropout inside the pretrained model while training; default: what the model says. 0 trains about 1.5 times as fast."""
+    """Dropout of the pretrained model in training; default: its own. 0 trains about 1.5 times as fast."""
 
 
 class LanguageBase(Base):
@@ -187,7 +188,7 @@ class LanguageBase(Base):
     source: str = "smollm2-135m"
     """A folder, `hub:org/name@revision`, or a catalogue name."""
     max_tokens: Annotated[int, Field(ge=8)] | None = 512
-    """Tokens of a training row, and of what the bot sees of a conversation later; default of the model: null."""
+    """Tokens of a training row, and of what the chat model sees of a conversation; null: the model's own."""
     quantize: Literal["none", "4bit"] = "none"
     """`4bit`: QLoRA, on CUDA only."""
 
@@ -201,7 +202,7 @@ class Lora(Settings):
     targets: str | tuple[str, ...] = "all-linear"
     """`all-linear`, or the ends of module names."""
     init: Literal["default", "pissa"] = "default"
-    """`pissa` starts from the principal singular vectors (arXiv:2404.02948); the adapter is saved as plain LoRA."""
+    """`pissa` starts from the principal singular vectors (arXiv:2404.02948); saved as plain LoRA."""
     rslora: bool = False
     """Scale by alpha / sqrt(rank) (arXiv:2312.03732)."""
     dora: bool = False
@@ -226,11 +227,11 @@ class Training(Settings):
     group_by_length: bool = True
     """Batch texts of like length: less padding, about twice as fast."""
     precision: Literal["auto", "fp32", "bf16", "fastest"] = "auto"
-    """`auto`: bf16 on a GPU that has it, else fp32. `fastest`: bf16 on a processor with instructions for it too."""
+    """`auto`: bf16 on a GPU that has it, else fp32. `fastest`: bf16 on a CPU with instructions for it too."""
     evaluations: Annotated[int, Field(ge=1)] = 3
     """How often, in the whole training, to look at the validation rows and save a checkpoint."""
     average: bool = False
-    """End with the mean weights of the checkpoints that together are no worse than the best one (arXiv:2203.05482)."""
+    """End with the mean weights of checkpoints that together match the best one (arXiv:2203.05482)."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many evaluations without a better metric."""
     track: tuple[Tracker, ...] = ()
@@ -255,7 +256,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 
 
 def _with_preset(tree: object, keys: Collection[str]) -> object:
-    """Put the values of the preset, as far as `keys` holds them, under those given; the field refuses an unknown preset."""
+    """Put the preset's values, for those of `keys`, under those given; its field refuses an unknown one."""
     name = tree.get("preset") if isinstance(tree, dict) else None
     if not (isinstance(tree, dict) and isinstance(name, str) and name in PRESETS):
         return tree
@@ -276,9 +277,9 @@ class TextTraining(Training):
     preset: Literal["fast"] | None = None
     """Values for those of these keys that the config does not give itself: see PRESETS."""
     freeze: Annotated[float, Field(ge=0), AfterValidator(_whole_or_share)] = 0
-    """How many of the lowest layers, or below 1 what share of them, stay as they are: run once over all rows, without dropout."""
+    """How many of the lowest layers stay frozen, or below 1 what share: they run once, without dropout."""
     cache_mb: Annotated[int, Field(ge=0)] = 2048
-    """Memory for what the frozen layers answer; where it does not suffice, they are run anew in every epoch."""
+    """Memory for outputs of the frozen layers; if it does not suffice, they are run again in every epoch."""
 
     @model_validator(mode="before")
     @classmethod
@@ -306,7 +307,7 @@ class DialogueTraining(Training):
 
 
 class JudgeSettings(Settings):
-    """A model that says which of two replies suits better. Its key, if it wants one, stands in NLPKIT_JUDGE_KEY."""
+    """A model that says which of two replies suits better. Its API key is read from NLPKIT_JUDGE_KEY."""
 
     address: str
     """An OpenAI-compatible endpoint, up to and with `/v1`."""

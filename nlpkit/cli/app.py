@@ -1,4 +1,4 @@
-"""The `nlpkit` command: its groups of commands, and how errors end it. Each module of this package adds its own commands."""
+"""The `nlpkit` command: its groups of commands, each a module of this package, and how errors end it."""
 
 from __future__ import annotations
 

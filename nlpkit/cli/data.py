@@ -32,7 +32,10 @@ def check_data(
     html: Annotated[Path | None, typer.Option(help="Also write the report as a page with plots.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check labeled rows before training: balance, lengths, duplicates, contradictions, overlap, other scripts, personal data."""
+    """Check labeled rows before training: balance, lengths, duplicates, overlap and personal data.
+
+    It also finds contradictions and texts in other scripts. The exit code is 3 if there are errors.
+    """
     from nlpkit.evaluation.data_check import check
 
     report = check(

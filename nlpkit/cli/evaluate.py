@@ -115,6 +115,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
         "evaluate",
-        epilog="Examples: nlpkit evaluate runs/mine test.csv --label stars --labels '{1: negative, 5: positive}' "
-        "--baseline runs/older   |   nlpkit evaluate runs/chat chats.jsonl --bot second --items 200",
+        epilog="Examples: nlpkit evaluate runs/mine test.csv --label stars "
+        "--labels '{1: negative, 5: positive}' --baseline runs/older   |   "
+        "nlpkit evaluate runs/chat chats.jsonl --bot second --items 200",
     )(evaluate_run)

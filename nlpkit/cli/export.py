@@ -18,9 +18,10 @@ def export_run(
     to: Annotated[
         Literal["onnx", "onnx-int8", "onnx-int4", "openvino", "openvino-bf16", "merged"],
         typer.Option(
-            help="onnx: ONNX Runtime on a CPU, with 8-bit or, for a chat model, 4-bit weights; openvino: OpenVINO, in bf16 "
-            "if the processor has it; merged: a plain transformers model in safetensors, for vLLM, llama.cpp's "
-            "converter and others."
+            help="onnx: ONNX Runtime on a CPU, with 8-bit or, for a chat model, 4-bit weights; "
+            "openvino: OpenVINO, in bf16 if the processor has it; "
+            "merged: a plain transformers model in safetensors, for vLLM, "
+            "llama.cpp's converter and others."
         ),
     ] = "onnx",
     output: Annotated[
@@ -36,7 +37,7 @@ def export_run(
         typer.Option("--force", help="Keep an export that fails its parity check; its README says so."),
     ] = False,
 ) -> None:
-    """Export a run with its adapter merged, and verify the export on held-out rows: one that fails is not written."""
+    """Export a run with its adapter merged, once the export is verified on held-out rows."""
     from nlpkit.evaluation.export import export
 
     typer.echo(str(export(run, to, output, force=force, talk=talk)))

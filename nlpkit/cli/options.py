@@ -26,7 +26,7 @@ RuntimeChoice = Annotated[
 
 
 def renamed(value: Value, *, old: str, given: Value | None, new: str) -> Value:
-    """Return the value of an option, or of its old name if that was given; say on stderr what the new one is."""
+    """Return the value of an option, or that of its old name, which is said to be renamed."""
     if given is None:
         return value
     note(f"{old} is now {new}")

@@ -16,7 +16,10 @@ def push(
     repository: Annotated[str, typer.Argument(help="org/name on the Hugging Face hub.", show_default=False)],
     public: Annotated[bool, typer.Option("--public", help="Let everyone see it; default: private.")] = False,
 ) -> None:
-    """Publish a run's adapter, tokenizer and card on the hub; the token comes from HF_TOKEN or `hf auth login`."""
+    """Publish a run's adapter, tokenizer and card on the Hugging Face hub.
+
+    The token comes from HF_TOKEN or `hf auth login`.
+    """
     from nlpkit.evaluation.publish import push_run
     from nlpkit.run import Run
 
@@ -41,7 +44,8 @@ def runs(
         return
     for run, record in completed:
         typer.echo(
-            f"{run.path}  {record.task['kind']}  base {record.base.source}  seed {record.seed}  {record.created}"
+            f"{run.path}  {record.task['kind']}  base {record.base.source}  "
+            f"seed {record.seed}  {record.created}"
         )
     if not completed:
         talk(f"no runs below {folder}")

@@ -77,7 +77,10 @@ def score(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Score files of any size, or a folder of them: all columns, and label, score and probabilities. Kill it; the same command goes on."""
+    """Score a file of any size, or a folder: label, score and probabilities next to all columns of the input.
+
+    A command that was killed resumes when it is run again.
+    """
     from nlpkit.scoring.locations import plan_location
     from nlpkit.scoring.options import ScoreOptions
 
@@ -143,7 +146,8 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command(
-        epilog="Examples: nlpkit predict 'not bad at all'   |   nlpkit predict runs/mine 'great' 'awful' --json"
+        epilog="Examples: nlpkit predict 'not bad at all'   |   "
+        "nlpkit predict runs/mine 'great' 'awful' --json"
     )(predict)
     app.command(
         cls=WithAddress,

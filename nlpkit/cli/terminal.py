@@ -1,4 +1,4 @@
-"""What the command shows on a terminal: progress bars, tables, colored answers, and how to resume a command that was stopped."""
+"""What the command shows on a terminal: progress bars, tables, answers, and how to resume it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WithAddress(TyperCommand):
     """A command whose `--ray` may stand alone: an address behind it belongs to it, a file does not."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments, after a bare `--ray` was given the empty value, which stands for this machine."""
+        """Parse the arguments, after giving a bare `--ray` the empty value: this machine."""
         options = args[: args.index("--")] if "--" in args else args
         for index in [index for index, word in enumerate(options) if word == "--ray"]:
             if not re.fullmatch(r"[^/\\\s]+:\d+|ray://\S+", "".join(args[index + 1 : index + 2])):
@@ -47,7 +47,8 @@ def escaped(text: str) -> str:
 def printable(text: str) -> str:
     """Return text without the characters that could move a terminal's cursor or reorder what is read.
 
-    Joiners of emoji and letters stay, so that they look as they were written; all other spaces and line ends become plain ones.
+    Joiners of emoji and letters stay, so that they look as they were written. Other spaces and line ends
+    become plain ones.
     """
     import unicodedata
 
@@ -79,7 +80,7 @@ def note(text: str) -> None:
 
 
 def talk(message: str) -> None:
-    """Print a message on stderr; text in \u27e6brackets\u27e7, by which the preflight marks what is trained on, is colored."""
+    """Print a message on stderr; the \u27e6brackets\u27e7 of the preflight are colored."""
     colored = re.sub("\u27e6[^\u27e7]*\u27e7", lambda match: f"[green]{match[0]}[/]", escaped(message))
     console().print(colored, highlight=False, soft_wrap=True)
 
@@ -129,7 +130,7 @@ def bytes_bar(name: str) -> Iterator[Any]:
 
 @contextmanager
 def resumable(command: str | None) -> Iterator[None]:
-    """Print how to resume a command that is stopped. SIGTERM stops it as Ctrl-C does, but with its own exit code."""
+    """Print how to resume a command that is stopped, by Ctrl-C or with another exit code by SIGTERM."""
     import signal
 
     def stop(number: int, frame: object) -> None:
@@ -176,12 +177,11 @@ def show_summary(summary: Any, as_json: bool) -> None:
         return
     resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
     talk(
-        f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: {summary.output or 'standard output'}"
+        f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: "
+        f"{summary.output or 'standard output'}"
     )
     if summary.partly_read:
-        talk(
-            f"{summary.partly_read:,} texts were too long to be read whole: windows spread over each were read"
-        )
+        talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
     if summary.rejected:
         talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
 
@@ -195,7 +195,8 @@ def show_answer(text: str, shown: Shown) -> None:
 
     shares = "  ".join(f"{label} {share:.0%}" for label, share in shown.shares)
     signed = f"  score {shown.score:+.2f}" if shown.score is not None else ""
-    line = f"[bold {COLORS[shown.tone]}]{escaped(shown.headline):<10}[/]{signed}  [dim]{escaped(shares)}[/]  {escaped(text[:200])}"
+    headline = f"[bold {COLORS[shown.tone]}]{escaped(shown.headline):<10}[/]"
+    line = f"{headline}{signed}  [dim]{escaped(shares)}[/]  {escaped(text[:200])}"
     Console().print(line, highlight=False, soft_wrap=True)
 
 

@@ -41,7 +41,7 @@ def check(
         nlpkit.check("reviews.csv", label="stars", test="held-out.csv", base="minilm-l6")
 
     Args:
-        data: a file, a folder, `hub:org/name` or a catalog name, or several; or examples, by the name of their part.
+        data: a file, a folder, `hub:org/name` or a catalog name, or several; or examples, by part.
         text: the column that holds the text.
         label: the column that holds the label.
         test: held-out rows, to find overlap with.

@@ -35,8 +35,8 @@ def evaluate(
         baseline: a run to compare with on the same data; for a chat model the default is its base.
         talk: gets lines for people.
         progress: gets how much is done, and how much there is.
-        fields: settings of the data source that the run's task has, such as `label` or `bot`; for a chat model also those of
-            its evaluation, such as `items`.
+        fields: settings of the data source that the run's task has, such as `label` or `bot`; of a chat model
+            also those of its evaluation, such as `items`.
 
     Raises:
         ConfigError: a field means nothing to the task, or has an invalid value.

@@ -1,4 +1,4 @@
-"""What ships with the package: recipes and configs, and what each is for, read without loading any of them."""
+"""What ships with the package: recipes and configs, and what each is for, read without loading them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shipped_recipes() -> dict[str, str]:
 
 
 def _config(path: Path) -> ShippedConfig:
-    """Read a config's head: comments that give the command, in indented lines too, then the summary, then the recipe."""
+    """Read the head of a config: comments with the command, indented where it goes on, then the summary."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line[2:] for line in lines if line.startswith("# ")]
     prose = " ".join(line for line in comments if not line.startswith(("nlpkit ", " ")))

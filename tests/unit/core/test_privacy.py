@@ -1,4 +1,4 @@
-"""What stays with the texts, and what does not: a run, its card and its report may be shown to people who may not see the data."""
+"""What of a run may be shown to people who may not see the data, and what may not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def holders(folder: Path, words: tuple[str, ...]) -> set[str]:
 def test_what_people_wrote_stands_in_the_reports_of_a_run_and_nowhere_else_in_it(
     toy_config, tmp_path, monkeypatch, caplog
 ):
-    """Adapter, tokenizer, settings, card and log are what is given away; a report shows its mistakes, and is the owner's."""
+    """Adapter, tokenizer, settings, card and log may be given away; a report shows mistakes."""
     for name in ("HF_TOKEN", "NLPKIT_KEY", "NLPKIT_REMOTE_KEY", "NLPKIT_JUDGE_KEY"):
         monkeypatch.setenv(name, KEY)
     marked = [(f"{text} {CANARIES[place % 4]}", label) for place, (text, label) in enumerate(sentences(240))]
