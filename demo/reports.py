@@ -17,7 +17,7 @@ DEEPEST = 3
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRun:
-    """A whole run that has a report."""
+    """A completed run that has a report."""
 
     name: str
     path: Path
@@ -26,8 +26,8 @@ class FoundRun:
 
 
 def find_runs(folder: Path) -> list[FoundRun]:
-    """The whole runs below a folder that have a report, newest first; links are not followed."""
-    found = []
+    """Return the completed runs below a folder that have a report, newest first; links are not followed."""
+    runs = []
     for marker in _markers(folder, DEEPEST):
         run = Run(marker.parent)
         try:
@@ -36,7 +36,7 @@ def find_runs(folder: Path) -> list[FoundRun]:
             continue
         if run.report.is_file() and not run.report.is_symlink():
             name = marker.parent.relative_to(folder).as_posix()
-            found.append(
+            runs.append(
                 FoundRun(
                     name=run.name if name == "." else name,
                     path=run.path,
@@ -44,7 +44,7 @@ def find_runs(folder: Path) -> list[FoundRun]:
                     created=record.created,
                 )
             )
-    return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
+    return sorted(runs, key=lambda run: (run.created, run.name), reverse=True)
 
 
 def _markers(folder: Path, depth: int) -> list[Path]:
@@ -54,19 +54,24 @@ def _markers(folder: Path, depth: int) -> list[Path]:
         return []
     here = [Run(folder).marker] if Run(folder).marker.is_file() else []
     below = [
-        one
-        for one in inside
-        if depth and one.is_dir() and not one.is_symlink() and not one.name.startswith(".")
+        path
+        for path in inside
+        if depth and path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
     ]
-    return here + [marker for one in below for marker in _markers(one, depth - 1)]
+    return here + [marker for path in below for marker in _markers(path, depth - 1)]
 
 
 def frame(run: FoundRun) -> str:
-    """The report in a frame. `sandbox` without a word in it allows no script, no form, no link out and no storage."""
+    """Return the report in a frame.
+
+    `sandbox` without a word in it allows no script, no form, no link out and no storage.
+    """
     report = Run(run.path).report
     size = report.stat().st_size
     if size > LARGEST:
-        return f'<p class="quiet">The report has {size:,} bytes, more than are shown here. Open it from disk: {escape(str(report))}</p>'
+        advice = f"Open it from disk: {escape(str(report))}"
+        return f'<p class="quiet">The report has {size:,} bytes, more than are shown here. {advice}</p>'
     page = escape(report.read_text(encoding="utf-8", errors="replace"), quote=True)
     title = escape(f"Report of {run.name}", quote=True)
-    return f'<iframe class="report" title="{title}" sandbox="" referrerpolicy="no-referrer" srcdoc="{page}"></iframe>'
+    attributes = f'class="report" title="{title}" sandbox="" referrerpolicy="no-referrer"'
+    return f'<iframe {attributes} srcdoc="{page}"></iframe>'

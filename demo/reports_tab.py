@@ -15,7 +15,7 @@ from nlpkit.errors import DataError, nearest
 
 
 def _when(created: str) -> str:
-    """The time in words, in this machine's zone; as it stands where it is no time."""
+    """Return the time in words, in this machine's zone; unchanged where it is no time."""
     try:
         return datetime.datetime.fromisoformat(created).astimezone().strftime("%d %b %Y, %H:%M")
     except ValueError:
@@ -29,12 +29,12 @@ class ReportsTab:
         self.folder = folder
 
     def lay_out(self) -> None:
-        """A choice and a frame."""
+        """Add a choice and a frame."""
         with gr.Row():
             self.run = gr.Dropdown(
                 [], label="Run", scale=4, min_width=200, allow_custom_value=True, elem_id="report-run"
             )
-            self.again = gr.Button("Look again", size="sm", scale=0, min_width=120, elem_id="look-again")
+            self.again = gr.Button("Refresh", size="sm", scale=0, min_width=120, elem_id="look-again")
         self.about = gr.HTML("", elem_id="report-about")
         self.page = gr.HTML("", elem_id="report-page")
 
@@ -46,7 +46,7 @@ class ReportsTab:
         self.run.input(self.show, [self.run], [self.about, self.page], **private)
 
     def look(self, name: str | None) -> tuple[Any, str, str]:
-        """The runs as they are now, and the report of the one that was chosen, or of the newest."""
+        """Return the runs as they are now, and the report of the chosen or the newest one."""
         runs = find_runs(self.folder)
         if not runs:
             return (
@@ -54,12 +54,12 @@ class ReportsTab:
                 f'<p class="quiet">No run with a report below {escape(str(self.folder))}.</p>',
                 "",
             )
-        chosen = name if name in [one.name for one in runs] else runs[0].name
+        chosen = name if name in [run.name for run in runs] else runs[0].name
         about, page = self.show(chosen)
-        return gr.update(choices=[one.name for one in runs], value=chosen), about, page
+        return gr.update(choices=[run.name for run in runs], value=chosen), about, page
 
     def show(self, name: str | None) -> tuple[str, str]:
-        """A run's report."""
+        """Return what a run is, and its report."""
         with showing_errors():
             run = self._run(str(name))
             return f'<p class="quiet">{escape(run.recipe)}, made {_when(run.created)}</p>', frame(run)
@@ -67,7 +67,7 @@ class ReportsTab:
 
     def _run(self, name: str) -> FoundRun:
         # A name is only ever looked up among the runs that are there: it is never made into a path
-        runs = {one.name: one for one in find_runs(self.folder)}
+        runs = {run.name: run for run in find_runs(self.folder)}
         if name not in runs:
             raise DataError(f"the run {name!r:.80}: not found{nearest(name, runs)}")
         return runs[name]

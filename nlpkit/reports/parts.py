@@ -55,7 +55,7 @@ class SourceCard(Part):
 
     name: str
     rows: int | None = None
-    license: str = Field(default="", validation_alias=AliasChoices("license", "licence"))
+    license: str = Field(default="", validation_alias=AliasChoices("license", "licence"))  # an old name
     origin: str = ""
 
 

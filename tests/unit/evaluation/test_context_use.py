@@ -94,7 +94,7 @@ def test_the_gain_by_hand() -> None:
     assert gains["none"].loss.value == pytest.approx((math.log(0.45) - math.log(0.0001)) / 3)
     assert gains["none"].hits.value == 1
     assert gains["shuffled"].loss.value == pytest.approx(0)
-    # one item tells nothing about how sure this is
+    # one item says nothing about the uncertainty
     assert gains["none"].loss.low is None
 
 

@@ -127,8 +127,8 @@ def test_the_longest_history_has_no_other_of_its_length() -> None:
 
 
 def test_what_the_bot_is_told_beforehand_stays() -> None:
-    told = Conversation(turns=conversations(1)[0].turns, system="You are a pirate.", id="p")
-    item = next(one for one in pick([told, *conversations(5)], items=20).items if one.history.id == "p")
+    prompted = Conversation(turns=conversations(1)[0].turns, system="You are a pirate.", id="p")
+    item = next(one for one in pick([prompted, *conversations(5)], items=20).items if one.history.id == "p")
     for history in (item.history, item.shuffled, item.foreign, item.silent):
         assert history is not None
         assert history.system == "You are a pirate."

@@ -166,7 +166,7 @@ def test_one_conversation_has_no_other_replies_to_choose_from() -> None:
 
 
 def test_progress_comes_to_its_end() -> None:
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     measure_dialogue(
         Copier(),
         conversations(10),
@@ -175,9 +175,9 @@ def test_progress_comes_to_its_end() -> None:
         generate=5,
         baseline=Unigram(),
         instruments=TOOLS,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: calls.append((done, total)),
     )
-    assert told == [(done, 30) for done in range(1, 31)]
+    assert calls == [(done, 30) for done in range(1, 31)]
 
 
 def test_what_does_not_fit_is_counted() -> None:
