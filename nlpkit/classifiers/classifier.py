@@ -2,288 +2,171 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import os
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.classifiers.exported import Exported, is_export
-from nlpkit.classifiers.loading import default_run, identity_of, load_model
-from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, OutOfMemoryError, Runtime, RuntimeName
-from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.classifiers.loading import default_run, text_model_of
+from nlpkit.classifiers.opening import open_model
+from nlpkit.classifiers.runtime import Runtime
+from nlpkit.classifiers.text_model import TextModel
 from nlpkit.data.examples import TextInput
-from nlpkit.errors import ConfigError, NlpkitError
+from nlpkit.errors import DataError
 from nlpkit.files import fingerprint
-from nlpkit.models.batching import batches
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ColumnType, Shown
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
-from nlpkit.tasks.task import TextTask, text_task_from
+from nlpkit.tasks.task import TextTask
 
 if TYPE_CHECKING:
     import numpy as np
 
 __all__ = ["Classifier", "default_run"]
 
-TUNING_SECONDS = 2.0
-
-TUNING_TOKENS = 2048
-"""Tokens a thread that each budget is tried on."""
-
-BETTER = 0.97
-"""Share of the default budget's time that another must stay under: what is measured for a moment is noisy."""
-
 
 class Classifier:
-    """A model, its tokenizer and its task. `Classifier.load` is the way in."""
+    """A model, its tokenizer and its task. `Classifier.load` returns one."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        tokenizing: Tokenizing,
-        task: TextTask,
-        *,
-        max_tokens: int,
-        threads: int | None = None,
-        name: str = "",
-        identity: str = "",
-    ) -> None:
-        self.runtime = runtime
-        self.task = task
-        self.max_tokens = max_tokens
-        self.threads = threads or _cores()
-        self.name = name
-        self.budget = self._budgets[1]
-        """Tokens a batch, padding included; which texts share a batch decides the last bits of an answer."""
-        self._tokenizing = tokenizing
-        self._identity = identity
+    def __init__(self, model: TextModel) -> None:
+        self.model = model
 
     @classmethod
     def load(
-        cls, run: Run | Path | str | None = None, *, runtime: RuntimeName = "auto", threads: int | None = None
+        cls, run: Run | Path | str | None = None, *, runtime: str = "auto", threads: int | None = None
     ) -> Classifier:
-        """The classifier of a whole run or of an exported one; with none named, the one that the package carries.
+        """Load the classifier of a completed run or of an export.
 
         Args:
-            run: a run, or a folder that `nlpkit export` wrote.
-            runtime: what computes. `auto` takes the run's ONNX export if this machine has one already, and torch otherwise; `onnx` and
-                its like are exported now where they are not in the cache, and proved to answer like the run.
+            run: a run, or a folder that `nlpkit export` wrote; default: the built-in classifier.
+            runtime: `auto`, or a name of nlpkit.classifiers.runtimes. `auto` takes the run's ONNX export if it is in the cache, and
+                torch otherwise. A runtime that needs an export makes it now where it is not in the cache, and verifies it.
             threads: processor threads; default: all that this process may use.
 
         Raises:
-            RunError: no whole run, or its base, tokenizer or adapter is not the one that it was trained with; an export that answers
-                otherwise than its run.
+            RunError: no completed run; its base, tokenizer or adapter is not the one that it was trained with; or an export fails
+                its parity check.
             SourceError: its base cannot be brought here.
-            ConfigError: the runtime is not installed.
+            ConfigError: the runtime is unknown or not installed.
         """
-        if isinstance(run, (str, Path)) and is_export(Path(run)):
-            return cls.of_export(Path(run), runtime=runtime, threads=threads)
-        run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
-        from nlpkit.classifiers.opening import kept_export  # an export is proved through this class
-
-        folder = kept_export(run, runtime)
-        if folder:
-            return cls.of_export(folder, threads=threads)
-        record = run.read()
-        model, tokenizer = load_model(run)
-        return cls.of_model(
-            model,
-            tokenizer,
-            text_task_from(record.task),
-            max_tokens=record.max_tokens,
-            threads=threads,
-            name=run.name,
-            identity=identity_of(run),
-            bf16=runtime == "torch-bf16",
-        )
+        return cls(open_model(run, runtime=runtime, threads=threads))
 
     @classmethod
-    def of_model(
-        cls, model: Any, tokenizer: Any, task: TextTask, *, bf16: bool = False, **settings: Any
-    ) -> Classifier:
-        """That of a transformers model and tokenizer in memory; `settings` are those of the constructor."""
-        from nlpkit.classifiers.torch_runtime import TorchRuntime
+    def of_model(cls, model: Any, tokenizer: Any, task: TextTask, **settings: Any) -> Classifier:
+        """Return the classifier of a transformers model and tokenizer in memory; `settings` are those of TextModel."""
+        return cls(text_model_of(model, tokenizer, task, **settings))
 
-        return cls(TorchRuntime(model, bf16=bf16), Tokenizing.of(tokenizer), task, **settings)
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.model.name
 
-    @classmethod
-    def of_export(
-        cls, folder: Path, *, runtime: RuntimeName = "auto", threads: int | None = None
-    ) -> Classifier:
-        """That of an exported folder, without torch.
+    @property
+    def task(self) -> TextTask:
+        """The task that it was trained for."""
+        return self.model.task
 
-        Raises:
-            RunError: it is damaged.
-            ConfigError: its runtime is not installed, or another is asked for.
-        """
-        record = Exported.read(folder)
-        if runtime not in ("auto", record.form):
-            raise ConfigError(
-                f"{folder}: exported for {record.form}, {runtime} is asked for; cure: name the run that it was made of"
-            )
-        tokenizing = Tokenizing.read(folder, frame=record.frame, pad_id=record.pad_id)
-        return cls(
-            _runtime(folder, record, threads or _cores()),
-            tokenizing,
-            text_task_from(record.task),
-            max_tokens=record.max_tokens,
-            threads=threads,
-            name=record.name,
-            identity=f"{record.run} {record.weights_sha256}",
-        )
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a window, special tokens included."""
+        return self.model.max_tokens
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime that computes."""
+        return self.model.runtime
+
+    @property
+    def device(self) -> str:
+        """The device that computes: cpu, cuda:0, mps."""
+        return self.model.runtime.device
+
+    @property
+    def threads(self) -> int:
+        """The processor threads that it computes with."""
+        return self.model.threads
 
     @property
     def columns(self) -> Mapping[str, ColumnType]:
         """The columns that a scored file gains."""
         return self.task.family.columns
 
+    @property
+    def budget(self) -> int:
+        """Max tokens per batch, padding included; which texts share a batch decides the last bits of an answer."""
+        return self.model.budget
+
+    @budget.setter
+    def budget(self, budget: int) -> None:
+        self.model.budget = budget
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """The runtime, and a hash of all that the bytes of an answer depend on but the budget: weights, task, libraries, processor."""
-        return f"{self.runtime.name} {fingerprint({'run': self._identity, **self.runtime.identity})}"
+        return f"{self.runtime.name} {fingerprint({'run': self.model.identity, **self.runtime.identity})}"
 
-    @property
-    def device(self) -> str:
-        """Where the model computes: cpu, cuda:0, mps."""
-        return self.runtime.device
+    def predict(self, texts: str | Sequence[str | TextInput]) -> list[Prediction]:
+        """Predict texts. The same texts give the same bits, whatever the number of threads.
 
-    def predict(self, texts: Sequence[str | TextInput]) -> list[Prediction]:
-        """The prediction for each text, in order. The same texts give the same bits, whatever the number of threads.
+        Args:
+            texts: one text, or any sequence of them: a list, a tuple, a pandas Series, a NumPy array.
+
+        Returns:
+            One prediction for each text, in order; for a single text a list of one.
 
         Raises:
+            DataError: something in the sequence is no text; names its position.
             NlpkitError: a single window does not fit the device's memory.
         """
-        if not texts:
+        asked = as_texts(texts)
+        if not asked:
             return []
-        encoded = self.encode(texts)
-        answers = self.task.decode(self._read(encoded), encoded)
+        encoded = self.model.encode(asked)
+        answers = self.task.decode(self.model.logits_of(encoded), encoded)
         return [
             answer
-            if len(one.windows) == 1 and not one.partial
-            else replace(answer, windows=len(one.windows), partial=one.partial)
-            for answer, one in zip(answers, encoded, strict=True)
+            if len(text.windows) == 1 and not text.partial
+            else dataclasses.replace(answer, windows=len(text.windows), partial=text.partial)
+            for answer, text in zip(answers, encoded, strict=True)
         ]
+
+    def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
+        """Return each text as the model reads it: the ids of its windows, with special tokens."""
+        return self.model.encode(texts)
 
     def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
         """Return the raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
-        return self._read(self.encode(texts))
+        return self.model.logits(texts)
 
     def shown(self, answer: Prediction) -> Shown:
         """Return how the terminal and the demo show an answer."""
         return self.task.family.shown(answer)
 
-    def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
-        """Return each text as the model reads it: the ids of its windows, with special tokens."""
-        inputs = [TextInput(text=text) if isinstance(text, str) else text for text in texts]
-        return self.task.encode(inputs, self._tokenizing, self.max_tokens)
-
     def tune(self, texts: Sequence[str | TextInput]) -> int:
-        """The budget that is fastest on this machine for such texts, which it has from now on; measured in a second or two."""
-        sequences = [one.windows[0] for one in self.encode(texts)]
-        sample = _so_many_tokens(sequences, max(TUNING_TOKENS * self.threads, 2 * max(self._budgets)))
-        taken = dict.fromkeys(self._budgets, float("inf"))
-        started = time.perf_counter()
-        for _ in range(3):
-            for budget in self._budgets:
-                before = time.perf_counter()
-                self._forward(sample, budget)
-                taken[budget] = min(taken[budget], time.perf_counter() - before)
-            if time.perf_counter() - started > TUNING_SECONDS / 2:
-                break
-        fastest = min(taken, key=lambda budget: taken[budget])
-        self.budget = fastest if taken[fastest] < BETTER * taken[self._budgets[1]] else self._budgets[1]
-        return self.budget
-
-    @property
-    def _budgets(self) -> tuple[int, ...]:
-        return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
-
-    def _read(self, encoded: Sequence[Encoded]) -> np.ndarray:
-        import numpy as np
-
-        flat = [window for one in encoded for window in one.windows]
-        outputs = self._forward(flat, self.budget)
-        lengths = np.array([len(window) for window in flat], dtype=np.float64) - self._tokenizing.frame.size
-        owner = np.repeat(np.arange(len(encoded)), [len(one.windows) for one in encoded])
-        sizes = np.maximum(lengths, 1)  # a text of no tokens still has an answer
-        total = np.zeros((len(encoded), outputs.shape[1]))
-        np.add.at(total, owner, outputs * sizes[:, None])
-        weight = np.bincount(owner, weights=sizes, minlength=len(encoded))
-        mean: np.ndarray = total / weight[:, None]
-        return mean
-
-    def _forward(self, sequences: Sequence[list[int]], budget: int) -> np.ndarray:
-        """Outputs of framed sequences, (sequences, outputs)."""
-        import numpy as np
-
-        outputs = np.empty((len(sequences), self.task.head.outputs), dtype=np.float64)
-
-        def compute(batch: list[int]) -> None:
-            outputs[batch] = self._logits([sequences[place] for place in batch])
-
-        plan = batches([len(one) for one in sequences], budget)
-        if not self.runtime.workers:
-            for batch in plan:
-                compute(batch)
-            return outputs
-        with (
-            self.runtime.single_threaded(),
-            ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
-        ):
-            list(pool.map(compute, plan))
-        return outputs
-
-    def _logits(self, sequences: list[list[int]]) -> np.ndarray:
-        """One batch; where memory runs out, its halves."""
-        import numpy as np
-
-        try:
-            return self._run(sequences)
-        except OutOfMemoryError as error:
-            if len(sequences) == 1:
-                raise NlpkitError(
-                    f"a text of {len(sequences[0])} tokens does not fit the memory of {self.device}"
-                ) from error
-        self.runtime.free()
-        half = len(sequences) // 2
-        return np.concatenate([self._logits(sequences[:half]), self._logits(sequences[half:])])
-
-    def _run(self, sequences: list[list[int]]) -> np.ndarray:
-        import numpy as np
-
-        lengths = np.array([len(one) for one in sequences])
-        mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
-        ids = np.full(mask.shape, self._tokenizing.pad_id, dtype=np.int64)
-        ids[mask.astype(bool)] = np.concatenate(sequences)
-        return self.runtime.logits(ids, mask)
+        """Choose, use and return the budget that is fastest on this machine for such texts; takes a second or two."""
+        return self.model.tune(texts)
 
 
-def _runtime(folder: Path, record: Exported, threads: int) -> Runtime:
-    if record.form in ("onnx", "onnx-int8"):
-        from nlpkit.classifiers.onnx_runtime import OnnxRuntime
+def as_texts(texts: str | Sequence[str | TextInput]) -> list[str | TextInput]:
+    """Return one text or a sequence of texts as a list.
 
-        return OnnxRuntime(folder, name=record.form)
-    if record.form in ("openvino", "openvino-bf16"):
-        from nlpkit.classifiers.openvino_runtime import OpenVinoRuntime
-
-        return OpenVinoRuntime(folder, name=record.form, threads=threads)
-    from nlpkit.classifiers.torch_runtime import TorchRuntime
-    from nlpkit.models.pretrained import load_merged, pick_device
-
-    return TorchRuntime(load_merged(folder).to(pick_device()))
-
-
-def _so_many_tokens(sequences: Sequence[list[int]], tokens: int) -> list[list[int]]:
-    """Sequences, repeated or left out evenly, until they hold about so many tokens."""
-    mean = max(1, sum(map(len, sequences)) // len(sequences))
-    count = max(1, tokens // mean)
-    return [sequences[place * len(sequences) // count] for place in range(count)]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    Raises:
+        DataError: it is no sequence of texts; names the position of the first that is none.
+    """
+    if isinstance(texts, str):
+        return [texts]
+    shape = getattr(texts, "shape", (0,))
+    if isinstance(texts, (bytes, dict, set, frozenset)) or not hasattr(texts, "__iter__") or len(shape) != 1:
+        kind = f"a {type(texts).__name__}" + (f" of {len(shape)} dimensions" if len(shape) != 1 else "")
+        raise DataError(
+            f"found {kind}; expected a text or a sequence of texts, such as one column of a table"
+        )
+    listed = list(texts)
+    for position, text in enumerate(listed):
+        if not isinstance(text, (str, TextInput)):
+            raise DataError(
+                f"position {position} of {len(listed)} holds {str(text)[:40]!r} ({type(text).__name__}); expected a text"
+            )
+    return listed

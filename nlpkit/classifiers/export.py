@@ -1,27 +1,23 @@
-"""A run's classifier in another form: made, proved beside the run, and only then put in its place."""
+"""Export a run's classifier for another runtime: written, verified against the run, and only then moved to its folder."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nlpkit.classifiers.classifier import Classifier
-from nlpkit.classifiers.exported import MARKER, Exported, Form, is_export
-from nlpkit.classifiers.loading import identity_of, load_model
-from nlpkit.classifiers.parity import LIMITS, Rows, compare, held_out, require, words
+from nlpkit.classifiers.export_record import MARKER, ExportRecord, is_export
+from nlpkit.classifiers.loading import identity_of, load_export, load_model, load_run
+from nlpkit.classifiers.parity import ParityRows, compare, describe, held_out, require
+from nlpkit.classifiers.runtimes import EXPORTS, ClassifierRuntime
+from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.errors import ConfigError
 from nlpkit.files import fingerprint, sha256_of, write_whole
+from nlpkit.models.runtimes import find_runtime
 from nlpkit.run import Run, versions
 from nlpkit.sources import cache_folder
 from nlpkit.tasks.task import text_task_from
-
-PACKAGES: Mapping[Form, str] = {
-    "onnx": "onnxruntime", "onnx-int8": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino",
-}  # fmt: skip
 
 USE = "```sh\nnlpkit score FOLDER reviews.csv -o scored.csv\n```"
 
@@ -30,127 +26,104 @@ Talk: TypeAlias = Callable[[str], None]
 
 def export_run(
     run: Run,
-    to: Form,
+    to: str,
     folder: Path,
     *,
     force: bool = False,
-    rows: Rows | None = None,
+    rows: ParityRows | None = None,
     talk: Talk | None = None,
 ) -> Path:
-    """The folder, once it holds the run's classifier in this form, proved on the run's held-out rows.
+    """Export a run's classifier, and verify the export on the run's held-out rows.
 
     Two processes that export to one folder wait for each other, and the second finds it done.
 
     Args:
-        run: a whole sentiment run.
-        to: `onnx` and `onnx-int8` are for `nlpkit score`; `merged` is a plain transformers model, its adapter merged.
-        folder: must not be there.
-        force: keep an export that answers otherwise, with that on its label.
-        rows: what to prove it on, in place of the run's own.
-        talk: gets a line on what was found.
+        run: a completed run of a classifier.
+        to: a row of EXPORTS: `onnx` and `onnx-int8` are for `nlpkit score`; `merged` is a plain transformers model.
+        folder: must not exist yet.
+        force: keep an export that fails its parity check; its README says so.
+        rows: verify on these, in place of the run's own.
+        talk: gets a line with the result of the parity check.
+
+    Returns:
+        The folder.
 
     Raises:
-        ConfigError: the folder is there and is something else, or the exporter is not installed.
-        RunError: the run cannot be exported, or answers otherwise.
+        ConfigError: the folder exists and holds something else, or the exporter is not installed.
+        RunError: the run cannot be exported, or the export fails its parity check.
     """
     from filelock import FileLock
 
+    runtime = find_runtime(to, EXPORTS)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    locks = cache_folder() / "exports"  # not beside a folder of the user's, where it would stay
+    locks = cache_folder() / "exports"  # not next to a folder of the user's, where it would stay
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / f".{fingerprint({'folder': str(folder.absolute())})}.lock"):
-        if (
-            is_export(folder)
-            and (found := Exported.read(folder)).run == identity_of(run)
-            and found.form == to
-        ):
-            return folder
+        if is_export(folder):
+            record = ExportRecord.read(folder)
+            if (record.run, record.form) == (identity_of(run), to):
+                return folder
         if folder.exists():
-            raise ConfigError(f"{folder}: is there already; cure: another folder, or delete it")
+            raise ConfigError(f"{folder}: exists already; hint: name another folder, or delete it")
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
             made = Path(name) / "export"
             made.mkdir()
-            _make(run, to, made)
-            prove(run, made, to, force=force, rows=rows, talk=talk)
-            made.rename(folder)  # whole from its first moment
+            _write(run, runtime, made)
+            verify(run, made, force=force, rows=rows, talk=talk)
+            made.rename(folder)  # complete from its first moment
     return folder
 
 
-def _make(run: Run, to: Form, folder: Path) -> None:
-    from nlpkit.classifiers.first_token import first_token_only
+def verify(
+    run: Run, folder: Path, *, force: bool = False, rows: ParityRows | None = None, talk: Talk | None = None
+) -> None:
+    """Compare an export, loaded as the scorer loads it, with its run; write the result to its record and its README.
+
+    Raises:
+        RunError: it fails its parity check.
+    """
+    record = ExportRecord.read(folder)
+    rows = rows or held_out(run)
+    parity = compare(load_run(run), load_export(folder), rows, EXPORTS[record.form].limits)
+    require(parity, f"{run.name} to {record.form}", force=force)
+    record = record.model_copy(update={"parity": parity})
+    write_whole(folder / MARKER, record.model_dump_json(indent=2) + "\n")
+    failed = "".join(f"\n**Failed its parity check:** {failure}.\n" for failure in parity.failures)
+    result = describe(parity)
+    lines = [
+        f"# {run.name}, exported to {record.form}",
+        failed,
+        f"Compared with the run on {result}.",
+        "",
+        USE,
+    ]
+    write_whole(folder / "README.md", "\n".join(lines) + "\n")
+    if talk:
+        talk(f"exported {run.name} to {record.form}: {result}")
+
+
+def _write(run: Run, runtime: ClassifierRuntime, folder: Path) -> None:
     from nlpkit.models.pretrained import quiet
 
     model, tokenizer = load_model(run)
     with quiet():
         tokenizer.save_pretrained(folder)
-    if to == "merged":
-        with quiet():
-            model.cpu().save_pretrained(folder, safe_serialization=True)
-    elif to in ("openvino", "openvino-bf16"):
-        from nlpkit.classifiers.export_traced import write_openvino
-
-        write_openvino(first_token_only(model), folder, window=run.read().max_tokens)
-    else:
-        from nlpkit.classifiers.export_onnx import quantize, write_onnx
-
-        with tempfile.TemporaryDirectory() as name:
-            plain = Path(name)
-            write_onnx(
-                first_token_only(model), folder if to == "onnx" else plain, window=run.read().max_tokens
-            )
-            if to == "onnx-int8":
-                quantize(plain, folder)
-    write_whole(folder / MARKER, _record(run, to, folder, tokenizer).model_dump_json(indent=2) + "\n")
+    runtime.write_export(model, folder, window=run.read().max_tokens)
+    write_whole(folder / MARKER, _record(run, runtime, folder, tokenizer).model_dump_json(indent=2) + "\n")
 
 
-def _record(run: Run, to: Form, folder: Path, tokenizer: Any) -> Exported:
-    from nlpkit.classifiers.tokenizing import Tokenizing
-
-    record, tokenizing = run.read(), Tokenizing.of(tokenizer)
-    return Exported(
-        form=to,
+def _record(run: Run, runtime: ClassifierRuntime, folder: Path, tokenizer: Any) -> ExportRecord:
+    record, texts = run.read(), TextTokenizer.of(tokenizer)
+    return ExportRecord(
+        form=runtime.name,
         name=run.name,
         run=identity_of(run),
         task=record.task,
         max_tokens=record.max_tokens,
-        before=tokenizing.frame.before,
-        after=tokenizing.frame.after,
-        pad_id=tokenizing.pad_id,
+        before=texts.frame.before,
+        after=texts.frame.after,
+        pad_id=texts.pad_id,
         outputs=text_task_from(record.task).head.outputs,
         weights_sha256=sha256_of(sorted(file for file in folder.iterdir() if file.name.startswith("model"))),
-        versions={**versions(), **_library(to)},
+        versions={**versions(), **runtime.library_version()},
     )
-
-
-def prove(
-    run: Run,
-    folder: Path,
-    to: Form,
-    *,
-    force: bool = False,
-    rows: Rows | None = None,
-    talk: Talk | None = None,
-) -> None:
-    """Compare what lies in the folder, read as the scorer reads it, with the run; note what was found on its label and its card.
-
-    Raises:
-        RunError: it answers otherwise than the run.
-    """
-    rows = rows or held_out(run)
-    parity = compare(Classifier.load(run, runtime="torch"), Classifier.of_export(folder), rows, LIMITS[to])
-    require(parity, f"{run.name} to {to}", force=force)
-    record = Exported.read(folder).model_copy(update={"parity": parity})
-    write_whole(folder / MARKER, record.model_dump_json(indent=2) + "\n")
-    failed = "".join(f"\n**Not like its run:** {failure}.\n" for failure in parity.failures)
-    lines = [f"# {run.name}, exported to {to}", failed, f"Proved beside the run on {words(parity)}.", "", USE]
-    write_whole(folder / "README.md", "\n".join(lines) + "\n")
-    if talk:
-        talk(f"exported {run.name} to {to}: {words(parity)}")
-
-
-def _library(form: Form) -> dict[str, str]:
-    """The package that computes this form, and its version; nothing where it is not installed or torch does."""
-    try:
-        return {PACKAGES[form]: importlib.metadata.version(PACKAGES[form])} if form in PACKAGES else {}
-    except importlib.metadata.PackageNotFoundError:
-        return {}

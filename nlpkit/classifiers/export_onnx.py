@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.export_traced import traced
+from nlpkit.classifiers.first_token import first_token_only
 from nlpkit.classifiers.onnx_runtime import EXTRA, FILE
 from nlpkit.errors import optional
 
@@ -29,7 +31,20 @@ def write_onnx(model: Any, folder: Path, *, window: int) -> None:
     onnx_ir: Any = optional("onnx_ir", extra=EXTRA)
     from transformers.exporters import OnnxConfig, OnnxExporter
 
-    onnx_ir.save(traced(model, OnnxExporter, OnnxConfig, window=window), folder / FILE, external_data=WEIGHTS)
+    program = traced(first_token_only(model), OnnxExporter, OnnxConfig, window=window)
+    onnx_ir.save(program, folder / FILE, external_data=WEIGHTS)
+
+
+def write_onnx_int8(model: Any, folder: Path, *, window: int) -> None:
+    """Write the graph with 8-bit weights.
+
+    Raises:
+        ConfigError: the exporter is not installed.
+        RunError: it does not know this model.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        write_onnx(model, Path(name), window=window)
+        quantize(Path(name), folder)
 
 
 def quantize(source: Path, target: Path) -> None:
@@ -54,7 +69,7 @@ class _Quantizer:
         self._helper: Any = optional("onnx", extra=EXTRA).helper
         self._numpy: Any = optional("onnx", extra=EXTRA).numpy_helper
         self._graph = model.graph
-        self._matrices = {one.name: one for one in self._graph.initializer if len(one.dims) == 2}
+        self._matrices = {tensor.name: tensor for tensor in self._graph.initializer if len(tensor.dims) == 2}
         self._nodes: list[Any] = []
         model.opset_import.append(self._helper.make_opsetid("com.microsoft", 1))
         self._constant("per_token_scale", np.array(1 / BITS, np.float32))
@@ -63,6 +78,7 @@ class _Quantizer:
         self._constant("per_token_axis", np.array([-1], np.int64))
 
     def run(self) -> None:
+        """Replace each product by a fixed matrix with one in 8 bits."""
         done: set[str] = set()
         for node in self._graph.node:
             if node.op_type != "MatMul" or node.input[1] not in self._matrices:
@@ -75,12 +91,12 @@ class _Quantizer:
         del self._graph.node[:]
         self._graph.node.extend(self._nodes)
         used = {name for node in self._nodes for name in node.input}
-        kept = [one for one in self._graph.initializer if one.name in used]
+        kept = [tensor for tensor in self._graph.initializer if tensor.name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(kept)
 
     def _shrink(self, values: str) -> None:
-        """Each token's values as bytes, and their scale."""
+        """Turn each token's values into bytes and a scale."""
         self._add("Abs", [values], f"{values}_size")
         self._add("ReduceMax", [f"{values}_size", "per_token_axis"], f"{values}_largest", keepdims=1)
         self._add("Max", [f"{values}_largest", "per_token_least"], f"{values}_range")
@@ -90,6 +106,7 @@ class _Quantizer:
         )
 
     def _product(self, node: Any) -> None:
+        """Multiply in 8 bits, and scale the product back."""
         import numpy as np
 
         values, matrix = node.input

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nlpkit.classifiers.first_token import first_token_only
 from nlpkit.classifiers.openvino_runtime import FILE, library
 from nlpkit.errors import RunError
 from nlpkit.models.pretrained import quiet
@@ -19,7 +20,7 @@ MOST_TEXTS = 1 << 16
 
 
 def traced(model: Any, exporter: Any, config: Any, *, window: int) -> Any:
-    """The exporter's program: `logits` of input_ids and attention_mask, both (batch, time).
+    """Trace a model into the exporter's program: `logits` of input_ids and attention_mask, both (batch, time).
 
     Raises:
         RunError: it does not know this model.
@@ -35,14 +36,14 @@ def traced(model: Any, exporter: Any, config: Any, *, window: int) -> Any:
         try:
             return exporter().export(model.float().cpu().eval(), sample, config=settings).program
         except Exception as error:  # torch.export raises whatever it trips over
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise RunError(
-                f"the model {model.config.model_type} cannot be exported: {said}; cure: the runtime torch"
+                f"the model {model.config.model_type} cannot be exported: {reason}; hint: --runtime torch"
             ) from error
 
 
 def write_openvino(model: Any, folder: Path, *, window: int) -> None:
-    """Write a transformers classifier as OpenVINO keeps it, its weights in float32.
+    """Write a transformers classifier in OpenVINO's format, its weights in float32.
 
     Raises:
         ConfigError: the exporter is not installed.
@@ -51,21 +52,21 @@ def write_openvino(model: Any, folder: Path, *, window: int) -> None:
     openvino = library()
     from transformers.exporters import OpenVINOConfig, OpenVINOExporter
 
-    program = traced(model, OpenVINOExporter, OpenVINOConfig, window=window)
+    program = traced(first_token_only(model), OpenVINOExporter, OpenVINOConfig, window=window)
     openvino.save_model(program, str(folder / FILE), compress_to_fp16=False)
 
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without the exporter's prints and warnings: what counts is proved afterwards."""
+    """Silence the exporter's prints and warnings: the parity check comes afterwards."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "transformers")]
-    before = [one.level for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.ERROR)
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for one, level in zip(loggers, before, strict=True):
-            one.setLevel(level)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -9,7 +9,7 @@ READ_FIRST = ("bert", "camembert", "electra", "mpnet", "roberta", "xlm-roberta")
 
 
 def first_token_only(model: Any) -> Any:
-    """The model; where its kind is known, the last layer's feed-forward part computes the first token alone.
+    """Let the last layer's feed-forward part compute the first token alone, where the kind of model is known.
 
     All tokens still attend and are attended to. It saves 8 of the 12 matrix products of one layer: a ninth of MiniLM's time.
     """

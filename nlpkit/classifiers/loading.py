@@ -1,10 +1,14 @@
-"""A run's classifier brought into memory by torch, its base checked to be the one that it was trained on."""
+"""Bring a run's classifier or an export into memory; a run's base is checked to be the one that it was trained on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from nlpkit.classifiers.export_record import ExportRecord
+from nlpkit.classifiers.runtimes import EXPORTS, REFERENCE, RUNTIMES
+from nlpkit.classifiers.text_model import TextModel, usable_cores
+from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.files import sha256_of
 from nlpkit.models.lora import WEIGHTS, load_adapter
 from nlpkit.models.pretrained import (
@@ -16,21 +20,21 @@ from nlpkit.models.pretrained import (
     source_of,
 )
 from nlpkit.run import Run
-from nlpkit.tasks.task import text_task_from
+from nlpkit.tasks.task import TextTask, text_task_from
 
 
 def default_run() -> Run:
-    """The run that the package carries: three classes, trained on reviews and tweets."""
+    """Return the run of the built-in classifier: three classes, trained on reviews and tweets."""
     return Run.open(Path(__file__).parent.parent / "default")
 
 
 def identity_of(run: Run) -> str:
-    """A hash of all that a run's answers depend on: adapter and head, task, base, tokenizer."""
+    """Return a hash of all that a run's answers depend on: adapter and head, task, base, tokenizer."""
     return sha256_of([run.adapter / WEIGHTS, run.marker, *sorted(run.tokenizer.glob("*.json"))])
 
 
 def load_model(run: Run) -> tuple[Any, Any]:
-    """A run's model, its adapter merged, on the fastest device here, and its tokenizer.
+    """Return a run's model, its adapter merged, on the fastest device here, and its tokenizer.
 
     Raises:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
@@ -43,3 +47,64 @@ def load_model(run: Run) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(run.tokenizer)
     plain = load_classifier(folder, head=task.head, pad_id=tokenizer.pad_token_id)
     return load_adapter(plain, run.adapter).to(pick_device()), tokenizer
+
+
+def text_model_of(
+    model: Any,
+    tokenizer: Any,
+    task: TextTask,
+    *,
+    runtime: str = REFERENCE,
+    threads: int | None = None,
+    **settings: Any,
+) -> TextModel:
+    """Return the text model of a transformers model and tokenizer; `settings` are those of TextModel."""
+    threads = threads or usable_cores()
+    return TextModel(
+        RUNTIMES[runtime].open_source(model, threads=threads),
+        TextTokenizer.of(tokenizer),
+        task,
+        threads=threads,
+        **settings,
+    )
+
+
+def load_run(run: Run, *, runtime: str = REFERENCE, threads: int | None = None) -> TextModel:
+    """Load a run for a runtime that computes with the run's own model.
+
+    Raises:
+        RunError: its base, tokenizer or adapter is not the one that it was trained with.
+        SourceError: its base cannot be brought here.
+    """
+    record = run.read()
+    model, tokenizer = load_model(run)
+    return text_model_of(
+        model,
+        tokenizer,
+        text_task_from(record.task),
+        runtime=runtime,
+        threads=threads,
+        max_tokens=record.max_tokens,
+        name=run.name,
+        identity=identity_of(run),
+    )
+
+
+def load_export(folder: Path, *, threads: int | None = None) -> TextModel:
+    """Load an export; torch is imported only where the export needs it.
+
+    Raises:
+        RunError: it is damaged.
+        ConfigError: its runtime is not installed.
+    """
+    record = ExportRecord.read(folder)
+    threads = threads or usable_cores()
+    return TextModel(
+        EXPORTS[record.form].open_source(folder, threads=threads),
+        TextTokenizer.read(folder, frame=record.frame, pad_id=record.pad_id),
+        text_task_from(record.task),
+        max_tokens=record.max_tokens,
+        threads=threads,
+        name=record.name,
+        identity=f"{record.run} {record.weights_sha256}",
+    )

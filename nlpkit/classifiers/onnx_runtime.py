@@ -25,7 +25,7 @@ SLOW_FUSIONS = ("SkipLayerNormFusion",)
 class OnnxRuntime:
     """An exported classifier: `logits` of input_ids and attention_mask."""
 
-    def __init__(self, folder: Path, *, name: str) -> None:
+    def __init__(self, folder: Path, *, name: str, threads: int) -> None:
         library: Any = optional("onnxruntime", extra=EXTRA)
         self.name = name
         self.device = "cpu"
@@ -48,22 +48,22 @@ class OnnxRuntime:
             ) from None
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """(batch, outputs) in float32."""
+        """Return (batch, outputs) in float32."""
         try:
-            found: np.ndarray = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+            logits: np.ndarray = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
         except Exception as error:
             if isinstance(error, MemoryError) or "allocate memory" in str(error):
                 raise OutOfMemoryError(str(error)) from error
             raise
-        return found
+        return logits
 
     def free(self) -> None:
-        """Nothing: a failed call holds nothing."""
+        """Do nothing: a failed call holds no memory."""
 
     @contextmanager
     def single_threaded(self) -> Iterator[None]:
-        """It always is."""
+        """Do nothing: a call always computes on its own thread."""
         yield
 
     def begin(self) -> None:
-        """Nothing to do."""
+        """Do nothing: a worker needs no preparation."""

@@ -1,4 +1,4 @@
-"""Decide which runtime opens a run, and keep the exports that runtimes need in the user's cache."""
+"""Decide which runtime loads a run, and keep the exports that runtimes need in the user's cache."""
 
 from __future__ import annotations
 
@@ -8,95 +8,132 @@ import shutil
 import sys
 from pathlib import Path
 
-from nlpkit.classifiers.export import PACKAGES, Talk, _library, export_run
-from nlpkit.classifiers.exported import Exported, Form, cache_place, is_export
-from nlpkit.classifiers.loading import default_run, identity_of
-from nlpkit.classifiers.runtime import RuntimeName
+from nlpkit.classifiers.export import Talk, export_run
+from nlpkit.classifiers.export_record import ExportRecord, cache_path, is_export
+from nlpkit.classifiers.loading import default_run, identity_of, load_export, load_run
+from nlpkit.classifiers.runtimes import AUTO, EXPORTS, FAST, REFERENCE, RUNTIMES, ClassifierRuntime
+from nlpkit.classifiers.text_model import TextModel
 from nlpkit.errors import ConfigError, RunError
+from nlpkit.models.runtimes import find_runtime
 from nlpkit.run import Run
 
 WORTH_EXPORTING = 1_000_000
 """Bytes of input: some ten thousand short texts."""
 
 
-def kept_export(run: Run, runtime: RuntimeName, *, talk: Talk | None = None) -> Path | None:
-    """The folder of the export that this runtime wants, made now if it is named and not in the cache; None for torch.
+def open_model(run: Run | Path | str | None, *, runtime: str = AUTO, threads: int | None = None) -> TextModel:
+    """Load a run or an export; see `Classifier.load`.
 
     Raises:
-        ConfigError: the runtime is not installed.
-        RunError: the run cannot be exported, or its export answers otherwise.
+        RunError: no completed run, a damaged export, or an export that fails its parity check.
+        SourceError: the base of the run cannot be brought here.
+        ConfigError: the runtime is unknown or not installed, or is not the one that an export was made for.
     """
-    if runtime == "auto":
-        kept = _place(run, "onnx")
-        return kept if kept and is_export(kept) and not _has_gpu() else None
-    if runtime == "torch" or runtime == "torch-bf16":
-        return None
-    place = place_of(run, runtime)
-    if not is_export(place):
-        export_run(run, runtime, place, talk=talk)
-    return place
+    if isinstance(run, (str, Path)) and is_export(Path(run)):
+        form = ExportRecord.read(Path(run)).form
+        if runtime not in (AUTO, form):
+            raise ConfigError(
+                f"{run}: an export for {form}, not for {runtime}; hint: name the run that it was made of"
+            )
+        return load_export(Path(run), threads=threads)
+    run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
+    folder = cached_export(run, runtime)
+    if folder:
+        return load_export(folder, threads=threads)
+    return load_run(run, runtime=REFERENCE if runtime == AUTO else runtime, threads=threads)
 
 
-def settled(run: str | None, runtime: RuntimeName, source: str, *, talk: Talk) -> RuntimeName:
-    """The runtime for a file: of `auto`, onnx where the run was exported before, or can be and the file is long enough to gain by it.
+def cached_export(run: Run, runtime: str, *, talk: Talk | None = None) -> Path | None:
+    """Return the folder of the export that a runtime needs; made now if the runtime is named and its export is not in the cache.
+
+    Returns:
+        None for a runtime that computes with the run itself.
 
     Raises:
-        RunError: no whole run.
+        ConfigError: the runtime is unknown or not installed.
+        RunError: the run cannot be exported, or its export fails its parity check.
+    """
+    if runtime == AUTO:
+        folder = _fast_export(run)
+        return folder if folder and is_export(folder) else None
+    row = find_runtime(runtime, RUNTIMES)
+    if row.write is None:
+        return None
+    folder = export_path(run, runtime)
+    return folder if is_export(folder) else export_run(run, runtime, folder, talk=talk)
+
+
+def resolve_runtime(run: str | None, runtime: str, source: str, *, talk: Talk) -> str:
+    """Choose the runtime for a file.
+
+    Returns:
+        For `auto`, FAST where the run has such an export already, or where one can be made and the file is long enough to gain by it;
+        else REFERENCE. Any other runtime is returned as it is.
+
+    Raises:
+        RunError: no completed run.
     """
     if run is not None and is_export(Path(run)):
-        parity = Exported.read(Path(run)).parity
+        parity = ExportRecord.read(Path(run)).parity
         for failure in parity.failures if parity else ():
-            talk(f"warning: {run} was kept by force and does not answer like its run: {failure}")
+            talk(f"warning: {run} was kept by --force and failed its parity check: {failure}")
         return runtime
-    if runtime != "auto":
+    if runtime != AUTO:
         return runtime
     opened = Run.open(run) if run is not None else default_run()
-    place = None if _has_gpu() else _place(opened, "onnx")
-    if place is not None and is_export(place):
-        return "onnx"
-    if _has_gpu() or not _is_long(source):
-        return "torch"
-    if place is None or importlib.util.find_spec("onnxscript") is None:
-        talk("by torch; ONNX Runtime would take about half the time: pip install 'nlpkit[onnx]'")
-        return "torch"
-    talk(f"exporting {opened.name} to onnx, once: it takes about half the time of torch from then on")
+    folder = _fast_export(opened)
+    if folder is not None and is_export(folder):
+        return FAST
+    row = EXPORTS[FAST]
+    if (row.cpu_only and _has_gpu()) or not _is_long(source):
+        return REFERENCE
+    if folder is None or (row.exporter and importlib.util.find_spec(row.exporter) is None):
+        talk(
+            f"runtime: torch; ONNX Runtime would take about half the time; hint: pip install 'nlpkit[{row.extra}]'"
+        )
+        return REFERENCE
+    talk(f"exporting {opened.name} to {FAST}, once: it takes about half the time of torch from then on")
     try:
-        kept_export(opened, "onnx", talk=talk)
+        cached_export(opened, FAST, talk=talk)
     except RunError as error:
-        talk(f"by torch: {error}")
-        return "torch"
-    return "onnx"
+        talk(f"runtime: torch, because the export failed: {error}")
+        return REFERENCE
+    return FAST
+
+
+def export_path(run: Run, form: str) -> Path:
+    """Return where this user's cache keeps an export, whether it is there or not.
+
+    Raises:
+        ConfigError: its runtime is unknown or not installed.
+    """
+    row = find_runtime(form, EXPORTS)
+    if not row.is_installed:
+        row.library()
+    return _path(run, row)
+
+
+def _path(run: Run, row: ClassifierRuntime) -> Path:
+    return cache_path(run.name, identity_of(run), row.name, " ".join(row.library_version().values()))
+
+
+def _fast_export(run: Run) -> Path | None:
+    """Return where the cache keeps the export for FAST; None where this machine has no use for it."""
+    row = EXPORTS[FAST]
+    if not row.is_installed or (row.cpu_only and _has_gpu()):
+        return None
+    return _path(run, row)
 
 
 def _is_long(source: str) -> bool:
-    """Whether an input is longer than what torch scores while an export is made; standard input may be."""
+    """Return whether an input is longer than what torch scores while an export is made; standard input may be."""
     path = Path(source)
-    sizes = (one.stat().st_size for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file())
+    files = path.rglob("*") if path.is_dir() else [path]
+    sizes = (file.stat().st_size for file in files if file.is_file())
     return not path.exists() or sum(sizes) >= WORTH_EXPORTING
 
 
-def place_of(run: Run, form: Form) -> Path:
-    """Where this user's cache keeps the export.
-
-    Raises:
-        ConfigError: its runtime is not installed.
-    """
-    place = _place(run, form)
-    if place is None:
-        package, extra = PACKAGES[form], "openvino" if form.startswith("openvino") else "onnx"
-        raise ConfigError(
-            f"this needs the package {package!r}, which is not installed; cure: pip install 'nlpkit[{extra}]'"
-        )
-    return place
-
-
-def _place(run: Run, form: Form) -> Path | None:
-    """Where this user's cache keeps the export; None where its runtime is not installed."""
-    library = _library(form)
-    return cache_place(run.name, identity_of(run), form, " ".join(library.values())) if library else None
-
-
 def _has_gpu() -> bool:
-    """Whether torch would compute faster elsewhere, told without importing it, which takes seconds."""
+    """Return whether torch would compute faster on a GPU; answered without importing it, which takes seconds."""
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return apple or Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None

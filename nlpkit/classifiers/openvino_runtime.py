@@ -21,12 +21,12 @@ FILE = "model.xml"
 
 
 def library() -> Any:
-    """OpenVINO, before which its telemetry is made unknown: it would tell its makers of each conversion.
+    """Import OpenVINO, without its telemetry, which would report each conversion to its makers.
 
     Raises:
         ConfigError: it is not installed.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # what is None cannot be imported: it then uses a stub
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     return optional("openvino", extra=EXTRA)
 
 
@@ -34,18 +34,18 @@ class OpenVinoRuntime:
     """An exported classifier: `logits` of input_ids and attention_mask."""
 
     def __init__(self, folder: Path, *, name: str, threads: int) -> None:
-        found = library()
-        core = found.Core()
+        openvino = library()
+        core = openvino.Core()
         bf16 = name == "openvino-bf16"
         if bf16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ConfigError(
-                "this processor does not multiply in bfloat16 (AVX512-BF16 or AMX); cure: the runtime openvino or onnx"
+                "this processor does not multiply in bfloat16 (AVX512-BF16 or AMX); hint: --runtime openvino or onnx"
             )
         self.name = name
         self.device = "cpu"
         self.workers = True
         self.identity: Mapping[str, str] = {
-            "openvino": found.__version__,
+            "openvino": openvino.__version__,
             "cpu": instructions(),
             "threads": str(threads),
         }
@@ -63,21 +63,21 @@ class OpenVinoRuntime:
             ) from None
         self._request = self._model.create_infer_request()
         # Two requests from two Python threads can wait for each other for ever inside 2026.4: one at a time, on all cores
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """(batch, outputs) in float32."""
-        with self._one:
-            found: np.ndarray = self._request.infer({"input_ids": ids, "attention_mask": mask})[0].copy()
-        return found
+        """Return (batch, outputs) in float32."""
+        with self._lock:
+            logits: np.ndarray = self._request.infer({"input_ids": ids, "attention_mask": mask})[0].copy()
+        return logits
 
     def free(self) -> None:
-        """Nothing: a failed call holds nothing."""
+        """Do nothing: a failed call holds no memory."""
 
     @contextmanager
     def single_threaded(self) -> Iterator[None]:
-        """Nothing to set: its threads are its own."""
+        """Do nothing: its threads are its own."""
         yield
 
     def begin(self) -> None:
-        """Nothing to do."""
+        """Do nothing: a worker needs no preparation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.run import Run
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    texts: str | Sequence[str], run: Run | Path | str | None = None, *, runtime: Any = "auto"
+    texts: str | Sequence[str], run: Run | Path | str | None = None, *, runtime: str = "auto"
 ) -> list[Prediction]:
     """Predict one text or several.
 
@@ -28,9 +28,9 @@ def predict(
         runtime: as for `nlpkit predict --runtime`.
 
     Raises:
-        ConfigError: the runtime is not installed.
+        ConfigError: the runtime is unknown or not installed.
+        DataError: something in the sequence is no text.
         RunError: the run is refused.
         SourceError: the base of the run can't be fetched.
     """
-    classifier = Classifier.load(run, runtime=runtime)
-    return classifier.predict([texts] if isinstance(texts, str) else list(texts))
+    return Classifier.load(run, runtime=runtime).predict(texts)

@@ -25,7 +25,7 @@ KERNELS = frozenset(
 
 
 def instructions() -> str:
-    """Those of KERNELS that this processor has; elsewhere than on Linux its name."""
+    """Return those of KERNELS that this processor has; on other systems than Linux its name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,21 +1,16 @@
-"""What computes a classifier's logits, as the classifier sees it."""
+"""The interface of a runtime: it computes a classifier's logits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
 
-RuntimeName: TypeAlias = Literal[
-    "auto", "torch", "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16"
-]
-"""`auto` is onnx on a CPU where it is installed and the run was exported before, else torch."""
-
 CPU_BUDGETS = (256, 512, 1024)
-"""Tokens a batch that are tried on a CPU, the second by default: more fill the caches, fewer make small products."""
+"""Max tokens per batch that are tried on a CPU, the second by default: more fill the caches, fewer make small products."""
 
 GPU_BUDGETS = (16_384, 32_768, 65_536)
 """Likewise on a GPU."""
@@ -26,11 +21,11 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """Of RuntimeName, but for auto."""
+        """A row of nlpkit.classifiers.runtimes."""
 
     @property
     def device(self) -> str:
-        """Where it computes: cpu, cuda:0, mps."""
+        """The device that it computes on: cpu, cuda:0, mps."""
 
     @property
     def workers(self) -> bool:
@@ -41,20 +36,20 @@ class Runtime(Protocol):
         """All that the last bits of an answer depend on, besides weights, tokenizer and batches."""
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """(batch, outputs) of int64 ids and mask, (batch, time).
+        """Return (batch, outputs) for int64 ids and mask, (batch, time).
 
         Raises:
             OutOfMemoryError: the batch does not fit.
         """
 
     def free(self) -> None:
-        """Give back what a batch holds that did not fit."""
+        """Release the memory that a failed batch holds."""
 
     def single_threaded(self) -> AbstractContextManager[None]:
-        """Around a scoring by workers: each computes on its calling thread alone."""
+        """Return the context in which workers score: each computes on its calling thread alone."""
 
     def begin(self) -> None:
-        """Called once in each worker."""
+        """Prepare a worker thread; called once in each."""
 
 
 class OutOfMemoryError(Exception):

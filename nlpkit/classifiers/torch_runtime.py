@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.first_token import first_token_only
 from nlpkit.classifiers.runtime import OutOfMemoryError
+from nlpkit.models.pretrained import load_merged, pick_device, quiet
 from nlpkit.run import versions
 
 if TYPE_CHECKING:
@@ -18,20 +20,18 @@ if TYPE_CHECKING:
 class TorchRuntime:
     """A transformers classifier, ready to serve."""
 
-    def __init__(self, model: Any, *, bf16: bool = False) -> None:
-        import torch
-
-        self.name = "torch-bf16" if bf16 else "torch"
-        self.model = first_token_only(model.to(torch.bfloat16).eval() if bf16 else model.eval())
+    def __init__(self, model: Any, *, name: str) -> None:
+        self.name = name
+        self.model = first_token_only(model.eval())
 
     @property
     def device(self) -> str:
-        """Where its weights lie."""
+        """The device that holds its weights."""
         return str(next(self.model.parameters()).device)
 
     @property
     def workers(self) -> bool:
-        """On a CPU: small matrices gain little from two threads, and the bits do not depend on how many there are."""
+        """Whether it computes on a CPU: small matrices gain little from two threads, and the bits do not depend on how many there are."""
         return self.device == "cpu"
 
     @property
@@ -47,30 +47,26 @@ class TorchRuntime:
         return {"device": self.device, "cpu": str(torch.backends.cpu.get_cpu_capability()), **libraries}
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """(batch, outputs) in float32."""
+        """Return (batch, outputs) in float32."""
         import torch
 
         try:
             with torch.inference_mode():
-                found: np.ndarray = (
-                    self.model(input_ids=self._there(ids), attention_mask=self._there(mask))
-                    .logits.float()
-                    .cpu()
-                    .numpy()
-                )
+                outputs = self.model(input_ids=self._on_device(ids), attention_mask=self._on_device(mask))
+                logits: np.ndarray = outputs.logits.float().cpu().numpy()
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemoryError(str(error)) from error
-        return found
+        return logits
 
     def free(self) -> None:
-        """Give back what a failed batch holds."""
+        """Release the memory that a failed batch holds."""
         import torch
 
         gc.collect()
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
-    def _there(self, values: np.ndarray) -> Any:
+    def _on_device(self, values: np.ndarray) -> Any:
         import torch
 
         tensor = torch.from_numpy(values)
@@ -83,7 +79,7 @@ class TorchRuntime:
 
     @contextmanager
     def single_threaded(self) -> Iterator[None]:
-        """Torch's own pool at one thread; workers call `begin`."""
+        """Set torch's own pool to one thread; workers call `begin`."""
         import torch
 
         before = torch.get_num_threads()
@@ -94,7 +90,34 @@ class TorchRuntime:
             torch.set_num_threads(before)
 
     def begin(self) -> None:
-        """In each worker: torch keeps the number of threads by thread."""
+        """Set one thread in this worker: torch keeps the number of threads by thread."""
         import torch
 
         torch.set_num_threads(1)
+
+
+def open_model(model: Any, *, name: str, threads: int) -> TorchRuntime:
+    """Return the runtime of a transformers model; torch's threads are set while it computes."""
+    return TorchRuntime(model, name=name)
+
+
+def open_model_in_bf16(model: Any, *, name: str, threads: int) -> TorchRuntime:
+    """Return the runtime of a transformers model, its weights rounded to bfloat16."""
+    import torch
+
+    return TorchRuntime(model.to(torch.bfloat16), name=name)
+
+
+def open_merged(folder: Path, *, name: str, threads: int) -> TorchRuntime:
+    """Return the runtime of a merged export, on the fastest device here.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    return TorchRuntime(load_merged(folder).to(pick_device()), name="torch")
+
+
+def write_merged(model: Any, folder: Path, *, window: int) -> None:
+    """Write a plain transformers model in safetensors."""
+    with quiet():
+        model.cpu().save_pretrained(folder, safe_serialization=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from nlpkit.classifiers.runtimes import EXPORTS
+from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import talk
+from nlpkit.generation.runtimes import EXPORTS as CHAT_EXPORTS
 
 
 def export_run(
@@ -16,13 +19,7 @@ def export_run(
         typer.Argument(metavar="[RUN]", help="A run's folder; default: the built-in classifier."),
     ] = None,
     to: Annotated[
-        Literal["onnx", "onnx-int8", "onnx-int4", "openvino", "openvino-bf16", "merged"],
-        typer.Option(
-            help="onnx: ONNX Runtime on a CPU, with 8-bit or, for a chat model, 4-bit weights; "
-            "openvino: OpenVINO, in bf16 if the processor has it; "
-            "merged: a plain transformers model in safetensors, for vLLM, "
-            "llama.cpp's converter and others."
-        ),
+        str, runtime_option({**CHAT_EXPORTS, **EXPORTS}, "The runtime or format to export to.")
     ] = "onnx",
     output: Annotated[
         Path | None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
+from nlpkit.classifiers.runtimes import AUTO, RUNTIMES
+from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import note
 
 Value = TypeVar("Value")
@@ -16,11 +18,11 @@ Label = Annotated[str, typer.Option(help="The column that holds the label or the
 Format = Annotated[str | None, typer.Option(help="Format of the file, if its name does not say it.")]
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
 RuntimeChoice = Annotated[
-    Literal["auto", "torch", "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16"],
-    typer.Option(
-        help="The runtime. onnx and openvino: on a CPU twice as fast as torch, equal labels. "
-        "onnx-int8 and openvino-bf16: faster still, some labels in a thousand differ. "
-        "Exports are made once and verified against the run. auto: onnx where it is worth it."
+    str,
+    runtime_option(
+        RUNTIMES,
+        "The runtime. Exports are made once and verified against the run.",
+        extra={AUTO: "onnx where it is worth it, else torch"},
     ),
 ]
 

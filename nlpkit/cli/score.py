@@ -156,7 +156,7 @@ def register(app: typer.Typer) -> None:
     )(score)
 
 
-def _classifier(run: str | None, threads: int | None, runtime: Any) -> Any:
+def _classifier(run: str | None, threads: int | None, runtime: str) -> Any:
     from nlpkit.classifiers.classifier import Classifier
 
     if run is not None and not Path(run).exists():
@@ -166,12 +166,12 @@ def _classifier(run: str | None, threads: int | None, runtime: Any) -> Any:
 
 @contextmanager
 def _models(
-    run: str | None, threads: int | None, ray: str | None, runtime: Any, source: str
+    run: str | None, threads: int | None, ray: str | None, runtime: str, source: str
 ) -> Iterator[Any]:
     """Yield a classifier in this process, or with `--ray` one for each core of a cluster."""
-    from nlpkit.classifiers.opening import settled
+    from nlpkit.classifiers.opening import resolve_runtime
 
-    runtime = settled(run, runtime, source, talk=talk)
+    runtime = resolve_runtime(run, runtime, source, talk=talk)
     if ray is None:
         yield _classifier(run, threads, runtime)
         return

@@ -179,9 +179,7 @@ def run_suite(predict: Predict, suite: Suite) -> SuiteResult:
 
 def _shipped(name: str) -> list[str]:
     return (
-        (resources.files("nlpkit.evaluation") / "suites" / f"{name}.jsonl")
-        .read_text(encoding="utf-8")
-        .splitlines()
+        (resources.files("nlpkit.data") / "suites" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     )
 
 

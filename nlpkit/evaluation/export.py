@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
 
 from nlpkit.classifiers.export import export_run
-from nlpkit.classifiers.exported import Form
 from nlpkit.classifiers.loading import default_run
-from nlpkit.classifiers.opening import place_of
+from nlpkit.classifiers.opening import export_path
+from nlpkit.classifiers.runtimes import EXPORTS
 from nlpkit.errors import ConfigError, nearest
 from nlpkit.generation.export_chat import export_chat_model
 from nlpkit.generation.runtimes import EXPORTS as CHAT_EXPORTS
@@ -43,7 +42,7 @@ def export(
     """
     opened = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
     served_by = task_from(opened.read().task).family.served_by
-    forms = tuple(CHAT_EXPORTS if served_by == "chat model" else get_args(Form))
+    forms = tuple(CHAT_EXPORTS if served_by == "chat model" else EXPORTS)
     if to not in forms:
         raise ConfigError(
             f"{opened.path}: a {served_by} has no export {to!r}{nearest(to, forms)}; hint: --to {forms[0]}"
@@ -56,7 +55,6 @@ def export(
         )
     if served_by == "chat model":
         return export_chat_model(opened, to, folder, force=force, talk=talk)
-    if folder is None and to == "merged":
-        raise ConfigError("a merged model goes to a folder of yours; hint: -o FOLDER")
-    form: Any = to
-    return export_run(opened, form, folder or place_of(opened, form), force=force, talk=talk)
+    if folder is None and not EXPORTS[to].is_cached:
+        raise ConfigError(f"the export {to} goes to a folder of yours; hint: -o FOLDER")
+    return export_run(opened, to, folder or export_path(opened, to), force=force, talk=talk)

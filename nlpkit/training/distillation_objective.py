@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError
 from nlpkit.models.lora import add_lora
@@ -121,7 +121,7 @@ def without_projection(model: Any) -> Any:
 
 def encode_all(data: DistillationRows, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
     """Encode the labeled rows, then the others, whose target is not known."""
-    task, tokenizing = data.rows.task, Tokenizing.of(tokenizer)
+    task, tokenizing = data.rows.task, TextTokenizer.of(tokenizer)
     size = max_tokens - tokenizing.frame.size
     inputs = [TextInput(text=text) for text in data.unlabeled]
     return encode(data.rows.train, task, tokenizer, max_tokens) + [

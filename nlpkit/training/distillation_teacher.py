@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.classifiers.first_token import READ_FIRST
 from nlpkit.classifiers.loading import load_model
-from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import fingerprint, room_left, sha256_of, write_whole
@@ -181,7 +181,7 @@ class _Model:
         self.size = int(self.model.config.hidden_size)
         self._half = half
         self._teacher = teacher
-        self._tokenizing = Tokenizing.of(self.tokenizer)
+        self._tokenizing = TextTokenizer.of(self.tokenizer)
 
     def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
         import numpy as np

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from nlpkit.classifiers.tokenizing import Tokenizing
+from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.splits import hold_out, split
 from nlpkit.settings import ConversationData, Data
 from nlpkit.tasks.reading import read_examples
@@ -104,7 +104,7 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
 
 def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:
     """Encode examples as ids and targets; what does not fit `max_tokens` is cut from the end, and counted."""
-    tokenizing = Tokenizing.of(tokenizer)
+    tokenizing = TextTokenizer.of(tokenizer)
     size = max_tokens - tokenizing.frame.size
     scale = len(examples) / total if (total := sum(example.weight for example in examples)) else 1.0
     encoded = task.encode([task.input(example) for example in examples], tokenizing, max_tokens)

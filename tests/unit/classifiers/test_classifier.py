@@ -1,6 +1,8 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.runtime import OutOfMemoryError
-from nlpkit.errors import NlpkitError, RunError
+from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.models.batching import batches
 from nlpkit.run import Run
 from tests.conftest import make_base, sentences
@@ -39,6 +41,45 @@ def test_it_learnt_the_toy_task(classifier: Classifier) -> None:
         assert answer.score == pytest.approx(
             answer.probabilities["positive"] - answer.probabilities["negative"]
         )
+
+
+def as_series(texts: list[str]) -> Any:
+    import pandas as pd
+
+    return pd.Series(texts, index=range(5, 5 + len(texts)))
+
+
+@pytest.mark.parametrize("sequence", [list, tuple, np.array, as_series, iter])
+def test_any_sequence_of_texts_gets_the_answers_of_a_list(
+    classifier: Classifier, sequence: Callable[[list[str]], Any]
+) -> None:
+    texts = [text for text, _ in sentences(6, seed=3)]
+    assert classifier.predict(sequence(texts)) == classifier.predict(texts)
+
+
+def test_one_text_gets_a_list_of_one_answer(classifier: Classifier) -> None:
+    assert classifier.predict("good film") == classifier.predict(["good film"])
+    assert len(classifier.predict("")) == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["a", None], r"position 1 of 2 holds 'None' \(NoneType\); expected a text"),
+        (np.array([1.0, 2.0]), r"position 0 of 2 holds '1.0' \(float64\); expected a text"),
+        (np.array([["a"], ["b"]]), "found a ndarray of 2 dimensions; expected a text or a sequence of texts"),
+        (as_series(["a", None]), "position 1 of 2"),  # type: ignore[list-item]
+        (b"good film", "found a bytes"),
+        ({"text": "good film"}, "found a dict"),
+        (None, "found a NoneType"),
+        (3, "found a int"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_position(
+    classifier: Classifier, texts: Any, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        classifier.predict(texts)
 
 
 def test_no_texts_no_answers(classifier: Classifier) -> None:
@@ -112,7 +153,7 @@ def test_when_memory_runs_out_a_batch_is_halved_and_the_answers_stay(
     classifier = Classifier.load(toy_run, threads=1)
     texts = [text for text, _ in sentences(30, seed=6)]
     expected = classifier.logits(texts)
-    run = classifier._run
+    run = classifier.model._run
     sizes: list[int] = []
 
     def small_memory(sequences: list[list[int]]) -> np.ndarray:
@@ -121,10 +162,10 @@ def test_when_memory_runs_out_a_batch_is_halved_and_the_answers_stay(
             raise OutOfMemoryError("no memory")
         return run(sequences)
 
-    monkeypatch.setattr(classifier, "_run", small_memory)
+    monkeypatch.setattr(classifier.model, "_run", small_memory)
     assert np.abs(classifier.logits(texts) - expected).max() < 1e-5
     assert max(sizes) > 4
-    monkeypatch.setattr(classifier, "_run", lambda _: (_ for _ in ()).throw(OutOfMemoryError()))
+    monkeypatch.setattr(classifier.model, "_run", lambda _: (_ for _ in ()).throw(OutOfMemoryError()))
     with pytest.raises(NlpkitError, match="does not fit the memory of cpu"):
         classifier.predict(["good"])
 
@@ -148,16 +189,16 @@ def test_a_budget_is_chosen_by_what_is_fastest_and_changes_no_more_than_rounding
     texts = [text for text, _ in sentences(300, seed=8)]
     before, default = classifier.logits(texts), classifier.budget
     fingerprint = classifier.fingerprint
-    run, clock = classifier._run, Mock(now=0.0)
+    run, clock = classifier.model._run, Mock(now=0.0)
     clock.perf_counter = lambda: clock.now
 
     def slow_in_large_batches(sequences: list[list[int]]) -> np.ndarray:
         clock.now += 0.02 if sum(map(len, sequences)) > 256 else 0.001
         return run(sequences)
 
-    monkeypatch.setattr("nlpkit.classifiers.classifier.time", clock)
+    monkeypatch.setattr("nlpkit.classifiers.text_model.time", clock)
 
-    monkeypatch.setattr(classifier, "_run", slow_in_large_batches)
+    monkeypatch.setattr(classifier.model, "_run", slow_in_large_batches)
     assert classifier.tune(texts) == classifier.budget == 256 < default
     assert np.abs(classifier.logits(texts) - before).max() < 1e-5
     assert classifier.fingerprint == fingerprint

@@ -69,7 +69,7 @@ def test_a_baseline_is_compared_pair_by_pair(toy_run: Path, held: Path) -> None:
 def test_a_baseline_with_other_labels_is_refused(toy_run: Path) -> None:
     run = Run.open(toy_run)
     ours, theirs = Classifier.load(run), Classifier.load(run)
-    theirs.task = Polarity(labels=("neg", "pos"))
+    theirs.model.task = Polarity(labels=("neg", "pos"))
     examples = [
         LabeledText(text="good food", label="positive"),
         LabeledText(text="bad food", label="negative"),

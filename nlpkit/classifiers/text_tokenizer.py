@@ -1,4 +1,4 @@
-"""Texts to framed ids, with or without transformers: what a classifier needs of a tokenizer, and no more."""
+"""Texts to ids, with or without transformers: what a classifier needs of a tokenizer, and no more."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FILE = "tokenizer.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tokenizing:
-    """How texts become ids."""
+class TextTokenizer:
+    """A function from texts to ids, and the special tokens around them."""
 
     ids: Callable[[Sequence[str]], list[list[int]]]
     """The ids of each text, neither cut nor framed; no text can write a special token."""
@@ -24,18 +24,18 @@ class Tokenizing:
     pad_id: int
 
     @classmethod
-    def of(cls, tokenizer: Any) -> Tokenizing:
-        """That of a transformers tokenizer."""
+    def of(cls, tokenizer: Any) -> TextTokenizer:
+        """Wrap a transformers tokenizer."""
         return cls(
             ids=partial(token_ids, tokenizer), frame=Frame.of(tokenizer), pad_id=tokenizer.pad_token_id
         )
 
     @classmethod
-    def read(cls, folder: Path, *, frame: Frame, pad_id: int) -> Tokenizing:
-        """That of a tokenizer.json, without importing transformers, which takes seconds.
+    def read(cls, folder: Path, *, frame: Frame, pad_id: int) -> TextTokenizer:
+        """Read a tokenizer.json without importing transformers, which takes seconds.
 
         Raises:
-            RunError: it is not there, or damaged.
+            RunError: the file is missing or damaged.
         """
         from tokenizers import Tokenizer
 
@@ -45,16 +45,11 @@ class Tokenizing:
             raise RunError(f"{folder / FILE}: cannot be read: {error}") from None
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        tokenizer.encode_special_tokens = (
-            True  # as transformers' split_special_tokens: a text that says [SEP] is those characters
-        )
+        # As transformers' split_special_tokens: a text that says [SEP] is those characters
+        tokenizer.encode_special_tokens = True
 
         def ids(texts: Sequence[str]) -> list[list[int]]:
-            return [
-                one.ids
-                for one in tokenizer.encode_batch_fast(
-                    [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
-                )
-            ]
+            cut = [text[:MAX_CHARACTERS] for text in texts]
+            return [encoding.ids for encoding in tokenizer.encode_batch_fast(cut, add_special_tokens=False)]
 
         return cls(ids=ids, frame=frame, pad_id=pad_id)

@@ -1,0 +1,166 @@
+"""Texts to logits: tokenized, cut into windows, put in batches, and computed by a runtime."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, OutOfMemoryError, Runtime
+from nlpkit.classifiers.text_tokenizer import TextTokenizer
+from nlpkit.data.examples import TextInput
+from nlpkit.errors import NlpkitError
+from nlpkit.models.batching import batches
+from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.task import TextTask
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TUNING_SECONDS = 2.0
+
+TUNING_TOKENS = 2048
+"""Tokens a thread that each budget is tried on."""
+
+BETTER = 0.97
+"""Share of the default budget's time that another must stay under: short measurements are noisy."""
+
+
+class TextModel:
+    """A runtime and a tokenizer, and the task that its logits answer."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        tokenizer: TextTokenizer,
+        task: TextTask,
+        *,
+        max_tokens: int,
+        threads: int | None = None,
+        name: str = "",
+        identity: str = "",
+    ) -> None:
+        self.runtime = runtime
+        self.tokenizer = tokenizer
+        self.task = task
+        self.max_tokens = max_tokens
+        self.threads = threads or usable_cores()
+        self.name = name
+        self.identity = identity
+        """A hash of all that the run's answers depend on, besides the runtime."""
+        self.budget = self._budgets[1]
+        """Max tokens per batch, padding included; which texts share a batch decides the last bits of an answer."""
+
+    def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
+        """Return each text as the model reads it: the ids of its windows, with special tokens."""
+        inputs = [TextInput(text=text) if isinstance(text, str) else text for text in texts]
+        return self.task.encode(inputs, self.tokenizer, self.max_tokens)
+
+    def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
+        """Return the raw outputs, (texts, outputs).
+
+        Raises:
+            NlpkitError: a single window does not fit the device's memory.
+        """
+        return self.logits_of(self.encode(texts))
+
+    def logits_of(self, encoded: Sequence[Encoded]) -> np.ndarray:
+        """Return the raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
+        import numpy as np
+
+        windows = [window for text in encoded for window in text.windows]
+        outputs = self._forward(windows, self.budget)
+        lengths = np.array([len(window) for window in windows], dtype=np.float64) - self.tokenizer.frame.size
+        owner = np.repeat(np.arange(len(encoded)), [len(text.windows) for text in encoded])
+        sizes = np.maximum(lengths, 1)  # a text of no tokens still has an answer
+        total = np.zeros((len(encoded), outputs.shape[1]))
+        np.add.at(total, owner, outputs * sizes[:, None])
+        weight = np.bincount(owner, weights=sizes, minlength=len(encoded))
+        mean: np.ndarray = total / weight[:, None]
+        return mean
+
+    def tune(self, texts: Sequence[str | TextInput]) -> int:
+        """Choose the budget that is fastest on this machine for such texts, by measuring for a second or two.
+
+        Returns:
+            The budget, which the model uses from now on.
+        """
+        sequences = [text.windows[0] for text in self.encode(texts)]
+        sample = _resized(sequences, max(TUNING_TOKENS * self.threads, 2 * max(self._budgets)))
+        seconds = dict.fromkeys(self._budgets, float("inf"))
+        started = time.perf_counter()
+        for _ in range(3):
+            for budget in self._budgets:
+                before = time.perf_counter()
+                self._forward(sample, budget)
+                seconds[budget] = min(seconds[budget], time.perf_counter() - before)
+            if time.perf_counter() - started > TUNING_SECONDS / 2:
+                break
+        fastest = min(seconds, key=lambda budget: seconds[budget])
+        default = self._budgets[1]
+        self.budget = fastest if seconds[fastest] < BETTER * seconds[default] else default
+        return self.budget
+
+    @property
+    def _budgets(self) -> tuple[int, ...]:
+        return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
+
+    def _forward(self, sequences: Sequence[list[int]], budget: int) -> np.ndarray:
+        """Return the outputs of sequences with their special tokens, (sequences, outputs)."""
+        import numpy as np
+
+        outputs = np.empty((len(sequences), self.task.head.outputs), dtype=np.float64)
+
+        def compute(batch: list[int]) -> None:
+            outputs[batch] = self._halving([sequences[index] for index in batch])
+
+        plan = batches([len(sequence) for sequence in sequences], budget)
+        if not self.runtime.workers:
+            for batch in plan:
+                compute(batch)
+            return outputs
+        with (
+            self.runtime.single_threaded(),
+            ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
+        ):
+            list(pool.map(compute, plan))
+        return outputs
+
+    def _halving(self, sequences: list[list[int]]) -> np.ndarray:
+        """Compute a batch; where memory runs out, its halves."""
+        import numpy as np
+
+        try:
+            return self._run(sequences)
+        except OutOfMemoryError as error:
+            if len(sequences) == 1:
+                raise NlpkitError(
+                    f"a text of {len(sequences[0])} tokens does not fit the memory of {self.runtime.device}"
+                ) from error
+        self.runtime.free()
+        half = len(sequences) // 2
+        return np.concatenate([self._halving(sequences[:half]), self._halving(sequences[half:])])
+
+    def _run(self, sequences: list[list[int]]) -> np.ndarray:
+        """Compute one padded batch."""
+        import numpy as np
+
+        lengths = np.array([len(sequence) for sequence in sequences])
+        mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+        ids = np.full(mask.shape, self.tokenizer.pad_id, dtype=np.int64)
+        ids[mask.astype(bool)] = np.concatenate(sequences)
+        return self.runtime.logits(ids, mask)
+
+
+def usable_cores() -> int:
+    """Return how many processor threads this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _resized(sequences: Sequence[list[int]], tokens: int) -> list[list[int]]:
+    """Repeat sequences or leave some out, evenly, until they hold about so many tokens."""
+    mean = max(1, sum(map(len, sequences)) // len(sequences))
+    count = max(1, tokens // mean)
+    return [sequences[index * len(sequences) // count] for index in range(count)]
