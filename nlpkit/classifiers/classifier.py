@@ -41,13 +41,14 @@ class Classifier:
 
         Args:
             run: a run, or a folder that `nlpkit export` wrote; default: the built-in classifier.
-            runtime: `auto`, or a name of nlpkit.classifiers.runtimes. `auto` takes the run's ONNX export if it is in the cache, and
-                torch otherwise. A runtime that needs an export makes it now where it is not in the cache, and verifies it.
+            runtime: `auto`, or a name of nlpkit.classifiers.runtimes. `auto` takes the run's ONNX export if
+                it is in the cache, and torch otherwise. A runtime that needs an export makes and verifies it,
+                unless it is in the cache.
             threads: processor threads; default: all that this process may use.
 
         Raises:
-            RunError: no completed run; its base, tokenizer or adapter is not the one that it was trained with; or an export fails
-                its parity check.
+            RunError: no completed run; its base, tokenizer or adapter is not the one that it was trained
+                with; or an export fails its parity check.
             SourceError: its base cannot be brought here.
             ConfigError: the runtime is unknown or not installed.
         """
@@ -55,7 +56,7 @@ class Classifier:
 
     @classmethod
     def of_model(cls, model: Any, tokenizer: Any, task: TextTask, **settings: Any) -> Classifier:
-        """Return the classifier of a transformers model and tokenizer in memory; `settings` are those of TextModel."""
+        """Return the classifier of a transformers model and tokenizer; `settings` are those of TextModel."""
         return cls(text_model_of(model, tokenizer, task, **settings))
 
     @property
@@ -95,7 +96,7 @@ class Classifier:
 
     @property
     def budget(self) -> int:
-        """Max tokens per batch, padding included; which texts share a batch decides the last bits of an answer."""
+        """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self.model.budget
 
     @budget.setter
@@ -104,7 +105,10 @@ class Classifier:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The runtime, and a hash of all that the bytes of an answer depend on but the budget: weights, task, libraries, processor."""
+        """The runtime, and a hash of all that the bytes of an answer depend on, except the budget.
+
+        These are weights, task, libraries and processor.
+        """
         return f"{self.runtime.name} {fingerprint({'run': self.model.identity, **self.runtime.identity})}"
 
     def predict(self, texts: str | Sequence[str | TextInput]) -> list[Prediction]:
@@ -137,7 +141,7 @@ class Classifier:
         return self.model.encode(texts)
 
     def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
-        """Return the raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
+        """Return the raw outputs, (texts, outputs); a long text's are a weighted mean over its windows."""
         return self.model.logits(texts)
 
     def shown(self, answer: Prediction) -> Shown:
@@ -145,7 +149,7 @@ class Classifier:
         return self.task.family.shown(answer)
 
     def tune(self, texts: Sequence[str | TextInput]) -> int:
-        """Choose, use and return the budget that is fastest on this machine for such texts; takes a second or two."""
+        """Choose, use and return the budget that is fastest for such texts; takes a second or two."""
         return self.model.tune(texts)
 
 
@@ -167,6 +171,7 @@ def as_texts(texts: str | Sequence[str | TextInput]) -> list[str | TextInput]:
     for position, text in enumerate(listed):
         if not isinstance(text, (str, TextInput)):
             raise DataError(
-                f"position {position} of {len(listed)} holds {str(text)[:40]!r} ({type(text).__name__}); expected a text"
+                f"position {position} of {len(listed)} holds {str(text)[:40]!r} ({type(text).__name__}); "
+                "expected a text"
             )
     return listed

@@ -1,4 +1,4 @@
-"""Export a run's classifier for another runtime: written, verified against the run, and only then moved to its folder."""
+"""Export a classifier for another runtime: written, verified against the run, then moved to its folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def export_run(
 
     Args:
         run: a completed run of a classifier.
-        to: a row of EXPORTS: `onnx` and `onnx-int8` are for `nlpkit score`; `merged` is a plain transformers model.
+        to: a row of EXPORTS, such as `onnx` for `nlpkit score`, or `merged` for a plain transformers model.
         folder: must not exist yet.
         force: keep an export that fails its parity check; its README says so.
         rows: verify on these, in place of the run's own.
@@ -77,7 +77,7 @@ def export_run(
 def verify(
     run: Run, folder: Path, *, force: bool = False, rows: ParityRows | None = None, talk: Talk | None = None
 ) -> None:
-    """Compare an export, loaded as the scorer loads it, with its run; write the result to its record and its README.
+    """Compare an export, loaded as the scorer loads it, with its run; write the result to it.
 
     Raises:
         RunError: it fails its parity check.
@@ -105,10 +105,13 @@ def verify(
 def _write(run: Run, runtime: ClassifierRuntime, folder: Path) -> None:
     from nlpkit.models.pretrained import quiet
 
+    write = runtime.write
+    if write is None:
+        raise ValueError(f"the runtime {runtime.name} has no export")
     model, tokenizer = load_model(run)
     with quiet():
         tokenizer.save_pretrained(folder)
-    runtime.write_export(model, folder, window=run.read().max_tokens)
+    write(model, folder, run.read().max_tokens)
     write_whole(folder / MARKER, _record(run, runtime, folder, tokenizer).model_dump_json(indent=2) + "\n")
 
 

@@ -21,7 +21,7 @@ BITS = 127
 
 
 def write_onnx(model: Any, folder: Path, *, window: int) -> None:
-    """Write the graph of a transformers classifier: `logits` of input_ids and attention_mask, both (batch, time).
+    """Write a classifier as a graph: `logits` of input_ids and attention_mask, both (batch, time).
 
     Raises:
         ConfigError: the exporter is not installed.
@@ -48,11 +48,12 @@ def write_onnx_int8(model: Any, folder: Path, *, window: int) -> None:
 
 
 def quantize(source: Path, target: Path) -> None:
-    """Write the graph with every product by a fixed matrix in 8 bits: a scale for each token, and one for each output.
+    """Write the graph with its products by fixed matrices in 8 bits: a scale for each token and each output.
 
-    ONNX Runtime's own dynamic quantization has one scale for all tokens of a batch, so that one token's outlier costs all the others
-    their precision and a text's scores depend on its neighbours. Here each token's largest value sets its scale (as in ZeroQuant, Yao
-    et al. 2022, arXiv:2206.01861). Embeddings, norms, attention and the head stay in float32.
+    ONNX Runtime's own dynamic quantization has one scale for all tokens of a batch: an outlier of one token
+    costs all the others their precision, and a text's scores depend on its neighbors. Here each token's
+    largest value sets its scale (as in ZeroQuant, Yao et al. 2022, arXiv:2206.01861). Embeddings, norms,
+    attention and the head stay in float32.
     """
     onnx: Any = optional("onnx", extra=EXTRA)
     model = onnx.load(source / FILE)

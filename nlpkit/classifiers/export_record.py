@@ -1,4 +1,4 @@
-"""The folder of an exported classifier: a model file, its tokenizer, and `export.json`, the record of what it is and its parity check."""
+"""The folder of an export: a model file, a tokenizer, and `export.json`, its record with its parity check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKER = "export.json"
 """Written last: it is there exactly when the export is complete."""
 
 MAKING = 1
-"""Raised when exports of the same run would change: what an older nlpkit left in the cache is then made anew."""
+"""Raised when exports of the same run change: what an older nlpkit left in the cache is then made anew."""
 
 
 class Parity(BaseModel):
@@ -30,9 +30,9 @@ class Parity(BaseModel):
     rows: int
     source: str
     """Where the rows come from."""
-    changed_labels: float | None = Field(alias="flips")  # export.json keeps its names
+    changed_labels: float | None = Field(alias="flips")  # an old name
     """Share of rows whose label changes; None for an intensity."""
-    max_difference: float = Field(alias="drift")
+    max_difference: float = Field(alias="drift")  # an old name
     """The largest difference of a logit, or of a value."""
     accuracy: float | None
     """Of the run, where the truth is known."""

@@ -20,7 +20,7 @@ MOST_TEXTS = 1 << 16
 
 
 def traced(model: Any, exporter: Any, config: Any, *, window: int) -> Any:
-    """Trace a model into the exporter's program: `logits` of input_ids and attention_mask, both (batch, time).
+    """Trace a model: `logits` of input_ids and attention_mask, both (batch, time).
 
     Raises:
         RunError: it does not know this model.

@@ -1,4 +1,4 @@
-"""Bring a run's classifier or an export into memory; a run's base is checked to be the one that it was trained on."""
+"""Bring a run's classifier or an export into memory; only on the base that it was trained on."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def text_model_of(
     **settings: Any,
 ) -> TextModel:
     """Return the text model of a transformers model and tokenizer; `settings` are those of TextModel."""
-    threads = threads or usable_cores()
+    row, threads = RUNTIMES[runtime], threads or usable_cores()
     return TextModel(
-        RUNTIMES[runtime].open_source(model, threads=threads),
+        row.open(row, model, threads),
         TextTokenizer.of(tokenizer),
         task,
         threads=threads,
@@ -98,9 +98,9 @@ def load_export(folder: Path, *, threads: int | None = None) -> TextModel:
         ConfigError: its runtime is not installed.
     """
     record = ExportRecord.read(folder)
-    threads = threads or usable_cores()
+    row, threads = EXPORTS[record.form], threads or usable_cores()
     return TextModel(
-        EXPORTS[record.form].open_source(folder, threads=threads),
+        row.open(row, folder, threads),
         TextTokenizer.read(folder, frame=record.frame, pad_id=record.pad_id),
         text_task_from(record.task),
         max_tokens=record.max_tokens,

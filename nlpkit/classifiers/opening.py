@@ -44,7 +44,7 @@ def open_model(run: Run | Path | str | None, *, runtime: str = AUTO, threads: in
 
 
 def cached_export(run: Run, runtime: str, *, talk: Talk | None = None) -> Path | None:
-    """Return the folder of the export that a runtime needs; made now if the runtime is named and its export is not in the cache.
+    """Return the folder of the export that a runtime needs; a named runtime's is made if needed.
 
     Returns:
         None for a runtime that computes with the run itself.
@@ -67,8 +67,8 @@ def resolve_runtime(run: str | None, runtime: str, source: str, *, talk: Talk) -
     """Choose the runtime for a file.
 
     Returns:
-        For `auto`, FAST where the run has such an export already, or where one can be made and the file is long enough to gain by it;
-        else REFERENCE. Any other runtime is returned as it is.
+        For `auto`, FAST where the run has such an export already, or where one can be made and the file is
+        long enough to gain by it; else REFERENCE. Any other runtime is returned as it is.
 
     Raises:
         RunError: no completed run.
@@ -89,7 +89,8 @@ def resolve_runtime(run: str | None, runtime: str, source: str, *, talk: Talk) -
         return REFERENCE
     if folder is None or (row.exporter and importlib.util.find_spec(row.exporter) is None):
         talk(
-            f"runtime: torch; ONNX Runtime would take about half the time; hint: pip install 'nlpkit[{row.extra}]'"
+            "runtime: torch; ONNX Runtime would take about half the time; "
+            f"hint: pip install 'nlpkit[{row.extra}]'"
         )
         return REFERENCE
     talk(f"exporting {opened.name} to {FAST}, once: it takes about half the time of torch from then on")
@@ -126,7 +127,7 @@ def _fast_export(run: Run) -> Path | None:
 
 
 def _is_long(source: str) -> bool:
-    """Return whether an input is longer than what torch scores while an export is made; standard input may be."""
+    """Return whether an input is longer than what torch scores while an export is made; stdin may be."""
     path = Path(source)
     files = path.rglob("*") if path.is_dir() else [path]
     sizes = (file.stat().st_size for file in files if file.is_file())
@@ -134,6 +135,6 @@ def _is_long(source: str) -> bool:
 
 
 def _has_gpu() -> bool:
-    """Return whether torch would compute faster on a GPU; answered without importing it, which takes seconds."""
+    """Return whether torch would compute faster on a GPU; answered without importing it."""
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return apple or Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None

@@ -1,4 +1,4 @@
-"""A classifier's logits by OpenVINO on a CPU, without torch: in float32, or in bfloat16 where the processor multiplies in it."""
+"""A classifier's logits by OpenVINO on a CPU, without torch: in float32 or bfloat16."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class OpenVinoRuntime:
         bf16 = name == "openvino-bf16"
         if bf16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ConfigError(
-                "this processor does not multiply in bfloat16 (AVX512-BF16 or AMX); hint: --runtime openvino or onnx"
+                "this processor does not multiply in bfloat16 (AVX512-BF16 or AMX); "
+                "hint: --runtime openvino or onnx"
             )
         self.name = name
         self.device = "cpu"
@@ -62,7 +63,7 @@ class OpenVinoRuntime:
                 f"{folder / FILE}: OpenVINO cannot read it: {str(error).splitlines()[0][:300]}"
             ) from None
         self._request = self._model.create_infer_request()
-        # Two requests from two Python threads can wait for each other for ever inside 2026.4: one at a time, on all cores
+        # In 2026.4 two requests from two threads can wait for each other forever: one at a time, on all cores
         self._lock = threading.Lock()
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The parity check that every export passes or fails: does it answer like its run, on the rows that the run held out?"""
+"""The parity check of an export: does it answer like its run, on the rows that the run held out?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ParityRows:
 
 
 def held_out(run: Run) -> ParityRows:
-    """Return the rows that a run reported on, at most MOST_ROWS; nlpkit's own sentences where it came without them."""
+    """Return the rows that a run reported on, at most MOST_ROWS; without any, nlpkit's own sentences."""
     files = sorted(run.evaluation.glob("*.predictions.parquet"))
     if files:
         from pyarrow import parquet
@@ -117,7 +117,8 @@ def require(parity: Parity, name: str, *, force: bool) -> None:
     if parity.failures and not force:
         raise RunError(
             f"{name}: the export does not answer like the run, on {parity.rows:,} {parity.source}: "
-            f"{'; '.join(parity.failures)}; hint: --runtime torch, or nlpkit export --force -o FOLDER to keep it all the same"
+            f"{'; '.join(parity.failures)}; "
+            "hint: --runtime torch, or nlpkit export --force -o FOLDER to keep it all the same"
         )
 
 

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 CPU_BUDGETS = (256, 512, 1024)
-"""Max tokens per batch that are tried on a CPU, the second by default: more fill the caches, fewer make small products."""
+"""Max tokens per batch that are tried on a CPU, the second by default.
+
+More fill the caches, fewer make small products.
+"""
 
 GPU_BUDGETS = (16_384, 32_768, 65_536)
 """Likewise on a GPU."""

@@ -51,7 +51,10 @@ class TextModel:
         self.identity = identity
         """A hash of all that the run's answers depend on, besides the runtime."""
         self.budget = self._budgets[1]
-        """Max tokens per batch, padding included; which texts share a batch decides the last bits of an answer."""
+        """Max tokens per batch, padding included.
+
+        Which texts share a batch decides the last bits of an answer.
+        """
 
     def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
         """Return each text as the model reads it: the ids of its windows, with special tokens."""
@@ -67,7 +70,10 @@ class TextModel:
         return self.logits_of(self.encode(texts))
 
     def logits_of(self, encoded: Sequence[Encoded]) -> np.ndarray:
-        """Return the raw outputs, (texts, outputs): a long text's are the mean over its windows, each weighted by its length."""
+        """Return the raw outputs, (texts, outputs).
+
+        A long text's are the mean over its windows, each weighted by its length.
+        """
         import numpy as np
 
         windows = [window for text in encoded for window in text.windows]

@@ -31,7 +31,7 @@ class TorchRuntime:
 
     @property
     def workers(self) -> bool:
-        """Whether it computes on a CPU: small matrices gain little from two threads, and the bits do not depend on how many there are."""
+        """Whether it computes on a CPU: small matrices gain little from two threads."""
         return self.device == "cpu"
 
     @property
@@ -96,19 +96,14 @@ class TorchRuntime:
         torch.set_num_threads(1)
 
 
-def open_model(model: Any, *, name: str, threads: int) -> TorchRuntime:
-    """Return the runtime of a transformers model; torch's threads are set while it computes."""
-    return TorchRuntime(model, name=name)
-
-
-def open_model_in_bf16(model: Any, *, name: str, threads: int) -> TorchRuntime:
+def in_bf16(model: Any, *, name: str) -> TorchRuntime:
     """Return the runtime of a transformers model, its weights rounded to bfloat16."""
     import torch
 
     return TorchRuntime(model.to(torch.bfloat16), name=name)
 
 
-def open_merged(folder: Path, *, name: str, threads: int) -> TorchRuntime:
+def open_merged(folder: Path) -> TorchRuntime:
     """Return the runtime of a merged export, on the fastest device here.
 
     Raises:
@@ -117,7 +112,7 @@ def open_merged(folder: Path, *, name: str, threads: int) -> TorchRuntime:
     return TorchRuntime(load_merged(folder).to(pick_device()), name="torch")
 
 
-def write_merged(model: Any, folder: Path, *, window: int) -> None:
+def write_merged(model: Any, folder: Path) -> None:
     """Write a plain transformers model in safetensors."""
     with quiet():
         model.cpu().save_pretrained(folder, safe_serialization=True)

@@ -26,7 +26,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
                 "name": entry.name,
                 "kind": entry.kind,
                 "size_mb": round(entry.size / 1e6),
-                "license": entry.licence,
+                "license": entry.license,
                 "cached": is_cached(entry),
                 "parts": [part.name for part in entry.parts],
                 "about": entry.summary,

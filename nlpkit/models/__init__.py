@@ -1,1 +1,1 @@
-"""Pretrained base, head and LoRA: built, saved and proved to come back."""
+"""Pretrained base, head and LoRA: built, saved and loaded."""

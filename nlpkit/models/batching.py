@@ -1,4 +1,4 @@
-"""Which sequences share a forward pass: sorted by length, within a token budget, the same for the same input."""
+"""Which sequences share a forward pass: sorted by length, within a max number of tokens, deterministic."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
     The budget is in tokens, padding included; a sequence longer than the budget makes a batch of its own.
     """
-    order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     cut: list[list[int]] = []
-    for place in order:
+    for index in order:
         # sorted, so that the first of a batch is its longest and sets the width
         if cut and lengths[cut[-1][0]] * (len(cut[-1]) + 1) <= budget:
-            cut[-1].append(place)
+            cut[-1].append(index)
         else:
-            cut.append([place])
+            cut.append([index])
     return cut

@@ -16,7 +16,7 @@ BATCH = 16
 
 
 class Encoder:
-    """Texts in, token embeddings out. `Encoder.load` is the way in."""
+    """Texts in, token embeddings out. `Encoder.load` returns one."""
 
     def __init__(self, model: Any, tokenizer: Any, *, window: int) -> None:
         self.model = model.eval()
@@ -26,7 +26,7 @@ class Encoder:
 
     @classmethod
     def load(cls, source: str) -> Encoder:
-        """The encoder of a folder, a hub's name or a name of the catalogue.
+        """Load the encoder of a folder, a hub's name or a name of the catalog.
 
         Raises:
             RunError: it is no encoder.
@@ -46,26 +46,30 @@ class Encoder:
         return cls(model.float().to(pick_device()), tokenizer, window=window_of(folder, tokenizer))
 
     def embed(self, texts: Sequence[str]) -> list[NDArray[Any]]:
-        """(tokens, size) for each text, without its special tokens; a text longer than the window is read up to there."""
-        ids = [one[: self.window - self._frame.size] for one in token_ids(self.tokenizer, texts)]
-        order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-        found: dict[int, NDArray[Any]] = {}
+        """Return (tokens, size) for each text, without its special tokens.
+
+        A text longer than the window is read up to there.
+        """
+        window = self.window - self._frame.size
+        ids = [text_ids[:window] for text_ids in token_ids(self.tokenizer, texts)]
+        order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+        embedded: dict[int, NDArray[Any]] = {}
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            found.update(zip(batch, self._run([ids[place] for place in batch]), strict=True))
-        return [found[place] for place in range(len(ids))]
+            embedded.update(zip(batch, self._run([ids[index] for index in batch]), strict=True))
+        return [embedded[index] for index in range(len(ids))]
 
     def _run(self, ids: list[list[int]]) -> list[NDArray[Any]]:
         import torch
 
-        framed = [self._frame.around(one) for one in ids]
+        framed = [self._frame.around(text_ids) for text_ids in ids]
         width = max(map(len, framed))
         pad = self.tokenizer.pad_token_id
-        inputs = torch.tensor([one + [pad] * (width - len(one)) for one in framed], device=self.model.device)
+        inputs = torch.tensor([row + [pad] * (width - len(row)) for row in framed], device=self.model.device)
         mask = torch.tensor(
-            [[1] * len(one) + [0] * (width - len(one)) for one in framed], device=self.model.device
+            [[1] * len(row) + [0] * (width - len(row)) for row in framed], device=self.model.device
         )
         with torch.inference_mode():
             states = self.model(input_ids=inputs, attention_mask=mask).last_hidden_state.float().cpu().numpy()
         before = len(self._frame.before)
-        return [state[before : before + len(one)] for state, one in zip(states, ids, strict=True)]
+        return [state[before : before + len(text_ids)] for state, text_ids in zip(states, ids, strict=True)]

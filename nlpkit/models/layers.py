@@ -8,10 +8,10 @@ from nlpkit.errors import ConfigError
 
 
 def layers_of(model: Any) -> dict[str, Any]:
-    """The body's layers by their full names, from the lowest; with an adapter on it or without.
+    """Return the body's layers by their full names, from the lowest; with an adapter on it or without.
 
     Raises:
-        ConfigError: the model keeps its layers otherwise than in one list, so that they cannot be told apart.
+        ConfigError: the model does not keep its layers in one list.
     """
     import torch
 
@@ -23,14 +23,15 @@ def layers_of(model: Any) -> dict[str, Any]:
     ]
     if len(lists) != 1:
         raise ConfigError(
-            f"training.freeze: the layers of a {model.config.model_type} cannot be told apart; expected training.freeze: 0"
+            f"training.freeze: nlpkit cannot find the layers of a {model.config.model_type}; "
+            "hint: training.freeze=0"
         )
-    name, found = lists[0]
-    return {f"{name}.{place}": layer for place, layer in enumerate(found)}
+    name, layers = lists[0]
+    return {f"{name}.{index}": layer for index, layer in enumerate(layers)}
 
 
 def frozen_count(model: Any, freeze: float) -> int:
-    """How many of the lowest layers stay as they are: so many, or below 1 so large a share of them, rounded.
+    """Return how many of the lowest layers are frozen: a number of them, or below 1 a share, rounded.
 
     Raises:
         ConfigError: none would be left to learn.

@@ -1,4 +1,4 @@
-"""LoRA: put on, saved (a classifier's with its head) as plain PEFT, and loaded only onto the base that it was made for."""
+"""LoRA: added, saved as plain PEFT (a classifier's with its head), and loaded only onto its own base."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ WEIGHTS = "adapter_model.safetensors"
 def add_lora(
     model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS", freeze: float = 0
 ) -> Any:
-    """The model with LoRA on its linear layers above the frozen ones (`frozen_count`); a classifier's head is trained in full.
+    """Add LoRA to the model's linear layers above the frozen ones (`frozen_count`).
+
+    A classifier's head is trained in full.
 
     Raises:
         ConfigError: the targets name no module of this model, or no layer is left to learn.
@@ -40,7 +42,7 @@ def add_lora(
 
 
 def _head(model: Any) -> list[str]:
-    """The modules outside the pretrained body, and the body's pooler, which feeds them."""
+    """Return the modules outside the pretrained body, and the body's pooler, which feeds them."""
     names = [
         name
         for name, module in model.named_children()
@@ -53,7 +55,7 @@ def _head(model: Any) -> list[str]:
 
 
 def _targets(model: Any, lora: Lora, freeze: float) -> list[str]:
-    """The full names of the linear layers to adapt: all of the body's, or those that end as told, and above the frozen layers."""
+    """Return the full names of the body's linear layers that `lora.targets` names, above the frozen ones."""
     import torch
 
     head = tuple(_head(model))
@@ -72,7 +74,8 @@ def _targets(model: Any, lora: Lora, freeze: float) -> list[str]:
     if not chosen:
         known = sorted({name.rsplit(".", 1)[-1] for name in linear})
         raise ConfigError(
-            f"lora.targets: {list(ends)} names no linear layer of this model; known: {', '.join(known)}, all-linear"
+            f"lora.targets: {list(ends)} names no linear layer of this model; "
+            f"known: {', '.join(known)}, all-linear"
         )
     return chosen
 
@@ -80,7 +83,8 @@ def _targets(model: Any, lora: Lora, freeze: float) -> list[str]:
 def save_adapter(model: Any, folder: Path, *, base: str, initial: Path | None) -> None:
     """Write the adapter and the head as PEFT's own folder, with the base's name in it.
 
-    PiSSA changes the base's weights, so what is saved is the difference to `initial`, its untrained state: plain LoRA.
+    PiSSA changes the base's weights, so what is saved is the difference to `initial`, its
+    untrained state: plain LoRA.
     """
     name = "default"
     model.peft_config[name].base_model_name_or_path = base
@@ -92,12 +96,12 @@ def save_adapter(model: Any, folder: Path, *, base: str, initial: Path | None) -
                 folder, safe_serialization=True, path_initial_model_for_weight_conversion=str(initial)
             )
             _add_head(model, folder)
-    for beside in ("README.md", "training_args.bin"):
-        (folder / beside).unlink(missing_ok=True)
+    for name_of_extra in ("README.md", "training_args.bin"):
+        (folder / name_of_extra).unlink(missing_ok=True)
 
 
 def _add_head(model: Any, folder: Path) -> None:
-    """PEFT's conversion writes the adapter alone; the head belongs beside it."""
+    """Add the head to the weights: PEFT's conversion writes the adapter alone."""
     from peft import get_peft_model_state_dict
     from safetensors.torch import load_file, save_file
 
@@ -110,31 +114,31 @@ def _add_head(model: Any, folder: Path) -> None:
 
 
 def load_adapter(base: Any, folder: Path) -> Any:
-    """The base with the adapter merged into its weights and the trained head in place: a plain model, ready to serve.
+    """Merge the adapter into the base's weights, and put in the trained head.
 
     Raises:
         RunError: the folder holds no safetensors adapter, or one that does not fit this base.
     """
     with quiet():
-        return _opened(base, folder, trainable=False).merge_and_unload().eval()
+        return _with_adapter(base, folder, trainable=False).merge_and_unload().eval()
 
 
 def load_trainable(base: Any, folder: Path) -> Any:
-    """The base with the adapter put on, to be trained further.
+    """Add the adapter to the base, to train it further.
 
     Raises:
         RunError: the folder holds no safetensors adapter, or one that does not fit this base.
     """
-    return _opened(base, folder, trainable=True)
+    return _with_adapter(base, folder, trainable=True)
 
 
-def _opened(base: Any, folder: Path, *, trainable: bool) -> Any:
+def _with_adapter(base: Any, folder: Path, *, trainable: bool) -> Any:
     from peft import PeftModel
 
     if not (folder / WEIGHTS).is_file():
-        other = sorted(one.name for one in folder.glob("adapter_model.*")) if folder.is_dir() else []
-        found = f"only {', '.join(other)}: pickled weights are refused" if other else "no adapter"
-        raise RunError(f"{folder}: {found}; expected {WEIGHTS}")
+        pickles = sorted(file.name for file in folder.glob("adapter_model.*")) if folder.is_dir() else []
+        held = f"only {', '.join(pickles)}: pickled weights are refused" if pickles else "no adapter"
+        raise RunError(f"{folder}: {held}; expected {WEIGHTS}")
     _refuse_misfit(base, folder)
     with quiet():
         try:
@@ -146,7 +150,7 @@ def _opened(base: Any, folder: Path, *, trainable: bool) -> Any:
 
 
 def _refuse_misfit(base: Any, folder: Path) -> None:
-    """PEFT drops keys that it cannot place without a word: every key must have its module, and the same shape."""
+    """Refuse keys without a module of the same shape, which PEFT would drop without a word."""
     from safetensors import SafetensorError, safe_open
 
     try:

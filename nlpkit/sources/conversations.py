@@ -12,15 +12,16 @@ from nlpkit.sources.columns import write
 
 
 def chitchat(raw: list[Path], folder: Path) -> None:
-    """Make one file with a row a conversation: `id`, `prompt`, `start`, `ratings`, and `messages` of `sender`, `text`, `timestamp`.
+    """Make one file with a row a conversation: `id`, `prompt`, `start`, `ratings` and `messages`.
 
-    `sender` stands for the same person in every conversation, so that a split can keep people apart.
+    A message has `sender`, `text` and `timestamp`. `sender` stands for the same person in every conversation,
+    so that a split can keep people apart.
     """
     import pyarrow as pa
 
     rows = list(_two_sided(json.loads(raw[0].read_text(encoding="utf-8"))))
     message = pa.struct({"sender": pa.string(), "text": pa.string(), "timestamp": pa.string()})
-    # The ratings were typed by hand, some as numbers and some as text, so their JSON is kept as it was written.
+    # The ratings were typed by hand, some as numbers and some as text: their JSON is kept as it was written
     write(
         folder / "chitchat.parquet",
         {
@@ -38,17 +39,17 @@ def _json(value: object) -> str | None:
 
 
 def _two_sided(
-    found: Mapping[str, dict[str, Any]],
+    conversations: Mapping[str, dict[str, Any]],
 ) -> Iterator[tuple[str, dict[str, Any], list[dict[str, str]]]]:
-    """Id, description and messages of each conversation in which two people wrote something."""
-    for key, about in found.items():
+    """Yield id, description and messages of each conversation in which two people wrote something."""
+    for key, about in conversations.items():
         messages = [
-            {"sender": one["sender"], "text": one["text"].strip(), "timestamp": one["timestamp"]}
+            {"sender": line["sender"], "text": line["text"].strip(), "timestamp": line["timestamp"]}
             for group in about["messages"]
-            for one in group
-            if one["text"].strip()
+            for line in group
+            if line["text"].strip()
         ]
-        if len({one["sender"] for one in messages}) == 2:
+        if len({message["sender"] for message in messages}) == 2:
             yield key, about, messages
 
 

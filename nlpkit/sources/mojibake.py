@@ -8,15 +8,16 @@ from collections.abc import Iterator
 
 # What UTF-8 looks like when it was read as Windows-1252: the first bytes of punctuation, symbols and emoji.
 _UTF8_SEEN = re.compile("â€|â[œ\u009d„†‡˜™š›]|[_ð]Ÿ[\u008d\u008f\u0090˜™‘’“”•–—¤¦]|Ã[\u00a0-¿]|ï¸")
-# Bytes without a character in Windows-1252 went through as they were; read as Mac Roman they are these letters.
+# Bytes without a character in Windows-1252 were not changed; read as Mac Roman they are these letters.
 _PASSED_ON = str.maketrans("Åçèêù", "\u0081\u008d\u008f\u0090\u009d")
-# Mac Roman lacks some of the characters: the first byte of an emoji, the last of an ellipsis and of a heart became "_".
+# Mac Roman lacks some of the characters: the first byte of an emoji, the last of an ellipsis and of a
+# heart became "_".
 _LOST = (
     (re.compile("_(?=Ÿ[\u008d\u008f\u0090˜™‘’“”•–—¤¦])"), "ð"),
     (re.compile("â€_"), "â€¦"),
     (re.compile("â\u009d_"), "â\u009d¤"),
 )
-# Some tweets were written as UTF-8 twice; what is left of their punctuation can still be told apart.
+# Some tweets were written as UTF-8 twice; what is left of their punctuation can still be recognized.
 _TWICE = {"Å–": "“", "Îù": "”", "_Ü¢": "’", "_—ù": "—", "_—“": "–", "Î_": "…"}
 _TWICE_SEEN = re.compile("’¢_äŒ(" + "|".join(_TWICE) + ")")
 _RUN = re.compile(r"_?(?:[^\x00-\x7f]_?)+")
@@ -24,25 +25,28 @@ _PUNCTUATION = frozenset("…’“”‘—–•£°½®©")
 
 
 def repair(text: str) -> str:
-    """The text as it was written, after UTF-8 was read as Windows-1252 and written as Mac Roman up to three times.
+    """Return the text as it was before UTF-8 was read as Windows-1252 and written as Mac Roman.
+
+    This happened up to three times.
 
     Args:
-        text: decoded as Mac Roman, the encoding that it was written in last. What was lost for good becomes U+FFFD.
+        text: decoded as Mac Roman, the encoding that it was written in last. What was lost for good becomes
+            U+FFFD.
     """
     import ftfy
 
     if text.isascii():
         return text
-    text = _TWICE_SEEN.sub(lambda found: _TWICE[found[1]], text)
-    seen = next((one for one in _rounds(text) if _UTF8_SEEN.search(one)), text)
+    text = _TWICE_SEEN.sub(lambda match: _TWICE[match[1]], text)
+    seen = next((earlier for earlier in _rounds(text) if _UTF8_SEEN.search(earlier)), text)
     for pattern, whole in _LOST:
         seen = pattern.sub(whole, seen)
     fixed = ftfy.fix_text(seen, ftfy.TextFixerConfig(uncurl_quotes=False, unescape_html=False, explain=False))
-    return _RUN.sub(lambda found: _give_up(found[0]), fixed)
+    return _RUN.sub(lambda match: _give_up(match[0]), fixed)
 
 
 def _rounds(text: str) -> Iterator[str]:
-    """The text, and what it was one, two and three rounds before."""
+    """Yield the text, and what it was one, two and three rounds before."""
     import ftfy.bad_codecs  # noqa: F401  (registers sloppy-windows-1252, which keeps the bytes without a character)
 
     yield text.translate(_PASSED_ON)
@@ -56,7 +60,7 @@ def _rounds(text: str) -> Iterator[str]:
 
 
 def _give_up(run: str) -> str:
-    """The run of odd characters when it says something, else its emoji with U+FFFD for each stretch that can't be read."""
+    """Return a run of odd characters if it can be read, else its emoji and U+FFFD for unreadable parts."""
     odd = run.replace("_", "")
     if (len(odd) == 1 and odd.islower()) or all(_says(char) for char in odd):
         return run
@@ -68,6 +72,6 @@ def _says(char: str) -> bool:
 
 
 def _is_symbol(char: str) -> bool:
-    """Whether it is an arrow, a symbol, an emoji or one of its selectors, and can't be a wrongly read byte."""
+    """Return whether it is an arrow, a symbol, an emoji or a selector, and no wrongly read byte."""
     drawn = unicodedata.category(char) in {"So", "Sk", "Sm", "Cf", "Mn", "Me"}
     return drawn and char >= "\u2190" and not char.encode("mac_roman", "ignore")

@@ -24,7 +24,7 @@ _PREPARE: Mapping[str, Prepare] = {
 
 
 def prepare(entry: Entry, raw: list[Path], folder: Path) -> None:
-    """Make the entry's files in `folder` from the raw files, and check that every part holds the rows it must.
+    """Make the entry's files in `folder` from the raw files, and check the number of rows in every part.
 
     Raises:
         SourceError: the raw files are not what the catalogue says.

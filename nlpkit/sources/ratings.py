@@ -1,4 +1,4 @@
-"""Human ratings of sentiment: the mean, the spread and every rating of each text (Hutto & Gilbert, VADER, ICWSM 2014)."""
+"""Human ratings of sentiment: mean, standard deviation and all ratings of a text (Hutto & Gilbert, 2014)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _DOMAINS = {
     "amazonReviewSnippets": "amazon",
     "nytEditorialSnippets": "editorials",
 }
-# For these rows the published mean is not the mean of the published ratings; more of them would mean that rows are out of step.
+# For these rows the published mean is not the mean of the published ratings; more would mean that the files
+# do not match row by row.
 _KNOWN_DISAGREEMENTS = {"tweets": 199, "movies": 0, "amazon": 0, "editorials": 0}
 _LINE = re.compile("\r\n|\n")
 
@@ -35,20 +36,21 @@ class _Rated:
 
 
 def sentiment_ratings(raw: list[Path], folder: Path) -> None:
-    """Make one file for each domain: `text`, `mean`, `spread`, `ratings` (whole numbers from -4 to 4), `domain`, `id`."""
-    found = {path.stem: path for path in raw}
+    """Make a file for each domain: `text`, `mean`, `spread`, `ratings` (-4 to 4), `domain` and `id`."""
+    paths = {path.stem: path for path in raw}
     for stem, domain in _DOMAINS.items():
-        rows = _join(found[f"{stem}_GroundTruth"], found[f"{stem}_anonDataRatings"])
+        rows = _join(paths[f"{stem}_GroundTruth"], paths[f"{stem}_anonDataRatings"])
         disagreements = sum(row.disagrees for row in rows)
         if disagreements != _KNOWN_DISAGREEMENTS[domain]:
             raise ValueError(
-                f"{domain}: in {disagreements} rows the mean is not that of the ratings, expected {_KNOWN_DISAGREEMENTS[domain]}"
+                f"{domain}: in {disagreements} rows the mean is not that of the ratings, "
+                f"expected {_KNOWN_DISAGREEMENTS[domain]}"
             )
         _write(rows, domain, folder / f"{domain}.parquet")
 
 
 def _join(truth: Path, ratings: Path) -> list[_Rated]:
-    """The texts and their ratings, joined by id: the two files are not always in the same order."""
+    """Return the texts and their ratings, joined by id: the two files are not always in the same order."""
     by_id = {fields[0]: fields for fields in _fields(ratings, 4)}
     texts = _fields(truth, 3)[1:]
     ids = {fields[0] for fields in texts}
@@ -75,9 +77,9 @@ def _fields(path: Path, width: int) -> list[list[str]]:
 
 def _numbers(written: str, key: str) -> list[int]:
     numbers = json.loads(written)
-    if not numbers or not all(isinstance(one, int) and -4 <= one <= 4 for one in numbers):
+    if not numbers or not all(isinstance(number, int) and -4 <= number <= 4 for number in numbers):
         raise ValueError(f"id {key}: ratings {written[:60]!r}, expected whole numbers from -4 to 4")
-    return [int(one) for one in numbers]
+    return [int(number) for number in numbers]
 
 
 def _write(rows: list[_Rated], domain: str, path: Path) -> None:

@@ -12,20 +12,20 @@ _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".jobli
 _ARCHIVES = frozenset({".zip", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".rar"})
 _ATTENTION = frozenset({"attn_implementation", "_attn_implementation", "_attn_implementation_internal"})
 _CONVERT = (
-    "cure: convert the weights to safetensors on a machine where you trust the file "
+    "hint: convert the weights to safetensors on a machine where you trust the file "
     "(save_pretrained writes them), or take another model"
 )
-_AGAIN = "cure: fetch or copy the model again"
+_AGAIN = "hint: fetch or copy the model again"
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Nothing, when the model's folder holds only what can be loaded without running code.
+    """Refuse a model's folder that holds more than what can be loaded without running code.
 
-    Refused: pickles (save the twins of safetensors weights, which are never read) and archives, links that leave the folder,
-    a safetensors index that points outside, a config that asks for code.
+    Refused are pickles (except twins of safetensors weights, which are never read) and archives, links that
+    leave the folder, a safetensors index that points outside, and a config that asks for code.
 
     Raises:
-        RunError: naming the file and the cure.
+        RunError: naming the file, with a hint.
     """
     for path in _files(folder):
         _check_link(path, folder)
@@ -50,14 +50,15 @@ def _check_link(path: Path, folder: Path) -> None:
     target = path.resolve()
     if not target.is_relative_to(folder.resolve()) and not _is_blob(target, folder):
         raise RunError(
-            f"{path}: is a link to {target}, outside of the model's folder; cure: put a copy of the file there"
+            f"{path}: is a link to {target}, outside of the model's folder; "
+            "hint: put a copy of the file there"
         )
     if not target.exists():
         raise RunError(f"{path}: is a link to {target}, which is not there; {_AGAIN}")
 
 
 def _is_blob(target: Path, folder: Path) -> bool:
-    """Whether it is a file of the same repository in the hub's cache, whose snapshots are made of links to their blobs."""
+    """Return whether it is a file of the same repository in the hub's cache, whose snapshots are links."""
     # models--org--name/snapshots/<commit>/file -> models--org--name/blobs/<hash>
     for parent in (folder.resolve(), *folder.resolve().parents):
         if parent.name == "snapshots":
@@ -73,12 +74,13 @@ def _check_kind(path: Path) -> None:
         )
     if kind in _ARCHIVES:
         raise RunError(
-            f"{path}: an archive, which is not opened; expected safetensors, JSON and text; cure: take it out of the folder"
+            f"{path}: an archive, which is not opened; expected safetensors, JSON and text; "
+            "hint: take it out of the folder"
         )
 
 
 def _has_twin(path: Path) -> bool:
-    """Whether the same weights stand beside it as safetensors: then these are loaded, and the pickle is not touched."""
+    """Return whether the folder has the same weights as safetensors: these are loaded, the pickle is not."""
     if path.suffix != ".bin":
         return False
     if path.name.startswith("pytorch_model"):
@@ -103,15 +105,20 @@ def _check_config(path: Path, content: object) -> None:
     for key, value in _settings(content):
         if key == "auto_map" and value:
             raise RunError(
-                f"{path}: has {key!r}, which asks for code that comes with the model and is never run; {_other(path)}"
+                f"{path}: has {key!r}, which asks for code that comes with the model and is never run; "
+                f"{_other(path)}"
             )
-        # The internal one has no business in a file; a slash in the others names a repository of kernels (CVE-2026-4372).
+        # The internal key does not belong in a file; a slash in the others names a repository of kernels
+        # (CVE-2026-4372).
         if key in _ATTENTION and value and (key.endswith("_internal") or "/" in str(value)):
             raise RunError(f"{path}: has {key!r}: {value!r}, which can fetch code from a hub; {_other(path)}")
 
 
 def _other(path: Path) -> str:
-    return f"cure: take a model that transformers knows by itself, or take the entry out of {path.name} if you know that it is not needed"
+    return (
+        "hint: take a model that transformers knows by itself, "
+        f"or take the entry out of {path.name} if you know that it is not needed"
+    )
 
 
 def _settings(content: object) -> Iterator[tuple[str, object]]:
@@ -129,10 +136,11 @@ def _check_index(path: Path, content: object) -> None:
     shards = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(shards, dict):
         raise RunError(f"{path}: has no weight_map; {_AGAIN}")
-    for shard in sorted({str(one) for one in shards.values()}):
+    for shard in sorted({str(name) for name in shards.values()}):
         if Path(shard).name != shard or "\\" in shard:
             raise RunError(
-                f"{path}: points to {shard!r}, outside of the model's folder; cure: take another copy of the model"
+                f"{path}: points to {shard!r}, outside of the model's folder; "
+                "hint: take another copy of the model"
             )
         if not shard.endswith(".safetensors") and not _has_twin(path.parent / shard):
             raise RunError(f"{path}: points to {shard!r}, expected safetensors; {_CONVERT}")
@@ -141,7 +149,10 @@ def _check_index(path: Path, content: object) -> None:
 
 
 def _check_header(path: Path) -> None:
-    """A pickle or an archive that was renamed has no safetensors header: a length, then a JSON object of that length."""
+    """Return whether a file has a safetensors header: a length, then a JSON object of that length.
+
+    A pickle or an archive that was renamed has none.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         start = file.read(1)

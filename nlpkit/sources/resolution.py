@@ -23,7 +23,7 @@ class Identity:
 
 
 def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = None) -> Path:
-    """The local folder or file of a path, a `hub:org/name@revision`, or a name of the catalogue.
+    """Return the local folder or file of a path, a `hub:org/name@revision`, or a name of the catalogue.
 
     Raises:
         DataError: a path that is not there.
@@ -31,7 +31,7 @@ def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = No
     """
     if source.startswith("hub:"):
         return hub.download(source, kind)
-    # A name of the catalogue always means the catalogue: a folder that happens to be called "tweets" is written ./tweets.
+    # A name of the catalogue always means the catalogue: a folder called "tweets" is written ./tweets
     if _in_catalogue(source):
         return _fetched(source, kind, progress)
     path = Path(source).expanduser()
@@ -46,7 +46,7 @@ def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = No
 
 
 def identity(source: str, path: Path) -> Identity:
-    """What `source`, which was resolved to `path`, stands for today."""
+    """Return what `source`, which was resolved to `path`, stands for today."""
     if source.startswith("hub:"):
         return Identity(source=source, revision=hub.commit(path))
     if _in_catalogue(source):
@@ -55,7 +55,7 @@ def identity(source: str, path: Path) -> Identity:
 
 
 def hub_id(source: str) -> str | None:
-    """The name on the Hugging Face hub under which everyone finds this model; None for a plain path."""
+    """Return the public name of this model on the Hugging Face hub; None for a plain path."""
     if source.startswith("hub:"):
         return source.removeprefix("hub:").partition("@")[0]
     return find(source)[0].hub if _in_catalogue(source) else None
@@ -83,9 +83,9 @@ def _looks_like_path(source: str) -> bool:
 
 
 def _sibling(path: Path) -> str:
-    """The file beside the missing one whose name is nearest to it."""
+    """Return a hint: the file in the same folder with the nearest name."""
     try:
-        beside = [one.name for one in path.parent.iterdir()]
+        names = [sibling.name for sibling in path.parent.iterdir()]
     except OSError:
         return f"; the folder {path.parent} is not there either"
-    return nearest(path.name, beside) if beside else ""
+    return nearest(path.name, names) if names else ""

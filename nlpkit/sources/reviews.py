@@ -1,4 +1,4 @@
-"""Labelled texts: film reviews and tweets, with damaged characters repaired."""
+"""Labeled texts: film reviews and tweets, with damaged characters repaired."""
 
 from __future__ import annotations
 
@@ -33,18 +33,21 @@ def movie_reviews(raw: list[Path], folder: Path) -> None:
     for row in _rows(raw[0], "utf-8"):
         text = ftfy.fix_text(html.unescape(_lines(row["text"])), config).strip()
         rows[row["source"]].append((text, names[row["label"]]))
-    for source, found in rows.items():
-        texts, labels = zip(*found, strict=True)
+    for source, pairs in rows.items():
+        texts, labels = zip(*pairs, strict=True)
         write(folder / f"{source}.parquet", {"text": (pa.string(), texts), "label": (pa.string(), labels)})
 
 
 def _lines(text: str) -> str:
-    """The text with a run of `<br />` as one newline, or two where a paragraph ends."""
+    """Replace a run of `<br />` by one newline, or two where a paragraph ends."""
     return re.sub(r"\n{3,}", "\n\n", _BREAK.sub("\n", text))
 
 
 def tweets(raw: list[Path], folder: Path) -> None:
-    """Make one file with `text`, `label` (negative, neutral, positive) and the annotators' `confidence`, null where it is not known."""
+    """Make one file with `text`, `label` (negative, neutral, positive) and the annotators' `confidence`.
+
+    The confidence is null where it is not known.
+    """
     import pyarrow as pa
 
     known = {"negative", "neutral", "positive"}

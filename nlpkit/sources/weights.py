@@ -40,7 +40,7 @@ def join_mpnet(raw: list[Path], folder: Path) -> None:
 
 
 def convert_gguf(raw: list[Path], folder: Path) -> None:
-    """Make a folder of safetensors with tokenizer and chat template from a GGUF file, its quantised weights as 16-bit numbers."""
+    """Make a folder of safetensors with tokenizer and chat template from a GGUF file, weights in 16 bits."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

@@ -23,29 +23,31 @@ _POLL = 0.2
 
 
 def download(wheel: Wheel, folder: Path, progress: Callable[[int], None]) -> Path:
-    """The verified wheel as a file in `folder`, fetched with the user's own pip configuration; `progress` gets the bytes so far.
+    """Fetch a wheel into `folder` with the user's own pip configuration, and verify it.
+
+    `progress` gets the bytes so far.
 
     Raises:
         SourceError: pip could not bring it, or it is not the wheel that was pinned.
     """
     folder.mkdir(parents=True)
     _run_pip(wheel, folder, progress)
-    found = sorted(folder.glob("*.whl"))
-    if len(found) != 1:
-        raise SourceError(f"{wheel.requirement}: pip brought {len(found)} wheels, expected one")
-    actual = digest(found[0])
+    wheels = sorted(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise SourceError(f"{wheel.requirement}: pip brought {len(wheels)} wheels, expected one")
+    actual = digest(wheels[0])
     if actual != wheel.sha256:
         raise SourceError(
-            f"{wheel.requirement}: {found[0].name} has SHA-256 {actual}, expected {wheel.sha256}; "
+            f"{wheel.requirement}: {wheels[0].name} has SHA-256 {actual}, expected {wheel.sha256}; "
             "the package index gave another file than the one that was checked, so it was not used"
         )
-    return found[0]
+    return wheels[0]
 
 
 def _run_pip(wheel: Wheel, folder: Path, progress: Callable[[int], None]) -> None:
     scratch = folder / "scratch"
     scratch.mkdir()
-    # -P: a pip.py in the current folder must not run. Only wheels: a source package would run its set-up script.
+    # -P: a pip.py in the current folder must not run. Only wheels: a source package would run its setup
     command = [
         sys.executable,
         "-P",
@@ -111,13 +113,13 @@ def _last_words(log: Path) -> str:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def take(archive: Path, members: tuple[str, ...], folder: Path) -> list[Path]:
-    """The members of a zip archive as files in `folder`, in the order asked for.
+    """Take members out of a zip archive into `folder`, and return their paths in the order asked for.
 
     The archive chooses neither names nor places: a file gets the last piece of the name that was asked for.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 
 from nlpkit.errors import RunError
 
@@ -40,6 +41,16 @@ class Prediction:
         row = {name: value for name, value in fields.items() if value is not None}
         row |= {f"p_{label}": probability for label, probability in self.probabilities.items()}
         return row
+
+    def _repr_html_(self) -> str:
+        """Return a small table for a notebook: the output columns, with a note on a text that was read in windows."""
+        cells = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(value if isinstance(value, str) else f'{value:.3f}')}</td></tr>"
+            for name, value in self.row().items()
+        )
+        part = ", not all of it" if self.partial else ""
+        note = f"<caption>read in {self.windows} windows{part}</caption>" if self.windows > 1 else ""
+        return f"<table>{note}{cells}</table>"
 
 
 def labels_of(predictions: Sequence[Prediction]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The classifier that the package carries: there, small, and no worse than VADER where accuracy is blind."""
+"""The built-in classifier: there, small, and no worse than VADER where accuracy is blind."""
 
 from __future__ import annotations
 

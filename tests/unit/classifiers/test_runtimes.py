@@ -1,4 +1,3 @@
-import importlib
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,10 @@ ROWS = {**RUNTIMES, **EXPORTS}
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_every_function_of_a_row_is_there(row: ClassifierRuntime) -> None:
-    for name in (row.open, row.write):
-        if name is not None:
-            module, _, attribute = name.partition(":")
-            assert callable(getattr(importlib.import_module(module), attribute))
+def test_a_row_says_what_it_is_and_what_it_needs(row: ClassifierRuntime) -> None:
     assert row.help
     assert bool(row.package) == bool(row.extra)
+    assert row.write or row.is_cached
 
 
 def test_the_runtimes_that_the_program_chooses_by_itself_are_rows() -> None:
@@ -46,7 +42,7 @@ def test_a_record_keeps_its_keys_and_one_of_an_unknown_runtime_is_refused(tmp_pa
         ),
     )  # fmt: skip
     written = record.model_dump_json()
-    assert '"flips":0.0,"drift":0.1' in written
+    assert '"flips":0.0,"drift":0.1' in written  # an old name
     (tmp_path / "export.json").write_text(written)
     assert ExportRecord.read(tmp_path) == record
     (tmp_path / "export.json").write_text(written.replace('"onnx"', '"onxx"'))

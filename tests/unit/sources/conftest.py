@@ -39,7 +39,7 @@ def _build(folder: Path, project: str, files: Mapping[str, bytes], version: str 
 
 def _entry(*wheels: Wheel, name: str = "minilm-l6") -> Entry:
     return Entry(
-        name=name, kind="model", summary="s", wheels=wheels, hub="org/name", licence="L", origin="o", size=100
+        name=name, kind="model", summary="s", wheels=wheels, hub="org/name", license="L", origin="o", size=100
     )
 
 

@@ -27,7 +27,7 @@ def test_the_catalogue_holds_what_the_documentation_promises() -> None:
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
 def test_every_entry_is_pinned_and_says_its_terms(entry: Entry) -> None:
-    assert entry.licence
+    assert entry.license
     assert entry.origin
     assert entry.size > 0
     assert all(re.fullmatch("[0-9a-f]{64}", wheel.sha256) for wheel in entry.wheels)

@@ -141,7 +141,7 @@ def test_a_download_that_breaks_off_says_so(tmp_path: Path, monkeypatch: pytest.
 
     answer_with(monkeypatch, lambda: None)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-    with pytest.raises(SourceError, match="connection reset; cure: run it again"):
+    with pytest.raises(SourceError, match="connection reset; hint: run it again"):
         resolve("hub:org/name")
 
 

@@ -37,13 +37,13 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def refused(folder: Path, file: str, cure: str = "cure:") -> None:
-    """Refused with exit code 4, naming the file and a cure, and nothing was run."""
+def refused(folder: Path, file: str, hint: str = "hint:") -> None:
+    """Refused with exit code 4, naming the file and a hint, and nothing was run."""
     with pytest.raises(RunError) as caught:
         refuse_pickles(folder)
     assert caught.value.exit_code == 4
     assert file in str(caught.value)
-    assert cure in str(caught.value)
+    assert hint in str(caught.value)
     assert not Path("canary").exists()
 
 
