@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
 
-from nlpkit.errors import ConfigError, optional
+from nlpkit.errors import ConfigError, nearest, optional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,5 +49,5 @@ def find_runtime(name: str, rows: Mapping[str, Row]) -> Row:
         ConfigError: there is none.
     """
     if name not in rows:
-        raise ConfigError(f"{name!r} is no runtime here; expected one of {', '.join(rows)}")
+        raise ConfigError(f"{name!r} is no runtime here{nearest(name, rows)}")
     return rows[name]
