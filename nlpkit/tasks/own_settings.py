@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 from nlpkit.errors import ConfigError, nearest
-from nlpkit.settings import Settings
+from nlpkit.settings import PRESETS, Settings
 
 
 class HasSettings(Protocol):
@@ -39,13 +39,16 @@ def training_for(task: HasSettings, training: Settings) -> Any:
 
 
 def foreign_keys(model: Any, settings: Settings) -> list[str]:
-    """Return the keys that are set to something and that the model does not have; a default in a resolved
-    config counts as unset.
+    """Return the keys that are set to something and that the model does not have.
+
+    A default, or the value of a preset, counts as unset: a resolved config holds them too.
     """
+    preset = PRESETS.get(str(getattr(settings, "preset", None)), {})
     return [
         key
         for key, field in type(settings).model_fields.items()
-        if key not in model.model_fields and getattr(settings, key) != field.get_default()
+        if key not in model.model_fields
+        and getattr(settings, key) not in (field.get_default(), preset.get(key, field.get_default()))
     ]
 
 

@@ -40,3 +40,10 @@ def test_what_is_left_is_the_tasks_own_and_a_default_counts_as_unset() -> None:
 
 def test_a_preset_gives_a_task_only_keys_that_it_has() -> None:
     assert TextTraining(preset="fast").evaluations == ClassifierTraining(preset="fast").evaluations == 12
+
+
+def test_a_resolved_preset_is_no_key_of_labels() -> None:
+    resolved = ClassifierTraining.model_validate(ClassifierTraining(preset="fast").model_dump())
+    assert training_for(Intensity(), resolved) == TextTraining(preset="fast")
+    with pytest.raises(ConfigError, match="label_smoothing"):
+        training_for(Intensity(), ClassifierTraining(preset="fast", label_smoothing=0.3))
