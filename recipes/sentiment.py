@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
+from pydantic import model_validator
+
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
 from nlpkit.settings import Base, ClassifierTraining, Data, Lora, SeededSettings
-from nlpkit.tasks.own_settings import training_for
+from nlpkit.tasks.own_settings import refuse_foreign_keys, training_for
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings
 from nlpkit.training.classification_objective import classification_objective
@@ -38,6 +40,11 @@ class SentimentConfig(SeededSettings):
     training: ClassifierTraining = ClassifierTraining()
     metrics: tuple[str, ...] = ()
     """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
+
+    @model_validator(mode="after")
+    def _only_keys_of_the_task(self) -> SentimentConfig:
+        refuse_foreign_keys(self.task, self.data, self.training)
+        return self
 
 
 Config = SentimentConfig

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 from nlpkit.errors import ConfigError, nearest
-from nlpkit.settings import PRESETS, Settings
+from nlpkit.settings import PRESETS, Data, Settings
 
 
 class HasSettings(Protocol):
@@ -50,6 +50,25 @@ def foreign_keys(model: Any, settings: Settings) -> list[str]:
         if key not in model.model_fields
         and getattr(settings, key) not in (field.get_default(), preset.get(key, field.get_default()))
     ]
+
+
+def refuse_foreign_keys(task: HasSettings, data: Data, training: Settings) -> None:
+    """Refuse a config that sets a key which means nothing to its task; a validator of the config calls it.
+
+    Raises:
+        ValueError: with every such key.
+    """
+    parts = {"data.train": data.train, "data.validation": data.validation, "data.test": data.test}
+    foreign = [
+        f"{name}.{number}.{key}"
+        for name, sources in parts.items()
+        if isinstance(sources, tuple)
+        for number, source in enumerate(sources)
+        for key in foreign_keys(task.source_settings, source)
+    ]
+    foreign += [f"training.{key}" for key in foreign_keys(task.training_settings, training)]
+    if foreign:
+        raise ValueError(f"the task {task.kind!r} has no {', '.join(foreign)}; hint: remove what it can't do")
 
 
 def source_name(source: Settings) -> str:

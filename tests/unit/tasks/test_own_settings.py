@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from nlpkit.config import load_config
 from nlpkit.errors import ConfigError
 from nlpkit.settings import ClassifierTraining, DataSource, LabelSource, NumberSource, TextTraining
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.own_settings import source_for, training_for
 from nlpkit.tasks.polarity import Polarity
+from recipes.sentiment import SentimentConfig
 
 
 @pytest.mark.parametrize(
@@ -47,3 +51,18 @@ def test_a_resolved_preset_is_no_key_of_labels() -> None:
     assert training_for(Intensity(), resolved) == TextTraining(preset="fast")
     with pytest.raises(ConfigError, match="label_smoothing"):
         training_for(Intensity(), ClassifierTraining(preset="fast", label_smoothing=0.3))
+
+
+def test_a_config_is_refused_when_it_loads_with_every_key_that_its_task_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "ignored.yaml"
+    path.write_text(
+        "recipe: sentiment\nname: ignored\ntask: {kind: intensity, low: -4, high: 4}\n"
+        "data: {train: [{source: a.csv, labels: {1: negative}, bins: [0.0]}], validation: 0.2}\n"
+        "training: {class_weights: balanced, label_smoothing: 0.3}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, SentimentConfig)
+    message = str(caught.value)
+    assert "the task 'intensity' has no data.train.0.labels, data.train.0.bins" in message
+    assert "training.label_smoothing" in message
+    assert "training.class_weights" in message
