@@ -74,7 +74,11 @@ def _train_one(config: DialogueConfig, rows: Rows[Dialogue], base: LoadedBase, j
     held_out = encode_part(rows.validation, base.tokenizer, base.max_tokens)
     model = build_chat_model(base, config.base, config.lora, seed=job.seed)
     objective = language_model_objective(
-        train_part.rows, held_out.rows, tokenizer=base.tokenizer, training=settings, room=base.max_tokens
+        train_part.rows,
+        held_out.rows,
+        tokenizer=base.tokenizer,
+        training=settings,
+        max_tokens=base.max_tokens,
     )
     facts = preflight_dialogue(
         rows, train_part, base, model, steps=planned_steps(len(objective.train), settings)

@@ -1,1 +1,1 @@
-"""Rows to a whole run: preflight, trainer, checkpoints that can be trusted."""
+"""Training, from rows to a completed run: preflight, trainer, verified checkpoints."""

@@ -1,4 +1,4 @@
-"""A dialogue model from its parts to a whole run: base opened, adapter put on, trained, saved and proved."""
+"""A chat model, from its base and a LoRA adapter to a completed run that is verified."""
 
 from __future__ import annotations
 
@@ -19,25 +19,30 @@ from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress
 
 TOLERANCE = 1e-3
-"""How far the logits of a saved run may lie from those of the model that was trained, as a share of the largest: rounding, not more."""
+"""The largest difference of logits between a saved run and the trained model, as a share of the largest.
+
+It allows for rounding only.
+"""
 
 
 def load_chat_base(base: LanguageBase) -> LoadedBase:
-    """The base of the config; one that brings no chat template gets a plain one, which the run then keeps.
+    """Load the config's base model and its tokenizer.
+
+    A tokenizer without a chat template gets the default one, which is saved with the run.
 
     Raises:
-        RunError, SourceError: it is refused, or cannot be brought here.
-        ConfigError: `max_tokens` is more than it reads.
+        RunError, SourceError: the base is refused, or can't be fetched.
+        ConfigError: `max_tokens` is more than the model's window.
     """
-    opened = load_base(base)
-    if not opened.tokenizer.chat_template:
-        opened.tokenizer.chat_template = DEFAULT_TEMPLATE
-    ChatTemplate.of(opened.tokenizer)
-    return opened
+    loaded = load_base(base)
+    if not loaded.tokenizer.chat_template:
+        loaded.tokenizer.chat_template = DEFAULT_TEMPLATE
+    ChatTemplate.of(loaded.tokenizer)
+    return loaded
 
 
 def build_chat_model(base: LoadedBase, settings: LanguageBase, lora: Lora, *, seed: int) -> Any:
-    """The base with LoRA on it: the same for the same seed."""
+    """Return the base model with a LoRA adapter, initialized from the seed."""
     from transformers import set_seed
 
     set_seed(seed)
@@ -59,13 +64,13 @@ def finish_chat_model(
     initial: Path | None,
     exact: bool = True,
 ) -> None:
-    """Save the trained model, verify on a few rows that it loads as it was, and complete the run.
+    """Save the trained model, verify on a few rows that it loads unchanged, and complete the run.
 
-    `exact` is False where the base was trained in 4 bits: it is served unquantized, so its logits differ by the
-    quantization error.
+    `exact` is False where the base was trained in 4 bits: it is served unquantized, so its logits differ by
+    the quantization error.
 
     Raises:
-        RunError: what was saved answers differently from what was trained.
+        RunError: the saved run gives other answers than the trained model.
     """
     run = job.run
     save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
@@ -77,7 +82,7 @@ def finish_chat_model(
 
 
 def _verify(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialogue]) -> None:
-    """Compare the trained model's logits with the saved one's, and the tokenizer that was saved with the one that was used."""
+    """Verify that the saved tokenizer and the saved adapter compute what the trained ones do."""
     import torch
 
     template, saved_template = ChatTemplate.of(base.tokenizer), ChatTemplate.of(load_tokenizer(run.tokenizer))
@@ -86,7 +91,7 @@ def _verify(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialog
         or template.closing != saved_template.closing
     ):
         raise RunError(
-            f"{run.tokenizer}: the saved tokenizer writes other ids than the one that was trained with"
+            f"{run.tokenizer}: the saved tokenizer produces other ids than the one used in training"
         )
     model.eval()
     device = next(model.parameters()).device
@@ -94,11 +99,12 @@ def _verify(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialog
     with torch.inference_mode():
         for row in rows:
             ids = torch.tensor([row.input_ids], device=device)
-            trained, found = model(input_ids=ids).logits.float(), saved(input_ids=ids).logits.float()
-            drift = float((trained - found).abs().max() / trained.abs().max().clamp(min=1.0))
-            if not drift <= (
-                TOLERANCE if trained.device.type == "cpu" else 30 * TOLERANCE
-            ):  # bfloat16 keeps 8 bits
+            expected, actual = model(input_ids=ids).logits.float(), saved(input_ids=ids).logits.float()
+            difference = float((expected - actual).abs().max() / expected.abs().max().clamp(min=1.0))
+            # bfloat16 keeps 8 bits
+            tolerance = TOLERANCE if expected.device.type == "cpu" else 30 * TOLERANCE
+            if not difference <= tolerance:
                 raise RunError(
-                    f"the saved run answers otherwise than the trained model: logits differ by {drift:.2g} of their size"
+                    "the saved run gives other answers than the trained model:"
+                    f" logits differ by {difference:.2g} of their size"
                 )

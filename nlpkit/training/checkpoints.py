@@ -1,4 +1,4 @@
-"""Checkpoints that can be trusted: a marker, written last, holds the hash of every file and what was being trained."""
+"""Checkpoints with a marker, written last, that holds a hash of each file and the training's fingerprint."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ MARKER = "nlpkit.json"
 
 
 def mark(folder: Path, *, fingerprint: str) -> None:
-    """Declare a checkpoint complete. Trainer writes its files one by one, so that one without this may be half there."""
+    """Mark a checkpoint as complete; one without the marker may lack files."""
     files = {
-        one.name: sha256_of([one]) for one in sorted(folder.iterdir()) if one.is_file() and one.name != MARKER
+        path.name: sha256_of([path])
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != MARKER
     }
     write_whole(folder / MARKER, json.dumps({"fingerprint": fingerprint, "files": files}, indent=2))
 
 
 def last_trusted(folder: Path, *, fingerprint: str, warn: Callable[[str], None]) -> Path | None:
-    """The newest complete checkpoint; newer ones that are not complete are said and deleted.
+    """Return the newest complete checkpoint, and delete the incomplete ones after it with a warning.
 
     Raises:
-        ConfigError: the checkpoints are of another training: other data, settings or libraries.
+        ConfigError: the checkpoints belong to a training with other data, settings or libraries.
     """
     for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
         problem = _problem(checkpoint)
         if problem is None:
             stored = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["fingerprint"]
             if stored != fingerprint:
-                found = f"{folder.parent}: an unfinished training with other data, settings or library versions is there"
-                raise ConfigError(f"{found}; cure: --overwrite, or another name")
+                raise ConfigError(
+                    f"{folder.parent}: an unfinished training with other data, settings or library versions"
+                    " is there; hint: --overwrite, or another name"
+                )
             return checkpoint
         warn(f"{checkpoint}: not complete ({problem}); going back to the one before")
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -46,7 +50,7 @@ def _step(checkpoint: Path) -> int:
 
 
 def _problem(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint's files, if anything."""
+    """Return what is wrong with a checkpoint's files, or None."""
     try:
         marker = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
         files = dict(marker["files"])

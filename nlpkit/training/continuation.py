@@ -1,4 +1,4 @@
-"""A dialogue run that is trained further: opened with its adapter, and what it became saved, proved and recorded."""
+"""Further training of a dialogue run: load its adapter, then save, verify and record the new run."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from nlpkit.training.preferences import PreferenceRows
 from nlpkit.training.runs import RunInProgress
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
-"""How far a saved run's nats a token may lie from the trained model's: the rounding of a merge, not more."""
+"""The largest difference in nats per token between a saved run and the trained model: rounding only."""
 
-PROVED = 4
+VERIFIED_ROWS = 4
 """Held-out rows on which the saved run is compared with the trained model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartingRun:
-    """The run that a training starts from: whole, and on the base that it was trained on."""
+    """A completed run that a training starts from, on the base model that it was trained on."""
 
     run: Run
     task: Dialogue
@@ -46,31 +46,32 @@ class StartingRun:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Which run it is, for the new run's record."""
+        """The run's path and its adapter's hash, for the new run's record."""
         return {
             "run": str(self.run.path),
             "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors"))),
         }
 
     def max_tokens(self, asked: int | None) -> int:
-        """The tokens of a history and its reply together.
+        """Return the most tokens that a history and its reply may have together.
 
         Raises:
-            ConfigError: more than the bot will see.
+            ConfigError: it is more than the chat model's window.
         """
         if asked and asked > self.base.max_tokens:
             raise ConfigError(
-                f"training.max_tokens: {asked}; the bot of {self.run.path} sees {self.base.max_tokens} tokens at most"
+                f"training.max_tokens: {asked};"
+                f" the chat model of {self.run.path} reads at most {self.base.max_tokens} tokens"
             )
         return asked or self.base.max_tokens
 
 
 def open_start(path: Path) -> StartingRun:
-    """The dialogue run at a path, or the one that a `promoted.json` names.
+    """Open the dialogue run at a path, or the one that a `promoted.json` names.
 
     Raises:
-        RunError: no whole dialogue run, or its base is not the one that it was trained on.
-        SourceError: its base cannot be brought here.
+        RunError: it is no completed dialogue run, or its base has changed since.
+        SourceError: its base can't be fetched.
     """
     run = promoted_run(path) if path.name == FILE else Run.open(path)
     read = run.read()
@@ -78,8 +79,8 @@ def open_start(path: Path) -> StartingRun:
         task = chat_task_from(read.task)
     except RunError as error:
         raise RunError(f"{run.path}: {error} to start from") from None
-    folder, found = find_base(source_of(read.base))
-    refuse_other_base(run.path, read.base, found)
+    folder, identity = find_base(source_of(read.base))
+    refuse_other_base(run.path, read.base, identity)
     tokenizer = load_tokenizer(run.tokenizer)
     window = window_of(folder, tokenizer)
     base = LoadedBase(
@@ -89,29 +90,30 @@ def open_start(path: Path) -> StartingRun:
 
 
 def open_model(start: StartingRun) -> Any:
-    """The base with the run's adapter on it, trainable."""
+    """Load the base with the run's adapter, which can be trained."""
     return load_trainable(load_language_model(start.base.folder), start.run.adapter).to(pick_device())
 
 
 def save(run: Run, model: Any, start: StartingRun, held: Sequence[Preference]) -> LanguageModel:
-    """The trained model as it will be served, loaded from what was just saved and proved to answer alike.
+    """Save the trained model, load it as it will be served, and verify that both answer alike.
 
     Raises:
-        RunError: what was saved answers otherwise than what was trained.
+        RunError: the saved run gives other answers than the trained model.
     """
     save_adapter(model, run.adapter, base=public_name(start.base.identity), initial=None)
     start.base.tokenizer.save_pretrained(run.tokenizer)
     trained = LanguageModel(model, start.base.tokenizer, start.task, window=start.base.max_tokens)
-    likely = [_mean(trained, one) for one in held[:PROVED]]
+    expected = [_mean(trained, row) for row in held[:VERIFIED_ROWS]]
     kind = str(trained.model.dtype).removeprefix("torch.")
     plain = load_adapter(load_language_model(start.base.folder), run.adapter).to(pick_device())
     saved = LanguageModel(
         plain, load_tokenizer(run.tokenizer), start.task, window=start.base.max_tokens, name=run.name
     )
-    drift = max(abs(before - _mean(saved, one)) for before, one in zip(likely, held, strict=False))
-    if not drift <= TOLERANCE.get(kind, TOLERANCE["bfloat16"]):
+    difference = max(abs(mean - _mean(saved, row)) for mean, row in zip(expected, held, strict=False))
+    if not difference <= TOLERANCE.get(kind, TOLERANCE["bfloat16"]):
         raise RunError(
-            f"the saved run answers otherwise than the trained model: {drift:.2g} nats a token apart"
+            "the saved run gives other answers than the trained model:"
+            f" they differ by {difference:.2g} nats per token"
         )
     return saved
 

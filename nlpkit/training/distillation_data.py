@@ -177,7 +177,8 @@ def load_distillation_rows(task: TextTask, data: DistillationData, *, seed: int)
     texts = [LabeledText(text=text) for text in reversed(distinct.values())]
     if not texts:
         raise DataError(
-            f"data.unlabelled: all {len(every):,} texts stand among the labeled ones; expected others"  # an old name
+            f"data.unlabelled: all {len(every):,} texts"  # an old name
+            " stand among the labeled ones; expected others"
         )
     held = (*rows.validation, *rows.test)
     kept = hold_out(texts, held, task.family, near_duplicates=data.near_held_out)

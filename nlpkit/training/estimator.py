@@ -1,6 +1,6 @@
 """A classifier with scikit-learn's interface, for pipelines, cross-validation and grid search.
 
-This module imports scikit-learn (a second) at its top, since its class derives from it: import it where you use it.
+This module imports scikit-learn at its top, which takes a second, since its class derives from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The objective of a language model: the mean loss of the tokens that replies are made of, however they are cut into batches."""
+"""The objective of a language model: the mean loss of reply tokens, independent of batch sizes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import torch
 
 Row: TypeAlias = Sequence[EncodedDialogue]
-"""What stands in one row of a batch: one conversation, or several when they are packed."""
+"""The conversations in a row of a batch: one, or several when they are packed."""
 
 TOLERANCE = 1e-3
-"""How far logits may move when a conversation is packed behind another: rounding, not sight of it."""
+"""The largest change of logits when a conversation is packed behind another: rounding only."""
 
 
 def language_model_objective(
@@ -28,14 +28,14 @@ def language_model_objective(
     *,
     tokenizer: Any,
     training: DialogueTraining,
-    room: int,
+    max_tokens: int,
 ) -> Objective:
-    """Cross entropy over the tokens of replies."""
-    rows = pack(train, room) if training.packing else [[one] for one in train]
+    """Return cross entropy over the tokens of replies; packed rows have up to `max_tokens` tokens."""
+    rows = pack(train, max_tokens) if training.packing else [[conversation] for conversation in train]
     return Objective(
         train=rows,
-        validation=[[one] for one in sorted(validation, key=lambda one: len(one.input_ids))],
-        lengths=[sum(len(one.input_ids) for one in row) for row in rows],
+        validation=[[conversation] for conversation in sorted(validation, key=_length)],
+        lengths=[sum(map(_length, row)) for row in rows],
         collate=_collator(tokenizer.pad_token_id or 0),
         loss=_loss,
         metric="loss",
@@ -48,41 +48,46 @@ def language_model_objective(
     )
 
 
-def pack(rows: Sequence[EncodedDialogue], room: int) -> list[list[EncodedDialogue]]:
-    """The rows in as few bins of `room` tokens as first-fit decreasing finds, the fullest rows first."""
+def _length(conversation: EncodedDialogue) -> int:
+    return len(conversation.input_ids)
+
+
+def pack(rows: Sequence[EncodedDialogue], max_tokens: int) -> list[list[EncodedDialogue]]:
+    """Pack the rows into bins of `max_tokens` tokens by first-fit decreasing, the longest rows first."""
     bins: list[list[EncodedDialogue]] = []
     left: list[int] = []
-    for row in sorted(rows, key=lambda one: -len(one.input_ids)):
-        size = len(row.input_ids)
-        place = next((place for place, free in enumerate(left) if free >= size), None)
-        if place is None:
+    for row in sorted(rows, key=lambda row: -_length(row)):
+        size = _length(row)
+        index = next((index for index, free in enumerate(left) if free >= size), None)
+        if index is None:
             bins.append([row])
-            left.append(room - size)
+            left.append(max_tokens - size)
         else:
-            bins[place].append(row)
-            left[place] -= size
+            bins[index].append(row)
+            left[index] -= size
     return bins
 
 
 def _collator(pad_id: int) -> Callable[[list[Row]], Batch]:
-    """Ids and labels, (batch, time). Positions start anew with each packed conversation, by which transformers keeps them apart.
+    """Return a function that makes ids and labels, (batch, time), of rows.
 
-    No attention mask is needed: padding stands at the end, where no token that counts can see it.
+    Positions restart with each packed conversation, by which transformers keeps them apart. No attention mask
+    is needed: padding stands at the end, where no token that counts can see it.
     """
 
     def collate(batch: list[Row]) -> Batch:
         import torch
 
-        width = max(sum(len(one.input_ids) for one in row) for row in batch)
+        width = max(sum(map(_length, row)) for row in batch)
         ids = torch.full((len(batch), width), pad_id, dtype=torch.long)
         labels = torch.full((len(batch), width), READ_ONLY, dtype=torch.long)
         positions = torch.arange(width).repeat(len(batch), 1)
         for number, row in enumerate(batch):
             at = 0
-            for one in row:
-                end = at + len(one.input_ids)
-                ids[number, at:end] = torch.tensor(one.input_ids)
-                labels[number, at + 1 : end] = torch.tensor(one.labels[1:])
+            for conversation in row:
+                end = at + _length(conversation)
+                ids[number, at:end] = torch.tensor(conversation.input_ids)
+                labels[number, at + 1 : end] = torch.tensor(conversation.labels[1:])
                 positions[number, at:] = torch.arange(width - at)
                 at = end
         packed = {"position_ids": positions} if any(len(row) > 1 for row in batch) else {}
@@ -93,7 +98,7 @@ def _collator(pad_id: int) -> Callable[[list[Row]], Batch]:
 
 @contextmanager
 def learnt_only(model: Any, batch: Batch) -> Iterator[None]:
-    """Logits for no other positions than those whose next token is learnt, (1, learnt tokens, vocabulary): most are only read."""
+    """Let the model compute logits only where the next token is learned: (1, learned tokens, vocabulary)."""
     wanted = batch["labels"][:, 1:] != READ_ONLY
 
     def select(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
@@ -107,7 +112,7 @@ def learnt_only(model: Any, batch: Batch) -> Iterator[None]:
 
 
 def _losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The loss of each learnt token, in the order of the labels."""
+    """Return the loss of each learned token, in the order of the labels."""
     from torch.nn import functional
 
     targets = labels[:, 1:]
@@ -122,22 +127,22 @@ def _loss(
 
 
 def _tally(model: Any, batch: Batch) -> torch.Tensor:
-    """(rows, 2): the sum of the losses and the number of the tokens of each row."""
+    """Return the sum of the losses and the number of learned tokens of each row, (rows, 2)."""
     import torch
 
     labels = batch.pop("labels")
     with learnt_only(model, {"labels": labels}):
         each = _losses(model(**batch).logits, labels)
     wanted = labels[:, 1:] != READ_ONLY
-    found = torch.zeros(
+    sums = torch.zeros(
         len(labels),
         2,
         dtype=torch.float64 if each.device.type != "mps" else torch.float32,
         device=each.device,
     )
-    found[:, 0].index_add_(0, wanted.nonzero()[:, 0], each.to(found.dtype))
-    found[:, 1] = wanted.sum(dim=1)
-    return found
+    sums[:, 0].index_add_(0, wanted.nonzero()[:, 0], each.to(sums.dtype))
+    sums[:, 1] = wanted.sum(dim=1)
+    return sums
 
 
 def _metrics(prediction: Any) -> dict[str, float]:
@@ -147,14 +152,14 @@ def _metrics(prediction: Any) -> dict[str, float]:
 
 
 def verify_packing(model: Any, rows: Sequence[EncodedDialogue], pad_id: int) -> None:
-    """Nothing, where the model answers for a conversation alike whether another is packed before it or not.
+    """Verify that a conversation's logits don't depend on one that is packed before it.
 
     Raises:
-        RunError: it sees the other one; such a model cannot be trained with packing.
+        RunError: they do; such a model can't be trained with packing.
     """
     import torch
 
-    short = sorted((row for row in rows if len(row.input_ids) > 1), key=lambda one: len(one.input_ids))[:2]
+    short = sorted((row for row in rows if len(row.input_ids) > 1), key=_length)[:2]
     if len(short) < 2:
         return
     collate = _collator(pad_id)
@@ -163,15 +168,16 @@ def verify_packing(model: Any, rows: Sequence[EncodedDialogue], pad_id: int) -> 
     device = next(model.parameters()).device
     with torch.no_grad():
         both, alone = (
-            {name: one.to(device) for name, one in collate([row]).items() if name != "labels"}
+            {name: tensor.to(device) for name, tensor in collate([row]).items() if name != "labels"}
             for row in (short, short[1:])
         )
         length = len(short[1].input_ids)
-        packed, apart = (
-            model(**one, use_cache=False).logits[0, -length:] for one in (both, alone)
-        )  # as in training
-        drift = float((packed - apart).abs().max())
+        # Without a cache, as in training
+        packed, apart = (model(**inputs, use_cache=False).logits[0, -length:] for inputs in (both, alone))
+        difference = float((packed - apart).abs().max())
     model.train(was)
-    if not drift <= TOLERANCE * 10:
-        found = f"packed conversations see each other in this model: logits differ by {drift:.2g}"
-        raise RunError(f"{found}; cure: training.packing: false")
+    if not difference <= TOLERANCE * 10:
+        raise RunError(
+            f"packed conversations see each other in this model: logits differ by {difference:.2g};"
+            " hint: training.packing: false"
+        )

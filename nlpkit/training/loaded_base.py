@@ -1,4 +1,4 @@
-"""A base model opened for training, and what every recipe does around a training: count, remember, record."""
+"""A base model opened for training, and the record that a training leaves."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from nlpkit.training.runs import RunInProgress
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedBase:
-    """A base model on this machine: its folder, who it is, its tokenizer and its window."""
+    """A base model on this machine: its folder, identity, tokenizer and window."""
 
     folder: Path
     identity: BaseModelIdentity
     tokenizer: Any
     window: int
-    """Tokens that the model reads at once."""
+    """The most tokens that the model reads at once."""
     max_tokens: int
     """Tokens that training texts are cut to."""
 
 
 def load_base(base: Base) -> LoadedBase:
-    """The base of the config.
+    """Load the config's base.
 
     Raises:
-        RunError, SourceError: it is refused, or cannot be brought here.
-        ConfigError: `max_tokens` is more than it reads.
+        RunError, SourceError: the base is refused, or can't be fetched.
+        ConfigError: `max_tokens` is more than the model's window.
     """
     folder, identity = find_base(base.source)
     tokenizer = load_tokenizer(folder)
     window = window_of(folder, tokenizer)
     if base.max_tokens and base.max_tokens > window:
-        raise ConfigError(f"base.max_tokens: {base.max_tokens}; {base.source} reads {window} tokens at most")
+        raise ConfigError(f"base.max_tokens: {base.max_tokens}; {base.source} reads at most {window} tokens")
     return LoadedBase(
         folder=folder,
         identity=identity,
@@ -52,14 +52,15 @@ def load_base(base: Base) -> LoadedBase:
 
 
 def count_weights(model: Any) -> tuple[int, int]:
-    """How many weights are trained, and how many there are."""
-    return sum(one.numel() for one in model.parameters() if one.requires_grad), sum(
-        one.numel() for one in model.parameters()
+    """Return how many weights are trained, and how many there are."""
+    weights = list(model.parameters())
+    return sum(weight.numel() for weight in weights if weight.requires_grad), sum(
+        weight.numel() for weight in weights
     )
 
 
 def save_initial(model: Any, run: Run, lora: Lora) -> Path | None:
-    """PiSSA's untrained state, which turns it back into plain LoRA when it is saved; None for other adapters."""
+    """Save PiSSA's untrained state, which makes plain LoRA of it later; return None for other adapters."""
     if lora.init != "pissa":
         return None
     folder = run.checkpoints / "initial"
@@ -72,13 +73,13 @@ def save_initial(model: Any, run: Run, lora: Lora) -> Path | None:
 
 
 def peak_memory_mb() -> int:
-    """The most memory that this process has held so far, in MB."""
+    """Return the most memory that this process has held so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 def public_name(identity: BaseModelIdentity) -> str:
-    """The name that plain PEFT finds the base by: its id on the hub where it has one."""
+    """Return the name by which plain PEFT finds the base: its id on the Hub if it has one."""
     from nlpkit.sources import hub_id
 
     return hub_id(identity.source) or identity.source

@@ -1,4 +1,4 @@
-"""What a training optimizes, as the trainer sees it: rows, how they become a batch, the loss, and what is evaluated."""
+"""What a training optimizes, for the trainer: rows, batches, the loss and the metrics."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Objective:
     """Tokens of each training row."""
     collate: Callable[[list[Any]], Batch]
     loss: Callable[..., torch.Tensor]
-    """(outputs, labels, num_items_in_batch) -> the batch's share of the mean over all that is learned in an optimizer step."""
+    """(outputs, labels, num_items_in_batch) -> the batch's share of the mean loss of an optimizer step."""
     metric: str
-    """Chooses the best checkpoint."""
+    """The name of the metric that chooses the best checkpoint."""
     greater_is_better: bool
     metrics: Callable[[Any], dict[str, float]]
-    """What the validation rows say, from transformers' EvalPrediction."""
+    """The metrics of the validation rows, from transformers' EvalPrediction."""
     narrowed: Callable[[Any, Batch], AbstractContextManager[None]] = _whole
-    """Around a forward pass: lets the model compute no more than the loss needs."""
+    """A context around a forward pass, in which the model computes only what the loss needs."""
     tally: Callable[[Any, Batch], torch.Tensor] | None = None
-    """Where logits are too large to keep: what `metrics` gets of a batch instead, (rows, numbers)."""
+    """What `metrics` gets of a batch where logits are too large to keep, (rows, numbers)."""
     look_size: int = 64
-    """Validation rows in a batch."""
+    """The validation rows in a batch."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """More of transformers' TrainingArguments."""

@@ -1,4 +1,4 @@
-"""In which precision a training computes, and why: bf16 where the hardware has instructions for it."""
+"""The precision of a training, and the reason: bf16 where the hardware has instructions for it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Literal
 from nlpkit.models.pretrained import in_bf16
 
 FAST_BF16 = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
-"""What torch calls a processor's instructions that multiply bf16 matrices. Without them bf16 is emulated, and slower than fp32."""
+"""Torch's names of processor instructions for bf16 matrices; without them, bf16 is slower than fp32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """What matrices are multiplied in; weights and their gradients stay in fp32."""
+    """The precision of matrix products; weights and their gradients stay in fp32."""
 
     bf16: bool
     why: str
 
     @property
     def line(self) -> str:
-        """For the preflight."""
+        """The line of the preflight."""
         return f"computed   in {'bf16' if self.bf16 else 'fp32'}: {self.why}"
 
 
 def choose_precision(asked: Literal["auto", "fp32", "bf16", "fastest"]) -> Precision:
-    """The precision for this machine."""
+    """Return the precision for this machine."""
     import torch
 
     if asked != "fastest":
@@ -38,7 +38,7 @@ def choose_precision(asked: Literal["auto", "fp32", "bf16", "fastest"]) -> Preci
 
 
 def _for_processor(has: dict[str, object]) -> Precision:
-    found = [name for key, name in FAST_BF16.items() if has.get(key)]
-    if found:
-        return Precision(bf16=True, why=f"the processor has {found[0]}")
+    names = [name for key, name in FAST_BF16.items() if has.get(key)]
+    if names:
+        return Precision(bf16=True, why=f"the processor has {names[0]}")
     return Precision(bf16=False, why=f"the processor has none of {', '.join(FAST_BF16.values())}")

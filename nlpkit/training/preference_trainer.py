@@ -1,4 +1,4 @@
-"""The one place that drives TRL: DPO and KTO on ids that are made already, the starting adapter kept as the reference."""
+"""Training by TRL: DPO and KTO on encoded rows, with the starting adapter as the reference."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ REFERENCE = "ref"
 
 
 class PreferenceTraining(Settings):
-    """How people's preferences are learnt."""
+    """The settings of a training on preferences."""
 
     method: Literal["auto", "dpo", "kto"] = "auto"
-    """`dpo` (arXiv:2305.18290) learns from pairs, `kto` (arXiv:2402.01306) from rated replies; `auto`: dpo where all rows are pairs."""
+    """`dpo` (arXiv:2305.18290) learns from pairs, `kto` (arXiv:2402.01306) from rated replies.
+
+    `auto`: dpo if all rows are pairs, else kto.
+    """
     beta: Annotated[float, Field(gt=0)] = 0.1
-    """How strongly the new run is held to the old one: higher stays closer."""
+    """How close the new run stays to the old one: higher is closer."""
     anchor: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the plain loss on the chosen replies beside DPO's, which keeps them likely; DPO only."""
+    """The weight of the plain loss on chosen replies, added to DPO's to keep them likely; DPO only."""
     epochs: Annotated[float, Field(gt=0)] = 1
     max_steps: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many optimizer steps, whatever `epochs` says."""
@@ -49,13 +52,13 @@ class PreferenceTraining(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     max_tokens: Annotated[int, Field(ge=16)] | None = None
-    """The most tokens of a history and its reply together: older turns are left out; default: all that the model can read."""
+    """The most tokens of a history and its reply; older turns are dropped. Default: the model's window."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 on a GPU that has it, else fp32."""
     gradient_checkpointing: bool = False
     """Compute activations twice instead of keeping them: less memory, slower."""
     checkpoints: Annotated[int, Field(ge=1)] = 3
-    """How often, in the whole training, to save what a killed one goes on from."""
+    """How many checkpoints to save, from which a killed training resumes."""
     track: tuple[Tracker, ...] = ()
     """Trackers of transformers' Trainer: tensorboard, trackio, wandb, mlflow."""
 
@@ -69,21 +72,21 @@ class PreferenceTraining(Settings):
 
 
 def refuse_unready(training: PreferenceTraining, method: Method) -> None:
-    """Nothing, where this method can be trained with these settings here.
+    """Refuse settings that this method can't be trained with here.
 
     Raises:
-        ConfigError: TRL is not installed, several processes would train together, or a setting does not fit the method.
+        ConfigError: TRL is not installed, there are several processes, or a setting doesn't fit the method.
     """
     if method == "kto" and (training.batch_size < 2 or training.anchor):
-        found = (
+        problem = (
             "training.anchor is for DPO"
             if training.anchor
             else "training.batch_size: 1; KTO compares the replies of a batch"
         )
-        raise ConfigError(f"{found}; these rows are learnt by KTO, because not all of them are pairs")
+        raise ConfigError(f"{problem}; the method is KTO, because not all rows are pairs")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
-            "preferences are trained on one process; cure: nlpkit train, without accelerate launch"
+            "preferences are trained in one process; hint: nlpkit train, without accelerate launch"
         )
     with quiet():
         optional("trl", extra="preference")
@@ -100,11 +103,16 @@ def fit_preferences(
 ) -> Any:
     """Train, and return the model. A killed training resumes from its last complete checkpoint.
 
-    `model` is a PEFT model whose adapter `default` is the starting run's, trainable; a copy of it becomes the reference. `rows` are
-    what `encode_preferences` made, in the order in which KTO learns them.
+    Args:
+        model: a PEFT model with the starting run's adapter as `default`; a copy becomes the reference.
+        tokenizer: the starting run's.
+        rows: from `encode_preferences`, in the order in which KTO learns them.
+        method: `dpo` or `kto`.
+        training: the settings.
+        job: the run in progress.
 
     Raises:
-        ConfigError: the checkpoints that are there are of another training.
+        ConfigError: the run's folder has checkpoints of another training.
         NlpkitError: the loss stopped being a number.
     """
     run, talk = job.run, job.options.talk
@@ -130,7 +138,7 @@ def make_trainer(
     seed: int,
     run: Run,
 ) -> Any:
-    """TRL's trainer for the method, with its own tokenizing, truncating and reporting home taken out."""
+    """Return TRL's trainer for the method, without its tokenizing, truncating and telemetry."""
     from datasets import Dataset
     from transformers import PrinterCallback
 
@@ -145,7 +153,7 @@ def make_trainer(
             )
             arguments, parent = trl.DPOConfig(**common, **losses), trl.DPOTrainer
         else:
-            liked = sum(one["label"] for one in rows)
+            liked = sum(row["label"] for row in rows)
             # Both sides weigh alike, whatever their shares (equation 8 of the paper)
             arguments, parent = (
                 trl.KTOConfig(**common, undesirable_weight=liked / (len(rows) - liked)),
@@ -165,7 +173,7 @@ def make_trainer(
 
 
 def planned_steps(rows: int, training: PreferenceTraining) -> int:
-    """How many optimizer steps the training takes."""
+    """Return how many optimizer steps the training takes."""
     batches = math.ceil(rows / training.batch_size)
     steps = max(1, math.ceil(math.ceil(batches / training.accumulate) * training.epochs))
     return min(steps, training.max_steps) if training.max_steps else steps
@@ -176,18 +184,16 @@ def _on_our_ids(parent: Any, order: RowOrder | None) -> Any:
         """TRL's loss and loop, on the ids that are given."""
 
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
-            return (
-                dataset  # TRL would render and tokenize text here, in which people could write control tokens
-            )
+            return dataset  # TRL would tokenize text here, and read special tokens that people wrote in it
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             return order if order is not None else super()._get_train_sampler(train_dataset)
 
         def _send_telemetry(self) -> None:
-            """Nothing: TRL would tell a hub which model is trained on what machine."""
+            """Send no telemetry about the model and the machine, which TRL would."""
 
         def create_model_card(self, *_: Any, **__: Any) -> None:
-            """Nothing: a run has a card of its own."""
+            """Write no card: a run has its own."""
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
             super()._save(output_dir, state_dict)

@@ -1,4 +1,4 @@
-"""What people liked, from files to the ids that a training learns from and the rows that two runs are compared on."""
+"""Preference data: read, split into training and held-out rows, and encoded for training."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Method: TypeAlias = Literal["dpo", "kto"]
 NAMES: dict[Method, str] = {"dpo": "pairs", "kto": "rated replies"}
 
 FEWEST_HELD = 4
-"""Held-out rows below which a comparison says nothing at all."""
+"""The fewest held-out rows for a comparison."""
 
 
 class PreferenceData(Settings):
-    """What is learnt from, and what is held out to compare the old run and the new one on."""
+    """The rows to learn from, and the held-out rows that the old run and the new one are compared on."""
 
     train: Annotated[tuple[PreferenceSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     held_out: Annotated[
@@ -50,7 +50,7 @@ class PreferenceData(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceRows:
-    """What is trained on and what is held out: pairs for DPO, rated replies for KTO."""
+    """The training rows and the held-out ones: pairs for DPO, rated replies for KTO."""
 
     method: Method
     train: tuple[Preference, ...]
@@ -62,7 +62,7 @@ class PreferenceRows:
     sources: tuple[str, ...]
 
     def describe(self) -> dict[str, Any]:
-        """Counts and a fingerprint of each part, for run.json."""
+        """Return counts and a fingerprint of each part, for run.json."""
         parts = {"train": self.train, "held_out": self.held}
         return {
             "sources": list(self.sources),
@@ -76,10 +76,13 @@ class PreferenceRows:
         }
 
     def lines(self) -> list[str]:
-        """The facts, in the order in which they are said."""
-        found = f"rows       {len(self.train):,} {NAMES[self.method]} to learn from, {len(self.held):,} held out to compare on"
-        lines = [found, f"method     {self.method.upper()}; the files hold {self.read:,} rows"]
-        for part, rows in (("learnt", self.train), ("held out", self.held)):
+        """Return the lines that describe the rows, for the preflight."""
+        lines = [
+            f"rows       {len(self.train):,} {NAMES[self.method]} to learn from,"
+            f" {len(self.held):,} held out to compare on",
+            f"method     {self.method.upper()}; the files hold {self.read:,} rows",
+        ]
+        for part, rows in (("learned", self.train), ("held out", self.held)):
             rated = [row.liked for row in rows if isinstance(row, RatedReply)]
             if rated:
                 lines.append(f"{part:<10} {sum(rated):,} liked, {len(rated) - sum(rated):,} disliked")
@@ -88,7 +91,8 @@ class PreferenceRows:
         )
         if len(self.held) < 100:
             lines.append(
-                f"warning    only {len(self.held)} held-out {NAMES[self.method]}: whether the new run is better is uncertain"
+                f"warning    only {len(self.held)} held-out {NAMES[self.method]}:"
+                " whether the new run is better is uncertain"
             )
         return lines
 
@@ -96,11 +100,11 @@ class PreferenceRows:
 def load_preferences(
     data: PreferenceData, task: Dialogue, *, method: Literal["auto", "dpo", "kto"], seed: int
 ) -> PreferenceRows:
-    """The rows that the config asks for: `auto` means DPO where all rows are pairs, else KTO.
+    """Load the config's rows and hold some out; `auto` means DPO if all rows are pairs, else KTO.
 
     Raises:
         DataError: a file or a row is wrong, there is nothing to learn, or nothing can be held out.
-        SourceError: a source cannot be brought here.
+        SourceError: a source can't be fetched.
     """
     read = _read(data.train, task, seed)
     held_read = _read(data.held_out, task, seed) if isinstance(data.held_out, tuple) else []
@@ -108,13 +112,13 @@ def load_preferences(
         method
         if method != "auto"
         else "dpo"
-        if all(isinstance(one, ReplyPair) for one in [*read, *held_read])
+        if all(isinstance(row, ReplyPair) for row in [*read, *held_read])
         else "kto"
     )
-    names = tuple(one.source for one in data.train)
+    names = tuple(source.source for source in data.train)
     train, held = _as(chosen, read, ", ".join(names)), []
     if isinstance(data.held_out, tuple):
-        held = _as(chosen, held_read, ", ".join(one.source for one in data.held_out))
+        held = _as(chosen, held_read, ", ".join(source.source for source in data.held_out))
         kept = drop_seen(train, held, near_duplicates=data.near_duplicates)
         dropped, train = len(train) - len(kept), kept
     else:
@@ -131,7 +135,9 @@ def load_preferences(
 def encode_preferences(
     rows: PreferenceRows, tokenizer: Any, max_tokens: int, *, batch_size: int, seed: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """The training rows as TRL's collators take them, every id made by tasks.prompt, and how many histories lost old turns.
+    """Encode the training rows for TRL's collators; return them, and how many histories lost old turns.
+
+    All ids come from nlpkit.prompts, so that texts can't inject special tokens.
 
     Raises:
         DataError: a reply, with the last turn before it, is longer than `max_tokens`.
@@ -141,61 +147,65 @@ def encode_preferences(
     encoded, shortened = [], 0
     for row in order:
         replies = [row.reply] if isinstance(row, RatedReply) else [row.chosen, row.rejected]
-        answers = [encode_reply(one, tokenizer) for one in replies]
-        room = max_tokens - max(map(len, answers))
-        if room < 1:
+        answers = [encode_reply(reply, tokenizer) for reply in replies]
+        available = max_tokens - max(map(len, answers))
+        if available < 1:
             raise DataError(
-                f"{row.history.where}: a reply of {max_tokens - room:,} tokens; expected fewer than {max_tokens:,}"
+                f"{row.history.where}: a reply of {max_tokens - available:,} tokens;"
+                f" expected fewer than {max_tokens:,}"
             )
-        asked = build_prompt(row.history, tokenizer, room)
-        shortened += asked.dropped > 0
+        prompt = build_prompt(row.history, tokenizer, available)
+        shortened += prompt.dropped > 0
         if isinstance(row, RatedReply):
-            encoded.append({"prompt_ids": asked.ids, "completion_ids": answers[0], "label": row.liked})
+            encoded.append({"prompt_ids": prompt.ids, "completion_ids": answers[0], "label": row.liked})
         else:
-            encoded.append({"prompt_ids": asked.ids, "chosen_ids": answers[0], "rejected_ids": answers[1]})
+            encoded.append({"prompt_ids": prompt.ids, "chosen_ids": answers[0], "rejected_ids": answers[1]})
     if rows.method == "kto":
         _add_mismatched(encoded, batch_size)
     return encoded, shortened
 
 
 def _add_mismatched(encoded: list[dict[str, Any]], batch_size: int) -> None:
-    """Give each prompt the reply of its neighbour in the batch, from which KTO estimates how far the model has moved."""
+    """Add to each prompt another row's reply from its batch, from which KTO estimates the KL divergence."""
     for start in range(0, len(encoded), batch_size):
         batch = encoded[start : start + batch_size]
-        # A last batch of one has no neighbour but the row before it
+        # A last batch of one takes the reply of the row before it
         replies = [
-            one["completion_ids"] for one in (batch if len(batch) > 1 else encoded[start - 1 : start + 1])
+            row["completion_ids"] for row in (batch if len(batch) > 1 else encoded[start - 1 : start + 1])
         ]
-        for place, one in enumerate(batch):
-            one["KL_completion_ids"] = replies[place - 1] if len(batch) > 1 else replies[0]
+        for index, row in enumerate(batch):
+            row["KL_completion_ids"] = replies[index - 1] if len(batch) > 1 else replies[0]
 
 
 def _read(sources: Sequence[PreferenceSource], task: Dialogue, seed: int) -> list[Preference]:
-    found: list[Preference] = []
+    preferences: list[Preference] = []
     for source in sources:
         records = read_records(
             resolve(source.source, kind="data"), format=source.format, encoding=source.encoding
         )
-        rows = [_told(parse(record, source), task) for record in records]
-        found += sample(rows, source.limit, seed=seed)
-    return found
+        rows = [_with_system(parse(record, source), task) for record in records]
+        preferences += sample(rows, source.limit, seed=seed)
+    return preferences
 
 
-def _told(row: Preference, task: Dialogue) -> Preference:
+def _with_system(row: Preference, task: Dialogue) -> Preference:
     return replace(row, history=task.with_system(row.history))
 
 
 def _as(method: Method, rows: Sequence[Preference], where: str) -> list[Any]:
-    """The rows as the method learns from them."""
-    pairs = [one for one in rows if isinstance(one, ReplyPair)]
-    rated = [one for one in rows if isinstance(one, RatedReply)]
+    """Return the rows in the form that the method learns from: pairs for DPO, rated replies for KTO."""
+    pairs = [row for row in rows if isinstance(row, ReplyPair)]
+    rated = [row for row in rows if isinstance(row, RatedReply)]
     if method == "kto":
         return [*rated, *take_apart(pairs)]
     made = pair_up(rated)
     if not pairs and not made:
         refuse_useless(rated, where=f"{where}: no pairs")
-        found = f"{len(rated):,} rated replies, no two of which are a liked and a disliked one to the same history"
-        raise DataError(f"{where}: {found}; expected pairs for DPO; cure: method: kto, which needs none")
+        raise DataError(
+            f"{where}: {len(rated):,} rated replies,"
+            " no two of which are a liked and a disliked one to the same history;"
+            " expected pairs for DPO; hint: training.method: kto, which needs none"
+        )
     return [*pairs, *made]
 
 

@@ -1,4 +1,4 @@
-"""Find recipes: those that are shipped, next to the package in a checkout and inside it in a wheel, and the user's own."""
+"""Find recipes: the shipped ones, and the user's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def find_config(path: Path) -> Path:
 
 
 def absolute_files(tree: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the config's tree with the user's own files, which are relative to the config, as absolute paths.
+    """Return the config's tree with absolute paths of the user's own files, which are relative to the config.
 
     A run's `config.yaml`, which lies elsewhere, can then be trained again.
     """
@@ -49,7 +49,7 @@ def load_metrics(named: Sequence[str], metrics: Sequence[Metric[Any]]) -> tuple[
     """Return the user's own metrics, each named as `file.py:function`; `metrics` are the family's.
 
     Raises:
-        ConfigError: no such file or function, the file raises when it is loaded, or two metrics have one name.
+        ConfigError: there is no such file or function, loading the file raises, or two metrics have one name.
     """
     own = tuple(_load_metric(metric) for metric in named)
     with_own(metrics, own)
@@ -118,7 +118,7 @@ def load_own_file(path: Path) -> ModuleType:
         ConfigError: there is no such file, or it raises when it is loaded.
     """
     if not path.is_file():
-        files = [f"./{other.name}" for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        files = [f"./{file.name}" for file in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise ConfigError(f"{path}: no such file{nearest(f'./{path.name}', files) if files else ''}")
     content = path.read_text(encoding="utf-8", errors="replace")
     key = fingerprint({"path": str(path.absolute()), "content": content})

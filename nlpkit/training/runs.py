@@ -19,7 +19,7 @@ NOT_TRAINED_ON = frozenset({"seeds", "output", "name"})
 
 
 def is_main_process() -> bool:
-    """Return whether this process is the one that writes: the only one, or the first of several that train together."""
+    """Return whether this process writes files: the only one, or the first of several."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -82,7 +82,7 @@ class RunInProgress:
         return str(getattr(self.config, "recipe", ""))
 
     def begin(self, lines: Sequence[str], warnings: Sequence[str] = ()) -> bool:
-        """Report what will be trained, and make the run's folder; return False where the training is only checked.
+        """Report what will be trained and make the run's folder; return False if the config is only checked.
 
         Raises:
             ConfigError: a completed run is there.

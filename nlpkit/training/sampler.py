@@ -1,4 +1,4 @@
-"""The order of the training rows: sampled from seed and epoch alone, so that a resumed training sees the rows that are left."""
+"""The order of training rows, from seed and epoch alone, so that a resumed training sees the same rows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     import torch
 
 POOL = 50
-"""Batches' worth of random rows that are sorted by length together: large enough to save padding, small enough to stay random."""
+"""The batches of random rows that are sorted by length together, to save padding and stay random."""
 
 
 class RowOrder:
-    """Row numbers in a new random order each epoch; grouped, rows of like length follow each other in runs of one batch.
+    """Row numbers in a new random order each epoch; if `grouped`, batches hold rows of similar length.
 
-    transformers' own length-grouped sampler draws from torch's global generator, whose state in the middle of an epoch is not the
-    one that it had at its start: a training that resumed there saw other rows.
+    transformers' own length-grouped sampler uses torch's global generator. Its state in the middle of an
+    epoch differs from the one at the start: a training that resumed there saw other rows.
     """
 
     def __init__(self, lengths: Sequence[int], *, batch_size: int, grouped: bool, seed: int) -> None:
@@ -30,7 +30,7 @@ class RowOrder:
         return len(self._lengths)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the number of the epoch; accelerate calls it before each, with the true number after a resume too."""
+        """Set the number of the epoch; accelerate calls this before each, after a resume too."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

@@ -26,7 +26,7 @@ def train(config: Path | str | Mapping[str, Any], *, overwrite: bool = False, **
         overrides: settings that win over the config's; a dict changes only the keys that it names.
 
     Raises:
-        ConfigError: the config is invalid, asks for several seeds, or a finished run of another training is there.
+        ConfigError: the config is invalid or has several seeds, or another finished run is there.
         DataError: a file or a row is wrong, or there is nothing to train on.
         RunError, SourceError: the base is refused, or can't be fetched.
     """

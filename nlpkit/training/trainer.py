@@ -1,4 +1,4 @@
-"""The one place that drives transformers' Trainer."""
+"""Training by transformers' Trainer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Talk = Callable[[str], None]
 
 
 def planned_steps(rows: int, training: Training, processes: int = 1) -> int:
-    """How many optimizer steps the training takes."""
+    """Return how many optimizer steps the training takes."""
     batches = math.ceil(rows / (training.batch_size * processes))
     steps = max(1, math.ceil(math.ceil(batches / training.accumulate) * training.epochs))
     return min(steps, training.max_steps) if training.max_steps else steps
@@ -43,10 +43,10 @@ def fit(
     training: Training,
     job: RunInProgress,
 ) -> Any:
-    """Train, and return the model of the best checkpoint. A killed training resumes from its last complete checkpoint.
+    """Train, and return the model of the best checkpoint; a killed training resumes from its last one.
 
     Raises:
-        ConfigError: the checkpoints that are there are of another training, or the weights are to be sharded.
+        ConfigError: the run's folder has checkpoints of another training, or weights would be sharded.
         NlpkitError: the loss stopped being a number.
     """
     from transformers import EarlyStoppingCallback, PrinterCallback
@@ -81,15 +81,15 @@ def fit(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if training.average:
             talk(_average(trainer, run, objective))
-    # Without autocast: it is served, and proved, in the weights' own precision
+    # Without autocast: it is served, and verified, in the weights' own precision
     return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
 def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
-    """Give the model the mean weights of its best looks; what was done, in words."""
+    """Set the model's weights to the mean of its best checkpoints; return a line that reports it."""
     name = f"eval_{objective.metric}"
-    looks = {entry["step"]: entry[name] for entry in trainer.state.log_history if name in entry}
-    folders = {run.checkpoints / f"checkpoint-{step}": value for step, value in looks.items()}
+    values = {entry["step"]: entry[name] for entry in trainer.state.log_history if name in entry}
+    folders = {run.checkpoints / f"checkpoint-{step}": value for step, value in values.items()}
     saved = {folder: value for folder, value in folders.items() if folder.is_dir()}
     kept = average_greedily(
         trainer.model,
@@ -98,11 +98,12 @@ def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
         greater_is_better=objective.greater_is_better,
     )
     steps = sorted(int(folder.name.rpartition("-")[2]) for folder in kept)
-    return f"averaged: the weights of {len(kept)} of {len(saved)} looks, at the steps {', '.join(map(str, steps))}"
+    where = ", ".join(map(str, steps))
+    return f"averaged: the weights of {len(kept)} of {len(saved)} checkpoints, at the steps {where}"
 
 
 def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
-    """Transformers' Trainer with our order of rows, and with no more computed or kept than the objective asks for."""
+    """Return a Trainer with our order of rows, which computes and keeps only what the objective needs."""
     import torch
     from transformers import Trainer
 
@@ -121,8 +122,8 @@ def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
                 return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
             inputs = self._prepare_inputs(inputs)
             with torch.no_grad(), self.compute_loss_context_manager():
-                found = objective.tally(self.accelerator.unwrap_model(model), inputs)
-            return None, found, found  # a loss of None: the mean of batches' means is not wanted
+                sums = objective.tally(self.accelerator.unwrap_model(model), inputs)
+            return None, sums, sums  # a loss of None: the mean of batches' means is not wanted
 
     return ObjectiveTrainer
 
@@ -172,7 +173,10 @@ def _arguments(
 
 
 def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) -> Any:
-    """A callback that logs, marks checkpoints, reports progress, looks at the last step, and stops at a loss that is no number."""
+    """Return a callback that logs, marks checkpoints, reports progress and evaluates the last step.
+
+    It stops the training when the loss is no longer a number.
+    """
     from transformers import TrainerCallback
 
     class Watcher(TrainerCallback):  # type: ignore[misc]
@@ -190,8 +194,8 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) ->
         def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             last = state.log_history[-1]
             if not math.isfinite(last.get("loss", 0.0)):
-                cure = "cure: a smaller training.lr, or more training.warmup"
-                raise NlpkitError(f"step {state.global_step}: the loss is {last['loss']}; {cure}")
+                hint = "hint: a smaller training.lr, or more training.warmup"
+                raise NlpkitError(f"step {state.global_step}: the loss is {last['loss']}; {hint}")
             if state.is_world_process_zero:
                 write_whole(run.log, "".join(json.dumps(entry) + "\n" for entry in state.log_history))
 
@@ -203,18 +207,22 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) ->
 
 
 def _refuse_sharding() -> None:
-    """Nothing, where each process holds the whole model.
+    """Refuse FSDP: each process must hold the whole model.
+
+    accelerate ignores FSDP silently on CPUs, and a sharded model could not be saved here.
 
     Raises:
-        ConfigError: FSDP is asked for, which accelerate leaves out on processors without a word, and which `finish` could not save.
+        ConfigError: FSDP is asked for.
     """
     if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
-        found = "FSDP is asked for (ACCELERATE_USE_FSDP); nlpkit trains with the whole model in each process"
-        raise ConfigError(f"{found}; cure: `distributed_type: MULTI_GPU` in accelerate's config")
+        problem = (
+            "FSDP is asked for (ACCELERATE_USE_FSDP); nlpkit trains with the whole model in each process"
+        )
+        raise ConfigError(f"{problem}; hint: `distributed_type: MULTI_GPU` in accelerate's config")
 
 
 def _processes() -> int:
-    """How many processes train together, without starting any."""
+    """Return how many processes train together, without starting any."""
     torch = sys.modules.get("torch")
     distributed = torch.distributed if torch is not None else None
     if distributed is not None and distributed.is_available() and distributed.is_initialized():

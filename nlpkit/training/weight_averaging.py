@@ -1,4 +1,4 @@
-"""The mean weights of several checkpoints of one training: a greedy model soup (Wortsman et al. 2022, arXiv:2203.05482)."""
+"""The mean weights of a training's checkpoints: a greedy model soup (Wortsman et al., arXiv:2203.05482)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 def average_greedily(
     model: Any, checkpoints: Mapping[Path, float], measure: Callable[[], float], *, greater_is_better: bool
 ) -> tuple[Path, ...]:  # fmt: skip
-    """Give the model the mean weights of the best checkpoint and of each further one, best first, that makes it no worse.
+    """Set the model's weights to the mean of the best checkpoint and each further one that doesn't worsen it.
 
     Args:
-        model: gets the weights; its adapter is the one that was saved.
-        checkpoints: folders with an adapter, and what each measured.
-        measure: the metric of the model as it is.
-        greater_is_better: of the metric.
+        model: the model that gets the weights; its adapter is the one that was saved.
+        checkpoints: folders with an adapter, and the metric of each.
+        measure: returns the metric of the model's present weights.
+        greater_is_better: whether a greater value of the metric is better.
 
     Returns:
-        The checkpoints whose mean it is, best first.
+        The checkpoints that are averaged, best first.
     """
     sign = 1 if greater_is_better else -1
     ranked = sorted(checkpoints, key=lambda folder: -sign * checkpoints[folder])

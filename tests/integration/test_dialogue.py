@@ -263,7 +263,7 @@ def test_the_looks_of_a_training_can_be_averaged(tmp_path: Path, tiny_chat_base:
     )
     run = train_toy(config, *few, said=said)[0]
     found = next(line for line in said if line.startswith("averaged: the weights of "))
-    assert " of 3 looks, at the steps " in found
+    assert " of 3 checkpoints, at the steps " in found
     again = train_toy(config, *few, "name=again")[0]
     assert weights(again) == weights(run)
 

@@ -31,8 +31,15 @@ def held(tmp_path: Path) -> str:
     )
 
 
+def distill_from(texts: object, **parts: object) -> DistillationData:
+    return DistillationData(unlabelled=texts, **parts)  # an old name
+
+
 def test_sentences_end_at_signs_before_capitals_and_at_paragraphs() -> None:
-    text = 'It was fine. Mr. Smith, aged 3.5, slept! "Why?" she asked... and left\nNo end here\n\n(Really.) 10 out of 10.'
+    text = (
+        'It was fine. Mr. Smith, aged 3.5, slept! "Why?" she asked... and left\n'
+        "No end here\n\n(Really.) 10 out of 10."
+    )
     assert sentences(text) == [
         "It was fine.",
         "Mr.",
@@ -52,7 +59,7 @@ def test_texts_of_the_asked_length_are_drawn_by_the_seed(tmp_path: Path, held: s
     )
 
     def texts(seed: int = 1, **asked: object) -> tuple[str, ...]:
-        data = DistillationData(unlabelled=(TextSource(source=source, **asked),), validation=held)
+        data = distill_from((TextSource(source=source, **asked),), validation=held)
         return load_distillation_rows(TWO, data, seed=seed).unlabeled
 
     assert texts(cut="sentences", words=(3, 4)) == ("One two three.", "Eleven twelve thirteen fourteen")
@@ -68,9 +75,7 @@ def test_spans_are_shorter_runs_of_a_texts_words_drawn_by_the_seed(tmp_path: Pat
     source = write(tmp_path / "long.csv", [long, "one two three"])
 
     def texts(seed: int = 1) -> tuple[str, ...]:
-        data = DistillationData(
-            unlabelled=(TextSource(source=source, cut="spans", words=(3, 9)),), validation=held
-        )
+        data = distill_from((TextSource(source=source, cut="spans", words=(3, 9)),), validation=held)
         return load_distillation_rows(TWO, data, seed=seed).unlabeled
 
     found = texts()
@@ -95,7 +100,7 @@ def test_what_is_held_out_and_what_is_repeated_is_dropped_and_counted(tmp_path: 
         ],
     )
     train = str(write_csv(tmp_path / "train.csv", [("Known", "positive"), ("other", "negative")]))
-    data = DistillationData(unlabelled=source, train=train, validation=held)
+    data = distill_from(source, train=train, validation=held)
     found = load_distillation_rows(TWO, data, seed=1)
     # "a truly gripping ...": 5 of 8 word pairs are shared with the held-out text
     assert found.unlabeled == ("a film", "new")
@@ -109,7 +114,7 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
     def load(texts: list[str], **asked: object) -> None:
         source = write(tmp_path / "t.csv", texts)
         load_distillation_rows(
-            TWO, DistillationData(unlabelled=(TextSource(source=source, **asked),), validation=held), seed=1
+            TWO, distill_from((TextSource(source=source, **asked),), validation=held), seed=1
         )
 
     with pytest.raises(DataError, match="all 1 training rows are equal or near-equal to held-out ones"):
@@ -118,23 +123,19 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
         load(["too short", "this too"], words=(5, 9))
     write_csv(tmp_path / "other.csv", [("a", "b")], header=("review", "stars"))
     with pytest.raises(DataError, match="no column 'text'"):
-        load_distillation_rows(
-            TWO, DistillationData(unlabelled=str(tmp_path / "other.csv"), validation=held), seed=1
-        )
+        load_distillation_rows(TWO, distill_from(str(tmp_path / "other.csv"), validation=held), seed=1)
     train = str(write_csv(tmp_path / "train.csv", [("one", "positive"), ("two", "negative")]))
-    with pytest.raises(DataError, match=r"data\.unlabelled: all 2 texts stand among the labeled ones"):
+    with pytest.raises(DataError, match="all 2 texts stand among the labeled ones"):
         load_distillation_rows(
             TWO,
-            DistillationData(
-                unlabelled=write(tmp_path / "t.csv", ["One", "two"]), train=train, validation=held
-            ),
+            distill_from(write(tmp_path / "t.csv", ["One", "two"]), train=train, validation=held),
             seed=1,
         )
 
 
-def test_shares_need_labelled_rows_and_leave_some() -> None:
+def test_shares_need_labeled_rows_and_leave_some() -> None:
     for asked in ({}, {"validation": 0.1}, {"validation": "held.csv", "test": 0.1}):
         with pytest.raises(ValidationError, match="without labeled rows in `train`"):
-            DistillationData(unlabelled="texts.csv", **asked)
+            distill_from("texts.csv", **asked)
     with pytest.raises(ValidationError, match="must leave rows to train on"):
-        DistillationData(unlabelled="texts.csv", train="train.csv", validation=0.5, test=0.6)
+        distill_from("texts.csv", train="train.csv", validation=0.5, test=0.6)

@@ -53,9 +53,9 @@ def rows(base: Path, count: int) -> list[EncodedDialogue]:
     return [row for one in conversations(count) for row in encode_conversation(one, tokenizer, 200)]
 
 
-def row(ids: list[int], learnt: int) -> EncodedDialogue:
+def row(ids: list[int], learned: int) -> EncodedDialogue:
     return EncodedDialogue(
-        input_ids=ids, labels=[READ_ONLY] * (len(ids) - learnt) + ids[len(ids) - learnt :], replies=1
+        input_ids=ids, labels=[READ_ONLY] * (len(ids) - learned) + ids[len(ids) - learned :], replies=1
     )
 
 
@@ -66,7 +66,7 @@ def test_a_batch_keeps_packed_conversations_apart_by_their_positions() -> None:
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1], [0, 1, 2, 3, 4]]
 
 
-def test_the_first_token_of_a_conversation_is_never_learnt_from_the_one_before() -> None:
+def test_the_first_token_of_a_conversation_is_never_learned_from_the_one_before() -> None:
     batch = _collator(0)([[row([5, 6], 1), row([8, 9], 2)]])
     assert batch["labels"].tolist() == [[-100, 6, -100, 9]]
 
@@ -76,7 +76,7 @@ def test_packing_fills_rows_and_loses_none() -> None:
     assert [[len(one.input_ids) for one in bin] for bin in found] == [[8, 2], [7, 3], [5]]
 
 
-def test_logits_are_computed_for_what_is_learnt_and_equal_the_whole_ones(tiny_chat_base: Path) -> None:
+def test_logits_are_computed_for_what_is_learned_and_equal_the_whole_ones(tiny_chat_base: Path) -> None:
     model = load_language_model(tiny_chat_base).eval()
     batch = _collator(0)([[one] for one in rows(tiny_chat_base, 3)])
     labels = batch.pop("labels")
@@ -93,7 +93,11 @@ def test_logits_are_computed_for_what_is_learnt_and_equal_the_whole_ones(tiny_ch
 def steps(
     tiny_chat_base: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[float, float, float]]:
-    """(training loss of the first step, loss after it, perplexity after it) for each way to cut the same eight conversations."""
+    """Train on the same eight conversations, cut into batches in different ways.
+
+    Returns:
+        Training loss of the first step, loss after it and perplexity after it, by the way.
+    """
     ways: dict[str, dict[str, Any]] = {
         "8 x 1": {"batch_size": 8, "accumulate": 1},
         "4 x 2": {"batch_size": 4, "accumulate": 2},
@@ -111,7 +115,7 @@ def steps(
             max_steps=1, evaluations=1, lr=1e-2, warmup=0, group_by_length=False, **way
         )
         objective = language_model_objective(
-            train, train[:5], tokenizer=base.tokenizer, training=training, room=200
+            train, train[:5], tokenizer=base.tokenizer, training=training, max_tokens=200
         )
         model = build_chat_model(base, LanguageBase(source=str(tiny_chat_base)), Lora(rank=4), seed=3)
         run = Run.create(tmp_path_factory.mktemp("run") / "one", config="")
@@ -132,7 +136,7 @@ def test_loss_and_perplexity_are_equal_however_the_rows_are_cut(
     assert steps[way] == pytest.approx(steps["8 x 1"], rel=1e-6, abs=1e-6)
 
 
-def test_the_loss_is_the_mean_over_the_learnt_tokens(
+def test_the_loss_is_the_mean_over_the_learned_tokens(
     tiny_chat_base: Path, steps: dict[str, tuple[float, float, float]]
 ) -> None:
     """Against torch's own cross entropy on each conversation alone, without padding, packing or our loss."""

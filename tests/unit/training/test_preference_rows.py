@@ -53,7 +53,7 @@ def test_pairs_mean_dpo_and_anything_else_kto(tmp_path: Path) -> None:
     assert load("kto", train=pairs).method == "kto"
 
 
-def test_every_history_is_told_what_the_bot_is_told(tmp_path: Path) -> None:
+def test_every_history_has_the_system_prompt_of_the_chat_model(tmp_path: Path) -> None:
     rows = load(train=rated_file(tmp_path / "rated.jsonl", 60))
     assert {row.history.system for row in (*rows.train, *rows.held)} == {"Be kind."}
 
@@ -126,7 +126,7 @@ def test_settings_that_do_not_fit_what_auto_chose_are_refused(
 
 def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match="on one process"):
+    with pytest.raises(ConfigError, match="in one process"):
         refuse_unready(PreferenceTraining(), "dpo")
 
 

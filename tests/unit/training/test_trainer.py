@@ -79,7 +79,7 @@ def test_none_left_is_a_fresh_start_and_is_said(tmp_path: Path) -> None:
 def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path, 5, fingerprint="other")
     with pytest.raises(
-        ConfigError, match="other data, settings or library versions is there; cure: --overwrite"
+        ConfigError, match="other data, settings or library versions is there; hint: --overwrite"
     ):
         last_trusted(tmp_path, fingerprint="f", warn=lambda _: None)
 
@@ -87,7 +87,7 @@ def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_training(toy_config: Path, tmp_path: Path) -> None:
     from tests.conftest import train_toy
 
-    with pytest.raises(NlpkitError, match=r"step \d+: the loss is (nan|inf); cure: a smaller training.lr"):
+    with pytest.raises(NlpkitError, match=r"step \d+: the loss is (nan|inf); hint: a smaller training.lr"):
         train_toy(toy_config, f"output={tmp_path}", "training.lr=1e30", "training.max_grad_norm=1e30")
     assert not (tmp_path / "toy" / "run.json").exists()
 
@@ -133,8 +133,8 @@ def test_a_whole_run_is_not_trained_again_and_a_changed_one_is_refused(
         train_toy(toy_config, "training.lr=0.001")
     assert train_toy(toy_config, check=True, said=said) == []
     assert any(
-        line.startswith("learnt") for line in said
-    )  # asked what would be learnt, it says so all the same
+        line.startswith("learned") for line in said
+    )  # a check reports what would be learned all the same
     assert (toy_run / "run.json").read_text() == before
 
 
@@ -245,7 +245,7 @@ def test_sharded_weights_are_refused_before_the_first_step(
 
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(
-        ConfigError, match=r"FSDP is asked for .*; cure: `distributed_type: MULTI_GPU` in accelerate's config"
+        ConfigError, match=r"FSDP is asked for .*; hint: `distributed_type: MULTI_GPU` in accelerate's config"
     ):
         train_toy(toy_config, f"output={tmp_path}")
     assert not list((tmp_path / "toy").glob("checkpoints/checkpoint-*"))
