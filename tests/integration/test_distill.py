@@ -26,7 +26,7 @@ teacher: {teacher}
 plain: {teacher}
 distillation: {{temperature: 1.0}}
 data:
-  unlabelled: [{{source: {texts}}}]
+  unlabelled: [{{source: {texts}}}]  # an old name
   validation: [{{source: {held}}}]
   near_held_out: 1.0
 base: {{source: {base}, dropout: 0.0}}
@@ -82,18 +82,18 @@ def test_its_record_and_table_say_where_it_came_from(
     run = Run.open(student[0])
     data = run.read().data
     assert data["teacher"]["run"] == str(toy_run)
-    assert data["unlabelled"]["rows"] == 260
-    assert data["unlabelled"]["near_held_out_dropped"] == 2
-    beside = json.loads(run.distillation.read_text())
-    assert [side["role"] for side in beside["sides"]] == ["teacher", "student", "plain"]
-    teacher, pupil, _ = beside["sides"]
+    assert data["unlabelled"]["rows"] == 260  # an old name
+    assert data["unlabelled"]["near_held_out_dropped"] == 2  # an old name
+    comparison = json.loads(run.distillation.read_text())
+    assert [side["role"] for side in comparison["sides"]] == ["teacher", "student", "plain"]
+    teacher, pupil, _ = comparison["sides"]
     found = load_classifier(tiny_base, head=Polarity(labels=("negative", "positive")).head)
     assert teacher["weights"] == pupil["weights"] == sum(one.numel() for one in found.parameters())
     assert teacher["tests"]["accuracy"]["difference"] == pytest.approx(
         pupil["scores"]["accuracy"]["value"] - teacher["scores"]["accuracy"]["value"]
     )
-    assert beside["gap_closed"] is None  # the plain one is the teacher itself
-    assert beside["chosen_here"]
+    assert comparison["gap_closed"] is None  # the plain one is the teacher itself
+    assert comparison["chosen_here"]
     assert "| student | student |" in run.distillation.with_suffix(".md").read_text()
     assert run.report.is_file()
     assert not run.checkpoints.exists()
@@ -186,15 +186,15 @@ def test_what_cannot_teach_is_refused(
     ):
         train_toy(distill_config, f"data.validation={stars}")
     with pytest.raises(DataError, match="all 60 training texts are equal or near-equal to held-out ones"):
-        train_toy(distill_config, f"data.unlabelled={distill_config.parent / 'held.csv'}")
-    with pytest.raises(ConfigError, match="without labelled rows in `train`, `validation` must name a file"):
+        train_toy(distill_config, f"data.unlabelled={distill_config.parent / 'held.csv'}")  # an old name
+    with pytest.raises(ConfigError, match="without labeled rows in `train`, `validation` must name a file"):
         train_toy(distill_config, "data.validation=0.2")
     with pytest.raises(ConfigError, match=r"lora\.init: pissa does not go together"):
         train_toy(distill_config, "lora.init=pissa", "distillation.hidden_weight=1")
     assert not (distill_config.parent / "runs" / "half").exists()
 
 
-def test_check_says_what_would_be_learnt_and_writes_nothing(distill_config: Path, tmp_path: Path) -> None:
+def test_check_says_what_would_be_learned_and_writes_nothing(distill_config: Path, tmp_path: Path) -> None:
     said: list[str] = []
     assert train_toy(distill_config, f"output={tmp_path / 'none'}", check=True, said=said) == []
     assert any("260 unlabeled and 0 labeled to learn from, 60 to choose on" in line for line in said)

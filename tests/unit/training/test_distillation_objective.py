@@ -54,7 +54,7 @@ def test_the_temperature_softens_both_sides_and_keeps_the_gradients_size() -> No
         student = torch.tensor([[0.5, 0.1, -0.2]], requires_grad=True)
         soft_loss(student, torch.softmax(teacher / temperature, dim=1), temperature).sum().backward()
         gradients.append(student.grad)
-    # At high temperatures: (student - teacher) / labels, both around their means (Hinton et al. 2015, equation 4)
+    # At high temperatures: (student - teacher) / labels, both centered (Hinton et al. 2015, equation 4)
     logits = torch.tensor([[0.5, 0.1, -0.2]])
     expected = ((logits - logits.mean()) - (teacher - teacher.mean())) / 3
     assert torch.allclose(gradients[1], expected, atol=0.01)

@@ -94,7 +94,7 @@ def test_only_a_whole_run_with_labels_teaches(tmp_path: Path, chat_run: Path) ->
         open_teacher(chat_run)
 
 
-def test_held_out_rows_that_it_may_have_learnt_from_are_noticed(toy_run: Path) -> None:
+def test_held_out_rows_that_it_may_have_learned_from_are_noticed(toy_run: Path) -> None:
     teacher: Teacher = open_teacher(toy_run)
     apart = teacher.record.data["sha256"]
     assert not teacher.saw({"validation": apart["validation"], "test": apart["test"], "train": "x"})

@@ -96,7 +96,8 @@ def test_with_dropout_keeping_and_running_anew_still_agree(deep_base: Path) -> N
         batch = ready.collate(list(ready.train[:6]))
         batch.pop("labels")
         for layer in list(layers_of(model).values())[2:]:
-            layer.eval()  # their dropout draws from the same stream as the embeddings', which one of the two does not run
+            # Their dropout shares its generator with the embeddings', which one of the two does not run
+            layer.eval()
         model.get_base_model().dropout.eval()
         with torch.no_grad(), ready.narrowed(model, batch):
             losses.append(model(**batch).logits)
@@ -118,13 +119,14 @@ def test_a_layer_that_answers_in_a_tuple_is_known_by_its_answer(tmp_path: Path) 
     assert all(torch.allclose(gradient, plain[1][name], atol=1e-6) for name, gradient in gradients.items())
 
 
-def test_the_memory_of_the_states_is_told_and_held_to(tiny_base: Path) -> None:
+def test_the_memory_of_the_states_is_reported_and_limited(tiny_base: Path) -> None:
     model, objective = made(tiny_base, freeze=1)
     # 12 rows of 5 to 9 tokens, and 4 of 5 to 8: 81 + 26 tokens of 16 numbers of 4 bytes
     assert megabytes(objective, model) == pytest.approx((81 + 26) * 16 * 4 / 1e6)
     assert plan_lines(objective, model, 0, 10) == []
     assert plan_lines(objective, model, 1, 10) == [
-        "frozen     the lowest 1 of 2 layers, without dropout: run once over all rows, 0 MB of states kept in memory"
+        "frozen     the lowest 1 of 2 layers, without dropout: run once over all rows,"
+        " 0 MB of states kept in memory"
     ]
     assert (
         "run anew in every epoch, as their states would take 0 MB (training.cache_mb: 0)"
@@ -152,9 +154,7 @@ def test_layers_in_no_list_are_refused(tmp_path: Path) -> None:
     )
     AlbertModel(config).save_pretrained(tmp_path)
     plain = load_classifier(tmp_path, head=TASK.head)
-    with pytest.raises(
-        ConfigError, match=r"the layers of a albert cannot be told apart; expected training\.freeze: 0"
-    ):
+    with pytest.raises(ConfigError, match=r"cannot find the layers of a albert; hint: training\.freeze=0"):
         add_lora(plain, Lora(), freeze=1)
 
 

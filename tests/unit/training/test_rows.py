@@ -111,7 +111,7 @@ def test_preflight_refuses_what_cannot_be_meant() -> None:
     assert "hold the value 1.0" in refuse(rows_of(Intensity(low=0, high=2), flat), [encoded()])
 
 
-def test_preflight_says_what_is_learnt_cut_and_dropped() -> None:
+def test_preflight_says_what_is_learned_cut_and_dropped() -> None:
     train = BOTH * 6 + examples(*[("c", "positive")] * 120)
     facts = preflight(
         rows_of(TWO, train, BOTH),

@@ -27,7 +27,7 @@ def first(model: PeftModel) -> torch.Tensor:
     return next(weight for name, weight in model.named_parameters() if "lora_A" in name)
 
 
-def looks(model: PeftModel, folder: Path, values: list[float]) -> list[Path]:
+def save_checkpoints(model: PeftModel, folder: Path, values: list[float]) -> list[Path]:
     """Adapters that hold one number everywhere."""
     from peft import get_peft_model_state_dict
 
@@ -47,12 +47,12 @@ def looks(model: PeftModel, folder: Path, values: list[float]) -> list[Path]:
 
 
 @pytest.mark.parametrize("greater", [True, False])
-def test_looks_on_both_sides_of_the_best_weights_are_averaged(
+def test_checkpoints_on_both_sides_of_the_best_weights_are_averaged(
     model: PeftModel, tmp_path: Path, greater: bool
 ) -> None:
-    """The metric is the distance from 1.0. 1.2 is best alone; with 0.7 the mean is 0.95; 2.0 would make it 1.3; -0.5 worse still."""
+    """Measure the distance from 1.0: 1.2 is best alone, 0.95 with 0.7; 2.0 and -0.5 would make it worse."""
     values = [0.7, 1.2, 2.0, -0.5]
-    folders = looks(model, tmp_path, values)
+    folders = save_checkpoints(model, tmp_path, values)
     sign = -1 if greater else 1
     alone = {folder: sign * abs(value - 1) for folder, value in zip(folders, values, strict=True)}
     kept = average_greedily(
@@ -63,7 +63,7 @@ def test_looks_on_both_sides_of_the_best_weights_are_averaged(
 
 
 def test_where_none_helps_the_best_look_stands(model: PeftModel, tmp_path: Path) -> None:
-    folders = looks(model, tmp_path, [1.0, 3.0])
+    folders = save_checkpoints(model, tmp_path, [1.0, 3.0])
     kept = average_greedily(
         model,
         {folders[0]: 0.0, folders[1]: 2.0},
