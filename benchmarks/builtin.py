@@ -16,7 +16,7 @@ from benchmarks.sentences import METRICS, outcomes_of
 from benchmarks.training import Trained, open_run
 from nlpkit.classifiers.classifier import default_run
 from nlpkit.data.examples import LabeledText
-from nlpkit.evaluation.behaviour import SUITES, Rate, SuiteResult, load_suite, run_suite
+from nlpkit.evaluation.behavior import SUITES, Rate, SuiteResult, load_suite, run_suite
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import MACRO_F1
 from nlpkit.reports.wording import difference, p_value

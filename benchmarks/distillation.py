@@ -74,7 +74,7 @@ _HEAD = (
 
 
 def _notes(data: Mapping[str, Any], closed: float | None, timed: DistillationReport) -> list[str]:
-    rows, extra = data["rows"], data["unlabelled"]
+    rows, extra = data["rows"], data["unlabelled"]  # an old name
     lines = [
         f"Means over runs of other seeds. {rows['validation']:,} validation rows, on which all checkpoints "
         f"were chosen too. The students were trained on {extra['rows']:,} texts without labels and "

@@ -1,4 +1,4 @@
-"""YAML 1.2 and dotted overrides become a frozen, valid config, or one error that lists every problem at once."""
+"""Read YAML 1.2 and dotted overrides into a frozen, valid config, or raise one error with every problem."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ Keys = tuple[str | int, ...]
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], dict[Keys, int]]:
-    """The plain tree that a YAML file and its overrides hold, and the line on which each key stands.
+    """Return the plain tree that a YAML file and its overrides hold, and the line of each key.
 
     Raises:
-        ConfigError: the file cannot be read, is no YAML 1.2 mapping, repeats a key or uses aliases, or an override is malformed.
+        ConfigError: the file cannot be read, is no YAML 1.2 mapping, repeats a key or uses aliases, or an
+            override is malformed.
     """
     tree, lines = _parse(_text_of(path), path)
     problems = []
@@ -42,10 +43,11 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
 
 
 def load_config(path: Path, model: type[Config], overrides: Sequence[str] = ()) -> Config:
-    """The config in `path`, with `key.path=value` overrides applied, checked against `model`.
+    """Return the config in `path`, with `key.path=value` overrides applied, checked against `model`.
 
     Raises:
-        ConfigError: with every problem: file, line, dotted key, what was expected, what was found, the nearest name.
+        ConfigError: with every problem: file, line, dotted key, what was expected, what was found, the
+            nearest name.
     """
     tree, lines = read_config(path, overrides)
     return validate(tree, model, where=path, lines=lines)
@@ -54,7 +56,7 @@ def load_config(path: Path, model: type[Config], overrides: Sequence[str] = ()) 
 def validate(
     tree: Mapping[str, Any], model: type[Config], *, where: Path, lines: Mapping[Keys, int] | None = None
 ) -> Config:
-    """The tree as a frozen config.
+    """Return the tree as a frozen config.
 
     Raises:
         ConfigError: with every problem at once.
@@ -62,10 +64,13 @@ def validate(
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        found = sorted(
-            error.errors(include_url=False), key=lambda one: (lines or {}).get(_real(one["loc"], tree), 0)
+        details = sorted(
+            error.errors(include_url=False),
+            key=lambda detail: (lines or {}).get(_real(detail["loc"], tree), 0),
         )
-        raise _problems(where, _merge(_sentence(one, tree, model, lines or {}) for one in found)) from None
+        raise _problems(
+            where, _merge(_sentence(detail, tree, model, lines or {}) for detail in details)
+        ) from None
 
 
 def yaml_value(text: str, *, where: str) -> Any:
@@ -100,7 +105,7 @@ def merge(tree: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
 
 
 def to_yaml(config: BaseModel) -> str:
-    """The resolved config as YAML that can be run again."""
+    """Return the resolved config as YAML that can be run again."""
     stream = io.StringIO()
     yaml = _yaml()
     yaml.default_flow_style = False
@@ -124,8 +129,8 @@ def _text_of(path: Path) -> str:
             raise ConfigError(f"{path}: {size} bytes; expected a config of at most {MAX_BYTES}")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        beside = [one.name for one in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        raise ConfigError(f"{path}: no such file{nearest(path.name, beside)}") from None
+        names = [config.name for config in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file{nearest(path.name, names)}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; expected a YAML text file") from None
     except OSError as error:
@@ -147,7 +152,7 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[Keys, int]]:
 
 
 def _refuse_bombs(text: str, path: Path) -> None:
-    """Aliases grow without end when they are loaded, and brackets in brackets take minutes to parse."""
+    """Refuse aliases, which grow without end when loaded, and deep brackets, which take minutes to parse."""
     from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
     depth = 0
@@ -161,12 +166,12 @@ def _refuse_bombs(text: str, path: Path) -> None:
 
 def _first_lines(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}: " if mark is not None else ""
-    return place + str(getattr(error, "problem", None) or error).strip().splitlines()[0]
+    position = f"line {mark.line + 1}: " if mark is not None else ""
+    return position + str(getattr(error, "problem", None) or error).strip().splitlines()[0]
 
 
 def _lines(node: Any, at: Keys = ()) -> Iterator[tuple[Keys, int]]:
-    """The line, from 1, of each key below a composed node."""
+    """Yield the line, from 1, of each key below a composed node."""
     if node is None or isinstance(node.value, str):
         return
     for position, child in enumerate(node.value):
@@ -177,7 +182,7 @@ def _lines(node: Any, at: Keys = ()) -> Iterator[tuple[Keys, int]]:
 
 
 def _apply(tree: dict[str, Any], lines: dict[Keys, int], override: str) -> str | None:
-    """Set one dotted key; the answer is what is wrong with the override, if anything."""
+    """Set one dotted key, and return what is wrong with the override, if anything."""
     key, equals, text = override.partition("=")
     if not equals or not all(key.split(".")):
         return f"override {override!r}: expected key=value, such as training.lr=3e-4"
@@ -208,7 +213,7 @@ def _holds(inside: Any, key: str | int) -> bool:
 
 
 def _real(loc: Keys, tree: Mapping[str, Any]) -> Keys:
-    """The part of pydantic's location that stands in the file: it also names the members of unions."""
+    """Return the part of pydantic's location that is in the file: it also names the members of unions."""
     here: Any = tree
     real: list[str | int] = []
     for part in loc:
@@ -230,41 +235,40 @@ def _sentence(
         return f"{at}{name}: unknown key{nearest(str(keys[-1]), _fields_at(model, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"{at}{name}: missing; a value is required"
-    found = error["input"]
+    value = error["input"]
     shown = (
-        f"{str(found)[:60]!r}" if isinstance(found, str) else f"{str(found)[:60]} ({type(found).__name__})"
+        f"{str(value)[:60]!r}" if isinstance(value, str) else f"{str(value)[:60]} ({type(value).__name__})"
     )
     hint = ""
-    if error["type"] == "literal_error" and isinstance(found, str):
-        hint = nearest(
-            found, [one.strip("'") for one in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        )
+    if error["type"] == "literal_error" and isinstance(value, str):
+        choices = error["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        hint = nearest(value, [choice.strip("'") for choice in choices])
     if error["type"] == "value_error":
         return f"{at}{name}: {error['ctx']['error']}"
     return f"{at}{name}: {error['msg'][0].lower()}{error['msg'][1:]}, found {shown}{hint}"
 
 
 def _fields_at(model: type[BaseModel], loc: Keys) -> list[str]:
-    """The keys that are allowed at a location, walking through tuples and unions of models."""
+    """Return the keys that are allowed at a location, walking through tuples and unions of models."""
     models = [model]
     for part in loc:
         inner = [
-            one.model_fields[part].annotation
-            for one in models
-            if isinstance(part, str) and part in one.model_fields
+            candidate.model_fields[part].annotation
+            for candidate in models
+            if isinstance(part, str) and part in candidate.model_fields
         ]
-        models = [found for annotation in inner for found in _models_in(annotation)] or models
-    return sorted({name for one in models for name in one.model_fields})
+        models = [member for annotation in inner for member in _models_in(annotation)] or models
+    return sorted({name for candidate in models for name in candidate.model_fields})
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _models_in(inner)]
+    return [member for inner in getattr(annotation, "__args__", ()) for member in _models_in(inner)]
 
 
 def _merge(sentences: Iterable[str]) -> list[str]:
-    """One sentence a key: a union complains once for each of its members."""
+    """Keep one sentence a key: a union complains once for each of its members."""
     first: dict[str, str] = {}
     for sentence in sentences:
         at, _, rest = sentence.partition(": ") if sentence.startswith("line ") else ("", "", sentence)

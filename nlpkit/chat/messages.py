@@ -150,8 +150,8 @@ def as_json(value: Sentiment | Context | None) -> str | None:
 
 def context_record(context: Context) -> dict[str, Any]:
     """Return the context with the keys of stored messages and of the server's responses."""
-    fields = asdict(context)
-    return {"room" if name == "token_budget" else name: value for name, value in fields.items()}
+    stored = {"token_budget": "room"}  # an old name
+    return {stored.get(name, name): value for name, value in asdict(context).items()}
 
 
 def _context(stored: str | None) -> Context | None:

@@ -1,1 +1,1 @@
-"""How good, how sure and how fair a model is."""
+"""How good, how confident and how fair a model is."""

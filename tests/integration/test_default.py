@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.classifiers.classifier import Classifier, default_run
-from nlpkit.evaluation.behaviour import SUITES, load_suite, run_suite
+from nlpkit.evaluation.behavior import SUITES, load_suite, run_suite
 from nlpkit.tasks.prediction import Prediction
 
 pytestmark = pytest.mark.integration

@@ -237,7 +237,7 @@ def test_a_library_that_has_one_place_is_imported_there_only() -> None:
             trains = imported == "transformers" and name.endswith(("Trainer", "TrainingArguments"))
             home = "nlpkit.training" if trains else ONLY_IN.get(imported.split(".")[0], "")
             if module.startswith("benchmarks."):
-                continue  # what is measured beside nlpkit stands there
+                continue  # what nlpkit is compared with stands there
             if not f"{module}.".startswith(f"{home}." if home else ""):
                 wrong.append(f"{module}, line {line}: {imported} {name} belongs in {home}")
     assert wrong == []

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from nlpkit.evaluation.behaviour import SUITES, load_suite
+from nlpkit.evaluation.behavior import SUITES, load_suite
 
 FILE = Path(__file__).parents[3] / "recipes" / "data" / "plain-sentences.jsonl"
 ROWS = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
@@ -26,13 +26,13 @@ def test_the_sentences_are_distinct_and_hold_each_label() -> None:
 
 
 def test_no_sentence_is_one_of_the_suites_or_close_to_one_that_is_reported_on() -> None:
-    learnt = [pairs(row["text"]) for row in ROWS]
+    learned = [pairs(row["text"]) for row in ROWS]
     texts = {row["text"] for row in ROWS}
     for name in SUITES:
         assert not texts & {case.text for case in load_suite(name, half=None).cases}
         for case in load_suite(name, half="report").cases:
             found = pairs(case.text)
-            assert not any(len(found & other) / len(found | other) >= 0.6 for other in learnt if other), (
+            assert not any(len(found & other) / len(found | other) >= 0.6 for other in learned if other), (
                 case.text
             )
 

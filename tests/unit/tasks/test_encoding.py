@@ -17,14 +17,14 @@ def test_windows_overlap_by_an_eighth_and_end_at_the_end() -> None:
 
 
 @given(st.integers(1, 3000), st.integers(1, 40))
-def test_every_token_is_in_a_window_until_there_are_too_many(length: int, room: int) -> None:
-    found = windows(list(range(length)), room)
-    assert all(len(one) <= room for one in found)
-    assert found[0][0] == 0
-    assert found[-1][-1] == length - 1
-    assert len(found) <= MAX_WINDOWS
-    if len(found) < MAX_WINDOWS:
-        assert {token for one in found for token in one} == set(range(length))
+def test_every_token_is_in_a_window_until_there_are_too_many(length: int, available: int) -> None:
+    spans = windows(list(range(length)), available)
+    assert all(len(span) <= available for span in spans)
+    assert spans[0][0] == 0
+    assert spans[-1][-1] == length - 1
+    assert len(spans) <= MAX_WINDOWS
+    if len(spans) < MAX_WINDOWS:
+        assert {token for span in spans for token in span} == set(range(length))
 
 
 def test_the_frame_is_what_the_tokenizer_puts_around_a_text(tiny_base: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.errors import DataError, RunError
-from nlpkit.evaluation.behaviour import SUITES, Case, Suite, load_suite, run_suite
+from nlpkit.evaluation.behavior import SUITES, Case, Suite, load_suite, run_suite
 from nlpkit.tasks.prediction import Prediction
 
 LABELS = {"negative", "neutral", "positive"}
