@@ -159,8 +159,10 @@ def test_parquet_lists_are_read(tmp_path: Path) -> None:
 def test_auto_says_what_it_looked_for() -> None:
     message = refused([{"statement": "hi", "reply_text": "hello"}])
     assert message == (
-        "talk.jsonl: no shape of conversations fits the columns statement, reply_text; looked for 'messages' or 'conversations' "
-        "(a list of messages), 'conversation', 'speaker' and 'text' (a row a turn), 'instruction' and 'output' (alpaca), 'prompt' and "
+        "talk.jsonl: no shape of conversations fits the columns statement, reply_text; looked for "
+        "'messages' or 'conversations' "
+        "(a list of messages), 'conversation', 'speaker' and 'text' (a row a turn), 'instruction' and "
+        "'output' (alpaca), 'prompt' and "
         "'reply' (pairs); hint: for pairs, say `prompt: statement` and `reply: reply_text`"
     )
 
@@ -268,7 +270,8 @@ def test_roles_are_free_where_the_config_names_one_of_its_own() -> None:
 
 def test_no_speaker_of_the_name_lists_those_found() -> None:
     assert refused(ANN_AND_BOB) == (
-        "talk.jsonl, row 1: no turn of the bot: looked for 'assistant' (or bot, chatbot, gpt, chatgpt, model, ai), found the speakers "
+        "talk.jsonl, row 1: no turn of the bot: looked for 'assistant' (or bot, chatbot, gpt, chatgpt, "
+        "model, ai), found the speakers "
         "'ann' and 'bob'; hint: say which side the model learns: `bot: second`, or a speaker's name"
     )
     assert "looked for 'anne', found the speakers 'ann' and 'bob'; did you mean 'ann'?" in refused(
@@ -416,7 +419,8 @@ def test_skip_leaves_out_and_counts_by_reason() -> None:
     assert [one.partition("; the first: ")[::2] for one in found.skipped] == [
         (
             "2 left out: the role 'tool'",
-            "talk.jsonl, row 1, turn 3: the role 'tool' is not allowed; known: system, developer, user, human, prompter, person, "
+            "talk.jsonl, row 1, turn 3: the role 'tool' is not allowed; known: system, developer, "
+            "user, human, prompter, person, "
             "assistant, bot, chatbot, gpt, chatgpt, model, ...",
         ),
         (

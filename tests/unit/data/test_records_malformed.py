@@ -371,7 +371,8 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory(
 
 def test_a_bad_character_in_a_row_of_several_blocks_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    # The row begins with a NUL and goes on for three megabytes of short lines: the NUL is blocks away when the row ends.
+    # The row begins with a NUL and goes on for three megabytes of short lines: the NUL is blocks away when
+    # the row ends.
     path.write_bytes(b'id,text\n1,"\0' + b"line\n" * 600_000 + b'"\n2,b\n')
     bad: list[BadRow] = []
     assert [record.row for record in read_records(path, on_bad=bad.append)] == [2]

@@ -54,7 +54,10 @@ def test_each_template_of_the_groups_suite_meets_each_group_of_its_half() -> Non
 
 
 def test_slots_are_filled_in_every_way_and_the_sentence_starts_with_a_capital(tmp_path: Path) -> None:
-    row = '{"text": "{who} was not {how}.", "expect": ["neutral"], "fill": {"who": ["he", "she"], "how": ["late", "cold"]}}'
+    row = (
+        '{"text": "{who} was not {how}.", "expect": ["neutral"], "fill": {"who": ["he", "she"], "how": '
+        '["late", "cold"]}}'
+    )
     cases = load_suite(write(tmp_path, row)).cases
     assert [case.text for case in cases] == [
         "He was not late.",

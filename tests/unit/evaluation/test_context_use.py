@@ -36,7 +36,8 @@ def test_a_model_that_ignores_what_was_said_gains_exactly_nothing() -> None:
 
 def test_a_model_that_copies_gains_much_and_surely() -> None:
     gains = {gain.history: gain for gain in use(Copier(), items_of()).gains}
-    # Of `thing at at' end` three words were in the true history: two in its last turn. Elsewhere and with nothing said, none was.
+    # Of `thing at at' end` three words were in the true history: two in its last turn. Elsewhere and with
+    # nothing said, none was.
     whole = math.log(0.9 * 0.9 * 0.01 * 0.5) / -4, math.log(0.01**3 * 0.5) / -4
     for name in ("other", "none"):
         loss = gains[name].loss

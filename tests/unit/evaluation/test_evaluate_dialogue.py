@@ -113,7 +113,8 @@ def test_a_real_model_whose_attention_is_cut_off_gains_nothing_from_any_history(
     model = LanguageModel.load(run)
     whole = measure_dialogue(model, TALKS, seed=1, items=20, generate=0, candidates=5)
     assert all(gain.loss.low > 0 for gain in whole.findings.context.gains if gain.history != "shuffled")
-    # Without what attention brings, a token depends on the one before it alone, and that is always the template's.
+    # Without what attention brings, a token depends on the one before it alone, and that is always the
+    # template's.
     with torch.no_grad():
         for layer in model.model.model.layers:
             layer.self_attn.o_proj.weight.zero_()

@@ -76,7 +76,8 @@ def test_distractors_come_from_other_conversations_and_all_say_different_things(
     ]
     item = next(item for item in pick(talks, items=20, candidates=20).items if item.reply == "Good day")
     said = [one.lower() for one in item.distractors]
-    # Not `good  DAY`, which says the same; not `my view` of a's other view; not `no`, a word alone. c's replies say the same as b's.
+    # Not `good  DAY`, which says the same; not `my view` of a's other view; not `no`, a word alone. c's
+    # replies say the same as b's.
     assert sorted(said) == ["one thing", "third thing"]
 
 

@@ -34,7 +34,8 @@ def test_replies_are_ranked_by_the_mean_over_their_tokens() -> None:
 
 
 def test_pmi_ranks_by_what_the_history_adds_and_not_by_what_is_often_said() -> None:
-    # "ok" is likelier than the true reply with the history and without; only the true one gains by it: +4, 0, -1 nats.
+    # "ok" is likelier than the true reply with the history and without; only the true one gains by it: +4, 0,
+    # -1 nats.
     given = [Likely(-8, 4), Likely(-1, 1), Likely(-7, 2)]
     alone = [Likely(-12, 4), Likely(-1, 1), Likely(-6, 2)]
     assert expected_rank(given) == 2

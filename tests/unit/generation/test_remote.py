@@ -111,7 +111,10 @@ def bot(server: Server) -> Iterator[RemoteBot]:
 
 
 def test_an_answer_comes_in_pieces_with_its_usage(server: Server, bot: RemoteBot) -> None:
-    usage = '{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}}'
+    usage = (
+        '{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, '
+        '"prompt_tokens_details": {"cached_tokens": 5}}}'
+    )
     server.lines = (
         ": ping",
         f"data: {chunk('Hel')}",

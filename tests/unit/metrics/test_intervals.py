@@ -102,7 +102,8 @@ def test_intervals_cover_the_true_value_about_as_often_as_they_say(metric: Metri
         assert score.low is not None
         assert score.high is not None
         covered += score.low <= expected <= score.high
-    # 0.95 minus and plus four standard errors of 200 trials, and a little for the percentile method's optimism.
+    # 0.95 minus and plus four standard errors of 200 trials, and a little for the percentile method's
+    # optimism.
     assert 0.87 <= covered / 200 <= 1.0
 
 

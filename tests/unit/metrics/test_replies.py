@@ -77,7 +77,8 @@ def test_runs_that_a_reply_says_again() -> None:
 def test_replies_that_equal_another() -> None:
     outcomes = spoken("Yes!", "no", "yes", "maybe", "NO", "no.")
     assert metric("repeated_replies").value(outcomes) == pytest.approx(5 / 6)
-    # Without a yes the other is single: 3 of 5. Without a no the two others still are equal: 4 of 5. Without maybe: 5 of 5.
+    # Without a yes the other is single: 3 of 5. Without a no the two others still are equal: 4 of 5. Without
+    # maybe: 5 of 5.
     assert without("repeated_replies", outcomes) == pytest.approx([3 / 5, 4 / 5, 3 / 5, 1, 4 / 5, 4 / 5])
     assert metric("repeated_replies").value(spoken("a", "b")) == 0
 
@@ -113,7 +114,8 @@ def test_bleu_and_chrf_are_those_of_sacrebleu() -> None:
 
 
 def test_bertscore_matches_each_token_with_its_likest() -> None:
-    # One reply token is the first truth token, the other at 45 degrees to both: precision (1 + h) / 2; recall (1 + h) / 2.
+    # One reply token is the first truth token, the other at 45 degrees to both: precision (1 + h) / 2; recall
+    # (1 + h) / 2.
     half = 0.5**0.5
     truth = np.array([[2.0, 0.0], [0.0, 3.0]])
     reply = np.array([[5.0, 0.0], [1.0, 1.0]])

@@ -176,7 +176,8 @@ def test_ids_are_those_of_apply_chat_template(name: str, data: st.DataObject) ->
 
 @pytest.mark.parametrize("name", [name for name in WITH_TEMPLATE if FAMILIES[name].has_prefix_space])
 def test_where_a_text_on_its_own_gets_a_space_the_ids_spell_the_same_but_for_spaces(name: str) -> None:
-    # Such a tokenizer puts a space after each control token and joins the space before a word to it, so that ids of the parts cannot
+    # Such a tokenizer puts a space after each control token and joins the space before a word to it, so that
+    # ids of the parts cannot
     # equal those of the whole; transformers' own sanitised prompts differ in the same places.
     family = FAMILIES[name]
     for talk in TALKS[:3]:
@@ -329,7 +330,9 @@ BROKEN = {
     "always raises": "{{ raise_exception('not today') }}",
     "undefined": "{{ messages[0].nothing.at.all }}",
     "no messages": "hello",
-    "each twice": "{% for message in messages %}{{ message.content }}{{ message.content }}<|im_end|>{% endfor %}",
+    "each twice": (
+        "{% for message in messages %}{{ message.content }}{{ message.content }}<|im_end|>{% endfor %}"
+    ),
     "cut": "{% for message in messages %}{{ message.content[:2] }}<|im_end|>{% endfor %}",
 }
 

@@ -29,10 +29,22 @@ MEMORY = {
     "a product": "{{ 'a' * 10**9 }}",
     "a product that only the messages know": "{{ messages[0].content * 10**9 }}",
     "a list": "{{ ([0] * 10**9) | length }}",
-    "doubling by +": "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x | length }}",
-    "doubling by ~": "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x | length }}",
-    "doubling by join": "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = [n.x, n.x] | join %}{% endfor %}{{ n.x }}",
-    "doubling by replace": "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x.replace('a', 'aa') %}{% endfor %}",
+    "doubling by +": (
+        "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ "
+        "n.x | length }}"
+    ),
+    "doubling by ~": (
+        "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ "
+        "n.x | length }}"
+    ),
+    "doubling by join": (
+        "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = [n.x, n.x] | join %}{% "
+        "endfor %}{{ n.x }}"
+    ),
+    "doubling by replace": (
+        "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x.replace('a', 'aa') "
+        "%}{% endfor %}"
+    ),
     "a wide number": "{{ '%1000000000d' % 1 }}",
     "a wide field": "{{ '{:>1000000000}'.format(1) }}",
     "the filter format": "{{ '%1000000000d' | format(1) }}",
@@ -41,7 +53,10 @@ MEMORY = {
     "much text": "{% for i in range(4000) %}{{ 'a' * 10000 }}{% endfor %}",
 }
 TIME = {
-    "loops in loops": "{% for i in range(10**4) %}{% for j in range(10**4) %}{% for k in range(9) %}{% endfor %}{% endfor %}{% endfor %}",
+    "loops in loops": (
+        "{% for i in range(10**4) %}{% for j in range(10**4) %}{% for k in range(9) %}{% endfor %}{% "
+        "endfor %}{% endfor %}"
+    ),
     "a huge power": "{{ (9 ** (9 ** 9)) % 10 }}",
     "a macro that calls itself twice": (
         "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}"

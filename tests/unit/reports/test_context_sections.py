@@ -52,7 +52,8 @@ def test_the_curve_has_a_point_for_each_number_of_turns() -> None:
     svg = drawn(turns_back_plot(BOTH))
     assert words(svg) == (
         "Loss in nats a token by how many of the last turns the model sees: "
-        "this run: 3.500 (3.440 to 3.560) with 0, 3.200 (3.140 to 3.260) with 1, 3.100 (3.040 to 3.160) with 2; "
+        "this run: 3.500 (3.440 to 3.560) with 0, 3.200 (3.140 to 3.260) with 1, 3.100 (3.040 to "
+        "3.160) with 2; "
         "base: 3.600 (3.540 to 3.660) with 0, 3.400 (3.340 to 3.460) with 1"
     )
 
@@ -95,7 +96,8 @@ def test_the_tables_hold_the_numbers_of_both() -> None:
     [
         (
             (("none", 0.0, 0.0, 0.0),),
-            "Without its history it loses 0.000 nats a token (95% interval 0.000 to 0.000): it is not shown to use its context.",
+            "Without its history it loses 0.000 nats a token (95% interval 0.000 to 0.000): it is not "
+            "shown to use its context.",
         ),
         (
             (("none", 0.2, None, None),),
@@ -103,7 +105,8 @@ def test_the_tables_hold_the_numbers_of_both() -> None:
         ),
         (
             (("none", -0.05, -0.08, -0.02),),
-            "Without its history it gains 0.050 nats a token (95% interval 0.020 to 0.080): its history misleads it.",
+            "Without its history it gains 0.050 nats a token (95% interval 0.020 to 0.080): its "
+            "history misleads it.",
         ),
         ((("none", None, None, None),), "Without its history: not measured, no item has two turns."),
         # Better with any history, but no better with its own: that is no use of what was said.

@@ -160,7 +160,8 @@ def test_a_learning_curve_tells_training_from_validation() -> None:
     assert curve is not None
     assert curve.words in plots.draw(curve)
     assert curve.words == (
-        "Learning curve: training loss from 0.700 to 0.500; validation loss from 0.600 to 0.600; macro f1 from 0.400 to 0.500"
+        "Learning curve: training loss from 0.700 to 0.500; validation loss from 0.600 to 0.600; macro "
+        "f1 from 0.400 to 0.500"
     )
     assert plots.learning_curve(steps[:1]) is None
 

@@ -141,8 +141,8 @@ def test_tables_have_captions_and_scopes_and_pictures_have_words(page: str) -> N
 def test_headlines_stand_beside_the_base(page: str) -> None:
     text = " ".join(Page(page).text.split())
     assert (
-        "Perplexity 23.41 95%: 22.15 to 24.80 smollm2-135m: 28.84 (27.10 to 30.72) better -5.43 (-6.32 to -4.61)"
-        in text
+        "Perplexity 23.41 95%: 22.15 to 24.80 smollm2-135m: 28.84 (27.10 to 30.72) better -5.43 (-6.32 "
+        "to -4.61)" in text
     )
     assert (
         "hits@1/20 31.0% 95%: 26.5% to 35.5% smollm2-135m: 22.0% (18.0% to 26.3%) better +9.0 points" in text

@@ -20,8 +20,8 @@ def test_markdown_says_the_numbers_and_holds_no_texts() -> None:
     assert "| Perplexity | 23.41 | 28.84 | -5.43 (-6.32 to -4.61) | 0.001 | better |" in text
     assert "| Length | 11.30 | 48.90 | -37.60 (-40.40 to -34.70) | 0.001 | differs |" in text
     assert (
-        "| its turns in another order | 0.024 | -0.004 to 0.053 | 0.021 | -0.008 to 0.050 | 0.5% | -0.1% to 1.1% |"
-        in text
+        "| its turns in another order | 0.024 | -0.004 to 0.053 | 0.021 | -0.008 to 0.050 | 0.5% | "
+        "-0.1% to 1.1% |" in text
     )
     assert "| 23 | 3.153 | 3.093 to 3.213 | 3.362 | 3.302 to 3.422 |" in text
     assert "| won | 58 |\n| ties | 18 |\n| lost | 24 |" in text

@@ -27,12 +27,16 @@ def rated(
 
 def test_a_clear_answer_is_said_clearly() -> None:
     assert list(reply_summary(findings())) == [
-        "Its perplexity on replies that it never saw is 23.41 (smollm2-135m: 28.84): what people answer surprises it less.",
-        "By likelihood it picks the true reply out of 20 in 31.0% of cases (smollm2-135m: 22.0%; 5% by chance): "
+        "Its perplexity on replies that it never saw is 23.41 (smollm2-135m: 28.84): what people "
+        "answer surprises it less.",
+        "By likelihood it picks the true reply out of 20 in 31.0% of cases (smollm2-135m: 22.0%; 5% by "
+        "chance): "
         "it knows the true reply more often.",
-        "By how much likelier the history makes each (PMI), it picks it in 64.0% of cases (smollm2-135m: 48.0%; 5% by chance): "
+        "By how much likelier the history makes each (PMI), it picks it in 64.0% of cases "
+        "(smollm2-135m: 48.0%; 5% by chance): "
         "it knows the true reply more often.",
-        "Without its history it loses 0.41 nats a token (95% interval 0.36 to 0.46; smollm2-135m: loses 0.30): it uses what was said.",
+        "Without its history it loses 0.41 nats a token (95% interval 0.36 to 0.46; smollm2-135m: "
+        "loses 0.30): it uses what was said.",
         "qwen2.5-72b, which saw 100 pairs of replies in both orders, prefers its replies to smollm2-135m's: "
         "it won 67.0% (95% interval 59.0% to 75.0%).",
     ]
@@ -49,9 +53,9 @@ def test_an_uncertain_difference_is_not_claimed_and_a_worse_one_is_owned() -> No
         tests=tests,
     )
     found = reply_summary(findings(baseline=baseline, verdict=None))
-    assert (
-        found[0]
-        == "Its perplexity on replies that it never saw is 23.41 (old: 23.00): that is not shown to be a difference."
+    assert found[0] == (
+        "Its perplexity on replies that it never saw is 23.41 (old: 23.00): that is not shown to "
+        "be a difference."
     )
     picked = "By likelihood it picks the true reply out of 20 in 31.0% of cases"
     assert found[1] == f"{picked} (old: 36.0%; 5% by chance): it knows the true reply less often."
@@ -60,8 +64,10 @@ def test_an_uncertain_difference_is_not_claimed_and_a_worse_one_is_owned() -> No
 def test_without_a_baseline_there_are_intervals_and_chance() -> None:
     assert list(reply_summary(findings(baseline=None, verdict=None))) == [
         "Its perplexity on replies that it never saw is 23.41 (95% interval 22.15 to 24.80).",
-        "By likelihood it picks the true reply out of 20 in 31.0% of cases (95% interval 26.5% to 35.5%; 5% by chance).",
-        "By how much likelier the history makes each (PMI), it picks it in 64.0% of cases (95% interval 59.0% to 69.0%; 5% by chance).",
+        "By likelihood it picks the true reply out of 20 in 31.0% of cases (95% interval 26.5% to "
+        "35.5%; 5% by chance).",
+        "By how much likelier the history makes each (PMI), it picks it in 64.0% of cases (95% "
+        "interval 59.0% to 69.0%; 5% by chance).",
         "Without its history it loses 0.41 nats a token (95% interval 0.36 to 0.46): it uses what was said.",
     ]
 
@@ -86,7 +92,8 @@ def test_of_nothing_nothing_is_said() -> None:
         ),
         (
             rated(0.55, 0.4, 0.7),
-            "is not shown to prefer either its replies or base's: it won 55.0% (95% interval 40.0% to 70.0%).",
+            "is not shown to prefer either its replies or base's: it won 55.0% (95% interval 40.0% to "
+            "70.0%).",
         ),
         (rated(None, wins=0, losses=0, ties=0), "J has judged no pair: no answer could be read."),
     ],

@@ -516,7 +516,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, make_engine, ending, monke
                 texts
             )
 
-    # What is read ahead is a few megabytes, more or less by which thread is ahead, so that both files must be larger than that.
+    # What is read ahead is a few megabytes, more or less by which thread is ahead, so that both files must be
+    # larger than that.
     peaks = []
     for rows in (16_000, 48_000):
         source = tmp_path / f"{rows}.csv"
