@@ -82,7 +82,7 @@ def compare(original: TextModel, exported: TextModel, rows: ParityRows, limits: 
     if encoded != exported.encode(texts):
         raise RunError(f"{exported.name}: the export's tokenizer gives other ids than the run's")
     if (
-        original.task.family.columns != exported.task.family.columns
+        list(original.task.family.columns) != list(exported.task.family.columns)
         or original.max_tokens != exported.max_tokens
     ):
         raise RunError(f"{exported.name}: the export has other labels or another window than the run")

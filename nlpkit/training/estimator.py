@@ -93,7 +93,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:  # noqa: N803
         """Return the most probable label of each text, (texts,)."""
-        answers: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        answers: NDArray[Any] = self.classes_[best]
         return answers
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[Any]:  # noqa: N803

@@ -173,7 +173,7 @@ def test_labelled_rows_and_several_seeds_share_what_the_teacher_said(
 def test_what_cannot_teach_is_refused(
     distill_config: Path, chat_run: Path, toy_csv: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(RunError, match="a run of the task 'dialogue'; expected a teacher with labels"):
+    with pytest.raises(RunError, match="this is a dialogue run, which has no labels"):
         train_toy(distill_config, f"teacher={chat_run}")
     with pytest.raises(RunError, match="no such run"):
         train_toy(distill_config, f"teacher={tmp_path / 'nowhere'}")

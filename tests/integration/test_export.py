@@ -98,7 +98,9 @@ def test_another_adapter_is_another_export(
     shutil.copytree(toy_run, tmp_path / "run")
     first = cached_export(Run.open(tmp_path / "run"), "onnx")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    (tmp_path / "run" / "run.json").write_text(json.dumps({**record, "temperature": 3.0}))
+    (tmp_path / "run" / "run.json").write_text(
+        json.dumps({**record, "task": {**record["task"], "temperature": 3.0}})
+    )
     assert cached_export(Run.open(tmp_path / "run"), "onnx") != first
 
 

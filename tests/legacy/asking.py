@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nlpkit
 from nlpkit import (
@@ -120,7 +120,7 @@ def promoted(file: Path) -> nlpkit.Run:
     return promoted_run(file)
 
 
-RENAMED = {"cure": "hint", "bot": "chat_model", "mood": "sentiment"}
+RENAMED = {"cure": "hint", "bot": "chat_model", "mood": "sentiment", "room": "token_budget"}
 """Names of fields in Python that were changed on purpose since: old name -> name of today."""
 
 REWORDED = frozenset({"meaning", "title", "cure", "message", "markdown"})
@@ -280,7 +280,8 @@ def say_further(session: Session, chat: str) -> dict[str, Any]:
 class MadeUp:
     """A model that needs none: its answers are the same on every machine."""
 
-    fingerprint, columns = "made up", ("label", "score")
+    fingerprint = "made up"
+    columns: ClassVar[dict[str, str]] = {"label": "string", "score": "float"}
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Even or odd, by a checksum."""

@@ -240,6 +240,8 @@ def test_the_fingerprint_changes_with_the_adapter(
 ) -> None:
     shutil.copytree(toy_run, tmp_path / "run")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    (tmp_path / "run" / "run.json").write_text(json.dumps({**record, "temperature": 3.0}))
+    (tmp_path / "run" / "run.json").write_text(
+        json.dumps({**record, "task": {**record["task"], "temperature": 3.0}})
+    )
     assert Classifier.load(tmp_path / "run").fingerprint != classifier.fingerprint
     assert Classifier.load(Run.open(toy_run)).fingerprint == classifier.fingerprint

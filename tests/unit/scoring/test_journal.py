@@ -156,7 +156,7 @@ from nlpkit.errors import NlpkitError
 from nlpkit.scoring.score import score_file
 from nlpkit.tasks.prediction import Prediction
 class Predictor:
-    fingerprint, columns = "fake", {"label": "string"}
+    fingerprint, columns = "fake", {{"label": "string"}}
     def predict(self, texts): return [Prediction(label="x" * 400) for _ in texts]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1))
 try:

@@ -90,7 +90,7 @@ def test_of_several_processes_the_first_labels_and_the_others_wait_for_it(
 def test_only_a_whole_run_with_labels_teaches(tmp_path: Path, chat_run: Path) -> None:
     with pytest.raises(RunError, match="no such run"):
         open_teacher(tmp_path / "none")
-    with pytest.raises(RunError, match="a run of the task 'dialogue'; expected a teacher with labels"):
+    with pytest.raises(RunError, match="this is a dialogue run, which has no labels"):
         open_teacher(chat_run)
 
 
