@@ -1,6 +1,7 @@
 """Teach a small base what a tuned large run knows, on texts without labels, then compare the two.
 
-The result is a run like any other. A recipe holds the order of a training; how each step is done is in nlpkit.
+The result is a run like any other. A recipe holds the order of a training; how each step is done is in
+nlpkit.
 """
 
 from __future__ import annotations

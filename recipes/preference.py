@@ -1,6 +1,7 @@
-"""Train a dialogue run further on ratings: DPO on pairs of replies, KTO on rated ones. Promote the new run if it is better.
+"""Train a dialogue run further on ratings: DPO on pairs of replies, KTO on rated ones.
 
-Run it with `nlpkit train CONFIG.yaml`. A recipe holds the order of a training; how each step is done is in nlpkit.
+The new run is promoted if it is better. Run it with `nlpkit train CONFIG.yaml`.
+A recipe holds the order of a training; how each step is done is in nlpkit.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ class PreferenceConfig(RunSettings):
 
     recipe: Literal["preference"]
     run: Path
-    """The dialogue run to start from, or a `promoted.json` that names it. Its base, adapter and system prompt are kept."""
+    """The dialogue run to start from, or a `promoted.json` that names it.
+
+    Its base, adapter and system prompt are kept.
+    """
     data: PreferenceData
     training: PreferenceTraining = PreferenceTraining()
 

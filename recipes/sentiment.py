@@ -1,6 +1,7 @@
 """Fine-tune a pretrained encoder with LoRA on labeled texts.
 
-Run it with `nlpkit train CONFIG.yaml`, on several processes with `accelerate launch -m nlpkit train CONFIG.yaml`.
+Run it with `nlpkit train CONFIG.yaml`, on several processes with
+`accelerate launch -m nlpkit train CONFIG.yaml`.
 A recipe holds the order of a training; how each step is done is in nlpkit.
 """
 

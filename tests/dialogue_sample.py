@@ -1,4 +1,4 @@
-"""A report of a dialogue run as one would come out of a real evaluation, for the tests of its page, its Markdown and its card."""
+"""A report of a dialogue run as an evaluation gives, for the tests of its page, its Markdown and its card."""
 
 from __future__ import annotations
 
@@ -164,13 +164,16 @@ EXCHANGES = (
             ("user", "Hey! Did you end up going to the lake this weekend?"),
             (
                 "assistant",
-                "We did! The water was freezing though, so it was mostly sitting on the dock with hot chocolate.",
+                "We did! The water was freezing though, "
+                "so it was mostly sitting on the dock with hot chocolate.",
             ),
             ("user", "Haha that sounds better than swimming honestly. Was your sister there too?"),
         ),
-        truth="No, she had to work. She was so mad that she missed it, I had to promise her we'd go again before classes start.",
+        truth="No, she had to work. She was so mad that she missed it, "
+        "I had to promise her we'd go again before classes start.",
         reply="She was! She even jumped in once, and then complained about it for the rest of the day.",
-        baseline="As an AI language model, I do not have a sister, but I can help you plan a trip to a lake. Here are some tips:\n"
+        baseline="As an AI language model, I do not have a sister, but I can help you plan a trip to a lake. "
+        "Here are some tips:\n"
         "1. Check the weather.\n2. Pack warm clothes.\n3. Bring a friend.",
     ),
     Exchange(
@@ -209,7 +212,7 @@ EXCHANGES = (
 
 
 def findings(**changed: Any) -> ReplyFindings:
-    """A run that is better than its base and uses its context, but is not shown to use the order of the turns."""
+    """A run that is better than its base and uses its context, but not evidently the order of the turns."""
     fields: dict[str, Any] = {
         "scores": SCORES,
         "context": context(

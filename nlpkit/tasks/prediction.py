@@ -43,9 +43,10 @@ class Prediction:
         return row
 
     def _repr_html_(self) -> str:
-        """Return a small table for a notebook: the output columns, with a note on a text that was read in windows."""
+        """Return a small table for a notebook: the output columns, with a note on a text read in windows."""
         cells = "".join(
-            f"<tr><th>{escape(name)}</th><td>{escape(value if isinstance(value, str) else f'{value:.3f}')}</td></tr>"
+            f"<tr><th>{escape(name)}</th>"
+            f"<td>{escape(value if isinstance(value, str) else f'{value:.3f}')}</td></tr>"
             for name, value in self.row().items()
         )
         part = ", not all of it" if self.partial else ""

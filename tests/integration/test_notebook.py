@@ -1,4 +1,4 @@
-"""Python as the front door: train, predict, export and evaluate in ten lines, and scikit-learn's own tools."""
+"""Python as the front door: train, predict, export and evaluate in ten lines, and scikit-learn's tools."""
 
 from __future__ import annotations
 

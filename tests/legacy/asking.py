@@ -85,7 +85,7 @@ def scores_of(tree: dict[str, Any], field: str = "scores") -> dict[str, Any]:
 
 
 def without_additions(tree: Any) -> Any:
-    """Scores, however deep they lie, without what came with format 2: how one is drawn, and what the hub calls it."""
+    """Scores, however deep, without what format 2 added: how one is drawn, and its name on the hub."""
     if isinstance(tree, list):
         return [without_additions(part) for part in tree]
     if not isinstance(tree, dict):

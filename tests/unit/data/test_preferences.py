@@ -1,4 +1,4 @@
-"""Rated replies and pairs: every shape that people have, what is refused, and that nothing held out was seen."""
+"""Rated replies and pairs: every shape that people have, what is refused, and nothing held out is seen."""
 
 from __future__ import annotations
 

@@ -181,9 +181,12 @@ SCRIPT = """
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.splits import split
 from nlpkit.tasks.answers.one_label import OneLabel
-rows = [LabeledText(text=f"some words number {n % 70} and {n % 40} more", label="abc"[n % 3]) for n in range(200)]
+rows = [
+    LabeledText(text=f"some words number {n % 70} and {n % 40} more", label="abc"[n % 3]) for n in range(200)
+]
 parts = split(rows, OneLabel(labels=(), ordered=False), validation=0.2, test=0.1, seed=5, near_duplicates=0.6)
-print([[rows.index(one) for one in part] for part in (parts.train, parts.validation, parts.test)], parts.kept_together)
+rows_of = [[rows.index(row) for row in part] for part in (parts.train, parts.validation, parts.test)]
+print(rows_of, parts.kept_together)
 """
 
 

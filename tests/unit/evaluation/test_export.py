@@ -1,4 +1,4 @@
-"""`nlpkit.export`: what it refuses before any model is loaded. tests/integration/test_export.py writes exports."""
+"""`nlpkit.export`: what it refuses before a model loads. integration/test_export.py writes exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentences of our own that the default learns from share nothing with the half of the suites that it is judged by."""
+"""Our own sentences that the default learns from share nothing with the half of the suites that judges it."""
 
 from __future__ import annotations
 

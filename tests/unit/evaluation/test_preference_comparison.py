@@ -21,7 +21,7 @@ class Said:
 
 @dataclass
 class Scripted:
-    """A model that finds each reply as likely, a token, as the script says; a reply has as many tokens as letters."""
+    """A model that finds each token as likely as the script says; a reply has as many tokens as letters."""
 
     script: dict[str, float]
     name: str = "scripted"

@@ -145,7 +145,7 @@ def benign(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 @st.composite
 def benign_talks(draw: st.DrawFn, family: Family) -> Conversation:
-    """From the user to the assistant, nothing at the ends of a text that a template or a tokenizer could tidy."""
+    """From the user to the assistant, with no ends of texts that a template or a tokenizer could tidy."""
     said = draw(st.lists(benign(texts), min_size=2, max_size=6))
     system = draw(st.one_of(st.just(""), benign(texts))) if family.takes_system else ""
     return conversation(*said[: len(said) // 2 * 2], system=system)

@@ -1,4 +1,4 @@
-"""No text that people write becomes a control token: every added token of every family, put wherever people can put text.
+"""No text that people write becomes a control token: all added tokens of all families, wherever text goes.
 
 A case holds when each control token is as often in the ids as where a plain word stands in the token's place.
 """
@@ -119,7 +119,7 @@ def test_that_was_more_than_a_thousand_cases(seen: Counter[str]) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_token_joined_to_the_templates_own_text_is_not_made(name: str) -> None:
-    """What ends where the template goes on: `<|im_` before `end|>` can only come of the template's own pieces."""
+    """What ends where the template goes on: `<|im_` before `end|>` only comes of the template's pieces."""
     family = FAMILIES[name]
     for token in family.tokens:
         for cut in range(1, len(token)):
@@ -177,7 +177,7 @@ def test_a_role_is_one_of_two(role: Any) -> None:
 
 @cache
 def folding() -> Any:
-    """A tokenizer that folds letters, as `NFKC` and lower-casing do, before it looks for the tokens that a user added to it."""
+    """A tokenizer that folds letters, as `NFKC` and lower-casing do, before it looks for added tokens."""
     from tokenizers import AddedToken, Tokenizer, normalizers
     from transformers import PreTrainedTokenizerFast
 

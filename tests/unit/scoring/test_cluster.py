@@ -1,4 +1,4 @@
-"""What the processes of a cluster do, without one: the reader, the workers, and what they say when something is wrong."""
+"""What the processes of a cluster do, without a cluster: the reader, the workers, and their errors."""
 
 from __future__ import annotations
 

@@ -160,7 +160,8 @@ class Predictor:
     def predict(self, texts): return [Prediction(label="x" * 400) for _ in texts]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1))
 try:
-    print(score_file(Predictor(), {str(source)!r}, {str(tmp_path / "out.csv")!r}, on_error="skip", chunk_rows=2).rows)
+    out = {str(tmp_path / "out.csv")!r}
+    print(score_file(Predictor(), {str(source)!r}, out, on_error="skip", chunk_rows=2).rows)
 except NlpkitError as error:
     print(error)
 """

@@ -1,4 +1,4 @@
-"""How often a scored file is opened: once before the model is known, once to hash it, once to read its rows."""
+"""How often a scored file is opened: once before the model is known, once to hash it, once to read it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _entry(*wheels: Wheel, name: str = "minilm-l6") -> Entry:
 
 @pytest.fixture
 def build_wheel() -> Callable[..., Wheel]:
-    """Makes a wheel that pip accepts, in a folder, and its row for the catalogue; every file but code is taken."""
+    """Make a wheel that pip accepts, in a folder, and its row for the catalogue, of every file but code."""
     return _build
 
 

