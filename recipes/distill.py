@@ -94,8 +94,7 @@ def _train_one(
     )
     model = build_student(base, rows.task, config.lora, answers, dropout=config.base.dropout, seed=job.seed)
     initial = save_initial(model, job.run, config.lora)
-    objective = distillation_objective(
-        train_rows, held_out, answers, rows.task, base.tokenizer, settings, how
-    )
-    model = fit(model, base.tokenizer, objective, training=settings, job=job)
+    tokenizer, task = base.tokenizer, rows.task
+    objective = distillation_objective(train_rows, held_out, answers, task, tokenizer, settings, how)
+    model = fit(model, tokenizer, objective, training=settings, job=job)
     job.finish(lambda: finish(job, without_projection(model), base, rows, initial=initial))
