@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.export_traced import traced
 from nlpkit.classifiers.first_token import first_token_only
 from nlpkit.classifiers.onnx_runtime import EXTRA, FILE
+from nlpkit.classifiers.processor import saturates
 from nlpkit.errors import optional
 
 if TYPE_CHECKING:
@@ -112,8 +113,10 @@ class _Quantizer:
 
         values, matrix = node.input
         weights: np.ndarray = self._numpy.to_array(self._matrices[matrix])
-        scale = np.maximum(np.abs(weights).max(axis=0) / BITS, 1e-12).astype(np.float32)
-        self._constant(f"{matrix}_bytes", np.clip(np.round(weights / scale), -BITS, BITS).astype(np.int8))
+        largest = BITS // 2 if saturates() else BITS
+        scale = np.maximum(np.abs(weights).max(axis=0) / largest, 1e-12).astype(np.float32)
+        rounded = np.clip(np.round(weights / scale), -largest, largest)
+        self._constant(f"{matrix}_bytes", rounded.astype(np.int8))
         self._constant(f"{matrix}_scale", scale)
         self._constant(f"{matrix}_zero", np.zeros(len(scale), np.int8))
         inputs = [

@@ -34,3 +34,13 @@ def instructions() -> str:
         (line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), []
     )
     return " ".join(sorted(KERNELS.intersection(flags))) or platform.machine()
+
+
+def saturates() -> bool:
+    """Return whether this processor adds products of bytes in 16 bits, which 8-bit weights can overflow.
+
+    On x86 without VNNI an unsigned byte times a signed one, added pairwise, may pass 32,767: 2 * 255 * 127
+    does, 2 * 255 * 63 does not. Weights are then kept in 7 bits, as by `reduce_range` of ONNX Runtime.
+    """
+    vnni = {"avx512_vnni", "avx_vnni"}
+    return platform.machine().lower() in ("x86_64", "amd64") and vnni.isdisjoint(instructions().split())
