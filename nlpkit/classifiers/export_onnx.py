@@ -113,7 +113,7 @@ class _Quantizer:
 
         values, matrix = node.input
         weights: np.ndarray = self._numpy.to_array(self._matrices[matrix])
-        largest = BITS // 2 if saturates() else BITS
+        largest = max(1, BITS // 2) if saturates() else BITS
         scale = np.maximum(np.abs(weights).max(axis=0) / largest, 1e-12).astype(np.float32)
         rounded = np.clip(np.round(weights / scale), -largest, largest)
         self._constant(f"{matrix}_bytes", rounded.astype(np.int8))

@@ -109,7 +109,7 @@ def test_an_adapter_on_another_base_is_refused(tmp_path: Path) -> None:
     )[0]
     shutil.rmtree(base)
     make_chat_base(base, seed=1)
-    with pytest.raises(RunError, match="an adapter on another base answers wrongly"):
+    with pytest.raises(RunError, match="an adapter on another base gives wrong answers"):
         LanguageModel.load(run)
 
 
