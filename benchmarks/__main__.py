@@ -22,8 +22,8 @@ def quick(model: str | None, results: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = model or run_child(["-m", "benchmarks.tiny", folder], threads=1).output.strip()
         scoring.bench(model, texts=200, rounds=1, threads=(1,), results=results, talk=print)
-        startup.bench(rounds=1, results=results, talk=print)
-        memory.bench((1_000, 3_000), threads=1, results=results, talk=print)
+        startup.bench(model, rounds=1, results=results, talk=print)
+        memory.bench((1_000, 3_000), threads=1, results=results, talk=print, run=model)
     for name in ("scoring", "startup", "memory"):
         plots.draw(results, name)
 
@@ -32,7 +32,7 @@ def full(model: str | None, results: Path, *, sst2: Path | None, work: Path) -> 
     """Run everything that docs/benchmarks.md gives figures of; hours on two cores."""
     for corpus in scoring.CORPORA:
         scoring.bench(model, corpus=corpus, rounds=3, threads=(1, 2), results=results, talk=print)
-    startup.bench(rounds=5, results=results, talk=print)
+    startup.bench(model, rounds=5, results=results, talk=print)
     memory.bench(memory.ROWS, threads=1, results=results, talk=print)
     for name in plots.DRAWN:
         plots.draw(results, name)

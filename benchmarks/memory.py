@@ -71,8 +71,17 @@ def _lines(rows: int) -> Iterator[str]:
             yield f"{number},{text}\n"
 
 
-def bench(rows: Sequence[int], *, threads: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+def bench(
+    rows: Sequence[int],
+    *,
+    threads: int,
+    results: Path,
+    talk: Callable[[str], None],
+    run: str | None = None,
+) -> dict[str, Any]:
     """Measure, write memory.json and memory.md, and return the results.
+
+    run: a run of a tiny model; None: one is made.
 
     Raises:
         NlpkitError: a child process failed.
@@ -81,10 +90,9 @@ def bench(rows: Sequence[int], *, threads: int, results: Path, talk: Callable[[s
     points: list[Point] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run = run_child(["-m", "benchmarks.tiny", str(folder)], threads=1).output.strip()
-        run_child(
-            ["-m", "nlpkit", "export", run], threads=1
-        )  # the export is made first, so that it does not count
+        run = run or run_child(["-m", "benchmarks.tiny", str(folder)], threads=1).output.strip()
+        # The export is made first, so that it does not count
+        run_child(["-m", "nlpkit", "export", run], threads=1)
         for runtime in RUNTIMES:
             for count in rows:
                 points.append(point := score_rows(run, count, folder, runtime=runtime, threads=threads))

@@ -20,12 +20,16 @@ from nlpkit.errors import NlpkitError
 
 TEXT = "What a lovely day"
 
-COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "nlpkit --help": ("-m", "nlpkit", "--help"),
-    "nlpkit predict, onnx": ("-m", "nlpkit", "predict", TEXT, "--runtime", "onnx"),
-    "nlpkit predict, torch": ("-m", "nlpkit", "predict", TEXT, "--runtime", "torch"),
-    "transformers.pipeline": ("-m", "benchmarks.peer", "first"),
-}
+
+def commands(run: Sequence[str], model: str) -> Mapping[str, Sequence[str]]:
+    """Return what is timed: nlpkit with a run, and the pipeline with its weights as a plain model."""
+    predict = ("-m", "nlpkit", "predict", *run, TEXT, "--runtime")
+    return {
+        "nlpkit --help": ("-m", "nlpkit", "--help"),
+        "nlpkit predict, onnx": (*predict, "onnx"),
+        "nlpkit predict, torch": (*predict, "torch"),
+        "transformers.pipeline": ("-m", "benchmarks.peer", "first", model, TEXT),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +42,22 @@ class Start:
     peak_mb: float
 
 
-def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
+def bench(run: str | None, *, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
     """Measure, write startup.json and startup.md, and return the results.
 
     Raises:
         NlpkitError: a command failed.
     """
     machine = Machine()
+    given = [run] if run else []
     starts = []
     with tempfile.TemporaryDirectory() as folder:
-        run_child(["-m", "nlpkit", "export"], threads=1)  # the timed commands use the cached export
-        run_child(["-m", "benchmarks.peer", "export", "", folder], threads=1)
+        run_child(["-m", "nlpkit", "export", *given], threads=1)  # the timed commands use the cached export
+        run_child(["-m", "benchmarks.peer", "export", run or "", folder], threads=1)
+        timed = commands(given, folder)
         for _ in range(rounds):
-            for command, arguments in COMMANDS.items():
-                child = run_child(
-                    [*arguments, *([folder, TEXT] if command.startswith("transformers") else [])], threads=1
-                )
+            for command, arguments in timed.items():
+                child = run_child(arguments, threads=1)
                 starts.append(
                     Start(
                         command=command,
@@ -63,7 +67,7 @@ def bench(*, rounds: int, results: Path, talk: Callable[[str], None]) -> dict[st
                     )
                 )
     rows = []
-    for command in COMMANDS:
+    for command in timed:
         mine = [start for start in starts if start.command == command]
         median = [
             statistics.median(getattr(start, name) for start in mine)
@@ -82,11 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--run", help="a run's folder; default: the built-in classifier")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder for the results")
     args = parser.parse_args(arguments)
     try:
-        bench(rounds=args.rounds, results=args.results, talk=print)
+        bench(args.run, rounds=args.rounds, results=args.results, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import Any
 
 import httpx2
 import pytest
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
@@ -68,18 +68,15 @@ class Server:
             if words
             else ("-m", "tests.browser.fake", str(self.store), str(self.runs), str(self.port))
         )
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> Server:
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *self.words],
-                cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        self.process = Forked(*self.words, environment=environment, output=self.folder / "server.log")
         deadline = time.monotonic() + 300
         while True:
             assert self.process.poll() is None, self.log()

@@ -13,21 +13,29 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.browser.conftest import free_port
+from tests.forked import Forked
+
 pytestmark = pytest.mark.integration
+
+ALONE = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
 
 
 def train(config: Path, output: Path, *overrides: str, processes: int) -> list[dict[str, Any]]:
-    """The log of a training."""
-    # accelerate starts processes on CPUs only through MPI; torch's launcher starts them as it does on GPUs
-    launch = (
-        ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
-        if processes > 1
-        else []
-    )
-    command = [sys.executable, "-m", *launch, "nlpkit", "train", str(config), f"output={output}", *overrides]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    """The log of a training, by processes that are told what torch's launcher tells them."""
+    words = ("-m", "nlpkit", "train", str(config), f"output={output}", *overrides)
+    told = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = [told | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+    started = [
+        Forked(*words, environment={**os.environ, **ALONE, **rank})
+        for rank in (ranks if processes > 1 else [{}])
+    ]
+    said = [process.communicate(timeout=300)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * processes, said
+    return read_log(output)
+
+
+def read_log(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (output / "toy" / "log.jsonl").read_text().splitlines()]
 
 
@@ -75,7 +83,15 @@ def test_two_processes_learn_the_weights_of_one(
 
 
 def test_two_processes_make_one_run(toy_config: Path, tmp_path: Path) -> None:
-    log = train(toy_config, tmp_path, "training.batch_size=8", processes=2)
+    # accelerate starts processes on CPUs only through MPI; torch's launcher starts them as it does on GPUs
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"]
+    subprocess.run(
+        [*launch, "nlpkit", "train", str(toy_config), f"output={tmp_path}", "training.batch_size=8"],
+        check=True,
+        timeout=300,
+        env={**os.environ, **ALONE},
+    )
+    log = read_log(tmp_path)
     record = json.loads((tmp_path / "toy" / "run.json").read_text())
     assert record["data"]["rows"] == {"train": 144, "validation": 48, "test": 48}
     assert max(entry["step"] for entry in log) == 90  # 144 rows in batches of 2 x 8, ten times

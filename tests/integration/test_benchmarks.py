@@ -19,7 +19,7 @@ def results(tmp_path_factory) -> Path:
         [sys.executable, "-m", "benchmarks", "--quick", "--results", str(folder)],
         cwd=ROOT,
         check=True,
-        timeout=500,
+        timeout=1500,
     )
     return folder
 

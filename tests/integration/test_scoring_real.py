@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import sentences, write_csv
+from tests.forked import Forked
 
 pytestmark = pytest.mark.integration
 
@@ -24,11 +23,9 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_csv(tmp_path_factory.mktemp("in") / "in.csv", rows, ("text", "truth"))
 
 
-def start(run: Path, source: Path, target: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "nlpkit", "score", str(run), str(source), "-o", str(target)]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+def start(run: Path, source: Path, target: Path) -> Forked:
+    words = ("-m", "nlpkit", "score", str(run), str(source), "-o", str(target))
+    return Forked(*words, environment={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def rows_done(target: Path) -> str:

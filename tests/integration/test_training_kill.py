@@ -5,39 +5,24 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.forked import Forked
+
 pytestmark = pytest.mark.integration
 
 
-def start(config: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "nlpkit",
-        "train",
-        str(config),
-        f"output={output}",
-        "training.evaluations=30",
-        *more,
-    ]
+def start(config: Path, output: Path, *more: str) -> Forked:
+    command = ["-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30", *more]
     command += ["evaluation.generate=0"] if "recipe: dialogue" in config.read_text(encoding="utf-8") else []
     # Without coverage: a Ctrl-C at a bad moment leaves its tracer's lock locked, and the child never ends.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")
     } | {"OMP_NUM_THREADS": "1"}
-
-    def hear_ctrl_c() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
-
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_ctrl_c
-    )
+    return Forked(*command, environment=environment)
 
 
 def finish(config: Path, output: Path, *more: str) -> bytes:
@@ -55,7 +40,7 @@ def newest(output: Path) -> int:
     )
 
 
-def wait_beyond(step: int, process: subprocess.Popen[bytes], output: Path) -> None:
+def wait_beyond(step: int, process: Forked, output: Path) -> None:
     deadline = time.monotonic() + 300
     while process.poll() is None and newest(output) <= step and time.monotonic() < deadline:
         time.sleep(0.002)
