@@ -39,7 +39,7 @@ test-browser: install
 	@command -v chromium > /dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; \
 	then apt-get update -qq && apt-get install -qq -y chromium; \
 	else echo "The browser tests need Chromium: apt-get install chromium" >&2; exit 1; fi
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser
 
 lint: install
 	$(BIN)/ruff check .

@@ -5,7 +5,6 @@ To add one, write its module and add its row. The functions of a row import what
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +52,8 @@ class ClassifierRuntime(RuntimeRow):
 
     def library_version(self) -> dict[str, str]:
         """Return the package's name and version; empty where it needs none."""
+        import importlib.metadata
+
         if self.package is None:
             return {}
         try:

@@ -15,7 +15,7 @@ SHOWN = 160
 class Frozen(BaseModel):
     """A part of a report that cannot be changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Lengths(Frozen):

@@ -13,7 +13,11 @@ class Part(BaseModel):
     """A frozen piece of a report: no unknown keys, no nan."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, from_attributes=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        from_attributes=True,
+        defer_build=True,  # a prediction shows no report
     )
 
 

@@ -22,10 +22,10 @@ ALONE = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
 
 
 def train(config: Path, output: Path, *overrides: str, processes: int) -> list[dict[str, Any]]:
-    """The log of a training, by processes that are told what torch's launcher tells them."""
+    """The log of a training, by processes with the environment that torch's launcher gives."""
     words = ("-m", "nlpkit", "train", str(config), f"output={output}", *overrides)
-    told = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    ranks = [told | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+    world = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = [world | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
     started = [
         Forked(*words, environment={**os.environ, **ALONE, **rank})
         for rank in (ranks if processes > 1 else [{}])

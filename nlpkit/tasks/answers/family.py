@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from nlpkit.data.near import near_groups
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -193,6 +192,8 @@ def tone_of(score: float | None) -> Tone:
 
 def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
     """Group examples whose texts are equal or near-equal."""
+    from nlpkit.data.near import near_groups
+
     return near_groups([example.text for example in examples], threshold=near_duplicates, seed=seed)
 
 
