@@ -192,7 +192,13 @@ def limits(folder: Path) -> dict[str, float]:
     data = (folder / "whole.csv").read_bytes()
     data_of_chunk = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
     chunk = Chunk(
-        data=data_of_chunk, rejects=b"", read=CHUNK_ROWS, rows=CHUNK_ROWS, rejected=0, partly_read=0
+        data=data_of_chunk,
+        rejects=b"",
+        read=CHUNK_ROWS,
+        rows=CHUNK_ROWS,
+        rejected=0,
+        partly_read=0,
+        guarded=0,
     )
     begin = State(source=InputDigest.of(source), settings={})
     with open_journal(planned.output, folder / "out.csv", begin, overwrite=False) as journal:

@@ -182,6 +182,11 @@ def show_summary(summary: Any, as_json: bool) -> None:
     )
     if summary.partly_read:
         talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
+    if summary.guarded:
+        talk(
+            f"{summary.guarded:,} cells that a spreadsheet would run as formulas got an apostrophe before; "
+            "hint: --raw-csv leaves them as they are"
+        )
     if summary.rejected:
         talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
 

@@ -50,13 +50,15 @@ class ChunkPlan:
         for record, text in zip(batch.records, batch.inputs, strict=True):
             self.columns.check(record)
             rows.append({**record.fields, **self._cells(answers[text].row(), record.where)})
+        data, guarded = self.writer.rows(rows)
         return Chunk(
-            data=self.writer.rows(rows),
+            data=data,
             rejects=reject_lines(batch.bad),
             read=batch.read,
             rows=len(rows),
             rejected=len(batch.bad),
             partly_read=sum(answers[text].partial for text in batch.inputs),
+            guarded=guarded,
         )
 
     def _cells(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:

@@ -149,6 +149,7 @@ class FolderTotals:
             rows=rows,
             rejected=rejected,
             partly_read=sum(file.partly_read for file in self._files),
+            guarded=sum(file.guarded for file in self._files),
             seconds=seconds,
             texts_per_second=(rows + rejected - before) / seconds if seconds > 0 else 0.0,
             resumed_from=before,

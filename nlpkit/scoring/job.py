@@ -34,6 +34,8 @@ class ScoreSummary:
     rejected: int
     partly_read: int
     """Texts so long that not all of them was read."""
+    guarded: int
+    """Cells of a CSV or TSV with an apostrophe before what a spreadsheet would run as a formula."""
     seconds: float
     texts_per_second: float
     """In this run alone."""
@@ -231,6 +233,7 @@ def _summary(state: State, output: Output, clock: ProgressClock) -> ScoreSummary
         rows=state.rows,
         rejected=state.rejected,
         partly_read=state.partly_read,
+        guarded=state.guarded,
         seconds=clock.seconds,
         texts_per_second=done / clock.seconds if clock.seconds > 0 else 0.0,
         resumed_from=clock.resumed_from,

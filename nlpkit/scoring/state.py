@@ -62,6 +62,8 @@ class State(BaseModel):
     rejected: int = 0
     partly_read: int = 0
     """Texts that were too long to be read whole."""
+    guarded: int = 0
+    """Cells with an apostrophe before what a spreadsheet would run."""
     size: int = 0
     """Bytes of the partial output."""
     rejects_size: int = 0
@@ -112,6 +114,7 @@ class Chunk:
     rows: int
     rejected: int
     partly_read: int
+    guarded: int
 
     def after(self, before: State) -> State:
         """Return the state once this chunk is done too."""
@@ -121,6 +124,7 @@ class Chunk:
                 "rows": before.rows + self.rows,
                 "rejected": before.rejected + self.rejected,
                 "partly_read": before.partly_read + self.partly_read,
+                "guarded": before.guarded + self.guarded,
                 "size": before.size + len(self.data),
                 "rejects_size": before.rejects_size + len(self.rejects),
             }

@@ -242,6 +242,7 @@ class _StoredFile:
                     "rows": summary.rows,
                     "rejected": summary.rejected,
                     "partly_read": summary.partly_read,
+                    "guarded": summary.guarded,
                 }
                 (folder / "kept.json").write_text(
                     json.dumps({**kept, "budget": summary.budget}), encoding="utf-8"
@@ -262,7 +263,7 @@ class _StoredFile:
             return None
         kept = json.loads(self.record.ask("cat_file")) if self.record and self.record.ask("exists") else None
         if kept and {name: kept.get(name) for name in asked} == asked:
-            counts = {name: int(kept[name]) for name in ("rows", "rejected", "partly_read")}
+            counts = {name: int(kept.get(name, 0)) for name in ("rows", "rejected", "partly_read", "guarded")}
             before = counts["rows"] + counts["rejected"]
             return ScoreSummary(
                 **counts,

@@ -11,6 +11,8 @@ import csv
 import gzip
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from operator import ne
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -20,7 +22,20 @@ from nlpkit.scoring.output_columns import Columns
 
 Row = Mapping[str, object]
 
-_FORMULA = re.compile(r"[=+\-@\t\r\0]")
+_FORMULA = re.compile(
+    r"""
+    [\s\0]*                                    # a spreadsheet may drop what stands before
+    (?: [=＝]                                   # always a formula
+      | [@＠] [\w.]+ [(|]                       # a function or a program; not the name of an account
+      | [+\-＋－] (?: \S+ \Z                    # a reference, a sum, a single word
+                   | [\d\s.,+\-*/^%()]+ \Z     # a calculation with spaces
+                   | .* \w [ ]? [(|]            # a function or a program
+                   | .* [\w'] ! [$]? [A-Za-z]{1,3} [$]? \d )  # a cell of another sheet
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+"""What a spreadsheet would run. A text that merely begins with such a sign, as `- good food`, it does not."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _ROW_GROUP = 65_536
 """Rows of one Parquet row group, whatever the chunks were, unless their values are large."""
@@ -33,8 +48,8 @@ class RowWriter(Protocol):
     def header(self) -> bytes:
         """Return the bytes before the first row."""
 
-    def rows(self, rows: Sequence[Row]) -> bytes:
-        """Return the bytes of these rows."""
+    def rows(self, rows: Sequence[Row]) -> tuple[bytes, int]:
+        """Return the bytes of these rows, and how many of their cells were guarded against spreadsheets."""
 
     def seal(self, partial: Path, whole: Path) -> Path:
         """Return the finished file, made of all the bytes: `partial` itself, or `whole`, written from it."""
@@ -65,9 +80,9 @@ class JsonLinesWriter:
         """Return no bytes: JSON lines have no header."""
         return b""
 
-    def rows(self, rows: Sequence[Row]) -> bytes:
+    def rows(self, rows: Sequence[Row]) -> tuple[bytes, int]:
         """Return one line for each row."""
-        return _packed("".join(json_text(row) + "\n" for row in rows), compress=self._compress)
+        return _packed("".join(json_text(row) + "\n" for row in rows), compress=self._compress), 0
 
     def seal(self, partial: Path, whole: Path) -> Path:
         """Return the file as it stands."""
@@ -88,9 +103,12 @@ class DelimitedWriter:
         """Return the line of column names."""
         return self._lines([[self._safe(name) for name in self._names]])
 
-    def rows(self, rows: Sequence[Row]) -> bytes:
+    def rows(self, rows: Sequence[Row]) -> tuple[bytes, int]:
         """Return one quoted line for each row."""
-        return self._lines([[self._safe(_cell(row.get(name))) for name in self._names] for row in rows])
+        cells = [[_cell(row.get(name)) for name in self._names] for row in rows]
+        safe = [[self._safe(cell) for cell in row] for row in cells]
+        guarded = sum(map(ne, chain.from_iterable(cells), chain.from_iterable(safe)))
+        return self._lines(safe), guarded
 
     def seal(self, partial: Path, whole: Path) -> Path:
         """Return the file as it stands."""
@@ -147,12 +165,12 @@ class ColumnarWriter:
         """Return the schema, as an Arrow stream begins."""
         return bytes(self._schema.serialize())
 
-    def rows(self, rows: Sequence[Row]) -> bytes:
+    def rows(self, rows: Sequence[Row]) -> tuple[bytes, int]:
         """Return one record batch."""
         import pyarrow
 
         if not rows:
-            return b""
+            return b"", 0
         texts = [name for name, kind in self._kinds.items() if kind == "json"]
         if texts:
             rows = [
@@ -166,7 +184,7 @@ class ColumnarWriter:
                 f"the rows do not fit the columns of a {self._name} file: {error}; "
                 "hint: write JSON Lines instead, with --output-format jsonl"
             ) from error
-        return bytes(batch.serialize())
+        return bytes(batch.serialize()), 0
 
     def seal(self, partial: Path, whole: Path) -> Path:
         """Turn the stream into the format."""

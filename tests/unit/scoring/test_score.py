@@ -337,12 +337,23 @@ def test_no_row_that_can_be_scored_is_an_error(tmp_path, engine):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_formulas_are_made_inert_in_csv_alone(tmp_path, engine, write, read):
-    texts = ["=1+1", "+cmd", "-x", "@sum", "\tt", "\rr", "-5", "+1.5e3", "-.5", "- 5", "'=1", "plain"]
+def test_s7_formulas_are_made_inert_and_counted_in_csv_alone(tmp_path, engine, write, read):
+    formulas = [
+        "=1+1", "＝1+1", "\n=1+1", "\t =1", "@SUM(1)", "@cmd|' /C calc'!A0", "+cmd|' /C calc'!A0",
+        "+A1", "-x",
+        "- 5", "-1 + 2", "+ a SUM(B1)", "-a b Sheet2!$B$1",
+    ]  # fmt: skip
+    texts = [
+        "-5", "+1.5e3", "-.5", "'=1", "plain", "@airline thank you", "@a (again)", "@airline",
+        "- the food is good",
+        "+ quick, - loud!", "\tt", "\rr", "a = b",
+    ]  # fmt: skip
+    texts += formulas
     source = write(tmp_path / "in.jsonl", [{"text": text, "=n": 1} for text in texts])
-    safe = ["'=1+1", "'+cmd", "'-x", "'@sum", "'\tt", "'\rr", "-5", "+1.5e3", "-.5", "'- 5", "'=1", "plain"]
+    safe = [f"'{text}" if text in formulas else text for text in texts]
     for target, expected in [("o.csv", safe), ("o.tsv", safe), ("o.jsonl", texts), ("o.parquet", texts)]:
-        score_file(engine, source, tmp_path / target)
+        summary = score_file(engine, source, tmp_path / target)
+        assert summary.guarded == (len(formulas) if expected is safe else 0)
         found = read(tmp_path / target)
         assert [row["text"] for row in found] == expected
         assert ("'=n" in found[0]) == (expected is safe)
