@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nlpkit.errors import SourceError
 from nlpkit.run import Run
 
@@ -17,24 +19,35 @@ PUBLISHED = (
 """Texts of the data are in none of these: predictions and reports stay at home."""
 
 
+def published_files(run: Run) -> list[Path]:
+    """Return the files that `push_run` sends.
+
+    Raises:
+        RunError: the run is damaged.
+    """
+    run.read()
+    return sorted(path for pattern in PUBLISHED for path in run.path.glob(pattern))
+
+
 def push_run(run: Run, repository: str, *, private: bool) -> str:
     """Return the address of the published run; the hub's own HF_TOKEN, HF_ENDPOINT and login are used.
 
     Raises:
+        RunError: the run is damaged.
         SourceError: the hub cannot be reached, or it refuses.
     """
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-    run.read()  # a damaged run is not published
+    files = [str(path.relative_to(run.path)) for path in published_files(run)]
     hub = HfApi()
     try:
         address = hub.create_repo(repository, private=private, exist_ok=True)
         hub.upload_folder(
             repo_id=repository,
             folder_path=run.path,
-            allow_patterns=list(PUBLISHED),
+            allow_patterns=files,
             commit_message=f"nlpkit run {run.name}",
         )
     except (

@@ -318,6 +318,20 @@ def test_push_without_a_hub_says_what_it_needs(nlpkit, toy_run: Path) -> None:
     assert "HF_TOKEN" in said.talk
 
 
+def test_j6_a_dry_push_lists_what_would_be_sent_and_sends_nothing(
+    nlpkit, toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import HfApi
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda *arguments, **options: pytest.fail("asked the hub"))
+    said = nlpkit("push", toy_run, "me/mine", "--dry-run")
+    assert said.code == 0
+    sent = {line.split("  ")[0].removeprefix(f"{toy_run}/") for line in said.out.splitlines()}
+    assert {"README.md", "run.json", "config.yaml", "adapter/adapter_model.safetensors"} <= sent
+    assert not any("evaluation" in name or "report" in name or "log" in name for name in sent)
+    assert "me/mine, private" in said.talk
+
+
 def test_score_reads_stdin_and_writes_stdout_with_nothing_but_data(toy_run: Path) -> None:
     command = [
         sys.executable,
