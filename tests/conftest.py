@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -133,6 +133,28 @@ def write_csv(path: Path, rows: list[tuple[str, str]], header: tuple[str, str] =
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([header, *rows])
     return path
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], bool]:
+    """Whether all of a file's bytes are on the disk: flushed since it was last written."""
+    flushed: dict[int, tuple[int, int]] = {}
+    real = os.fsync
+
+    def state(found: os.stat_result) -> tuple[int, int]:
+        return found.st_size, found.st_mtime_ns
+
+    def fsync(number: int) -> None:
+        real(number)
+        found = os.fstat(number)
+        flushed[found.st_ino] = state(found)
+
+    def is_on_disk(path: Path) -> bool:
+        found = path.stat()
+        return flushed.get(found.st_ino) == state(found)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return is_on_disk
 
 
 @pytest.fixture(scope="session")

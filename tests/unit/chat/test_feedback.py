@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -179,6 +181,15 @@ def test_old_branches_count(store, tmp_path):
     talk.reply("B", "down")
     _, rows = parsed(store, tmp_path)
     assert [(one.history.turns[0].text, one.reply) for one in rows] == [("Hello", "A"), ("Hello, you", "B")]
+
+
+def test_s15_the_file_is_on_the_disk_before_it_takes_its_place(store, tmp_path, on_disk, monkeypatch):
+    Talk(store, "Hello").reply("Hi", "up")
+    placed = []
+    real = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (placed.append(on_disk(Path(old))), real(old, new)))
+    write_feedback(store.preferences(), tmp_path / "ratings.jsonl")
+    assert placed == [True]
 
 
 def test_the_file_is_whole_and_its_writers_alone(store, tmp_path):

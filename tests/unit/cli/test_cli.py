@@ -318,6 +318,21 @@ def test_push_without_a_hub_says_what_it_needs(nlpkit, toy_run: Path) -> None:
     assert "HF_TOKEN" in said.talk
 
 
+def test_s15_a_push_is_private_unless_public_is_asked_for(
+    nlpkit, toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import HfApi
+
+    made: list[bool] = []
+    monkeypatch.setattr(
+        HfApi, "create_repo", lambda self, name, **options: made.append(options["private"]) or "https://hub"
+    )
+    monkeypatch.setattr(HfApi, "upload_folder", lambda self, **options: None)
+    assert nlpkit("push", toy_run, "me/mine").code == 0
+    assert nlpkit("push", toy_run, "me/mine", "--public").code == 0
+    assert made == [True, False]
+
+
 def test_j6_a_dry_push_lists_what_would_be_sent_and_sends_nothing(
     nlpkit, toy_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from nlpkit.metrics import intervals
 from nlpkit.metrics.labels import ACCURACY, AUROC, LABEL_METRICS, LOG_LOSS, MACRO_F1, MCC
@@ -81,8 +81,16 @@ def test_an_accuracy_interval_is_close_to_the_exact_binomial_one() -> None:
     expected = binomtest(300, 400).proportion_ci(0.95, method="wilson")
     assert score["accuracy"].value == 0.75
     assert score["accuracy"].count == 400
-    assert score["accuracy"].low == pytest.approx(expected.low, abs=0.01)
-    assert score["accuracy"].high == pytest.approx(expected.high, abs=0.01)
+    # A 90% interval would lie 0.007 further in.
+    assert score["accuracy"].low == pytest.approx(expected.low, abs=0.004)
+    assert score["accuracy"].high == pytest.approx(expected.high, abs=0.004)
+
+
+def test_s15_every_interval_is_one_of_95_percent() -> None:
+    assert intervals.percentiles(np.arange(1001)) == (25, 975)
+    assert norm.cdf(intervals.NORMAL) - norm.cdf(-intervals.NORMAL) == pytest.approx(0.95, abs=1e-6)
+    # Of all right, the lower end is where all right happens 2.5% of the time: low ** 30 = 0.025.
+    assert intervals.exact_share(30, 30) == (pytest.approx(0.025 ** (1 / 30)), 1.0)
 
 
 @pytest.mark.parametrize("metric", [PEARSON, MAE])

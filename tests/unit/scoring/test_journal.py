@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -43,6 +44,27 @@ def test_a_second_process_is_refused_and_the_lock_of_a_dead_one_is_not(tmp_path,
         other.wait()
         other.stdout.close()
     assert score_file(engine, source, tmp_path / "out.csv", on_error="skip").rows == 19
+
+
+def test_s15_a_state_speaks_only_of_bytes_that_are_on_the_disk(
+    tmp_path, source, engine, on_disk, monkeypatch
+):
+    placed = []
+    real = os.replace
+
+    def replace(old, new):
+        old = Path(old)
+        placed.append(old.name)
+        assert on_disk(old), old
+        for name in (journal.PARTIAL, journal.REJECTS):
+            if old.name.startswith("state.json") and (old.parent / name).exists():
+                assert on_disk(old.parent / name), f"{name} when {old.name} was placed"
+        real(old, new)
+
+    monkeypatch.setattr(os, "replace", replace)
+    score_file(engine, source, tmp_path / "out.csv", chunk_rows=6, on_error="skip")
+    assert placed.count("state.json.new") >= 4  # 20 rows in chunks of 6
+    assert {"rejects.new", journal.PARTIAL} <= set(placed)
 
 
 class _Cut(BaseException):
