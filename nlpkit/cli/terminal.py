@@ -158,13 +158,21 @@ def skippable(on_error: str) -> Iterator[None]:
 
 
 def show_scores(report: Any) -> None:
+    """Print a report's scores, and how they differ from those of each baseline on the same rows."""
     from rich.console import Console
     from rich.table import Table
+
+    from nlpkit.reports.wording import COMPARED, baseline_rows
 
     table = Table("metric", "value", "95% interval", title=f"{escaped(report.run)} on {escaped(report.data)}")
     for name, score in report.scores.items():
         table.add_row(score.title or name, score.shown(score.value), score.interval)
     Console().print(table)
+    for baseline in report.baselines:
+        table = Table(*COMPARED, title=f"compared with {escaped(baseline.name)}")
+        for row in baseline_rows(report.scores, baseline):
+            table.add_row(*row)
+        Console().print(table)
 
 
 def show_summary(summary: Any, as_json: bool) -> None:

@@ -168,8 +168,8 @@ def refuse_other_answers(classifier: Classifier, baseline: Classifier) -> None:
     ours, theirs = classifier.task.head, baseline.task.head
     if (ours.names, ours.problem) != (theirs.names, theirs.problem):
         raise ConfigError(
-            f"{baseline.name}: answers with {', '.join(theirs.names)}; expected {', '.join(ours.names)} to "
-            "compare with"
+            f"{baseline.name}: answers with {', '.join(theirs.names)}; expected {', '.join(ours.names)}; "
+            "hint: name a run that was trained on the same labels"
         )
 
 

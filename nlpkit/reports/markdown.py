@@ -5,7 +5,7 @@ from __future__ import annotations
 from nlpkit.metrics.score import Score
 from nlpkit.reports.parts import Baseline, Cost, ReportContent
 from nlpkit.reports.sections import Cell, Section, Table
-from nlpkit.reports.wording import VERDICTS, cell, difference, number, p_value, table, verdict
+from nlpkit.reports.wording import COMPARED, baseline_rows, cell, number, table
 
 
 def to_markdown(report: ReportContent) -> str:
@@ -44,14 +44,7 @@ def baseline_table(scores: dict[str, Score], baseline: Baseline) -> str:
     """Return a Markdown table of the scores that both have, with the difference of each; empty where there
     are none.
     """
-    rows = []
-    for name, theirs in baseline.scores.items():
-        ours, test = scores.get(name), baseline.tests.get(name)
-        if ours is not None:
-            shown = ours.shown(ours.value), theirs.shown(theirs.value), difference(ours, test)
-            word = VERDICTS[verdict(ours, test)] if shown[2] else ""
-            rows.append((ours.title or name, *shown, p_value(test), word))
-    return table(("Metric", "This run", "Baseline", "Difference (95% interval)", "p", "Verdict"), rows)
+    return table(COMPARED, baseline_rows(scores, baseline))
 
 
 def cost_rows(cost: Cost) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nlpkit.metrics.score import digits
@@ -102,6 +102,22 @@ def p_value(test: PairedTest | None) -> str:
     if p is None:
         return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+COMPARED = ("Metric", "This run", "Baseline", "Difference (95% interval)", "p", "Verdict")
+"""The columns of `baseline_rows`."""
+
+
+def baseline_rows(scores: Mapping[str, Score], baseline: Baseline) -> list[tuple[str, ...]]:
+    """Return a row for each score that both have, with the difference on the same rows."""
+    rows: list[tuple[str, ...]] = []
+    for name, theirs in baseline.scores.items():
+        ours, test = scores.get(name), baseline.tests.get(name)
+        if ours is not None:
+            shown = ours.shown(ours.value), theirs.shown(theirs.value), difference(ours, test)
+            word = VERDICTS[verdict(ours, test)] if shown[2] else ""
+            rows.append((ours.title or name, *shown, p_value(test), word))
+    return rows
 
 
 def number(value: object) -> str:

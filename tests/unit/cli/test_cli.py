@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -254,8 +255,11 @@ def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Pa
     report = json.loads(said.out)
     assert report["scores"]["accuracy"]["count"] == 60
     assert report["baselines"][0]["tests"]["accuracy"]["difference"] == 0
-    table = nlpkit("evaluate", toy_run, data)
+    table = nlpkit("evaluate", toy_run, data, "--baseline", toy_run)
     assert "Macro F1" in table.out
+    # S21: a run does not differ from itself
+    assert "compared with toy" in table.out
+    assert re.search(r"Accuracy .* \+0\.0 points .* 1\.000 .* not shown", table.out)
     stars = write_csv(
         tmp_path / "stars.csv", [("good food", "5"), ("bad food", "1"), ("sad place", "1")], ("body", "stars")
     )
