@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from nlpkit.errors import SourceError
-from nlpkit.run import Run
+from nlpkit.run import HASHED, Run
 
 PUBLISHED = (
     "README.md",
     "config.yaml",
     "run.json",
-    "adapter/*.safetensors",
-    "adapter/*.json",
-    "tokenizer/*.json",
-    "tokenizer/*.txt",
+    *(f"{folder}/*{ending}" for folder in ("adapter", "tokenizer") for ending in HASHED),
 )
 """Texts of the data are in none of these: predictions and reports stay at home."""
 
@@ -27,7 +24,7 @@ def push_run(run: Run, repository: str, *, private: bool) -> str:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-    run.read()  # a damaged run is not published
+    run.read_verified()  # a damaged run is not published
     hub = HfApi()
     try:
         address = hub.create_repo(repository, private=private, exist_ok=True)
