@@ -146,6 +146,11 @@ class Run:
         return self.path / "README.md"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that trains the run; next to the folder, which --overwrite deletes."""
+        return self.path.with_name(f".{self.path.name}.lock")
+
+    @property
     def marker(self) -> Path:
         """`run.json`: there exactly when the run is completed."""
         return self.path / "run.json"
