@@ -93,12 +93,16 @@ def parse_score_request(body: bytes, limits: ServerLimits, *, model: str) -> lis
 
 
 def conversation_of(messages: list[RequestMessage], limits: ServerLimits) -> Conversation:
-    """Return the messages as turns; consecutive messages of one role become one turn, as in training data."""
+    """Return the messages as turns; consecutive messages of one role become one turn, as in training data.
+
+    An empty reply is left out, because no turn is empty.
+    """
     if len(messages) > limits.messages:
         reason = f"messages: {len(messages):,}; expected at most {limits.messages:,}"
         raise ApiError(400, reason, param="messages", code="array_above_max_length")
     system: list[str] = []
     turns: list[Turn] = []
+    last = ""
     for index, message in enumerate(messages):
         _check_length(message.content, f"messages.{index}.content", limits)
         if message.role in ("system", "developer"):
@@ -110,13 +114,16 @@ def conversation_of(messages: list[RequestMessage], limits: ServerLimits) -> Con
                 )
             system.append(message.content)
             continue
+        last = message.role
         if not message.content.strip():
+            if message.role == "assistant":
+                continue  # the model said nothing
             reason = f"messages.{index}.content: empty; expected a text"
             raise ApiError(400, reason, param=f"messages.{index}.content", code="invalid_value")
         role: Role = "user" if message.role == "user" else "assistant"
         before = turns.pop().text + "\n" if turns and turns[-1].role == role else ""
         turns.append(Turn(role=role, text=before + message.content))
-    if not turns or turns[-1].role != "user":
+    if last != "user":
         raise ApiError(
             400,
             "messages: the last one is not the user's, so that there is nothing to answer",
@@ -147,9 +154,15 @@ def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
     set_fields = {name: value for name, value in fields.items() if value is not None}
     if isinstance(messages := set_fields.get("messages"), list):
         set_fields["messages"] = [
-            _without_nulls(message) if isinstance(message, dict) else message for message in messages
+            _plain_message(message) if isinstance(message, dict) else message for message in messages
         ]
     return set_fields
+
+
+def _plain_message(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message without nulls; a reply without content is an empty one."""
+    plain = {name: value for name, value in message.items() if value is not None}
+    return {"content": "", **plain} if plain.get("role") == "assistant" else plain
 
 
 def _is_neutral(name: str, value: object) -> bool:

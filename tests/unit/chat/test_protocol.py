@@ -66,6 +66,21 @@ def test_messages_of_one_side_in_a_row_are_one_turn() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "reply", [{"content": ""}, {"content": None}, {"content": "\n"}, {"content": []}, {}]
+)
+def test_c1_an_empty_reply_that_the_server_gave_may_come_back(reply: dict[str, Any]) -> None:
+    def parse(*messages: dict[str, Any]) -> CompletionRequest:
+        body = json.dumps({"messages": messages}).encode()
+        return parse_chat_request(body, LIMITS, model="parrot", defaults=Sampling())
+
+    asked = {"role": "user", "content": "a"}
+    empty = {"role": "assistant", **reply}
+    assert turns(parse(asked, empty, {"role": "user", "content": "b"})) == [("user", "a\nb")]
+    with pytest.raises(ApiError, match="nothing to answer"):
+        parse(asked, empty)
+
+
 def test_a_text_may_come_in_parts() -> None:
     assert turns(ask(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]))) == [
         ("user", "ab")
