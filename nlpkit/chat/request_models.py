@@ -62,18 +62,16 @@ class _Strict(BaseModel):
 
 
 def _joined(content: object) -> object:
-    """Return the text of a message, which the protocol also writes as a list of parts."""
+    """Return the text of a message, which the protocol also writes as a list of parts.
+
+    Each part is a line of its own, as in vLLM. Other fields, such as `cache_control`, change no text.
+    """
     if not isinstance(content, list):
         return content
     for index, part in enumerate(content):
-        if (
-            not isinstance(part, dict)
-            or part.get("type") != "text"
-            or not isinstance(part.get("text"), str)
-            or len(part) != 2
-        ):
+        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
             raise ValueError(f"part {index} is not {{'type': 'text', 'text': ...}}; only text is supported")
-    return "".join(part["text"] for part in content)
+    return "\n".join(part["text"] for part in content)
 
 
 class RequestMessage(_Strict):

@@ -81,10 +81,12 @@ def test_c1_an_empty_reply_that_the_server_gave_may_come_back(reply: dict[str, A
         parse(asked, empty)
 
 
-def test_a_text_may_come_in_parts() -> None:
-    assert turns(ask(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]))) == [
-        ("user", "ab")
+def test_c2_parts_of_a_text_are_lines_and_their_other_fields_are_ignored() -> None:
+    parts = [
+        {"type": "text", "text": "foo"},
+        {"type": "text", "text": "bar", "cache_control": {"type": "ephemeral"}, "annotations": []},
     ]
+    assert turns(ask(("user", parts))) == [("user", "foo\nbar")]
 
 
 def test_what_a_request_does_not_say_is_the_servers_and_nothing_means_not_said() -> None:
