@@ -29,9 +29,17 @@ Others are refused.
 """
 
 WITHOUT_EFFECT = frozenset(
-    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
+    {
+        *("user", "metadata", "store", "service_tier", "safety_identifier"),
+        *("prompt_cache_key", "prompt_cache_retention", "prediction", "reasoning_effort", "verbosity"),
+    }
 )
-"""Fields that change no reply."""
+"""Fields that are accepted and ignored: they change no reply, or only ask for more or less of one."""
+
+MESSAGE_WITHOUT_EFFECT = frozenset(
+    {"name", "annotations", "cache_control", "refusal", "reasoning", "reasoning_content"}
+)
+"""Fields of a message that are accepted and ignored: clients send back what other servers gave them."""
 
 SAMPLED = ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
 
