@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.texts import read_column
+from nlpkit.errors import optional
 
 SIDE = 2048
 SECONDS = 1.5
@@ -64,9 +65,9 @@ def _by_torch() -> Callable[[], Any]:
 
 def _by_onnxruntime() -> Callable[[], Any]:
     import numpy as np
-    import onnxruntime  # type: ignore[import-untyped]
     from onnx import TensorProto, helper, numpy_helper
 
+    onnxruntime: Any = optional("onnxruntime", extra="onnx")
     matrix = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIDE, SIDE]) for name in ("left", "product")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -56,12 +57,20 @@ def nearest(name: str, known: Iterable[object]) -> str:
     return f"; known: {shown}"
 
 
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Environment variables that stop dependencies from reporting to their makers.
+
+ONNX Runtime reads its own at import: later it has already looked up a host and written a device id.
+"""
+
+
 def optional(module: str, *, extra: str) -> ModuleType:
-    """Import a module of an optional dependency, and return it.
+    """Import a module of an optional dependency, with telemetry off, and return it.
 
     Raises:
         ConfigError: it is not installed; the message names the extra that brings it.
     """
+    os.environ.update(NO_TELEMETRY)
     try:
         return importlib.import_module(module)
     except ImportError as error:

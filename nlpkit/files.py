@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import ConfigError, NlpkitError
 
 NEARLY_FULL = 1_000_000
 """Free bytes under which a failed write is put down to the full disk."""
@@ -49,6 +49,41 @@ def write_whole(path: Path, text: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_path(path: Path, taken: Mapping[str, Path | int], *, hint: str) -> None:
+    """Refuse to write to a path that is in use, or that is a link, a folder or a device.
+
+    Args:
+        path: of a file that would be created or replaced.
+        taken: paths, or numbers of open streams, each by what it is, such as "the input".
+        hint: ends the message.
+
+    Raises:
+        ConfigError: the path is refused.
+    """
+    for name, used in taken.items():
+        if _is_same(path, used):
+            raise ConfigError(f"{path}: is {name}; expected another file to write; hint: {hint}")
+    if path.is_symlink():
+        raise ConfigError(
+            f"{path}: is a symbolic link; expected a plain file; "
+            f"hint: name the file it points to: {path.resolve()}"
+        )
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; expected a file to write; hint: {hint}")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: is not a regular file; hint: {hint}")
+
+
+def _is_same(path: Path, used: Path | int) -> bool:
+    """Return whether a path names a file or an open stream, also where the file is yet to be written."""
+    if isinstance(used, Path) and path.resolve() == used.resolve():
+        return True
+    try:
+        return os.path.samestat(path.stat(), os.stat(used))
+    except OSError:
+        return False
 
 
 def sha256_of(paths: Sequence[Path]) -> str:

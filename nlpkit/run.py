@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.errors import ConfigError, RunError
-from nlpkit.files import write_whole
+from nlpkit.files import sha256_of, write_whole
 
 FORMAT: Literal[2] = 2
 """Raised when a run that an older nlpkit cannot read is written."""
@@ -30,6 +31,9 @@ LIBRARIES = (
     "tokenizers",
     "numpy",
 )
+
+HASHED = (".json", ".jinja", ".model", ".safetensors", ".txt")
+"""Endings of the files of an adapter and a tokenizer that answers depend on."""
 
 
 class BaseModelIdentity(BaseModel):
@@ -55,15 +59,17 @@ class RunRecord(BaseModel):
     task: dict[str, Any]
     """The task with all that is fitted to data: labels, range, temperature."""
     base: BaseModelIdentity
-    outputs: int | None = None
+    outputs: Annotated[int, Field(ge=1)] | None = None
     """The size of a classifier's head."""
-    max_tokens: int
+    max_tokens: Annotated[int, Field(ge=1)]
     """Tokens that the model reads at once."""
     seed: int
     data: dict[str, Any]
     """Counts and fingerprints of what was trained on and held out."""
     cost: dict[str, Any]
     versions: dict[str, str]
+    files: dict[str, str] = {}
+    """SHA-256 of each file of the adapter, its head included, and of the tokenizer; none in older runs."""
 
 
 def in_current_format(tree: Any) -> Any:
@@ -140,6 +146,11 @@ class Run:
         return self.path / "README.md"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that trains the run; next to the folder, which --overwrite deletes."""
+        return self.path.with_name(f".{self.path.name}.lock")
+
+    @property
     def marker(self) -> Path:
         """`run.json`: there exactly when the run is completed."""
         return self.path / "run.json"
@@ -205,11 +216,43 @@ class Run:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
-            raise RunError(f"{self.marker}: damaged: {field}: {first['msg']}") from None
+            raise RunError(f"{self.marker}: damaged: {field}: {first['msg']}; {self._restoring}") from None
+
+    def read_verified(self) -> RunRecord:
+        """Return what `run.json` holds, if the files that it holds hashes of are those that were saved.
+
+        Raises:
+            RunError: it is damaged, or a file of the adapter or the tokenizer is not the one that was saved.
+        """
+        record = self.read()
+        hashes = self._hashes() if record.files else {}
+        for name in sorted(record.files.keys() | hashes.keys()):
+            path = self.path / name
+            if name not in record.files:
+                raise RunError(f"{path}: was added after training; hint: move it out of the run")
+            if record.files[name] != hashes.get(name):
+                problem = "has changed since training" if name in hashes else "is missing"
+                raise RunError(f"{path}: {problem}; {self._restoring}")
+        return record
+
+    @property
+    def _restoring(self) -> str:
+        again = f"nlpkit train {shlex.quote(str(self.config))} --overwrite"
+        return f"hint: restore it from a copy, or train again: {again}"
+
+    def _hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each file that the answers depend on, by its path in the run."""
+        files = [file for folder in (self.adapter, self.tokenizer) for file in folder.rglob("*")]
+        return {
+            file.relative_to(self.path).as_posix(): sha256_of([file])
+            for file in sorted(files)
+            if file.suffix in HASHED and not file.name.startswith(".") and file.is_file()
+        }
 
     def finish(self, record: RunRecord) -> None:
-        """Drop the checkpoints and write `run.json` last: from now on the run is completed."""
+        """Drop the checkpoints and write `run.json` last, with hashes: from now on the run is completed."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+        record = record.model_copy(update={"files": self._hashes()})
         write_whole(self.marker, record.model_dump_json(indent=2) + "\n")
 
     def remove(self) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from nlpkit.errors import DataError
+from nlpkit.files import refuse_path
 
 Row: TypeAlias = dict[str, Any]
 MessageRow: TypeAlias = sqlite3.Row | Mapping[str, Any]
@@ -60,9 +61,11 @@ def write_feedback(feedback: Feedback, target: Path | str) -> None:
     """Write the rows to `target` as JSON Lines, completely or not at all.
 
     Raises:
+        ConfigError: the target is the store, a link, a folder or a device.
         DataError: there are no rows, or the file cannot be written.
     """
     target = Path(target)
+    refuse_path(target, {"the store": Path(feedback.source)}, hint="-o ratings.jsonl")
     if not feedback.rows:
         why = "".join(f"; {reason}" for reason in feedback.left_out)
         raise DataError(

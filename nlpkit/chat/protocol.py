@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nlpkit.chat.request_models import (
+    MESSAGE_WITHOUT_EFFECT,
     NEUTRAL,
     SAMPLED,
     WITHOUT_EFFECT,
@@ -20,10 +21,10 @@ from nlpkit.chat.request_models import (
     ScoreRequest,
     ServerLimits,
 )
-from nlpkit.chat.serialization import ApiError
+from nlpkit.chat.serialization import ApiError, too_long
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.errors import nearest
-from nlpkit.generation.sampling import Sampling
+from nlpkit.generation.sampling import MAX_NEW_TOKENS, Sampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,30 +94,36 @@ def parse_score_request(body: bytes, limits: ServerLimits, *, model: str) -> lis
 
 
 def conversation_of(messages: list[RequestMessage], limits: ServerLimits) -> Conversation:
-    """Return the messages as turns; consecutive messages of one role become one turn, as in training data."""
+    """Return the messages as turns; consecutive messages of one role become one turn, as in training data.
+
+    An empty reply is left out, because no turn is empty. All system messages together are the system prompt.
+    """
     if len(messages) > limits.messages:
         reason = f"messages: {len(messages):,}; expected at most {limits.messages:,}"
         raise ApiError(400, reason, param="messages", code="array_above_max_length")
     system: list[str] = []
     turns: list[Turn] = []
+    last = ""
     for index, message in enumerate(messages):
-        _check_length(message.content, f"messages.{index}.content", limits)
+        if len(message.content) > limits.characters:
+            param = f"messages.{index}.content"
+            raise too_long(
+                f"{param}: {len(message.content):,} characters; expected at most {limits.characters:,}",
+                param=param,
+            )
         if message.role in ("system", "developer"):
-            if turns:
-                raise ApiError(
-                    400,
-                    f"messages.{index}.role: {message.role!r} after the first turn; expected before it",
-                    param=f"messages.{index}.role",
-                )
             system.append(message.content)
             continue
+        last = message.role
         if not message.content.strip():
+            if message.role == "assistant":
+                continue  # the model said nothing
             reason = f"messages.{index}.content: empty; expected a text"
             raise ApiError(400, reason, param=f"messages.{index}.content", code="invalid_value")
         role: Role = "user" if message.role == "user" else "assistant"
         before = turns.pop().text + "\n" if turns and turns[-1].role == role else ""
         turns.append(Turn(role=role, text=before + message.content))
-    if not turns or turns[-1].role != "user":
+    if last != "user":
         raise ApiError(
             400,
             "messages: the last one is not the user's, so that there is nothing to answer",
@@ -147,9 +154,19 @@ def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
     set_fields = {name: value for name, value in fields.items() if value is not None}
     if isinstance(messages := set_fields.get("messages"), list):
         set_fields["messages"] = [
-            _without_nulls(message) if isinstance(message, dict) else message for message in messages
+            _plain_message(message) if isinstance(message, dict) else message for message in messages
         ]
     return set_fields
+
+
+def _plain_message(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message without what says nothing; a reply without content is an empty one."""
+    plain = {
+        name: value
+        for name, value in message.items()
+        if value is not None and name not in MESSAGE_WITHOUT_EFFECT and (name, value) != ("tool_calls", [])
+    }
+    return {"content": "", **plain} if plain.get("role") == "assistant" else plain
 
 
 def _is_neutral(name: str, value: object) -> bool:
@@ -175,7 +192,9 @@ def _refusal(
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         known = (
-            [*model.model_fields, *NEUTRAL, *WITHOUT_EFFECT] if len(loc) == 1 else RequestMessage.model_fields
+            [*model.model_fields, *NEUTRAL, *WITHOUT_EFFECT]
+            if len(loc) == 1
+            else [*RequestMessage.model_fields, *MESSAGE_WITHOUT_EFFECT]
         )
         reason = f"unknown field{nearest(loc[-1], known) if len(loc[-1]) <= 60 else ''}"
     return ApiError(400, f"{param}: {reason}", param=param, code="invalid_value")
@@ -208,7 +227,9 @@ def _sampling(request: ChatRequest, defaults: Sampling) -> Sampling:
         )
     given = {name: getattr(request, name) for name in SAMPLED if getattr(request, name) is not None}
     if max_tokens:
-        given["max_new_tokens"] = next(iter(max_tokens.values()))
+        given["max_new_tokens"] = min(next(iter(max_tokens.values())), MAX_NEW_TOKENS)
+    if "seed" in given and given["seed"] < 0:
+        given["seed"] += 2**63  # the protocol's seeds are signed
     try:
         return Sampling.model_validate({**defaults.model_dump(), **given})
     except ValidationError as error:

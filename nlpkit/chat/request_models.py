@@ -29,9 +29,17 @@ Others are refused.
 """
 
 WITHOUT_EFFECT = frozenset(
-    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
+    {
+        *("user", "metadata", "store", "service_tier", "safety_identifier"),
+        *("prompt_cache_key", "prompt_cache_retention", "prediction", "reasoning_effort", "verbosity"),
+    }
 )
-"""Fields that change no reply."""
+"""Fields that are accepted and ignored: they change no reply, or only ask for more or less of one."""
+
+MESSAGE_WITHOUT_EFFECT = frozenset(
+    {"name", "annotations", "cache_control", "refusal", "reasoning", "reasoning_content"}
+)
+"""Fields of a message that are accepted and ignored: clients send back what other servers gave them."""
 
 SAMPLED = ("temperature", "top_p", "top_k", "repetition_penalty", "seed")
 
@@ -62,18 +70,16 @@ class _Strict(BaseModel):
 
 
 def _joined(content: object) -> object:
-    """Return the text of a message, which the protocol also writes as a list of parts."""
+    """Return the text of a message, which the protocol also writes as a list of parts.
+
+    Each part is a line of its own, as in vLLM. Other fields, such as `cache_control`, change no text.
+    """
     if not isinstance(content, list):
         return content
     for index, part in enumerate(content):
-        if (
-            not isinstance(part, dict)
-            or part.get("type") != "text"
-            or not isinstance(part.get("text"), str)
-            or len(part) != 2
-        ):
+        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
             raise ValueError(f"part {index} is not {{'type': 'text', 'text': ...}}; only text is supported")
-    return "".join(part["text"] for part in content)
+    return "\n".join(part["text"] for part in content)
 
 
 class RequestMessage(_Strict):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from nlpkit.chat.protocol import CompletionRequest
-from nlpkit.chat.serialization import ApiError, ReplyEnd
+from nlpkit.chat.serialization import ApiError, ReplyEnd, too_long
 from nlpkit.errors import DataError, NlpkitError, SourceError
 from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
 
@@ -75,7 +75,7 @@ class ReplyJob:
                 ApiError(503, "the chat model is busy; try again in a moment", code="overloaded", retry=2)
             )
         except DataError as error:
-            self._put(ApiError(400, str(error), param="messages", code="context_length_exceeded"))
+            self._put(too_long(str(error)))
         except SourceError as error:
             self._put(ApiError(502, str(error), code="upstream_error"))
         except NlpkitError as error:

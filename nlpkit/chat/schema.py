@@ -112,7 +112,7 @@ def clear_errors(path: Path) -> Iterator[None]:
 
 
 def make_file(path: Path) -> None:
-    """Create the store's file, readable by its owner only; an existing file keeps its content.
+    """Create the store's file, readable by its owner only; an existing file keeps its content and its mode.
 
     Raises:
         DataError: it cannot be read and written, or is not a store.
@@ -122,8 +122,6 @@ def make_file(path: Path) -> None:
         if path.is_dir():
             raise DataError(f"{path}: a folder; expected the file of a store; hint: name a file in it")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        if os.name == "posix" and (status := path.stat()).st_mode & 0o077 and status.st_uid == os.geteuid():
-            path.chmod(0o600)
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
     except PermissionError as error:
@@ -147,6 +145,7 @@ def open_database(path: Path, timeout: float) -> sqlite3.Connection:
         try:
             database.row_factory = sqlite3.Row
             version = _check_version(database, path)
+            _restrict(path)
             _configure(database, path)
             for number in range(version, len(MIGRATIONS)):
                 _migrate(database, number)
@@ -175,6 +174,15 @@ def _check_version(database: sqlite3.Connection, path: Path) -> int:
     if database.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
         raise DataError(f"{path}: {_MESSAGES['SQLITE_CORRUPT']}")
     return version
+
+
+def _restrict(path: Path) -> None:
+    """Let only their owner read the files of a store, which is known to be one."""
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if os.name == "posix" and file.exists():
+            status = file.stat()
+            if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+                file.chmod(0o600)
 
 
 def _configure(database: sqlite3.Connection, path: Path) -> None:

@@ -40,6 +40,15 @@ class ApiError(Exception):
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
 
 
+def too_long(reason: str, *, param: str = "messages") -> ApiError:
+    """Return the error for a prompt that the model can't read.
+
+    Clients know it by the code (LangChain) or by the sentence, which is OpenAI's (LiteLLM).
+    """
+    sentence = "this model's maximum context length is exceeded; hint: send less text"
+    return ApiError(400, f"{reason}: {sentence}", param=param, code="context_length_exceeded")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyEnd:
     """How a reply ended."""

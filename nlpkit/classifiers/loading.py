@@ -40,7 +40,7 @@ def load_model(run: Run) -> tuple[Any, Any]:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
         SourceError: its base cannot be brought here.
     """
-    record = run.read()
+    record = run.read_verified()
     task = text_task_from(record.task)
     folder, base = find_base(source_of(record.base))
     refuse_other_base(run.path, record.base, base)

@@ -37,13 +37,15 @@ def check_data(
     It also finds contradictions and texts in other scripts. The exit code is 3 if there are errors.
     """
     from nlpkit.evaluation.data_check import check
+    from nlpkit.files import refuse_path, write_whole
 
+    if html:
+        inputs = {"the data": Path(data), **({"the test data": Path(test)} if test else {})}
+        refuse_path(html, inputs, hint="--html check.html")
     report = check(
         data, text=text, label=label, test=test, base=base, format=format, encoding=encoding, pii=pii
     )
     if html:
-        from nlpkit.files import write_whole
-
         write_whole(html, report.to_html())
         talk(f"page: {html}")
     for finding in report.findings:

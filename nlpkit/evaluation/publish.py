@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.run import Run
+from nlpkit.run import HASHED, Run
 
 PUBLISHED = (
     "README.md",
     "config.yaml",
     "run.json",
-    "adapter/*.safetensors",
-    "adapter/*.json",
-    "tokenizer/*.json",
-    "tokenizer/*.txt",
+    *(f"{folder}/*{ending}" for folder in ("adapter", "tokenizer") for ending in HASHED),
 )
 """Texts of the data are in none of these: predictions and reports stay at home."""
 
@@ -25,7 +22,7 @@ def published_files(run: Run) -> list[Path]:
     Raises:
         RunError: the run is damaged.
     """
-    run.read()
+    run.read_verified()  # a damaged run is not published
     return sorted(path for pattern in PUBLISHED for path in run.path.glob(pattern))
 
 

@@ -60,7 +60,7 @@ def read_dialogue_run(run: Run) -> tuple[RunRecord, Path]:
         RunError: it is no completed dialogue run, or its base has changed since training.
         SourceError: its base cannot be fetched.
     """
-    record = run.read()
+    record = run.read_verified()
     try:
         chat_task_from(record.task)
     except RunError as error:

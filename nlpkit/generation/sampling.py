@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MAX_NEW_TOKENS = 4096
+"""Tokens of a reply that may be asked for."""
+
+
 class Sampling(Settings):
     """Sampling settings of a reply. `Sampling.of` validates values from outside."""
 
@@ -29,7 +33,7 @@ class Sampling(Settings):
     repetition_penalty: Annotated[float, Field(ge=1, le=2, allow_inf_nan=False, strict=True)] = 1.1
     """Make tokens of the prompt and the reply less likely by this factor; 1: no penalty (Keskar et al. 2019,
     arXiv:1909.05858)."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=4096, strict=True)] = 256
+    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, strict=True)] = 256
     """Tokens of a reply at most."""
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] | None = None
     """Equal seeds give equal replies; None: a new one each time."""

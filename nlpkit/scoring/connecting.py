@@ -54,7 +54,7 @@ def connected(address: str | None) -> Iterator[tuple[int, int]]:
 
 
 def _quiet_ray() -> Any:
-    """Load Ray, set up not to call home and not to write between our rows."""
+    """Load Ray, set up not to write between our rows."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     ray = optional("ray", extra="ray")
@@ -65,7 +65,6 @@ def _quiet_ray() -> Any:
 
 
 _SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
     # Why Ray ended this process, as it does when the cluster is lost, is said there and nowhere else.
     "RAY_BACKEND_LOG_LEVEL": "error",
     # What the cluster says of a lost worker would be printed to standard output, where scored rows may go.

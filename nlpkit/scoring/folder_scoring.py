@@ -34,12 +34,15 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
             f"{source}: the files of a folder keep the formats that their names show; "
             "hint: leave out --format and --output-format"
         )
-    if target.exists() and not target.is_dir():
-        raise ConfigError(f"{target}: is a file; expected a folder, since {source} is one")
-    if target.resolve().is_relative_to(source.resolve()):
-        raise ConfigError(
-            f"{target}: lies in the folder that is scored, {source}; expected a folder outside it"
-        )
+    for folder in (target, options.rejects or target):
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(
+                f"{folder}: is a file; expected a folder, since {source} is one; hint: name another path"
+            )
+        if folder.resolve().is_relative_to(source.resolve()):
+            raise ConfigError(
+                f"{folder}: lies in the folder that is scored, {source}; hint: name a folder outside it"
+            )
     files = {
         path.relative_to(source): open_file(path, encoding=options.encoding, columns=(options.text,))
         for path in data_files(source)

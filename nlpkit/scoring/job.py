@@ -190,6 +190,7 @@ def _to_stdout(job: ScoringJob, clock: ProgressClock, budget: int | None) -> Sco
     clock.begin(state)
     if rejects:
         with disk(rejects.parent):
+            rejects.parent.mkdir(parents=True, exist_ok=True)
             rejects.open("wb" if job.overwrite else "xb").close()
 
     def put_out(chunk: Chunk) -> None:

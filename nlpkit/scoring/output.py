@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nlpkit.data.readers import OpenedFile, format_of
 from nlpkit.errors import ConfigError, DataError, nearest
+from nlpkit.files import refuse_path
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.state import STATE, finished
 
@@ -15,6 +16,12 @@ WRITTEN = ("csv", "tsv", "jsonl", "parquet", "arrow")
 
 STREAM = "-"
 """Stands for standard input or standard output."""
+
+UNFINISHED = ".nlpkit"
+"""Ends the name of the folder of unfinished work on an output."""
+
+STDIN, STDOUT = 0, 1
+"""Their numbers, by which a file that a shell redirects to them is recognized."""
 
 _STREAMED = {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv"}
 """Format of the input -> format of standard output; JSON Lines for all others."""
@@ -39,7 +46,7 @@ class Output:
         """Where unfinished work on the output is kept."""
         if self.path is None:
             raise ConfigError("standard output has no folder for unfinished work; expected an output file")
-        return _next_to(self.path, ".nlpkit")
+        return _next_to(self.path, UNFINISHED)
 
     @property
     def is_recorded(self) -> bool:
@@ -61,14 +68,13 @@ def plan_output(source: OpenedFile, target: Path | str, options: ScoreOptions) -
         ConfigError: the output's path or format is invalid, or it exists.
     """
     path = None if str(target) == STREAM else Path(target)
-    if path is not None:
-        _check_target(source.path, path)
     rejects = options.rejects or (_next_to(path, ".rejects.jsonl") if path else None)
     if rejects is None and options.skips_bad_rows:
         raise ConfigError(
             "skipped rows need a file of their own where the output is standard output; "
             "hint: name it, as with --rejects bad.jsonl"
         )
+    _check_paths(source.path, path, rejects, options.record)
     output = Output(
         path=path,
         format=_format(path, options.output_format, source.file.format),
@@ -113,24 +119,37 @@ def _format_by_name(target: Path | None) -> str:
         ) from error
 
 
-def _check_target(source: Path | None, target: Path) -> None:
-    if target.is_symlink():
-        raise ConfigError(
-            f"{target}: is a symbolic link; expected a plain file; "
-            f"hint: name the file it points to: {target.resolve()}"
-        )
-    if target.is_dir():
-        raise ConfigError(f"{target}: is a folder; expected a file to write")
-    if target.exists() and not target.is_file():
-        raise ConfigError(
-            f"{target}: is not a regular file; "
-            f"hint: write to standard output instead, as with -o - > {target}"
-        )
-    if not target.parent.is_dir():
-        raise ConfigError(f"{target.parent}: not found; expected the folder that {target.name} is written to")
-    if source is not None and target.exists() and target.samefile(source):
-        raise ConfigError(f"{target}: is the input; expected another file to write")
-    _try_to_write(target.parent)
+def _check_paths(source: Path | None, output: Path | None, rejects: Path | None, record: Path | None) -> None:
+    """Refuse a path to write that is the input, another path to write, or no regular file.
+
+    Every path that a scoring writes passes here, before anything is written.
+    """
+    taken: dict[str, Path | int] = {"the input": STDIN if source is None else source}
+    if output is not None:
+        refuse_path(output, taken, hint=f"write to standard output, as with -o - > {output}")
+        if not output.parent.is_dir():
+            raise ConfigError(
+                f"{output.parent}: not found; "
+                f"expected the folder that {output.name} is written to; hint: mkdir {output.parent}"
+            )
+    taken["the output"] = STDOUT if output is None else output
+    for path in (rejects, record):
+        if path is not None:
+            refuse_path(path, taken, hint="name another file, as with --rejects bad.jsonl")
+            if output is not None and path.absolute().is_relative_to(_next_to(output, UNFINISHED).absolute()):
+                raise ConfigError(
+                    f"{path}: lies in the folder of unfinished work, which is deleted; "
+                    "hint: name another file, as with --rejects bad.jsonl"
+                )
+            taken["written already"] = path
+    paths = [path for path in (output, rejects, record) if path is not None]
+    for folder in {_existing_folder(path) for path in paths}:
+        _try_to_write(folder)
+
+
+def _existing_folder(path: Path) -> Path:
+    """Return the nearest folder above a path that exists: those between are created."""
+    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 def refuse_existing(output: Output, *, overwrite: bool) -> None:

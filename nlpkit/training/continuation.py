@@ -74,7 +74,7 @@ def open_start(path: Path) -> StartingRun:
         SourceError: its base can't be fetched.
     """
     run = promoted_run(path) if path.name == FILE else Run.open(path)
-    read = run.read()
+    read = run.read_verified()
     try:
         task = chat_task_from(read.task)
     except RunError as error:

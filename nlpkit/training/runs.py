@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from nlpkit.config import to_yaml
+from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint, room_left
 from nlpkit.run import Run, versions
 
@@ -64,6 +67,44 @@ class RunConfig(Protocol):
     def seed(self) -> int: ...
 
 
+@contextmanager
+def only_trainer(run: Run) -> Iterator[None]:
+    """Keep other processes from training the run meanwhile. The lock of a killed process is free.
+
+    Raises:
+        NlpkitError: another process trains it.
+        ConfigError: the folder can't be written.
+    """
+    import filelock
+
+    lock = filelock.FileLock(run.lock, timeout=0)
+    try:
+        run.lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        run.lock.write_text(str(os.getpid()), encoding="utf-8")
+    except filelock.Timeout:
+        raise NlpkitError(
+            f"{run.path}: {_owner(run.lock)} is training this run; "
+            "hint: wait until it ends, or train under another name, as with name=other"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{run.path}: a run cannot be written here: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # removed while held, so that nobody acquires a file that is about to go
+            run.lock.unlink()
+        lock.release()
+
+
+def _owner(lock: Path) -> str:
+    try:
+        number = lock.read_text(encoding="utf-8").strip()
+    except OSError:  # Windows lets nobody read a locked file
+        number = ""
+    return f"process {number}" if number else "another process"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunInProgress:
     """One run while it is trained."""
@@ -75,6 +116,8 @@ class RunInProgress:
     started: float
     options: TrainOptions
     config: BaseModel
+    held: ExitStack = field(default_factory=ExitStack)
+    """Releases the run's lock, which `begin` acquires."""
 
     @property
     def recipe(self) -> str:
@@ -86,11 +129,14 @@ class RunInProgress:
 
         Raises:
             ConfigError: a completed run is there.
+            NlpkitError: another process trains this run.
         """
         for line in (*lines, *(f"warning    {warning}" for warning in warnings)):
             self.options.talk(line)
         if self.options.check:
             return False
+        if is_main_process():
+            self.held.enter_context(only_trainer(self.run))
         if self.options.overwrite:
             self.run.remove()
         Run.create(self.run.path, config=to_yaml(self.config))
@@ -132,6 +178,7 @@ def train_seeds(
 
     Raises:
         ConfigError: a finished run of another training is there.
+        NlpkitError: another process trains this run.
     """
     kept = config.model_dump(mode="json", exclude=set(NOT_TRAINED_ON | not_trained_on))
     seeds: tuple[int, ...] = getattr(config, "seeds", None) or (config.seed,)  # type: ignore[attr-defined]
@@ -147,18 +194,18 @@ def train_seeds(
                 report(run)
             continue
         own = {"seeds": (seed,)} if "seeds" in type(config).model_fields else {}
-        train_one(
-            RunInProgress(
-                run=run,
-                seed=seed,
-                fingerprint=identity,
-                started=time.monotonic(),
-                options=options,
-                config=config.model_copy(update=own),
-            )
+        job = RunInProgress(
+            run=run,
+            seed=seed,
+            fingerprint=identity,
+            started=time.monotonic(),
+            options=options,
+            config=config.model_copy(update=own),
         )
-        if is_main_process() and not options.check:
-            report(run)
+        with job.held:
+            train_one(job)
+            if is_main_process() and not options.check:
+                report(run)
     if len(runs) > 1 and not options.check and is_main_process():
         from nlpkit.reports.seeds import summarize
 

@@ -12,7 +12,7 @@ from nlpkit.chat.store import Store
 from nlpkit.data.examples import Turn
 from nlpkit.data.preferences import PreferenceSource, RatedReply, ReplyPair, parse, refuse_useless
 from nlpkit.data.records import read_records
-from nlpkit.errors import DataError
+from nlpkit.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -205,3 +205,11 @@ def test_the_file_is_whole_and_its_writers_alone(store, tmp_path):
     with pytest.raises(DataError, match="cannot be written") as caught:
         write_feedback(store.preferences(), tmp_path / "nowhere" / "ratings.jsonl")
     assert "nowhere" in str(caught.value)
+
+
+def test_s12_the_ratings_are_not_written_over_the_store_or_a_device(store, tmp_path) -> None:
+    Talk(store, "hi").reply("hello", "up")
+    for target, message in ((store.path, "is the store"), (Path("/dev/null"), "is not a regular file")):
+        with pytest.raises(ConfigError, match=rf"{message}.*hint: -o ratings.jsonl"):
+            write_feedback(store.preferences(), target)
+    assert len(store.preferences().rows) == 1

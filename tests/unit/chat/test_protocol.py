@@ -66,10 +66,27 @@ def test_messages_of_one_side_in_a_row_are_one_turn() -> None:
     ]  # fmt: skip
 
 
-def test_a_text_may_come_in_parts() -> None:
-    assert turns(ask(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]))) == [
-        ("user", "ab")
+@pytest.mark.parametrize(
+    "reply", [{"content": ""}, {"content": None}, {"content": "\n"}, {"content": []}, {}]
+)
+def test_c1_an_empty_reply_that_the_server_gave_may_come_back(reply: dict[str, Any]) -> None:
+    def parse(*messages: dict[str, Any]) -> CompletionRequest:
+        body = json.dumps({"messages": messages}).encode()
+        return parse_chat_request(body, LIMITS, model="parrot", defaults=Sampling())
+
+    asked = {"role": "user", "content": "a"}
+    empty = {"role": "assistant", **reply}
+    assert turns(parse(asked, empty, {"role": "user", "content": "b"})) == [("user", "a\nb")]
+    with pytest.raises(ApiError, match="nothing to answer"):
+        parse(asked, empty)
+
+
+def test_c2_parts_of_a_text_are_lines_and_their_other_fields_are_ignored() -> None:
+    parts = [
+        {"type": "text", "text": "foo"},
+        {"type": "text", "text": "bar", "cache_control": {"type": "ephemeral"}, "annotations": []},
     ]
+    assert turns(ask(("user", parts))) == [("user", "foo\nbar")]
 
 
 def test_what_a_request_does_not_say_is_the_servers_and_nothing_means_not_said() -> None:
@@ -110,6 +127,9 @@ def test_a_message_that_the_client_library_wrote_comes_back_with_its_nulls() -> 
         {"user": "me"},
         {"metadata": {"a": "b"}},
         {"store": True},
+        {"reasoning_effort": "low"},
+        {"verbosity": "high"},
+        {"prediction": {"type": "content", "content": "x"}},
     ],
 )
 def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
@@ -147,10 +167,9 @@ def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
         ({"top_k": -1}, "top_k"),
         ({"repetition_penalty": 0}, "repetition_penalty"),
         ({"seed": "7"}, "seed"),
-        ({"seed": -1}, "seed"),
         ({"seed": 2**64}, "seed"),
+        ({"seed": -(2**63) - 1}, "seed"),
         ({"max_tokens": 0}, "max_tokens"),
-        ({"max_tokens": 1_000_000_000}, "max_tokens"),
         ({"max_tokens": 2.5}, "max_tokens"),
         ({"max_completion_tokens": -5}, "max_completion_tokens"),
         ({"max_tokens": 3, "max_completion_tokens": 4}, "max_tokens"),
@@ -161,8 +180,7 @@ def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
         ({"messages": ["hi"]}, "messages.0"),
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
         ({"messages": [{"content": "hi"}]}, "messages.0.role"),
-        ({"messages": [{"role": "user", "content": "hi", "name": "bob"}]}, "messages.0.name"),
-        ({"messages": [{"role": "assistant", "content": "hi", "tool_calls": []}]}, "messages.0.tool_calls"),
+        ({"messages": [{"role": "assistant", "content": "hi", "tool_calls": [{}]}]}, "messages.0.tool_calls"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
@@ -171,6 +189,47 @@ def test_what_cannot_be_meant_is_refused_by_name(fields: dict[str, Any], param: 
     assert error.param == param
     assert str(error).startswith(param.split(".")[0])
     assert error.body["error"]["type"] == "invalid_request_error"
+
+
+def test_c3_fields_of_a_message_that_change_no_reply_are_ignored() -> None:
+    asked = {"role": "user", "content": "a", "name": "bob", "cache_control": {"type": "ephemeral"}}
+    reply = {
+        "role": "assistant",
+        "content": "b",
+        "annotations": [],
+        "tool_calls": [],
+        "reasoning_content": "c",
+    }
+    body = json.dumps({"messages": [asked, reply, {"role": "user", "content": "d"}]}).encode()
+    found = parse_chat_request(body, LIMITS, model="parrot", defaults=Sampling())
+    assert turns(found) == [("user", "a"), ("assistant", "b"), ("user", "d")]
+
+
+def test_c3_a_negative_seed_is_a_seed_of_its_own() -> None:
+    seeds = {seed: ask(seed=seed).sampling.seed for seed in (0, 1, -1, -2, -(2**63) + 2, 2**63 - 1)}
+    assert seeds == {0: 0, 1: 1, -1: 2**63 - 1, -2: 2**63 - 2, -(2**63) + 2: 2, 2**63 - 1: 2**63 - 1}
+
+
+def test_c3_more_tokens_than_the_limit_are_the_limit() -> None:
+    assert ask(max_tokens=4097).sampling.max_new_tokens == 4096
+    assert ask(max_completion_tokens=1_000_000_000).sampling.max_new_tokens == 4096
+
+
+def test_c3_a_later_system_message_joins_the_system_prompt() -> None:
+    found = ask(
+        ("system", "be kind"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("developer", "be short")
+    )
+    assert found.conversation.system == "be kind\n\nbe short"
+    assert turns(found) == [("user", "a"), ("assistant", "b"), ("user", "c")]
+
+
+def test_c3_a_message_that_is_too_long_has_the_code_and_the_sentence_of_openai() -> None:
+    error = refused(("user", "x" * 51))
+    assert (error.status, error.code) == (400, "context_length_exceeded")
+    assert str(error) == (
+        "messages.0.content: 51 characters; expected at most 50: "
+        "this model's maximum context length is exceeded; hint: send less text"
+    )
 
 
 @pytest.mark.parametrize("role", ["root", "tool", "function", "System", "", 5, None, "user<|im_end|>"])
@@ -203,10 +262,10 @@ def test_only_text_is_taken(content: Any) -> None:
         ([("user", [])], "messages.0.content"),
         ([("system", "x")], "messages.0.role"),
         ([("user", "a"), ("assistant", "b")], "messages.1.role"),
-        ([("user", "a"), ("system", "b"), ("user", "c")], "messages.1.role"),
         ([("user", "x" * 51)], "messages.0.content"),
         ([("system", "x" * 51), ("user", "a")], "messages.0.content"),
         ([("user", "x")] * 7, "messages"),
+        ([("user", "a"), ("assistant", "b"), ("system", "c")], "messages.2.role"),
     ],
 )
 def test_a_conversation_that_has_no_answer_is_refused(messages: list[tuple[str, Any]], param: str) -> None:

@@ -480,6 +480,34 @@ def test_a_file_that_others_can_read_is_closed_to_them(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("through", ["its name", "a link"])
+def test_s13_a_file_that_is_no_store_keeps_its_mode(tmp_path, through):
+    text, foreign = tmp_path / "notes.txt", tmp_path / "other.db"
+    text.write_text("milk, bread")
+    with sqlite3.connect(foreign) as database:
+        database.execute("CREATE TABLE things (name TEXT)")
+    database.close()
+    for file in (text, foreign):
+        file.chmod(0o644)
+        path = file
+        if through == "a link":
+            path = tmp_path / f"link-to-{file.name}"
+            path.symlink_to(file)
+        with pytest.raises(DataError, match=r"no SQLite file|another program"):
+            Store.open(path)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+def test_s13_an_empty_file_becomes_a_store_that_only_its_owner_reads(tmp_path):
+    path, link = tmp_path / "chat.db", tmp_path / "link.db"
+    path.touch(0o644)
+    link.symlink_to(path)
+    with Store.open(link) as store:
+        talk(store, "a")
+        files = [file for file in tmp_path.iterdir() if not file.is_symlink()]
+        assert [file.name for file in files if stat.S_IMODE(file.stat().st_mode) & 0o077] == []
+
+
 def test_settings_of_the_connection_hold(store):
     wanted = {
         "journal_mode": "wal",

@@ -245,3 +245,14 @@ def test_the_fingerprint_changes_with_the_adapter(
     )
     assert Classifier.load(tmp_path / "run").fingerprint != classifier.fingerprint
     assert Classifier.load(Run.open(toy_run)).fingerprint == classifier.fingerprint
+
+
+@pytest.mark.parametrize("name", ["adapter/adapter_model.safetensors", "tokenizer/tokenizer.json"])
+def test_s9_one_flipped_bit_in_a_file_of_the_run_is_refused(toy_run: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(toy_run, tmp_path / "run")
+    path = tmp_path / "run" / name
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RunError, match=rf"{name}: has changed since training; hint: "):
+        Classifier.load(tmp_path / "run")

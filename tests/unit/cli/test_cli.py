@@ -248,6 +248,14 @@ def test_check_reports_and_its_code_says_whether_to_worry(nlpkit, reviews: Path,
     assert f"unreadable: {broken}, row 2: " in said.talk
 
 
+def test_s12_the_page_of_a_check_is_not_written_over_the_data(nlpkit, reviews: Path) -> None:
+    before = reviews.read_bytes()
+    done = nlpkit("check", reviews, "--html", reviews)
+    assert done.code == 2
+    assert "is the data; expected another file to write; hint: --html check.html" in done.talk
+    assert reviews.read_bytes() == before
+
+
 def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Path) -> None:
     data = write_csv(tmp_path / "held.csv", sentences(60, seed=21))
     said = nlpkit("evaluate", toy_run, data, "--baseline", toy_run, "--json")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from tests.conftest import sentences, train_toy, write_csv
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CANARIES = ("Ada Canary", "canary@example.org", "4111 1111 1111 1111", "hf_canarycanarycanary")
 KEY = "canary-of-a-key"
@@ -48,3 +51,68 @@ def test_what_people_wrote_stands_in_the_reports_of_a_run_and_nowhere_else_in_it
     assert holders(run, (KEY,)) == set()
     assert {"README.md", "config.yaml", "log.jsonl", "run.json"} <= {path.name for path in run.iterdir()}
     assert [word for word in (*CANARIES, KEY) if word in caplog.text or word in "\n".join(said)] == []
+
+
+SCORE = """
+import sys
+asked = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        asked.append(f"{event} {arguments}")
+sys.addaudithook(watch)
+from nlpkit.cli.app import main
+try:
+    main()
+finally:
+    print("asked:", asked)
+    print("module:", "onnxruntime" in sys.modules)
+"""
+
+
+def in_empty_home(home: Path, *arguments: str) -> str:
+    """Run the command in an empty home, and return what it prints and, by strace, whom it connects to."""
+    kept = {name: os.environ[name] for name in ("PATH", "NLPKIT_CACHE", "PYTHONPATH") if name in os.environ}
+    strace = shutil.which("strace")
+    trace = home.with_suffix(".trace")
+    traced = [strace, "-f", "-qq", "-e", "trace=connect", "-o", str(trace)] if strace else []
+    done = subprocess.run(
+        [*traced, sys.executable, "-c", SCORE, *arguments],
+        env={**kept, "HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    connects = [line for line in trace.read_text().splitlines() if "AF_INET" in line] if strace else []
+    return "\n".join([done.stdout, *connects])
+
+
+def test_s11_scoring_by_onnx_writes_nothing_in_the_home_and_asks_no_host(toy_run, toy_csv, tmp_path):
+    """ONNX Runtime reports to its makers, unless that is switched off before it is imported."""
+    pytest.importorskip("onnxscript")
+    home = tmp_path / "home"
+    home.mkdir()
+    arguments = (
+        str(toy_run),
+        str(toy_csv),
+        "-o",
+        str(tmp_path / "scored.csv"),
+        "--runtime",
+        "onnx",
+        "--prefix",
+        "m_",
+    )
+    said = in_empty_home(home, "score", *arguments)
+    assert "asked: []" in said
+    assert "module: True" in said
+    assert "AF_INET" not in said
+    assert [path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()] == []
+
+
+def test_s11_no_module_imports_onnx_runtime_past_the_one_place_that_stops_its_reports():
+    root = Path(__file__).parents[3]
+    files = [
+        path for name in ("nlpkit", "demo", "recipes", "benchmarks") for path in (root / name).rglob("*.py")
+    ]
+    assert [path.name for path in files if "import onnxruntime" in path.read_text(encoding="utf-8")] == []

@@ -85,6 +85,61 @@ def test_a_damaged_marker_is_refused(tmp_path: Path, text: str) -> None:
         run.read()
 
 
+SAVED = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json")
+
+
+def saved(path: Path) -> Run:
+    """A completed run, each of its files holding `abc`."""
+    run = Run.create(path, config="recipe: sentiment\n")
+    for name in SAVED:
+        write_whole(path / name, "abc")
+    run.finish(record())
+    return run
+
+
+def test_s9_run_json_holds_the_hash_of_each_file_that_answers_depend_on(tmp_path: Path) -> None:
+    run = saved(tmp_path / "r")
+    (run.tokenizer / ".DS_Store").write_text("of a file manager")
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+    assert run.read_verified() == record(files=dict.fromkeys(SAVED, abc))
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_s9_a_changed_or_missing_file_is_refused_and_named(tmp_path: Path, name: str) -> None:
+    run = saved(tmp_path / "r")
+    (run.path / name).write_text("abd")
+    hint = "; hint: restore it from a copy, or train again: nlpkit train .*config.yaml --overwrite$"
+    with pytest.raises(RunError, match=f"{name}: has changed since training{hint}"):
+        run.read_verified()
+    (run.path / name).unlink()
+    with pytest.raises(RunError, match=f"{name}: is missing{hint}"):
+        run.read_verified()
+
+
+def test_s9_a_file_that_transformers_would_read_too_is_refused(tmp_path: Path) -> None:
+    run = saved(tmp_path / "r")
+    (run.tokenizer / "chat_template.jinja").write_text("{{ 1 }}")
+    with pytest.raises(RunError, match=r"chat_template.jinja: was added after training; hint: move it out"):
+        run.read_verified()
+
+
+def test_s9_a_run_of_an_earlier_version_holds_no_hashes_and_is_read(tmp_path: Path) -> None:
+    run = saved(tmp_path / "r")
+    old = json.loads(run.marker.read_text())
+    del old["files"]
+    write_whole(run.marker, json.dumps(old))
+    (run.tokenizer / "tokenizer.json").write_text("abd")
+    assert run.read_verified() == record()
+
+
+@pytest.mark.parametrize(("field", "value"), [("max_tokens", -5), ("max_tokens", 0), ("outputs", 0)])
+def test_s9_a_number_out_of_range_is_refused(tmp_path: Path, field: str, value: int) -> None:
+    run = whole(tmp_path / "r")
+    write_whole(run.marker, json.dumps({**json.loads(run.marker.read_text()), field: value}))
+    with pytest.raises(RunError, match=rf"run\.json: damaged: {field}.*greater than or equal to 1; hint: "):
+        run.read()
+
+
 def test_a_finished_run_is_not_trained_over(tmp_path: Path) -> None:
     run = whole(tmp_path / "r")
     with pytest.raises(ConfigError, match="a finished run is there; hint: another name, or --overwrite"):

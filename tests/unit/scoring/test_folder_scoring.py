@@ -165,6 +165,9 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, so
     ):
         with pytest.raises(ConfigError, match=found):
             plan_location(str(source), str(target), ScoreOptions())
+    for rejects, message in ((source / "bad", "lies in the folder"), (source / "a.csv", "is a file")):  # S12
+        with pytest.raises(ConfigError, match=message):
+            plan_location(str(source), str(tmp_path / "out"), ScoreOptions(rejects=rejects))
     with pytest.raises(ConfigError, match="keep the formats"):
         plan_location(str(source), str(tmp_path / "out"), ScoreOptions(output_format="csv"))
     with pytest.raises(DataError, match="did you mean 'text'"):

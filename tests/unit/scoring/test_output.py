@@ -69,6 +69,55 @@ def test_an_output_that_cannot_be_meant_is_refused(tmp_path, source):
     assert source.read_text() == "text\nfine\n"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("target", ["out.csv", "-"])
+def test_s12_rejects_are_checked_as_the_output_is(tmp_path, source, target, overwrite):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "hard").hardlink_to(source)
+    os.mkfifo(tmp_path / "pipe")
+
+    def why(name: str) -> str:
+        out = target if target == "-" else tmp_path / target
+        return refused(source, out, on_error="skip", rejects=tmp_path / name, overwrite=overwrite)
+
+    assert "in.csv: is the input; expected another file to write; hint: name another file" in why("in.csv")
+    assert "is the input" in why("hard")
+    assert "is a symbolic link" in why("link")
+    assert "is a folder; expected a file to write" in why("folder")
+    assert "is not a regular file; hint: name another file, as with --rejects bad.jsonl" in why("pipe")
+    assert "is not a regular file" in why("/dev/null")
+    assert "in.csv: cannot be written to" in why("in.csv/bad.jsonl")
+    if target != "-":
+        assert "out.csv: is the output" in why("out.csv")
+        assert "out.csv: is the output" in why("folder/../out.csv")
+        assert "lies in the folder of unfinished work" in why("out.csv.nlpkit/rejects")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "hard", "in.csv", "link", "pipe"]
+    assert source.read_text() == "text\nfine\n"
+
+
+def test_s12_the_rejects_of_an_output_may_not_be_the_input(tmp_path):
+    """Scoring the rejects of an earlier scoring to the same output would delete them."""
+    source = tmp_path / "out.csv.rejects.jsonl"
+    source.write_text('{"text": "fine"}\n')
+    assert "is the input" in refused(source, tmp_path / "out.csv", overwrite=True)
+
+
+def test_s12_a_record_is_checked_as_the_output_is(tmp_path, source):
+    assert "is the input" in refused(source, tmp_path / "out.csv", record=source)
+    rejects = tmp_path / "bad.jsonl"
+    assert "is written already" in refused(source, tmp_path / "out.csv", rejects=rejects, record=rejects)
+
+
+def test_s12_folders_for_rejects_are_made(tmp_path, source, engine):
+    source.write_text('text\nfine\n""\n')
+    rejects = tmp_path / "new" / "bad.jsonl"
+    for target in ("-", tmp_path / "out.csv"):
+        options = ScoreOptions(on_error="skip", rejects=rejects, overwrite=True)
+        plan_file(source, target, options).score(engine)
+        assert rejects.is_file()
+
+
 def test_a_folder_that_cannot_be_written_to_is_refused(source, tmp_path, monkeypatch):
     def read_only(**_):
         raise OSError(30, "Read-only file system")
