@@ -3,6 +3,7 @@ refused.
 
 * conversations_in
   x conversation_shapes     rows of every shape -> scripts: who says what, where
+    x conversation_columns  what else stands in a row: refused where it changes the meaning, or listed
   x views                   a script -> conversations: roles given, turns of one speaker merged
 """
 
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from nlpkit.data.conversation_shapes import Layout, Line, RefusedError, Script, in_words, layout_of
+from nlpkit.data.conversation_columns import RefusedError, in_words
+from nlpkit.data.conversation_shapes import Layout, Line, Script, layout_of
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import unreadable_text
@@ -49,6 +51,8 @@ class Reading:
 
     conversations: tuple[Conversation, ...]
     skipped: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    """Columns, and keys of messages, that hold something and are not used."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -103,15 +107,18 @@ def conversations_of(
     left = _Left()
     one_sided = 0
     conversations: list[Conversation] = []
+    unused: dict[str, None] = {}
     for rows in layout.conversations(records):
         try:
-            found_views = views(layout.script(rows), source.bot)
+            script = layout.script(rows)
+            found_views = views(script, source.bot)
         except RefusedError as error:
             if source.on_bad == "stop":
                 raise
             left.add(error.kind, str(error))
             continue
         conversations += found_views
+        unused.update(dict.fromkeys(script.unused))
         one_sided += source.bot == "each" and len(found_views) == 1
     _count_bad(bad, layout, left)
     skipped = left.words()
@@ -119,7 +126,7 @@ def conversations_of(
         skipped += (f"{one_sided:,} conversations stand there from one side only: the other answers nothing",)
     if not conversations:
         raise DataError(f"{source.source}: no conversations{''.join(f'; {reason}' for reason in skipped)}")
-    return Reading(conversations=tuple(conversations), skipped=skipped)
+    return Reading(conversations=tuple(conversations), skipped=skipped, unused=tuple(unused))
 
 
 def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:

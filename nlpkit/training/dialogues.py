@@ -94,6 +94,7 @@ def preflight_dialogue(
         f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {base.max_tokens}",
         f"left out   {train.left_out:,} replies that fit no row with the turn they answer, "
         f"{len(dialogues.skipped):,} invalid conversations",
+        f"unused     columns: {'; '.join(dialogues.unused) or 'none'}",
         f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the "
         "held-out ones",
         f"screened   {train.injected:,} texts spell a control token of the model; it reads them as plain "

@@ -28,6 +28,8 @@ class Rows(Generic[AnyTask]):
     """Training rows dropped because they stand, nearly equal, in the held-out ones."""
     skipped: tuple[str, ...] = ()
     """Why examples were left out while reading, where the config allows it."""
+    unused: tuple[str, ...] = ()
+    """Columns that hold something and are not used, each with its source."""
     sources: tuple[str, ...] = ()
     """Where the training rows came from, as the config names it."""
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +74,7 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
     """
     family = task.family
     reading = read_examples(task, data.train, seed=seed)
-    train, skipped = reading.examples, list(reading.skipped)
+    train, skipped, unused = reading.examples, list(reading.skipped), list(reading.unused)
     fitted = task.fit(train)
     held: dict[str, tuple[Any, ...]] = {"validation": (), "test": ()}
     shares = {"validation": 0.0, "test": 0.0}
@@ -81,6 +83,7 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
             reading = read_examples(fitted, value, seed=seed)
             held[name] = reading.examples
             skipped += reading.skipped
+            unused += reading.unused
         else:
             shares[name] = value
     dropped = 0
@@ -98,6 +101,7 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
         test=held["test"],
         dropped=dropped,
         skipped=tuple(skipped),
+        unused=tuple(dict.fromkeys(unused)),
         sources=tuple(source.source for source in data.train),
     )
 

@@ -403,6 +403,125 @@ def test_a_persona_that_is_not_text_is_named() -> None:
     )
 
 
+# --- other columns
+
+
+@pytest.mark.parametrize(
+    ("row", "kinds"),
+    [
+        ({"instruction": "When?", "context": "From 7.", "response": "At 7."}, {}),
+        (
+            {"instruction": "When?", "context": "From 7.", "response": "At 7."},
+            {"prompt": "instruction", "reply": "response"},
+        ),
+        ({"prompt": "When?", "reply": "At 7.", "context": "From 7."}, {}),
+        ({"q": "When?", "a": "At 7.", "input": "From 7."}, {"prompt": "q", "reply": "a"}),
+    ],
+)
+def test_s2_what_a_question_is_about_is_read_after_it(row: dict[str, object], kinds: dict[str, Any]) -> None:
+    """S2: Dolly's context and Alpaca's input, under each shape that can hold them."""
+    found = read([row], **kinds)
+    assert said(found.conversations[0]) == [("u", "When?\n\nFrom 7."), ("a", "At 7.")]
+    assert found.unused == ()
+
+
+def test_s2_columns_that_the_config_names_win_over_those_of_a_known_shape() -> None:
+    """S2: `response` is Dolly's, but the config asks for another column."""
+    row = {"instruction": "When?", "response": "?", "corrected": "At 7."}
+    found = read([row], prompt="instruction", reply="corrected")
+    assert said(found.conversations[0]) == [("u", "When?"), ("a", "At 7.")]
+    assert found.unused == ("response",)
+
+
+def test_s2_a_context_that_is_the_system_prompt_is_read_once() -> None:
+    """S2: a column is used once."""
+    found = one([{"prompt": "When?", "reply": "At 7.", "context": "From 7."}], system="context")
+    assert (found.system, found.turns[0].text) == ("From 7.", "When?")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"messages": HI, "label": False},
+            "column 'label': a rating, but this recipe learns every reply, good or bad; hint: use "
+            "`recipe: preference` with `reply: messages` and `rating: label` in its data.train, "
+            "or remove the column",
+        ),
+        (
+            {"prompt": "hi", "reply": "hello", "label": "1"},
+            "column 'label': a rating, but this recipe learns every reply, good or bad; hint: use "
+            "`recipe: preference` with `rating: label` and `ratings: {1: up, 0: down}` in its data.train, "
+            "or remove the column",
+        ),
+        (
+            {"messages": HI, "reply": "hello", "rating": "down"},
+            "column 'rating': a rating, but this recipe learns every reply, good or bad; hint: use "
+            "`recipe: preference`, or remove the column",
+        ),
+        (
+            {"prompt": "hi", "reply": "hello", "images": ["a.png"]},
+            "column 'images': pictures, films or sound, which cannot be read here; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"messages": HI, "tools": [{"name": "search"}]},
+            "column 'tools': tools for the model, which cannot be learned here; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"messages": [HI[0], {**HI[1], "weight": 0}]},
+            "turn 2: a message of weight 0, which is not to be learned; hint: remove the conversation, "
+            "or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"messages": [{**HI[0], "images": ["a.png"]}, HI[1]]},
+            "turn 1, key 'images': pictures, films or sound, which cannot be read here; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"conversation": 1, "speaker": "a", "text": "hi", "rating": 1},
+            "column 'rating': a rating, but this recipe learns every reply, good or bad; hint: remove the "
+            "column",
+        ),
+    ],
+)
+def test_s2_a_column_that_changes_the_meaning_is_refused(row: dict[str, object], message: str) -> None:
+    """S2: each kind of it, with what to do."""
+    comma = "," if message.startswith(("column", "turn")) else ":"
+    assert refused([row]) == f"talk.jsonl, row 1{comma} {message}"
+
+
+def test_s2_preference_pairs_are_sent_to_their_recipe() -> None:
+    """S2: DPO's columns."""
+    row = {"prompt": "hi", "chosen": "hello", "rejected": "no"}
+    assert refused([row]).endswith("; hint: `recipe: preference` learns from pairs of replies")
+
+
+def test_s2_columns_and_keys_that_hold_something_unused_are_listed() -> None:
+    """S2: also those that stand in a later row only; empty ones are not listed, and a topic is no rating."""
+    rows: list[dict[str, object]] = [
+        {"id": 1, "messages": HI, "label": "greeting", "images": [], "tools": "[]", "rating": None},
+        {"id": 2, "messages": [{**HI[0], "time": "10:00", "name": None}, HI[1]], "score": 0},
+    ]
+    assert read(rows).unused == ("label", "score", "messages.time")
+
+
+def test_s2_each_source_says_what_it_does_not_use(tmp_path: Path) -> None:
+    """S2: as the preflight shows it."""
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text(json.dumps({"messages": HI, "topic": "x", "lang": "en"}) + "\n", encoding="utf-8")
+    second.write_text(json.dumps({"messages": HI}) + "\n", encoding="utf-8")
+    sources = [ConversationSource(source=str(path)) for path in (first, second)]
+    assert read_examples(Dialogue(), sources, seed=0).unused == (f"topic, lang in {first}",)
+
+
+@pytest.mark.parametrize("shape", [{"messages": HI}, {"prompt": "hi", "reply": "hello"}])
+def test_s2_a_column_system_is_the_system_prompt_in_every_shape(shape: dict[str, object]) -> None:
+    """S2: as in ShareGPT files of other tools."""
+    assert one([{**shape, "system": "Be kind."}]).system == "Be kind."
+
+
 # --- leaving out
 
 
