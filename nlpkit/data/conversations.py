@@ -51,6 +51,8 @@ class Reading:
 
     conversations: tuple[Conversation, ...]
     skipped: tuple[str, ...] = ()
+    left_out: int = 0
+    """How many were left out."""
     unused: tuple[str, ...] = ()
     """Columns, and keys of messages, that hold something and are not used."""
 
@@ -126,7 +128,12 @@ def conversations_of(
         skipped += (f"{one_sided:,} conversations stand there from one side only: the other answers nothing",)
     if not conversations:
         raise DataError(f"{source.source}: no conversations{''.join(f'; {reason}' for reason in skipped)}")
-    return Reading(conversations=tuple(conversations), skipped=skipped, unused=tuple(unused))
+    return Reading(
+        conversations=tuple(conversations),
+        skipped=skipped,
+        left_out=sum(left.counts.values()),
+        unused=tuple(unused),
+    )
 
 
 def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:

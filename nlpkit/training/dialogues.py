@@ -93,7 +93,7 @@ def preflight_dialogue(
         f"tokens     {train.learned:,} learned, {train.read:,} only read ({train.read / whole:.0%}); "
         f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {base.max_tokens}",
         f"left out   {train.left_out:,} replies that fit no row with the turn they answer, "
-        f"{len(dialogues.skipped):,} invalid conversations",
+        f"{dialogues.left_out:,} invalid conversations",
         f"unused     columns: {'; '.join(dialogues.unused) or 'none'}",
         f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the "
         "held-out ones",
