@@ -10,14 +10,14 @@ from nlpkit.data.preferences import DOWN, UP, rating_key
 from nlpkit.data.records import Record, kind_of
 from nlpkit.errors import DataError
 
-_LEAVE_OUT = "hint: remove the conversation, or leave it out with `on_bad: skip`"
+LEAVE_OUT = "hint: remove the conversation, or leave it out with `on_bad: skip`"
 _REFUSED = {
     **dict.fromkeys(
         ("image", "images", "video", "videos", "audio", "audios"),
-        ("pictures, films or sound", f"pictures, films or sound, which cannot be read here; {_LEAVE_OUT}"),
+        ("pictures, films or sound", f"pictures, films or sound, which cannot be read here; {LEAVE_OUT}"),
     ),
     **dict.fromkeys(
-        ("tools", "functions"), ("tools", f"tools for the model, which cannot be learned here; {_LEAVE_OUT}")
+        ("tools", "functions"), ("tools", f"tools for the model, which cannot be learned here; {LEAVE_OUT}")
     ),
     "history": (
         "earlier turns in 'history'",
@@ -73,12 +73,12 @@ def unused_keys(message: Mapping[str, object], used: Collection[str], where: str
     unused = [name for name in _filled(message) if name not in used]
     for name in unused:
         if name in _CALLS:
-            detail = f"calls a tool ({name!r}), which cannot be learned here; {_LEAVE_OUT}"
+            detail = f"calls a tool ({name!r}), which cannot be learned here; {LEAVE_OUT}"
             raise RefusedError(where, "a call of a tool", detail)
         if name in _REFUSED:
             raise RefusedError(f"{where}, key {name!r}", *_REFUSED[name])
         if name == "weight" and message[name] in (0, "0"):
-            detail = f"a message of weight 0, which is not to be learned; {_LEAVE_OUT}"
+            detail = f"a message of weight 0, which is not to be learned; {LEAVE_OUT}"
             raise RefusedError(where, "a message of weight 0", detail)
     return unused
 

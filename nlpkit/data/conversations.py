@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from nlpkit.data.conversation_columns import RefusedError, in_words
+from nlpkit.data.conversation_columns import LEAVE_OUT, RefusedError, in_words
 from nlpkit.data.conversation_shapes import Layout, Line, Script, layout_of
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import unreadable_text
+from nlpkit.data.text_parts import is_parts, join_parts
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings import ConversationSource
 
@@ -208,7 +209,13 @@ def _parts(value: object) -> Iterable[object]:
 
 
 def _text(value: object, where: str, *, empty: bool = False) -> str:
-    """Return the text as it is; null counts as empty only where a text may be empty."""
+    """Return the text as it is, or its parts joined; null counts as empty only where a text may be empty."""
+    if is_parts(value):
+        try:
+            value = join_parts(value)
+        except ValueError as error:
+            detail = f"expected parts of text, found {error}; {LEAVE_OUT}"
+            raise RefusedError(where, "a part that is not text", detail) from None
     if not isinstance(value, str):
         if value is None and empty:
             return ""

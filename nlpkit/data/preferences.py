@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import Record, text_of
+from nlpkit.data.text_parts import is_parts, join_parts
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings import Settings
 
@@ -297,6 +298,11 @@ def _message(record: Record, column: str, number: int, message: Any) -> tuple[st
     if not isinstance(role, str) or role.casefold() not in ROLES:
         hint = "" if role is None else nearest(str(role), ROLES)
         raise DataError(f"{where}: the role {role!r}; expected one of {', '.join(ROLES)}{hint}")
+    if is_parts(text):
+        try:
+            text = join_parts(text)
+        except ValueError as error:
+            raise DataError(f"{where}: expected parts of text, found {error}; hint: remove the row") from None
     if not isinstance(text, str) or not text.strip():
         raise DataError(
             f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected a text"

@@ -127,6 +127,19 @@ def test_speakers_of_turns_may_be_roles_or_numbers() -> None:
     assert said(one(rows_of(("a", 0, "hi"), ("a", 1, "hello")), bot="1")) == [("u", "hi"), ("a", "hello")]
 
 
+def test_r3_the_text_parts_of_a_message_are_joined() -> None:
+    """R3: as `nlpkit serve` joins them, so that what is learned is what is asked."""
+    talk = [
+        {"role": "system", "content": [{"type": "text", "text": "Be kind."}]},
+        {"role": "user", "content": [{"type": "text", "text": "A note: "}, {"type": "text", "text": "hi."}]},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "I see."}]},
+    ]
+    found = one([{"messages": talk}])
+    assert (found.system, said(found)) == ("Be kind.", [("u", "A note: hi."), ("a", "I see.")])
+    talk[1]["content"] = [{"type": "text", "text": "What is it?", "image_url": None}]  # as Parquet fills it
+    assert said(one([{"messages": talk}]))[0] == ("u", "What is it?")
+
+
 def test_a_csv_cell_holds_the_list_as_json(tmp_path: Path) -> None:
     path = tmp_path / "talk.csv"
     cell = json.dumps(HI).replace('"', '""')
@@ -301,8 +314,21 @@ def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
         ([*HI, {"role": "user", "content": None}], "turn 3: expected text, found null"),
         ([*HI, {"role": "user", "content": 4}], "turn 3: expected text, found the number 4"),
         (
-            [*HI, {"role": "user", "content": [{"type": "text", "text": "x"}]}],
+            [*HI, {"role": "user", "content": ["x"]}],
             "turn 3: expected text, found a list",
+        ),
+        (
+            [*HI, {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "a.png"}}]}],
+            "turn 3: expected parts of text, found a part of the type 'image_url'; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            [*HI, {"role": "user", "content": [{"type": ["text"], "text": "x"}]}],
+            "turn 3: expected parts of text, found a part of the type \"['text']\"; hint: ",
+        ),
+        (
+            [*HI, {"role": "user", "content": [{"type": "text", "text": None}]}],
+            "turn 3: expected parts of text, found a part of the type 'text' without text; hint: ",
         ),
         ([*HI, {"role": "user", "content": " \n"}], "turn 3: the turn is empty"),
         ([*HI, {"role": "user", "content": "a\0b"}], "turn 3: a NUL character"),

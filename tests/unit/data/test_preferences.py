@@ -98,6 +98,19 @@ def test_s2_a_reply_that_ends_the_messages_is_rated_by_their_label() -> None:
     assert not parse(counted, settings).liked  # type: ignore[union-attr]
 
 
+def test_r3_text_parts_are_joined() -> None:
+    """R3: in the history and in the reply; other parts are refused."""
+    parts = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]
+    reply = [{"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}]
+    row = record(messages=[{"role": "user", "content": parts}], reply=reply, rating="up")
+    assert parse(row, source()) == rated("hello", "Hi", liked=True, where="rated.jsonl, row 7")
+    pictured = record(messages=[{"role": "user", "content": [{"type": "image"}]}], reply="Hi", rating="up")
+    with pytest.raises(
+        DataError, match=r"message 1: expected parts of text, found a part of the type 'image'"
+    ):
+        parse(pictured, source())
+
+
 def test_names_of_other_tools_and_two_messages_of_one_side() -> None:
     found = parse(
         record(
