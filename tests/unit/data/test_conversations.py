@@ -298,6 +298,54 @@ def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
     assert said(one(talk, bot="bot")) == [("u", "hi"), ("a", "hello")]
 
 
+PARTY = named(("ann", "hi"), ("bob", "hello"), ("cy", "hey"), ("ann", "so?"), ("cy", "well"), ("cy", "bye"))
+
+
+@pytest.mark.parametrize(
+    ("bot", "turns"),
+    [
+        ("cy", [("u", "hi\nhello"), ("a", "hey"), ("u", "so?"), ("a", "well\nbye")]),
+        ("Bob", [("u", "hi"), ("a", "hello"), ("u", "hey\nso?\nwell\nbye")]),
+        ("ann", [("a", "hi"), ("u", "hello\nhey"), ("a", "so?"), ("u", "well\nbye")]),
+    ],
+)
+def test_r6_of_three_speakers_one_is_learned_and_the_others_are_the_user(
+    bot: str, turns: list[tuple[str, str]]
+) -> None:
+    """R6: `bot: NAME`."""
+    assert said(one(PARTY, bot=bot)) == turns
+
+
+def test_r6_three_speakers_or_roles_in_rows() -> None:
+    """R6: in each shape that names speakers; roles that the config frees, too."""
+    rows = rows_of((1, "ann", "hi"), (1, "assistant", "hello"), (1, "bob", "hey"))
+    assert said(one(rows)) == [("u", "hi"), ("a", "hello"), ("u", "hey")]
+    talk = messages(("customer", "hi"), ("boss", "help her"), ("agent", "hello"))
+    assert said(one(talk, bot="agent")) == [("u", "hi\nhelp her"), ("a", "hello")]
+
+
+def test_r6_without_a_name_the_hint_gives_one_that_works() -> None:
+    """R6: the hint of three speakers names one of them."""
+    message = refused(PARTY)
+    assert message.endswith(
+        "found the speakers 'ann' and 'bob' and 'cy'; hint: say whom the model learns to be: `bot: bob`, "
+        "or another name"
+    )
+    assert refused(PARTY, bot="bobby").count("did you mean 'bob'?") == 1
+
+
+def test_r6_the_hint_quotes_a_name_that_yaml_would_not_read_as_text() -> None:
+    """R6: speakers may be numbers."""
+    rows = rows_of((1, 0, "hi"), (1, 1, "hello"), (1, 2, "hey"))
+    assert refused(rows).endswith('learns to be: `bot: "1"`, or another name')
+
+
+def test_r6_a_tool_is_no_user() -> None:
+    """R6: whatever the key is called that names the speaker."""
+    talk = named(("ann", "hi"), ("tool", "42"), ("bob", "hello"))
+    assert "turn 2: the role 'tool' is not allowed" in refused(talk, bot="bob")
+
+
 # --- what is refused
 
 
@@ -367,11 +415,12 @@ def test_what_is_no_list_of_messages_is_named(value: object) -> None:
 
 
 def test_a_third_speaker_is_named_with_the_turn() -> None:
-    message = refused(named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey")), bot="bob")
-    assert (
-        message
-        == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', after 'ann' and 'bob'"
-    )
+    talk = named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey"))
+    for bot in ("first", "second", "each"):
+        assert refused(talk, bot=bot) == (
+            "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', after 'ann' and 'bob'; "
+            "hint: say whom the model learns to be, such as `bot: cy`"
+        )
 
 
 def test_a_tool_is_refused_also_where_roles_are_free() -> None:
