@@ -114,7 +114,7 @@ def _groups_table(groups: dict[str, dict[str, Any]]) -> list[str]:
     rows = []
     for name, group in groups.items():
         scores = [group[who]["macro_f1"] for who in ("nlpkit", "vader")]
-        shown = [f"{score.shown(score.value)} ({score.interval})" for score in scores]
+        shown = [score.shown_with_interval for score in scores]
         rows.append(
             [name, f"{group['rows']:,}", *shown, difference(scores[0], group["test"]), p_value(group["test"])]
         )

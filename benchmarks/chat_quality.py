@@ -109,7 +109,7 @@ def lines(measured: dict[str, dict[str, Any]]) -> list[str]:
         if key not in measured[names[0]]:
             continue
         scores = [scored(key, measured[name][key]) for name in names]
-        cells = [scores[0].title, f"{scores[0].shown(scores[0].value)} ({scores[0].interval})"]
+        cells = [scores[0].title, scores[0].shown_with_interval]
         for name, score in zip(names[1:], scores[1:], strict=True):
             test = paired(_METRICS[key], measured[name][key], measured[names[0]][key], seed=SEED)
             cells.append(f"{score.shown(score.value)} ({difference(score, test)})")

@@ -93,10 +93,7 @@ def _domain(domain: str, overrides: Sequence[str], talk: Callable[[str], None]) 
 
 
 def _row(domain: str, scores: dict[str, Any]) -> list[object]:
-    shown = [
-        f"{score.shown(score.value)} ({score.interval})"
-        for score in (scores["nlpkit"], scores["vader"], scores["human"])
-    ]
+    shown = [score.shown_with_interval for score in (scores["nlpkit"], scores["vader"], scores["human"])]
     return [
         domain,
         f"{scores['rows']:,}",

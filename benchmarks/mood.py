@@ -292,7 +292,7 @@ def lines(effects: Mapping[str, MoodEffect]) -> list[str]:
     rows: list[list[object]] = []
     for mood, effect in effects.items():
         for change, by in effect.scores.items():
-            shown = [f"{score.shown(score.value)} ({score.interval})" for score in by.values()]
+            shown = [score.shown_with_interval for score in by.values()]
             test = effect.tests[change]["meaning"] if change in effect.tests else None
             more = (
                 f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})"

@@ -118,6 +118,6 @@ def page(measured: dict[str, dict[str, Score]], tests: dict[str, PairedTest]) ->
     rows = []
     for name, scores in measured.items():
         accuracy = scores["accuracy"]
-        shown = [f"{score.shown(score.value)} ({score.interval})" for score in scores.values()]
+        shown = [score.shown_with_interval for score in scores.values()]
         rows.append([name, *shown, difference(accuracy, tests.get(name)), p_value(tests.get(name))])
     return table(("Method", "Accuracy", "Macro-F1", "nlpkit is better by", "p"), rows)

@@ -80,7 +80,8 @@ def _train_one(
     objective = classification_objective(
         train_rows, held_out, task=rows.task, tokenizer=base.tokenizer, training=settings
     )
-    facts = preflight(rows, train_rows, base, model, steps=planned_steps(len(train_rows), settings))
+    steps = planned_steps(len(train_rows), settings)
+    facts = preflight(rows, train_rows, base, model, training=settings, steps=steps)
     plan = plan_lines(objective, model, settings.freeze, settings.cache_mb)
     if not job.begin([*facts.lines, precision.line, *plan], facts.warnings):
         return

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, TypeAlias
 
-from nlpkit.data.records import Record, kind_of
+from nlpkit.data.conversation_columns import RefusedError, in_words, unused_columns, unused_keys
+from nlpkit.data.records import Record
 from nlpkit.data.rows import require
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings import ConversationSource
@@ -22,14 +23,10 @@ _IDS = ("id", "conversation_id")
 _SPEAKERS = {"role": True, "from": True, "sender": False, "speaker": False}
 """Keys of a message that name its speaker, and whether they hold a role (else a name)."""
 _TEXTS = ("content", "value", "text")
-
-
-class RefusedError(DataError):
-    """An invalid conversation; `kind` says why without where, to be counted."""
-
-    def __init__(self, where: str, kind: str, detail: str = "") -> None:
-        super().__init__(f"{where}: {detail or kind}")
-        self.kind = kind
+_ASIDES = ("input", "context")
+"""Columns of what a question is about. It is read after the question."""
+_REPLIES = ("output", "response")
+"""Columns of the reply to an `instruction`: Alpaca's and Dolly's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,15 +48,22 @@ class Script:
     roles: bool
     id: str
     where: str
+    unused: tuple[str, ...] = ()
+    """Columns that hold something and are not used."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """How conversations lie in the rows of a source; `column` has the list of messages where there is one."""
+    """How conversations lie in the rows of a source.
+
+    `column` has the list of messages, or `asked` the question and `reply` its answer, where there are such.
+    """
 
     source: ConversationSource
     shape: Shape
     column: str = ""
+    asked: str = ""
+    reply: str = ""
     system: str | None = None
 
     def conversations(self, records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -80,16 +84,19 @@ class Layout:
         """
         first, source = rows[0], self.source
         where = first.where
+        unused = [name for row in rows for name in self._unused(row)]
         if self.shape == "turns":
             key = self._conversation_of(first)
             where = f"{first.file}, conversation {key!r:.80}"
             lines, roles = _rows(rows, source, where), False
         elif self.shape == "messages":
             key = _id(first, source)
-            lines, roles = _messages(first, self.column, "from" if source.shape == "sharegpt" else "role")
+            preferred = "from" if source.shape == "sharegpt" else "role"
+            lines, roles, keys = _messages(first, self.column, preferred)
+            unused += [f"{self.column}.{name}" for name in keys]
         else:
             key = _id(first, source)
-            lines, roles = (_alpaca(first) if self.shape == "alpaca" else _pair(first, source)), True
+            lines, roles = self._exchange(first), True
         system = (
             tuple(row.fields[self.system] for row in rows if self.system in row.fields) if self.system else ()
         )
@@ -99,7 +106,37 @@ class Layout:
             roles=roles,
             id=f"{source.source}#{key}" if key else first.where,
             where=where,
+            unused=tuple(unused),
         )
+
+    def _unused(self, record: Record) -> list[str]:
+        source, is_turn = self.source, self.shape == "turns"
+        used = {source.conversation, *_IDS, self.column, self.asked, self.reply, self.system}
+        used |= {source.speaker, source.text} if is_turn else set()
+        used |= set(_ASIDES) if self.asked else set()
+        return unused_columns(record, used, reply=self.reply or self.column, is_turn=is_turn)
+
+    def _exchange(self, record: Record) -> list[Line]:
+        """Return a question, with what it is about, and its reply."""
+        where, fields = record.where, record.fields
+        asked = _held(fields, self.asked, where)
+        for name in _ASIDES:
+            if name in (self.asked, self.reply, self.system):
+                continue
+            more = fields.get(name)
+            if more is not None and not isinstance(more, str):
+                at = f"{where}, turn 1, column {name!r}"
+                raise RefusedError(at, "a turn that is not text", f"expected text, found {in_words(more)}")
+            if isinstance(asked, str) and more and more.strip():
+                asked = f"{asked}\n\n{more}" if asked.strip() else more
+        return [
+            Line(speaker="user", text=asked, where=f"{where}, turn 1, column {self.asked!r}"),
+            Line(
+                speaker="assistant",
+                text=_held(fields, self.reply, where),
+                where=f"{where}, turn 2, column {self.reply!r}",
+            ),
+        ]
 
     def _conversation_of(self, record: Record) -> str:
         """Return which conversation a row belongs to."""
@@ -128,45 +165,54 @@ def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[La
     if system is not None:
         require([system], columns, file=file)
     shape = _shape(columns, source, file)
-    if shape == "messages":
-        column = _list_column(columns, source)
-        require([column], columns, file=file)
-        return Layout(source=source, shape=shape, column=column, system=system), records
-    require(_needed(source)[shape], columns, file=file)
-    if shape == "alpaca" and system is None and "system" in columns:
+    needed = (_list_column(columns, source),) if shape == "messages" else _needed(source, columns)[shape]
+    require(needed, columns, file=file)
+    if system is None and "system" in columns and "system" not in needed:
         system = "system"
-    return Layout(source=source, shape=shape, system=system), records
+    if shape == "messages":
+        return Layout(source=source, shape=shape, column=needed[0], system=system), records
+    if shape == "turns":
+        return Layout(source=source, shape=shape, system=system), records
+    asked, reply = needed
+    return Layout(source=source, shape=shape, asked=asked, reply=reply, system=system), records
 
 
 def _shape(columns: Sequence[str], source: ConversationSource, file: str) -> Shape:
     if source.shape != "auto":
         return "messages" if source.shape == "sharegpt" else source.shape
     known = set(columns)
-    needed = _needed(source)
+    needed = _needed(source, columns)
     if known.issuperset(needed["turns"]):
         return "turns"
     if _list_column(columns, source) in known:
         return "messages"
-    if known.issuperset(needed["alpaca"]):
-        return "alpaca"
-    if known.issuperset(needed["pairs"]):
-        return "pairs"
+    fits = [shape for shape in _by_name(source) if known.issuperset(needed[shape])]
+    if fits:
+        return fits[0]
     looked = f"{source.messages!r} or 'conversations' (a list of messages), "
     looked += f"{_words(needed['turns'])} (a row a turn), "
     looked += f"{_words(needed['alpaca'])} (alpaca), {_words(needed['pairs'])} (pairs)"
-    fits = f"no shape of conversations fits the columns {', '.join(columns)}"
-    raise DataError(f"{file}: {fits}; looked for {looked}; hint: {_suggestion(columns)}")
+    problem = f"no shape of conversations fits the columns {', '.join(columns)}"
+    raise DataError(f"{file}: {problem}; looked for {looked}; hint: {_suggestion(columns)}")
 
 
-def _needed(source: ConversationSource) -> dict[Shape, tuple[str, ...]]:
+def _by_name(source: ConversationSource) -> tuple[Shape, Shape]:
+    """Return the shapes of one question and one reply; first the pairs, where the config names columns."""
+    is_named = (source.prompt, source.reply) != ("prompt", "reply")
+    return ("pairs", "alpaca") if is_named else ("alpaca", "pairs")
+
+
+def _needed(source: ConversationSource, columns: Sequence[str]) -> dict[Shape, tuple[str, ...]]:
     return {
         "turns": (source.conversation, source.speaker, source.text),
-        "alpaca": ("instruction", "output"),
+        "alpaca": ("instruction", next((name for name in _REPLIES if name in columns), "output")),
         "pairs": (source.prompt, source.reply),
     }
 
 
 def _suggestion(columns: Sequence[str]) -> str:
+    if {"chosen", "rejected"} <= set(columns):
+        return "`recipe: preference` learns from pairs of replies"
     if len(columns) == 2:
         return f"for pairs, say `prompt: {columns[0]}` and `reply: {columns[1]}`"
     return (
@@ -206,8 +252,8 @@ def _rows(rows: Sequence[Record], source: ConversationSource, where: str) -> lis
     return lines
 
 
-def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], bool]:
-    """Return the lines of a list of messages, and whether their speakers are roles."""
+def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], bool, list[str]]:
+    """Return the lines of a list of messages, whether their speakers are roles, and the unused keys."""
     where = record.where
     listed = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
     messages: list[Mapping[str, object]] = []
@@ -219,12 +265,13 @@ def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], 
     names = (preferred, *(name for name in _SPEAKERS if name != preferred))
     speaker = _used(messages, names)
     text = _used(messages, ("value", "content", "text") if preferred == "from" else _TEXTS)
-    lines = []
+    lines: list[Line] = []
+    unused: list[str] = []
     for turn, message in enumerate(messages, start=1):
         line = f"{where}, turn {turn}"
-        _refuse_calls(message, line)
+        unused += unused_keys(message, (speaker, text), line)
         lines.append(Line(speaker=_held(message, speaker, line), text=_held(message, text, line), where=line))
-    return lines, _SPEAKERS[speaker]
+    return lines, _SPEAKERS[speaker], unused
 
 
 def _listed(value: object, where: str) -> Sequence[object]:
@@ -255,58 +302,8 @@ def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str
     )
 
 
-def _refuse_calls(message: Mapping[str, object], where: str) -> None:
-    for name in ("tool_calls", "function_call"):
-        if message.get(name):
-            detail = f"calls a tool ({name!r}), which cannot be learned here; hint: remove the conversation"
-            raise RefusedError(where, "a call of a tool", detail)
-
-
-def _alpaca(record: Record) -> list[Line]:
-    where = record.where
-    if record.fields.get("history"):
-        detail = "earlier turns, which this shape does not read; hint: write the conversation as messages"
-        raise RefusedError(f"{where}, column 'history'", "earlier turns in 'history'", detail)
-    asked = _held(record.fields, "instruction", where)
-    more = record.fields.get("input")
-    if more is not None and not isinstance(more, str):
-        raise RefusedError(
-            f"{where}, turn 1, column 'input'",
-            "a turn that is not text",
-            f"expected text, found {in_words(more)}",
-        )
-    if isinstance(asked, str) and more and more.strip():
-        asked = f"{asked}\n\n{more}" if asked.strip() else more
-    return [
-        Line(speaker="user", text=asked, where=f"{where}, turn 1, column 'instruction'"),
-        Line(
-            speaker="assistant",
-            text=_held(record.fields, "output", where),
-            where=f"{where}, turn 2, column 'output'",
-        ),
-    ]
-
-
-def _pair(record: Record, source: ConversationSource) -> list[Line]:
-    return [
-        Line(
-            speaker=role,
-            text=_held(record.fields, name, record.where),
-            where=f"{record.where}, turn {turn}, column {name!r}",
-        )
-        for turn, (role, name) in enumerate((("user", source.prompt), ("assistant", source.reply)), start=1)
-    ]
-
-
 def _held(fields: Mapping[str, object], name: str, where: str) -> object:
     """Return what stands under the name, null too."""
     if name not in fields:
         raise RefusedError(where, f"a turn without {name!r}", f"no {name!r}{nearest(name, fields)}")
     return fields[name]
-
-
-def in_words(value: object) -> str:
-    """Say what a value that is not the expected one is."""
-    if isinstance(value, str):
-        return "text" if value.strip() else "nothing"
-    return kind_of(value)

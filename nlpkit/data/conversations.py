@@ -1,46 +1,29 @@
-"""Conversations of two sides from a file: the side that the model learns, its system prompt, and what is
-refused.
+"""Conversations of two sides from a file: the speaker that the model learns, its system prompt, and what is
+refused. All other speakers are the user.
 
 * conversations_in
   x conversation_shapes     rows of every shape -> scripts: who says what, where
-  x views                   a script -> conversations: roles given, turns of one speaker merged
+    x conversation_columns  what else stands in a row: refused where it changes the meaning, or listed
+  x views                   a script -> conversations: roles given, turns of one side merged
+    x conversation_speakers which role or name a line has, and whom the model learns to be
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 
-from nlpkit.data.conversation_shapes import Layout, Line, RefusedError, Script, in_words, layout_of
+from nlpkit.data.conversation_columns import LEAVE_OUT, RefusedError, in_words
+from nlpkit.data.conversation_shapes import Layout, Script, layout_of
+from nlpkit.data.conversation_speakers import CALLED, SIDES, bots_of, key_of, named_speakers, speaker_of
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import unreadable_text
-from nlpkit.errors import DataError, nearest
+from nlpkit.data.text_parts import is_parts, join_parts
+from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
-
-_ROLES = {
-    "system": ("system", "developer"),
-    "user": ("user", "human", "prompter", "person"),
-    "assistant": ("assistant", "bot", "chatbot", "gpt", "chatgpt", "model", "ai"),
-}
-"""The roles that there are, each with its other names."""
-_CALLED = {name: role for role, names in _ROLES.items() for name in names}
-_NEVER = frozenset(
-    {
-        "tool",
-        "function",
-        "tool_call",
-        "tool_response",
-        "function_call",
-        "function_response",
-        "observation",
-        "ipython",
-    }
-)
-"""Roles that nobody speaks in, whatever the config calls the chat model."""
-_SIDES = ("first", "second", "each")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +32,10 @@ class Reading:
 
     conversations: tuple[Conversation, ...]
     skipped: tuple[str, ...] = ()
+    left_out: int = 0
+    """How many were left out."""
+    unused: tuple[str, ...] = ()
+    """Columns, and keys of messages, that hold something and are not used."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -103,15 +90,18 @@ def conversations_of(
     left = _Left()
     one_sided = 0
     conversations: list[Conversation] = []
+    unused: dict[str, None] = {}
     for rows in layout.conversations(records):
         try:
-            found_views = views(layout.script(rows), source.bot)
+            script = layout.script(rows)
+            found_views = views(script, source.bot)
         except RefusedError as error:
             if source.on_bad == "stop":
                 raise
             left.add(error.kind, str(error))
             continue
         conversations += found_views
+        unused.update(dict.fromkeys(script.unused))
         one_sided += source.bot == "each" and len(found_views) == 1
     _count_bad(bad, layout, left)
     skipped = left.words()
@@ -119,7 +109,12 @@ def conversations_of(
         skipped += (f"{one_sided:,} conversations stand there from one side only: the other answers nothing",)
     if not conversations:
         raise DataError(f"{source.source}: no conversations{''.join(f'; {reason}' for reason in skipped)}")
-    return Reading(conversations=tuple(conversations), skipped=skipped)
+    return Reading(
+        conversations=tuple(conversations),
+        skipped=skipped,
+        left_out=sum(left.counts.values()),
+        unused=tuple(unused),
+    )
 
 
 def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:
@@ -139,7 +134,7 @@ def views(script: Script, bot: str | None) -> list[Conversation]:
         RefusedError: it is invalid, or there is no reply of the bot in it.
     """
     system, turns = _heard(script, bot)
-    bots = _bots(list(dict.fromkeys(speaker for speaker, _ in turns)), script, bot)
+    bots = bots_of(list(dict.fromkeys(speaker for speaker, _ in turns)), script, bot)
     answering = [name for name in bots if any(speaker == name for speaker, _ in turns[1:])]
     if not answering:
         detail = f"no reply of the bot, {bots[0]!r:.60}: it opens the conversation and answers nothing"
@@ -148,7 +143,7 @@ def views(script: Script, bot: str | None) -> list[Conversation]:
 
 
 def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]:
-    """Return the system prompt, and the turns of two speakers, those of one in a row merged."""
+    """Return the system prompt, and the turns of all speakers, those of one in a row merged."""
     prompts = [
         _text(part, f"{script.where}, system", empty=True)
         for value in script.system
@@ -157,15 +152,17 @@ def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]
     turns: list[tuple[str, list[str]]] = []
     speakers: dict[str, None] = {}
     for line in script.lines:
-        speaker = _speaker(line, script, bot)
-        if _CALLED.get(speaker.casefold()) == "system":
+        speaker = speaker_of(line, script, bot)
+        if CALLED.get(speaker.casefold()) == "system":
             prompts.append(_text(line.text, line.where, empty=True))
             continue
         text = _text(line.text, line.where)
         speakers[speaker] = None
-        if len(speakers) > 2:
+        if len(speakers) > 2 and bot in SIDES:
             detail = (
-                f"expected two speakers, found a third, {speaker!r:.60}, after {_named(list(speakers)[:2])}"
+                f"expected two speakers, found a third, {speaker!r:.60}, "
+                f"after {named_speakers(list(speakers)[:2])}; "
+                f"hint: say whom the model learns to be, such as {key_of(speaker)}"
             )
             raise RefusedError(line.where, "three speakers or more", detail)
         if not turns or turns[-1][0] != speaker:
@@ -182,7 +179,10 @@ def _view(spoken: Sequence[tuple[str, str]], bot: str, system: str, script: Scri
     def role(speaker: str) -> Role:
         return "assistant" if speaker == bot else "user"
 
-    turns = tuple(Turn(role=role(speaker), text=text) for speaker, text in spoken)
+    turns = tuple(
+        Turn(role=side, text="\n".join(text for _, text in run))
+        for side, run in groupby(spoken, key=lambda turn: role(turn[0]))
+    )
     return Conversation(turns=turns, system=system, id=script.id, where=script.where)
 
 
@@ -194,7 +194,13 @@ def _parts(value: object) -> Iterable[object]:
 
 
 def _text(value: object, where: str, *, empty: bool = False) -> str:
-    """Return the text as it is; null counts as empty only where a text may be empty."""
+    """Return the text as it is, or its parts joined; null counts as empty only where a text may be empty."""
+    if is_parts(value):
+        try:
+            value = join_parts(value)
+        except ValueError as error:
+            detail = f"expected parts of text, found {error}; {LEAVE_OUT}"
+            raise RefusedError(where, "a part that is not text", detail) from None
     if not isinstance(value, str):
         if value is None and empty:
             return ""
@@ -209,74 +215,6 @@ def _text(value: object, where: str, *, empty: bool = False) -> str:
     return value
 
 
-def _speaker(line: Line, script: Script, bot: str | None) -> str:
-    """Return who speaks: a name as it stands there, or a role that is allowed under its first name."""
-    value = line.speaker
-    if isinstance(value, int) and not isinstance(value, bool) and not script.roles:
-        value = str(value)
-    if not isinstance(value, str):
-        raise RefusedError(
-            line.where, "a turn without a speaker", f"expected who speaks, as text, found {in_words(value)}"
-        )
-    name = value.strip()
-    if not name:
-        raise RefusedError(
-            line.where, "a turn without a speaker", "nobody speaks (the role or the name is empty)"
-        )
-    if not script.roles:
-        return name
-    if role := _CALLED.get(name.casefold()):
-        return role
-    named = bot is not None and bot not in _SIDES and bot.casefold() not in _CALLED
-    if not named or name.casefold() in _NEVER:
-        hint = (
-            ""
-            if name.casefold() in _NEVER
-            else f"; hint: if the model learns to be it, say `bot: {name:.60}`"
-        )
-        detail = f"the role {name!r:.60} is not allowed{nearest(name[:60], _CALLED)}{hint}"
-        raise RefusedError(line.where, f"the role {name!r:.60}", detail)
-    return name
-
-
-def _bots(speakers: Sequence[str], script: Script, bot: str | None) -> list[str]:
-    """Return the speakers that the model learns to be, of the two that there are."""
-    first, second = speakers
-    if bot in _SIDES:
-        return {"first": [first], "second": [second]}.get(bot, [first, second])
-    wanted = bot or "assistant"
-    for fits in (_is, _is_nearly, _has_the_role):
-        fitting = [name for name in (first, second) if fits(name, wanted)]
-        if len(fitting) == 1:
-            return fitting
-        if fitting:
-            detail = (
-                f"both speakers, {_named(fitting)}, may be the bot; hint: say the name, `bot: {fitting[1]}`"
-            )
-            raise RefusedError(script.where, "two speakers that may be the bot", detail)
-    looked = f"{bot!r:.60}" if bot else f"'assistant' (or {', '.join(_ROLES['assistant'][1:])})"
-    hint = nearest(bot, (first, second)) if bot else ""
-    hint = hint if hint.startswith("; did") else ""
-    detail = (
-        f"no turn of the bot: looked for {looked}, found the speakers {_named((first, second))}{hint}; "
-        "hint: say which side the model learns: `bot: second`, or a speaker's name"
-    )
-    raise RefusedError(script.where, "no turn of the bot", detail)
-
-
-def _is(name: str, wanted: str) -> bool:
-    return name == wanted
-
-
-def _is_nearly(name: str, wanted: str) -> bool:
-    return name.casefold() == wanted.casefold()
-
-
-def _has_the_role(name: str, wanted: str) -> bool:
-    role = _CALLED.get(wanted.casefold())
-    return role is not None and _CALLED.get(name.casefold()) == role
-
-
 def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> RefusedError:
     if not turns:
         return RefusedError(script.where, "no turn", "no turn; expected two speakers")
@@ -285,7 +223,3 @@ def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> Re
     return RefusedError(
         script.where, "one turn only", f"one turn only ({what}); expected one that is answered"
     )
-
-
-def _named(speakers: Iterable[str]) -> str:
-    return " and ".join(f"{speaker!r:.60}" for speaker in speakers)

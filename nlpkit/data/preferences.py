@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import Record, text_of
+from nlpkit.data.text_parts import is_parts, join_parts
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings import Settings
 
@@ -30,10 +31,10 @@ FEWEST = 10
 
 
 def _rating_keys(value: object) -> object:
-    return {_rating_key(key): side for key, side in value.items()} if isinstance(value, dict) else value
+    return {rating_key(key): side for key, side in value.items()} if isinstance(value, dict) else value
 
 
-def _rating_key(value: object) -> str:
+def rating_key(value: object) -> str:
     """Return a rating in one spelling, such as for 1, 1.0, "1" and " UP "."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -55,7 +56,7 @@ class PreferenceSource(Settings):
     """The column of the conversation's id: rows of one conversation all stay in training or all are held out.
     """
     reply: str = "reply"
-    """The column of the reply that was rated."""
+    """The column of the reply that was rated, or of the messages that end with it."""
     rating: str = "rating"
     """The column of its rating: up or down, 1 or -1, true or false."""
     ratings: Annotated[dict[str, Literal["up", "down"]], BeforeValidator(_rating_keys)] = Field(default={})
@@ -179,7 +180,7 @@ def refuse_useless(rows: Sequence[Preference], *, where: str, fewest: int = FEWE
 
 def _liked(record: Record, source: PreferenceSource) -> bool:
     value = record.fields[source.rating]
-    key = _rating_key(value)
+    key = rating_key(value)
     side = source.ratings.get(key, key)
     if side in UP or side in DOWN:
         return side in UP
@@ -212,7 +213,8 @@ def _history(record: Record, source: PreferenceSource, *, implied: Sequence[list
             f"{record.where}: {source.chosen!r} and {source.rejected!r} begin with different messages; "
             "expected one conversation and two replies to it"
         )
-    column = next((name for name in (source.messages, source.prompt) if name in record.fields), None)
+    columns = (name for name in (source.messages, source.prompt) if name != source.reply)
+    column = next((name for name in columns if name in record.fields), None)
     if column is None and not implied[0]:
         hint = nearest(source.messages, record.fields)
         raise DataError(
@@ -296,6 +298,11 @@ def _message(record: Record, column: str, number: int, message: Any) -> tuple[st
     if not isinstance(role, str) or role.casefold() not in ROLES:
         hint = "" if role is None else nearest(str(role), ROLES)
         raise DataError(f"{where}: the role {role!r}; expected one of {', '.join(ROLES)}{hint}")
+    if is_parts(text):
+        try:
+            text = join_parts(text)
+        except ValueError as error:
+            raise DataError(f"{where}: expected parts of text, found {error}; hint: remove the row") from None
     if not isinstance(text, str) or not text.strip():
         raise DataError(
             f"{where}: {'an empty text' if isinstance(text, str) else 'no text'}; expected a text"

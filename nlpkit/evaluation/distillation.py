@@ -181,7 +181,7 @@ def served_weights(record: RunRecord) -> int:
 
 
 def _row(side: Side) -> str:
-    scores = [f"{score.shown(score.value)} ({score.interval})" for score in side.scores.values()]
+    scores = [score.shown_with_interval for score in side.scores.values()]
     tests = ["", ""]
     if test := side.tests.get("accuracy"):
         tests = [difference(side.scores["accuracy"], test), p_value(test)]

@@ -37,8 +37,8 @@ def evaluate_dialogue(
         RunError: a run is refused.
     """
     reading = read_examples(Dialogue(), [source], seed=run.read().seed)
-    if reading.skipped:
-        talk(f"left out: {len(reading.skipped)} conversations, such as {reading.skipped[0]}")
+    for reason in reading.skipped[:3]:
+        talk(f"left out: {reason}")
     return report_dialogue(
         run,
         reading.examples,

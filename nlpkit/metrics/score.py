@@ -59,6 +59,11 @@ class Score(Part):
             else f"{self.shown(self.low)} to {self.shown(self.high)}"
         )
 
+    @property
+    def shown_with_interval(self) -> str:
+        """The value, and its interval in brackets where there is one: `91.3% (90.1% to 92.4%)`."""
+        return self.shown(self.value) + (f" ({self.interval})" if self.interval else "")
+
 
 class PairedTest(Part):
     """How the run differs from a baseline on the same rows: run minus baseline."""

@@ -69,8 +69,9 @@ def encode_text(text: str, tokenizer: Any) -> list[int]:
 def encode_conversation(conversation: Conversation, tokenizer: Any, max_tokens: int) -> list[EncodedDialogue]:
     """Return the conversation in rows of at most `max_tokens`, each reply learned once.
 
-    Replies that fit no row are left out. Some templates write a reply differently once another follows (they
-    drop the model's thoughts). They get a row for each reply, so that it is learned after its own prompt.
+    A reply that fits no row together with the turn that it answers is left out. Some templates write a reply
+    differently once another follows (they drop the model's thoughts). They get a row for each reply, so that
+    it is learned after its own prompt.
     """
     template = ChatTemplate.of(tokenizer)
     parts = template.parts(conversation)
@@ -94,15 +95,18 @@ def _encode_single(
 
 
 def _windows(template: ChatTemplate, parts: Parts, max_tokens: int) -> list[tuple[int, int, int]]:
-    """Return (first turn, first turn learned, end) of each training row."""
+    """Return (first turn, first turn learned, end) of each training row.
+
+    A reply is in the row of the turn that it answers. Where both fit no row, both are left out.
+    """
     count, start, learned = len(parts.turns), 0, 0
     windows = []
     while learned < count:
         end = learned
         while end < count and template.size(parts, start, end + 1) <= max_tokens:
             end += 1
-        if learned + 1 < end < count and parts.turns[end - 1] == "user":
-            end -= 1  # a row ends with a reply, so that none is learned without its question
+        while learned < end < count and parts.turns[end - 1] == "user":
+            end -= 1  # the reply to this turn starts the next row, and the turn goes with it
         if end > learned:
             windows.append((start, learned, end))
             learned = start = end
@@ -111,5 +115,6 @@ def _windows(template: ChatTemplate, parts: Parts, max_tokens: int) -> list[tupl
         elif start < learned:
             start += 1  # with less context the turn may fit
         else:
-            learned = start = learned + 1  # the turn fits no row
+            is_answered = parts.turns[learned : learned + 2] == ("user", "assistant")
+            learned = start = learned + (2 if is_answered else 1)
     return windows

@@ -156,7 +156,7 @@ def gains_plot(findings: ReplyFindings) -> Section | None:
     if not shown:
         return None
     words = "; ".join(
-        f"{who}, {HISTORIES[name].name}: {_shown(loss)}"
+        f"{who}, {HISTORIES[name].name}: {loss.shown_with_interval}"
         for who, losses in measured.items()
         for name, loss in losses.items()
     )
@@ -202,7 +202,7 @@ def turns_back_plot(findings: ReplyFindings) -> Section | None:
         return None
     # Evenly spaced: the step from no turn to one says more than that from eight to twenty.
     words = (
-        f"{who}: " + ", ".join(f"{_shown(point.loss)} with {point.turns}" for point in points)
+        f"{who}: " + ", ".join(f"{point.loss.shown_with_interval} with {point.turns}" for point in points)
         for who, points in curves.items()
         if points
     )
@@ -298,7 +298,3 @@ def _series(
         width=0.32,
         opacity=0.35 if mark == "bars" else 1.0,
     )
-
-
-def _shown(score: Score) -> str:
-    return score.shown(score.value) + (f" ({score.interval})" if score.interval else "")

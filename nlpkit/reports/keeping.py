@@ -84,4 +84,4 @@ def source_card(name: str) -> SourceCard:
 def shown_scores(report: Report) -> str:
     """Return the first scores of a report in a line."""
     scores = list(report.scores.values())[:3]
-    return ", ".join(f"{score.title} {score.shown(score.value)} ({score.interval})" for score in scores)
+    return ", ".join(f"{score.title} {score.shown_with_interval}" for score in scores)

@@ -31,6 +31,8 @@ class Dialogue(Settings):
         return Reading(
             examples=tuple(map(self.with_system, reading.conversations)),
             skipped=reading.skipped,
+            left_out=reading.left_out,
+            unused=reading.unused,
             origins=tuple(conversation.where for conversation in reading.conversations),
         )
 

@@ -24,6 +24,10 @@ class Reading(Generic[Read]):
 
     examples: tuple[Read, ...]
     skipped: tuple[str, ...] = ()
+    left_out: int = 0
+    """How many were left out."""
+    unused: tuple[str, ...] = ()
+    """Columns that hold something and are not used; of several sources, each with its name."""
     origins: tuple[Hashable, ...] = ()
     """Where each example comes from, for examples of one origin that a limit keeps together; empty where
     each has its own."""
@@ -47,12 +51,16 @@ def read_examples(task: _Readable[Example], sources: Sequence[Any], *, seed: int
         DataError: a file or a row is wrong, or a source holds no examples.
     """
     examples: list[Example] = []
+    left_out = 0
     skipped: list[str] = []
+    unused: list[str] = []
     for source in sources:
         reading = task.read(resolve(source.source, kind="data"), source_for(task, source))
         examples += _limited(reading, source.limit, seed)
         skipped += [f"{source.source}: {reason}" for reason in reading.skipped]
-    return Reading(examples=tuple(examples), skipped=tuple(skipped))
+        left_out += reading.left_out
+        unused += [f"{', '.join(reading.unused)} in {source.source}"] if reading.unused else []
+    return Reading(examples=tuple(examples), skipped=tuple(skipped), left_out=left_out, unused=tuple(unused))
 
 
 def read_rows(

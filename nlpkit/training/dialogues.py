@@ -27,7 +27,7 @@ class EncodedPart:
 
     rows: tuple[EncodedDialogue, ...]
     left_out: int
-    """Replies that fit no row."""
+    """Replies that fit no row together with the turn that they answer."""
     injected: int
     """Texts that spell one of the model's control tokens; to the model they are plain characters."""
 
@@ -92,8 +92,9 @@ def preflight_dialogue(
         f"replies    {sum(row.replies for row in train.rows):,} are learned in {len(train.rows):,} rows",
         f"tokens     {train.learned:,} learned, {train.read:,} only read ({train.read / whole:.0%}); "
         f"median row {int(statistics.median(lengths))}, longest {lengths[-1]} of {base.max_tokens}",
-        f"left out   {train.left_out:,} replies that fit no row, {len(dialogues.skipped):,} invalid "
-        "conversations",
+        f"left out   {train.left_out:,} replies that fit no row with the turn they answer, "
+        f"{dialogues.left_out:,} invalid conversations",
+        f"unused     columns: {'; '.join(dialogues.unused) or 'none'}",
         f"dropped    {dialogues.dropped:,} training conversations that stand, nearly equal, in the "
         "held-out ones",
         f"screened   {train.injected:,} texts spell a control token of the model; it reads them as plain "

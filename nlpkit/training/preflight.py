@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlpkit.errors import DataError
+from nlpkit.settings import TextTraining
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.rows import Rows, TrainingRow
@@ -27,6 +28,7 @@ def preflight(
     base: LoadedBase,
     model: Any,
     *,
+    training: TextTraining,
     steps: int,
 ) -> Preflight:
     """Describe what this training will do.
@@ -36,7 +38,7 @@ def preflight(
     """
     _refuse(rows, train, base.max_tokens)
     trainable, total = count_weights(model)
-    targets = rows.task.family.preflight(rows.train, rows.validation)
+    targets = rows.task.family.preflight(rows.train, rows.validation, training)
     lengths = sorted(len(row.input_ids) for row in train)
     cut = sum(row.cut > 0 for row in train)
     lost = sum(row.cut for row in train)

@@ -28,6 +28,10 @@ class Rows(Generic[AnyTask]):
     """Training rows dropped because they stand, nearly equal, in the held-out ones."""
     skipped: tuple[str, ...] = ()
     """Why examples were left out while reading, where the config allows it."""
+    left_out: int = 0
+    """How many were left out while reading."""
+    unused: tuple[str, ...] = ()
+    """Columns that hold something and are not used, each with its source."""
     sources: tuple[str, ...] = ()
     """Where the training rows came from, as the config names it."""
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -42,7 +46,7 @@ class Rows(Generic[AnyTask]):
             "rows": {name: len(rows) for name, rows in parts.items()},
             **family.describe(parts),
             "near_duplicates_dropped": self.dropped,
-            "skipped": len(self.skipped),
+            "skipped": self.left_out,
             "sha256": {
                 name: _hash([family.identity(row) for row in rows]) for name, rows in parts.items() if rows
             },
@@ -72,7 +76,8 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
     """
     family = task.family
     reading = read_examples(task, data.train, seed=seed)
-    train, skipped = reading.examples, list(reading.skipped)
+    train, skipped, unused = reading.examples, list(reading.skipped), list(reading.unused)
+    left_out = reading.left_out
     fitted = task.fit(train)
     held: dict[str, tuple[Any, ...]] = {"validation": (), "test": ()}
     shares = {"validation": 0.0, "test": 0.0}
@@ -81,6 +86,8 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
             reading = read_examples(fitted, value, seed=seed)
             held[name] = reading.examples
             skipped += reading.skipped
+            left_out += reading.left_out
+            unused += reading.unused
         else:
             shares[name] = value
     dropped = 0
@@ -98,6 +105,8 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
         test=held["test"],
         dropped=dropped,
         skipped=tuple(skipped),
+        left_out=left_out,
+        unused=tuple(dict.fromkeys(unused)),
         sources=tuple(source.source for source in data.train),
     )
 

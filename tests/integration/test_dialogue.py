@@ -127,9 +127,10 @@ def test_the_preflight_shows_what_is_learnt_and_counts_the_rest(tmp_path: Path, 
     ]
     talker = [{"role": "user", "content": "speak"}, {"role": "assistant", "content": "blah " * 60}]
     held = write_chats(tmp_path / "held.jsonl", chats(5, seed=5))
-    config = write(tmp_path, tiny_chat_base, [*rows, {"messages": forger}, {"messages": talker}])
+    config = write(tmp_path, tiny_chat_base, [*rows, {"messages": forger, "topic": 1}, {"messages": talker}])
     said = check(config, f"data.validation={held}", f"data.test={held}")
     assert "left out   1 replies that fit no row" in said
+    assert "unused     columns: topic in " in said  # S2
     assert "screened   1 texts spell a control token" in said
     assert "\u27e6" in said
     shown = said.partition("example")[2]

@@ -167,7 +167,7 @@ class ClassifierFamily(Family, Protocol):
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
         """Pair raw outputs and targets, as training evaluates them before anything is calibrated."""
 
-    def preflight(self, train: Sequence[Any], validation: Sequence[Any]) -> TargetFindings:
+    def preflight(self, train: Sequence[Any], validation: Sequence[Any], training: Any) -> TargetFindings:
         """Describe the targets.
 
         Raises:

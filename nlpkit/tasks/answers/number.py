@@ -112,7 +112,12 @@ class Number:
         """Pair scaled values and outputs."""
         return ValueOutcomes(truth=targets[:, 0], predicted=outputs[:, 0])
 
-    def preflight(self, train: Sequence[LabeledText], validation: Sequence[LabeledText]) -> TargetFindings:
+    def preflight(
+        self,
+        train: Sequence[LabeledText],
+        validation: Sequence[LabeledText],
+        training: Any,
+    ) -> TargetFindings:
         """Describe the range of the values.
 
         Raises:

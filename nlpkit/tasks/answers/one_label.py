@@ -143,7 +143,12 @@ class OneLabel:
             labels=self.labels, truth=targets[:, 0].astype(int), probabilities=softmax(outputs, axis=1)
         )
 
-    def preflight(self, train: Sequence[LabeledText], validation: Sequence[LabeledText]) -> TargetFindings:
+    def preflight(
+        self,
+        train: Sequence[LabeledText],
+        validation: Sequence[LabeledText],
+        training: ClassifierTraining,
+    ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
 
         Raises:
@@ -162,7 +167,8 @@ class OneLabel:
             )
         shares = (f"{label} {counts[label]:,} ({counts[label] / len(train):.0%})" for label in self.labels)
         return TargetFindings(
-            lines=(f"labels     {', '.join(shares)}",), warnings=tuple(_warnings(counts, validation))
+            lines=(f"labels     {', '.join(shares)}",),
+            warnings=tuple(_warnings(counts, validation, training)),
         )
 
     def groups(self, examples: Sequence[LabeledText], *, near_duplicates: float, seed: int) -> list[int]:
@@ -228,14 +234,15 @@ class OneLabel:
         )
 
 
-def _warnings(counts: Counter[str], validation: Sequence[LabeledText]) -> list[str]:
+def _warnings(
+    counts: Counter[str], validation: Sequence[LabeledText], training: ClassifierTraining
+) -> list[str]:
     warnings = []
     if max(counts.values()) > 10 * min(counts.values()):
         rarest = min(counts, key=lambda label: counts[label])
-        warnings.append(
-            f"the label {rarest!r} is rare ({counts[rarest]:,} rows); training.class_weights: balanced may "
-            "help"
-        )
+        is_weighted = training.class_weights == "balanced"
+        advice = "" if is_weighted else "; training.class_weights: balanced may help"
+        warnings.append(f"the label {rarest!r} is rare ({counts[rarest]:,} rows){advice}")
     missing = set(counts) - {str(example.label) for example in validation}
     if missing:
         warnings.append(

@@ -127,6 +127,19 @@ def test_speakers_of_turns_may_be_roles_or_numbers() -> None:
     assert said(one(rows_of(("a", 0, "hi"), ("a", 1, "hello")), bot="1")) == [("u", "hi"), ("a", "hello")]
 
 
+def test_r3_the_text_parts_of_a_message_are_joined() -> None:
+    """R3: as `nlpkit serve` joins them, so that what is learned is what is asked."""
+    talk = [
+        {"role": "system", "content": [{"type": "text", "text": "Be kind."}]},
+        {"role": "user", "content": [{"type": "text", "text": "A note: "}, {"type": "text", "text": "hi."}]},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "I see."}]},
+    ]
+    found = one([{"messages": talk}])
+    assert (found.system, said(found)) == ("Be kind.", [("u", "A note: hi."), ("a", "I see.")])
+    talk[1]["content"] = [{"type": "text", "text": "What is it?", "image_url": None}]  # as Parquet fills it
+    assert said(one([{"messages": talk}]))[0] == ("u", "What is it?")
+
+
 def test_a_csv_cell_holds_the_list_as_json(tmp_path: Path) -> None:
     path = tmp_path / "talk.csv"
     cell = json.dumps(HI).replace('"', '""')
@@ -285,6 +298,54 @@ def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
     assert said(one(talk, bot="bot")) == [("u", "hi"), ("a", "hello")]
 
 
+PARTY = named(("ann", "hi"), ("bob", "hello"), ("cy", "hey"), ("ann", "so?"), ("cy", "well"), ("cy", "bye"))
+
+
+@pytest.mark.parametrize(
+    ("bot", "turns"),
+    [
+        ("cy", [("u", "hi\nhello"), ("a", "hey"), ("u", "so?"), ("a", "well\nbye")]),
+        ("Bob", [("u", "hi"), ("a", "hello"), ("u", "hey\nso?\nwell\nbye")]),
+        ("ann", [("a", "hi"), ("u", "hello\nhey"), ("a", "so?"), ("u", "well\nbye")]),
+    ],
+)
+def test_r6_of_three_speakers_one_is_learned_and_the_others_are_the_user(
+    bot: str, turns: list[tuple[str, str]]
+) -> None:
+    """R6: `bot: NAME`."""
+    assert said(one(PARTY, bot=bot)) == turns
+
+
+def test_r6_three_speakers_or_roles_in_rows() -> None:
+    """R6: in each shape that names speakers; roles that the config frees, too."""
+    rows = rows_of((1, "ann", "hi"), (1, "assistant", "hello"), (1, "bob", "hey"))
+    assert said(one(rows)) == [("u", "hi"), ("a", "hello"), ("u", "hey")]
+    talk = messages(("customer", "hi"), ("boss", "help her"), ("agent", "hello"))
+    assert said(one(talk, bot="agent")) == [("u", "hi\nhelp her"), ("a", "hello")]
+
+
+def test_r6_without_a_name_the_hint_gives_one_that_works() -> None:
+    """R6: the hint of three speakers names one of them."""
+    message = refused(PARTY)
+    assert message.endswith(
+        "found the speakers 'ann' and 'bob' and 'cy'; hint: say whom the model learns to be: `bot: bob`, "
+        "or another name"
+    )
+    assert refused(PARTY, bot="bobby").count("did you mean 'bob'?") == 1
+
+
+def test_r6_the_hint_quotes_a_name_that_yaml_would_not_read_as_text() -> None:
+    """R6: speakers may be numbers."""
+    rows = rows_of((1, 0, "hi"), (1, 1, "hello"), (1, 2, "hey"))
+    assert refused(rows).endswith('learns to be: `bot: "1"`, or another name')
+
+
+def test_r6_a_tool_is_no_user() -> None:
+    """R6: whatever the key is called that names the speaker."""
+    talk = named(("ann", "hi"), ("tool", "42"), ("bob", "hello"))
+    assert "turn 2: the role 'tool' is not allowed" in refused(talk, bot="bob")
+
+
 # --- what is refused
 
 
@@ -301,8 +362,21 @@ def test_two_speakers_that_may_be_the_bot_are_not_chosen_between() -> None:
         ([*HI, {"role": "user", "content": None}], "turn 3: expected text, found null"),
         ([*HI, {"role": "user", "content": 4}], "turn 3: expected text, found the number 4"),
         (
-            [*HI, {"role": "user", "content": [{"type": "text", "text": "x"}]}],
+            [*HI, {"role": "user", "content": ["x"]}],
             "turn 3: expected text, found a list",
+        ),
+        (
+            [*HI, {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "a.png"}}]}],
+            "turn 3: expected parts of text, found a part of the type 'image_url'; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            [*HI, {"role": "user", "content": [{"type": ["text"], "text": "x"}]}],
+            "turn 3: expected parts of text, found a part of the type \"['text']\"; hint: ",
+        ),
+        (
+            [*HI, {"role": "user", "content": [{"type": "text", "text": None}]}],
+            "turn 3: expected parts of text, found a part of the type 'text' without text; hint: ",
         ),
         ([*HI, {"role": "user", "content": " \n"}], "turn 3: the turn is empty"),
         ([*HI, {"role": "user", "content": "a\0b"}], "turn 3: a NUL character"),
@@ -341,11 +415,12 @@ def test_what_is_no_list_of_messages_is_named(value: object) -> None:
 
 
 def test_a_third_speaker_is_named_with_the_turn() -> None:
-    message = refused(named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey")), bot="bob")
-    assert (
-        message
-        == "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', after 'ann' and 'bob'"
-    )
+    talk = named(("ann", "hi"), ("bob", "hello"), ("ann", "so"), ("cy", "hey"))
+    for bot in ("first", "second", "each"):
+        assert refused(talk, bot=bot) == (
+            "talk.jsonl, row 1, turn 4: expected two speakers, found a third, 'cy', after 'ann' and 'bob'; "
+            "hint: say whom the model learns to be, such as `bot: cy`"
+        )
 
 
 def test_a_tool_is_refused_also_where_roles_are_free() -> None:
@@ -401,6 +476,125 @@ def test_a_persona_that_is_not_text_is_named() -> None:
     assert refused([{"messages": HI, "persona": 3}], system="persona").startswith(
         "talk.jsonl, row 1, system: expected text, found the number 3"
     )
+
+
+# --- other columns
+
+
+@pytest.mark.parametrize(
+    ("row", "kinds"),
+    [
+        ({"instruction": "When?", "context": "From 7.", "response": "At 7."}, {}),
+        (
+            {"instruction": "When?", "context": "From 7.", "response": "At 7."},
+            {"prompt": "instruction", "reply": "response"},
+        ),
+        ({"prompt": "When?", "reply": "At 7.", "context": "From 7."}, {}),
+        ({"q": "When?", "a": "At 7.", "input": "From 7."}, {"prompt": "q", "reply": "a"}),
+    ],
+)
+def test_s2_what_a_question_is_about_is_read_after_it(row: dict[str, object], kinds: dict[str, Any]) -> None:
+    """S2: Dolly's context and Alpaca's input, under each shape that can hold them."""
+    found = read([row], **kinds)
+    assert said(found.conversations[0]) == [("u", "When?\n\nFrom 7."), ("a", "At 7.")]
+    assert found.unused == ()
+
+
+def test_s2_columns_that_the_config_names_win_over_those_of_a_known_shape() -> None:
+    """S2: `response` is Dolly's, but the config asks for another column."""
+    row = {"instruction": "When?", "response": "?", "corrected": "At 7."}
+    found = read([row], prompt="instruction", reply="corrected")
+    assert said(found.conversations[0]) == [("u", "When?"), ("a", "At 7.")]
+    assert found.unused == ("response",)
+
+
+def test_s2_a_context_that_is_the_system_prompt_is_read_once() -> None:
+    """S2: a column is used once."""
+    found = one([{"prompt": "When?", "reply": "At 7.", "context": "From 7."}], system="context")
+    assert (found.system, found.turns[0].text) == ("From 7.", "When?")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"messages": HI, "label": False},
+            "column 'label': a rating, but this recipe learns every reply, good or bad; hint: use "
+            "`recipe: preference` with `reply: messages` and `rating: label` in its data.train, "
+            "or remove the column",
+        ),
+        (
+            {"prompt": "hi", "reply": "hello", "label": "1"},
+            "column 'label': a rating, but this recipe learns every reply, good or bad; hint: use "
+            "`recipe: preference` with `rating: label` and `ratings: {1: up, 0: down}` in its data.train, "
+            "or remove the column",
+        ),
+        (
+            {"messages": HI, "reply": "hello", "rating": "down"},
+            "column 'rating': a rating, but this recipe learns every reply, good or bad; hint: use "
+            "`recipe: preference`, or remove the column",
+        ),
+        (
+            {"prompt": "hi", "reply": "hello", "images": ["a.png"]},
+            "column 'images': pictures, films or sound, which cannot be read here; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"messages": HI, "tools": [{"name": "search"}]},
+            "column 'tools': tools for the model, which cannot be learned here; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"messages": [HI[0], {**HI[1], "weight": 0}]},
+            "turn 2: a message of weight 0, which is not to be learned; hint: remove the conversation, "
+            "or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"messages": [{**HI[0], "images": ["a.png"]}, HI[1]]},
+            "turn 1, key 'images': pictures, films or sound, which cannot be read here; hint: remove the "
+            "conversation, or leave it out with `on_bad: skip`",
+        ),
+        (
+            {"conversation": 1, "speaker": "a", "text": "hi", "rating": 1},
+            "column 'rating': a rating, but this recipe learns every reply, good or bad; hint: remove the "
+            "column",
+        ),
+    ],
+)
+def test_s2_a_column_that_changes_the_meaning_is_refused(row: dict[str, object], message: str) -> None:
+    """S2: each kind of it, with what to do."""
+    comma = "," if message.startswith(("column", "turn")) else ":"
+    assert refused([row]) == f"talk.jsonl, row 1{comma} {message}"
+
+
+def test_s2_preference_pairs_are_sent_to_their_recipe() -> None:
+    """S2: DPO's columns."""
+    row = {"prompt": "hi", "chosen": "hello", "rejected": "no"}
+    assert refused([row]).endswith("; hint: `recipe: preference` learns from pairs of replies")
+
+
+def test_s2_columns_and_keys_that_hold_something_unused_are_listed() -> None:
+    """S2: also those that stand in a later row only; empty ones are not listed, and a topic is no rating."""
+    rows: list[dict[str, object]] = [
+        {"id": 1, "messages": HI, "label": "greeting", "images": [], "tools": "[]", "rating": None},
+        {"id": 2, "messages": [{**HI[0], "time": "10:00", "name": None}, HI[1]], "score": 0},
+    ]
+    assert read(rows).unused == ("label", "score", "messages.time")
+
+
+def test_s2_each_source_says_what_it_does_not_use(tmp_path: Path) -> None:
+    """S2: as the preflight shows it."""
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text(json.dumps({"messages": HI, "topic": "x", "lang": "en"}) + "\n", encoding="utf-8")
+    second.write_text(json.dumps({"messages": HI}) + "\n", encoding="utf-8")
+    sources = [ConversationSource(source=str(path)) for path in (first, second)]
+    assert read_examples(Dialogue(), sources, seed=0).unused == (f"topic, lang in {first}",)
+
+
+@pytest.mark.parametrize("shape", [{"messages": HI}, {"prompt": "hi", "reply": "hello"}])
+def test_s2_a_column_system_is_the_system_prompt_in_every_shape(shape: dict[str, object]) -> None:
+    """S2: as in ShareGPT files of other tools."""
+    assert one([{**shape, "system": "Be kind."}]).system == "Be kind."
 
 
 # --- leaving out

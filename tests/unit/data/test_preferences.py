@@ -87,6 +87,30 @@ def test_a_pair_of_plain_texts_and_one_of_messages_are_the_same() -> None:
     )
 
 
+def test_s2_a_reply_that_ends_the_messages_is_rated_by_their_label() -> None:
+    """S2: a row of TRL's KTO files, read with what the dialogue recipe's hint says."""
+    row = record(messages=[*HELLO, {"role": "assistant", "content": "Go away."}], label=False)
+    assert parse(row, source(reply="messages", rating="label")) == rated(
+        "hello", "Go away.", liked=False, where="rated.jsonl, row 7"
+    )
+    counted = record(messages=row.fields["messages"], label=0)
+    settings = source(reply="messages", rating="label", ratings={1: "up", 0: "down"})
+    assert not parse(counted, settings).liked  # type: ignore[union-attr]
+
+
+def test_r3_text_parts_are_joined() -> None:
+    """R3: in the history and in the reply; other parts are refused."""
+    parts = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]
+    reply = [{"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}]
+    row = record(messages=[{"role": "user", "content": parts}], reply=reply, rating="up")
+    assert parse(row, source()) == rated("hello", "Hi", liked=True, where="rated.jsonl, row 7")
+    pictured = record(messages=[{"role": "user", "content": [{"type": "image"}]}], reply="Hi", rating="up")
+    with pytest.raises(
+        DataError, match=r"message 1: expected parts of text, found a part of the type 'image'"
+    ):
+        parse(pictured, source())
+
+
 def test_names_of_other_tools_and_two_messages_of_one_side() -> None:
     found = parse(
         record(

@@ -315,6 +315,38 @@ def test_a_reply_that_fits_no_row_is_left_out() -> None:
         assert said == ["Hello", "Fine"], name
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_s1_a_reply_is_left_out_where_its_question_does_not_fit_beside_it(name: str) -> None:
+    """S1: 'Yes' alone fits, but not with the 300 words that it answers."""
+    family = FAMILIES[name]
+    talk = conversation("Hi", "Hello", "word " * 300, "Yes", "So?", "Fine", system="Be kind.")
+    rows = encode_conversation(talk, family.tokenizer, 120)
+    said = [family.text(row.input_ids[start : stop - 1]) for row in rows for start, stop in learned(row)]
+    assert said == ["Hello", "Fine"]
+    assert encode_conversation(conversation("word " * 300, "Yes"), family.tokenizer, 120) == []
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_s1_each_learned_reply_stands_after_the_turn_that_it_answers(name: str) -> None:
+    """S1: in rows of 90 tokens; a reply is left out exactly where it and its question fit no row."""
+    family = FAMILIES[name]
+    draw = random.Random(2)
+    for _ in range(10):
+        said = [f"<{number}>" + " word" * draw.choice([1, 5, 20, 60]) for number in range(1, 21)]
+        rows = encode_conversation(conversation(*said), family.tokenizer, 90)
+        found = []
+        for row in rows:
+            for start, stop in learned(row):
+                (number,) = re.findall(r"<(\d+)>", family.text(row.input_ids[start:stop]))
+                before = re.findall(r"<(\d+)>", family.text(row.input_ids[:start]))
+                assert int(before[-1]) == int(number) - 1
+                found.append(int(number))
+        pairs = {number: conversation(*said[number - 2 : number]) for number in range(2, 21, 2)}
+        fits = [number for number, pair in pairs.items() if encode_conversation(pair, family.tokenizer, 90)]
+        assert found == fits
+        assert len(fits) < len(pairs)
+
+
 def test_a_conversation_without_a_reply_gives_no_row() -> None:
     for family in FAMILIES.values():
         assert encode_conversation(conversation("Only a question"), family.tokenizer, BUDGET) == []

@@ -48,3 +48,10 @@ def test_verdict(low: float | None, high: float | None, higher_is_better: bool |
 )
 def test_numbers_have_about_four_digits(value: float | None, shown: str) -> None:
     assert Score(value=None, count=1).shown(value) == shown
+
+
+def test_s14_a_value_without_an_interval_has_no_empty_brackets() -> None:
+    """S14: in the line after a training, in tables and in benchmarks."""
+    assert Score(value=0.5, count=9, percent=True).shown_with_interval == "50.0%"
+    score = Score(value=0.5, low=0.4, high=0.6, count=9, percent=True)
+    assert score.shown_with_interval == "50.0% (40.0% to 60.0%)"

@@ -7,7 +7,8 @@ import pytest
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import DataError
 from nlpkit.models.pretrained import load_tokenizer
-from nlpkit.settings import Data, DataSource
+from nlpkit.settings import ClassifierTraining, ConversationData, ConversationSource, Data, DataSource
+from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.preflight import preflight
@@ -82,7 +83,7 @@ def weights() -> Any:
 
 def refuse(rows: Rows, train: list[TrainingRow]) -> str:
     with pytest.raises(DataError) as caught:
-        preflight(rows, train, BASE, weights(), steps=3)
+        preflight(rows, train, BASE, weights(), training=ClassifierTraining(), steps=3)
     assert caught.value.exit_code == 3
     return str(caught.value)
 
@@ -118,6 +119,7 @@ def test_preflight_says_what_is_learned_cut_and_dropped() -> None:
         [encoded()] * 99 + [encoded(cut=5)] * 33,
         BASE,
         weights(),
+        training=ClassifierTraining(),
         steps=7,
     )
     said = "\n".join(facts.lines)
@@ -129,3 +131,25 @@ def test_preflight_says_what_is_learned_cut_and_dropped() -> None:
     assert "25% of the training texts are cut" in warned
     assert "'negative' is rare (6 rows); training.class_weights: balanced may help" in warned
     assert "only 2 validation rows" in warned
+
+
+def test_s14_class_weights_that_are_set_are_not_advised() -> None:
+    """S14: the rare label is still reported."""
+    train = BOTH * 6 + examples(*[("c", "positive")] * 120)
+    training = ClassifierTraining(class_weights="balanced")
+    facts = preflight(
+        rows_of(TWO, train, BOTH), [encoded()] * 132, BASE, weights(), training=training, steps=7
+    )
+    assert "the label 'negative' is rare (6 rows)" in facts.warnings
+
+
+def test_s14_conversations_that_are_left_out_are_counted_not_their_reasons(tmp_path: Path) -> None:
+    """S14: of six conversations, two have three speakers, and one has a single turn."""
+    turns = ["1,a,hi", "1,b,ho", "1,c,third", "2,a,x", "2,b,y", "2,c,z", "3,a,lonely"]
+    turns += ["4,a,good", "4,b,morning", "5,a,how", "5,b,fine", "6,a,who", "6,b,me"]
+    path = tmp_path / "talks.csv"
+    path.write_text("\n".join(["conversation,speaker,text", *turns]) + "\n", encoding="utf-8")
+    source = ConversationSource(source=str(path), bot="second", on_bad="skip")
+    rows = load_rows(Dialogue(), ConversationData(train=(source,), validation=0.34, test=0.0), seed=0)
+    assert (len(rows.skipped), rows.left_out, len(rows.train) + len(rows.validation)) == (2, 3, 3)
+    assert rows.describe()["skipped"] == 3
