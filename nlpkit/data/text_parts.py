@@ -17,7 +17,7 @@ def is_parts(content: object) -> bool:
 
 
 def join_parts(content: object) -> str:
-    """Return the texts of the parts, joined without a space, as `nlpkit serve` reads them.
+    """Return the texts of the parts, each a line of its own, as vLLM and `nlpkit serve` read them.
 
     Raises:
         ValueError: a part is not text; the message names its type.
@@ -28,4 +28,4 @@ def join_parts(content: object) -> str:
         if kind not in _TEXTS or not isinstance(part.get("text"), str):
             missing = " without text" if kind in _TEXTS else ""
             raise ValueError(f"a part of the type {kind!r:.40}{missing}")
-    return "".join(part["text"] for part in parts)
+    return "\n".join(part["text"] for part in parts)

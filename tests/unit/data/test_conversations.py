@@ -131,11 +131,11 @@ def test_r3_the_text_parts_of_a_message_are_joined() -> None:
     """R3: as `nlpkit serve` joins them, so that what is learned is what is asked."""
     talk = [
         {"role": "system", "content": [{"type": "text", "text": "Be kind."}]},
-        {"role": "user", "content": [{"type": "text", "text": "A note: "}, {"type": "text", "text": "hi."}]},
+        {"role": "user", "content": [{"type": "text", "text": "A note:"}, {"type": "text", "text": "hi."}]},
         {"role": "assistant", "content": [{"type": "output_text", "text": "I see."}]},
     ]
     found = one([{"messages": talk}])
-    assert (found.system, said(found)) == ("Be kind.", [("u", "A note: hi."), ("a", "I see.")])
+    assert (found.system, said(found)) == ("Be kind.", [("u", "A note:\nhi."), ("a", "I see.")])
     talk[1]["content"] = [{"type": "text", "text": "What is it?", "image_url": None}]  # as Parquet fills it
     assert said(one([{"messages": talk}]))[0] == ("u", "What is it?")
 

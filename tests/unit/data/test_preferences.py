@@ -103,7 +103,7 @@ def test_r3_text_parts_are_joined() -> None:
     parts = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]
     reply = [{"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}]
     row = record(messages=[{"role": "user", "content": parts}], reply=reply, rating="up")
-    assert parse(row, source()) == rated("hello", "Hi", liked=True, where="rated.jsonl, row 7")
+    assert parse(row, source()) == rated("hel\nlo", "Hi", liked=True, where="rated.jsonl, row 7")
     pictured = record(messages=[{"role": "user", "content": [{"type": "image"}]}], reply="Hi", rating="up")
     with pytest.raises(
         DataError, match=r"message 1: expected parts of text, found a part of the type 'image'"
