@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-_SLOW = ("torch", "transformers", "peft", "accelerate", "datasets", "gradio", "onnxruntime", "scipy.stats")
+_SLOW = ("torch", "transformers", "peft", "accelerate", "datasets", "gradio", "scipy.stats")
 _SLOW_PARTS = (
     "torch.distributed.fsdp",
     "torch._dynamo",
