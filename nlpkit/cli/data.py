@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json, Label, Text
+from nlpkit.cli.options import Encoding, Format, Json, Label, Text, mapping_of
 from nlpkit.cli.terminal import talk
 
 
@@ -18,6 +18,10 @@ def check_data(
     ],
     text: Text = "text",
     label: Label = "label",
+    labels: Annotated[
+        str | None,
+        typer.Option(help="The file's labels and what they are to be read as, as YAML."),
+    ] = None,
     test: Annotated[str | None, typer.Option(help="Held-out rows, to find overlap with.")] = None,
     base: Annotated[
         str | None,
@@ -39,7 +43,15 @@ def check_data(
     from nlpkit.evaluation.data_check import check
 
     report = check(
-        data, text=text, label=label, test=test, base=base, format=format, encoding=encoding, pii=pii
+        data,
+        text=text,
+        label=label,
+        labels=mapping_of(labels),
+        test=test,
+        base=base,
+        format=format,
+        encoding=encoding,
+        pii=pii,
     )
     if html:
         from nlpkit.files import write_whole
