@@ -69,7 +69,7 @@ class RowSource(Settings):
     weight: str | None = None
     """The column of a row's weight, such as the annotators' confidence; where it is empty, it is 1."""
     format: str | None = None
-    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    """csv, tsv, tsv-plain, jsonl, json, parquet or arrow, where the file's name does not say it."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)
@@ -123,7 +123,7 @@ class ConversationSource(Settings):
     text: str = "text"
     """The column of what is said, where a row is a turn."""
     format: str | None = None
-    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    """csv, tsv, tsv-plain, jsonl, json, parquet or arrow, where the file's name does not say it."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)

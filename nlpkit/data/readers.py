@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
-from nlpkit.data.formats import columnar, delimited, json_lines
+from nlpkit.data.formats import columnar, delimited, json_document, json_lines
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, printable
 from nlpkit.data.text_files import encoding_hint
 from nlpkit.errors import ConfigError, DataError, nearest
@@ -50,9 +50,16 @@ READERS = {
         Reader(name="tsv-plain", endings=(), stream=delimited.stream, count=delimited.count),
         Reader(
             name="jsonl",
-            endings=(".jsonl", ".ndjson", ".json"),
+            endings=(".jsonl", ".ndjson"),
             stream=json_lines.stream,
             count=json_lines.count,
+            is_regular=False,
+        ),
+        Reader(
+            name="json",
+            endings=(".json",),
+            stream=json_document.stream,
+            count=json_document.count,
             is_regular=False,
         ),
         Reader(
@@ -164,8 +171,7 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
 
 
 def format_of(path: Path | str) -> str:
-    """Return the format that a file's name stands for: csv, tsv, jsonl, parquet or arrow; for a folder,
-    `folder`.
+    """Return the format that a file's name stands for, such as csv; for a folder, `folder`.
 
     Raises:
         ConfigError: it is standard input, which has no name.

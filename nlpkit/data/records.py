@@ -4,6 +4,7 @@
   x readers            one file or standard input, by the table of readers
     x delimited        CSV, TSV: every value is text, exactly as written ("NA", "null" and "007" too)
     x json_lines       JSON types
+    x json_document    JSON types: an array of rows, or an object that holds it under a key
     x columnar         Parquet, Arrow: Python values
   x dataset_folders    files of one format, data sets saved by `datasets`
 
@@ -48,8 +49,8 @@ def read_records(
 
     Args:
         path: what to read.
-        format: csv, tsv, tsv-plain (quotation marks mean nothing), jsonl, parquet or arrow; default: as the
-            name shows.
+        format: csv, tsv, tsv-plain (quotation marks mean nothing), jsonl, json, parquet or arrow; default: as
+            the name shows.
         encoding: of text files; default: as the byte order mark shows, else UTF-8.
         columns: what must be there; a row of a JSON Lines file that lacks one is a bad row.
         on_bad: is given each bad row, which is then skipped; default: the first one is an error.

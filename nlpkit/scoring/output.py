@@ -105,7 +105,8 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
 
 def _format_by_name(target: Path | None) -> str:
     try:
-        return format_of(target or STREAM)
+        name = format_of(target or STREAM)
+        return "jsonl" if name == "json" else name  # rows are written one by one
     except DataError as error:
         raise ConfigError(
             f"{target}: its name does not show a format; expected .csv, .tsv, .jsonl (also with .gz), "

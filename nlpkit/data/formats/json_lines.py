@@ -36,7 +36,7 @@ _NAMES = {
 
 def stream(file: DataFile, columns: Sequence[str]) -> Stream:
     """Yield the keys of the first rows, then the rows; one that lacks one of `columns` is a bad row."""
-    return parsed_lines(file, partial(_rows, file.name, columns))
+    return parsed_lines(file, partial(rows, file.name, columns))
 
 
 def count(file: DataFile) -> int | None:
@@ -44,7 +44,8 @@ def count(file: DataFile) -> int | None:
     return None if file.path is None else count_lines(file.path)
 
 
-def _rows(name: str, columns: Sequence[str], blocks: Iterator[list[bytes]]) -> Stream:
+def rows(name: str, columns: Sequence[str], blocks: Iterator[list[bytes]]) -> Stream:
+    """Yield the keys of the first rows, then the rows; each is the bytes of one object, in UTF-8."""
     objects = _objects(name, blocks)
     head = list(islice(objects, _HEAD))
     known = _keys(head)
@@ -114,7 +115,8 @@ def _no_row(fields: object, row: int) -> str | None:
     if isinstance(fields, dict):
         return f"nested deeper than {NESTING} levels" if _too_deep(fields) else None
     reason = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
-    return reason + _one_value() if row == 1 and isinstance(fields, list) else reason
+    holds_rows = row == 1 and isinstance(fields, list) and fields and isinstance(fields[0], dict)
+    return reason + _one_value() if holds_rows else reason
 
 
 def _too_deep(value: object) -> bool:
@@ -167,4 +169,4 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
 
 
 def _one_value() -> str:
-    return "; the file seems to hold one JSON value; hint: write one object a line (JSON Lines)"
+    return "; the file seems to hold one JSON value; hint: say --format json (format: json in a config)"

@@ -133,7 +133,7 @@ JSONL_REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "indented object": (
         b'{\n  "text": "a"\n}\n',
-        "the file seems to hold one JSON value; hint: write one object a line",
+        "the file seems to hold one JSON value; hint: say --format json",
     ),
     "missing key": (b'{"text": "a"}\n{"txt": "b"}\n', ", row 2: no column 'text'; did you mean 'txt'?"),
     "key that no row has": (b'{"body": "a"}\n', ": no column 'text'; known: body"),
