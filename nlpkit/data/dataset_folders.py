@@ -92,7 +92,7 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
         formats = {
             path: format
             for path, by_name in formats.items()
-            if by_name == format or by_name == format.removesuffix("-plain")
+            if by_name == format or by_name == format.removesuffix("-plain").removesuffix("-no-header")
         }
     if len(kinds := sorted(set(formats.values()))) > 1:
         raise DataError(

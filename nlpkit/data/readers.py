@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
-from nlpkit.data.formats import columnar, delimited, json_document, json_lines
+from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, printable
 from nlpkit.data.text_files import encoding_hint
 from nlpkit.errors import ConfigError, DataError, nearest
@@ -48,6 +48,14 @@ READERS = {
         Reader(name="tsv", endings=(".tsv", ".tab"), stream=delimited.stream, count=delimited.count),
         # tabs, and quotation marks that mean nothing
         Reader(name="tsv-plain", endings=(), stream=delimited.stream, count=delimited.count),
+        # columns are called by their numbers, from 1
+        Reader(name="csv-no-header", endings=(), stream=delimited.stream, count=delimited.count),
+        Reader(name="tsv-no-header", endings=(), stream=delimited.stream, count=delimited.count),
+        # one text a line
+        *(
+            Reader(name=name, endings=(), stream=labeled_lines.stream, count=labeled_lines.count)
+            for name in labeled_lines.FORMATS
+        ),
         Reader(
             name="jsonl",
             endings=(".jsonl", ".ndjson"),
@@ -191,11 +199,21 @@ def format_of(path: Path | str) -> str:
         ending = f"the ending {suffix!r}" if suffix else "a name without an ending"
         known = ", ".join([*ENDINGS, "the text ones also with .gz"])
         raise DataError(
-            f"{path}: {ending} does not show the format; expected {known}; hint: say it, --format"
+            f"{path}: {ending} does not show the format; expected {known}; "
+            f"hint: say it, as with --format {_likely(path)}"
         )
     if packed and not READERS[format].is_text:
         raise DataError(f"{path}: a {format} file compresses its own columns; hint: unpack it with gunzip")
     return format
+
+
+def _likely(path: Path) -> str:
+    """Return the format of lines that a file seems to be of by its first line; csv where there is none."""
+    try:
+        with path.open(encoding="utf-8") as text:
+            return labeled_lines.likely(text.readline(1 << 12).rstrip("\n"))
+    except (OSError, ValueError):
+        return "csv"
 
 
 def exists(path: Path) -> None:

@@ -3,6 +3,7 @@
 * read_records
   x readers            one file or standard input, by the table of readers
     x delimited        CSV, TSV: every value is text, exactly as written ("NA", "null" and "007" too)
+    x labeled_lines    one text a line, with or without its label
     x json_lines       JSON types
     x json_document    JSON types: an array of rows, or an object that holds it under a key
     x columnar         Parquet, Arrow: Python values
@@ -49,8 +50,8 @@ def read_records(
 
     Args:
         path: what to read.
-        format: csv, tsv, tsv-plain (quotation marks mean nothing), jsonl, json, parquet or arrow; default: as
-            the name shows.
+        format: a name of the table of readers, such as csv, tsv-plain (quotation marks mean nothing) or
+            csv-no-header; default: as the name shows.
         encoding: of text files; default: as the byte order mark shows, else UTF-8.
         columns: what must be there; a row of a JSON Lines file that lacks one is a bad row.
         on_bad: is given each bad row, which is then skipped; default: the first one is an error.

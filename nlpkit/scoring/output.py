@@ -16,7 +16,7 @@ WRITTEN = ("csv", "tsv", "jsonl", "parquet", "arrow")
 STREAM = "-"
 """Stands for standard input or standard output."""
 
-_STREAMED = {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv"}
+_STREAMED = {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv", "csv-no-header": "csv", "tsv-no-header": "tsv"}
 """Format of the input -> format of standard output; JSON Lines for all others."""
 
 
