@@ -7,7 +7,7 @@ its rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
@@ -31,8 +31,9 @@ class Reader:
     name: str
     endings: tuple[str, ...]
     """The endings of names that stand for it; none where it is only read when asked for."""
-    stream: Callable[[DataFile, Sequence[str]], Stream]
-    """Yields the header, then the rows; the columns that are named must be there."""
+    stream: Callable[[DataFile, Collection[str]], Stream]
+    """Yields the header, then the rows; the columns that are named must be there. A mapping of columns says
+    which option names each."""
     count: Callable[[DataFile], int | None]
     """The number of rows, exact or estimated; None where only reading shows it."""
     is_text: bool = True
@@ -118,7 +119,7 @@ class OpenedFile:
         """Whether every row has the columns of the header."""
         return READERS[self.file.format].is_regular
 
-    def records(self, columns: Sequence[str] = (), on_bad: OnBad | None = None) -> Iterator[Record]:
+    def records(self, columns: Collection[str] = (), on_bad: OnBad | None = None) -> Iterator[Record]:
         """Yield the records, as `read_records` does."""
         rows = rows_of(self.file, columns=columns)
         return good_rows(rows, self.name, self.file.encoding, on_bad)
@@ -129,7 +130,7 @@ class OpenedFile:
 
 
 def open_file(
-    path: Path | str, *, format: str | None = None, encoding: str | None = None, columns: Sequence[str] = ()
+    path: Path | str, *, format: str | None = None, encoding: str | None = None, columns: Collection[str] = ()
 ) -> OpenedFile:
     """Find the format of a file and read its header and its first row, all in one pass.
 
@@ -248,7 +249,7 @@ def count_file(file: DataFile) -> int | None:
     return READERS[file.format].count(file)
 
 
-def rows_of(file: DataFile, *, columns: Sequence[str]) -> Stream:
+def rows_of(file: DataFile, *, columns: Collection[str]) -> Stream:
     """Yield the rows of a file or of standard input, good and bad, in order, without the header."""
     stream = READERS[file.format].stream(file, columns)
     _header(stream)

@@ -15,7 +15,7 @@ format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 from typing import Literal
@@ -43,7 +43,7 @@ def read_records(
     *,
     format: str | None = None,
     encoding: str | None = None,
-    columns: Sequence[str] = (),
+    columns: Collection[str] = (),
     on_bad: OnBad | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a file, a folder or standard input (`-`), in order and in constant memory.
@@ -53,7 +53,8 @@ def read_records(
         format: a name of the table of readers, such as csv, tsv-plain (quotation marks mean nothing) or
             csv-no-header; default: as the name shows.
         encoding: of text files; default: as the byte order mark shows, else UTF-8.
-        columns: what must be there; a row of a JSON Lines file that lacks one is a bad row.
+        columns: what must be there, or a mapping from it to the option that names it, for hints; a row of
+            JSON Lines that lacks one is a bad row.
         on_bad: is given each bad row, which is then skipped; default: the first one is an error.
 
     Raises:

@@ -104,7 +104,8 @@ def _examples(
 ) -> list[LabeledText]:
     path = resolve(str(source), kind="data")
     examples = []
-    for record in read_records(path, format=format, encoding=encoding, columns=columns, on_bad=bad.append):
+    roles = dict(zip(columns, ("text", "label"), strict=True))
+    for record in read_records(path, format=format, encoding=encoding, columns=roles, on_bad=bad.append):
         try:
             examples.append(_example(record, *columns, labels))
         except DataError as error:

@@ -110,7 +110,8 @@ class Polarity(Settings):
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        return read_rows(self, path, source, (source.text, source.label, source.weight))
+        columns = {source.text: "text", source.label: "label", source.weight: "weight"}
+        return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Polarity:
         """Return the task with its labels: those of the config, or those that the data holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -56,9 +56,9 @@ def read_examples(task: _Readable[Example], sources: Sequence[Any], *, seed: int
 
 
 def read_rows(
-    task: _Parsing[Example], path: Path, source: RowSource, columns: Sequence[str | None]
+    task: _Parsing[Example], path: Path, source: RowSource, columns: Mapping[str | None, str]
 ) -> Reading[Example]:
-    """Read a file in which each row is an example; it must have the columns that are named.
+    """Read a file in which each row is an example; it must have the columns that are named, by their keys.
 
     Raises:
         DataError: a column is missing, a row is wrong, or there are no rows.
@@ -67,7 +67,7 @@ def read_rows(
         path,
         format=source.format,
         encoding=source.encoding,
-        columns=[column for column in columns if column],
+        columns={column: key for column, key in columns.items() if column},
     )
     examples = tuple(task.parse(record, source) for record in records)
     if not examples:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
+from nlpkit.data.likely_columns import columns_as, without_header
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable_text
 from nlpkit.data.text_files import count_lines, encoding_hint, parsed_text
 from nlpkit.errors import DataError
@@ -70,7 +71,7 @@ class _Lines:
         self.suspect = self._block_suspect
 
 
-def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header of a file, then its rows in order; `columns` must be among its names."""
     return parsed_text(file, partial(_rows, file, columns))
 
@@ -80,16 +81,19 @@ def count(file: DataFile) -> int | None:
     return None if file.path is None else max(0, count_lines(file.path) - _has_header(file))
 
 
-def _rows(file: DataFile, columns: Sequence[str], text: io.TextIOWrapper) -> Stream:
+def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
     lines = _Lines(text)
     dialect = _dialect(lines.start, file)
     reader = _reader(lines, dialect)
-    first = next(_sample(lines.start, dialect), [])
+    first, *rows = [*_sample(lines.start, dialect)] or [[]]
     if _has_header(file) or not first:
         names = _header(reader, file)
     else:
         names = [str(number) for number, _ in enumerate(first, 1)]
-    require(columns, names, file=file.name, hint=_wrong_delimiter(names, dialect))
+    if _has_header(file) and (options := without_header(names, rows, columns)) is not None:
+        raise _no_header(names, options, file)
+    values = columns_as([dict(zip(names, row, strict=False)) for row in rows], names)
+    require(columns, names, file=file.name, hint=_wrong_delimiter(names, dialect), values=values)
     yield Header(columns=tuple(names))
     yield from _records(reader, lines, names, file)
 
@@ -216,6 +220,15 @@ def _syntax(error: csv.Error, line: int) -> str:
             "(or, where a tab-separated file has no quoting, --format tsv-plain)"
         )
     return f"line {line}: {error}"
+
+
+def _no_header(names: list[str], options: str, file: DataFile) -> DataError:
+    format = f"{file.format.removesuffix('-plain')}-no-header"
+    first = ", ".join(repr(name[:40]) for name in names[:4])
+    return DataError(
+        f"{file.name}: the first row looks like data, not like column names: {first}; "
+        f"hint: --format {format}{options} (in a config, format: {format} and column numbers)"
+    )
 
 
 def _wrong_delimiter(names: list[str], dialect: dict[str, Any]) -> str:

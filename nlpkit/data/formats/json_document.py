@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -31,7 +31,7 @@ _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # of any length: on
 _SPACE = " \t\r\n"
 
 
-def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the keys of the first rows, then the rows; one that lacks one of `columns` is a bad row."""
     return parsed_text(file, partial(_rows, file, columns))
 
@@ -41,7 +41,7 @@ def count(file: DataFile) -> int | None:
     return None
 
 
-def _rows(file: DataFile, columns: Sequence[str], text: io.TextIOWrapper) -> Stream:
+def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
     lines = _first_lines(text)
     if _is_json_lines(lines, columns):
         blocks = chain([lines], iter(lambda: text.readlines(_BLOCK), []))
@@ -64,7 +64,7 @@ def _first_lines(text: io.TextIOWrapper) -> list[str]:
     return lines
 
 
-def _is_json_lines(lines: Sequence[str], columns: Sequence[str]) -> bool:
+def _is_json_lines(lines: Sequence[str], columns: Collection[str]) -> bool:
     first, *rest = [line.strip() for line in lines if not line.isspace()] or [""]
     if first[:1] not in ("[", "{"):
         return True
