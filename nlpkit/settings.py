@@ -83,6 +83,8 @@ class RowSource(Settings):
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)
     """Take at most this many rows, chosen by the seed."""
+    on_bad: Literal["stop", "skip"] = "stop"
+    """What to do about rows that cannot be used: stop and list them, or skip and count them."""
 
 
 class LabelSource(RowSource):

@@ -272,7 +272,7 @@ def good_rows(
             yield row
         elif isinstance(row, BadRow):
             if on_bad is None:
-                raise DataError(f"{row.where}: {row.reason}{_encoding_hint(row, encoding)}")
+                raise DataError(f"{row.where}: {row.reason}{hint_of(row, encoding)}")
             on_bad(replace(row, raw=printable(row.raw)))
     if empty:
         raise DataError(f"{name}: {EMPTY}")
@@ -286,7 +286,8 @@ def _header(stream: Stream) -> Header:
     return header
 
 
-def _encoding_hint(bad: BadRow, encoding: str | None) -> str:
+def hint_of(bad: BadRow, encoding: str | None) -> str:
+    """Return the hint that a bad row needs beyond its reason: which encoding to say; "" for others."""
     if "does not fit the encoding" not in bad.reason:
         return ""
     if encoding is not None:

@@ -131,6 +131,6 @@ def _unreadable(part: str, rows: Sequence[BadRow]) -> Finding:
         part=part,
         rows=len(rows),
         message=f"{len(rows):,} rows can't be read",
-        hint="Correct these rows, or delete them: training stops at the first one",
+        hint="Correct these rows, or leave them out of the training with `on_bad: skip` below the source",
         examples=examples,
     )
