@@ -47,10 +47,8 @@ class RunError(NlpkitError):
 def nearest(name: str, known: Iterable[object]) -> str:
     """Return the known name closest to `name` as a hint, "; did you mean 'text'?", or else a list."""
     names = [str(known_name) for known_name in known]
-    lowered = {known_name.casefold(): known_name for known_name in names}
-    matches = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)
-    if matches:
-        return f"; did you mean {lowered[matches[0]]!r}?"
+    if match := close_match(name, names):
+        return f"; did you mean {match!r}?"
     if not names:
         return ""
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
@@ -62,6 +60,13 @@ NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 
 ONNX Runtime reads its own at import: later it has already looked up a host and written a device id.
 """
+
+
+def close_match(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the known name closest to `name`; None where none is close."""
+    lowered = {known_name.casefold(): known_name for known_name in known}
+    matches = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=cutoff)
+    return lowered[matches[0]] if matches else None
 
 
 def optional(module: str, *, extra: str) -> ModuleType:

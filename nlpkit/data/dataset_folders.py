@@ -5,7 +5,7 @@ else `datasets` can read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,7 +19,7 @@ _SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)(?![a-z])", re.I
 
 
 def rows_in(
-    folder: Path, *, format: str | None, encoding: str | None, columns: Sequence[str]
+    folder: Path, *, format: str | None, encoding: str | None, columns: Collection[str]
 ) -> Iterator[Header | Record | BadRow]:
     """Yield the rows of a folder, good and bad, in order.
 
@@ -92,7 +92,7 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
         formats = {
             path: format
             for path, by_name in formats.items()
-            if by_name == format or by_name == format.removesuffix("-plain")
+            if by_name == format or by_name == format.removesuffix("-plain").removesuffix("-no-header")
         }
     if len(kinds := sorted(set(formats.values()))) > 1:
         raise DataError(
@@ -121,7 +121,7 @@ def _refuse_other_columns(files: Sequence[DataFile]) -> None:
             )
 
 
-def _saved_rows(folder: Path, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
+def _saved_rows(folder: Path, *, columns: Collection[str]) -> Iterator[Record | BadRow]:
     """Yield the rows of a data set saved by `datasets`, in order."""
     dataset = _saved(folder)
     require(columns, dataset.column_names, file=str(folder))
@@ -132,7 +132,7 @@ def _saved_rows(folder: Path, *, columns: Sequence[str]) -> Iterator[Record | Ba
         raise DataError(f"{folder}: damaged: {error}; hint: save the data set again") from error
 
 
-def _other_rows(folder: Path, *, columns: Sequence[str]) -> Iterator[Record | BadRow]:
+def _other_rows(folder: Path, *, columns: Collection[str]) -> Iterator[Record | BadRow]:
     """Yield the rows of a folder that only `datasets` knows how to read, in order."""
     dataset = _other(folder)
     require(columns, next(iter(dataset), {}), file=str(folder))

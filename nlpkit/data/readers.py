@@ -7,13 +7,13 @@ its rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
-from nlpkit.data.formats import columnar, delimited, json_lines
+from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, printable
 from nlpkit.data.text_files import encoding_hint
 from nlpkit.errors import ConfigError, DataError, nearest
@@ -31,8 +31,9 @@ class Reader:
     name: str
     endings: tuple[str, ...]
     """The endings of names that stand for it; none where it is only read when asked for."""
-    stream: Callable[[DataFile, Sequence[str]], Stream]
-    """Yields the header, then the rows; the columns that are named must be there."""
+    stream: Callable[[DataFile, Collection[str]], Stream]
+    """Yields the header, then the rows; the columns that are named must be there. A mapping of columns says
+    which option names each."""
     count: Callable[[DataFile], int | None]
     """The number of rows, exact or estimated; None where only reading shows it."""
     is_text: bool = True
@@ -48,11 +49,26 @@ READERS = {
         Reader(name="tsv", endings=(".tsv", ".tab"), stream=delimited.stream, count=delimited.count),
         # tabs, and quotation marks that mean nothing
         Reader(name="tsv-plain", endings=(), stream=delimited.stream, count=delimited.count),
+        # columns are called by their numbers, from 1
+        Reader(name="csv-no-header", endings=(), stream=delimited.stream, count=delimited.count),
+        Reader(name="tsv-no-header", endings=(), stream=delimited.stream, count=delimited.count),
+        # one text a line
+        *(
+            Reader(name=name, endings=(), stream=labeled_lines.stream, count=labeled_lines.count)
+            for name in labeled_lines.FORMATS
+        ),
         Reader(
             name="jsonl",
-            endings=(".jsonl", ".ndjson", ".json"),
+            endings=(".jsonl", ".ndjson"),
             stream=json_lines.stream,
             count=json_lines.count,
+            is_regular=False,
+        ),
+        Reader(
+            name="json",
+            endings=(".json",),
+            stream=json_document.stream,
+            count=json_document.count,
             is_regular=False,
         ),
         Reader(
@@ -103,7 +119,7 @@ class OpenedFile:
         """Whether every row has the columns of the header."""
         return READERS[self.file.format].is_regular
 
-    def records(self, columns: Sequence[str] = (), on_bad: OnBad | None = None) -> Iterator[Record]:
+    def records(self, columns: Collection[str] = (), on_bad: OnBad | None = None) -> Iterator[Record]:
         """Yield the records, as `read_records` does."""
         rows = rows_of(self.file, columns=columns)
         return good_rows(rows, self.name, self.file.encoding, on_bad)
@@ -114,7 +130,7 @@ class OpenedFile:
 
 
 def open_file(
-    path: Path | str, *, format: str | None = None, encoding: str | None = None, columns: Sequence[str] = ()
+    path: Path | str, *, format: str | None = None, encoding: str | None = None, columns: Collection[str] = ()
 ) -> OpenedFile:
     """Find the format of a file and read its header and its first row, all in one pass.
 
@@ -164,8 +180,7 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
 
 
 def format_of(path: Path | str) -> str:
-    """Return the format that a file's name stands for: csv, tsv, jsonl, parquet or arrow; for a folder,
-    `folder`.
+    """Return the format that a file's name stands for, such as csv; for a folder, `folder`.
 
     Raises:
         ConfigError: it is standard input, which has no name.
@@ -185,11 +200,21 @@ def format_of(path: Path | str) -> str:
         ending = f"the ending {suffix!r}" if suffix else "a name without an ending"
         known = ", ".join([*ENDINGS, "the text ones also with .gz"])
         raise DataError(
-            f"{path}: {ending} does not show the format; expected {known}; hint: say it, --format"
+            f"{path}: {ending} does not show the format; expected {known}; "
+            f"hint: say it, as with --format {_likely(path)}"
         )
     if packed and not READERS[format].is_text:
         raise DataError(f"{path}: a {format} file compresses its own columns; hint: unpack it with gunzip")
     return format
+
+
+def _likely(path: Path) -> str:
+    """Return the format of lines that a file seems to be of by its first line; csv where there is none."""
+    try:
+        with path.open(encoding="utf-8") as text:
+            return labeled_lines.likely(text.readline(1 << 12).rstrip("\n"))
+    except (OSError, ValueError):
+        return "csv"
 
 
 def exists(path: Path) -> None:
@@ -224,7 +249,7 @@ def count_file(file: DataFile) -> int | None:
     return READERS[file.format].count(file)
 
 
-def rows_of(file: DataFile, *, columns: Sequence[str]) -> Stream:
+def rows_of(file: DataFile, *, columns: Collection[str]) -> Stream:
     """Yield the rows of a file or of standard input, good and bad, in order, without the header."""
     stream = READERS[file.format].stream(file, columns)
     _header(stream)
@@ -247,7 +272,7 @@ def good_rows(
             yield row
         elif isinstance(row, BadRow):
             if on_bad is None:
-                raise DataError(f"{row.where}: {row.reason}{_encoding_hint(row, encoding)}")
+                raise DataError(f"{row.where}: {row.reason}{hint_of(row, encoding)}")
             on_bad(replace(row, raw=printable(row.raw)))
     if empty:
         raise DataError(f"{name}: {EMPTY}")
@@ -261,7 +286,8 @@ def _header(stream: Stream) -> Header:
     return header
 
 
-def _encoding_hint(bad: BadRow, encoding: str | None) -> str:
+def hint_of(bad: BadRow, encoding: str | None) -> str:
+    """Return the hint that a bad row needs beyond its reason: which encoding to say; "" for others."""
     if "does not fit the encoding" not in bad.reason:
         return ""
     if encoding is not None:

@@ -3,7 +3,9 @@
 * read_records
   x readers            one file or standard input, by the table of readers
     x delimited        CSV, TSV: every value is text, exactly as written ("NA", "null" and "007" too)
+    x labeled_lines    one text a line, with or without its label
     x json_lines       JSON types
+    x json_document    JSON types: an array of rows, or an object that holds it under a key
     x columnar         Parquet, Arrow: Python values
   x dataset_folders    files of one format, data sets saved by `datasets`
 
@@ -13,7 +15,7 @@ format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 from typing import Literal
@@ -41,17 +43,18 @@ def read_records(
     *,
     format: str | None = None,
     encoding: str | None = None,
-    columns: Sequence[str] = (),
+    columns: Collection[str] = (),
     on_bad: OnBad | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a file, a folder or standard input (`-`), in order and in constant memory.
 
     Args:
         path: what to read.
-        format: csv, tsv, tsv-plain (quotation marks mean nothing), jsonl, parquet or arrow; default: as the
-            name shows.
+        format: a name of the table of readers, such as csv, tsv-plain (quotation marks mean nothing) or
+            csv-no-header; default: as the name shows.
         encoding: of text files; default: as the byte order mark shows, else UTF-8.
-        columns: what must be there; a row of a JSON Lines file that lacks one is a bad row.
+        columns: what must be there, or a mapping from it to the option that names it, for hints; a row of
+            JSON Lines that lacks one is a bad row.
         on_bad: is given each bad row, which is then skipped; default: the first one is an error.
 
     Raises:

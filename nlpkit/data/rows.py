@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nlpkit.errors import DataError, nearest
+from nlpkit.data.likely_columns import Values, missing
+from nlpkit.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +66,17 @@ Stream: TypeAlias = Generator[Header | Record | BadRow]
 """What a reader yields: the header, then the rows."""
 
 
-def require(columns: Iterable[str], known: Iterable[str], *, file: str, hint: str = "") -> None:
+def require(
+    columns: Collection[str], known: Iterable[str], *, file: str, hint: str = "", values: Values | None = None
+) -> None:
     """Check that every one of `columns` is known.
+
+    Args:
+        columns: The names; a mapping says which option names each.
+        known: The names of the file.
+        file: What messages call it.
+        hint: What else may be wrong.
+        values: What the columns hold in the first rows, where it was read.
 
     Raises:
         DataError: one is unknown; the message holds the nearest name.
@@ -74,7 +84,8 @@ def require(columns: Iterable[str], known: Iterable[str], *, file: str, hint: st
     names = list(known)
     for column in columns:
         if column not in names:
-            raise DataError(f"{file}: no column {column!r}{hint}{nearest(column, names)}")
+            likely = hint or missing(column, columns, values or dict.fromkeys(names, ()))
+            raise DataError(f"{file}: no column {column!r}{likely}")
 
 
 def unreadable(value: object) -> str | None:

@@ -27,6 +27,7 @@ def check(
     *,
     text: str = "text",
     label: str = "label",
+    labels: Mapping[str, str] | None = None,
     test: Sources | None = None,
     base: str | None = None,
     format: str | None = None,
@@ -44,6 +45,7 @@ def check(
         data: a file, a folder, `hub:org/name` or a catalog name, or several; or examples, by part.
         text: the column that holds the text.
         label: the column that holds the label.
+        labels: what the files call a label -> what it is to be read as, like `labels` of a config.
         test: held-out rows, to find overlap with.
         base: a base whose tokens lengths are counted in; else they are counted in words.
         format: of the files, where their names do not say it.
@@ -69,7 +71,9 @@ def check(
         return [
             example
             for source in listed
-            for example in _examples(source, columns, format=format, encoding=encoding, bad=rows)
+            for example in _examples(
+                source, columns, labels or {}, format=format, encoding=encoding, bad=rows
+            )
         ]
 
     parts = dict(data) if isinstance(data, Mapping) else {"data": read("data", data)}
@@ -92,6 +96,7 @@ def _counter(base: str) -> tuple[Tokens, int]:
 def _examples(
     source: str | Path,
     columns: tuple[str, str],
+    labels: Mapping[str, str],
     *,
     format: str | None,
     encoding: str | None,
@@ -99,18 +104,20 @@ def _examples(
 ) -> list[LabeledText]:
     path = resolve(str(source), kind="data")
     examples = []
-    for record in read_records(path, format=format, encoding=encoding, columns=columns, on_bad=bad.append):
+    roles = dict(zip(columns, ("text", "label"), strict=True))
+    for record in read_records(path, format=format, encoding=encoding, columns=roles, on_bad=bad.append):
         try:
-            examples.append(_example(record, *columns))
+            examples.append(_example(record, *columns, labels))
         except DataError as error:
             bad.append(BadRow(file=record.file, row=record.row, reason=str(error), raw=""))
     return examples
 
 
-def _example(record: Record, text: str, label: str) -> LabeledText:
+def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -> LabeledText:
     value = record.fields.get(label)
-    name = None if value is None or str(value).strip() == "" else str(value).strip()
-    return LabeledText(text=text_of(record, text, empty="allow"), label=name, where=record.where)
+    name = "" if value is None else str(value).strip()
+    known = labels.get(name, name) or None
+    return LabeledText(text=text_of(record, text, empty="allow"), label=known, where=record.where)
 
 
 def _unreadable(part: str, rows: Sequence[BadRow]) -> Finding:
@@ -124,6 +131,6 @@ def _unreadable(part: str, rows: Sequence[BadRow]) -> Finding:
         part=part,
         rows=len(rows),
         message=f"{len(rows):,} rows can't be read",
-        hint="Correct these rows, or delete them: training stops at the first one",
+        hint="Correct these rows, or leave them out of the training with `on_bad: skip` below the source",
         examples=examples,
     )

@@ -23,7 +23,7 @@ UNFINISHED = ".nlpkit"
 STDIN, STDOUT = 0, 1
 """Their numbers, by which a file that a shell redirects to them is recognized."""
 
-_STREAMED = {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv"}
+_STREAMED = {"csv": "csv", "tsv": "tsv", "tsv-plain": "tsv", "csv-no-header": "csv", "tsv-no-header": "tsv"}
 """Format of the input -> format of standard output; JSON Lines for all others."""
 
 
@@ -111,7 +111,8 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
 
 def _format_by_name(target: Path | None) -> str:
     try:
-        return format_of(target or STREAM)
+        name = format_of(target or STREAM)
+        return "jsonl" if name == "json" else name  # rows are written one by one
     except DataError as error:
         raise ConfigError(
             f"{target}: its name does not show a format; expected .csv, .tsv, .jsonl (also with .gz), "

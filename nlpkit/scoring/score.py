@@ -98,7 +98,7 @@ def plan_file(source: Path | str, target: Path | str, options: ScoreOptions) -> 
         ConfigError: the output's path or a format is invalid.
         DataError: the input is not there, cannot be read, or lacks the column with the text.
     """
-    file = open_file(source, format=options.format, encoding=options.encoding, columns=(options.text,))
+    file = open_file(source, format=options.format, encoding=options.encoding, columns={options.text: "text"})
     return FilePlan(file=file, output=plan_output(file, target, options), options=options)
 
 

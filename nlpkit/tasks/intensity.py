@@ -82,7 +82,9 @@ class Intensity(Settings):
 
     def read(self, path: Path, source: NumberSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        return read_rows(self, path, source, (source.text, source.label, source.spread, source.weight))
+        columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
+        columns |= {source.spread: "spread", source.weight: "weight"}
+        return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Intensity:
         """Return the task with its range: that of the config, or that of the data."""

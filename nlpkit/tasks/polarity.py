@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from nlpkit.data.examples import LabeledText, TextInput
+from nlpkit.data.label_spellings import spellings
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings import ClassifierTraining, LabelSource, Settings
@@ -80,7 +82,9 @@ class Polarity(Settings):
         text = text_of(record, source.text)
         label = self._label(record, source)
         if self.labels and label not in self.labels:
-            hint = nearest(label, self.labels)
+            spelled = spellings({label: 0} | dict.fromkeys(self.labels, 1))
+            known = label in spelled.mapping
+            hint = f"; hint: {spelled.hint}" if known else nearest(label, self.labels)
             raise DataError(
                 f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does "
                 f"not have{hint}"
@@ -106,13 +110,18 @@ class Polarity(Settings):
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        return read_rows(self, path, source, (source.text, source.label, source.weight))
+        columns = {source.text: "text", source.label: "label", source.weight: "weight"}
+        return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Polarity:
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
-        labels = {str(example.label) for example in examples}
+        counts = Counter(str(example.label) for example in examples)
+        if spelled := spellings(counts):
+            where = next(example.where for example in examples if example.label in spelled.mapping)
+            raise DataError(f"{where or 'training rows'}: {spelled.message}; hint: {spelled.hint}")
+        labels = set(counts)
         if len(labels) < 2:
             raise DataError(
                 f"the training rows hold only the label {', '.join(map(repr, labels))}; expected at least two"

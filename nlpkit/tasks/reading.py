@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from nlpkit.data.records import Record, read_records
+from nlpkit.data.readers import hint_of
+from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.errors import DataError
 from nlpkit.settings import RowSource
 from nlpkit.sources import resolve
@@ -16,6 +17,9 @@ from nlpkit.tasks.own_settings import HasSettings, source_for
 
 Example = TypeVar("Example")
 Read = TypeVar("Read", covariant=True)
+
+_SHOWN = 10
+"""Bad rows that a message lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,23 +68,58 @@ def read_examples(task: _Readable[Example], sources: Sequence[Any], *, seed: int
 
 
 def read_rows(
-    task: _Parsing[Example], path: Path, source: RowSource, columns: Sequence[str | None]
+    task: _Parsing[Example], path: Path, source: RowSource, columns: Mapping[str | None, str]
 ) -> Reading[Example]:
-    """Read a file in which each row is an example; it must have the columns that are named.
+    """Read a file in which each row is an example; it must have the columns that are named, by their keys.
 
     Raises:
-        DataError: a column is missing, a row is wrong, or there are no rows.
+        DataError: a column is missing, there are no rows, or rows are wrong and the source does not say to
+            skip them; it lists the first ones.
     """
+    bad: list[BadRow] = []
     records = read_records(
         path,
         format=source.format,
         encoding=source.encoding,
-        columns=[column for column in columns if column],
+        columns={column: key for column, key in columns.items() if column},
+        on_bad=bad.append,
     )
-    examples = tuple(task.parse(record, source) for record in records)
+    examples = []
+    for record in records:
+        try:
+            examples.append(task.parse(record, source))
+        except DataError as error:
+            if not str(error).startswith(record.where):  # not about this row
+                raise
+            reason = str(error).removeprefix(record.where)
+            bad.append(BadRow(file=record.file, row=record.row, reason=reason.lstrip(": ,"), raw=""))
+    if bad and (source.on_bad == "stop" or not examples):
+        raise _refused(bad, source)
     if not examples:
         raise DataError(f"{source.source}: no rows; expected labeled texts")
-    return Reading(examples=examples)
+    skipped = (f"{len(bad):,} rows left out; {_listed(bad, source)}",) if bad else ()
+    return Reading(examples=tuple(examples), skipped=skipped)
+
+
+def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:
+    """Return the error that lists the rows that cannot be used; of a single one, with its own hint."""
+    hint = hint_of(bad[0], source.encoding)
+    if len(bad) == 1 or hint:
+        return DataError(f"{bad[0].where}: {bad[0].reason}{hint}")
+    return DataError(
+        f"{source.source}: {len(bad):,} rows cannot be used; {_listed(bad, source)}; "
+        "hint: correct them, or leave them out with `on_bad: skip` below the source in the config"
+    )
+
+
+def _listed(bad: Sequence[BadRow], source: RowSource) -> str:
+    """List rows with what is wrong with each, without hints."""
+    rows = []
+    for row in bad[:_SHOWN]:
+        where = f"row {row.row}" if row.file == source.source else row.where
+        rows.append(f"{where}: {row.reason.split('; hint: ')[0]}")
+    more = f"; and {len(bad) - _SHOWN:,} more" if len(bad) > _SHOWN else ""
+    return f"{'; '.join(rows)}{more}"
 
 
 def _limited(reading: Reading[Example], limit: int | None, seed: int) -> Sequence[Example]:

@@ -225,7 +225,9 @@ def _read(source: TextSource, seed: int) -> Sequence[str]:
     texts: list[str] = []
     low, high = source.words or (1, None)
     draw = random.Random(seed)  # noqa: S311
-    for record in read_records(path, format=source.format, encoding=source.encoding, columns=[source.text]):
+    for record in read_records(
+        path, format=source.format, encoding=source.encoding, columns={source.text: "text"}
+    ):
         text = text_of(record, source.text, empty="allow")
         if source.cut == "spans":
             texts += spans(text, low, high, draw)

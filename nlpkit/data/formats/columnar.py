@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ _UNREADABLE = object()
 """Stands for a value that is no text although its column says so."""
 
 
-def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header of a file, then its rows in order; rows with text that cannot be used are bad rows."""
     with _intact(file), _opened(file) as (schema, batches):
         names = _names(schema, file)

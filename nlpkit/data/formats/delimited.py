@@ -1,18 +1,20 @@
 """CSV and TSV: every value is the text as it was written.
 
-Rows are records, not lines: a quoted field may hold line ends. Blank lines are passed over. Column names are
-kept as they stand, spaces included.
+Rows are records, not lines: a quoted field may hold line ends. Blank lines are passed over. Spaces around
+column names are dropped, and a column without a name is called by its number (`column 2`). A file whose rows
+only fit another separator is read by that.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
+from nlpkit.data.likely_columns import columns_as, without_header
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable_text
 from nlpkit.data.text_files import count_lines, encoding_hint, parsed_text
 from nlpkit.errors import DataError
@@ -21,11 +23,17 @@ FIELD_LIMIT = 64 << 20
 """Characters in one field; a longer one means a quotation mark that is never closed."""
 
 _BLOCK = 1 << 20
+_START = 1 << 16
+"""Characters from which the separator is found."""
+_ROWS = 200
+"""Rows from which it is found."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _DIALECTS: dict[str, dict[str, Any]] = {
     "csv": {"delimiter": ","},
     "tsv": {"delimiter": "\t"},
     "tsv-plain": {"delimiter": "\t", "quoting": csv.QUOTE_NONE},
+    "csv-no-header": {"delimiter": ","},
+    "tsv-no-header": {"delimiter": "\t"},
 }
 
 
@@ -36,6 +44,8 @@ class _Lines:
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
+        self.start = text.readlines(_START)
+        """The first lines."""
         self._block: list[str] = []
         self._before = 0
         self._block_suspect = False
@@ -46,7 +56,7 @@ class _Lines:
 
     def _blocks(self) -> Iterator[list[str]]:
         # Checking a whole block at once costs next to nothing; checking each row would halve the speed.
-        while block := self._text.readlines(_BLOCK):
+        for block in chain([self.start], iter(lambda: self._text.readlines(_BLOCK), [])):
             self._before, self._block = self._before + len(self._block), block
             self._block_suspect = unreadable_text("".join(block)) is not None
             self.suspect = self.suspect or self._block_suspect
@@ -61,29 +71,66 @@ class _Lines:
         self.suspect = self._block_suspect
 
 
-def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header of a file, then its rows in order; `columns` must be among its names."""
     return parsed_text(file, partial(_rows, file, columns))
 
 
 def count(file: DataFile) -> int | None:
     """Estimate the number of rows by the line ends; None for standard input."""
-    return None if file.path is None else max(0, count_lines(file.path) - 1)
+    return None if file.path is None else max(0, count_lines(file.path) - _has_header(file))
 
 
-def _rows(file: DataFile, columns: Sequence[str], text: io.TextIOWrapper) -> Stream:
+def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
     lines = _Lines(text)
-    reader = _reader(lines, file)
-    names = _header(reader, file)
-    require(columns, names, file=file.name, hint=_wrong_delimiter(names, file))
+    dialect = _dialect(lines.start, file)
+    reader = _reader(lines, dialect)
+    first, *rows = [*_sample(lines.start, dialect)] or [[]]
+    if _has_header(file) or not first:
+        names = _header(reader, file)
+    else:
+        names = [str(number) for number, _ in enumerate(first, 1)]
+    if _has_header(file) and (options := without_header(names, rows, columns)) is not None:
+        raise _no_header(names, options, file)
+    values = columns_as([dict(zip(names, row, strict=False)) for row in rows], names)
+    require(columns, names, file=file.name, hint=_wrong_delimiter(names, dialect), values=values)
     yield Header(columns=tuple(names))
     yield from _records(reader, lines, names, file)
 
 
-def _reader(lines: _Lines, file: DataFile) -> Any:
+def _has_header(file: DataFile) -> bool:
+    return not file.format.endswith("-no-header")
+
+
+def _dialect(start: list[str], file: DataFile) -> dict[str, Any]:
+    """Return how a file is to be read: by its format's separator, unless its rows only fit another one."""
+    usual = _DIALECTS[file.format]
+    if not any(_fit(_sample(start, usual))):
+        for mark in _SEPARATORS:
+            candidate = usual | {"delimiter": mark}
+            if (fits := _fit(_sample(start, candidate))) and all(fits):
+                return candidate
+    return usual
+
+
+def _fit(rows: Iterator[list[str]]) -> list[bool]:
+    """Return for each row after the first whether it has the same number of fields, which is 2 or more."""
+    first = next(rows, [])
+    return [len(row) == len(first) > 1 for row in rows]
+
+
+def _sample(start: list[str], dialect: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield the first rows, until one that cannot be read."""
+    try:
+        yield from islice(filter(None, _reader(start, dialect)), _ROWS)
+    except csv.Error:
+        return
+
+
+def _reader(lines: Iterable[str], dialect: dict[str, Any]) -> Any:
     # The limit belongs to the whole process and applies while reading: it is only ever raised, and left so.
     csv.field_size_limit(max(csv.field_size_limit(), FIELD_LIMIT))
-    return csv.reader(lines, strict=True, **_DIALECTS[file.format])
+    return csv.reader(lines, strict=True, **dialect)
 
 
 def _header(reader: Any, file: DataFile) -> list[str]:
@@ -98,14 +145,13 @@ def _header(reader: Any, file: DataFile) -> list[str]:
             guessable = "byte 0x" in reason and file.path and not file.encoding
             hint = encoding_hint(file.path) if guessable and file.path else ""
             raise DataError(f"{file.name}, header, column {number}: {reason}{hint}")
-    twice = (
-        next((name for number, name in enumerate(names) if name in names[:number]), None)
-        if len(set(names)) < len(names)
-        else None
-    )
-    if twice is not None:
-        what = f"the column {twice!r} stands" if twice else "columns without a name stand"
-        raise DataError(f"{file.name}, header: {what} there twice; hint: give each column a name of its own")
+    names = [name.strip() or f"column {number}" for number, name in enumerate(names, 1)]
+    if len(set(names)) < len(names):
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        raise DataError(
+            f"{file.name}, header: the column {twice!r} stands there twice; "
+            "hint: give each column a name of its own"
+        )
     return names
 
 
@@ -176,9 +222,18 @@ def _syntax(error: csv.Error, line: int) -> str:
     return f"line {line}: {error}"
 
 
-def _wrong_delimiter(names: list[str], file: DataFile) -> str:
+def _no_header(names: list[str], options: str, file: DataFile) -> DataError:
+    format = f"{file.format.removesuffix('-plain')}-no-header"
+    first = ", ".join(repr(name[:40]) for name in names[:4])
+    return DataError(
+        f"{file.name}: the first row looks like data, not like column names: {first}; "
+        f"hint: --format {format}{options} (in a config, format: {format} and column numbers)"
+    )
+
+
+def _wrong_delimiter(names: list[str], dialect: dict[str, Any]) -> str:
     """Return a hint where the whole header came out as one column with another separator in it."""
-    used = _DIALECTS[file.format]["delimiter"]
+    used = dialect["delimiter"]
     likely = next((mark for mark in _SEPARATORS if mark != used and mark in names[0]), None)
     if len(names) > 1 or likely is None:
         return ""

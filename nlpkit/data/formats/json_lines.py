@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import chain, islice
 
 import orjson
 
+from nlpkit.data.likely_columns import columns_as
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable
 from nlpkit.data.text_files import count_lines, parsed_lines
 from nlpkit.errors import nearest
@@ -34,9 +35,9 @@ _NAMES = {
 }
 
 
-def stream(file: DataFile, columns: Sequence[str]) -> Stream:
+def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the keys of the first rows, then the rows; one that lacks one of `columns` is a bad row."""
-    return parsed_lines(file, partial(_rows, file.name, columns))
+    return parsed_lines(file, partial(rows, file.name, columns))
 
 
 def count(file: DataFile) -> int | None:
@@ -44,12 +45,14 @@ def count(file: DataFile) -> int | None:
     return None if file.path is None else count_lines(file.path)
 
 
-def _rows(name: str, columns: Sequence[str], blocks: Iterator[list[bytes]]) -> Stream:
+def rows(name: str, columns: Collection[str], blocks: Iterator[list[bytes]]) -> Stream:
+    """Yield the keys of the first rows, then the rows; each is the bytes of one object, in UTF-8."""
     objects = _objects(name, blocks)
     head = list(islice(objects, _HEAD))
     known = _keys(head)
     if known:
-        require(columns, known, file=name)
+        rows_read = [row.fields for row in head if isinstance(row, Record)]
+        require(columns, known, file=name, values=columns_as(rows_read, known))
     yield Header(columns=tuple(known))
     wanted = frozenset(columns)
     for row in chain(head, objects):
@@ -63,7 +66,7 @@ def _keys(head: list[Record | BadRow]) -> list[str]:
     return list(dict.fromkeys(key for row in head if isinstance(row, Record) for key in row.fields))
 
 
-def _lacking(record: Record, columns: Sequence[str]) -> BadRow:
+def _lacking(record: Record, columns: Collection[str]) -> BadRow:
     column = next(column for column in columns if column not in record.fields)
     reason = f"no column {column!r}{nearest(column, record.fields)}"
     return BadRow(
@@ -114,7 +117,8 @@ def _no_row(fields: object, row: int) -> str | None:
     if isinstance(fields, dict):
         return f"nested deeper than {NESTING} levels" if _too_deep(fields) else None
     reason = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
-    return reason + _one_value() if row == 1 and isinstance(fields, list) else reason
+    holds_rows = row == 1 and isinstance(fields, list) and fields and isinstance(fields[0], dict)
+    return reason + _one_value() if holds_rows else reason
 
 
 def _too_deep(value: object) -> bool:
@@ -167,4 +171,4 @@ def _syntax(line: bytes, error: orjson.JSONDecodeError, row: int) -> str:
 
 
 def _one_value() -> str:
-    return "; the file seems to hold one JSON value; hint: write one object a line (JSON Lines)"
+    return "; the file seems to hold one JSON value; hint: say --format json (format: json in a config)"

@@ -38,3 +38,15 @@ def test_unreadable_rows_are_findings_of_their_part(tmp_path: Path) -> None:
     assert (report.worst, finding.kind, finding.part, finding.rows) == ("error", "unreadable", "data", 1)
     assert finding.examples[0].where.endswith("broken.csv, row 2")
     assert "row 2" not in finding.examples[0].note
+
+
+def test_s3_two_spellings_of_a_label_are_an_error_until_they_are_mapped(tmp_path: Path) -> None:
+    rows = [("a fine film", "positive"), ("a good film", "positive"), ("a great film", "Positive ")]
+    data = write_csv(tmp_path / "data.csv", [*rows, ("a dull film", "negative")])
+    finding = nlpkit.check(data).findings[0]
+    assert (finding.kind, finding.severity, finding.rows) == ("label spelling", "error", 1)
+    assert '`labels: {"Positive": "positive"}`' in finding.hint
+    assert '--labels \'{"Positive": "positive"}\'' in finding.hint
+    mapped = nlpkit.check(data, labels={"Positive": "positive"})
+    assert mapped.parts["data"].labels == {"positive": 3, "negative": 1}
+    assert not [found for found in mapped.findings if found.kind == "label spelling"]

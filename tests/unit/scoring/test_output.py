@@ -140,7 +140,9 @@ def test_a_bad_input_is_told_before_a_model_is_loaded(tmp_path, source):
     out, begin = tmp_path / "out.csv", time.perf_counter()
     assert "no such file; did you mean 'in.csv'?" in refused(tmp_path / "im.csv", out, kind=DataError)
     assert "is a folder" in refused(tmp_path, out, kind=DataError)
-    assert "no column 'txet'; did you mean 'text'?" in refused(source, out, text="txet", kind=DataError)
+    assert "no column 'txet'; did you mean 'text'; hint: --text" in refused(
+        source, out, text="txet", kind=DataError
+    )
     (tmp_path / "empty.csv").write_text("")
     assert "empty.csv" in refused(tmp_path / "empty.csv", out, kind=DataError)
     os.mkfifo(tmp_path / "pipe.csv")

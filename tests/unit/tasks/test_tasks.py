@@ -191,3 +191,22 @@ def test_an_export_of_a_number_may_move_it_by_its_limit() -> None:
     assert family.parity(run, [Prediction(value=value) for value in (-0.95, 1.05)], (), limits).failures == ()
     moved = family.parity(run, [Prediction(value=value) for value in (-0.5, 1.5)], (), limits)
     assert moved.failures == ("values move by 0.5000 standard deviations on average, 0.1 are allowed",)
+
+
+def test_s3_two_spellings_of_a_label_are_refused_with_the_mapping_to_paste() -> None:
+    rows = [("0", 1), ("1", 2), ("0", 3), ("0.0", 4), ("1.0", 5), ("1", 6)]
+    examples = [LabeledText(text="t", label=label, where=f"a.csv, row {row}") for label, row in rows]
+    with pytest.raises(DataError) as refused:
+        Polarity().fit(examples)
+    assert str(refused.value) == (
+        "a.csv, row 4: one label is written in several ways: '0' and '0.0', '1' and '1.0'; "
+        'hint: put `labels: {"0.0": "0", "1.0": "1"}` below the source in the config'
+    )
+    mapped = source(labels={"0.0": "0", "1.0": "1"})
+    read = [Polarity().parse(record(label=label), mapped) for label, _ in rows]
+    assert Polarity().fit(read).labels == ("0", "1")
+
+
+def test_s3_another_spelling_of_a_known_label_gets_the_mapping() -> None:
+    with pytest.raises(DataError, match=r'hint: put `labels: \{"Positive": "positive"\}` below the source'):
+        THREE.parse(record(label="Positive "), source())

@@ -1,0 +1,109 @@
+"""One text a line, with or without its label: fastText's form and others. They are read only by `--format`.
+
+A row's number is its line's number; blank lines are skipped.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+
+from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable_text
+from nlpkit.data.text_files import count_lines, parsed_text
+
+FASTTEXT = "__label__"
+
+Parse = Callable[[str], tuple[str, ...]]
+"""Line -> its text and, where it has one, its label.
+
+Raises:
+    ValueError: what the line lacks.
+"""
+
+
+def fasttext(line: str) -> tuple[str, ...]:
+    """Read `__label__positive a lovely film`."""
+    words = line.split(maxsplit=1)
+    if not words[0].startswith(FASTTEXT) or len(words[0]) == len(FASTTEXT):
+        raise ValueError(f"no label; expected {FASTTEXT}NAME and a text")
+    text = words[1] if len(words) > 1 else ""
+    if text.startswith(FASTTEXT):
+        raise ValueError("several labels; hint: keep one")
+    return text, words[0].removeprefix(FASTTEXT)
+
+
+def text_at_label(line: str) -> tuple[str, ...]:
+    """Read `a lovely film@positive`: the label follows the last @."""
+    text, mark, label = line.rpartition("@")
+    if not mark or not label.strip():
+        raise ValueError("no label; expected TEXT@LABEL")
+    return text, label.strip()
+
+
+def label_text(line: str) -> tuple[str, ...]:
+    """Read a label, a tab or else a space, and the text."""
+    label, mark, text = line.partition("\t" if "\t" in line else " ")
+    if not mark or not label.strip():
+        raise ValueError("no label; expected LABEL, a tab or a space, and TEXT")
+    return text, label.strip()
+
+
+def lines(line: str) -> tuple[str, ...]:
+    """Read a line as a text."""
+    return (line,)
+
+
+FORMATS: dict[str, tuple[Parse, tuple[str, ...]]] = {
+    "fasttext": (fasttext, ("text", "label")),
+    "text-at-label": (text_at_label, ("text", "label")),
+    "label-text": (label_text, ("text", "label")),
+    "lines": (lines, ("text",)),
+}
+"""Format -> what reads a line of it, and its columns."""
+
+
+def likely(line: str) -> str:
+    """Return the format that a line seems to be of."""
+    if line.startswith(FASTTEXT):
+        return "fasttext"
+    head, mark, _ = line.partition("\t")
+    if mark and head and len(head.split()) == 1:
+        return "label-text"
+    text, mark, tail = line.rpartition("@")
+    return "text-at-label" if mark and tail.strip().isalnum() and text[-1:].strip() else "lines"
+
+
+def stream(file: DataFile, columns: Collection[str]) -> Stream:
+    """Yield the header of a file, then its rows in order."""
+    return parsed_text(file, partial(_rows, file, columns))
+
+
+def count(file: DataFile) -> int | None:
+    """Estimate the number of rows by the line ends; None for standard input."""
+    return None if file.path is None else count_lines(file.path)
+
+
+def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
+    parse, names = FORMATS[file.format]
+    require(columns, names, file=file.name)
+    yield Header(columns=names)
+    yield from _records(file.name, text, parse, names)
+
+
+def _records(
+    name: str, text: io.TextIOWrapper, parse: Parse, names: tuple[str, ...]
+) -> Iterator[Record | BadRow]:
+    for row, ended in enumerate(text, 1):
+        line = ended.rstrip("\r\n")
+        if not line.strip():
+            continue
+        if reason := unreadable_text(line):
+            yield BadRow(file=name, row=row, reason=reason, raw=line)
+            continue
+        try:
+            values = parse(line)
+        except ValueError as error:
+            yield BadRow(file=name, row=row, reason=str(error), raw=line)
+        else:
+            yield Record(fields=dict(zip(names, values, strict=True)), file=name, row=row)
