@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -12,6 +14,28 @@ import nlpkit
 from tests.conftest import sentences
 
 pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_lines_of_the_readme_run(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert lines
+    sample = Path("recipes/data/sample.csv")
+    (tmp_path / sample.parent).mkdir(parents=True)
+    shutil.copy(ROOT / sample, tmp_path / sample)
+    monkeypatch.chdir(tmp_path)
+    trained: list[str] = []
+    # Its config needs a base of 23M weights: what it trains is tested elsewhere
+    monkeypatch.setattr(nlpkit, "train", lambda config: trained.append(config) or nlpkit.Run.open(toy_run))
+    exec(lines[1], {})  # noqa: S102
+    assert trained == ["quickstart"]
+    assert re.fullmatch(r"(?:(?:negative|positive) -?[\d.e-]+\n){2}", capsys.readouterr().out)
+    rows = (tmp_path / "scored.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("id,text,label,score,")
+    assert len(rows) == len(sample.read_text(encoding="utf-8").splitlines())
 
 
 def test_ten_lines_train_predict_export_and_evaluate(
