@@ -15,7 +15,18 @@ NAMES = {
         *("description", "utterance", "question", "phrase"),
     ),
     "label": (
-        *("label", "sentiment", "class", "category", "target", "rating", "star", "score", "polarity"),
+        *(
+            "label",
+            "sentiment",
+            "class",
+            "category",
+            "target",
+            "rating",
+            "stars",
+            "star",
+            "score",
+            "polarity",
+        ),
         *("emotion", "intent", "feedback"),
     ),
 }

@@ -56,6 +56,12 @@ def refusal(path: Path, data: str, columns: dict[str, str]) -> str:
             "no column 'text'; did you mean 'txet'; hint: --text txet (in a config, text: \"txet\")",
         ),
         (
+            "a.json",
+            '[{"text": "good", "stars": 5}, {"text": "bad", "stars": 1}]',
+            ROLES,
+            "no column 'label'; known: text, stars; hint: --label stars (in a config, label: \"stars\")",
+        ),
+        (
             "a.csv",
             "id,text\n1,a\n2,b\n",
             ROLES,
