@@ -191,8 +191,15 @@ def format_of(path: Path | str) -> str:
             f"standard input has no name that shows its format; hint: say it, --format {'|'.join(READERS)}"
         )
     path = Path(path)
-    if isdir(path):
-        return "folder"
+    return "folder" if isdir(path) else format_by_ending(path)
+
+
+def format_by_ending(path: Path) -> str:
+    """Return the format that the ending of a file's name stands for, whether or not there is such a file.
+
+    Raises:
+        DataError: the ending is not known.
+    """
     packed = path.suffix.lower() == ".gz"
     suffix = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
     format = ENDINGS.get(suffix)

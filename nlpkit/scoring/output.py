@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.data.readers import OpenedFile, format_of
+from nlpkit.data.readers import OpenedFile, format_by_ending
 from nlpkit.errors import ConfigError, DataError, nearest
 from nlpkit.files import refuse_path
 from nlpkit.scoring.options import ScoreOptions
@@ -74,7 +74,6 @@ def plan_output(source: OpenedFile, target: Path | str, options: ScoreOptions) -
             "skipped rows need a file of their own where the output is standard output; "
             "hint: name it, as with --rejects bad.jsonl"
         )
-    _check_paths(source.path, path, rejects, options.record)
     output = Output(
         path=path,
         format=_format(path, options.output_format, source.file.format),
@@ -82,6 +81,7 @@ def plan_output(source: OpenedFile, target: Path | str, options: ScoreOptions) -
         rejects=rejects,
         record=options.record,
     )
+    _check_paths(source.path, output)
     refuse_existing(output, overwrite=options.overwrite)
     return output
 
@@ -111,7 +111,7 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
 
 def _format_by_name(target: Path | None) -> str:
     try:
-        name = format_of(target or STREAM)
+        name = format_by_ending(target or Path(STREAM))
         return "jsonl" if name == "json" else name  # rows are written one by one
     except DataError as error:
         raise ConfigError(
@@ -120,11 +120,12 @@ def _format_by_name(target: Path | None) -> str:
         ) from error
 
 
-def _check_paths(source: Path | None, output: Path | None, rejects: Path | None, record: Path | None) -> None:
+def _check_paths(source: Path | None, planned: Output) -> None:
     """Refuse a path to write that is the input, another path to write, or no regular file.
 
     Every path that a scoring writes passes here, before anything is written.
     """
+    output, rejects, record = planned.path, planned.rejects, planned.record
     taken: dict[str, Path | int] = {"the input": STDIN if source is None else source}
     if output is not None:
         refuse_path(output, taken, hint=f"write to standard output, as with -o - > {output}")
