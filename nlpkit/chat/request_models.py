@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from nlpkit.data.text_parts import join_parts
 from nlpkit.settings import Settings
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -76,10 +77,10 @@ def _joined(content: object) -> object:
     """
     if not isinstance(content, list):
         return content
-    for index, part in enumerate(content):
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            raise ValueError(f"part {index} is not {{'type': 'text', 'text': ...}}; only text is supported")
-    return "\n".join(part["text"] for part in content)
+    try:
+        return join_parts(content)
+    except ValueError:  # its message quotes what was sent
+        raise ValueError("a part is not {'type': 'text', 'text': ...}; only text is supported") from None
 
 
 class RequestMessage(_Strict):

@@ -192,7 +192,7 @@ def show_summary(summary: Any, as_json: bool) -> None:
         talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
     if summary.guarded:
         talk(
-            f"{summary.guarded:,} cells that a spreadsheet would run as formulas got an apostrophe before; "
+            f"an apostrophe was put before {summary.guarded:,} cells that a spreadsheet would run; "
             "hint: --raw-csv leaves them as they are"
         )
     if summary.rejected:

@@ -217,6 +217,8 @@ def format_by_ending(path: Path) -> str:
 
 def _likely(path: Path) -> str:
     """Return the format of lines that a file seems to be of by its first line; csv where there is none."""
+    if not path.is_file():  # a pipe would be waited for
+        return "csv"
     try:
         with path.open(encoding="utf-8") as text:
             return labeled_lines.likely(text.readline(1 << 12).rstrip("\n"))

@@ -24,7 +24,9 @@ def join_parts(content: object) -> str:
     """
     parts = content if isinstance(content, (list, tuple)) else ()
     for part in parts:
-        kind = str(part["type"])
+        if not isinstance(part, Mapping):
+            raise ValueError("a part that is no object with a type")
+        kind = str(part.get("type"))
         if kind not in _TEXTS or not isinstance(part.get("text"), str):
             missing = " without text" if kind in _TEXTS else ""
             raise ValueError(f"a part of the type {kind!r:.40}{missing}")

@@ -62,6 +62,8 @@ def test_an_output_that_cannot_be_meant_is_refused(tmp_path, source):
     assert str(tmp_path / "elsewhere.csv") in refused(source, tmp_path / "link.csv")
     assert "is a folder; expected a file to write" in refused(source, tmp_path / "folder.csv")
     assert "is not a regular file" in refused(source, tmp_path / "pipe.csv", overwrite=True)
+    os.mkfifo(tmp_path / "pipe")
+    assert "does not show a format" in refused(source, tmp_path / "pipe")  # and nobody waits for the pipe
     assert "is the input" in refused(source, source, overwrite=True)
     assert "is the input" in refused(source, tmp_path / "hard.csv", overwrite=True)
     assert f"{tmp_path / 'no'}: not found" in refused(source, tmp_path / "no" / "out.csv")
