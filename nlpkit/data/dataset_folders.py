@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nlpkit.data.formats.columnar import batch_rows
-from nlpkit.data.readers import ENDINGS, READERS, count_file, format_of, header_of, rows_of
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, require
+from nlpkit.data.readers import ENDINGS, READERS, count_file, format_by_ending, format_of, header_of, rows_of
+from nlpkit.data.rows import BadRow, DataFile, Record, Row, require
 from nlpkit.errors import DataError
 
 _METADATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
@@ -20,7 +20,7 @@ _SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)(?![a-z])", re.I
 
 def rows_in(
     folder: Path, *, format: str | None, encoding: str | None, columns: Collection[str]
-) -> Iterator[Header | Record | BadRow]:
+) -> Iterator[Row]:
     """Yield the rows of a folder, good and bad, in order.
 
     Raises:
@@ -92,7 +92,8 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
         formats = {
             path: format
             for path, by_name in formats.items()
-            if by_name == format or by_name == format.removesuffix("-plain").removesuffix("-no-header")
+            if format in (by_name, by_ending := format_by_ending(path))
+            or by_ending == format.removesuffix("-plain").removesuffix("-no-header")
         }
     if len(kinds := sorted(set(formats.values()))) > 1:
         raise DataError(

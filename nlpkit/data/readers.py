@@ -7,6 +7,7 @@ its rows.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -14,14 +15,16 @@ from os.path import isdir  # unlike Path.is_dir, also answers for names that no 
 from pathlib import Path
 
 from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, printable
-from nlpkit.data.text_files import encoding_hint
+from nlpkit.data.rows import BadRow, DataFile, Header, LeftOut, Record, Row, Stream, printable
+from nlpkit.data.text_files import encoding_hint, start_of
 from nlpkit.errors import ConfigError, DataError, nearest
 
 EMPTY = "holds no rows"
 
 OnBad = Callable[[BadRow], None]
 """Takes a row that cannot be read."""
+OnLeftOut = Callable[[LeftOut], None]
+"""Takes what a reader passed over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,12 @@ class Reader:
     """Whether a file may be gzip-compressed as a whole (`reviews.csv.gz`)."""
     is_regular: bool = True
     """Whether every row has the columns of the header."""
+    found_in: tuple[str, ...] = ()
+    """The endings of names under which it is found by its content."""
+    fits: Callable[[str], bool] = lambda start: False
+    """Whether a file that starts with this text is certainly of this format."""
+    fits_folder: Callable[[Path], bool] | None = None
+    """Whether a folder is certainly one export in this format; None where only files are read."""
 
 
 READERS = {
@@ -91,6 +100,9 @@ READERS = {
 
 ENDINGS = {ending: reader.name for reader in READERS.values() for ending in reader.endings}
 """Ending of a name -> the format that it stands for."""
+
+FOLDERS = frozenset(reader.name for reader in READERS.values() if reader.fits_folder)
+"""Formats of which a whole folder is one export."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +168,9 @@ def open_file(
         )
     with closing(READERS[file.format].stream(file, columns)) as stream:
         header = _header(stream)
-        if next(stream, None) is None:
-            raise DataError(f"{file.name}: {EMPTY}")
+        first = next(stream, None)
+        if first is None or isinstance(first, LeftOut):
+            raise DataError(f"{file.name}: {EMPTY}{_besides(first)}")
     return OpenedFile(file=file, header=header)
 
 
@@ -191,7 +204,24 @@ def format_of(path: Path | str) -> str:
             f"standard input has no name that shows its format; hint: say it, --format {'|'.join(READERS)}"
         )
     path = Path(path)
-    return "folder" if isdir(path) else format_by_ending(path)
+    return format_by_content(path) or ("folder" if isdir(path) else format_by_ending(path))
+
+
+def format_by_content(path: Path) -> str | None:
+    """Return the format that a file or a folder is certainly of by what it holds; None where that is open."""
+    if isdir(path):
+        return next(
+            (reader.name for reader in READERS.values() if reader.fits_folder and reader.fits_folder(path)),
+            None,
+        )
+    likely = [reader for reader in READERS.values() if _suffix(path) in reader.found_in]
+    start = start_of(path) if likely and path.is_file() else ""  # a pipe would be waited for
+    return next((reader.name for reader in likely if reader.fits(start)), None)
+
+
+def _suffix(path: Path) -> str:
+    """Return the ending of a name, without .gz."""
+    return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 def format_by_ending(path: Path) -> str:
@@ -200,8 +230,7 @@ def format_by_ending(path: Path) -> str:
     Raises:
         DataError: the ending is not known.
     """
-    packed = path.suffix.lower() == ".gz"
-    suffix = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
+    packed, suffix = path.suffix.lower() == ".gz", _suffix(path)
     format = ENDINGS.get(suffix)
     if format is None:
         ending = f"the ending {suffix!r}" if suffix else "a name without an ending"
@@ -265,17 +294,31 @@ def rows_of(file: DataFile, *, columns: Collection[str]) -> Stream:
     yield from stream
 
 
+def warn(left_out: LeftOut) -> None:
+    """Log what was left out: shown on stderr where logging is not set up."""
+    logging.getLogger("nlpkit").warning("%s", left_out)
+
+
 def good_rows(
-    rows: Iterator[Header | Record | BadRow], name: str, encoding: str | None, on_bad: OnBad | None
+    rows: Iterator[Row],
+    name: str,
+    encoding: str | None,
+    on_bad: OnBad | None,
+    on_left_out: OnLeftOut | None = None,
 ) -> Iterator[Record]:
     """Yield the records among some rows; the bad ones go to `on_bad`, or the first is an error where that is
-    None.
+    None. What was left out goes to `on_left_out`, or is logged.
 
     Raises:
         DataError: there are no rows, or a row is bad and `on_bad` None.
     """
     empty = True
+    left_out: LeftOut | None = None
     for row in rows:
+        if isinstance(row, LeftOut):
+            left_out = row
+            (on_left_out or warn)(row)
+            continue
         empty = False
         if type(row) is Record:
             yield row
@@ -284,7 +327,11 @@ def good_rows(
                 raise DataError(f"{row.where}: {row.reason}{hint_of(row, encoding)}")
             on_bad(replace(row, raw=printable(row.raw)))
     if empty:
-        raise DataError(f"{name}: {EMPTY}")
+        raise DataError(f"{name}: {EMPTY}{_besides(left_out)}")
+
+
+def _besides(left_out: LeftOut | None) -> str:
+    return f" besides what is left out: {left_out.words}" if left_out else ""
 
 
 def _header(stream: Stream) -> Header:

@@ -21,7 +21,17 @@ from pathlib import Path
 from typing import Literal
 
 from nlpkit.data import dataset_folders
-from nlpkit.data.readers import OnBad, count_file, data_file, format_of, good_rows, header_of, rows_of
+from nlpkit.data.readers import (
+    FOLDERS,
+    OnBad,
+    OnLeftOut,
+    count_file,
+    data_file,
+    format_of,
+    good_rows,
+    header_of,
+    rows_of,
+)
 from nlpkit.data.rows import BadRow, Record, unreadable_text
 from nlpkit.data.text_files import detect_encoding
 from nlpkit.errors import DataError, nearest
@@ -45,6 +55,7 @@ def read_records(
     encoding: str | None = None,
     columns: Collection[str] = (),
     on_bad: OnBad | None = None,
+    on_left_out: OnLeftOut | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a file, a folder or standard input (`-`), in order and in constant memory.
 
@@ -56,6 +67,8 @@ def read_records(
         columns: what must be there, or a mapping from it to the option that names it, for hints; a row of
             JSON Lines that lacks one is a bad row.
         on_bad: is given each bad row, which is then skipped; default: the first one is an error.
+        on_left_out: is given what the reader of a format passes over, such as the service messages of a chat;
+            default: it is logged as a warning.
 
     Raises:
         DataError: the file cannot be read, lacks a column, holds no rows, or a row is bad; a quotation mark
@@ -63,11 +76,16 @@ def read_records(
             cannot be known.
         ConfigError: the format or the encoding that was asked for is not known.
     """
-    if isdir(path):
+    if _is_folder(path, format):
         rows = dataset_folders.rows_in(Path(path), format=format, encoding=encoding, columns=columns)
-        return good_rows(rows, str(path), encoding, on_bad)
+        return good_rows(rows, str(path), encoding, on_bad, on_left_out)
     file = data_file(path, format=format, encoding=encoding)
-    return good_rows(rows_of(file, columns=columns), file.name, encoding, on_bad)
+    return good_rows(rows_of(file, columns=columns), file.name, encoding, on_bad, on_left_out)
+
+
+def _is_folder(path: Path | str, format: str | None) -> bool:
+    """Find out whether a path is a folder of files, each read by itself."""
+    return isdir(path) and (format or format_of(path)) not in FOLDERS
 
 
 def columns_of(path: Path | str, *, format: str | None = None, encoding: str | None = None) -> list[str]:
@@ -76,7 +94,7 @@ def columns_of(path: Path | str, *, format: str | None = None, encoding: str | N
     Raises:
         DataError: the file cannot be read, or is standard input, which can be read only once.
     """
-    if isdir(path):
+    if _is_folder(path, format):
         return dataset_folders.columns_in(Path(path), format=format, encoding=encoding)
     file = data_file(path, format=format, encoding=encoding)
     if file.path is None:
@@ -91,7 +109,7 @@ def count_rows(path: Path | str, *, format: str | None = None) -> int | None:
     The estimate counts quoted line ends too and, of files over 8 MiB, only the first 8. None for standard
     input and where only reading shows it.
     """
-    if isdir(path):
+    if _is_folder(path, format):
         return dataset_folders.count_in(Path(path), format=format)
     return count_file(data_file(path, format=format, encoding=None))
 

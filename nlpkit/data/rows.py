@@ -62,8 +62,27 @@ class BadRow:
         return f"{self.file}, row {self.row}"
 
 
-Stream: TypeAlias = Generator[Header | Record | BadRow]
-"""What a reader yields: the header, then the rows."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOut:
+    """What a reader passed over because it is no row, such as the service messages of a chat."""
+
+    file: str
+    counts: Mapping[str, int]
+    """What it is -> how often; empty where nothing was left out."""
+
+    def __str__(self) -> str:
+        return f"{self.file}: left out {self.words}"
+
+    @property
+    def words(self) -> str:
+        """What it is, the most frequent first, each with its count."""
+        most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])
+        return ", ".join(f"{self.counts[kind]:,} {kind}" for kind in most_first)
+
+
+Row: TypeAlias = Header | Record | BadRow | LeftOut
+Stream: TypeAlias = Generator[Row]
+"""What a reader yields: the header, then the rows; at the end what it left out, if anything."""
 
 
 def require(

@@ -145,6 +145,16 @@ def _refuse_binary(start: bytes, file: DataFile) -> None:
         )
 
 
+def start_of(path: Path) -> str:
+    """Return the text that a file starts with, as far as it can be read; "" where it cannot."""
+    try:
+        with open_bytes(path) as file:
+            start = file.read(START)
+    except (OSError, EOFError, zlib.error):
+        return ""  # reading the file says what is wrong
+    return start.decode(marked_encoding(start) or "utf-8", "replace").removeprefix("\ufeff")
+
+
 def detect_encoding(path: Path | str) -> str:
     """Return the encoding of a file's byte order mark, else UTF-8 when its first 64 KiB are UTF-8.
 
