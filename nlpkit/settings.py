@@ -77,8 +77,8 @@ class RowSource(Settings):
     weight: Column | None = None
     """The column of a row's weight, such as the annotators' confidence; where it is empty, it is 1."""
     format: str | None = None
-    """Where the file's name does not say it: csv, tsv, tsv-plain, csv-no-header, tsv-no-header, fasttext,
-    text-at-label, label-text, lines, jsonl, json, parquet or arrow."""
+    """Where the file's name or content does not say it: csv, tsv, tsv-plain, csv-no-header, tsv-no-header,
+    fasttext, text-at-label, label-text, lines, jsonl, json, parquet, arrow, rasa-nlu or a format of chats."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)
@@ -134,7 +134,8 @@ class ConversationSource(Settings):
     text: str = "text"
     """The column of what is said, where a row is a turn."""
     format: str | None = None
-    """csv, tsv, tsv-plain, jsonl, json, parquet or arrow, where the file's name does not say it."""
+    """Where the file's name or content does not say it: csv, tsv, tsv-plain, jsonl, json, parquet, arrow,
+    whatsapp, telegram, slack, discord, openassistant, multiwoz, eou, cornell, rasa-stories or chatterbot."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)

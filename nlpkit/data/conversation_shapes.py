@@ -213,6 +213,10 @@ def _needed(source: ConversationSource, columns: Sequence[str]) -> dict[Shape, t
 def _suggestion(columns: Sequence[str]) -> str:
     if {"chosen", "rejected"} <= set(columns):
         return "`recipe: preference` learns from pairs of replies"
+    if {"message_id", "parent_id", "role"} <= set(columns):
+        return "say `format: openassistant` for a table of OpenAssistant's messages"
+    if set(columns) == {"text", "label"}:
+        return "these are labeled texts: `recipe: sentiment` learns the labels"
     if len(columns) == 2:
         return f"for pairs, say `prompt: {columns[0]}` and `reply: {columns[1]}`"
     return (

@@ -85,9 +85,10 @@ def bots_of(speakers: Sequence[str], script: Script, bot: str | None) -> list[st
     side = f"whom the model learns to be: {key_of(second)}, or another"
     if not others:
         side = "which side the model learns: `bot: second`, or a speaker's"
+    elsewhere = ", or leave the conversation out with `on_bad: skip`" if bot else ""
     detail = (
         f"no turn of the bot: looked for {looked}, found the speakers "
-        f"{named_speakers(speakers[:_SHOWN])}{hint}; hint: say {side} name"
+        f"{named_speakers(speakers[:_SHOWN])}{hint}; hint: say {side} name{elsewhere}"
     )
     raise RefusedError(script.where, "no turn of the bot", detail)
 

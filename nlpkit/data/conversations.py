@@ -11,7 +11,7 @@ refused. All other speakers are the user.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from nlpkit.data.conversation_shapes import Layout, Script, layout_of
 from nlpkit.data.conversation_speakers import CALLED, SIDES, bots_of, key_of, named_speakers, speaker_of
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record, read_records
-from nlpkit.data.rows import unreadable_text
+from nlpkit.data.rows import LeftOut, unreadable_text
 from nlpkit.data.text_parts import is_parts, join_parts
 from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
@@ -47,7 +47,7 @@ class _Left:
 
     def add(self, kind: str, message: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.first.setdefault(kind, message)
+        self.first.setdefault(kind, message.split("; hint: ")[0])  # the hint is to leave it out
 
     def words(self) -> tuple[str, ...]:
         most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])
@@ -65,13 +65,16 @@ def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
         DataError: the file cannot be read, lacks a column or holds no conversation, or one is invalid.
     """
     bad: list[BadRow] = []
+    left_out: list[LeftOut] = []
     records = read_records(
         path,
         format=source.format,
         encoding=source.encoding,
         on_bad=bad.append if source.on_bad == "skip" else None,
+        on_left_out=left_out.append,
     )
-    return conversations_of(records, source, bad=bad)
+    reading = conversations_of(records, source, bad=bad)
+    return replace(reading, skipped=(*(row.words for row in left_out), *reading.skipped))
 
 
 def conversations_of(
@@ -118,9 +121,10 @@ def conversations_of(
 
 
 def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:
-    if bad and layout.shape == "turns":
+    parts = [row for row in bad if not row.is_conversation]
+    if parts and layout.shape == "turns":
         raise DataError(
-            f"{bad[0].where}: {bad[0].reason}; it cannot be left out, "
+            f"{parts[0].where}: {parts[0].reason}; it cannot be left out, "
             "because the conversation that it belongs to, which is not known, would have a hole"
         )
     for row in bad:
@@ -138,6 +142,7 @@ def views(script: Script, bot: str | None) -> list[Conversation]:
     answering = [name for name in bots if any(speaker == name for speaker, _ in turns[1:])]
     if not answering:
         detail = f"no reply of the bot, {bots[0]!r:.60}: it opens the conversation and answers nothing"
+        detail = f"{detail}; {LEAVE_OUT}"
         raise RefusedError(script.where, "no reply of the bot", detail)
     return [_view(turns, name, system, script) for name in answering]
 
@@ -221,5 +226,5 @@ def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> Re
     ((speaker, texts),) = turns
     what = f"{len(texts)} messages, all of {speaker!r:.60}" if len(texts) > 1 else f"of {speaker!r:.60}"
     return RefusedError(
-        script.where, "one turn only", f"one turn only ({what}); expected one that is answered"
+        script.where, "one turn only", f"one turn only ({what}); expected one that is answered; {LEAVE_OUT}"
     )

@@ -1,12 +1,13 @@
 """Records: rows of a file or a folder, streamed, each with the place that it came from.
 
 * read_records
-  x readers            one file or standard input, by the table of readers
+  x opened_files       one file or standard input, by the table of readers
     x delimited        CSV, TSV: every value is text, exactly as written ("NA", "null" and "007" too)
     x labeled_lines    one text a line, with or without its label
     x json_lines       JSON types
     x json_document    JSON types: an array of rows, or an object that holds it under a key
     x columnar         Parquet, Arrow: Python values
+    x conversation_exports  chats, and data sets of dialogues: a row a message
   x dataset_folders    files of one format, data sets saved by `datasets`
 
 A row with a NUL character, half a character or bytes that do not fit the encoding is a bad row, whatever the
@@ -21,17 +22,8 @@ from pathlib import Path
 from typing import Literal
 
 from nlpkit.data import dataset_folders
-from nlpkit.data.readers import (
-    FOLDERS,
-    OnBad,
-    OnLeftOut,
-    count_file,
-    data_file,
-    format_of,
-    good_rows,
-    header_of,
-    rows_of,
-)
+from nlpkit.data.opened_files import OnBad, OnLeftOut, count_file, good_rows, header_of, rows_of
+from nlpkit.data.readers import FOLDERS, data_file, format_of
 from nlpkit.data.rows import BadRow, Record, unreadable_text
 from nlpkit.data.text_files import detect_encoding
 from nlpkit.errors import DataError, nearest

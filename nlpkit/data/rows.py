@@ -55,6 +55,8 @@ class BadRow:
     row: int
     reason: str
     raw: str
+    is_conversation: bool = False
+    """Whether leaving it out leaves no hole in a conversation that other rows belong to."""
 
     @property
     def where(self) -> str:
@@ -77,7 +79,7 @@ class LeftOut:
     def words(self) -> str:
         """What it is, the most frequent first, each with its count."""
         most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])
-        return ", ".join(f"{self.counts[kind]:,} {kind}" for kind in most_first)
+        return "; ".join(f"{kind}: {self.counts[kind]:,}" for kind in most_first)
 
 
 Row: TypeAlias = Header | Record | BadRow | LeftOut

@@ -12,6 +12,7 @@ from nlpkit.data.checks import check as check_examples
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.personal import Detector
 from nlpkit.data.records import BadRow, Record, read_records, text_of
+from nlpkit.data.rows import LeftOut
 from nlpkit.errors import DataError
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
 from nlpkit.sources import resolve
@@ -64,15 +65,17 @@ def check(
         SourceError: the data or the base can't be fetched.
     """
     bad: dict[str, list[BadRow]] = {}
+    passed: dict[str, list[LeftOut]] = {}
 
     def read(part: str, sources: Sources) -> list[LabeledText]:
         listed = [sources] if isinstance(sources, (str, Path)) else sources
         columns, rows = (text, label), bad.setdefault(part, [])
+        left_out = passed.setdefault(part, [])
         return [
             example
             for source in listed
             for example in _examples(
-                source, columns, labels or {}, format=format, encoding=encoding, bad=rows
+                source, columns, labels or {}, format=format, encoding=encoding, bad=rows, left_out=left_out
             )
         ]
 
@@ -83,7 +86,8 @@ def check(
         tokens, window = _counter(base)
     report = check_examples(parts, tokens=tokens, window=window, near_duplicates=near_duplicates, pii=pii)
     unreadable = tuple(_unreadable(part, rows) for part, rows in bad.items() if rows)
-    return report.model_copy(update={"findings": (*unreadable, *report.findings)})
+    left_out = tuple(_left_out(part, row) for part, rows in passed.items() for row in rows)
+    return report.model_copy(update={"findings": (*unreadable, *report.findings, *left_out)})
 
 
 def _counter(base: str) -> tuple[Tokens, int]:
@@ -101,11 +105,20 @@ def _examples(
     format: str | None,
     encoding: str | None,
     bad: list[BadRow],
+    left_out: list[LeftOut],
 ) -> list[LabeledText]:
     path = resolve(str(source), kind="data")
     examples = []
     roles = dict(zip(columns, ("text", "label"), strict=True))
-    for record in read_records(path, format=format, encoding=encoding, columns=roles, on_bad=bad.append):
+    records = read_records(
+        path,
+        format=format,
+        encoding=encoding,
+        columns=roles,
+        on_bad=bad.append,
+        on_left_out=left_out.append,
+    )
+    for record in records:
         try:
             examples.append(_example(record, *columns, labels))
         except DataError as error:
@@ -118,6 +131,17 @@ def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -
     name = "" if value is None else str(value).strip()
     known = labels.get(name, name) or None
     return LabeledText(text=text_of(record, text, empty="allow"), label=known, where=record.where)
+
+
+def _left_out(part: str, row: LeftOut) -> Finding:
+    return Finding(
+        kind="left out",
+        severity="info",
+        part=part,
+        rows=sum(row.counts.values()),
+        message=f"left out of {row.file}, because they are no rows: {row.words}",
+        hint="See docs/data.md for what each format leaves out",
+    )
 
 
 def _unreadable(part: str, rows: Sequence[BadRow]) -> Finding:

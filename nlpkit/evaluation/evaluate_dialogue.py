@@ -19,7 +19,7 @@ from nlpkit.reports.usage import REPLY_USAGE
 from nlpkit.run import Run
 from nlpkit.settings import ConversationSource, DialogueEvaluation
 from nlpkit.tasks.dialogue import Dialogue
-from nlpkit.tasks.reading import read_examples
+from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
 
 if TYPE_CHECKING:
     from nlpkit.generation.language_model import LanguageModel
@@ -37,7 +37,7 @@ def evaluate_dialogue(
         RunError: a run is refused.
     """
     reading = read_examples(Dialogue(), [source], seed=run.read().seed)
-    for reason in reading.skipped[:3]:
+    for reason in reading.skipped[:SHOWN_REASONS]:
         talk(f"left out: {reason}")
     return report_dialogue(
         run,

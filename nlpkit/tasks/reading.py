@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from nlpkit.data.readers import hint_of
+from nlpkit.data.opened_files import hint_of
 from nlpkit.data.records import BadRow, Record, read_records
+from nlpkit.data.rows import LeftOut
 from nlpkit.errors import DataError
 from nlpkit.settings import RowSource
 from nlpkit.sources import resolve
@@ -18,6 +19,8 @@ from nlpkit.tasks.own_settings import HasSettings, source_for
 Example = TypeVar("Example")
 Read = TypeVar("Read", covariant=True)
 
+SHOWN_REASONS = 10
+"""Reasons for leaving something out that a preflight or an evaluation lists."""
 _SHOWN = 10
 """Bad rows that a message lists."""
 
@@ -77,12 +80,14 @@ def read_rows(
             skip them; it lists the first ones.
     """
     bad: list[BadRow] = []
+    left_out: list[LeftOut] = []
     records = read_records(
         path,
         format=source.format,
         encoding=source.encoding,
         columns={column: key for column, key in columns.items() if column},
         on_bad=bad.append,
+        on_left_out=left_out.append,
     )
     examples = []
     for record in records:
@@ -97,8 +102,9 @@ def read_rows(
         raise _refused(bad, source)
     if not examples:
         raise DataError(f"{source.source}: no rows; expected labeled texts")
-    skipped = (f"{len(bad):,} rows left out; {_listed(bad, source)}",) if bad else ()
-    return Reading(examples=tuple(examples), skipped=skipped)
+    skipped = [f"{len(bad):,} rows left out; {_listed(bad, source)}"] if bad else []
+    skipped += [row.words for row in left_out]
+    return Reading(examples=tuple(examples), skipped=tuple(skipped), left_out=len(bad))
 
 
 def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:

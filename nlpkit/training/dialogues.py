@@ -13,6 +13,7 @@ from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue
 from nlpkit.tasks.answers.reply import count_replies
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.preflight import Preflight
 from nlpkit.training.rows import Rows
@@ -134,5 +135,5 @@ def _warnings(dialogues: Rows[Dialogue], train: EncodedPart, tokenizer: Any) -> 
     if len(dialogues.validation) < 20:
         count = len(dialogues.validation)
         yield f"only {count} validation conversations: the choice of checkpoint is uncertain"
-    for reason in dialogues.skipped[:3]:
+    for reason in dialogues.skipped[:SHOWN_REASONS]:
         yield f"left out: {reason}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from nlpkit.errors import DataError
 from nlpkit.settings import TextTraining
+from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.rows import Rows, TrainingRow
@@ -56,6 +57,7 @@ def preflight(
     warnings = (
         *_cut_warnings(cut / len(train)),
         *targets.warnings,
+        *(f"left out: {reason}" for reason in rows.skipped[:SHOWN_REASONS]),
         *_validation_warnings(len(rows.validation)),
     )
     return Preflight(lines=lines, warnings=warnings)

@@ -14,21 +14,16 @@ from functools import partial
 from itertools import chain
 
 from nlpkit.data.formats import json_lines
+from nlpkit.data.formats.json_text import JsonText
 from nlpkit.data.rows import DataFile, Stream
 from nlpkit.data.text_files import parsed_text
 from nlpkit.errors import DataError
-
-LONGEST = 64 << 20
-"""Characters in one row, or in one value that is no row."""
 
 _BLOCK = 1 << 16
 _LINE = 1 << 20
 """Characters of the first line, which shows whether the file is JSON Lines."""
 _ROWS = 256
-_ESCAPE = 16
-"""Characters before the end of a block in which a fault may be the end of the block."""
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # of any length: only where a value ends matters
-_SPACE = " \t\r\n"
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -45,7 +40,7 @@ def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> S
     lines = _first_lines(text)
     if _is_json_lines(lines, columns):
         blocks = chain([lines], iter(lambda: text.readlines(_BLOCK), []))
-        return (yield from json_lines.rows(file.name, columns, ([*map(_bytes, block)] for block in blocks)))
+        return (yield from json_lines.rows(file.name, columns, ([*map(as_bytes, block)] for block in blocks)))
     document = _Document(text, "".join(lines), file.name)
     rows = json_lines.rows(file.name, columns, document.blocks())
     try:
@@ -91,7 +86,8 @@ def _holds_rows(fields: dict[str, object]) -> bool:
     return False
 
 
-def _bytes(text: str) -> bytes:
+def as_bytes(text: str) -> bytes:
+    """Return a text as UTF-8, bytes that did not fit its encoding as they were."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -99,11 +95,10 @@ def _bytes(text: str) -> bytes:
 
 
 class _Document:
-    """The text of a document, of which only what is being read is held."""
+    """The rows of a document."""
 
     def __init__(self, text: io.TextIOWrapper, start: str, name: str) -> None:
-        self._text, self._held, self._at, self._name = text, start, 0, name
-        self._row = 0
+        self._text, self._name = JsonText(text, start, name), name
         self._key: tuple[str, ...] | None = None
 
     def blocks(self) -> Iterator[list[bytes]]:
@@ -113,13 +108,13 @@ class _Document:
             DataError: the document is not JSON, or holds no rows, or rows under several keys.
         """
         block: list[bytes] = []
-        for row in self._array(()) if self._next() == "[" else self._object(()):
-            block.append(_bytes(row))
+        for row in self._array(()) if self._text.next_mark() == "[" else self._object(()):
+            block.append(as_bytes(row))
             if len(block) == _ROWS:
                 yield block
                 block = []
-        if self._next():
-            raise self._wrong("text follows the end of the JSON document")
+        if self._text.next_mark():
+            raise self._text.wrong("text follows the end of the JSON document")
         if block:
             yield block
         elif self._key is None:
@@ -139,87 +134,20 @@ class _Document:
                 f"one to a file of its own, as with jq -c '.{path}[]' {shlex.quote(self._name)} > rows.jsonl"
             )
         self._key = key
-        self._take("[")
-        if self._next() == "]":
-            self._take("]")
-            return
-        mark = ","
-        while mark == ",":
-            self._row += 1
-            yield self._value()
-            mark = self._take(",]")
+        for _ in self._text.elements():
+            self._text.row += 1
+            yield self._text.value()
 
     def _object(self, key: tuple[str, ...]) -> Iterator[str]:
         """Yield the rows that lie in an object; its other values are passed over."""
-        self._take("{")
-        if self._next() == "}":
-            self._take("}")
-            return
-        mark = ","
-        while mark == ",":
-            if self._next() != '"':
-                raise self._wrong("expected a key in quotation marks")
-            name = str(json.loads(self._value()))
-            self._take(":")
+        for name in self._text.members():
             yield from self._member((*key, name))
-            mark = self._take(",}")
 
     def _member(self, key: tuple[str, ...]) -> Iterator[str]:
-        start = self._next()
+        start = self._text.next_mark()
         if start == "{" and len(key) < json_lines.NESTING:
             yield from self._object(key)
-        elif start == "[" and self._next(after=1) == "{":
+        elif start == "[" and self._text.next_mark(after=1) == "{":
             yield from self._array(key)
         else:
-            self._value()
-
-    def _value(self) -> str:
-        """Return the text of the next value."""
-        self._next()
-        while True:
-            try:
-                end = _DECODER.raw_decode(self._held, self._at)[1]
-            except json.JSONDecodeError as error:
-                cut = "Unterminated" in error.msg or error.pos > len(self._held) - _ESCAPE
-                if not cut or not self._read():
-                    raise self._wrong(f"not JSON: {error.msg}") from error
-            else:
-                if end < len(self._held) or not self._read():  # a number may go on in the next block
-                    value, self._at = self._held[self._at : end], end
-                    return value
-
-    def _next(self, *, after: int = 0) -> str:
-        """Return the next character that is no space, and move to it, or look `after` it; "" at the end."""
-        at = self._at + after
-        while True:
-            while at < len(self._held) and self._held[at] in _SPACE:
-                at += 1
-            if at < len(self._held):
-                break
-            at -= self._at
-            if not self._read():
-                return ""
-        if not after:
-            self._at = at
-        return self._held[at]
-
-    def _take(self, marks: str) -> str:
-        mark = self._next()
-        if not mark or mark not in marks:
-            actual = repr(mark) if mark else "the end of the file"
-            raise self._wrong(f"not JSON: expected {' or '.join(map(repr, marks))}, found {actual}")
-        self._at += 1
-        return mark
-
-    def _read(self) -> bool:
-        """Read as much again as is held, so that a long value is not parsed too often; False at the end."""
-        held = self._held[self._at :]
-        if len(held) > LONGEST:
-            raise self._wrong("a value is too long, or a quotation mark is never closed")
-        more = self._text.read(max(_BLOCK, len(held)))
-        self._held, self._at = held + more, 0
-        return bool(more)
-
-    def _wrong(self, reason: str) -> DataError:
-        where = f"{self._name}, row {self._row}" if self._row else self._name
-        return DataError(f"{where}: {reason}; hint: correct it, or read JSON Lines with --format jsonl")
+            self._text.value()

@@ -98,6 +98,15 @@ def _objects(name: str, blocks: Iterator[list[bytes]]) -> Iterator[Record | BadR
                 yield _checked(fields, line, file=name, row=row)
 
 
+def parsed(line: bytes, *, file: str, row: int) -> Record | BadRow:
+    """Return the row that a text of JSON is: an object, else a bad row."""
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return _unparsed(line, error, file=file, row=row)
+    return _checked(fields, line, file=file, row=row)
+
+
 def _checked(fields: object, line: bytes, *, file: str, row: int) -> Record | BadRow:
     raw, reason = line.decode().rstrip("\r\n"), _no_row(fields, row)
     if reason:
