@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,12 @@ def evaluate_run(
     text: Annotated[str | None, _column("the text", default="text")] = None,
     format: Format = None,
     encoding: Encoding = None,
+    on_error: Annotated[
+        Literal["stop", "skip"] | None,
+        typer.Option(
+            help="stop at the first bad row or conversation, or skip and count them.", show_default="stop"
+        ),
+    ] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Another run to compare with on the same data.")
     ] = None,
@@ -88,7 +94,7 @@ def evaluate_run(
     from nlpkit.run import Run
 
     options = {
-        "text": text, "format": format, "encoding": encoding, "label": label,
+        "text": text, "format": format, "encoding": encoding, "on_bad": on_error, "label": label,
         "labels": None if labels is None else yaml_value(labels, where="--labels"),
         "bins": None if bins is None else yaml_value(bins, where="--bins"),
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,

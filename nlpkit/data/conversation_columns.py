@@ -10,7 +10,8 @@ from nlpkit.data.preferences import DOWN, UP, rating_key
 from nlpkit.data.records import Record, kind_of
 from nlpkit.errors import DataError
 
-LEAVE_OUT = "hint: remove the conversation, or leave it out with `on_bad: skip`"
+SKIP = "`on_bad: skip` (nlpkit evaluate --on-error skip)"
+LEAVE_OUT = f"hint: remove the conversation, or leave it out with {SKIP}"
 _REFUSED = {
     **dict.fromkeys(
         ("image", "images", "video", "videos", "audio", "audios"),

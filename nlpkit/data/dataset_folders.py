@@ -10,8 +10,15 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nlpkit.data.formats.columnar import batch_rows
-from nlpkit.data.opened_files import count_file, header_of, rows_of
-from nlpkit.data.readers import ENDINGS, READERS, format_by_ending, format_of
+from nlpkit.data.readers import (
+    ENDINGS,
+    READERS,
+    count_file,
+    format_by_ending,
+    format_of,
+    header_of,
+    rows_of,
+)
 from nlpkit.data.rows import BadRow, DataFile, Record, Row, require
 from nlpkit.errors import DataError
 

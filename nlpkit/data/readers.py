@@ -7,13 +7,14 @@ its rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
 from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines
 from nlpkit.data.formats.conversation_exports import EXPORTS, unread
-from nlpkit.data.rows import DataFile, Stream
+from nlpkit.data.rows import DataFile, Header, Stream
 from nlpkit.data.text_files import start_of
 from nlpkit.errors import ConfigError, DataError, nearest
 
@@ -207,3 +208,33 @@ def exists(path: Path) -> None:
     if names is None:
         raise DataError(f"{path}: no such file: the folder {path.parent} does not exist")
     raise DataError(f"{path}: no such file{nearest(path.name, names)}")
+
+
+def header_of(file: DataFile) -> Header:
+    """Read the header of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with closing(READERS[file.format].stream(file, ())) as stream:
+        return header_from(stream)
+
+
+def count_file(file: DataFile) -> int | None:
+    """Count the rows of a file, exactly or by estimate; None for standard input."""
+    return READERS[file.format].count(file)
+
+
+def rows_of(file: DataFile, *, columns: Collection[str]) -> Stream:
+    """Yield the rows of a file or of standard input, good and bad, in order, without the header."""
+    stream = READERS[file.format].stream(file, columns)
+    header_from(stream)
+    yield from stream
+
+
+def header_from(stream: Stream) -> Header:
+    """Take the header off a stream; the rest are rows."""
+    header = next(stream)
+    if not isinstance(header, Header):
+        raise TypeError(f"a reader's stream began with {header!r}; expected its header")
+    return header

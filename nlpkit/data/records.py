@@ -1,7 +1,7 @@
 """Records: rows of a file or a folder, streamed, each with the place that it came from.
 
 * read_records
-  x opened_files       one file or standard input, by the table of readers
+  x readers            one file or standard input, by the table of readers
     x delimited        CSV, TSV: every value is text, exactly as written ("NA", "null" and "007" too)
     x labeled_lines    one text a line, with or without its label
     x json_lines       JSON types
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Literal
 
 from nlpkit.data import dataset_folders
-from nlpkit.data.opened_files import OnBad, OnLeftOut, count_file, good_rows, header_of, rows_of
-from nlpkit.data.readers import FOLDERS, data_file, format_of
+from nlpkit.data.good_rows import OnBad, OnLeftOut, good_rows
+from nlpkit.data.readers import FOLDERS, count_file, data_file, format_of, header_of, rows_of
 from nlpkit.data.rows import BadRow, Record, unreadable_text
 from nlpkit.data.text_files import detect_encoding
 from nlpkit.errors import DataError, nearest

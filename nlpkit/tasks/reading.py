@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from nlpkit.data.opened_files import hint_of
+from nlpkit.data.good_rows import hint_of
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import LeftOut
 from nlpkit.errors import DataError

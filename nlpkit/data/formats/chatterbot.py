@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection
 from functools import partial
 
-from nlpkit.data.formats.spoken_rows import ASSISTANT, SPOKEN, USER, spoken
+from nlpkit.data.formats.spoken_rows import ASSISTANT, USER, header, spoken
 from nlpkit.data.formats.yaml_text import yaml_of
-from nlpkit.data.rows import BadRow, DataFile, Header, Stream, require
+from nlpkit.data.rows import BadRow, DataFile, Stream
 from nlpkit.data.text_files import parsed_text
 from nlpkit.errors import DataError
 
@@ -27,8 +27,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    require(columns, SPOKEN, file=file.name)
-    yield Header(columns=SPOKEN)
+    yield header(file, columns)
     document = yaml_of(file, text)
     conversations = document.get("conversations") if isinstance(document, dict) else None
     if not isinstance(conversations, list):

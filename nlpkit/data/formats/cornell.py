@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from nlpkit.data.formats.spoken_rows import SPOKEN, spoken
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable_text
+from nlpkit.data.formats.spoken_rows import header, spoken
+from nlpkit.data.rows import BadRow, DataFile, Record, Stream, unreadable_text
 from nlpkit.data.text_files import parsed_text
 from nlpkit.errors import DataError
 
@@ -49,8 +49,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
             f"{file.name}: Cornell's film dialogues are two files, {LINES} and {CONVERSATIONS}; "
             "hint: put both into one folder, and name the folder"
         )
-    require(columns, SPOKEN, file=file.name)
-    yield Header(columns=SPOKEN)
+    yield header(file, columns)
     lines_file = replace(file, path=folder / LINES, name=str(folder / LINES))
     talks_file = replace(file, path=folder / CONVERSATIONS, name=str(folder / CONVERSATIONS))
     lines: dict[str, _Line] = {}

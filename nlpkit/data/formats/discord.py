@@ -16,21 +16,27 @@ from nlpkit.data.formats.spoken_rows import (
     Names,
     Silences,
     Tally,
+    header,
+    in_order,
     objects,
     seconds_of,
     spoken,
 )
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require
+from nlpkit.data.rows import BadRow, DataFile, Record, Stream
 from nlpkit.data.text_files import parsed_text
 
 _SAID = frozenset({"Default", "Reply", "ChatInputCommand", "ContextMenuCommand", "0", "19", "20", "23"})
 """Types of messages that someone, or a bot, wrote."""
-_CHANNEL = re.compile(r'\s*\{\s*"guild"\s*:\s*\{.*?"channel"\s*:\s*\{.*?"messages"\s*:\s*\[', re.DOTALL)
+_CHANNEL = (
+    re.compile(r'\s*\{\s*"guild"\s*:\s*\{'),
+    re.compile(r'"channel"\s*:\s*\{'),
+    re.compile(r'"messages"\s*:\s*\['),
+)
 
 
 def fits(start: str) -> bool:
     """Return whether the document is a channel of a server."""
-    return _CHANNEL.match(start) is not None
+    return in_order(start, *_CHANNEL)
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -39,8 +45,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    require(columns, CHAT, file=file.name)
-    yield Header(columns=CHAT)
+    yield header(file, columns, CHAT)
     tally, silences, names = Tally(file), Silences(), Names()
     channel = ""
     for _, value in objects(file, text, [("messages", EACH)], [("channel", "name")]):

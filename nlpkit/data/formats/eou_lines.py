@@ -9,8 +9,8 @@ import io
 from collections.abc import Collection
 from functools import partial
 
-from nlpkit.data.formats.spoken_rows import SPOKEN, spoken
-from nlpkit.data.rows import BadRow, DataFile, Header, Stream, require
+from nlpkit.data.formats.spoken_rows import header, spoken
+from nlpkit.data.rows import BadRow, DataFile, Stream
 from nlpkit.data.text_files import parsed_text
 
 _UTTERANCE, _TURN = "__eou__", "__eot__"
@@ -27,8 +27,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    require(columns, SPOKEN, file=file.name)
-    yield Header(columns=SPOKEN)
+    yield header(file, columns)
     for number, ended in enumerate(text, 1):
         line = ended.strip()
         if line and _UTTERANCE not in line:

@@ -15,19 +15,23 @@ from functools import partial
 from typing import TypeGuard
 
 from nlpkit.data.formats.json_text import EACH
-from nlpkit.data.formats.spoken_rows import ASSISTANT, SPOKEN, USER, objects, spoken
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require
+from nlpkit.data.formats.spoken_rows import ASSISTANT, USER, header, in_order, objects, spoken
+from nlpkit.data.rows import BadRow, DataFile, Record, Stream
 from nlpkit.data.text_files import parsed_text
 
 _SIDES = {"USER": USER, "SYSTEM": ASSISTANT}
-_LOG = re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{.*?"log"\s*:\s*\[\s*\{.*?"(text|metadata)"\s*:', re.DOTALL)
+_LOG = (
+    re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{'),
+    re.compile(r'"log"\s*:\s*\[\s*\{'),
+    re.compile(r'"(text|metadata)"\s*:'),
+)
 _TURNS = re.compile(r'\s*\[\s*\{\s*"(dialogue_id|services|turns)"\s*:')
 
 
 def fits(start: str) -> bool:
     """Return whether the document holds such dialogues."""
     turns = _TURNS.match(start) and all(f'"{key}"' in start for key in ("turns", "speaker", "utterance"))
-    return bool(turns) or _LOG.match(start) is not None
+    return bool(turns) or in_order(start, *_LOG)
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -36,8 +40,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    require(columns, SPOKEN, file=file.name)
-    yield Header(columns=SPOKEN)
+    yield header(file, columns)
     for (name, *_), dialogue in objects(file, text, [(EACH,)]):
         if isinstance(dialogue, Record):
             yield from _turns(dialogue, name)

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from nlpkit.data.formats import columnar, json_document, json_lines
-from nlpkit.data.formats.spoken_rows import DELETED, SPOKEN, Tally, spoken
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require
+from nlpkit.data.formats.spoken_rows import DELETED, Tally, header, spoken
+from nlpkit.data.rows import BadRow, DataFile, Record, Stream
 
 Message = Mapping[str, Any]
 Replies = Callable[[Message], Sequence[Message]]
@@ -28,7 +28,7 @@ _DROPPED = ("aborted_low_grade", "halted_by_moderator")
 _LOWER = "replies that are not on the best-ranked path of their tree"
 _REFUSED = "messages that a review refused"
 _BELOW = "replies below a deleted or refused message"
-_ROLE = re.compile(r'"role"\s*:\s*"(prompter|assistant)"')
+_ROLE = re.compile(r'"role"\s*:\s*"prompter"')
 _TREE = re.compile(r'"prompt"\s*:\s*\{')
 
 
@@ -41,8 +41,7 @@ def fits(start: str) -> bool:
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header, then the rows of each tree."""
-    require(columns, SPOKEN, file=file.name)
-    yield Header(columns=SPOKEN)
+    yield header(file, columns)
     tally = Tally(file)
     messages: list[Record] = []
     for row in _read(file):

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nlpkit.data.formats.spoken_rows import ASSISTANT, SPOKEN, USER, Tally, spoken
+from nlpkit.data.formats.spoken_rows import ASSISTANT, USER, Tally, header, spoken
 from nlpkit.data.formats.yaml_text import yaml_of
-from nlpkit.data.rows import DataFile, Header, Row, Stream, require
+from nlpkit.data.rows import DataFile, Row, Stream
 from nlpkit.data.text_files import parsed_text
 from nlpkit.errors import DataError
 
@@ -42,8 +42,7 @@ def is_domain(start: str) -> bool:
 
 def examples(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header, then a row for each example of an intent."""
-    require(columns, LABELED, file=file.name)
-    yield Header(columns=LABELED)
+    yield header(file, columns, LABELED)
     tally, document = Tally(file), _document(file)
     row = 0
     for item in _items(document, "nlu"):
@@ -63,8 +62,7 @@ def examples(file: DataFile, columns: Collection[str]) -> Stream:
 
 def stories(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header, then a row for each turn of the stories and rules in which someone speaks."""
-    require(columns, SPOKEN, file=file.name)
-    yield Header(columns=SPOKEN)
+    yield header(file, columns)
     tally, document = Tally(file), _document(file)
     words = _Words.of([document, *_next_to(file)])
     for number, (name, steps) in enumerate(_stories(document), 1):

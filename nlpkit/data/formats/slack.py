@@ -14,9 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.formats.json_text import EACH
-from nlpkit.data.formats.spoken_rows import CHAT, DELETED, NO_TEXT, SERVICE, Names, Silences, Tally, objects
+from nlpkit.data.formats.spoken_rows import (
+    CHAT,
+    DELETED,
+    NO_TEXT,
+    SERVICE,
+    Names,
+    Silences,
+    Tally,
+    header,
+    objects,
+)
 from nlpkit.data.formats.spoken_rows import spoken as spoken_row
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Row, Stream, require
+from nlpkit.data.rows import BadRow, DataFile, Record, Row, Stream
 from nlpkit.data.text_files import parsed_text
 
 _PEOPLE = "users.json"
@@ -41,8 +51,7 @@ def fits_folder(folder: Path) -> bool:
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
     """Yield the header, then a row for each message, channel by channel and day by day."""
-    require(columns, CHAT, file=file.name)
-    yield Header(columns=CHAT)
+    yield header(file, columns, CHAT)
     tally = Tally(file)
     if file.path is None or not file.path.is_dir():
         folder = file.path.absolute().parent if file.path else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Mapping
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from nlpkit.data.formats import json_lines
 from nlpkit.data.formats.json_document import as_bytes
 from nlpkit.data.formats.json_text import JsonText, Path
-from nlpkit.data.rows import BadRow, DataFile, LeftOut, Record, unreadable_text
+from nlpkit.data.rows import BadRow, DataFile, Header, LeftOut, Record, require, unreadable_text
 from nlpkit.errors import DataError
 
 SPOKEN = ("conversation", "speaker", "text")
@@ -28,6 +29,33 @@ USER, ASSISTANT = "user", "assistant"
 NO_TEXT = "messages without text, such as pictures"
 DELETED = "deleted messages"
 SERVICE = "service messages, such as calls"
+
+
+def header(file: DataFile, columns: Collection[str], names: tuple[str, ...] = SPOKEN) -> Header:
+    """Return the header of a format, which has the columns that are asked for.
+
+    Raises:
+        DataError: it lacks one.
+    """
+    roles = columns if isinstance(columns, Mapping) else {}
+    lacking = next((column for column in columns if column not in names), None)
+    hint = ""
+    if lacking is not None and roles.get(lacking) == "label" and "label" not in names:
+        hint = f"; {file.format} has the columns {', '.join(names)}, and no labels; hint: learn from it with"
+        hint += " `recipe: dialogue`, or label its texts with nlpkit score"
+    require(columns, names, file=file.name, hint=hint)
+    return Header(columns=names)
+
+
+def in_order(start: str, *patterns: re.Pattern[str]) -> bool:
+    """Return whether patterns stand one after another, the first where the text starts."""
+    at = 0
+    for number, pattern in enumerate(patterns):
+        match = pattern.search(start, at) if number else pattern.match(start)
+        if match is None:
+            return False
+        at = match.end()
+    return True
 
 
 class Tally:

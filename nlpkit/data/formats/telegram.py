@@ -15,11 +15,13 @@ from nlpkit.data.formats.spoken_rows import (
     Names,
     Silences,
     Tally,
+    header,
+    in_order,
     objects,
     seconds_of,
     spoken,
 )
-from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require
+from nlpkit.data.rows import BadRow, DataFile, Record, Stream
 from nlpkit.data.text_files import parsed_text
 
 _CHATS = ((), ("chats", "list", EACH), ("left_chats", "list", EACH))
@@ -28,13 +30,16 @@ _KIND = re.compile(
     r'"type"\s*:\s*"(personal_chat|bot_chat|saved_messages|replies|verification_codes'
     r'|(private|public)_(group|supergroup|channel))"'
 )
-_ALL = re.compile(r'\s*\{\s*"about"\s*:.*?"(personal_information|contacts|chats)"\s*:\s*\{', re.DOTALL)
+_ALL = (
+    re.compile(r'\s*\{\s*"about"\s*:'),
+    re.compile(r'"(personal_information|contacts|chats)"\s*:\s*\{'),
+)
 
 
 def fits(start: str) -> bool:
     """Return whether the document is one chat, or an account with its chats."""
     chat = start.partition('"messages"')
-    return bool(chat[1] and _KIND.search(chat[0])) or _ALL.match(start) is not None
+    return bool(chat[1] and _KIND.search(chat[0])) or in_order(start, *_ALL)
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -43,8 +48,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    require(columns, CHAT, file=file.name)
-    yield Header(columns=CHAT)
+    yield header(file, columns, CHAT)
     tally, silences, names = Tally(file), Silences(), Names()
     chat, chats, titles_read = "", Names(), 0
     rows, titles = [(*at, "messages", EACH) for at in _CHATS], [(*at, "name") for at in _CHATS]

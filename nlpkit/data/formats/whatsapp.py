@@ -12,16 +12,18 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from nlpkit.data.formats.spoken_rows import CHAT, DELETED, NO_TEXT, SERVICE, Silences, Tally, spoken
-from nlpkit.data.rows import BadRow, DataFile, Header, Stream, require
+from nlpkit.data.formats.spoken_rows import CHAT, DELETED, NO_TEXT, SERVICE, Silences, Tally, header, spoken
+from nlpkit.data.rows import BadRow, DataFile, Stream
 from nlpkit.data.text_files import parsed_text
 
+_STAMP = 40
+"""Characters in which a date and time lie."""
 _START = re.compile(
-    r"[\u200e\u200f\ufeff]*(?P<bracket>\[)?"
-    r"(?P<stamp>(?P<date>\d{1,4}[./-]\d{1,2}[./-]\d{1,4})\.?,?\s(?:[^\W\d]{1,4}\.?\s)?"
+    r"[\u200e\ufeff]*(?P<bracket>\[)?"
+    r"(?P<stamp>(?P<date>\d{1,4}[./-]\d{1,2}[./-]\d{1,4})\.?[,،]?\s(?:[^\W\d]{1,4}\.?\s)?"
     r"(?P<early>[^\W\d]{2}\s?)?(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}))?"
-    r"(?:\s?(?P<half>[aApP])\.?\s?[mM]\.?)?)"
-    r"(?(bracket)\]|\s[-\u2013])\s(?P<rest>.*)",
+    r"(?:\s?(?P<half>[aApP](?=\.?\s?[mM])|[صم])(?:\.?\s?[mM]\.?)?)?)"
+    r"(?(bracket)\]|(?:\s[-\u2013]|:))\s(?P<rest>.*)",
     re.DOTALL,
 )
 _AFTERNOON = ("下午", "오후", "午後")
@@ -47,7 +49,7 @@ _DELETED = re.compile(
 def fits(start: str) -> bool:
     """Return whether the first lines are messages."""
     lines = [line for line in start.splitlines()[:20] if line.strip()]
-    return bool(lines) and _START.fullmatch(lines[0]) is not None
+    return bool(lines) and _begun(lines[0]) is not None
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -56,8 +58,7 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    require(columns, CHAT, file=file.name)
-    yield Header(columns=CHAT)
+    yield header(file, columns, CHAT)
     tally, silences, clock = Tally(file), Silences(), _Clock()
     for number, start, message in _messages(text):
         if start is None:
@@ -87,7 +88,7 @@ def _messages(text: io.TextIOWrapper) -> Iterator[tuple[int, re.Match[str] | Non
     first, start, lines = 0, None, list[str]()
     for number, ended in enumerate(text, 1):
         line = ended.rstrip("\r\n")
-        begun = _START.fullmatch(line)
+        begun = _begun(line)
         if begun is None and first:
             lines.append(line)
         elif begun or line.strip():
@@ -96,6 +97,11 @@ def _messages(text: io.TextIOWrapper) -> Iterator[tuple[int, re.Match[str] | Non
             first, start, lines = number, begun, [begun["rest"] if begun else line]
     if lines:
         yield first, start, "\n".join(lines)
+
+
+def _begun(line: str) -> re.Match[str] | None:
+    """Return the start of the message that a line begins; Arabic writes marks into the date."""
+    return _START.fullmatch(line[:_STAMP].replace("\u200f", "") + line[_STAMP:])
 
 
 def _said(message: str, tally: Tally) -> tuple[str, str]:
@@ -144,7 +150,7 @@ def _time(start: re.Match[str], order: str) -> float | None:
     year, month, day = (parts[at] for at in _ORDERS[order])
     hour, half = int(start["hour"]), (start["half"] or "").casefold()
     if half or start["early"]:
-        is_late = half == "p" or (start["early"] or "").strip() in _AFTERNOON
+        is_late = half in ("p", "م") or (start["early"] or "").strip() in _AFTERNOON
         hour = hour % 12 + 12 * is_late
     second = int(start["second"] or 0)
     try:

@@ -291,6 +291,15 @@ def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Pa
     assert "did you mean 'negative'" in said.talk
 
 
+def test_r3_evaluate_skips_bad_rows_and_counts_them(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "held.csv", [*sentences(12, seed=21), ("good", "nothing")])
+    assert nlpkit("evaluate", toy_run, data).code == 3
+    said = nlpkit("evaluate", toy_run, data, "--on-error", "skip", "--json")
+    assert said.code == 0
+    assert json.loads(said.out)["scores"]["accuracy"]["count"] == 12
+    assert "1 rows left out; row 13" in said.talk
+
+
 def test_train_check_and_its_refusals(nlpkit, toy_config: Path, tmp_path: Path) -> None:
     said = nlpkit("train", toy_config, f"output={tmp_path}", "--check")
     assert said.code == 0

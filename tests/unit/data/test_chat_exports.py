@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nlpkit
 from nlpkit.data.conversations import conversations_in
 from nlpkit.data.records import columns_of, format_of, read_records
 from nlpkit.data.rows import BadRow, LeftOut
@@ -98,6 +100,8 @@ def test_r3_whatsapp_with_brackets_marks_and_halves_of_the_day(tmp_path: Path) -
         ("31/12/23 11:50 p. m. - ", "1/1/24 12:10 a. m. - ", 1),
         ("3/4/24, 23:50 - ", "4/4/24, 00:10 - ", 1),  # day first, or else a month has passed
         ("3/4/24, 23:50 - ", "3/5/24, 00:10 - ", 1),  # month first
+        ("31.12.17, 23:50:00: ", "01.01.18, 00:10:00: ", 1),
+        ("\u200f31\u200f/12\u200f/2023، 11:50 م - ", "\u200f1\u200f/1\u200f/2024، 12:10 ص - ", 1),
     ],
 )
 def test_r3_whatsapp_dates_of_many_countries(
@@ -313,6 +317,37 @@ def test_r3_one_day_of_a_slack_channel_knows_the_names_of_its_export(slack_expor
 )
 def test_r3_other_json_is_no_export(tmp_path: Path, name: str, value: object) -> None:
     assert format_of(write(tmp_path / name, value)) == name.partition(".")[2]
+
+
+def test_r3_the_start_of_a_hostile_file_is_examined_in_no_time(tmp_path: Path) -> None:
+    for start in ('{"guild": {', '{"about": ', '{"a": {', '[{"turns": '):
+        path = write(tmp_path / "a.json", start + '"channel": {"log": [{"chats": "type": "message" ' * 2000)
+        began = time.process_time()
+        assert format_of(path) in ("json", "multiwoz")
+        assert time.process_time() - began < 1
+
+
+def test_r3_a_chat_has_no_labels_and_the_message_says_what_to_do(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", DASHES)
+    with pytest.raises(
+        DataError, match=r"no column 'label'; whatsapp has the columns .*, time, text, and no lab"
+    ):
+        nlpkit.check(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("WhatsApp Chat.zip", "PK", "is an archive; hint: unpack it"),
+        ("messages.html", "<html>", "is a web page; hint: export the chat as JSON"),
+        ("domain.yml", "intents:\n- greet\n", "is a Rasa domain, .*; hint: name the file with the nlu"),
+    ],
+)
+def test_r3_a_known_file_that_is_not_read_says_what_it_is(
+    tmp_path: Path, name: str, content: str, reason: str
+) -> None:
+    with pytest.raises(DataError, match=reason):
+        list(read_records(write(tmp_path / name, content)))
 
 
 @pytest.mark.parametrize("format", ["whatsapp", "telegram", "slack", "discord"])

@@ -537,22 +537,22 @@ def test_s2_a_context_that_is_the_system_prompt_is_read_once() -> None:
         (
             {"prompt": "hi", "reply": "hello", "images": ["a.png"]},
             "column 'images': pictures, films or sound, which cannot be read here; hint: remove the "
-            "conversation, or leave it out with `on_bad: skip`",
+            "conversation, or leave it out with `on_bad: skip` (nlpkit evaluate --on-error skip)",
         ),
         (
             {"messages": HI, "tools": [{"name": "search"}]},
             "column 'tools': tools for the model, which cannot be learned here; hint: remove the "
-            "conversation, or leave it out with `on_bad: skip`",
+            "conversation, or leave it out with `on_bad: skip` (nlpkit evaluate --on-error skip)",
         ),
         (
             {"messages": [HI[0], {**HI[1], "weight": 0}]},
             "turn 2: a message of weight 0, which is not to be learned; hint: remove the conversation, "
-            "or leave it out with `on_bad: skip`",
+            "or leave it out with `on_bad: skip` (nlpkit evaluate --on-error skip)",
         ),
         (
             {"messages": [{**HI[0], "images": ["a.png"]}, HI[1]]},
             "turn 1, key 'images': pictures, films or sound, which cannot be read here; hint: remove the "
-            "conversation, or leave it out with `on_bad: skip`",
+            "conversation, or leave it out with `on_bad: skip` (nlpkit evaluate --on-error skip)",
         ),
         (
             {"conversation": 1, "speaker": "a", "text": "hi", "rating": 1},
