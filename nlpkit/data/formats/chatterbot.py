@@ -33,7 +33,7 @@ def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> S
     if not isinstance(conversations, list):
         raise DataError(f"{file.name}: no list under 'conversations'; expected a corpus of ChatterBot")
     for number, statements in enumerate(conversations, 1):
-        if not isinstance(statements, list):
+        if not isinstance(statements, list) or not statements:
             reason = "expected a list of statements"
             yield BadRow(file=file.name, row=number, reason=reason, raw=str(statements), is_conversation=True)
             continue

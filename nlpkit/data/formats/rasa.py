@@ -56,6 +56,7 @@ def examples(file: DataFile, columns: Collection[str]) -> Stream:
             row += 1
             fields = {"text": _ENTITY.sub(r"\1", text), "label": intent}
             yield spoken(fields, file=file.name, row=row)
+    tally.add("entries that are no intent", _others(document, "nlu"))
     tally.add(f"stories and rules (--format {STORIES} reads them)", len(_stories(document)))
     yield from tally.left_out()
 
@@ -67,6 +68,7 @@ def stories(file: DataFile, columns: Collection[str]) -> Stream:
     words = _Words.of([document, *_next_to(file)])
     for number, (name, steps) in enumerate(_stories(document), 1):
         yield from _story(name, steps, words, tally, file, number)
+    tally.add("entries that are no story", _others(document, "stories") + _others(document, "rules"))
     tally.add(f"intents with examples (--format {NLU} reads them)", len(_items(document, "nlu")))
     yield from tally.left_out()
 
@@ -89,6 +91,12 @@ def _next_to(file: DataFile) -> Iterator[Mapping[str, Any]]:
 def _items(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     listed = document.get(key)
     return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _others(document: Mapping[str, Any], key: str) -> int:
+    """Return how many entries of a list are none."""
+    listed = document.get(key)
+    return len(listed) - len(_items(document, key)) if isinstance(listed, list) else 0
 
 
 def _stories(document: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -160,6 +168,7 @@ def _story(
                 turns.append((ASSISTANT, str(text).strip()))
         else:
             tally.add("steps in which nobody speaks")
+    tally.add("stories and rules in which nobody speaks", not turns)
     for speaker, turn in turns:
         fields = {
             "conversation": f"{number} {name}".strip(),

@@ -293,6 +293,15 @@ def test_r3_rasa_nlu_is_labeled_text(tmp_path: Path) -> None:
         said(path)
 
 
+def test_r3_rasa_entries_that_are_none_are_counted(tmp_path: Path) -> None:
+    stories = "stories:\n- 5\n- story: empty\n  steps: 4\n- story: s\n  steps:\n  - user: Hi\n  - bot: Ho\n"
+    path = write(tmp_path / "stories.yml", stories)
+    left = {"entries that are no story": 1, "stories and rules in which nobody speaks": 1}
+    assert rows_of(path) == ([("2 s", "user", "Hi"), ("2 s", "assistant", "Ho")], left)
+    path = write(tmp_path / "nlu.yml", "nlu:\n- greet\n- intent: deny\n  examples: |\n    - no\n")
+    assert rows_of(path) == ([("no", "deny")], {"entries that are no intent": 1})
+
+
 @pytest.mark.parametrize("layout", ["one file", "next to it", "one folder up"])
 def test_r3_rasa_stories_say_the_first_example_and_the_first_response(tmp_path: Path, layout: str) -> None:
     (folder := tmp_path / "data").mkdir()
@@ -329,6 +338,8 @@ def test_r3_chatterbot_texts_stay_as_they_are_written(tmp_path: Path) -> None:
     write(path, f"{corpus}- just text\n")
     with pytest.raises(DataError, match="row 3: expected a list of statements"):
         said(path)
+    write(path, f"{corpus}- []\n")
+    assert len(said(path, on_bad="skip")) == 2
 
 
 @pytest.mark.parametrize(
