@@ -13,6 +13,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.data.personal import Detector
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.errors import DataError
+from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
 from nlpkit.sources import resolve
 from nlpkit.tasks.encoding import token_ids
@@ -89,7 +90,7 @@ def check(
 def _counter(base: str) -> tuple[Tokens, int]:
     """Return a function that counts a base's tokens, and how many the base reads at once."""
     folder, _ = find_base(base)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = with_emoji_names(load_tokenizer(folder))
     return lambda texts: [len(ids) for ids in token_ids(tokenizer, texts)], window_of(folder, tokenizer)
 
 
