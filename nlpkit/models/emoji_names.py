@@ -67,8 +67,8 @@ def character_map(names: Mapping[str, str]) -> bytes:
     """Return a character map in SentencePiece's form: the trie's size, the trie, the names.
 
     The trie is a double array of 32-bit units (Darts, as SentencePiece reads it): the low byte of a unit is
-    its label, bit 8 says that a key ends here, bits 10 to 31 lead to its children. Each inner node has a block
-    of 256 units here; the value of a key stands in any unit that is free.
+    its label, bit 8 says that a key ends here, bits 10 to 31 lead to its children. Each inner node has a
+    block of 256 units here; the value of a key stands in any unit that is free.
     """
     units = [0] * 256
     blocks: dict[bytes, int] = {}
