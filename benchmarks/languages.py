@@ -14,6 +14,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
+from nlpkit.metrics.score import Score
 from nlpkit.run import BUILT_IN
 
 FILE = Path(__file__).parent / "languages.jsonl"
@@ -36,17 +37,7 @@ def bench(*, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
     }
     lines = table(
         ("Language", *(f"{metric.title} of {name}" for metric in METRICS for name in BUILT_IN)),
-        [
-            [
-                language,
-                *(
-                    scores[language][name][metric.name].shown_with_interval
-                    for metric in METRICS
-                    for name in BUILT_IN
-                ),
-            ]
-            for language in languages
-        ],
+        [[language, *_cells(scores[language])] for language in languages],
     )
     record = {
         language: {
@@ -65,3 +56,7 @@ def _scores(classifier: Classifier, rows: list[dict[str, str]]) -> dict[str, Any
     answers = classifier.predict([example.text for example in examples])
     outcomes = outcomes_of(examples, [answer.probabilities for answer in answers])
     return bootstrap(outcomes, METRICS, seed=SEED)
+
+
+def _cells(scores: dict[str, dict[str, Score]]) -> list[str]:
+    return [scores[name][metric.name].shown_with_interval for metric in METRICS for name in BUILT_IN]

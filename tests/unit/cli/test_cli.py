@@ -125,7 +125,8 @@ def test_s6_predict_says_what_the_model_cannot_read(nlpkit, toy_run: Path) -> No
 
 
 def test_s6_a_scoring_counts_what_the_model_cannot_read(nlpkit, toy_run: Path, tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "in.csv", [("早餐太差了", "1"), ("good food", "2"), ("房间又小又吵", "3")])
+    rows = [("早餐太差了", "1"), ("good food", "2"), ("房间又小又吵", "3")]
+    source = write_csv(tmp_path / "in.csv", rows, ("text", "id"))
     said = nlpkit("score", toy_run, source, "-o", tmp_path / "out.csv", "--json")
     assert json.loads(said.out)["unreadable"] == {"CJK": 2}
     said = nlpkit("score", toy_run, source, "-o", tmp_path / "again.csv")
