@@ -82,8 +82,8 @@ class _File:
         (length,) = self._read("H")
         name = self._content[self._at : self._at + length].decode()
         self._at += length
-        _, _, place, _ = self._read("BIQQ")
-        return name, place
+        _, _, offset, _ = self._read("BIQQ")
+        return name, offset
 
     def _plain(self, name: str, *shape: int) -> Any:
         import numpy as np

@@ -17,8 +17,8 @@ from nlpkit.tasks.encoding import Frame, token_ids
     ("text", "read_as"),
     [
         ("I am 😡!", "I am enraged face !"),
-        ("ok👍fine", "ok thumbs up fine"),
-        ("👍🏽", "thumbs up"),  # a skin tone says nothing
+        ("ok🎉fine", "ok party popper fine"),
+        ("👏🏽", "clapping hands"),  # a skin tone says nothing
         ("❤️", "red heart"),  # with the selector that makes it a picture
         ("👨‍👧", "man girl"),  # a family is joined out of people
         ("😂😂", "face with tears of joy face with tears of joy"),
