@@ -3,6 +3,7 @@
 python -m benchmarks.quality sentences [KEY=VALUE ...]   movie sentences: logistic regression, VADER
 python -m benchmarks.quality intensity [KEY=VALUE ...]   each domain from the others: VADER, one human
 python -m benchmarks.quality default [--run RUN]         the built-in classifier: VADER, suites
+python -m benchmarks.quality languages                   both built-in classifiers in six languages
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import builtin, intensity, sentences
+from benchmarks import builtin, intensity, languages, sentences
 from benchmarks.results import FOLDER
 from nlpkit.errors import NlpkitError
 
@@ -33,12 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     domains = verbs.add_parser("intensity", parents=[options, settings])
     domains.add_argument("--domains", nargs="+", choices=intensity.DOMAINS, default=list(intensity.DOMAINS))
     verbs.add_parser("default", parents=[options]).add_argument("--run", help="another run of three classes")
+    verbs.add_parser("languages", parents=[options])
     args = parser.parse_args(arguments)
     try:
         if args.verb == "sentences":
             sentences.bench(args.overrides, results=args.results, talk=print)
         elif args.verb == "intensity":
             intensity.bench(args.overrides, domains=args.domains, results=args.results, talk=print)
+        elif args.verb == "languages":
+            languages.bench(results=args.results, talk=print)
         else:
             builtin.bench(args.run, results=args.results, talk=print)
     except NlpkitError as error:

@@ -199,6 +199,7 @@ def limits(folder: Path) -> dict[str, float]:
         rejected=0,
         partly_read=0,
         guarded=0,
+        unreadable={},
     )
     begin = State(source=InputDigest.of(source), settings={})
     with open_journal(planned.output, folder / "out.csv", begin, overwrite=False) as journal:

@@ -12,6 +12,7 @@ from nlpkit.errors import RunError
 from nlpkit.run import Run
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.rows import Rows, load_rows
+from nlpkit.training.runs import TrainOptions
 
 CONFIGS = Path(__file__).parent.parent / "recipes" / "configs"
 
@@ -32,7 +33,7 @@ def train(config: Path, overrides: Sequence[str], *, talk: Callable[[str], None]
         ConfigError, DataError, SourceError, RunError: as `nlpkit train`.
     """
     settings, recipe = read(config, overrides)
-    runs = recipe.train(settings, check=False, overwrite=False, talk=talk, progress=lambda step: None)
+    runs = recipe.train(settings, TrainOptions(talk=talk))
     return open_run(runs[0])
 
 

@@ -53,6 +53,7 @@ class Clock:
 def nlpkit(config: Path, overrides: Sequence[str], clock: Clock) -> None:
     """Train a config with nlpkit."""
     from benchmarks.training import read
+    from nlpkit.training.runs import TrainOptions
 
     with tempfile.TemporaryDirectory() as folder:
         same = [
@@ -63,9 +64,8 @@ def nlpkit(config: Path, overrides: Sequence[str], clock: Clock) -> None:
             "seeds=[1]",
         ]
         settings, recipe = read(config, [*overrides, *same])
-        recipe.train(
-            settings, check=False, overwrite=False, talk=lambda _: None, progress=lambda _: clock.step()
-        )
+        options = TrainOptions(talk=lambda _: None, progress=lambda _: clock.step())
+        recipe.train(settings, options)
 
 
 def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:

@@ -32,6 +32,11 @@ LIBRARIES = (
     "numpy",
 )
 
+PACKAGE = Path(__file__).parent
+
+BUILT_IN = ("default", "multilingual")
+"""Names of the runs that the package holds, each a folder in it."""
+
 HASHED = (".json", ".jinja", ".model", ".safetensors", ".txt")
 """Endings of the files of an adapter and a tokenizer that answers depend on."""
 
@@ -127,8 +132,12 @@ class Run:
 
     @property
     def evaluation(self) -> Path:
-        """The reports, one JSON file a data set, with their predictions."""
-        return self.path / "evaluation"
+        """The reports, one JSON file a data set, with their predictions.
+
+        Those of a built-in run lie below ./runs: the package is not written to.
+        """
+        folder = Path("runs") / self.name if self.path.parent == PACKAGE else self.path
+        return folder / "evaluation"
 
     @property
     def distillation(self) -> Path:
@@ -187,6 +196,8 @@ class Run:
         run = cls(Path(path))
         if run.is_completed:
             return run
+        if str(path) in BUILT_IN and not run.path.exists():
+            return cls(PACKAGE / path)
         if not run.path.exists():
             raise RunError(f"{path}: no such run; `nlpkit runs` lists the runs below ./runs")
         if run.checkpoints.is_dir():

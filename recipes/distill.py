@@ -27,7 +27,7 @@ from nlpkit.training.distillation_objective import (
     without_projection,
 )
 from nlpkit.training.distillation_teacher import Teacher, label_texts, open_teacher
-from nlpkit.training.loaded_base import LoadedBase, load_base, save_initial
+from nlpkit.training.loaded_base import LoadedBase, load_classifier_base, save_initial
 from nlpkit.training.rows import encode
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 from nlpkit.training.trainer import fit, planned_steps
@@ -56,7 +56,7 @@ def train(config: DistillConfig, options: TrainOptions) -> list[Run]:
     refuse_unfit(config.lora, config.distillation)
     teacher = open_teacher(config.teacher)
     data = load_distillation_rows(teacher.task, config.data, seed=config.seed)
-    base = load_base(config.base)
+    base = load_classifier_base(config.base)
     rows = data.with_record(teacher)
     parts = {"validation": rows.validation, "test": rows.test}
 

@@ -21,7 +21,7 @@ from nlpkit.tasks.task import TextTask, TextTaskSettings
 from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.classifier import build, finish
 from nlpkit.training.frozen import frozen, plan_lines
-from nlpkit.training.loaded_base import LoadedBase, load_base, save_initial
+from nlpkit.training.loaded_base import LoadedBase, load_classifier_base, save_initial
 from nlpkit.training.precision import Precision, choose_precision
 from nlpkit.training.preflight import preflight
 from nlpkit.training.recipes import load_metrics
@@ -55,7 +55,7 @@ def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     """Train one run a seed, measure and report each; none when only checked."""
     own = load_metrics(config.metrics, config.task.family.metrics)
     rows = load_rows(config.task, config.data, seed=config.seed)
-    base = load_base(config.base)
+    base = load_classifier_base(config.base)
     precision = choose_precision(config.training.precision)
     parts = {"validation": rows.validation, "test": rows.test}
     return train_seeds(

@@ -131,8 +131,10 @@ class Classifier:
         answers = self.task.decode(self.model.logits_of(encoded), encoded)
         return [
             answer
-            if len(text.windows) == 1 and not text.partial
-            else dataclasses.replace(answer, windows=len(text.windows), partial=text.partial)
+            if len(text.windows) == 1 and not text.partial and not text.is_unreadable
+            else dataclasses.replace(
+                answer, windows=len(text.windows), partial=text.partial, is_unreadable=text.is_unreadable
+            )
             for answer, text in zip(answers, encoded, strict=True)
         ]
 

@@ -19,13 +19,13 @@ from nlpkit.models.pretrained import (
     refuse_other_base,
     source_of,
 )
-from nlpkit.run import Run
+from nlpkit.run import PACKAGE, Run
 from nlpkit.tasks.task import TextTask, text_task_from
 
 
 def default_run() -> Run:
     """Return the run of the built-in classifier: three classes, trained on reviews and tweets."""
-    return Run.open(Path(__file__).parent.parent / "default")
+    return Run.open(PACKAGE / "default")
 
 
 def identity_of(run: Run) -> str:

@@ -22,12 +22,17 @@ class TextTokenizer:
     """The ids of each text, neither cut nor framed; no text can write a special token."""
     frame: Frame
     pad_id: int
+    unknown_id: int | None = None
+    """The id of what it does not know; None where it can spell everything."""
 
     @classmethod
     def of(cls, tokenizer: Any) -> TextTokenizer:
         """Wrap a transformers tokenizer."""
         return cls(
-            ids=partial(token_ids, tokenizer), frame=Frame.of(tokenizer), pad_id=tokenizer.pad_token_id
+            ids=partial(token_ids, tokenizer),
+            frame=Frame.of(tokenizer),
+            pad_id=tokenizer.pad_token_id,
+            unknown_id=tokenizer.unk_token_id,
         )
 
     @classmethod
@@ -52,4 +57,10 @@ class TextTokenizer:
             cut = [text[:MAX_CHARACTERS] for text in texts]
             return [encoding.ids for encoding in tokenizer.encode_batch_fast(cut, add_special_tokens=False)]
 
-        return cls(ids=ids, frame=frame, pad_id=pad_id)
+        return cls(ids=ids, frame=frame, pad_id=pad_id, unknown_id=_unknown_id(tokenizer))
+
+
+def _unknown_id(tokenizer: Any) -> int | None:
+    # A unigram model does not tell its own; all that are known call it so
+    unknown: int | None = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "<unk>")
+    return unknown

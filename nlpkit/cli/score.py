@@ -14,8 +14,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from nlpkit.cli.options import Encoding, Json, RuntimeChoice, Text, renamed
-from nlpkit.cli.terminal import WithAddress, bar, resumable, show_answer, show_summary, skippable, talk
-from nlpkit.errors import ConfigError, RunError
+from nlpkit.cli.terminal import (
+    WithAddress,
+    bar,
+    resumable,
+    show_answer,
+    show_summary,
+    skippable,
+    talk,
+    warn_unreadable,
+)
+from nlpkit.errors import ConfigError
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -125,6 +134,8 @@ def predict(
     """Predict the sentiment of a few texts."""
     import json
 
+    from nlpkit.data.text_language import scripts_of
+
     named, texts = _split(arguments) if old_run is None else (None, arguments)
     run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
     classifier = _classifier(run, None, runtime)
@@ -134,13 +145,19 @@ def predict(
             typer.echo(json.dumps({"text": text, **answer.row()}, ensure_ascii=False))
         else:
             show_answer(text, classifier.shown(answer))
+    unreadable = (text for text, answer in zip(texts, answers, strict=True) if answer.is_unreadable)
+    warn_unreadable(scripts_of(unreadable), len(texts))
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
-    """Split `[RUN] TEXT...`: the first of several is a run if it is a folder, or is spelled like a path."""
+    """Split `[RUN] TEXT...`: the first of several is a run if it is a folder or a built-in run, or is spelled
+    like a path.
+    """
+    from nlpkit.run import BUILT_IN
+
     first, *rest = arguments
     is_path = Path(first).is_dir() or (os.sep in first and not any(map(str.isspace, first)))
-    return (first, rest) if rest and is_path else (None, arguments)
+    return (first, rest) if rest and (is_path or first in BUILT_IN) else (None, arguments)
 
 
 def register(app: typer.Typer) -> None:
@@ -159,8 +176,6 @@ def register(app: typer.Typer) -> None:
 def _classifier(run: str | None, threads: int | None, runtime: str) -> Any:
     from nlpkit.classifiers.classifier import Classifier
 
-    if run is not None and not Path(run).exists():
-        raise RunError(f"{run}: no such run; `nlpkit runs` lists the runs below ./runs")
     return Classifier.load(run, runtime=runtime, threads=threads)
 
 
@@ -178,6 +193,7 @@ def _models(
     from nlpkit.scoring.cluster import open_fleet
 
     # Each has one core. The path must mean the same in a worker, whose working folder is another.
-    load = partial(_classifier, run and str(Path(run).absolute()), 1, runtime)
+    named = str(Path(run).absolute()) if run and Path(run).exists() else run
+    load = partial(_classifier, named, 1, runtime)
     with open_fleet(load, ray or None, workers=threads) as fleet:
         yield fleet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +190,7 @@ def show_summary(summary: Any, as_json: bool) -> None:
     )
     if summary.partly_read:
         talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
+    warn_unreadable(summary.unreadable, summary.rows)
     if summary.guarded:
         talk(
             f"an apostrophe was put before {summary.guarded:,} cells that a spreadsheet would run; "
@@ -197,6 +198,17 @@ def show_summary(summary: Any, as_json: bool) -> None:
         )
     if summary.rejected:
         talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
+
+
+def warn_unreadable(scripts: Mapping[str, int], of: int) -> None:
+    """Say how many of so many texts the model can't read, if there are any."""
+    from nlpkit.data.text_language import unreadable_line
+
+    if scripts:
+        talk(
+            f"warning: {unreadable_line(scripts, of)}; hint: name a run whose base knows their language, "
+            "such as the built-in one for some 100 languages: nlpkit score multilingual INPUT -o OUTPUT"
+        )
 
 
 COLORS = {"positive": "green", "neutral": "yellow", "negative": "red"}

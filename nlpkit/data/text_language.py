@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 SURE = 0.8
@@ -33,6 +33,29 @@ def _script_of(character: str) -> str | None:
         return None
     name = unicodedata.name(character, "").split(" ")[0].split("-")[0]
     return _ONE_SCRIPT.get(name, name) or None
+
+
+def scripts_of(texts: Iterable[str]) -> dict[str, int]:
+    """Count texts by their script, the commonest first."""
+    return dict(Counter(script(text) or "no letters" for text in texts).most_common())
+
+
+def added(*counts: Mapping[str, int]) -> dict[str, int]:
+    """Add up counts by script, the commonest first."""
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total.most_common())
+
+
+def unreadable_line(scripts: Mapping[str, int], of: int) -> str:
+    """Say how many texts a model cannot read, and in which scripts they are."""
+    count = sum(scripts.values())
+    shown = ", ".join(f"{name} {number:,}" for name, number in list(scripts.items())[:5])
+    return (
+        f"{count:,} of {of:,} texts ({count / of:.1%}) are mostly unknown to the model's tokenizer "
+        f"({shown}): their answers mean little"
+    )
 
 
 def detector() -> Callable[[str], str | None] | None:

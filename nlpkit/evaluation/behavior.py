@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nlpkit.errors import DataError, RunError, nearest
 from nlpkit.tasks.prediction import Prediction, labels_of
 
-SUITES = ("neutrality", "negation", "named-groups")
+SUITES = ("neutrality", "negation", "named-groups", "emoji")
 GROUP = "group"
 """The slot of a template that names a group of people: what stands there may not change the answer."""
 

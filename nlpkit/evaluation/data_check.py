@@ -13,10 +13,12 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.data.personal import Detector
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.data.rows import LeftOut
+from nlpkit.data.text_language import added, scripts_of, unreadable_line
 from nlpkit.errors import DataError
+from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
 from nlpkit.sources import resolve
-from nlpkit.tasks.encoding import token_ids
+from nlpkit.tasks.encoding import is_unreadable, token_ids
 
 Sources = str | Path | Iterable[str | Path]
 
@@ -82,19 +84,53 @@ def check(
     parts = dict(data) if isinstance(data, Mapping) else {"data": read("data", data)}
     if test is not None:
         parts["test"] = read("test", test)
-    if base is not None:
-        tokens, window = _counter(base)
+    counter = None if base is None else _Counter(base)
+    if counter:
+        tokens, window = counter, counter.window
     report = check_examples(parts, tokens=tokens, window=window, near_duplicates=near_duplicates, pii=pii)
     unreadable = tuple(_unreadable(part, rows) for part, rows in bad.items() if rows)
     left_out = tuple(_left_out(part, row) for part, rows in passed.items() for row in rows)
-    return report.model_copy(update={"findings": (*unreadable, *report.findings, *left_out)})
+    unknown = counter.findings(", ".join(parts)) if counter else ()
+    return report.model_copy(update={"findings": (*unreadable, *unknown, *report.findings, *left_out)})
 
 
-def _counter(base: str) -> tuple[Tokens, int]:
-    """Return a function that counts a base's tokens, and how many the base reads at once."""
-    folder, _ = find_base(base)
-    tokenizer = load_tokenizer(folder)
-    return lambda texts: [len(ids) for ids in token_ids(tokenizer, texts)], window_of(folder, tokenizer)
+class _Counter:
+    """Counts a base's tokens, and takes note of the texts that it can't read."""
+
+    def __init__(self, base: str) -> None:
+        folder, _ = find_base(base)
+        self.base = base
+        self.tokenizer = with_emoji_names(load_tokenizer(folder))
+        self.window = window_of(folder, self.tokenizer)
+        self.texts = 0
+        self.unreadable: dict[str, int] = {}
+
+    def __call__(self, texts: Sequence[str]) -> list[int]:
+        encoded, unknown = token_ids(self.tokenizer, texts), self.tokenizer.unk_token_id
+        self.texts += len(texts)
+        self.unreadable = added(
+            self.unreadable,
+            scripts_of(
+                text
+                for text, ids in zip(texts, encoded, strict=True)
+                if unknown is not None and is_unreadable(ids.count(unknown), len(ids))
+            ),
+        )
+        return [len(ids) for ids in encoded]
+
+    def findings(self, part: str) -> tuple[Finding, ...]:
+        if not self.unreadable:
+            return ()
+        return (
+            Finding(
+                kind="unknown to the base",
+                severity="warning",
+                part=part,
+                rows=sum(self.unreadable.values()),
+                message=unreadable_line(self.unreadable, self.texts),
+                hint=f"{self.base} does not know their language: try --base multilingual-e5-small",
+            ),
+        )
 
 
 def _examples(

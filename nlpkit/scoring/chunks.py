@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from nlpkit.data.text_language import scripts_of
 from nlpkit.errors import NlpkitError
 from nlpkit.scoring.ahead import ahead
 from nlpkit.scoring.batches import Batch, TextRows, reject_lines
@@ -59,6 +60,7 @@ class ChunkPlan:
             rejected=len(batch.bad),
             partly_read=sum(answers[text].partial for text in batch.inputs),
             guarded=guarded,
+            unreadable=scripts_of(text for text in batch.inputs if answers[text].is_unreadable),
         )
 
     def _cells(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.opened_file import OpenedFile, open_file
+from nlpkit.data.text_language import added
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.chunks import Fleet
 from nlpkit.scoring.job import WORTH_TUNING, ScoreSummary, ScoringJob
@@ -153,6 +154,7 @@ class FolderTotals:
             rejected=rejected,
             partly_read=sum(file.partly_read for file in self._files),
             guarded=sum(file.guarded for file in self._files),
+            unreadable=added(*(file.unreadable for file in self._files)),
             seconds=seconds,
             texts_per_second=(rows + rejected - before) / seconds if seconds > 0 else 0.0,
             resumed_from=before,

@@ -5,7 +5,7 @@ output.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ class ScoreSummary:
     """Texts so long that not all of them was read."""
     guarded: int
     """Cells of a CSV or TSV with an apostrophe before what a spreadsheet would run as a formula."""
+    unreadable: Mapping[str, int]
+    """Texts that are mostly unknown to the model's tokenizer, by their script; their answers mean little."""
     seconds: float
     texts_per_second: float
     """In this run alone."""
@@ -235,6 +237,7 @@ def _summary(state: State, output: Output, clock: ProgressClock) -> ScoreSummary
         rejected=state.rejected,
         partly_read=state.partly_read,
         guarded=state.guarded,
+        unreadable=state.unreadable,
         seconds=clock.seconds,
         texts_per_second=done / clock.seconds if clock.seconds > 0 else 0.0,
         resumed_from=clock.resumed_from,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nlpkit.data.text_language import added
 from nlpkit.errors import DataError, RunError
 
 STATE = "state.json"
@@ -64,6 +65,8 @@ class State(BaseModel):
     """Texts that were too long to be read whole."""
     guarded: int = 0
     """Cells with an apostrophe before what a spreadsheet would run."""
+    unreadable: Mapping[str, int] = {}
+    """Texts that are mostly unknown to the model's tokenizer, by their script."""
     size: int = 0
     """Bytes of the partial output."""
     rejects_size: int = 0
@@ -115,6 +118,7 @@ class Chunk:
     rejected: int
     partly_read: int
     guarded: int
+    unreadable: Mapping[str, int]
 
     def after(self, before: State) -> State:
         """Return the state once this chunk is done too."""
@@ -125,6 +129,7 @@ class Chunk:
                 "rejected": before.rejected + self.rejected,
                 "partly_read": before.partly_read + self.partly_read,
                 "guarded": before.guarded + self.guarded,
+                "unreadable": added(before.unreadable, self.unreadable),
                 "size": before.size + len(self.data),
                 "rejects_size": before.rejects_size + len(self.rejects),
             }

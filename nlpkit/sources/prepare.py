@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.sources import conversations, ratings, reviews, weights
+from nlpkit.sources import conversations, multilingual, ratings, reviews, weights
 from nlpkit.sources.entries import Entry
 
 Prepare = Callable[[list[Path], Path], None]
@@ -14,6 +14,7 @@ Prepare = Callable[[list[Path], Path], None]
 _PREPARE: Mapping[str, Prepare] = {
     "minilm-l6": weights.copy,
     "mpnet-base": weights.join_mpnet,
+    "multilingual-e5-small": multilingual.multilingual_e5,
     "smollm2-135m": weights.convert_gguf,
     "movie-reviews": reviews.movie_reviews,
     "tweets": reviews.tweets,

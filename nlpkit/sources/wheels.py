@@ -60,6 +60,8 @@ def _run_pip(wheel: Wheel, folder: Path, progress: Callable[[int], None]) -> Non
         "--no-input",
     ]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "-d", str(folder), wheel.requirement]
+    if wheel.platform:
+        command += ["--platform", wheel.platform]
     # pip's own temporary files stand in our folder: there they can be counted, and they go away with it.
     environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     log = folder / "pip.log"

@@ -14,6 +14,9 @@ MAX_WINDOWS = 64
 OVERLAP = 0.125
 """Share of a window that it has in common with the one before."""
 
+UNREADABLE = 1 / 3
+"""Share of unknown tokens from which on a text counts as unreadable to the model."""
+
 MAX_CHARACTERS = 1_000_000
 """A text is cut to this before tokenizing, so that none takes seconds: far more than MAX_WINDOWS can hold."""
 
@@ -27,6 +30,18 @@ class Encoded:
     """Tokens of the whole input, special tokens left out."""
     partial: bool
     """Whether it is so long that the windows leave some of it out."""
+    unknown: int = 0
+    """Tokens that stand for what the tokenizer does not know."""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether so many of its tokens are unknown that an answer means little."""
+        return is_unreadable(self.unknown, self.tokens)
+
+
+def is_unreadable(unknown: int, tokens: int) -> bool:
+    """Return whether so many tokens of a text are unknown that an answer to it means little."""
+    return unknown > 0 and unknown >= UNREADABLE * tokens
 
 
 def token_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
@@ -80,6 +95,10 @@ class Tokenizer(Protocol):
     def ids(self) -> Callable[[Sequence[str]], list[list[int]]]:
         """The ids of each text, neither cut nor framed."""
 
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of what it does not know; None where it can spell everything."""
+
 
 def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
     """Encode plain texts in framed windows of at most `max_tokens`."""
@@ -94,6 +113,7 @@ def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int) ->
                 tokens=len(ids),
                 partial=len(text) > MAX_CHARACTERS
                 or (len(cut) == MAX_WINDOWS and len(ids) > MAX_WINDOWS * size),
+                unknown=0 if tokenizer.unknown_id is None else ids.count(tokenizer.unknown_id),
             )
         )
     return encoded

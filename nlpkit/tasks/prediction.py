@@ -27,6 +27,8 @@ class Prediction:
     """How many overlapping windows the text was read in."""
     partial: bool = False
     """Whether the text was so long that not all of it was read."""
+    is_unreadable: bool = False
+    """Whether so much of the text is unknown to the model's tokenizer that the answer means little."""
 
     def row(self) -> dict[str, str | float]:
         """Return the output columns, by name: label, score, p_<label>, value, spread, as far as they

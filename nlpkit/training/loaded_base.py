@@ -6,11 +6,12 @@ import resource
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nlpkit.errors import ConfigError
+from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, quiet, window_of
 from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
 from nlpkit.settings import Base, Lora
@@ -49,6 +50,12 @@ def load_base(base: Base) -> LoadedBase:
         window=window,
         max_tokens=base.max_tokens or window,
     )
+
+
+def load_classifier_base(base: Base) -> LoadedBase:
+    """Load the config's base as `load_base` does; it reads emoji by name where it does not know them."""
+    loaded = load_base(base)
+    return replace(loaded, tokenizer=with_emoji_names(loaded.tokenizer))
 
 
 def count_weights(model: Any) -> tuple[int, int]:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nlpkit.data.text_language import scripts_of, unreadable_line
 from nlpkit.errors import DataError
 from nlpkit.settings import TextTraining
+from nlpkit.tasks.encoding import is_unreadable
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, count_weights
@@ -59,6 +61,7 @@ def preflight(
         *targets.warnings,
         *(f"left out: {reason}" for reason in rows.skipped[:SHOWN_REASONS]),
         *_validation_warnings(len(rows.validation)),
+        *_unreadable_warnings(rows, train, base),
     )
     return Preflight(lines=lines, warnings=warnings)
 
@@ -83,6 +86,21 @@ def _cut_warnings(cut: float) -> list[str]:
     if cut <= 0.2:
         return []
     return [f"{cut:.0%} of the training texts are cut; a larger base.max_tokens reads more of them"]
+
+
+def _unreadable_warnings(rows: Rows[TextTask], train: Sequence[TrainingRow], base: LoadedBase) -> list[str]:
+    unknown = base.tokenizer.unk_token_id
+    scripts = scripts_of(
+        rows.task.input(example).text
+        for example, row in zip(rows.train, train, strict=True)
+        if unknown is not None and is_unreadable(row.input_ids.count(unknown), len(row.input_ids))
+    )
+    if not scripts:
+        return []
+    return [
+        f"{unreadable_line(scripts, len(train))}; hint: a base that knows their language, such as "
+        "base.source: multilingual-e5-small"
+    ]
 
 
 def _validation_warnings(count: int) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -115,6 +115,39 @@ def test_predict_answers_in_words_or_json(nlpkit, toy_run: Path) -> None:
     ]
     assert rows[0]["label"] == "positive"
     assert set(rows[0]) == {"text", "label", "score", "p_negative", "p_positive"}
+
+
+def test_s6_predict_says_what_the_model_cannot_read(nlpkit, toy_run: Path) -> None:
+    said = nlpkit("predict", toy_run, "这家酒店很干净", "the food was lovely", "ужасный отель")
+    assert "2 of 3 texts (66.7%) are mostly unknown to the model's tokenizer (CJK 1, CYRILLIC 1)" in said.talk
+    assert "multilingual" in said.talk
+    assert "unknown" not in nlpkit("predict", toy_run, "the food was lovely").talk
+
+
+def test_s6_a_scoring_counts_what_the_model_cannot_read(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    rows = [("早餐太差了", "1"), ("good food", "2"), ("房间又小又吵", "3")]
+    source = write_csv(tmp_path / "in.csv", rows, ("text", "id"))
+    said = nlpkit("score", toy_run, source, "-o", tmp_path / "out.csv", "--json")
+    assert json.loads(said.out)["unreadable"] == {"CJK": 2}
+    said = nlpkit("score", toy_run, source, "-o", tmp_path / "again.csv")
+    assert "2 of 3 texts (66.7%) are mostly unknown" in said.talk
+
+
+def test_s6_check_and_preflight_say_what_the_base_cannot_read(
+    nlpkit, toy_csv: Path, toy_config: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    rows = [(f"{text} {'房间又小又吵' * 8}", label) for text, label in sentences(12, seed=4)]
+    chinese = write_csv(tmp_path / "chinese.csv", rows)
+    report = json.loads(nlpkit("check", chinese, "--base", tiny_base, "--json").out)
+    (finding,) = (finding for finding in report["findings"] if finding["kind"] == "unknown to the base")
+    assert (finding["rows"], "CJK 12" in finding["message"]) == (12, True)
+    report = json.loads(nlpkit("check", toy_csv, "--base", tiny_base, "--json").out)
+    assert "unknown to the base" not in [finding["kind"] for finding in report["findings"]]
+    sources = f"[{{source: {toy_csv}}}, {{source: {chinese}}}]"
+    said = nlpkit("train", toy_config, "--check", f"data.train={sources}", "name=mixed")
+    assert "texts" in said.talk
+    assert "mostly unknown to the model's tokenizer (CJK" in said.talk
+    assert "base.source: multilingual-e5-small" in said.talk
 
 
 def test_predict_shows_hostile_text_inert(nlpkit, toy_run: Path) -> None:

@@ -15,6 +15,7 @@ def test_the_catalogue_holds_what_the_documentation_promises() -> None:
     assert [entry.name for entry in catalogue()] == [
         "minilm-l6",
         "mpnet-base",
+        "multilingual-e5-small",
         "smollm2-135m",
         "movie-reviews",
         "tweets",
