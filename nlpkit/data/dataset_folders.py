@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nlpkit.data.formats.columnar import batch_rows
-from nlpkit.data.readers import ENDINGS, READERS, count_file, format_of, header_of, rows_of
+from nlpkit.data.readers import ENDINGS, READERS, count_file, format_of, header_of, rows_of, split_format
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, require
 from nlpkit.errors import DataError
 
@@ -88,6 +88,7 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
         DataError: they are of several formats, or of several splits.
     """
     formats = {path: format_of(path) for path in data_files(folder)}
+    format, sheet = (None, None) if format is None else split_format(format)
     if format is not None:
         formats = {
             path: format
@@ -106,7 +107,8 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
             "hint: name one file"
         )
     return [
-        DataFile(path=path, name=str(path), format=name, encoding=encoding) for path, name in formats.items()
+        DataFile(path=path, name=str(path), format=name, encoding=encoding, sheet=sheet)
+        for path, name in formats.items()
     ]
 
 

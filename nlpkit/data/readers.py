@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
-from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines
+from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines, xlsx
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, printable
 from nlpkit.data.text_files import encoding_hint
 from nlpkit.errors import ConfigError, DataError, nearest
@@ -85,6 +85,15 @@ READERS = {
             count=columnar.count,
             is_text=False,
         ),
+        # a colon and a sheet's name may follow; `.xls` names a workbook of either kind
+        Reader(
+            name="xlsx",
+            endings=(".xlsx", ".xlsm", ".xls"),
+            stream=xlsx.stream,
+            count=xlsx.count,
+            is_text=False,
+        ),
+        Reader(name="xlsx-no-header", endings=(), stream=xlsx.stream, count=xlsx.count, is_text=False),
     )
 }
 """Format -> what reads it."""
@@ -168,6 +177,7 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
         ConfigError: an unknown format was asked for, or none for standard input.
         DataError: there is no such file, or its name does not show the format.
     """
+    format, sheet = (None, None) if format is None else split_format(format)
     if format is not None and format not in READERS:
         raise ConfigError(
             f"format {format!r} is not known{nearest(format, READERS)}; expected one of {', '.join(READERS)}"
@@ -176,7 +186,15 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
         return DataFile(path=None, name="standard input", format=format or format_of(path), encoding=encoding)
     path = Path(path)
     exists(path)
-    return DataFile(path=path, name=str(path), format=format or format_of(path), encoding=encoding)
+    return DataFile(
+        path=path, name=str(path), format=format or format_of(path), encoding=encoding, sheet=sheet
+    )
+
+
+def split_format(format: str) -> tuple[str, str | None]:
+    """Split a format such as `xlsx:2026` into its name and the sheet of a workbook, where it names one."""
+    name, mark, sheet = format.partition(":")
+    return (name, sheet) if mark and name in xlsx.FORMATS else (format, None)
 
 
 def format_of(path: Path | str) -> str:

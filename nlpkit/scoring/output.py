@@ -95,9 +95,10 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
         return _STREAMED.get(read_as, "jsonl")
     name = asked or _format_by_name(target)
     if name not in WRITTEN:
+        hint = "; hint: write CSV, which Excel opens, as with -o scored.csv" if "xls" in name else ""
         raise ConfigError(
-            f"output format {name!r} is not known{nearest(name, WRITTEN)}; "
-            f"expected one of {', '.join(WRITTEN)}"
+            f"output format {name!r} cannot be written{nearest(name, WRITTEN)}; "
+            f"expected one of {', '.join(WRITTEN)}{hint}"
         )
     if name in ("parquet", "arrow") and target is None:
         raise ConfigError(

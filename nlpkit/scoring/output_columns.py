@@ -81,7 +81,7 @@ def plan_columns(
         given = None
     elif header is None:
         given = survey(first)
-    elif not rows.file.is_regular:
+    elif header.is_typed or not rows.file.is_regular:
         given = survey(rows.records([]))
     else:
         given = dict.fromkeys(header.columns, "string" if schema is None else "json")

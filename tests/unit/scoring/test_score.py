@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +56,25 @@ def test_every_format_goes_to_every_format(tmp_path, engine, write, read, ending
         assert float(row["score"]) == round(answer.score, 6)
         assert float(row["p_positive"]) == round(answer.probabilities["positive"], 6)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted({source.name, target.name})
+
+
+def test_r2_a_sheet_is_scored_with_its_types(tmp_path, engine, read):
+    book = openpyxl.Workbook()
+    for cells in (["text", "n", "day"], ["good", 3, datetime(2026, 2, 3)], ["bad", 2, "later"]):
+        book.active.append(cells)
+    book.create_sheet("two").append(["text"])
+    book.save(tmp_path / "in.xlsx")
+    options = {"format": "xlsx:Sheet"}
+    with pytest.raises(DataError, match="hint: name one, as with --format xlsx:Sheet "):
+        score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.csv")
+    score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.csv", **options)
+    assert [row["day"] for row in read(tmp_path / "out.csv")] == ["2026-02-03", "later"]
+    score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.parquet", **options)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [(row["n"], row["day"]) for row in rows] == [(3, "2026-02-03"), (2, "later")]
+    assert rows[0]["label"] == engine.answer("good").label
+    with pytest.raises(ConfigError, match=r"'xlsx' cannot be written.*hint: write CSV.* -o scored\.csv"):
+        score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.xlsx", **options)
 
 
 def test_json_types_are_kept_in_json_and_typed_in_tables(tmp_path, engine, write, read):
