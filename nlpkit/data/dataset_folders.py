@@ -10,7 +10,16 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nlpkit.data.formats.columnar import batch_rows
-from nlpkit.data.readers import ENDINGS, READERS, count_file, format_of, header_of, rows_of, split_format
+from nlpkit.data.readers import (
+    ENDINGS,
+    READERS,
+    by_content,
+    count_file,
+    format_of,
+    header_of,
+    rows_of,
+    split_format,
+)
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, require
 from nlpkit.errors import DataError
 
@@ -106,10 +115,11 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
             f"{folder}: holds several splits ({', '.join(sorted(splits))}), which must not be mixed; "
             "hint: name one file"
         )
-    return [
+    files = [
         DataFile(path=path, name=str(path), format=name, encoding=encoding, sheet=sheet)
         for path, name in formats.items()
     ]
+    return [by_content(file) for file in files] if format is None else files
 
 
 def _refuse_other_columns(files: Sequence[DataFile]) -> None:

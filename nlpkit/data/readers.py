@@ -1,5 +1,4 @@
-"""The table of readers, and a file opened by one: its format found and its header read once, its rows
-streamed as often as needed.
+"""The table of readers: the format of a file is found, and its rows are streamed by one of them.
 
 A format is one module in `formats/` and its row in READERS. Its `stream` yields the header of a file, then
 its rows.
@@ -7,13 +6,21 @@ its rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
-from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines, xlsx
+from nlpkit.data.formats import (
+    columnar,
+    delimited,
+    json_document,
+    json_lines,
+    labeled_lines,
+    labeling_tools,
+    xlsx,
+)
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, printable
 from nlpkit.data.text_files import encoding_hint
 from nlpkit.errors import ConfigError, DataError, nearest
@@ -40,6 +47,8 @@ class Reader:
     """Whether a file may be gzip-compressed as a whole (`reviews.csv.gz`)."""
     is_regular: bool = True
     """Whether every row has the columns of the header."""
+    recognizes: Callable[[Mapping[str, object]], bool] | None = None
+    """Whether the first row of a JSON, CSV or TSV file shows for certain that the file is of this format."""
 
 
 READERS = {
@@ -70,6 +79,18 @@ READERS = {
             stream=json_document.stream,
             count=json_document.count,
             is_regular=False,
+        ),
+        # exports of labeling tools
+        *(
+            Reader(
+                name=name,
+                endings=(),
+                stream=labeling_tools.stream,
+                count=labeling_tools.count,
+                is_regular=False,
+                recognizes=recognizes,
+            )
+            for name, (_, recognizes) in labeling_tools.FORMATS.items()
         ),
         Reader(
             name="parquet",
@@ -102,74 +123,6 @@ ENDINGS = {ending: reader.name for reader in READERS.values() for ending in read
 """Ending of a name -> the format that it stands for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenedFile:
-    """A file whose header was read and whose first row was found: its rows can be streamed from the start,
-    again and again.
-
-    Of standard input, which can be read only once, nothing was read yet: `header` is None.
-    """
-
-    file: DataFile
-    header: Header | None
-
-    @property
-    def path(self) -> Path | None:
-        """None for standard input."""
-        return self.file.path
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.file.name
-
-    @property
-    def is_regular(self) -> bool:
-        """Whether every row has the columns of the header."""
-        return READERS[self.file.format].is_regular
-
-    def records(self, columns: Collection[str] = (), on_bad: OnBad | None = None) -> Iterator[Record]:
-        """Yield the records, as `read_records` does."""
-        rows = rows_of(self.file, columns=columns)
-        return good_rows(rows, self.name, self.file.encoding, on_bad)
-
-    def count(self) -> int | None:
-        """Count the rows, for a progress bar; None for standard input."""
-        return count_file(self.file)
-
-
-def open_file(
-    path: Path | str, *, format: str | None = None, encoding: str | None = None, columns: Collection[str] = ()
-) -> OpenedFile:
-    """Find the format of a file and read its header and its first row, all in one pass.
-
-    Args:
-        path: a file that can be read again and again, or "-" for standard input, from which nothing is read.
-        format: default: as the name shows.
-        encoding: of text files; default: as the byte order mark shows, else UTF-8.
-        columns: what must be there.
-
-    Raises:
-        DataError: the file cannot be read, lacks a column or holds no row.
-        ConfigError: the format or the encoding that was asked for is not known.
-    """
-    file = data_file(path, format=format, encoding=encoding)
-    if file.path is None:
-        return OpenedFile(file=file, header=None)
-    if file.path.is_dir():
-        raise DataError(f"{path}: is a folder; expected a file")
-    if not file.path.is_file():
-        raise DataError(
-            f"{path}: is not a regular file, and can be read only once; "
-            "hint: pipe it in, and give - as the input"
-        )
-    with closing(READERS[file.format].stream(file, columns)) as stream:
-        header = _header(stream)
-        if next(stream, None) is None:
-            raise DataError(f"{file.name}: {EMPTY}")
-    return OpenedFile(file=file, header=header)
-
-
 def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> DataFile:
     """Find the format of a file that exists.
 
@@ -186,9 +139,22 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
         return DataFile(path=None, name="standard input", format=format or format_of(path), encoding=encoding)
     path = Path(path)
     exists(path)
-    return DataFile(
-        path=path, name=str(path), format=format or format_of(path), encoding=encoding, sheet=sheet
-    )
+    if format is None:
+        return by_content(DataFile(path=path, name=str(path), format=format_of(path), encoding=encoding))
+    return DataFile(path=path, name=str(path), format=format, encoding=encoding, sheet=sheet)
+
+
+def by_content(file: DataFile) -> DataFile:
+    """Return a file with the format that its first row shows, where that is certain, else with its own."""
+    if file.format not in ("csv", "tsv", "json", "jsonl") or file.path is None or not file.path.is_file():
+        return file
+    try:
+        with closing(rows_of(file, columns=())) as rows:
+            fields = next((row.fields for row in rows if isinstance(row, Record)), {})
+    except DataError:  # whoever reads the file will say so
+        return file
+    names = (reader.name for reader in READERS.values() if reader.recognizes and reader.recognizes(fields))
+    return replace(file, format=next(names, file.format))
 
 
 def split_format(format: str) -> tuple[str, str | None]:
@@ -268,7 +234,7 @@ def header_of(file: DataFile) -> Header:
         DataError: it cannot be read.
     """
     with closing(READERS[file.format].stream(file, ())) as stream:
-        return _header(stream)
+        return header_from(stream)
 
 
 def count_file(file: DataFile) -> int | None:
@@ -279,7 +245,7 @@ def count_file(file: DataFile) -> int | None:
 def rows_of(file: DataFile, *, columns: Collection[str]) -> Stream:
     """Yield the rows of a file or of standard input, good and bad, in order, without the header."""
     stream = READERS[file.format].stream(file, columns)
-    _header(stream)
+    header_from(stream)
     yield from stream
 
 
@@ -305,8 +271,8 @@ def good_rows(
         raise DataError(f"{name}: {EMPTY}")
 
 
-def _header(stream: Stream) -> Header:
-    """Take the header off a stream; the rest are rows."""
+def header_from(stream: Stream) -> Header:
+    """Take the header off a reader's stream; the rest are rows."""
     header = next(stream)
     if not isinstance(header, Header):
         raise TypeError(f"a reader's stream began with {header!r}; expected its header")

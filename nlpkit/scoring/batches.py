@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
-from nlpkit.data.readers import OpenedFile
+from nlpkit.data.opened_file import OpenedFile
 from nlpkit.data.records import text_of
 from nlpkit.data.rows import BadRow, Record
 from nlpkit.errors import DataError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlpkit.data.dataset_folders import data_files
-from nlpkit.data.readers import OpenedFile, open_file
+from nlpkit.data.opened_file import OpenedFile, open_file
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.chunks import Fleet
 from nlpkit.scoring.job import WORTH_TUNING, ScoreSummary, ScoringJob

@@ -6,7 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.data.readers import OpenedFile, format_by_ending
+from nlpkit.data.opened_file import OpenedFile
+from nlpkit.data.readers import format_by_ending
 from nlpkit.errors import ConfigError, DataError, nearest
 from nlpkit.files import refuse_path
 from nlpkit.scoring.options import ScoreOptions

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.data.readers import OpenedFile, open_file
+from nlpkit.data.opened_file import OpenedFile, open_file
 from nlpkit.scoring.batches import TextRows, put_back
 from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob

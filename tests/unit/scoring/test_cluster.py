@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from nlpkit.data.readers import open_file
+from nlpkit.data.opened_file import open_file
 from nlpkit.errors import ConfigError, DataError, NlpkitError, RunError
 from nlpkit.scoring.batches import TextRows
 from nlpkit.scoring.chunks import ChunkPlan

@@ -77,6 +77,17 @@ def test_r2_a_sheet_is_scored_with_its_types(tmp_path, engine, read):
         score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.xlsx", **options)
 
 
+def test_r3_tasks_of_a_labeling_tool_are_scored_labeled_or_not(tmp_path, engine, read):
+    tasks = [{"id": n, "data": {"review": text}, "annotations": []} for n, text in enumerate(["good", "bad"])]
+    tasks.append({**tasks[0], "annotations": [{"result": [], "was_cancelled": True}]})
+    (tmp_path / "in.json").write_text(json.dumps(tasks))
+    summary = score_file(engine, tmp_path / "in.json", tmp_path / "out.jsonl", text="review")
+    assert (summary.rows, summary.rejected) == (3, 0)
+    assert [(row["id"], row["label"]) for row in read(tmp_path / "out.jsonl")] == [
+        (n, engine.answer(text).label) for n, text in ((0, "good"), (1, "bad"), (0, "good"))
+    ]
+
+
 def test_json_types_are_kept_in_json_and_typed_in_tables(tmp_path, engine, write, read):
     rows = [
         {
