@@ -77,7 +77,7 @@ def plan_columns(
     header = rows.file.header
     schema = header.schema if header else None
     given: dict[str, Kind] | None
-    if output_format == "jsonl" and not rows.file.is_regular:
+    if output_format not in ("csv", "tsv", "parquet", "arrow") and not rows.file.is_regular:
         given = None
     elif header is None:
         given = survey(first)

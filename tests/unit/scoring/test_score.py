@@ -88,6 +88,52 @@ def test_r3_tasks_of_a_labeling_tool_are_scored_labeled_or_not(tmp_path, engine,
     ]
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("tool", ["label-studio", "doccano", "argilla", "prodigy"])
+def test_r3_predictions_are_written_for_a_labeling_tool(tmp_path, engine, write, tool, ending):
+    rows = [{"body": f"good {n}", "site": "web"} for n in range(5)]
+    source, target = write(tmp_path / f"in{ending}", rows), tmp_path / "tasks.json"
+    options = {"text": "body", "output_format": tool, "chunk_rows": 2}
+    score_file(engine, source, target, **options)
+    is_array = tool in ("label-studio", "argilla")
+    text = target.read_text()
+    tasks = json.loads(text) if is_array else [json.loads(line) for line in text.splitlines()]
+    assert len(tasks) == 5
+    answer = engine.answer("good 0")
+    score = round(answer.probabilities[answer.label], 6)
+    choice = {
+        "from_name": "label",
+        "to_name": "text",
+        "type": "choices",
+        "value": {"choices": [answer.label]},
+    }
+    expected = {
+        "label-studio": {
+            "data": {"site": "web", "body": "good 0"},
+            "predictions": [{"model_version": "nlpkit", "score": score, "result": [choice]}],
+        },
+        "doccano": {"text": "good 0", "label": [answer.label], "meta": {"site": "web", "score": score}},
+        "argilla": {
+            "fields": {"text": "good 0"},
+            "metadata": {"site": "web"},
+            "suggestions": {"label": {"value": answer.label, "score": score, "agent": "nlpkit"}},
+        },
+        "prodigy": {"text": "good 0", "label": answer.label, "score": score, "meta": {"site": "web"}},
+    }
+    assert tasks[0] == expected[tool]
+    with pytest.raises(ConfigError, match="reads no packed files"):
+        score_file(engine, source, tmp_path / "tasks.json.gz", **options)
+    if is_array:
+        with pytest.raises(ConfigError, match=r"complete only at the end.*hint: .* -o scored\.json$"):
+            score_file(engine, source, "-", **options)
+
+
+def test_r3_what_is_no_label_is_not_written_for_a_labeling_tool(tmp_path, engine, write, monkeypatch):
+    monkeypatch.setattr(type(engine), "columns", {"value": "float"})
+    with pytest.raises(ConfigError, match=r"prodigy takes labels, but .* answers with value; hint: "):
+        score_file(engine, write(tmp_path / "in.csv", ROWS), tmp_path / "a.json", output_format="prodigy")
+
+
 def test_json_types_are_kept_in_json_and_typed_in_tables(tmp_path, engine, write, read):
     rows = [
         {
