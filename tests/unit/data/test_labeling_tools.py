@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,12 @@ def test_r3_exports_are_recognized_in_folders_and_packed_files_and_only_where_it
     )
     assert columns_of(plain) == ["text", "label", "answer"]
     assert read(plain, format="doccano")[0][0].fields["label"] == "x"
+
+
+def test_r3_tasks_come_while_the_file_is_read(tmp_path: Path) -> None:
+    rows = ", ".join([json.dumps(task(1, "some text of a customer that goes on", GOOD))] * 5_000)
+    (tmp_path / "a.json").write_text(f"[{rows}, what follows is no JSON")
+    tasks = read_records(tmp_path / "a.json", columns=ROLES)
+    assert sum(1 for _ in islice(tasks, 1_000)) == 1_000
+    with pytest.raises(DataError, match="row 5001: not JSON"):
+        list(tasks)
