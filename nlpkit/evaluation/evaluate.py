@@ -50,7 +50,7 @@ def evaluate(
     task = task_from(run.read().task)
     source = source_for(task, source)
     if task.family.served_by == "classifier":
-        return _evaluate_classifier(run, source, baseline)
+        return _evaluate_classifier(run, source, baseline, talk)
     return evaluate_dialogue(
         run,
         source,
@@ -61,15 +61,18 @@ def evaluate(
     )
 
 
-def _evaluate_classifier(run: Run, source: Any, baseline: Run | None) -> Report:
+def _evaluate_classifier(run: Run, source: Any, baseline: Run | None, talk: Callable[[str], None]) -> Report:
     classifier = Classifier.load(run)
+    reading = read_examples(classifier.task, [source], seed=0)
+    for reason in reading.skipped:
+        talk(f"left out: {reason}")
     report = measure(
         run,
         classifier,
-        read_examples(classifier.task, [source], seed=0).examples,
+        reading.examples,
         data=source.source,
         baseline=Classifier.load(baseline) if baseline else None,
-    )
+    ).model_copy(update={"left_out": reading.left_out})
     write_report(run, report)
     return report
 

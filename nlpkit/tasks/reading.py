@@ -98,7 +98,7 @@ def read_rows(
     if not examples:
         raise DataError(f"{source.source}: no rows; expected labeled texts")
     skipped = (f"{len(bad):,} rows left out; {_listed(bad, source)}",) if bad else ()
-    return Reading(examples=tuple(examples), skipped=skipped)
+    return Reading(examples=tuple(examples), skipped=skipped, left_out=len(bad))
 
 
 def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:
@@ -108,7 +108,8 @@ def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:
         return DataError(f"{bad[0].where}: {bad[0].reason}{hint}")
     return DataError(
         f"{source.source}: {len(bad):,} rows cannot be used; {_listed(bad, source)}; "
-        "hint: correct them, or leave them out with `on_bad: skip` below the source in the config"
+        "hint: correct them, or leave them out with --on-error skip "
+        "(in a config, `on_bad: skip` below the source)"
     )
 
 
