@@ -13,6 +13,7 @@ from nlpkit.data.formats.columnar import batch_rows
 from nlpkit.data.readers import (
     ENDINGS,
     READERS,
+    SHOWN_BY_CONTENT,
     by_content,
     count_file,
     format_of,
@@ -102,7 +103,9 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
         formats = {
             path: format
             for path, by_name in formats.items()
-            if by_name == format or by_name == format.removesuffix("-plain").removesuffix("-no-header")
+            if by_name == format
+            or by_name == format.removesuffix("-plain").removesuffix("-no-header")
+            or (by_name in SHOWN_BY_CONTENT and format in READERS and READERS[format].recognizes)
         }
     if len(kinds := sorted(set(formats.values()))) > 1:
         raise DataError(

@@ -144,9 +144,13 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
     return DataFile(path=path, name=str(path), format=format, encoding=encoding, sheet=sheet)
 
 
+SHOWN_BY_CONTENT = ("csv", "tsv", "json", "jsonl")
+"""Formats of which a first row may show that the file is of another one."""
+
+
 def by_content(file: DataFile) -> DataFile:
     """Return a file with the format that its first row shows, where that is certain, else with its own."""
-    if file.format not in ("csv", "tsv", "json", "jsonl") or file.path is None or not file.path.is_file():
+    if file.format not in SHOWN_BY_CONTENT or file.path is None or not file.path.is_file():
         return file
     try:
         with closing(rows_of(file, columns=())) as rows:

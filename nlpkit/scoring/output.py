@@ -97,10 +97,10 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
         return _STREAMED.get(read_as, "jsonl")
     name = asked or _format_by_name(target)
     if name not in WRITTEN:
-        hint = "; hint: write CSV, which Excel opens, as with -o scored.csv" if "xls" in name else ""
+        excel = "; hint: write CSV, which Excel opens, as with -o scored.csv"
         raise ConfigError(
-            f"output format {name!r} cannot be written{nearest(name, WRITTEN)}; "
-            f"expected one of {', '.join(WRITTEN)}{hint}"
+            f"output format {name!r} cannot be written; expected one of {', '.join(WRITTEN)}"
+            f"{excel if 'xls' in name else nearest(name, WRITTEN)}"
         )
     if name in ("parquet", "arrow", *ARRAYS) and target is None:
         ending = "json" if name in ARRAYS else name

@@ -266,6 +266,7 @@ def test_r3_exports_are_recognized_in_folders_and_packed_files_and_only_where_it
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
     assert [row.fields["label"] for row in read(tmp_path)[0]] == ["good"] * 3
     assert [row.fields["label"] for row in read(tmp_path / "a.jsonl.gz")[0]] == ["good"] * 3
+    assert [row.fields["label"] for row in read(tmp_path, format="doccano")[0]] == ["good"] * 3
     assert read(tmp_path / "a.jsonl.gz", format="jsonl")[0][0].fields["label"] == ["good"]
     plain = write(
         tmp_path / "plain.jsonl", [{"text": "a", "label": ["x"]}, {"text": "b", "answer": "accept"}]
