@@ -78,7 +78,8 @@ class RowSource(Settings):
     """The column of a row's weight, such as the annotators' confidence; where it is empty, it is 1."""
     format: str | None = None
     """Where the file's name or content does not say it: csv, tsv, tsv-plain, csv-no-header, tsv-no-header,
-    fasttext, text-at-label, label-text, lines, jsonl, json, parquet, arrow, rasa-nlu or a format of chats."""
+    fasttext, text-at-label, label-text, lines, jsonl, json, label-studio, doccano, argilla, prodigy, xlsx,
+    xlsx:SHEET, parquet, arrow, rasa-nlu or a format of chats."""
     encoding: str | None = None
     """The text encoding, when it is not UTF-8."""
     limit: int | None = Field(default=None, ge=1)

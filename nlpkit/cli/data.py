@@ -29,6 +29,10 @@ def check_data(
     ] = None,
     format: Format = None,
     encoding: Encoding = None,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="stop: rows that can't be read are an error; skip: they are a warning."),
+    ] = "stop",
     pii: Annotated[
         Literal["patterns", "presidio"],
         typer.Option(help="How to find personal data; presidio needs the extra pii."),
@@ -55,6 +59,7 @@ def check_data(
         base=base,
         format=format,
         encoding=encoding,
+        on_error=on_error,
         pii=pii,
     )
     if html:

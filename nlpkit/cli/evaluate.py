@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json
-from nlpkit.cli.terminal import bar, show_scores, talk
+from nlpkit.cli.options import Encoding, Format, Json, OnError
+from nlpkit.cli.terminal import bar, show_scores, skippable, talk
 
 LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 
@@ -29,12 +29,7 @@ def evaluate_run(
     text: Annotated[str | None, _column("the text", default="text")] = None,
     format: Format = None,
     encoding: Encoding = None,
-    on_error: Annotated[
-        Literal["stop", "skip"] | None,
-        typer.Option(
-            help="stop at the first bad row or conversation, or skip and count them.", show_default="stop"
-        ),
-    ] = None,
+    on_error: OnError = "stop",
     baseline: Annotated[
         Path | None, typer.Option(help="Another run to compare with on the same data.")
     ] = None,
@@ -94,14 +89,15 @@ def evaluate_run(
     from nlpkit.run import Run
 
     options = {
-        "text": text, "format": format, "encoding": encoding, "on_bad": on_error, "label": label,
+        "text": text, "format": format, "encoding": encoding, "label": label,
+        "on_bad": None if on_error == "stop" else on_error,
         "labels": None if labels is None else yaml_value(labels, where="--labels"),
         "bins": None if bins is None else yaml_value(bins, where="--bins"),
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
         "conversation": conversation, "speaker": speaker, "items": items, "generate": generate,
     }  # fmt: skip
     opened = Run.open(run)
-    with bar("measuring") as show:
+    with skippable(on_error), bar("measuring") as show:
         report = evaluate(
             opened,
             data,
@@ -112,9 +108,11 @@ def evaluate_run(
         )
     if as_json:
         typer.echo(report.to_json())
-        return
-    show_scores(report)
-    talk(f"report: {place(opened, report.data, '.html')}")
+    else:
+        show_scores(report)
+        talk(f"report: {place(opened, report.data, '.html')}")
+    if report.left_out:
+        raise typer.Exit(5)
 
 
 def register(app: typer.Typer) -> None:

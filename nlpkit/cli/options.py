@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -17,6 +17,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 Text = Annotated[str, typer.Option(help="The column that holds the text.")]
 Label = Annotated[str, typer.Option(help="The column that holds the label or the number.")]
 Format = Annotated[str | None, typer.Option(help="Format of the file, if its name does not say it.")]
+OnError = Annotated[
+    Literal["stop", "skip"],
+    typer.Option(help="stop at bad rows, or skip them and say how many (exit code 5)."),
+]
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
 RuntimeChoice = Annotated[
     str,

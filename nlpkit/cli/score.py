@@ -56,7 +56,11 @@ def score(
         str | None, typer.Option(help="Format of the input, where its name does not say it.")
     ] = None,
     output_format: Annotated[
-        str | None, typer.Option(help="Format of the output, where its name does not say it.")
+        str | None,
+        typer.Option(
+            help="Format of the output, where its name does not say it; or label-studio, doccano, argilla, "
+            "prodigy: predictions to correct there."
+        ),
     ] = None,
     encoding: Encoding = None,
     prefix: Annotated[

@@ -152,7 +152,7 @@ def skippable(on_error: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if on_error == "stop" and ", row " in str(error):
+        if on_error == "stop" and ", row " in str(error) and "--on-error" not in str(error):
             raise DataError(f"{error}; or go past bad rows with --on-error skip") from None
         raise
 

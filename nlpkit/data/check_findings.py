@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Severity = Literal["error", "warning", "info"]
+GRAVEST_FIRST: tuple[Severity, ...] = ("error", "warning", "info")
 SHOWN = 160
 """Characters of a text that a report shows."""
 

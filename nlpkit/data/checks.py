@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from nlpkit.data.check_findings import Finding, Lengths, PartCounts, Severity, shown
+from nlpkit.data.check_findings import GRAVEST_FIRST, Finding, Lengths, PartCounts, Severity, shown
 from nlpkit.data.check_report import CheckReport
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.label_spellings import spellings
@@ -19,7 +19,6 @@ Tokens = Callable[[Sequence[str]], list[int]]
 _BINS = 24
 _RARE = 10  # fewer rows of a label than this are too few to learn or to measure
 _UNEVEN = 0.1  # the rarest label's share of the commonest one's
-_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 def check(
@@ -69,7 +68,7 @@ def check(
     findings += sheet(splits, near_duplicates=near_duplicates, scan=scan).findings()
     return CheckReport(
         parts=parts,
-        findings=tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity))),
+        findings=tuple(sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.severity))),
         unit="tokens" if tokens else "words",
         window=window,
         near_duplicates=near_duplicates,

@@ -13,11 +13,14 @@ from nlpkit.data.formats.columnar import batch_rows
 from nlpkit.data.readers import (
     ENDINGS,
     READERS,
+    SHOWN_BY_CONTENT,
+    by_content,
     count_file,
     format_by_ending,
     format_of,
     header_of,
     rows_of,
+    split_format,
 )
 from nlpkit.data.rows import BadRow, DataFile, Record, Row, require
 from nlpkit.errors import DataError
@@ -96,12 +99,14 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
         DataError: they are of several formats, or of several splits.
     """
     formats = {path: format_of(path) for path in data_files(folder)}
+    format, sheet = (None, None) if format is None else split_format(format)
     if format is not None:
         formats = {
             path: format
             for path, by_name in formats.items()
             if format in (by_name, by_ending := format_by_ending(path))
             or by_ending == format.removesuffix("-plain").removesuffix("-no-header")
+            or (by_name in SHOWN_BY_CONTENT and format in READERS and READERS[format].recognizes)
         }
     if len(kinds := sorted(set(formats.values()))) > 1:
         raise DataError(
@@ -114,9 +119,11 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
             f"{folder}: holds several splits ({', '.join(sorted(splits))}), which must not be mixed; "
             "hint: name one file"
         )
-    return [
-        DataFile(path=path, name=str(path), format=name, encoding=encoding) for path, name in formats.items()
+    files = [
+        DataFile(path=path, name=str(path), format=name, encoding=encoding, sheet=sheet)
+        for path, name in formats.items()
     ]
+    return [by_content(file) for file in files] if format is None else files
 
 
 def _refuse_other_columns(files: Sequence[DataFile]) -> None:

@@ -6,15 +6,23 @@ its rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import isdir  # unlike Path.is_dir, also answers for names that no file can have
 from pathlib import Path
 
-from nlpkit.data.formats import columnar, delimited, json_document, json_lines, labeled_lines
+from nlpkit.data.formats import (
+    columnar,
+    delimited,
+    json_document,
+    json_lines,
+    labeled_lines,
+    labeling_tools,
+    xlsx,
+)
 from nlpkit.data.formats.conversation_exports import EXPORTS, unread
-from nlpkit.data.rows import DataFile, Header, Stream
+from nlpkit.data.rows import DataFile, Header, Record, Stream
 from nlpkit.data.text_files import start_of
 from nlpkit.errors import ConfigError, DataError, nearest
 
@@ -41,6 +49,8 @@ class Reader:
     """Whether a file that starts with this text is certainly of this format."""
     fits_folder: Callable[[Path], bool] | None = None
     """Whether a folder is certainly one export in this format; None where only files are read."""
+    recognizes: Callable[[Mapping[str, object]], bool] | None = None
+    """Whether the first row of a JSON, CSV or TSV file shows for certain that the file is of this format."""
 
 
 READERS = {
@@ -72,6 +82,18 @@ READERS = {
             count=json_document.count,
             is_regular=False,
         ),
+        # exports of labeling tools
+        *(
+            Reader(
+                name=name,
+                endings=(),
+                stream=labeling_tools.stream,
+                count=labeling_tools.count,
+                is_regular=False,
+                recognizes=recognizes,
+            )
+            for name, (_, recognizes) in labeling_tools.FORMATS.items()
+        ),
         Reader(
             name="parquet",
             endings=(".parquet", ".pq"),
@@ -99,6 +121,15 @@ READERS = {
             )
             for export in EXPORTS
         ),
+        # a colon and a sheet's name may follow; `.xls` names a workbook of either kind
+        Reader(
+            name="xlsx",
+            endings=(".xlsx", ".xlsm", ".xls"),
+            stream=xlsx.stream,
+            count=xlsx.count,
+            is_text=False,
+        ),
+        Reader(name="xlsx-no-header", endings=(), stream=xlsx.stream, count=xlsx.count, is_text=False),
     )
 }
 """Format -> what reads it."""
@@ -117,6 +148,7 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
         ConfigError: an unknown format was asked for, or none for standard input.
         DataError: there is no such file, or its name does not show the format.
     """
+    format, sheet = (None, None) if format is None else split_format(format)
     if format is not None and format not in READERS:
         raise ConfigError(
             f"format {format!r} is not known{nearest(format, READERS)}; expected one of {', '.join(READERS)}"
@@ -125,7 +157,32 @@ def data_file(path: Path | str, *, format: str | None, encoding: str | None) -> 
         return DataFile(path=None, name="standard input", format=format or format_of(path), encoding=encoding)
     path = Path(path)
     exists(path)
-    return DataFile(path=path, name=str(path), format=format or format_of(path), encoding=encoding)
+    if format is None:
+        return by_content(DataFile(path=path, name=str(path), format=format_of(path), encoding=encoding))
+    return DataFile(path=path, name=str(path), format=format, encoding=encoding, sheet=sheet)
+
+
+SHOWN_BY_CONTENT = ("csv", "tsv", "json", "jsonl")
+"""Formats of which a first row may show that the file is of another one."""
+
+
+def by_content(file: DataFile) -> DataFile:
+    """Return a file with the format that its first row shows, where that is certain, else with its own."""
+    if file.format not in SHOWN_BY_CONTENT or file.path is None or not file.path.is_file():
+        return file
+    try:
+        with closing(rows_of(file, columns=())) as rows:
+            fields = next((row.fields for row in rows if isinstance(row, Record)), {})
+    except DataError:  # whoever reads the file will say so
+        return file
+    names = (reader.name for reader in READERS.values() if reader.recognizes and reader.recognizes(fields))
+    return replace(file, format=next(names, file.format))
+
+
+def split_format(format: str) -> tuple[str, str | None]:
+    """Split a format such as `xlsx:2026` into its name and the sheet of a workbook, where it names one."""
+    name, mark, sheet = format.partition(":")
+    return (name, sheet) if mark and name in xlsx.FORMATS else (format, None)
 
 
 def format_of(path: Path | str) -> str:

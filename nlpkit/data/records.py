@@ -6,6 +6,8 @@
     x labeled_lines    one text a line, with or without its label
     x json_lines       JSON types
     x json_document    JSON types: an array of rows, or an object that holds it under a key
+    x labeling_tools   exports of Label Studio, doccano, Argilla, Prodigy: a label a row
+    x xlsx             Excel: JSON types; dates are text
     x columnar         Parquet, Arrow: Python values
     x conversation_exports  chats, and data sets of dialogues: a row a message
   x dataset_folders    files of one format, data sets saved by `datasets`

@@ -21,6 +21,13 @@ class DataFile:
     format: str
     encoding: str | None = None
     """As the user named it; None where the file's byte order mark decides, else UTF-8."""
+    sheet: str | None = None
+    """The sheet of a workbook that the user named."""
+
+    @property
+    def full_format(self) -> str:
+        """The format as a user names it, with the sheet: `xlsx:2026`."""
+        return self.format if self.sheet is None else f"{self.format}:{self.sheet}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +38,8 @@ class Header:
     """The names; in JSON Lines the keys of the first rows, in the order of their appearance."""
     schema: Any = None
     """The Arrow schema, where the file has one."""
+    is_typed: bool = False
+    """Whether values have types that only reading shows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

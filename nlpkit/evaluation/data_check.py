@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
-from nlpkit.data.check_findings import Excerpt, Finding, shown
+from nlpkit.data.check_findings import GRAVEST_FIRST, Excerpt, Finding, Severity, shown
 from nlpkit.data.check_report import CheckReport
 from nlpkit.data.checks import Tokens
 from nlpkit.data.checks import check as check_examples
@@ -35,6 +36,7 @@ def check(
     base: str | None = None,
     format: str | None = None,
     encoding: str | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
     tokens: Tokens | None = None,
     window: int | None = None,
     near_duplicates: float = 0.8,
@@ -53,6 +55,7 @@ def check(
         base: a base whose tokens lengths are counted in; else they are counted in words.
         format: of the files, where their names do not say it.
         encoding: of the files, where it is not UTF-8.
+        on_error: whether rows that can't be read are an error, or are to be skipped: a warning.
         tokens: how many tokens each text has; for examples, instead of `base`.
         window: how many tokens the model reads; only used with `tokens`.
         near_duplicates: texts that share this much (Jaccard similarity of word pairs) count as near-equal.
@@ -88,10 +91,15 @@ def check(
     if counter:
         tokens, window = counter, counter.window
     report = check_examples(parts, tokens=tokens, window=window, near_duplicates=near_duplicates, pii=pii)
-    unreadable = tuple(_unreadable(part, rows) for part, rows in bad.items() if rows)
+    severity: Severity = "error" if on_error == "stop" else "warning"
+    unreadable = tuple(_unreadable(part, rows, severity) for part, rows in bad.items() if rows)
     left_out = tuple(_left_out(part, row) for part, rows in passed.items() for row in rows)
     unknown = counter.findings(", ".join(parts)) if counter else ()
-    return report.model_copy(update={"findings": (*unreadable, *unknown, *report.findings, *left_out)})
+    findings = sorted(
+        (*unreadable, *unknown, *report.findings, *left_out),
+        key=lambda finding: GRAVEST_FIRST.index(finding.severity),
+    )
+    return report.model_copy(update={"findings": tuple(findings)})
 
 
 class _Counter:
@@ -180,14 +188,14 @@ def _left_out(part: str, row: LeftOut) -> Finding:
     )
 
 
-def _unreadable(part: str, rows: Sequence[BadRow]) -> Finding:
+def _unreadable(part: str, rows: Sequence[BadRow], severity: Severity) -> Finding:
     examples = tuple(
         Excerpt(part=part, where=row.where, text="", note=shown(row.reason.removeprefix(f"{row.where}: ")))
         for row in rows[:_SHOWN_ROWS]
     )
     return Finding(
         kind="unreadable",
-        severity="error",
+        severity=severity,
         part=part,
         rows=len(rows),
         message=f"{len(rows):,} rows can't be read",

@@ -72,7 +72,7 @@ def _evaluate_classifier(run: Run, source: Any, baseline: Run | None, talk: Call
         reading.examples,
         data=source.source,
         baseline=Classifier.load(baseline) if baseline else None,
-    )
+    ).model_copy(update={"left_out": reading.left_out})
     write_report(run, report)
     return report
 

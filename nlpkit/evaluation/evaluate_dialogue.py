@@ -43,6 +43,7 @@ def evaluate_dialogue(
         run,
         reading.examples,
         data=source.source,
+        left_out=reading.left_out,
         talk=talk,
         progress=progress,
         baseline=baseline,
@@ -62,6 +63,7 @@ def report_dialogue(
     conversations: Sequence[Conversation],
     *,
     data: str,
+    left_out: int = 0,
     talk: Callable[[str], None],
     progress: Progress | None = None,
     items: int = 100,
@@ -78,6 +80,7 @@ def report_dialogue(
         run: completed.
         conversations: held out.
         data: what the report calls them.
+        left_out: conversations that could not be used.
         talk: gets lines for people, the first scores among them.
         progress: called after each item.
         items: how many replies of people both models are asked about.
@@ -112,7 +115,8 @@ def report_dialogue(
         talk=talk,
     )
     report = measured.report(data)
-    report = report.model_copy(update={**of_run(run), "data_card": _data_card(record.data, report.data_card)})
+    card = _data_card(record.data, report.data_card)
+    report = report.model_copy(update={**of_run(run), "data_card": card, "left_out": left_out})
     write_report(run, report, card=REPLY_USAGE if headline else None)
     talk(f"{data}: {shown_scores(report)}")
     return report

@@ -100,6 +100,8 @@ class ReportContent(Part):
     """What was measured on, in the plural."""
     measured: str = ""
     """How much that was, in words, where that is more than a count."""
+    left_out: int = 0
+    """Rows of the data that could not be used."""
     summary: tuple[str, ...] = ()
     """The answer in plain sentences: how good, compared with what, and how far it can be trusted."""
     scores: dict[str, Score]
@@ -123,4 +125,5 @@ class ReportContent(Part):
     def size(self) -> str:
         """How much the numbers are of, in words."""
         count = max((score.count for score in self.scores.values()), default=0)
-        return self.measured or f"{count:,} {self.unit}"
+        measured = self.measured or f"{count:,} {self.unit}"
+        return f"{measured} ({self.left_out:,} left out)" if self.left_out else measured

@@ -50,6 +50,12 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
     }
     if not files:
         raise DataError(f"{source}: holds no data files; expected CSV, TSV, JSON Lines, Parquet or Arrow")
+    for path, file in files.items():
+        if file.file.format == "xlsx":
+            raise ConfigError(
+                f"{source / path}: a workbook cannot be scored in a folder, since none is written; hint: "
+                "move it elsewhere and score it alone, as with nlpkit score reviews.xlsx -o scored.csv"
+            )
     return FolderPlan(target=target, files=files, options=options)
 
 

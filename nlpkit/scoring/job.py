@@ -73,7 +73,7 @@ class ScoringJob:
             "columns": " ".join(self.plan.columns.added),
             "text column": self.plan.rows.text,
             "input": "standard input" if file.path is None else "a file",
-            "input format": file.file.format,
+            "input format": file.file.full_format,
             "encoding": file.file.encoding or "utf-8",
             "output format": self.output.format,
             "rows of a chunk": str(self.plan.chunk_rows),

@@ -10,10 +10,11 @@ from nlpkit.data.opened_file import OpenedFile
 from nlpkit.data.readers import format_by_ending
 from nlpkit.errors import ConfigError, DataError, nearest
 from nlpkit.files import refuse_path
+from nlpkit.scoring.labeling_writers import ARRAYS, TASKS
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.state import STATE, finished
 
-WRITTEN = ("csv", "tsv", "jsonl", "parquet", "arrow")
+WRITTEN = ("csv", "tsv", "jsonl", "parquet", "arrow", *TASKS)
 
 STREAM = "-"
 """Stands for standard input or standard output."""
@@ -96,15 +97,19 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
         return _STREAMED.get(read_as, "jsonl")
     name = asked or _format_by_name(target)
     if name not in WRITTEN:
+        excel = "; hint: write CSV, which Excel opens, as with -o scored.csv"
         raise ConfigError(
-            f"output format {name!r} is not known{nearest(name, WRITTEN)}; "
-            f"expected one of {', '.join(WRITTEN)}"
+            f"output format {name!r} cannot be written; expected one of {', '.join(WRITTEN)}"
+            f"{excel if 'xls' in name else nearest(name, WRITTEN)}"
         )
-    if name in ("parquet", "arrow") and target is None:
+    if name in ("parquet", "arrow", *ARRAYS) and target is None:
+        ending = "json" if name in ARRAYS else name
         raise ConfigError(
             f"standard output cannot be {name}, which is complete only at the end; "
-            "expected csv, tsv or jsonl; hint: name a file, as with -o scored." + name
+            f"expected csv, tsv or jsonl; hint: name a file, as with -o scored.{ending}"
         )
+    if name in TASKS and target is not None and target.name.endswith(".gz"):
+        raise ConfigError(f"{target}: {name} reads no packed files; hint: name one without .gz")
     if name in ("parquet", "arrow") and target is not None and target.name.endswith(".gz"):
         raise ConfigError(f"{target}: a {name} file compresses its own columns; expected a name without .gz")
     return name

@@ -77,11 +77,11 @@ def plan_columns(
     header = rows.file.header
     schema = header.schema if header else None
     given: dict[str, Kind] | None
-    if output_format == "jsonl" and not rows.file.is_regular:
+    if output_format not in ("csv", "tsv", "parquet", "arrow") and not rows.file.is_regular:
         given = None
     elif header is None:
         given = survey(first)
-    elif not rows.file.is_regular:
+    elif header.is_typed or not rows.file.is_regular:
         given = survey(rows.records([]))
     else:
         given = dict.fromkeys(header.columns, "string" if schema is None else "json")

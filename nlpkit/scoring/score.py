@@ -11,12 +11,13 @@ from nlpkit.data.opened_file import OpenedFile, open_file
 from nlpkit.scoring.batches import TextRows, put_back
 from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob
+from nlpkit.scoring.labeling_writers import TASKS, LabelingWriter
 from nlpkit.scoring.options import CHUNK_ROWS, OnError, ScoreOptions
 from nlpkit.scoring.output import Output, plan_output
-from nlpkit.scoring.output_columns import Kind, plan_columns
+from nlpkit.scoring.output_columns import Columns, Kind, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.writers import writer_of
+from nlpkit.scoring.writers import RowWriter, writer_of
 
 __all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
 
@@ -52,7 +53,7 @@ def score_file(
         target: a file, or "-" for standard output.
         text: the column that holds the text.
         format: csv, tsv, tsv-plain, jsonl, parquet or arrow, where the input's name does not show it.
-        output_format: likewise for the output.
+        output_format: likewise for the output; label-studio, doccano, argilla and prodigy too.
         encoding: the input's text encoding, where it is not UTF-8.
         on_error: "skip" writes bad rows to a file of their own; "stop" ends at the first.
         rejects: that file; default: next to the output.
@@ -130,7 +131,7 @@ class FilePlan:
             plan=ChunkPlan(
                 rows=rows,
                 columns=columns,
-                writer=writer_of(output.format, columns, compress=output.compress, raw_csv=options.raw_csv),
+                writer=self._writer(columns),
                 names=tuple(model.columns),
                 prefix=options.prefix,
                 chunk_rows=options.chunk_rows,
@@ -141,6 +142,12 @@ class FilePlan:
             raw_csv=options.raw_csv,
             piped=put_back(first, piped) if piped else None,
         )
+
+    def _writer(self, columns: Columns) -> RowWriter:
+        options, output = self.options, self.output
+        if output.format in TASKS:
+            return LabelingWriter(columns, output.format, text=options.text, prefix=options.prefix)
+        return writer_of(output.format, columns, compress=output.compress, raw_csv=options.raw_csv)
 
     def score(
         self,

@@ -114,7 +114,8 @@ def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:
         return DataError(f"{bad[0].where}: {bad[0].reason}{hint}")
     return DataError(
         f"{source.source}: {len(bad):,} rows cannot be used; {_listed(bad, source)}; "
-        "hint: correct them, or leave them out with `on_bad: skip` below the source in the config"
+        "hint: correct them, or leave them out with --on-error skip "
+        "(in a config, `on_bad: skip` below the source)"
     )
 
 

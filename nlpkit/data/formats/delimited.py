@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -91,7 +92,8 @@ def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> S
     else:
         names = [str(number) for number, _ in enumerate(first, 1)]
     if _has_header(file) and (options := without_header(names, rows, columns)) is not None:
-        raise _no_header(names, options, file)
+        format = f"{file.format.removesuffix('-plain')}-no-header"
+        raise no_header(names, format, options, file.name)
     values = columns_as([dict(zip(names, row, strict=False)) for row in rows], names)
     require(columns, names, file=file.name, hint=_wrong_delimiter(names, dialect), values=values)
     yield Header(columns=tuple(names))
@@ -145,14 +147,23 @@ def _header(reader: Any, file: DataFile) -> list[str]:
             guessable = "byte 0x" in reason and file.path and not file.encoding
             hint = encoding_hint(file.path) if guessable and file.path else ""
             raise DataError(f"{file.name}, header, column {number}: {reason}{hint}")
-    names = [name.strip() or f"column {number}" for number, name in enumerate(names, 1)]
-    if len(set(names)) < len(names):
-        twice = next(name for number, name in enumerate(names) if name in names[:number])
+    return column_names(names, file.name)
+
+
+def column_names(names: Collection[str], file: str) -> list[str]:
+    """Return the names in a header without spaces around them; a column without one is called by its number.
+
+    Raises:
+        DataError: two columns have the same name.
+    """
+    clean = [name.strip() or f"column {number}" for number, name in enumerate(names, 1)]
+    if len(set(clean)) < len(clean):
+        twice = next(name for number, name in enumerate(clean) if name in clean[:number])
         raise DataError(
-            f"{file.name}, header: the column {twice!r} stands there twice; "
+            f"{file}, header: the column {twice!r} stands there twice; "
             "hint: give each column a name of its own"
         )
-    return names
+    return clean
 
 
 def _records(reader: Any, lines: _Lines, names: list[str], file: DataFile) -> Iterator[Record | BadRow]:
@@ -222,12 +233,12 @@ def _syntax(error: csv.Error, line: int) -> str:
     return f"line {line}: {error}"
 
 
-def _no_header(names: list[str], options: str, file: DataFile) -> DataError:
-    format = f"{file.format.removesuffix('-plain')}-no-header"
+def no_header(names: list[str], format: str, options: str, file: str) -> DataError:
+    """Return the error about a first row that looks like data, with the format and options that read it."""
     first = ", ".join(repr(name[:40]) for name in names[:4])
     return DataError(
-        f"{file.name}: the first row looks like data, not like column names: {first}; "
-        f"hint: --format {format}{options} (in a config, format: {format} and column numbers)"
+        f"{file}: the first row looks like data, not like column names: {first}; "
+        f"hint: --format {shlex.quote(format)}{options} (in a config, format: {format} and column numbers)"
     )
 
 

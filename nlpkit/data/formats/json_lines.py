@@ -47,7 +47,11 @@ def count(file: DataFile) -> int | None:
 
 def rows(name: str, columns: Collection[str], blocks: Iterator[list[bytes]]) -> Stream:
     """Yield the keys of the first rows, then the rows; each is the bytes of one object, in UTF-8."""
-    objects = _objects(name, blocks)
+    return headed(name, columns, _objects(name, blocks))
+
+
+def headed(name: str, columns: Collection[str], objects: Iterator[Record | BadRow]) -> Stream:
+    """Yield the keys of the first rows, then the rows; one that lacks one of `columns` is a bad row."""
     head = list(islice(objects, _HEAD))
     known = _keys(head)
     if known:

@@ -233,6 +233,26 @@ def test_skipped_rows_end_with_5_and_stand_in_a_side_file(nlpkit, toy_run: Path,
     assert [row["row"] for row in rejects] == [2, 4]
 
 
+def test_r4_evaluation_skips_bad_rows_and_says_how_many(nlpkit, toy_run: Path, tmp_path: Path) -> None:
+    run, source = tmp_path / "run", tmp_path / "held.csv"
+    shutil.copytree(toy_run, run)
+    source.write_text("text,label\ngood food,positive\n,positive\nbad food,negative\nragged\n")
+    said = nlpkit("evaluate", run, source)
+    assert said.code == 3
+    assert "2 rows cannot be used" in said.talk
+    assert "--on-error skip" in said.talk
+    said = nlpkit("evaluate", run, source, "--on-error", "skip")
+    assert said.code == 5
+    assert "2 rows left out; row 2: column 'text': the text is empty; row 4: " in said.talk
+    assert "2 texts (2 left out)" in next((run / "evaluation").glob("*held*.md")).read_text()
+    source.write_text("text,label\ngood food,positive\n,positive\n")
+    said = nlpkit("evaluate", run, source)
+    assert (said.code, said.talk.count("--on-error skip")) == (3, 1)
+    source.write_text("text,label\ngood food,positive\nbad food,negative\n")
+    said = nlpkit("evaluate", run, source, "--on-error", "skip", "--json")
+    assert (said.code, json.loads(said.out)["left_out"]) == (0, 0)
+
+
 def test_a_bad_row_stops_with_3_and_its_place(nlpkit, toy_run: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("text,id\ngood food,1\n,2\n")

@@ -408,7 +408,7 @@ def test_files_that_are_not_there(tmp_path: Path, name: str, message: str) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xlsx", "the ending '.xlsx' does not show the format"),
+        ("a.ods", "the ending '.ods' does not show the format"),
         ("a", "a name without an ending"),
         ("a.parquet.gz", "compresses its own"),
     ],

@@ -40,6 +40,18 @@ def test_unreadable_rows_are_findings_of_their_part(tmp_path: Path) -> None:
     assert "row 2" not in finding.examples[0].note
 
 
+def test_r4_unreadable_rows_that_are_to_be_skipped_are_a_warning_and_hide_no_error(tmp_path: Path) -> None:
+    rows = "".join(f"a film of the year {n},{label}\n" for n in range(20) for label in ("good", "bad"))
+    broken = tmp_path / "broken.csv"
+    broken.write_text(f"text,label\n{rows}ragged\n")
+    assert nlpkit.check(broken).worst == "error"
+    report = nlpkit.check(broken, on_error="skip")
+    finding = next(finding for finding in report.findings if finding.kind == "unreadable")
+    assert (finding.severity, finding.rows) == ("warning", 1)
+    broken.write_text("text,label\ngood,good\nragged\n")  # one label only
+    assert nlpkit.check(broken, on_error="skip").worst == "error"
+
+
 def test_s3_two_spellings_of_a_label_are_an_error_until_they_are_mapped(tmp_path: Path) -> None:
     rows = [("a fine film", "positive"), ("a good film", "positive"), ("a great film", "Positive ")]
     data = write_csv(tmp_path / "data.csv", [*rows, ("a dull film", "negative")])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 import nlpkit
@@ -70,3 +71,14 @@ def test_one_text_or_several_are_predicted(toy_run: Path) -> None:
     several = nlpkit.predict(("the food was lovely", "the food was awful"), toy_run)
     assert [prediction.label for prediction in several] == ["positive", "negative"]
     assert [prediction.label for prediction in nlpkit.predict("the food was lovely", toy_run)] == ["positive"]
+
+
+def test_r2_a_sheet_is_measured_and_checked_as_a_csv_is(toy_run: Path, stars: Path, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (("body", "stars"), *((text, int(label)) for text, label in ROWS)):
+        book.active.append(row)
+    book.save(tmp_path / "stars.xlsx")
+    options = {"text": "body", "label": "stars", "labels": LABELS}
+    sheet, plain = (nlpkit.evaluate(toy_run, path, **options) for path in (tmp_path / "stars.xlsx", stars))
+    assert sheet.scores == plain.scores
+    assert nlpkit.check(tmp_path / "stars.xlsx", **options).parts == nlpkit.check(stars, **options).parts

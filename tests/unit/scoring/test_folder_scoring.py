@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from nlpkit.errors import ConfigError, DataError, RunError
@@ -176,4 +177,14 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, so
     source.mkdir()
     with pytest.raises(DataError, match="holds no data files"):
         plan_location(str(source), str(tmp_path / "out"), ScoreOptions())
+    assert not (tmp_path / "out").exists()
+
+
+def test_r2_a_workbook_in_a_folder_is_refused_by_name(tmp_path, source, engine):
+    book = openpyxl.Workbook()
+    book.active.append(["text"])
+    book.active.append(["good"])
+    book.save(source / "a.xlsx")
+    with pytest.raises(ConfigError, match=r"a\.xlsx: a workbook cannot be scored in a folder.*hint: move it"):
+        score_folder(engine, source, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +56,82 @@ def test_every_format_goes_to_every_format(tmp_path, engine, write, read, ending
         assert float(row["score"]) == round(answer.score, 6)
         assert float(row["p_positive"]) == round(answer.probabilities["positive"], 6)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted({source.name, target.name})
+
+
+def test_r2_a_sheet_is_scored_with_its_types(tmp_path, engine, read):
+    book = openpyxl.Workbook()
+    for cells in (["text", "n", "day"], ["good", 3, datetime(2026, 2, 3)], ["bad", 2, "later"]):
+        book.active.append(cells)
+    book.create_sheet("two").append(["text"])
+    book.save(tmp_path / "in.xlsx")
+    options = {"format": "xlsx:Sheet"}
+    with pytest.raises(DataError, match="hint: name one, as with --format xlsx:Sheet "):
+        score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.csv")
+    score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.csv", **options)
+    assert [row["day"] for row in read(tmp_path / "out.csv")] == ["2026-02-03", "later"]
+    score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.parquet", **options)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [(row["n"], row["day"]) for row in rows] == [(3, "2026-02-03"), (2, "later")]
+    assert rows[0]["label"] == engine.answer("good").label
+    with pytest.raises(ConfigError, match=r"'xlsx' cannot be written.*hint: write CSV.* -o scored\.csv"):
+        score_file(engine, tmp_path / "in.xlsx", tmp_path / "out.xlsx", **options)
+
+
+def test_r3_tasks_of_a_labeling_tool_are_scored_labeled_or_not(tmp_path, engine, read):
+    tasks = [{"id": n, "data": {"review": text}, "annotations": []} for n, text in enumerate(["good", "bad"])]
+    tasks.append({**tasks[0], "annotations": [{"result": [], "was_cancelled": True}]})
+    (tmp_path / "in.json").write_text(json.dumps(tasks))
+    summary = score_file(engine, tmp_path / "in.json", tmp_path / "out.jsonl", text="review")
+    assert (summary.rows, summary.rejected) == (3, 0)
+    assert [(row["id"], row["label"]) for row in read(tmp_path / "out.jsonl")] == [
+        (n, engine.answer(text).label) for n, text in ((0, "good"), (1, "bad"), (0, "good"))
+    ]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("tool", ["label-studio", "doccano", "argilla", "prodigy"])
+def test_r3_predictions_are_written_for_a_labeling_tool(tmp_path, engine, write, tool, ending):
+    rows = [{"body": f"good {n}", "site": "web"} for n in range(5)]
+    source, target = write(tmp_path / f"in{ending}", rows), tmp_path / "tasks.json"
+    options = {"text": "body", "output_format": tool, "chunk_rows": 2}
+    score_file(engine, source, target, **options)
+    is_array = tool in ("label-studio", "argilla")
+    text = target.read_text()
+    tasks = json.loads(text) if is_array else [json.loads(line) for line in text.splitlines()]
+    assert len(tasks) == 5
+    answer = engine.answer("good 0")
+    score = round(answer.probabilities[answer.label], 6)
+    choice = {
+        "from_name": "label",
+        "to_name": "text",
+        "type": "choices",
+        "value": {"choices": [answer.label]},
+    }
+    expected = {
+        "label-studio": {
+            "data": {"site": "web", "body": "good 0"},
+            "predictions": [{"model_version": "nlpkit", "score": score, "result": [choice]}],
+        },
+        "doccano": {"text": "good 0", "label": [answer.label], "meta": {"site": "web", "score": score}},
+        "argilla": {
+            "fields": {"text": "good 0"},
+            "metadata": {"site": "web"},
+            "suggestions": {"label": {"value": answer.label, "score": score, "agent": "nlpkit"}},
+        },
+        "prodigy": {"text": "good 0", "label": answer.label, "score": score, "meta": {"site": "web"}},
+    }
+    assert tasks[0] == expected[tool]
+    with pytest.raises(ConfigError, match="reads no packed files"):
+        score_file(engine, source, tmp_path / "tasks.json.gz", **options)
+    if is_array:
+        with pytest.raises(ConfigError, match=r"complete only at the end.*hint: .* -o scored\.json$"):
+            score_file(engine, source, "-", **options)
+
+
+def test_r3_what_is_no_label_is_not_written_for_a_labeling_tool(tmp_path, engine, write, monkeypatch):
+    monkeypatch.setattr(type(engine), "columns", {"value": "float"})
+    with pytest.raises(ConfigError, match=r"prodigy takes labels, but .* answers with value; hint: "):
+        score_file(engine, write(tmp_path / "in.csv", ROWS), tmp_path / "a.json", output_format="prodigy")
 
 
 def test_json_types_are_kept_in_json_and_typed_in_tables(tmp_path, engine, write, read):

@@ -29,14 +29,15 @@ def test_r4_all_rows_that_cannot_be_used_are_listed_at_once(tmp_path: Path) -> N
     assert start == (f"{given.source}: 3 rows cannot be used; row 2: column 'text': the text is empty; ")
     assert "row 4: column 'label' holds the label 'neutrl'" in end
     assert end.endswith(
-        "; hint: correct them, or leave them out with `on_bad: skip` below the source in the config"
+        "; hint: correct them, or leave them out with --on-error skip "
+        "(in a config, `on_bad: skip` below the source)"
     )
 
 
 def test_r4_they_are_skipped_and_counted_where_the_source_says_so(tmp_path: Path) -> None:
     reading = read_examples(TASK, [source(tmp_path, on_bad="skip")], seed=1)
     assert [example.text for example in reading.examples] == ["fine", "dull"]
-    assert len(reading.skipped) == 1
+    assert (len(reading.skipped), reading.left_out) == (1, 3)
     assert "3 rows left out; row 2: column 'text': the text is empty; row 3: " in reading.skipped[0]
 
 
