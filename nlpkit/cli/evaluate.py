@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli.options import Encoding, Format, Json
-from nlpkit.cli.terminal import bar, show_scores, talk
+from nlpkit.cli.terminal import bar, show_scores, show_warnings, talk
 
 LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 
@@ -106,9 +106,10 @@ def evaluate_run(
         )
     if as_json:
         typer.echo(report.to_json())
-        return
-    show_scores(report)
-    talk(f"report: {place(opened, report.data, '.html')}")
+    else:
+        show_scores(report)
+        talk(f"report: {place(opened, report.data, '.html')}")
+    show_warnings(report)
 
 
 def register(app: typer.Typer) -> None:

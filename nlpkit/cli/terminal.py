@@ -175,6 +175,14 @@ def show_scores(report: Any) -> None:
         Console().print(table)
 
 
+def show_warnings(report: Any) -> None:
+    """Print on stderr what makes the run useless."""
+    from nlpkit.reports.keeping import warning_lines
+
+    for line in warning_lines(report):
+        talk(line)
+
+
 def show_summary(summary: Any, as_json: bool) -> None:
     if as_json:
         import dataclasses

@@ -11,10 +11,11 @@ from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
-from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, write_report
+from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
+from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings import DialogueEvaluation
 from nlpkit.tasks.answers.family import ClassifierFamily
@@ -92,6 +93,8 @@ def report_run(
         headline = report is reports[-1]
         write_report(run, report, card=classifier.task.family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
+        for line in warning_lines(report):
+            talk(line)
 
 
 def measure(
@@ -115,7 +118,9 @@ def measure(
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
-    baselines = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
+    given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
+    constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
+    baselines = (*given, constant)
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
@@ -129,6 +134,7 @@ def measure(
         task=classifier.task.kind,
         seed=record.seed,
         summary=family.report.summary(scores, baselines),
+        warnings=(*no_better(scores, constant), *family.signs(outcomes)),
         scores=scores,
         sections=tuple(section for section in sections if section),
         baselines=baselines,

@@ -21,6 +21,8 @@ class Baseline(Part):
     tests: dict[str, PairedTest] = Field(default={})
     details: dict[str, Score] = Field(default={})
     """Scores that stand in sections."""
+    constant: bool = False
+    """Whether it is the best answer that is the same for every text."""
 
 
 class Headline(Part):
@@ -102,6 +104,8 @@ class ReportContent(Part):
     """How much that was, in words, where that is more than a count."""
     summary: tuple[str, ...] = ()
     """The answer in plain sentences: how good, compared with what, and how far it can be trusted."""
+    warnings: tuple[str, ...] = ()
+    """What makes the run useless, in plain sentences: shown first."""
     scores: dict[str, Score]
     """In the order in which they are shown."""
     details: dict[str, Score] = Field(default={})

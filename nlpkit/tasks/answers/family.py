@@ -164,6 +164,9 @@ class ClassifierFamily(Family, Protocol):
     def outcomes(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Any:
         """Pair truth and prediction, row by row."""
 
+    def signs(self, outcomes: Any) -> tuple[str, ...]:
+        """Return in words what in the outcomes, or in what was fitted, shows that nothing was learned."""
+
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
         """Pair raw outputs and targets, as training evaluates them before anything is calibrated."""
 

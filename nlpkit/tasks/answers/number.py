@@ -13,6 +13,7 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
+from nlpkit.reports.constant_answers import value_signs
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.reports.value_sections import VALUE_REPORT
 from nlpkit.tasks.answers.family import (
@@ -107,6 +108,10 @@ class Number:
             truth=np.array([example.value for example in examples], dtype=float),
             predicted=np.array([answer.value for answer in predictions], dtype=float),
         )
+
+    def signs(self, outcomes: ValueOutcomes) -> tuple[str, ...]:
+        """Return whether the values show that nothing was learned."""
+        return value_signs(outcomes)
 
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> ValueOutcomes:
         """Pair scaled values and outputs."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -255,6 +255,21 @@ def test_s12_the_page_of_a_check_is_not_written_over_the_data(nlpkit, reviews: P
     assert done.code == 2
     assert "is the data; expected another file to write; hint: --html check.html" in done.talk
     assert reviews.read_bytes() == before
+
+
+def test_s18_evaluate_says_that_a_run_is_no_better_than_one_answer(
+    nlpkit, toy_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(toy_run, tmp_path / "toy")
+    other = {"negative": "positive", "positive": "negative"}
+    wrong = write_csv(tmp_path / "wrong.csv", [(text, other[label]) for text, label in sentences(60, seed=5)])
+    said = nlpkit("evaluate", run, wrong)
+    assert "compared with always answering negative" in said.out
+    assert "is no better than always answering negative (50.0%)" in said.talk
+    as_json = nlpkit("evaluate", run, wrong, "--json")
+    assert "no better than always answering negative" in json.loads(as_json.out)["warnings"][0]
+    right = nlpkit("evaluate", run, write_csv(tmp_path / "right.csv", sentences(60, seed=5)))
+    assert "no better than" not in right.out + right.talk
 
 
 def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Path) -> None:

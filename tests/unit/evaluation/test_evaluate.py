@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from pyarrow import parquet
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.evaluation.evaluate import evaluate, measure
+from nlpkit.evaluation.evaluate import evaluate, measure, report_run
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Table
 from nlpkit.run import Run
@@ -115,3 +116,27 @@ def test_publishing_takes_the_model_and_never_the_texts(
     assert {"README.md", "run.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json"} <= sent
     assert not any("evaluation" in name or "report" in name or "log" in name for name in sent)
     assert json.loads((toy_run / "run.json").read_text())["format"] == 2
+
+
+def flipped(count: int, seed: int) -> list[tuple[str, str]]:
+    """Sentences with the wrong label each: a model that reads them right is always wrong."""
+    other = {"negative": "positive", "positive": "negative"}
+    return [(text, other[label]) for text, label in sentences(count, seed=seed)]
+
+
+def test_s18_a_run_no_better_than_one_answer_is_called_that_in_every_form(
+    toy_run: Path, tmp_path: Path
+) -> None:
+    run = Run.open(shutil.copytree(toy_run, tmp_path / "toy"))
+    examples = [LabeledText(text=text, label=label) for text, label in flipped(60, seed=5)]
+    lines: list[str] = []
+    report_run(run, {"validation": [], "test": examples}, talk=lines.append)
+    warning = "is no better than always answering negative (50.0%)"
+    assert any(line.startswith("warning: test: Accuracy ") and warning in line for line in lines)
+    assert any("; always answering negative: Accuracy 50.0%" in line for line in lines)
+    for page in (run.report, run.card, run.evaluation / "test.md", run.evaluation / "test.json"):
+        assert warning in page.read_text().replace("\\", ""), page
+    report = Report.from_json((run.evaluation / "test.json").read_text())
+    assert report.baselines[-1].name == "always answering negative"
+    assert report.baselines[-1].constant
+    assert list(report.baselines[-1].scores)[:2] == ["accuracy", "macro_f1"]
