@@ -9,6 +9,7 @@ from typing import Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
+from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
@@ -64,13 +65,15 @@ def evaluate(
 
 def _evaluate_classifier(run: Run, source: Any, baseline: Run | None) -> Report:
     classifier = Classifier.load(run)
+    examples = read_examples(classifier.task, [source], seed=0).examples
     report = measure(
         run,
         classifier,
-        read_examples(classifier.task, [source], seed=0).examples,
+        examples,
         data=source.source,
         baseline=Classifier.load(baseline) if baseline else None,
     )
+    report = with_overlap(report, run, classifier.task.family, examples, baseline)
     write_report(run, report)
     return report
 
@@ -86,12 +89,15 @@ def report_run(
     rows is the headline.
     """
     classifier = Classifier.load(run)
+    family = classifier.task.family
     reports = [
-        measure(run, classifier, examples, data=name, own=own) for name, examples in parts.items() if examples
+        with_overlap(measure(run, classifier, examples, data=name, own=own), run, family, examples)
+        for name, examples in parts.items()
+        if examples
     ]
     for report in reports:
         headline = report is reports[-1]
-        write_report(run, report, card=classifier.task.family.report.usage if headline else None)
+        write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):
             talk(line)

@@ -119,6 +119,9 @@ class Family(Protocol):
     def identity(self, example: Any) -> tuple[Any, ...]:
         """Return all of an example that a training depends on."""
 
+    def texts(self, example: Any) -> list[str]:
+        """Return the texts by which a training on an example is known; the last one is all of it."""
+
 
 class ClassifierFamily(Family, Protocol):
     """A family whose answers are decoded from the outputs of a head."""

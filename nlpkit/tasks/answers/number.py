@@ -156,6 +156,10 @@ class Number:
         """Return all fields but the place."""
         return text_identity(example)
 
+    def texts(self, example: LabeledText) -> list[str]:
+        """Return the text."""
+        return [example.text]
+
     def parity(
         self,
         before: Sequence[Prediction],

@@ -268,6 +268,7 @@ def test_s18_evaluate_says_that_a_run_is_no_better_than_one_answer(
     assert "is no better than always answering negative (50.0%)" in said.talk
     as_json = nlpkit("evaluate", run, wrong, "--json")
     assert "no better than always answering negative" in json.loads(as_json.out)["warnings"][0]
+    assert "toy was trained on " in said.talk  # S19
     right = nlpkit("evaluate", run, write_csv(tmp_path / "right.csv", sentences(60, seed=5)))
     assert "no better than" not in right.out + right.talk
 

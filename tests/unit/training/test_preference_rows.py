@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from nlpkit.data.examples import Conversation, Turn
 from nlpkit.data.preferences import RatedReply, ReplyPair
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.tasks.dialogue import Dialogue
@@ -136,3 +137,12 @@ def test_a_missing_trl_is_asked_for_by_its_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "trl", None)
     with pytest.raises(ConfigError, match=r"nlpkit\[preference\]"):
         refuse_unready(PreferenceTraining(), "dpo")
+
+
+def test_s19_replies_are_found_as_a_conversation_holds_them(tmp_path: Path) -> None:
+    rows = load(train=pair_file(tmp_path / "pairs.jsonl", 40))
+    (row, *_) = rows.train
+    asked, chosen = row.history.turns[-1].text, row.chosen
+    talk = Conversation(turns=(Turn(role="user", text=asked), Turn(role="assistant", text=chosen)))
+    assert Dialogue().family.texts(talk)[-1] in rows.texts
+    assert len(rows.texts) == 2 * len(rows.train)
