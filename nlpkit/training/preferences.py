@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field
 from nlpkit.data.examples import Turn
 from nlpkit.data.preference_splits import drop_seen, hold_out
 from nlpkit.data.preferences import (
+    FEWEST,
+    FEWEST_HELD,
     Preference,
     PreferenceSource,
     RatedReply,
@@ -33,9 +35,6 @@ from nlpkit.tasks.dialogue import Dialogue
 
 Method: TypeAlias = Literal["dpo", "kto"]
 NAMES: dict[Method, str] = {"dpo": "pairs", "kto": "rated replies"}
-
-FEWEST_HELD = 4
-"""The fewest held-out rows for a comparison."""
 
 
 class PreferenceData(Settings):
@@ -91,6 +90,7 @@ class PreferenceRows:
         lines = [
             f"rows       {len(self.train):,} {NAMES[self.method]} to learn from,"
             f" {len(self.held):,} held out to compare on",
+            f"needed     at least {FEWEST} to learn from and {FEWEST_HELD} to compare on",
             f"method     {self.method.upper()}; the files hold {self.read:,} rows",
         ]
         for part, rows in (("learned", self.train), ("held out", self.held)):
