@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from tests.fakes import FakeClassifier
 
 COMMANDS = (
     *("train", "evaluate", "score", "predict", "check", "export"),
-    *("chat", "serve", "feedback", "push", "runs"),
+    *("chat", "demo", "serve", "feedback", "push", "runs"),
 )
 
 
@@ -59,6 +60,32 @@ def test_help_teaches_and_every_command_has_an_example(nlpkit) -> None:
         assert topic in " ".join(said.out.split())
     for command in COMMANDS:
         assert "Example" in nlpkit(command, "--help").out
+
+
+def test_j2_a_wheel_carries_the_demo_and_starts_it(tmp_path: Path) -> None:
+    """Laid out as a wheel is unpacked, with another package called demo in the way."""
+    root = Path(__file__).parents[3]
+    packages = tmp_path / "site-packages"
+    (packages / "nlpkit").mkdir(parents=True)
+    for entry in (root / "nlpkit").iterdir():
+        (packages / "nlpkit" / entry.name).symlink_to(entry)
+    shutil.copytree(root / "demo", packages / "nlpkit" / "demo_")
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "__init__.py").write_text("raise RuntimeError('the wrong demo')")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "nlpkit", "demo", *arguments],
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(packages)}, capture_output=True, text=True,
+        )  # fmt: skip
+
+    help = run("--help")
+    assert help.returncode == 0
+    assert "Usage: nlpkit demo [OPTIONS]" in help.stdout
+    assert "--login" in help.stdout
+    refused = run("--host", "nlpkit.example")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "hint: --login FILE, or --anyone" in refused.stderr
 
 
 def test_the_help_of_train_names_recipes_and_configs(nlpkit) -> None:
