@@ -29,7 +29,7 @@ $(RUN)/sample.scored.csv: recipes/data/sample.csv $(RUN)/report.html
 
 # BOT is a run, a promoted.json or a server's address; without it the default bot answers.
 chat: install
-	$(BIN)/python demo/app.py $(BOT)
+	$(BIN)/nlpkit demo $(BOT)
 
 # A process a core and a thread a process: most tests' models are too small to be shared out
 test: install

@@ -1,4 +1,4 @@
-"""The demo: `python demo/app.py [RUN]` serves a chat, a scorer and the reports of runs to a browser."""
+"""The demo: `nlpkit demo [RUN]` serves a chat, a scorer and the reports of runs to a browser."""
 
 from __future__ import annotations
 

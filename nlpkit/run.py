@@ -74,7 +74,9 @@ class RunRecord(BaseModel):
     cost: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, str] = {}
-    """SHA-256 of each file of the adapter, its head included, and of the tokenizer; none in older runs."""
+    """SHA-256 of each file of the adapter, its head included, of the tokenizer and of the hashes of texts;
+    none in older runs.
+    """
 
 
 def in_current_format(tree: Any) -> Any:
@@ -143,6 +145,11 @@ class Run:
     def distillation(self) -> Path:
         """Of a distilled run: its comparison with its teacher; a Markdown page has the same name."""
         return self.path / "distillation.json"
+
+    @property
+    def text_hashes(self) -> Path:
+        """Hashes of the training texts; a run may lack them, and a published one does."""
+        return self.path / "text_hashes.bin"
 
     @property
     def report(self) -> Path:
@@ -236,12 +243,13 @@ class Run:
             RunError: it is damaged, or a file of the adapter or the tokenizer is not the one that was saved.
         """
         record = self.read()
-        hashes = self._hashes() if record.files else {}
-        for name in sorted(record.files.keys() | hashes.keys()):
+        saved = {name: known for name, known in record.files.items() if name != self.text_hashes.name}
+        hashes = self._hashes() if saved else {}
+        for name in sorted(saved.keys() | hashes.keys()):
             path = self.path / name
-            if name not in record.files:
+            if name not in saved:
                 raise RunError(f"{path}: was added after training; hint: move it out of the run")
-            if record.files[name] != hashes.get(name):
+            if saved[name] != hashes.get(name):
                 problem = "has changed since training" if name in hashes else "is missing"
                 raise RunError(f"{path}: {problem}; {self._restoring}")
         return record
@@ -263,7 +271,9 @@ class Run:
     def finish(self, record: RunRecord) -> None:
         """Drop the checkpoints and write `run.json` last, with hashes: from now on the run is completed."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        record = record.model_copy(update={"files": self._hashes()})
+        texts = self.text_hashes
+        of_texts = {texts.name: sha256_of([texts])} if texts.is_file() else {}
+        record = record.model_copy(update={"files": {**self._hashes(), **of_texts}})
         write_whole(self.marker, record.model_dump_json(indent=2) + "\n")
 
     def remove(self) -> None:

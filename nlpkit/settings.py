@@ -35,6 +35,8 @@ class RunSettings(Settings):
     seed: int = 1
     """Splits and samples the data."""
     output: Path = Path("runs")
+    text_hashes: bool = True
+    """Keep hashes of the training texts, by which an evaluation finds rows that were trained on."""
 
 
 class SeededSettings(RunSettings):

@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from nlpkit.chat.console_text import context_lines, list_lines, sentiment_lines
-from nlpkit.chat.messages import Chat
+from nlpkit.chat.messages import Chat, Rating
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.chat.session import Session
 from nlpkit.chat.streaming_reply import StreamingReply
@@ -58,6 +58,8 @@ class Console:
             "new": ("", "begin a new conversation", self._new),
             "list": ("[WORDS]", "list the saved conversations, or those with these words", self._list),
             "open": ("N", "continue a conversation of the list", self._open),
+            "good": ("[REASON]", "rate the last reply; nlpkit feedback writes the ratings", self._rate("up")),
+            "bad": ("[REASON]", "likewise", self._rate("down")),
             "retry": ("", "replace the last reply", self._retry),
             "undo": ("", "remove your last turn and its reply", self._undo),
             "system": ("[TEXT]", "show or set the system prompt; - removes it", self._set_system),
@@ -209,6 +211,16 @@ class Console:
         if not argument.isdecimal() or not 1 <= int(argument) <= len(self._listed):
             raise DataError(f"/open: expected a number from 1 to {len(self._listed)}; hint: /list shows them")
         self.open(self._listed[int(argument) - 1])
+
+    def _rate(self, rating: Rating) -> Callable[[str], None]:
+        def rate(reason: str) -> None:
+            chat = self._current()
+            if not chat.messages or chat.messages[-1].role != "assistant":
+                raise DataError("there is no reply to rate yet; hint: write a message first")
+            self._session.rate(chat.id, "", chat.messages[-1].id, rating, reason)
+            self._note(f"rated {rating}: {chat.messages[-1].text[:80]}")
+
+        return rate
 
     def _retry(self, _: str) -> None:
         self._current()

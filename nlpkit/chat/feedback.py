@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from nlpkit.data.preferences import FEWEST, FEWEST_HELD, needed
 from nlpkit.errors import DataError
 from nlpkit.files import refuse_path
 
@@ -43,6 +44,16 @@ class Feedback:
     def pairs(self) -> int:
         """Return how many of the rows are pairs."""
         return sum("chosen" in row for row in self.rows)
+
+    @property
+    def shortage(self) -> str:
+        """Return what the rows lack for a preference training; empty where that can begin."""
+        if len(self.rows) < FEWEST + FEWEST_HELD:
+            return f"too few for a preference training, which needs {needed()}"
+        ratings = {row.get("rating") for row in self.rows}
+        if len(ratings) == 1 and not self.pairs:
+            return f"all are rated {ratings.pop()}: a preference training needs liked and disliked replies"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

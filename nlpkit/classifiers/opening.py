@@ -6,6 +6,7 @@ import importlib.util
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from nlpkit.classifiers.export import Talk, export_run
@@ -18,7 +19,7 @@ from nlpkit.models.runtimes import find_runtime
 from nlpkit.run import Run
 
 WORTH_EXPORTING = 1_000_000
-"""Bytes of input: some ten thousand short texts."""
+"""Bytes of input: some ten thousand short texts, more than torch scores while an export is made."""
 
 
 def open_model(run: Run | Path | str | None, *, runtime: str = AUTO, threads: int | None = None) -> TextModel:
@@ -63,12 +64,27 @@ def cached_export(run: Run, runtime: str, *, talk: Talk | None = None) -> Path |
     return folder if is_export(folder) else export_run(run, runtime, folder, talk=talk)
 
 
-def resolve_runtime(run: str | None, runtime: str, source: str, *, talk: Talk) -> str:
+def resolve_runtime(
+    run: str | None,
+    runtime: str,
+    *,
+    is_long: Callable[[int], bool],
+    begun_with: Callable[[], str | None],
+    talk: Talk,
+) -> str:
     """Choose the runtime for a file.
 
+    Args:
+        run: a run or an export; None for the built-in classifier.
+        runtime: what was asked for.
+        is_long: whether the input holds at least that much text; it may have to read it to find out.
+        begun_with: returns the fingerprint of the model that began the work which goes on, if there is any.
+        talk: gets lines for people.
+
     Returns:
-        For `auto`, FAST where the run has such an export already, or where one can be made and the file is
-        long enough to gain by it; else REFERENCE. Any other runtime is returned as it is.
+        For `auto`, the runtime that began the work; else FAST where the run has such an export already, or
+        where one can be made and the file is long enough to gain by it; else REFERENCE. Any other runtime is
+        returned as it is.
 
     Raises:
         RunError: no completed run.
@@ -81,11 +97,14 @@ def resolve_runtime(run: str | None, runtime: str, source: str, *, talk: Talk) -
     if runtime != AUTO:
         return runtime
     opened = Run.open(run) if run is not None else default_run()
+    if (begun := (begun_with() or "").partition(" ")[0]) in RUNTIMES:
+        talk(f"runtime: {begun}, with which the work began")
+        return begun
     folder = _fast_export(opened)
     if folder is not None and is_export(folder):
         return FAST
     row = EXPORTS[FAST]
-    if (row.cpu_only and _has_gpu()) or not _is_long(source):
+    if (row.cpu_only and _has_gpu()) or not is_long(WORTH_EXPORTING):
         return REFERENCE
     if folder is None or (row.exporter and importlib.util.find_spec(row.exporter) is None):
         talk(
@@ -124,14 +143,6 @@ def _fast_export(run: Run) -> Path | None:
     if not row.is_installed or (row.cpu_only and _has_gpu()):
         return None
     return _path(run, row)
-
-
-def _is_long(source: str) -> bool:
-    """Return whether an input is longer than what torch scores while an export is made; stdin may be."""
-    path = Path(source)
-    files = path.rglob("*") if path.is_dir() else [path]
-    sizes = (file.stat().st_size for file in files if file.is_file())
-    return not path.exists() or sum(sizes) >= WORTH_EXPORTING
 
 
 def _has_gpu() -> bool:

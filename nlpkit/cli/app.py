@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nlpkit.cli import chat, data, evaluate, export, runs, score, sources, train
+from nlpkit.cli import chat, data, demo, evaluate, export, runs, score, sources, train
 from nlpkit.cli.terminal import console, escaped
 from nlpkit.errors import NlpkitError
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Train and measure": (data, train, evaluate),
     "Predict and score": (score, export),
-    "Chat": (chat,),
+    "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),
 }
 """The groups of commands in `nlpkit --help`."""

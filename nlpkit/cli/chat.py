@@ -187,6 +187,8 @@ def feedback(
     talk(f"{len(preferences.rows):,} rows, {preferences.pairs:,} of them pairs: {output}")
     for reason in preferences.left_out:
         talk(reason)
+    if preferences.shortage:
+        talk(preferences.shortage)
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli.options import Encoding, Format, Json, OnError
-from nlpkit.cli.terminal import bar, show_scores, skippable, talk
+from nlpkit.cli.terminal import bar, show_scores, show_warnings, skippable, talk
 
 LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 
@@ -111,6 +111,7 @@ def evaluate_run(
     else:
         show_scores(report)
         talk(f"report: {place(opened, report.data, '.html')}")
+    show_warnings(report)
     if report.left_out:
         raise typer.Exit(5)
 

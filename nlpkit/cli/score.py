@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,9 @@ from nlpkit.cli.terminal import (
     warn_unreadable,
 )
 from nlpkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nlpkit.scoring.locations import ScoringPlan
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -110,7 +113,7 @@ def score(
     with (
         resumable(again),
         skippable(on_error),
-        _models(run, threads, ray, runtime, source) as classifier,
+        _models(run, threads, ray, runtime, plan) as classifier,
         bar("scoring") as show,
     ):
         summary = plan.score(
@@ -185,12 +188,12 @@ def _classifier(run: str | None, threads: int | None, runtime: str) -> Any:
 
 @contextmanager
 def _models(
-    run: str | None, threads: int | None, ray: str | None, runtime: str, source: str
+    run: str | None, threads: int | None, ray: str | None, runtime: str, plan: ScoringPlan
 ) -> Iterator[Any]:
     """Yield a classifier in this process, or with `--ray` one for each core of a cluster."""
     from nlpkit.classifiers.opening import resolve_runtime
 
-    runtime = resolve_runtime(run, runtime, source, talk=talk)
+    runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
     if ray is None:
         yield _classifier(run, threads, runtime)
         return

@@ -175,6 +175,16 @@ def show_scores(report: Any) -> None:
         Console().print(table)
 
 
+def show_warnings(report: Any) -> None:
+    """Print on stderr whether the rows were trained on, and what makes the scores or the run useless."""
+    from nlpkit.reports.keeping import warning_lines
+
+    if report.overlap and not report.overlap.trained_on:
+        talk(report.overlap.in_words(report.run, report.data_card.unit))
+    for line in warning_lines(report):
+        talk(line)
+
+
 def show_summary(summary: Any, as_json: bool) -> None:
     if as_json:
         import dataclasses

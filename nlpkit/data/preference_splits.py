@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
 from nlpkit.data.near import near_groups
-from nlpkit.data.preferences import P, Preference, RatedReply, history_key
+from nlpkit.data.preferences import FEWEST_HELD, P, Preference, RatedReply, history_key
 
 
 def hold_out(
@@ -16,8 +16,9 @@ def hold_out(
     """Split rows into those to train on and those held out, the same for the same seed.
 
     Rows of one conversation, with one history, or nearly equal stay on one side; liked and disliked ones are
-    spread alike.
+    spread alike. At least as many are held out as a comparison needs.
     """
+    share = max(share, FEWEST_HELD / len(rows))
     groups = _groups(rows, seed=seed, near_duplicates=near_duplicates)
     counts: dict[int, Counter[bool]] = defaultdict(Counter)
     for row, group in zip(rows, groups, strict=True):

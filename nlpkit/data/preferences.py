@@ -27,7 +27,9 @@ UP, DOWN = frozenset({"up", "1", "+1", "true"}), frozenset({"down", "-1", "false
 """Ratings that need no explanation. 0 is not among them: it may mean disliked or not rated."""
 
 FEWEST = 10
-"""Rows below which nothing can be learned and compared."""
+"""Rows below which nothing can be learned."""
+FEWEST_HELD = 4
+"""Held-out rows below which nothing can be compared."""
 
 
 def _rating_keys(value: object) -> object:
@@ -175,7 +177,12 @@ def refuse_useless(rows: Sequence[Preference], *, where: str, fewest: int = FEWE
             "expected both, because only the difference between them can be learned"
         )
     if len(rows) < fewest:
-        raise DataError(f"{where}: {len(rows)} rows; expected at least {fewest}")
+        raise DataError(f"{where}: {len(rows)} rows; expected at least {fewest}; hint: collect {needed()}")
+
+
+def needed() -> str:
+    """Return in words how many rows a training needs."""
+    return f"at least {FEWEST + FEWEST_HELD} rows: {FEWEST} to learn from and {FEWEST_HELD} to compare on"
 
 
 def _liked(record: Record, source: PreferenceSource) -> bool:

@@ -16,7 +16,8 @@ from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.score import PairedTest, Part, Score
 from nlpkit.models.pretrained import find_base, source_of
-from nlpkit.reports.wording import difference, p_value
+from nlpkit.reports.parts import Baseline
+from nlpkit.reports.wording import difference, no_better, p_value
 from nlpkit.run import Run, RunRecord
 
 Role = Literal["teacher", "student", "plain"]
@@ -60,6 +61,8 @@ class DistillationReport(Part):
     gap_closed: float | None
     """The share of the accuracy between plain student and teacher that the student gains; None without a
     plain one, or a gap."""
+    constant: Baseline | None = None
+    """The best answer that is the same for every text, compared with the student; None in older reports."""
 
     def to_markdown(self) -> str:
         """Return the table, with what it rests on."""
@@ -75,6 +78,8 @@ class DistillationReport(Part):
             lines += [
                 "The students' checkpoints were chosen on these rows too, so that all are a little too high."
             ]
+        if self.constant is not None:
+            lines.append(self._against_constant(self.constant))
         if self.gap_closed is not None:
             lines += [
                 f"The student closes {self.gap_closed:.0%} of the gap between plain student and teacher."
@@ -84,6 +89,13 @@ class DistillationReport(Part):
             f"{self.rounds} rounds; MB in float32."
         ]
         return "\n".join(lines) + "\n"
+
+    def _against_constant(self, constant: Baseline) -> str:
+        student = next(side for side in self.sides if side.role == "student")
+        if warnings := no_better(student.scores, constant):
+            return f"**Warning:** {warnings[0]}."
+        name, accuracy = constant.name, constant.scores["accuracy"]
+        return f"{name[0].upper()}{name[1:]} gets {accuracy.shown_with_interval}."
 
 
 def report_distillation(
@@ -117,7 +129,7 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
         for role, classifier in classifiers.items()
     }
     speeds = speed(classifiers, texts)
-    seed = records["student"].seed
+    seed, family = records["student"].seed, classifiers["student"].task.family
     sides = tuple(
         Side(
             role=role,
@@ -139,6 +151,7 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
     return DistillationReport(
         data=data, rows=len(texts), chosen_here=data == "validation", threads=classifiers["student"].threads,
         timed=min(TIMED, len(texts)), rounds=ROUNDS, sides=sides, gap_closed=gap_closed(sides),
+        constant=family.report.constant(outcomes["student"]).baseline(outcomes["student"], seed),
     )  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from typing import Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
+from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
-from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, write_report
+from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
+from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings import DialogueEvaluation
 from nlpkit.tasks.answers.family import ClassifierFamily
@@ -73,6 +75,7 @@ def _evaluate_classifier(run: Run, source: Any, baseline: Run | None, talk: Call
         data=source.source,
         baseline=Classifier.load(baseline) if baseline else None,
     ).model_copy(update={"left_out": reading.left_out})
+    report = with_overlap(report, run, classifier.task.family, reading.examples, baseline)
     write_report(run, report)
     return report
 
@@ -88,13 +91,18 @@ def report_run(
     rows is the headline.
     """
     classifier = Classifier.load(run)
+    family = classifier.task.family
     reports = [
-        measure(run, classifier, examples, data=name, own=own) for name, examples in parts.items() if examples
+        with_overlap(measure(run, classifier, examples, data=name, own=own), run, family, examples)
+        for name, examples in parts.items()
+        if examples
     ]
     for report in reports:
         headline = report is reports[-1]
-        write_report(run, report, card=classifier.task.family.report.usage if headline else None)
+        write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
+        for line in warning_lines(report):
+            talk(line)
 
 
 def measure(
@@ -118,7 +126,9 @@ def measure(
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
-    baselines = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
+    given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
+    constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
+    baselines = (*given, constant)
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
@@ -132,6 +142,7 @@ def measure(
         task=classifier.task.kind,
         seed=record.seed,
         summary=family.report.summary(scores, baselines),
+        warnings=(*no_better(scores, constant), *family.signs(outcomes)),
         scores=scores,
         sections=tuple(section for section in sections if section),
         baselines=baselines,

@@ -10,9 +10,10 @@ from nlpkit.errors import DataError
 from nlpkit.evaluation.items import Reach, last_turns
 from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.measure_dialogue import Progress, measure_dialogue
+from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.replies import ReplyOutcomes
-from nlpkit.reports.keeping import of_run, shown_scores, source_card, write_report
+from nlpkit.reports.keeping import of_run, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.parts import DataCard
 from nlpkit.reports.report import Report
 from nlpkit.reports.usage import REPLY_USAGE
@@ -117,8 +118,11 @@ def report_dialogue(
     report = measured.report(data)
     card = _data_card(record.data, report.data_card)
     report = report.model_copy(update={**of_run(run), "data_card": card, "left_out": left_out})
+    report = with_overlap(report, run, tuned.task.family, conversations, baseline)
     write_report(run, report, card=REPLY_USAGE if headline else None)
     talk(f"{data}: {shown_scores(report)}")
+    for line in warning_lines(report) if headline else ():
+        talk(line)
     return report
 
 

@@ -99,7 +99,7 @@ def compare(old: RowLikelihoods, new: RowLikelihoods, held: Sequence[Preference]
         preference=preference,
         perplexity=perplexity,
         verdict="refused" if reasons else "promoted",
-        reasons=tuple(reasons) or (_for(preference),),
+        reasons=tuple(reasons) or (_for(preference, perplexity),),
     )
 
 
@@ -158,10 +158,20 @@ def report_comparison(run: Run) -> None:
 
 
 def _against(preference: Compared, perplexity: Compared) -> list[str]:
-    """Return what speaks against the new run, if anything."""
+    """Return what speaks against the new run, if anything.
+
+    Where the old run ranks everything right already, the perplexity decides: it must be shown to have fallen.
+    """
     reasons = []
     difference = preference.test.difference
-    if difference is None or difference <= 0:
+    if _both_rank_all_right(preference):
+        if not _has_fallen(perplexity):
+            reasons.append(
+                "both runs rank all held-out replies right, and liked ones are not shown to be likelier: "
+                f"perplexity {_number(perplexity.old)} -> {_number(perplexity.new)}, the interval of the "
+                "difference holds 0"
+            )
+    elif difference is None or difference <= 0:
         reasons.append(
             f"it prefers what people liked no more than the old run ({_number(preference.old)} -> "
             f"{_number(preference.new)})"
@@ -175,7 +185,21 @@ def _against(preference: Compared, perplexity: Compared) -> list[str]:
     return reasons
 
 
-def _for(preference: Compared) -> str:
+def _both_rank_all_right(preference: Compared) -> bool:
+    return preference.old.value == preference.new.value == 1.0
+
+
+def _has_fallen(perplexity: Compared) -> bool:
+    high = perplexity.test.high
+    return high is not None and high < 0
+
+
+def _for(preference: Compared, perplexity: Compared) -> str:
+    if _both_rank_all_right(preference):
+        return (
+            "both runs rank all held-out replies right, and liked ones became likelier: perplexity "
+            f"{_number(perplexity.old)} -> {_number(perplexity.new)}"
+        )
     low = preference.test.low
     shown = low is not None and low > 0
     return "it prefers what people liked more than the old run" + (

@@ -82,6 +82,18 @@ def source_card(name: str) -> SourceCard:
 
 
 def shown_scores(report: Report) -> str:
-    """Return the first scores of a report in a line."""
+    """Return the first scores of a report in a line, and what the same answer for every text gets."""
     scores = list(report.scores.values())[:3]
-    return ", ".join(f"{score.title} {score.shown_with_interval}" for score in scores)
+    shown = ", ".join(f"{score.title} {score.shown_with_interval}" for score in scores)
+    constant = [
+        f"{baseline.name}: {score.title} {score.shown(score.value)}"
+        for baseline in report.baselines
+        if baseline.constant
+        for score in list(baseline.scores.values())[:1]
+    ]
+    return "; ".join([shown, *constant])
+
+
+def warning_lines(report: Report) -> list[str]:
+    """Return the warnings of a report as lines for a terminal."""
+    return [f"warning: {report.data}: {warning}" for warning in report.warnings]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from nlpkit.metrics.calibration import reliability
 from nlpkit.metrics.labels import confusion_matrix, per_class
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.reports.constant_answers import commonest_label
 from nlpkit.reports.sections import Column, Example, Panel, Plot, Section, Series, Table, Tag, Texts
 from nlpkit.reports.usage import LABEL_USAGE, FamilyReport
-from nlpkit.reports.wording import compared, in_interval, short
+from nlpkit.reports.wording import compared, in_interval, no_better, short
 
 if TYPE_CHECKING:
     from nlpkit.metrics.score import Bin, Score
@@ -52,11 +53,18 @@ def label_summary(scores: dict[str, Score], baselines: tuple[Baseline, ...] = ()
             f"texts{in_interval(accuracy)}."
         )
     sentences += compared(scores, baselines)
+    mcc = scores.get("mcc")
+    if mcc is not None and mcc.low is not None and mcc.low > 0 and _only_as_right(scores, baselines):
+        sentences.append(f"It does tell the labels apart: MCC {mcc.shown_with_interval}.")
     if error is not None and error.value is not None:
         sentences.append(
             f"Its probabilities are off by {100 * error.value:.1f} points on average (calibration error)."
         )
     return tuple(sentences)
+
+
+def _only_as_right(scores: dict[str, Score], baselines: tuple[Baseline, ...]) -> bool:
+    return any(no_better(scores, baseline) for baseline in baselines if baseline.constant)
 
 
 def label_limits(outcomes: LabelOutcomes) -> tuple[str, ...]:
@@ -294,5 +302,9 @@ LABEL_SECTIONS: tuple[Callable[[LabelOutcomes, Rows], Section | None], ...] = (
 """In the order in which they are shown."""
 
 LABEL_REPORT = FamilyReport(
-    sections=LABEL_SECTIONS, summary=label_summary, usage=LABEL_USAGE, limits=label_limits
+    sections=LABEL_SECTIONS,
+    summary=label_summary,
+    usage=LABEL_USAGE,
+    constant=commonest_label,
+    limits=label_limits,
 )

@@ -16,6 +16,7 @@ def to_markdown(report: ReportContent) -> str:
     parts = [
         f"# {cell(report.run)} on {cell(report.data)}",
         f"{report.size}, {report.created:%Y-%m-%d %H:%M %Z}.",
+        "\n".join(f"- **Warning:** {cell(warning)}" for warning in report.warnings),
         "\n".join(f"- {cell(sentence)}" for sentence in report.summary),
         score_table(report.scores),
         *(

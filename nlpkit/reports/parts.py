@@ -21,6 +21,8 @@ class Baseline(Part):
     tests: dict[str, PairedTest] = Field(default={})
     details: dict[str, Score] = Field(default={})
     """Scores that stand in sections."""
+    constant: bool = False
+    """Whether it is the best answer that is the same for every text."""
 
 
 class Headline(Part):
@@ -74,6 +76,26 @@ class DataCard(Part):
     """What a row is, in the plural."""
 
 
+class Overlap(Part):
+    """How many of the texts that were measured on the run was trained on."""
+
+    trained_on: int | None
+    """Equal ones, case and punctuation aside; None where the run keeps no hashes of its training texts."""
+    of: int
+
+    def in_words(self, name: str, unit: str) -> str:
+        """Return it as a sentence about the run of that name."""
+        if self.trained_on is None:
+            return f"Whether {name} was trained on any of these {unit} is not known."
+        if not self.trained_on:
+            return f"{name} was trained on none of the {self.of:,} {unit}."
+        share = self.trained_on / self.of
+        return (
+            f"{name} was trained on {self.trained_on:,} of the {self.of:,} {unit} ({share:.1%}): "
+            "its scores are too good"
+        )
+
+
 class Cost(Part):
     """What it took."""
 
@@ -104,6 +126,10 @@ class ReportContent(Part):
     """Rows of the data that could not be used."""
     summary: tuple[str, ...] = ()
     """The answer in plain sentences: how good, compared with what, and how far it can be trusted."""
+    warnings: tuple[str, ...] = ()
+    """What makes the run or its scores useless, in plain sentences: shown first."""
+    overlap: Overlap | None = None
+    """None in older reports."""
     scores: dict[str, Score]
     """In the order in which they are shown."""
     details: dict[str, Score] = Field(default={})

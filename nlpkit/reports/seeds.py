@@ -53,9 +53,12 @@ def summarize(folder: Path, runs: Sequence[Run]) -> str:
 
 def _numbers(report: Report) -> Iterator[tuple[str, Score]]:
     """Yield the scores of a report by name, each followed by its baselines'."""
-    baselines = [baseline.scores | baseline.details for baseline in report.baselines]
+    baselines = [
+        (baseline.name if baseline.constant else "baseline", baseline.scores | baseline.details)
+        for baseline in report.baselines
+    ]
     for name, score in (report.scores | report.details).items():
         yield name, score
-        for scores in baselines:
+        for baseline, scores in baselines:
             if name in scores:
-                yield f"{name} (baseline)", scores[name]
+                yield f"{name} ({baseline})", scores[name]

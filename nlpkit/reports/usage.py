@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlpkit.metrics.score import Score
+from nlpkit.reports.constant_answers import ConstantAnswer
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.sections import Section
 
@@ -34,6 +35,8 @@ class FamilyReport:
     summary: Callable[[dict[str, Score], tuple[Baseline, ...]], tuple[str, ...]]
     """The answer in plain sentences."""
     usage: Usage
+    constant: Callable[[Any], ConstantAnswer]
+    """The best answer that is the same for every text: a baseline of every run."""
     limits: Callable[[Any], tuple[str, ...]] = lambda outcomes: ()
     """What the outcomes warn of, for the model card."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nlpkit.metrics.outcomes import ValueOutcomes
+from nlpkit.reports.constant_answers import median_value
 from nlpkit.reports.label_sections import WORST, Rows, mistake, mistakes
 from nlpkit.reports.sections import Panel, Plot, Section, Series
 from nlpkit.reports.usage import VALUE_USAGE, FamilyReport
@@ -135,4 +136,6 @@ VALUE_SECTIONS: tuple[Callable[[ValueOutcomes, Rows], Section | None], ...] = (
 )
 """In the order in which they are shown."""
 
-VALUE_REPORT = FamilyReport(sections=VALUE_SECTIONS, summary=value_summary, usage=VALUE_USAGE)
+VALUE_REPORT = FamilyReport(
+    sections=VALUE_SECTIONS, summary=value_summary, usage=VALUE_USAGE, constant=median_value
+)

@@ -142,9 +142,34 @@ def compared(scores: dict[str, Score], baselines: tuple[Baseline, ...]) -> list[
         for name, score in scores.items():
             test = baseline.tests.get(name)
             if test is not None and test.difference is not None:
+                whose = _whose(baseline, name)
                 sentences.append(
-                    f"{score.title or name} is {words[verdict(score, test)]} {baseline.name}'s: "
+                    f"{score.title or name} is {words[verdict(score, test)]} {whose}: "
                     f"{difference(score, test)}."
                 )
                 break
     return sentences
+
+
+def no_better(scores: Mapping[str, Score], baseline: Baseline) -> tuple[str, ...]:
+    """Return a warning where a run is not shown to be better than the same answer for every text.
+
+    No warning where that answer is always right: there is nothing to tell apart.
+    """
+    name, test = next(iter(baseline.tests.items()))
+    score, constant = scores[name], baseline.scores[name]
+    always_right = constant.value == (1.0 if score.higher_is_better else 0.0)
+    if always_right or test.difference is None or verdict(score, test) == "better":
+        return ()
+    return (
+        f"{score.title or name} {score.shown(score.value)} is no better than {_whose(baseline, name)}: "
+        f"{difference(score, test)}",
+    )
+
+
+def _whose(baseline: Baseline, name: str) -> str:
+    """Return whose score a run's is compared with."""
+    score = baseline.scores.get(name)
+    if not baseline.constant or score is None:
+        return f"{baseline.name}'s"
+    return f"{baseline.name} ({score.shown(score.value)})"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ from itertools import islice
 from nlpkit.data.opened_file import OpenedFile
 from nlpkit.data.records import text_of
 from nlpkit.data.rows import BadRow, Record
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, NlpkitError
 from nlpkit.scoring.json_values import json_text
 
 _CHARACTERS = 8 << 20
@@ -87,6 +88,44 @@ def put_back(first: Batch | None, rest: Generator[Batch]) -> Generator[Batch]:
     with closing(rest):
         if first:
             yield first
+        yield from rest
+
+
+SLOW = 5.0
+"""Seconds after which rows come so slowly that nothing is gained by waiting for more of them."""
+
+
+class Pipe:
+    """The batches of standard input, which can be read only once."""
+
+    def __init__(self, batches: Generator[Batch]) -> None:
+        self.batches = batches
+
+    def is_long(self, size: int) -> bool:
+        """Return whether it holds at least so many characters of text: no more is read than that takes.
+
+        What is read stays in `batches`. What goes wrong meanwhile is raised there, in its place.
+        """
+        taken: list[Batch] = []
+        rest, failed, end = self.batches, None, time.monotonic() + SLOW
+        while (known := sum(len(text) for batch in taken for text in batch.inputs)) < size:
+            try:
+                batch = next(rest, None) if time.monotonic() < end else None
+            except NlpkitError as error:
+                failed = error.with_traceback(None)  # whose frames hold the input open
+                break
+            if batch is None:
+                break
+            taken.append(batch)
+        self.batches = _in_order(taken, failed, rest)
+        return known >= size
+
+
+def _in_order(taken: Sequence[Batch], failed: Exception | None, rest: Generator[Batch]) -> Generator[Batch]:
+    with closing(rest):
+        yield from taken
+        if failed:
+            raise failed
         yield from rest
 
 

@@ -14,10 +14,11 @@ from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.chunks import Fleet
 from nlpkit.scoring.job import WORTH_TUNING, ScoreSummary, ScoringJob
 from nlpkit.scoring.options import ScoreOptions
-from nlpkit.scoring.output import plan_output
+from nlpkit.scoring.output import plan_output, unfinished
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import FilePlan
+from nlpkit.scoring.state import begun_with
 
 RECORDS, REJECTS = "_nlpkit", "_rejects"
 """Folders next to the scored files; readers of data sets skip names that begin so."""
@@ -100,13 +101,25 @@ class FolderPlan:
     def _rejects(self) -> Path:
         return self.options.rejects or self.target / REJECTS
 
+    def begun_with(self) -> str | None:
+        """Return the fingerprint of the model that began or made one of the outputs; None without any."""
+        known = (begun_with(unfinished(self.target / path), self._record(path)) for path in self.files)
+        return next(filter(None, known), None)
+
+    def is_long(self, size: int) -> bool:
+        """Return whether the files hold at least so many bytes."""
+        return sum(file.path.stat().st_size for file in self.files.values() if file.path) >= size
+
+    def _record(self, path: Path) -> Path:
+        return self.target / RECORDS / f"{path}.json"
+
     def _job(self, path: Path, file: OpenedFile, model: Predictor | Fleet) -> ScoringJob:
         target = self.target / path
         target.parent.mkdir(parents=True, exist_ok=True)
         options = replace(
             self.options,
             rejects=self._rejects / f"{path}.rejects.jsonl",
-            record=self.target / RECORDS / f"{path}.json",
+            record=self._record(path),
         )
         return FilePlan(file=file, output=plan_output(file, target, options), options=options).job(model)
 

@@ -26,6 +26,12 @@ from nlpkit.scoring.stores import is_remote, plan_stores
 class ScoringPlan(Protocol):
     """An input and an output that can be used, before the model is known."""
 
+    def begun_with(self) -> str | None:
+        """Return the fingerprint of the model that began the work that goes on; None without any."""
+
+    def is_long(self, size: int) -> bool:
+        """Return whether the input holds at least so many bytes."""
+
     def score(
         self,
         model: Predictor | Fleet,

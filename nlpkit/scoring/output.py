@@ -48,7 +48,7 @@ class Output:
         """Where unfinished work on the output is kept."""
         if self.path is None:
             raise ConfigError("standard output has no folder for unfinished work; expected an output file")
-        return _next_to(self.path, UNFINISHED)
+        return unfinished(self.path)
 
     @property
     def is_recorded(self) -> bool:
@@ -86,6 +86,11 @@ def plan_output(source: OpenedFile, target: Path | str, options: ScoreOptions) -
     _check_paths(source.path, output)
     refuse_existing(output, overwrite=options.overwrite)
     return output
+
+
+def unfinished(target: Path) -> Path:
+    """Return the folder of unfinished work on an output."""
+    return _next_to(target, UNFINISHED)
 
 
 def _next_to(target: Path, ending: str) -> Path:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from nlpkit.data.opened_file import OpenedFile, open_file
-from nlpkit.scoring.batches import TextRows, put_back
+from nlpkit.scoring.batches import Pipe, TextRows, put_back
 from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob
 from nlpkit.scoring.labeling_writers import TASKS, LabelingWriter
@@ -17,6 +18,7 @@ from nlpkit.scoring.output import Output, plan_output
 from nlpkit.scoring.output_columns import Columns, Kind, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
+from nlpkit.scoring.state import begun_with
 from nlpkit.scoring.writers import RowWriter, writer_of
 
 __all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
@@ -111,6 +113,26 @@ class FilePlan:
     output: Output
     options: ScoreOptions
 
+    def begun_with(self) -> str | None:
+        """Return the fingerprint of the model that began or made the output; None without any."""
+        return None if self.output.path is None else begun_with(self.output.folder, self.output.record)
+
+    def is_long(self, size: int) -> bool:
+        """Return whether the input holds at least so many bytes; standard input is read as far as needed."""
+        if self._pipe:
+            return self._pipe.is_long(size)
+        return self.file.path is not None and self.file.path.stat().st_size >= size
+
+    @property
+    def _rows(self) -> TextRows:
+        return TextRows(file=self.file, text=self.options.text, skip=self.options.skips_bad_rows)
+
+    @cached_property
+    def _pipe(self) -> Pipe | None:
+        """Standard input, where that is the input: it can be read only once."""
+        batches = self._rows.batches(self.options.chunk_rows, done=0)
+        return Pipe(batches) if self.file.path is None else None
+
     def job(self, model: Predictor | Fleet) -> ScoringJob:
         """Return the scoring by a model.
 
@@ -118,10 +140,9 @@ class FilePlan:
             ConfigError: the input has a column that the model adds.
             DataError: the input is bad.
         """
-        options, output = self.options, self.output
-        rows = TextRows(file=self.file, text=options.text, skip=options.skips_bad_rows)
+        options, output, rows = self.options, self.output, self._rows
         # Standard input can be read only once: its first rows are read now, for the columns, and put back.
-        piped = rows.batches(options.chunk_rows, done=0) if rows.file.path is None else None
+        piped = self._pipe.batches if self._pipe else None
         first = next(piped, None) if piped else None
         added: dict[str, Kind] = {
             f"{options.prefix}{name}": column_type for name, column_type in model.columns.items()

@@ -154,6 +154,18 @@ def load(folder: Path, name: str = STATE) -> State | None:
     return state if state.source else None
 
 
+def begun_with(folder: Path, record: Path | None = None) -> str | None:
+    """Return the fingerprint of the model that began what goes on in a folder, or made what has a record.
+
+    None where there is neither, or it was damaged: that is refused when its turn comes.
+    """
+    try:
+        state = load(folder) or (load(record.parent, record.name) if record else None)
+    except DataError:
+        return None
+    return state.settings.get("model") if state else None
+
+
 def finished(folder: Path) -> bool:
     """Find out whether the output was moved into place and this folder is all that is left to remove."""
     state = load(folder)

@@ -18,10 +18,11 @@ from nlpkit.scoring.chunks import Fleet
 from nlpkit.scoring.folder_scoring import RECORDS, REJECTS, FolderTotals
 from nlpkit.scoring.job import ScoreSummary
 from nlpkit.scoring.options import CHUNK_ROWS, ScoreOptions
+from nlpkit.scoring.output import unfinished
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import plan_file
-from nlpkit.scoring.state import InputDigest
+from nlpkit.scoring.state import InputDigest, begun_with
 from nlpkit.sources import cache_folder
 
 
@@ -171,6 +172,19 @@ class StorePlan:
         rejects = f"{self.target.name}.rejects.jsonl" if is_file else f"{self.target.name}/{REJECTS}"
         return replace(summary, output=self.target.name, rejects=rejects if summary.rejected else None)
 
+    def begun_with(self) -> str | None:
+        """Return the fingerprint of the model that began or made one of the outputs; None without any."""
+        return next((begun for file in self.files if (begun := self._file(file).begun_with())), None)
+
+    def is_long(self, size: int) -> bool:
+        """Return whether the files hold at least so many bytes."""
+        known = 0
+        for file in self.files:
+            known += int(self._file(file).source.ask("size") or 0)
+            if known >= size:
+                return True
+        return False
+
     def _file(self, file: str) -> _StoredFile:
         if not file:
             rejects = StoreLocation.of(f"{self.target.name}.rejects.jsonl")
@@ -251,6 +265,22 @@ class _StoredFile:
                 self.record.put(folder / "kept.json")
         return summary
 
+    def begun_with(self) -> str | None:
+        """Return the fingerprint of the model that began or made the output, as far as is known here."""
+        if kept := self._kept():
+            return str(kept.get("model")) or None
+        if not (cache_folder() / "scoring").is_dir():
+            return None  # no work is unfinished, and a file need not be hashed to look for it
+        made = self._work(self._key()) / "out" / PurePosixPath(self.target.path).name
+        return begun_with(unfinished(made))
+
+    def _kept(self) -> dict[str, Any] | None:
+        """Return the record of an output that is complete."""
+        if self.record is None or not self.record.ask("exists"):
+            return None
+        kept: dict[str, Any] = json.loads(self.record.ask("cat_file"))
+        return kept
+
     def _key(self) -> str:
         """Return what changes with the content of the input, as far as a store shows."""
         return (
@@ -262,7 +292,7 @@ class _StoredFile:
     def _done_before(self, asked: dict[str, str], *, overwrite: bool) -> ScoreSummary | None:
         if (overwrite and not self.record) or not self.target.ask("exists"):
             return None
-        kept = json.loads(self.record.ask("cat_file")) if self.record and self.record.ask("exists") else None
+        kept = self._kept()
         if kept and {name: kept.get(name) for name in asked} == asked:
             counts = {name: int(kept.get(name, 0)) for name in ("rows", "rejected", "partly_read", "guarded")}
             before = counts["rows"] + counts["rejected"]
@@ -287,11 +317,14 @@ class _StoredFile:
             f"{self.target.name}: was scored with another {changed}; hint: score it anew with --overwrite"
         )
 
+    def _work(self, key: str) -> Path:
+        name = hashlib.sha256(f"{self.source.name}\n{self.target.name}\n{key}".encode()).hexdigest()[:24]
+        return cache_folder() / "scoring" / name
+
     @contextmanager
     def _work_folder(self, key: str) -> Iterator[Path]:
         """Keep the unfinished work in a folder, which is removed when the output is in its place."""
-        name = hashlib.sha256(f"{self.source.name}\n{self.target.name}\n{key}".encode()).hexdigest()[:24]
-        folder = cache_folder() / "scoring" / name
+        folder = self._work(key)
         (folder / "in").mkdir(parents=True, exist_ok=True)
         (folder / "out").mkdir(exist_ok=True)
         yield folder

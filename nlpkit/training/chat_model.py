@@ -78,7 +78,8 @@ def finish_chat_model(
     if exact:
         _verify(model, run, base, sorted(trained_on, key=lambda row: len(row.input_ids))[:4])
     task = rows.task.model_dump(mode="json")
-    run.finish(record_of(job, model, base, task, data=rows.describe(), max_tokens=base.max_tokens))
+    record = record_of(job, model, base, task, data=rows.describe(), max_tokens=base.max_tokens)
+    job.complete(record, rows.texts)
 
 
 def _verify(model: Any, run: Run, base: LoadedBase, rows: Sequence[EncodedDialogue]) -> None:

@@ -62,9 +62,10 @@ def finish(
     if task.family.calibration:
         job.options.talk(f"calibrated: {task.family.calibration}")
     described, outputs = task.model_dump(mode="json"), task.head.outputs
-    run.finish(
-        record_of(job, model, base, described, data=rows.describe(), outputs=outputs, max_tokens=base.window)
+    record = record_of(
+        job, model, base, described, data=rows.describe(), outputs=outputs, max_tokens=base.window
     )
+    job.complete(record, rows.texts)
 
 
 def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:

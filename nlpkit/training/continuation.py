@@ -127,7 +127,8 @@ def record(job: RunInProgress, model: Any, start: StartingRun, rows: PreferenceR
         "parent": start.identity,
     }
     task, window = start.task.model_dump(mode="json"), start.base.max_tokens
-    job.run.finish(record_of(job, model, start.base, task, data=data, max_tokens=window))
+    made = record_of(job, model, start.base, task, data=data, max_tokens=window)
+    job.complete(made, rows.texts, parent=start.run)
 
 
 def _mean(model: LanguageModel, row: Preference) -> float:

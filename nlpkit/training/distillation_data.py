@@ -121,7 +121,8 @@ class DistillationRows:
             "near_held_out_dropped": self.dropped,
             "sha256": hashlib.sha256("\0".join(self.unlabeled).encode()).hexdigest(),
         }
-        return replace(self.rows, extra={"unlabelled": unlabeled, "teacher": teacher.identity})  # an old name
+        extra = {"unlabelled": unlabeled, "teacher": teacher.identity}  # an old name
+        return replace(self.rows, extra=extra, extra_texts=self.unlabeled)
 
     def lines(
         self, encoded: Sequence[TrainingRow], teacher: Teacher, *, max_tokens: int, steps: int

@@ -10,8 +10,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
+from nlpkit.data.examples import Turn
 from nlpkit.data.preference_splits import drop_seen, hold_out
 from nlpkit.data.preferences import (
+    FEWEST,
+    FEWEST_HELD,
     Preference,
     PreferenceSource,
     RatedReply,
@@ -27,13 +30,11 @@ from nlpkit.errors import DataError
 from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.settings import Settings, _as_tuple
 from nlpkit.sources import resolve
+from nlpkit.tasks.answers.reply import with_history
 from nlpkit.tasks.dialogue import Dialogue
 
 Method: TypeAlias = Literal["dpo", "kto"]
 NAMES: dict[Method, str] = {"dpo": "pairs", "kto": "rated replies"}
-
-FEWEST_HELD = 4
-"""The fewest held-out rows for a comparison."""
 
 
 class PreferenceData(Settings):
@@ -61,6 +62,15 @@ class PreferenceRows:
     """Training rows dropped because they stand, nearly equal, in the held-out file."""
     sources: tuple[str, ...]
 
+    @property
+    def texts(self) -> list[str]:
+        """All replies that are trained on, liked or not, as evaluations look for them."""
+        return [
+            with_history([*row.history.turns, Turn(role="assistant", text=reply)])
+            for row in self.train
+            for reply in _replies(row)
+        ]
+
     def describe(self) -> dict[str, Any]:
         """Return counts and a fingerprint of each part, for run.json."""
         parts = {"train": self.train, "held_out": self.held}
@@ -80,6 +90,7 @@ class PreferenceRows:
         lines = [
             f"rows       {len(self.train):,} {NAMES[self.method]} to learn from,"
             f" {len(self.held):,} held out to compare on",
+            f"needed     at least {FEWEST} to learn from and {FEWEST_HELD} to compare on",
             f"method     {self.method.upper()}; the files hold {self.read:,} rows",
         ]
         for part, rows in (("learned", self.train), ("held out", self.held)):
@@ -146,8 +157,7 @@ def encode_preferences(
     random.Random(seed).shuffle(order)  # noqa: S311
     encoded, shortened = [], 0
     for row in order:
-        replies = [row.reply] if isinstance(row, RatedReply) else [row.chosen, row.rejected]
-        answers = [encode_reply(reply, tokenizer) for reply in replies]
+        answers = [encode_reply(reply, tokenizer) for reply in _replies(row)]
         available = max_tokens - max(map(len, answers))
         if available < 1:
             raise DataError(
@@ -163,6 +173,10 @@ def encode_preferences(
     if rows.method == "kto":
         _add_mismatched(encoded, batch_size)
     return encoded, shortened
+
+
+def _replies(row: Preference) -> list[str]:
+    return [row.reply] if isinstance(row, RatedReply) else [row.chosen, row.rejected]
 
 
 def _add_mismatched(encoded: list[dict[str, Any]], batch_size: int) -> None:

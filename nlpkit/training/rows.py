@@ -36,6 +36,13 @@ class Rows(Generic[AnyTask]):
     """Where the training rows came from, as the config names it."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What else the record holds: what else was trained on."""
+    extra_texts: tuple[str, ...] = ()
+    """Texts without labels that were trained on too."""
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that are trained on, as evaluations look for them."""
+        return [*(text for row in self.train for text in self.task.family.texts(row)), *self.extra_texts]
 
     def describe(self) -> dict[str, Any]:
         """Return counts, label balance and a fingerprint of each part, for run.json."""

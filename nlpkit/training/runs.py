@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel
 
 from nlpkit.config import to_yaml
+from nlpkit.data.text_hashes import keep_hashes
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint, room_left
-from nlpkit.run import Run, versions
+from nlpkit.run import Run, RunRecord, versions
 
-NOT_TRAINED_ON = frozenset({"seeds", "output", "name"})
+NOT_TRAINED_ON = frozenset({"seeds", "output", "name", "text_hashes"})
 """Keys of a config that no weight depends on."""
 
 
@@ -147,6 +148,20 @@ class RunInProgress:
         if is_main_process():
             with room_left(self.run.path):
                 save()
+
+    def complete(self, record: RunRecord, texts: Iterable[str], *, parent: Run | None = None) -> None:
+        """Write hashes of the texts that were trained on, unless the config leaves them out, and `run.json`.
+
+        Args:
+            record: what `run.json` holds.
+            texts: those that were trained on, as the task's family has them.
+            parent: the run that the training started from, which was trained on texts of its own.
+
+        Raises:
+            RunError: the parent's hashes have changed.
+        """
+        keep_hashes(self.run, texts if getattr(self.config, "text_hashes", True) else None, parent)
+        self.run.finish(record)
 
 
 Config = TypeVar("Config", bound=BaseModel)

@@ -69,5 +69,5 @@ def test_the_wheel_carries_the_recipes_and_the_mark_of_types() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"][
         "targets"
     ]["wheel"]
-    assert settings["force-include"] == {"recipes": "nlpkit/recipes_"}
+    assert settings["force-include"] == {"recipes": "nlpkit/recipes_", "demo": "nlpkit/demo_"}
     assert (ROOT / "nlpkit" / "py.typed").is_file()

@@ -119,6 +119,9 @@ class Family(Protocol):
     def identity(self, example: Any) -> tuple[Any, ...]:
         """Return all of an example that a training depends on."""
 
+    def texts(self, example: Any) -> list[str]:
+        """Return the texts by which a training on an example is known; the last one is all of it."""
+
 
 class ClassifierFamily(Family, Protocol):
     """A family whose answers are decoded from the outputs of a head."""
@@ -163,6 +166,9 @@ class ClassifierFamily(Family, Protocol):
 
     def outcomes(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Any:
         """Pair truth and prediction, row by row."""
+
+    def signs(self, outcomes: Any) -> tuple[str, ...]:
+        """Return in words what in the outcomes, or in what was fitted, shows that nothing was learned."""
 
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
         """Pair raw outputs and targets, as training evaluates them before anything is calibrated."""

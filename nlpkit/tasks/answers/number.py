@@ -13,6 +13,7 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
+from nlpkit.reports.constant_answers import value_signs
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.reports.value_sections import VALUE_REPORT
 from nlpkit.tasks.answers.family import (
@@ -108,6 +109,10 @@ class Number:
             predicted=np.array([answer.value for answer in predictions], dtype=float),
         )
 
+    def signs(self, outcomes: ValueOutcomes) -> tuple[str, ...]:
+        """Return whether the values show that nothing was learned."""
+        return value_signs(outcomes)
+
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> ValueOutcomes:
         """Pair scaled values and outputs."""
         return ValueOutcomes(truth=targets[:, 0], predicted=outputs[:, 0])
@@ -150,6 +155,10 @@ class Number:
     def identity(self, example: LabeledText) -> tuple[Any, ...]:
         """Return all fields but the place."""
         return text_identity(example)
+
+    def texts(self, example: LabeledText) -> list[str]:
+        """Return the text."""
+        return [example.text]
 
     def parity(
         self,

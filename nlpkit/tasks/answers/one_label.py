@@ -12,6 +12,7 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.reports.constant_answers import label_signs
 from nlpkit.reports.label_sections import LABEL_REPORT
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.tasks.answers.family import (
@@ -135,6 +136,10 @@ class OneLabel:
             ),
         )
 
+    def signs(self, outcomes: LabelOutcomes) -> tuple[str, ...]:
+        """Return whether temperature, answers or probabilities show that nothing was learned."""
+        return label_signs(outcomes, self.temperature)
+
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> LabelOutcomes:
         """Pair label indices and uncalibrated probabilities."""
         from scipy.special import softmax
@@ -191,6 +196,10 @@ class OneLabel:
     def identity(self, example: LabeledText) -> tuple[Any, ...]:
         """Return all fields but the place."""
         return text_identity(example)
+
+    def texts(self, example: LabeledText) -> list[str]:
+        """Return the text."""
+        return [example.text]
 
     def parity(
         self,

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from nlpkit.data.conversation_splits import conversation_groups, conversation_strata
-from nlpkit.data.examples import Conversation
+from nlpkit.data.examples import Conversation, Turn
 from nlpkit.metrics.metric import Metric
+
+TURNS = 8
+"""Of a conversation, this many turns up to a reply are compared with those that were trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,19 @@ class Reply:
     def identity(self, example: Conversation) -> tuple[Any, ...]:
         """Return system prompt and turns."""
         return (example.system, example.turns)
+
+    def texts(self, example: Conversation) -> list[str]:
+        """Return each reply with the turns before it."""
+        return [
+            with_history(example.turns[: index + 1])
+            for index, turn in enumerate(example.turns)
+            if turn.role == "assistant"
+        ]
+
+
+def with_history(turns: Sequence[Turn]) -> str:
+    """Return the last turn below those before it, as a text to find it by."""
+    return "\n".join(turn.text for turn in turns[-TURNS:])
 
 
 def count_replies(conversations: Sequence[Conversation]) -> int:

@@ -96,6 +96,8 @@ def test_help_names_every_command(talk: Talk) -> None:
         "new",
         "list",
         "open N",
+        "good",
+        "bad",
         "retry",
         "undo",
         "system",
@@ -110,6 +112,18 @@ def test_a_command_that_is_none_hints_at_the_nearest(talk: Talk) -> None:
     assert talk(" /etc is a folder").startswith("1: /etc is a folder")
 
 
+def test_j2_replies_are_rated_in_the_terminal_and_become_training_rows(talk: Talk, store: Store) -> None:
+    talk.session.chat_model.says = lambda conversation, _: f"answer {len(talk.session.chat_model.asked)}"  # type: ignore[attr-defined]
+    shown = talk("hi", "/bad too short", "/retry", "/good", "and now?", "/good kind", "/good")
+    assert "rated down: answer 1" in shown
+    assert "rated up: answer 2" in shown
+    first, second = store.preferences().rows
+    assert (first["chosen"], first["rejected"], first["reason"]) == ("answer 2", "answer 1", "too short")
+    assert (second["reply"], second["rating"]) == ("answer 3", "up")
+    assert "reason" not in second  # the last rating counts
+    assert [message["content"] for message in second["messages"]] == ["hi", "answer 2", "and now?"]
+
+
 def test_retry_undo_and_new(talk: Talk) -> None:
     talk.session.chat_model.says = lambda conversation, _: f"answer {len(talk.session.chat_model.asked)}"  # type: ignore[attr-defined]
     assert talk("hi", "/retry") == "answer 1\nanswer 2\n"
@@ -120,7 +134,7 @@ def test_retry_undo_and_new(talk: Talk) -> None:
     assert [len(one) for one in talk.texts()] == [2, 2, 0]
 
 
-@pytest.mark.parametrize("command", ["/mood", "/context", "/save x.md", "/retry", "/undo"])
+@pytest.mark.parametrize("command", ["/mood", "/context", "/save x.md", "/good", "/bad", "/retry", "/undo"])
 def test_what_needs_a_conversation_says_so(talk: Talk, command: str) -> None:
     assert "error: there is no conversation yet" in talk(command)
 

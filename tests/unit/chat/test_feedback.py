@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlpkit.chat.feedback import write_feedback
+from nlpkit.chat.feedback import Feedback, write_feedback
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Turn
 from nlpkit.data.preferences import PreferenceSource, RatedReply, ReplyPair, parse, refuse_useless
@@ -213,3 +213,13 @@ def test_s12_the_ratings_are_not_written_over_the_store_or_a_device(store, tmp_p
         with pytest.raises(ConfigError, match=rf"{message}.*hint: -o ratings.jsonl"):
             write_feedback(store.preferences(), target)
     assert len(store.preferences().rows) == 1
+
+
+def test_j7_what_the_rows_lack_for_a_training_is_said_before_it_fails():
+    rated = [{"messages": [], "reply": str(number), "rating": "up"} for number in range(14)]
+    pairs = [{"messages": [], "chosen": "a", "rejected": "b"} for _ in range(14)]
+    needed = "at least 14 rows: 10 to learn from and 4 to compare on"
+    assert Feedback(rows=tuple(rated[:13])).shortage.endswith(needed)
+    assert Feedback(rows=tuple(rated)).shortage.startswith("all are rated up")
+    assert Feedback(rows=(*rated[:13], {**rated[13], "rating": "down"})).shortage == ""
+    assert Feedback(rows=tuple(pairs)).shortage == ""

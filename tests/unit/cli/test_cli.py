@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from tests.fakes import FakeClassifier
 
 COMMANDS = (
     *("train", "evaluate", "score", "predict", "check", "export"),
-    *("chat", "serve", "feedback", "push", "runs"),
+    *("chat", "demo", "serve", "feedback", "push", "runs"),
 )
 
 
@@ -59,6 +60,32 @@ def test_help_teaches_and_every_command_has_an_example(nlpkit) -> None:
         assert topic in " ".join(said.out.split())
     for command in COMMANDS:
         assert "Example" in nlpkit(command, "--help").out
+
+
+def test_j2_a_wheel_carries_the_demo_and_starts_it(tmp_path: Path) -> None:
+    """Laid out as a wheel is unpacked, with another package called demo in the way."""
+    root = Path(__file__).parents[3]
+    packages = tmp_path / "site-packages"
+    (packages / "nlpkit").mkdir(parents=True)
+    for entry in (root / "nlpkit").iterdir():
+        (packages / "nlpkit" / entry.name).symlink_to(entry)
+    shutil.copytree(root / "demo", packages / "nlpkit" / "demo_")
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "__init__.py").write_text("raise RuntimeError('the wrong demo')")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "nlpkit", "demo", *arguments],
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(packages)}, capture_output=True, text=True,
+        )  # fmt: skip
+
+    help = run("--help")
+    assert help.returncode == 0
+    assert "Usage: nlpkit demo [OPTIONS]" in help.stdout
+    assert "--login" in help.stdout
+    refused = run("--host", "nlpkit.example")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "hint: --login FILE, or --anyone" in refused.stderr
 
 
 def test_the_help_of_train_names_recipes_and_configs(nlpkit) -> None:
@@ -308,6 +335,22 @@ def test_s12_the_page_of_a_check_is_not_written_over_the_data(nlpkit, reviews: P
     assert done.code == 2
     assert "is the data; expected another file to write; hint: --html check.html" in done.talk
     assert reviews.read_bytes() == before
+
+
+def test_s18_evaluate_says_that_a_run_is_no_better_than_one_answer(
+    nlpkit, toy_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(toy_run, tmp_path / "toy")
+    other = {"negative": "positive", "positive": "negative"}
+    wrong = write_csv(tmp_path / "wrong.csv", [(text, other[label]) for text, label in sentences(60, seed=5)])
+    said = nlpkit("evaluate", run, wrong)
+    assert "compared with always answering negative" in said.out
+    assert "is no better than always answering negative (50.0%)" in said.talk
+    as_json = nlpkit("evaluate", run, wrong, "--json")
+    assert "no better than always answering negative" in json.loads(as_json.out)["warnings"][0]
+    assert "toy was trained on " in said.talk  # S19
+    right = nlpkit("evaluate", run, write_csv(tmp_path / "right.csv", sentences(60, seed=5)))
+    assert "no better than" not in right.out + right.talk
 
 
 def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Path) -> None:

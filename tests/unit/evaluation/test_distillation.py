@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
 from nlpkit.evaluation.distillation import DistillationReport, Side, gap_closed
+from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.reports.constant_answers import commonest_label
 
 
 def side(role: str, accuracy: float) -> Side:
@@ -60,3 +63,23 @@ def test_the_table_says_what_it_rests_on() -> None:
     assert "chosen on these rows too" in page
     assert "closes 60% of the gap" in page
     assert "200 of the texts, 2 threads" in page
+
+
+def test_s18_the_table_says_what_always_the_same_answer_gets() -> None:
+    # 50 of 100 rows are positive; the student has 90 right
+    truth = np.array([0, 1] * 50)
+    right = np.arange(100) < 90
+    probabilities = np.where((np.eye(2)[truth] == 1) == right[:, None], 0.9, 0.1)
+    student = LabelOutcomes(labels=("negative", "positive"), truth=truth, probabilities=probabilities)
+    known = {"data": "test", "rows": 100, "chosen_here": False, "threads": 1, "timed": 1, "rounds": 1}
+    report = DistillationReport(
+        **known,
+        sides=(side("student", 0.9),),
+        gap_closed=None,
+        constant=commonest_label(student).baseline(student, seed=1),
+    )
+    assert "Always answering negative gets 50.0% (" in report.to_markdown()
+    guesses = LabelOutcomes(labels=student.labels, truth=truth, probabilities=np.tile([0.6, 0.4], (100, 1)))
+    constant = commonest_label(guesses).baseline(guesses, seed=1)
+    assert "**Warning:** " in report.model_copy(update={"constant": constant}).to_markdown()
+    assert DistillationReport.model_validate_json(report.model_dump_json()) == report

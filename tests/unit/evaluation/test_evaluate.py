@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from pyarrow import parquet
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.evaluation.evaluate import evaluate, measure
+from nlpkit.evaluation.evaluate import evaluate, measure, report_run
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Table
 from nlpkit.run import Run
@@ -113,5 +114,60 @@ def test_publishing_takes_the_model_and_never_the_texts(
     names = [str(path.relative_to(toy_run)) for path in toy_run.rglob("*")]
     sent = {name for name in names if any(fnmatch(name, pattern) for pattern in seen["allow_patterns"])}
     assert {"README.md", "run.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json"} <= sent
+    assert "text_hashes.bin" in names  # S19
+    assert "text_hashes.bin" not in sent
     assert not any("evaluation" in name or "report" in name or "log" in name for name in sent)
     assert json.loads((toy_run / "run.json").read_text())["format"] == 2
+
+
+def flipped(count: int, seed: int) -> list[tuple[str, str]]:
+    """Sentences with the wrong label each: a model that reads them right is always wrong."""
+    other = {"negative": "positive", "positive": "negative"}
+    return [(text, other[label]) for text, label in sentences(count, seed=seed)]
+
+
+def test_s18_a_run_no_better_than_one_answer_is_called_that_in_every_form(
+    toy_run: Path, tmp_path: Path
+) -> None:
+    run = Run.open(shutil.copytree(toy_run, tmp_path / "toy"))
+    examples = [LabeledText(text=text, label=label) for text, label in flipped(60, seed=5)]
+    lines: list[str] = []
+    report_run(run, {"validation": [], "test": examples}, talk=lines.append)
+    warning = "is no better than always answering negative (50.0%)"
+    assert any(line.startswith("warning: test: Accuracy ") and warning in line for line in lines)
+    assert any("; always answering negative: Accuracy 50.0%" in line for line in lines)
+    for page in (run.report, run.card, run.evaluation / "test.md", run.evaluation / "test.json"):
+        assert warning in page.read_text().replace("\\", ""), page
+    report = Report.from_json((run.evaluation / "test.json").read_text())
+    assert report.baselines[-1].name == "always answering negative"
+    assert report.baselines[-1].constant
+    assert list(report.baselines[-1].scores)[:2] == ["accuracy", "macro_f1"]
+
+
+def test_s19_rows_that_were_trained_on_are_counted_and_said(
+    toy_run: Path, toy_csv: Path, held: Path, tmp_path: Path
+) -> None:
+    run = Run.open(shutil.copytree(toy_run, tmp_path / "toy"))
+    # 144 of the 240 rows were trained on, the others held out
+    report = evaluate(run, DataSource(source=str(toy_csv)))
+    assert (report.overlap.trained_on, report.overlap.of) == (144, 240)
+    warning = "toy was trained on 144 of the 240 texts (60.0%): its scores are too good"
+    assert warning in report.warnings
+    assert json.loads(report.to_json())["overlap"] == {"trained_on": 144, "of": 240}
+    assert warning in report.to_html()
+    own = Report.from_json((run.evaluation / "test.json").read_text())
+    assert (own.overlap.trained_on, own.overlap.of) == (0, 48)
+    assert "toy was trained on none of the 48 texts." in own.summary
+    run.text_hashes.unlink()  # as in runs of before
+    unknown = evaluate(run, DataSource(source=str(held)), baseline=Run.open(toy_run))
+    assert unknown.overlap.trained_on is None
+    assert "Whether toy was trained on any of these texts is not known." in unknown.summary
+
+
+def test_s19_a_baseline_that_was_trained_on_the_rows_is_named_too(
+    toy_run: Path, toy_csv: Path, tmp_path: Path
+) -> None:
+    run = Run.open(shutil.copytree(toy_run, tmp_path / "other"))
+    run.text_hashes.unlink()
+    report = evaluate(run, DataSource(source=str(toy_csv)), baseline=Run.open(toy_run))
+    assert any(warning.startswith("toy was trained on 144 of the 240") for warning in report.warnings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,22 @@ def test_a_real_model_whose_attention_is_cut_off_gains_nothing_from_any_history(
 def test_a_run_of_another_task_is_refused(toy_run: Path) -> None:
     with pytest.raises(RunError, match="expected a dialogue run"):
         report_dialogue(Run.open(toy_run), TALKS, data="held", talk=lambda line: None)
+
+
+def test_s19_conversations_that_were_trained_on_are_counted(run: Run, chat_config: Path) -> None:
+    rows = (chat_config.parent / "chats.jsonl").read_text().splitlines()
+    talks = [
+        Conversation(turns=tuple(Turn(role=one["role"], text=one["content"]) for one in messages))
+        for messages in (json.loads(row)["messages"] for row in rows)
+    ]
+    strange = Conversation(
+        turns=(Turn(role="user", text="think of tea"), Turn(role="assistant", text="never"))
+    )
+    report = report_dialogue(
+        run, [strange, *talks], data="seen", items=4, generate=0, candidates=3, headline=False,
+        talk=lambda line: None,
+    )  # fmt: skip
+    # Three of five were trained on, more by what the toy conversations have in common; one is like none
+    assert report.overlap.of == 121
+    assert 72 <= report.overlap.trained_on < 121
+    assert f"toy was trained on {report.overlap.trained_on} of the 121 conversations" in report.warnings[0]

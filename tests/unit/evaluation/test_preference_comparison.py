@@ -145,3 +145,46 @@ def test_a_comparison_survives_run_json() -> None:
     held = pairs(30)
     found = verdict(script(held, 10), script(held, 20), held)
     assert Comparison.model_validate(found.model_dump(mode="json")) == found
+
+
+@pytest.mark.parametrize(("good", "expected"), [(-0.8, "promoted"), (-1.0, "refused"), (-1.04, "refused")])
+def test_j7_where_both_rank_all_right_the_perplexity_decides(good: float, expected: str) -> None:
+    held = pairs(100)
+    found = verdict(script(held, 100), script(held, 100, good=good), held)
+    assert found.preference.old.value == found.preference.new.value == 1.0
+    assert found.verdict == expected
+    if expected == "promoted":
+        assert found.perplexity.test.high < 0
+        assert found.reasons == (
+            "both runs rank all held-out replies right, and liked ones became likelier: perplexity "
+            f"{exp(1):.3f} -> {exp(0.8):.3f}",
+        )
+    else:
+        assert "are not shown to be likelier" in found.reasons[0]
+
+
+def test_j7_a_fall_that_chance_may_explain_promotes_nothing() -> None:
+    held = pairs(20)
+    old = script(held, 20)
+    better = {pair.chosen: -0.2 if place % 2 else -1.75 for place, pair in enumerate(held)}
+    new = {**old, **better, **{pair.rejected: -9.0 for pair in held}}
+    found = verdict(old, new, held)
+    assert found.perplexity.new.value < found.perplexity.old.value
+    assert found.perplexity.test.high > 0
+    assert found.verdict == "refused"
+
+
+def test_j7_below_all_right_a_better_perplexity_alone_promotes_nothing() -> None:
+    held = pairs(100)
+    assert verdict(script(held, 50), script(held, 50, good=-0.5), held).verdict == "refused"
+
+
+def test_j7_auroc_at_its_end_is_promoted_by_perplexity_too() -> None:
+    held = [
+        RatedReply(history=history(place), reply=f"reply {place}", liked=place % 2 == 0)
+        for place in range(40)
+    ]
+    old = {row.reply: -1.0 if row.liked else -2.0 for row in held}
+    new = {row.reply: -0.7 if row.liked else -2.0 for row in held}
+    found = verdict(old, new, held)
+    assert (found.measure, found.preference.old.value, found.verdict) == ("auroc", 1.0, "promoted")

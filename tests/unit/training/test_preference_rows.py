@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from nlpkit.data.examples import Conversation, Turn
 from nlpkit.data.preferences import RatedReply, ReplyPair
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.tasks.dialogue import Dialogue
@@ -136,3 +137,25 @@ def test_a_missing_trl_is_asked_for_by_its_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "trl", None)
     with pytest.raises(ConfigError, match=r"nlpkit\[preference\]"):
         refuse_unready(PreferenceTraining(), "dpo")
+
+
+def test_s19_replies_are_found_as_a_conversation_holds_them(tmp_path: Path) -> None:
+    rows = load(train=pair_file(tmp_path / "pairs.jsonl", 40))
+    (row, *_) = rows.train
+    asked, chosen = row.history.turns[-1].text, row.chosen
+    talk = Conversation(turns=(Turn(role="user", text=asked), Turn(role="assistant", text=chosen)))
+    assert Dialogue().family.texts(talk)[-1] in rows.texts
+    assert len(rows.texts) == 2 * len(rows.train)
+
+
+@pytest.mark.parametrize("count", [14, 16, 19, 20])
+def test_j7_fourteen_rows_are_enough(tmp_path: Path, count: int) -> None:
+    rows = load(train=pair_file(tmp_path / "pairs.jsonl", count))
+    assert len(rows.held) >= 4
+    assert len(rows.train) >= 10
+    assert "needed     at least 10 to learn from and 4 to compare on" in rows.lines()
+
+
+def test_j7_too_few_rows_are_refused_with_what_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"hint: collect at least 14 rows: 10 to learn from and 4 to compare"):
+        load(train=pair_file(tmp_path / "pairs.jsonl", 13))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nlpkit.data.text_hashes import count_trained_on
 from nlpkit.errors import ConfigError, NlpkitError
-from nlpkit.run import Run
+from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from nlpkit.settings import RunSettings
 from nlpkit.training.runs import RunInProgress, TrainOptions, only_trainer, train_seeds
 
@@ -86,3 +87,26 @@ def test_s10_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         only_trainer(Run(tmp_path / "file" / "toy")),
     ):
         pass
+
+
+@pytest.mark.parametrize(("kept", "known"), [(True, 1), (False, None)])
+def test_s19_hashes_of_the_training_texts_are_kept_unless_the_config_says_no(
+    config: RunSettings, kept: bool, known: int | None
+) -> None:
+    def train_one(job: RunInProgress) -> None:
+        job.begin([])
+        job.finish(lambda: job.complete(record(), ["a text"]))
+
+    wanted = config.model_copy(update={"text_hashes": kept})
+    options = TrainOptions(talk=lambda line: None)
+    (run,) = train_seeds(wanted, options, facts={}, train_one=train_one, report=lambda run: None)
+    assert count_trained_on(run, ["A text.", "another"]) == known
+    assert run.text_hashes.exists() is kept
+
+
+def record() -> RunRecord:
+    base = BaseModelIdentity(source="b", revision=None, weights_sha256="a", tokenizer_sha256="b")
+    return RunRecord(
+        name="toy", recipe="sentiment", created="now", task={"kind": "polarity"}, base=base, max_tokens=8,
+        seed=1, data={}, cost={}, versions={},
+    )  # fmt: skip
