@@ -70,7 +70,10 @@ NEVER_AT_IMPORT = frozenset(
 """Libraries that cost seconds: only functions import them."""
 
 HEAVY_BY_NATURE = frozenset(
-    {"nlpkit.metrics.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server", "nlpkit.training.estimator"}
+    {
+        *("nlpkit.chat.connections", "nlpkit.chat.endpoints", "nlpkit.chat.server"),
+        *("nlpkit.metrics.modules", "nlpkit.training.estimator"),
+    }
 )
 """Modules whose classes inherit from a heavy library or are read by it; no other module imports them."""
 
