@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.errors",),
-    ("nlpkit.files", "nlpkit.config", "nlpkit.settings"),
+    ("nlpkit.files", "nlpkit.model_files", "nlpkit.config", "nlpkit.settings"),
     ("nlpkit.run", "nlpkit.data.records", "nlpkit.data.examples", "nlpkit.metrics"),
     ("nlpkit.sources", "nlpkit.data", "nlpkit.prompts"),
     ("nlpkit.reports",),
