@@ -124,6 +124,8 @@ def _yaml() -> Any:
 
 def _text_of(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: is no regular file; expected a YAML file; hint: name a file")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ConfigError(f"{path}: {size} bytes; expected a config of at most {MAX_BYTES}")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import sha256_of, write_whole
+from nlpkit.model_files import refuse_unsafe
 
 FORMAT: Literal[2] = 2
 """Raised when a run that an older nlpkit cannot read is written."""
@@ -74,8 +75,10 @@ class RunRecord(BaseModel):
     cost: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, str] = {}
-    """SHA-256 of each file of the adapter, its head included, of the tokenizer and of the hashes of texts;
-    none in older runs.
+    """SHA-256 of the config, of each file of the adapter, its head included, of the tokenizer, and of the
+    hashes of texts.
+
+    Older runs have none, or none of the config.
     """
 
 
@@ -219,9 +222,10 @@ class Run:
         Raises:
             RunError: it is damaged, or of a newer format.
         """
+        refuse_unsafe([self.marker], self.path)
         try:
             tree = json.loads(self.marker.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.marker}: cannot be read: {error}") from None
         written = tree.get("format") if isinstance(tree, dict) else None
         if isinstance(written, int) and written > FORMAT:
@@ -240,14 +244,18 @@ class Run:
         """Return what `run.json` holds, if the files that it holds hashes of are those that were saved.
 
         Raises:
-            RunError: it is damaged, or a file of the adapter or the tokenizer is not the one that was saved.
+            RunError: it is damaged; a file of the adapter or the tokenizer, or the config, is not the one
+                that was saved; or one is far too large, or a link out of the run.
         """
         record = self.read()
+        refuse_unsafe([self.adapter, self.tokenizer, self.config], self.path)
         saved = {name: known for name, known in record.files.items() if name != self.text_hashes.name}
         hashes = self._hashes() if saved else {}
         for name in sorted(saved.keys() | hashes.keys()):
             path = self.path / name
             if name not in saved:
+                if path == self.config:  # of a run that an older nlpkit made
+                    continue
                 raise RunError(f"{path}: was added after training; hint: move it out of the run")
             if saved[name] != hashes.get(name):
                 problem = "has changed since training" if name in hashes else "is missing"
@@ -260,12 +268,13 @@ class Run:
         return f"hint: restore it from a copy, or train again: {again}"
 
     def _hashes(self) -> dict[str, str]:
-        """Return the SHA-256 of each file that the answers depend on, by its path in the run."""
+        """Return the SHA-256 of the config and each file that answers depend on, by its path in the run."""
         files = [file for folder in (self.adapter, self.tokenizer) for file in folder.rglob("*")]
+        read = [file for file in files if file.suffix in HASHED and not file.name.startswith(".")]
         return {
             file.relative_to(self.path).as_posix(): sha256_of([file])
-            for file in sorted(files)
-            if file.suffix in HASHED and not file.name.startswith(".") and file.is_file()
+            for file in sorted([*read, self.config])
+            if file.is_file()
         }
 
     def finish(self, record: RunRecord) -> None:

@@ -15,6 +15,7 @@ from nlpkit.chat.messages import Chat, Rating
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.chat.session import Session
 from nlpkit.chat.streaming_reply import StreamingReply
+from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import DataError, NlpkitError, nearest
 from nlpkit.generation.sampling import Sampling
 
@@ -94,6 +95,8 @@ class Console:
     def _handle(self, line: str) -> None:
         if not line.strip():
             return
+        if reason := unreadable_text(line):
+            raise DataError(f"the line cannot be read as UTF-8: {reason}; nothing was sent")
         if not line.startswith("/"):
             self._answer(lambda chat: self._session.say(chat, "", line.lstrip(" "), self._sampling))
             return

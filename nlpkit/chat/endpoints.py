@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import orjson
 from fastapi import Request  # noqa: TC002
 from fastapi.responses import Response, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import Receive, Scope, Send
@@ -185,7 +186,7 @@ class Endpoints:
                     body += part
                     if len(body) > self._limits.body:
                         raise too_large
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             raise ApiError(
                 408, f"the body did not arrive within {self._limits.body_seconds:g} s", code="timeout"
             ) from None

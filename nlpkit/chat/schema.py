@@ -103,12 +103,17 @@ def clear_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:  # of SQLite's message, which quotes what is damaged
+        raise DataError(f"{path}: {_MESSAGES['SQLITE_CORRUPT']}") from error
     except sqlite3.Error as error:
         # SQLITE_READONLY_DBMOVED and the like are kinds of SQLITE_READONLY
         name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-        if name not in _MESSAGES:
-            raise
-        raise DataError(f"{path}: {_MESSAGES[name]}") from error
+        if name in _MESSAGES:
+            raise DataError(f"{path}: {_MESSAGES[name]}") from error
+        if isinstance(error, (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)):
+            raise  # a bug
+        # A table is missing, or holds what nlpkit never writes, such as text that is no UTF-8
+        raise DataError(f"{path}: {_MESSAGES['SQLITE_CORRUPT']} ({error})") from error
 
 
 def make_file(path: Path) -> None:
@@ -121,6 +126,8 @@ def make_file(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise DataError(f"{path}: a folder; expected the file of a store; hint: name a file in it")
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: is no regular file; expected a store; hint: name another file")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))

@@ -34,9 +34,6 @@ KEEP_ALIVE = 75
 Longer than clients keep theirs, so that none uses one that is closing.
 """
 
-CONNECTIONS = 2000
-"""Open connections; more are refused before a byte of them is read."""
-
 
 def create_app(
     chat_model: ChatModel,
@@ -112,15 +109,18 @@ def create_server(app: FastAPI) -> uvicorn.Server:
     """Create the server. It logs no requests and ignores headers that claim another client address."""
     import uvicorn
 
+    from nlpkit.chat.connections import BACKLOG, LimitedProtocol
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=LimitedProtocol,
+            backlog=BACKLOG,
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
             ws="none",
-            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=5,
         )

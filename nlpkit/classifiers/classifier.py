@@ -13,6 +13,7 @@ from nlpkit.classifiers.opening import open_model
 from nlpkit.classifiers.runtime import Runtime
 from nlpkit.classifiers.text_model import TextModel
 from nlpkit.data.examples import TextInput
+from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import DataError
 from nlpkit.files import fingerprint
 from nlpkit.run import Run
@@ -176,4 +177,6 @@ def as_texts(texts: str | Sequence[str | TextInput]) -> list[str | TextInput]:
                 f"position {position} of {len(listed)} holds {str(text)[:40]!r} ({type(text).__name__}); "
                 "expected a text"
             )
+        if isinstance(text, str) and not text.isascii() and (reason := unreadable_text(text)):
+            raise DataError(f"position {position} of {len(listed)}: {reason}")
     return listed

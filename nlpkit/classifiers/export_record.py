@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from nlpkit.classifiers.runtimes import EXPORTS
 from nlpkit.errors import RunError, nearest
 from nlpkit.files import fingerprint
+from nlpkit.model_files import refuse_unsafe
 from nlpkit.run import FORMAT, in_current_format
 from nlpkit.sources import cache_folder
 from nlpkit.tasks.encoding import Frame
@@ -80,15 +81,16 @@ class ExportRecord(BaseModel):
         """Read the record of a complete export.
 
         Raises:
-            RunError: it is damaged.
+            RunError: it is damaged, or a file is far too large, or a link out of the folder.
         """
+        refuse_unsafe([folder], folder)
         try:
             tree = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             return cls.model_validate(in_current_format(tree))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0]
         raise RunError(f"{folder / MARKER}: cannot be read as the record of an export: {reason}")
 

@@ -10,15 +10,14 @@ from nlpkit.classifiers.runtimes import EXPORTS, REFERENCE, RUNTIMES
 from nlpkit.classifiers.text_model import TextModel, usable_cores
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.files import sha256_of
-from nlpkit.models.lora import WEIGHTS, load_adapter
+from nlpkit.models.adapter import WEIGHTS
+from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import (
-    find_base,
     load_classifier,
     load_tokenizer,
     pick_device,
-    refuse_other_base,
-    source_of,
 )
+from nlpkit.models.run_base import find_run_base
 from nlpkit.run import PACKAGE, Run
 from nlpkit.tasks.task import TextTask, text_task_from
 
@@ -42,8 +41,7 @@ def load_model(run: Run) -> tuple[Any, Any]:
     """
     record = run.read_verified()
     task = text_task_from(record.task)
-    folder, base = find_base(source_of(record.base))
-    refuse_other_base(run.path, record.base, base)
+    folder = find_run_base(run, record, outputs=task.head.outputs)
     tokenizer = load_tokenizer(run.tokenizer)
     plain = load_classifier(folder, head=task.head, pad_id=tokenizer.pad_token_id)
     return load_adapter(plain, run.adapter).to(pick_device()), tokenizer

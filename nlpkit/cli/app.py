@@ -9,6 +9,13 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli import chat, data, demo, evaluate, export, runs, score, sources, train
+from nlpkit.cli.streams import (
+    drop_output,
+    flush_output,
+    open_missing_streams,
+    refuse_output,
+    refuse_undecodable,
+)
 from nlpkit.cli.terminal import console, escaped
 from nlpkit.errors import NlpkitError
 
@@ -60,12 +67,33 @@ def _options(
 
 def main() -> None:
     """Run the command; errors become one message and their exit code."""
+    open_missing_streams()
     try:
-        app()
+        refuse_undecodable(sys.argv[1:])
+        _run()
     except NlpkitError as error:
         console().print(f"[bold red]error:[/] {escaped(str(error))}", highlight=False, soft_wrap=True)
+        drop_output()
         sys.exit(error.exit_code)
     except BrokenPipeError:
+        drop_output()
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _run() -> None:
+    """Run the command, and write all of its output."""
+    stdout = sys.stdout
+    try:
+        app()
+    except SystemExit:
+        if sys.stdout is not stdout:  # typer replaces it when whoever reads it has had enough
+            sys.stdout = stdout
+            raise BrokenPipeError from None
+        flush_output()
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        refuse_output(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,6 +84,8 @@ def chat(
         chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
         session = Session(opened, chat_model, _classifier(classifier, needed=mood), mood=mood)
         is_terminal = sys.stdin.isatty()
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="surrogateescape")  # a line that is no UTF-8 costs no other line
         if is_terminal:
             _with_history()
             note(f"{chat_model.name}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")

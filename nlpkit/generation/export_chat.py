@@ -12,7 +12,7 @@ from nlpkit.files import fingerprint, sha256_of, write_whole
 from nlpkit.generation.chat_parity import ChatParity, check_parity, require_parity
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.runtimes import EXPORTS, ChatRuntime
-from nlpkit.models.lora import WEIGHTS
+from nlpkit.models.adapter import WEIGHTS
 from nlpkit.models.runtimes import find_runtime
 from nlpkit.run import Run
 from nlpkit.sources import cache_folder

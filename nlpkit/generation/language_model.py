@@ -14,14 +14,12 @@ from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.models.batching import batches
 from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import (
-    find_base,
     load_language_model,
     load_tokenizer,
     pick_device,
     quiet,
-    refuse_other_base,
-    source_of,
 )
+from nlpkit.models.run_base import find_run_base
 from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.prompts.template import ChatTemplate
 from nlpkit.run import Run, RunRecord
@@ -65,9 +63,7 @@ def read_dialogue_run(run: Run) -> tuple[RunRecord, Path]:
         chat_task_from(record.task)
     except RunError as error:
         raise RunError(f"{run.path}: {error}") from None
-    folder, base = find_base(source_of(record.base))
-    refuse_other_base(run.path, record.base, base)
-    return record, folder
+    return record, find_run_base(run, record)
 
 
 class LanguageModel:

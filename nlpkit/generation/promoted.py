@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nlpkit.errors import RunError
 from nlpkit.files import write_whole
+from nlpkit.model_files import refuse_unsafe
 from nlpkit.run import Run
 
 FILE = "promoted.json"
@@ -28,9 +29,10 @@ def promoted_run(file: Path) -> Run:
     Raises:
         RunError: there is no such file, it is damaged, or the run does not exist.
     """
+    refuse_unsafe([file], file.parent)
     try:
         name = json.loads(file.read_text(encoding="utf-8"))["run"]
         path = file.parent / name
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{file}: names no run: {error!r:.200}") from None
     return Run.open(path)

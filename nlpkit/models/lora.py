@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from nlpkit.errors import ConfigError, RunError
+from nlpkit.models.adapter import WEIGHTS, AdapterFiles, read_adapter
 from nlpkit.models.layers import frozen_count, layers_of
 from nlpkit.models.pretrained import quiet
 from nlpkit.settings import Lora
-
-WEIGHTS = "adapter_model.safetensors"
 
 
 def add_lora(
@@ -133,45 +131,39 @@ def load_trainable(base: Any, folder: Path) -> Any:
 
 
 def _with_adapter(base: Any, folder: Path, *, trainable: bool) -> Any:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
 
-    if not (folder / WEIGHTS).is_file():
-        pickles = sorted(file.name for file in folder.glob("adapter_model.*")) if folder.is_dir() else []
-        held = f"only {', '.join(pickles)}: pickled weights are refused" if pickles else "no adapter"
-        raise RunError(f"{folder}: {held}; expected {WEIGHTS}")
-    _refuse_misfit(base, folder)
+    adapter = read_adapter(folder)
+    _refuse_misfit(base, folder, adapter)
     with quiet():
         try:
-            return PeftModel.from_pretrained(base, folder, is_trainable=trainable, local_files_only=True)
+            model = PeftModel.from_pretrained(base, folder, is_trainable=trainable, local_files_only=True)
+            unread = sorted(adapter.shapes.keys() - get_peft_model_state_dict(model).keys())
         except Exception as error:  # PEFT raises whatever a broken file makes it trip over
             raise RunError(
                 f"{folder}: the adapter cannot be loaded: {str(error).strip().splitlines()[0][:300]}"
             ) from error
+    if unread:
+        raise RunError(
+            f"{folder}: its config leaves out {len(unread):,} of its weights, such as {unread[0]}; "
+            "hint: restore the run from a copy"
+        )
+    return model
 
 
-def _refuse_misfit(base: Any, folder: Path) -> None:
+def _refuse_misfit(base: Any, folder: Path, adapter: AdapterFiles) -> None:
     """Refuse keys without a module of the same shape, which PEFT would drop without a word."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        with safe_open(folder / WEIGHTS, "pt") as weights:
-            shapes = {key: list(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
-    except (OSError, ValueError, SafetensorError) as error:
-        raise RunError(f"{folder}: damaged adapter: {error}") from None
-    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
-        raise RunError(f"{folder}/adapter_config.json: expected a LoRA adapter, found {str(config)[:60]}")
     modules = dict(base.named_modules())
     parameters = dict(base.named_parameters())
-    whole = set(config.get("modules_to_save") or ())
+    whole = set(adapter.config.get("modules_to_save") or ())
     lost = [
         name
         for name in parameters
-        if whole & set(name.split(".")) and f"base_model.model.{name}" not in shapes
+        if whole & set(name.split(".")) and f"base_model.model.{name}" not in adapter.shapes
     ]
     if lost:
         raise RunError(f"{folder}: the adapter lacks {', '.join(lost)}: its head is lost")
-    for key, shape in shapes.items():
+    for key, shape in adapter.shapes.items():
         name = key.removeprefix("base_model.model.")
         module, _, part = name.partition(".lora_")
         if part:

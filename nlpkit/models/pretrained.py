@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nlpkit.errors import ConfigError, RunError, optional
+from nlpkit.errors import ConfigError, NlpkitError, RunError, optional
 from nlpkit.files import sha256_of
 from nlpkit.run import BaseModelIdentity
 from nlpkit.sources import identity, refuse_pickles, resolve
@@ -56,13 +56,17 @@ def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Load the tokenizer of a folder; it pads with its end token where it has no pad token."""
+    """Load the tokenizer of a folder; it pads with its end token where it has no pad token.
+
+    Raises:
+        RunError: it cannot be loaded.
+    """
     from transformers import AutoTokenizer
 
     with quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # as for models
             raise RunError(f"{folder}: its tokenizer cannot be loaded: {_first_line(error)}") from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -102,7 +106,9 @@ def load_classifier(
                 use_safetensors=True,
                 local_files_only=True,
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except NlpkitError:
+            raise
+        except Exception as error:  # transformers raises whatever a broken file makes it trip over
             raise RunError(
                 f"{folder}: no classifier can be made of this model: {_first_line(error)}"
             ) from None
@@ -122,7 +128,9 @@ def load_merged(folder: Path) -> Any:
             return AutoModelForSequenceClassification.from_pretrained(
                 folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
             ).float()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except NlpkitError:
+            raise
+        except Exception as error:  # transformers raises whatever a broken file makes it trip over
             raise RunError(f"{folder}: no classifier can be loaded: {_first_line(error)}") from None
 
 
@@ -147,7 +155,9 @@ def load_language_model(
                 folder, config=config, dtype=_dtype(), quantization_config=_quantization(quantize),
                 trust_remote_code=False, use_safetensors=True, local_files_only=True,
             )  # fmt: skip
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except NlpkitError:
+            raise
+        except Exception as error:  # transformers raises whatever a broken file makes it trip over
             raise RunError(f"{folder}: no language model can be made of this: {_first_line(error)}") from None
 
 
@@ -177,24 +187,6 @@ def _quantization(quantize: str) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-
-
-def refuse_other_base(run: Path, expected: BaseModelIdentity, actual: BaseModelIdentity) -> None:
-    """Refuse a base that is not the one that a run's adapter was trained on.
-
-    Raises:
-        RunError: its weights or its tokenizer differ.
-    """
-    for part, trained, present in (
-        ("weights", expected.weights_sha256, actual.weights_sha256),
-        ("tokenizer", expected.tokenizer_sha256, actual.tokenizer_sha256),
-    ):
-        if trained != present:
-            raise RunError(
-                f"{run}: its adapter was trained on {expected.source} with {part} {trained[:12]}, "
-                f"found {part} {present[:12]}; an adapter on another base gives wrong answers; "
-                f"hint: restore {expected.source} as it was, or train the run again"
-            )
 
 
 def source_of(base: BaseModelIdentity) -> str:

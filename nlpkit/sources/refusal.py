@@ -7,63 +7,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlpkit.errors import RunError
+from nlpkit.model_files import AGAIN, files_in, refuse_unsafe
 
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill"})
 _ARCHIVES = frozenset({".zip", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".rar"})
 _ATTENTION = frozenset({"attn_implementation", "_attn_implementation", "_attn_implementation_internal"})
+_SIZES = ("_size", "_embeddings", "_dim", "_heads", "_experts", "n_embd", "d_model", "d_ff")
 _CONVERT = (
     "hint: convert the weights to safetensors on a machine where you trust the file "
     "(save_pretrained writes them), or take another model"
 )
-_AGAIN = "hint: fetch or copy the model again"
 
 
 def refuse_pickles(folder: Path) -> None:
     """Refuse a model's folder that holds more than what can be loaded without running code.
 
     Refused are pickles (except twins of safetensors weights, which are never read) and archives, links that
-    leave the folder, a safetensors index that points outside, and a config that asks for code.
+    leave the folder, files far too large to be read, a safetensors index that points outside, and a config
+    that asks for code.
 
     Raises:
         RunError: naming the file, with a hint.
     """
-    for path in _files(folder):
-        _check_link(path, folder)
+    refuse_unsafe([folder], folder)
+    for path in files_in([folder]):
         _check_kind(path)
         if path.suffix == ".json":
             _check_json(path)
         if path.suffix == ".safetensors":
             _check_header(path)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    if folder.is_file():
-        yield folder
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or path.is_file():
-            yield path
-
-
-def _check_link(path: Path, folder: Path) -> None:
-    if not path.is_symlink():
-        return
-    target = path.resolve()
-    if not target.is_relative_to(folder.resolve()) and not _is_blob(target, folder):
-        raise RunError(
-            f"{path}: is a link to {target}, outside of the model's folder; "
-            "hint: put a copy of the file there"
-        )
-    if not target.exists():
-        raise RunError(f"{path}: is a link to {target}, which is not there; {_AGAIN}")
-
-
-def _is_blob(target: Path, folder: Path) -> bool:
-    """Return whether it is a file of the same repository in the hub's cache, whose snapshots are links."""
-    # models--org--name/snapshots/<commit>/file -> models--org--name/blobs/<hash>
-    for parent in (folder.resolve(), *folder.resolve().parents):
-        if parent.name == "snapshots":
-            return target.is_relative_to(parent.parent / "blobs")
-    return False
+    if (folder / "config.json").is_file():
+        _check_sizes(folder)
 
 
 def _check_kind(path: Path) -> None:
@@ -96,7 +70,7 @@ def _check_json(path: Path) -> None:
         content = json.loads(path.read_bytes())
         _check_config(path, content)
     except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: not readable as JSON ({error}); {_AGAIN}") from error
+        raise RunError(f"{path}: not readable as JSON ({error}); {AGAIN}") from error
     if path.name.endswith(".index.json"):
         _check_index(path, content)
 
@@ -112,6 +86,31 @@ def _check_config(path: Path, content: object) -> None:
         # (CVE-2026-4372).
         if key in _ATTENTION and value and (key.endswith("_internal") or "/" in str(value)):
             raise RunError(f"{path}: has {key!r}: {value!r}, which can fetch code from a hub; {_other(path)}")
+
+
+def _check_sizes(folder: Path) -> None:
+    """Refuse a config of more layers than there are tensors, or of a size that no tensor could have.
+
+    A model of the config's sizes is made before its weights are read.
+    """
+    weights = [path for path in sorted(folder.glob("*.safetensors")) if path.is_file()]
+    tensors, size = sum(map(_tensors, weights)), sum(path.stat().st_size for path in weights)
+    path = folder / "config.json"
+    for key, value in _settings(json.loads(path.read_bytes())):
+        if isinstance(value, int) and "layer" in key and not key.startswith("layer") and value > tensors:
+            raise RunError(f"{path}: {key} is {value:,}, but the weights hold {tensors:,} tensors; {AGAIN}")
+        if isinstance(value, int) and key.endswith(_SIZES) and value > size:
+            raise RunError(f"{path}: {key} is {value:,}, but the weights have {size:,} bytes; {AGAIN}")
+
+
+def _tensors(path: Path) -> int:
+    """Return how many tensors a safetensors file holds."""
+    with path.open("rb") as file:
+        header = file.read(int.from_bytes(file.read(8), "little"))
+    try:
+        return len(json.loads(header))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: its header is not readable as JSON ({error}); {AGAIN}") from None
 
 
 def _other(path: Path) -> str:
@@ -135,7 +134,7 @@ def _settings(content: object) -> Iterator[tuple[str, object]]:
 def _check_index(path: Path, content: object) -> None:
     shards = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(shards, dict):
-        raise RunError(f"{path}: has no weight_map; {_AGAIN}")
+        raise RunError(f"{path}: has no weight_map; {AGAIN}")
     for shard in sorted({str(name) for name in shards.values()}):
         if Path(shard).name != shard or "\\" in shard:
             raise RunError(
@@ -145,7 +144,7 @@ def _check_index(path: Path, content: object) -> None:
         if not shard.endswith(".safetensors") and not _has_twin(path.parent / shard):
             raise RunError(f"{path}: points to {shard!r}, expected safetensors; {_CONVERT}")
         if not (path.parent / shard).is_file():
-            raise RunError(f"{path}: points to {shard!r}, which is not there; {_AGAIN}")
+            raise RunError(f"{path}: points to {shard!r}, which is not there; {AGAIN}")
 
 
 def _check_header(path: Path) -> None:

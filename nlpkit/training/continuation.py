@@ -14,14 +14,12 @@ from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.models.lora import load_adapter, load_trainable, save_adapter
 from nlpkit.models.pretrained import (
-    find_base,
     load_language_model,
     load_tokenizer,
     pick_device,
-    refuse_other_base,
-    source_of,
     window_of,
 )
+from nlpkit.models.run_base import find_run_base
 from nlpkit.run import Run
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.task import chat_task_from
@@ -79,8 +77,7 @@ def open_start(path: Path) -> StartingRun:
         task = chat_task_from(read.task)
     except RunError as error:
         raise RunError(f"{run.path}: {error} to start from") from None
-    folder, identity = find_base(source_of(read.base))
-    refuse_other_base(run.path, read.base, identity)
+    folder = find_run_base(run, read)
     tokenizer = load_tokenizer(run.tokenizer)
     window = window_of(folder, tokenizer)
     base = LoadedBase(

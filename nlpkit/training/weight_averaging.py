@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.models.lora import WEIGHTS
+from nlpkit.models.adapter import WEIGHTS
 
 if TYPE_CHECKING:
     import torch

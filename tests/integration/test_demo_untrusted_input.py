@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -320,3 +320,17 @@ def test_settings_that_mean_nothing_are_refused_and_the_server_lives(
         assert SECRET not in said
     assert len(demo.asked()) == before
     assert say(alice, "and now?")[0] == "complete"
+
+
+def test_c6_half_requests_keep_nobody_from_the_demo(demo: Demo) -> None:
+    half = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-a: b"
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", demo.port), timeout=10))
+            for _ in range(300)
+        ]
+        for line in lines:
+            line.sendall(half)
+        assert httpx2.get(f"{demo.address}/config", timeout=20).status_code == 401
+        with suppress(ConnectionError):  # the one that waited longest was closed
+            assert lines[0].recv(1) == b""

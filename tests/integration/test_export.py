@@ -201,7 +201,7 @@ def test_rows_without_a_report_are_our_own_sentences(toy_run: Path, tmp_path: Pa
 def unmerged(run: Run) -> tuple[Any, Any]:
     """The base with the run's head, its adapter forgotten."""
     model, tokenizer = loading.load_model(run)
-    base, _ = loading.find_base(loading.source_of(run.read().base))
+    base = loading.find_run_base(run, run.read())
     from transformers import AutoModel
 
     model.base_model.load_state_dict(AutoModel.from_pretrained(base).state_dict())

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.errors",),
-    ("nlpkit.files", "nlpkit.config", "nlpkit.settings"),
+    ("nlpkit.files", "nlpkit.model_files", "nlpkit.config", "nlpkit.settings"),
     ("nlpkit.run", "nlpkit.data.records", "nlpkit.data.examples", "nlpkit.metrics"),
     ("nlpkit.sources", "nlpkit.data", "nlpkit.prompts"),
     ("nlpkit.reports",),
@@ -70,7 +70,10 @@ NEVER_AT_IMPORT = frozenset(
 """Libraries that cost seconds: only functions import them."""
 
 HEAVY_BY_NATURE = frozenset(
-    {"nlpkit.metrics.modules", "nlpkit.chat.endpoints", "nlpkit.chat.server", "nlpkit.training.estimator"}
+    {
+        *("nlpkit.chat.connections", "nlpkit.chat.endpoints", "nlpkit.chat.server"),
+        *("nlpkit.metrics.modules", "nlpkit.training.estimator"),
+    }
 )
 """Modules whose classes inherit from a heavy library or are read by it; no other module imports them."""
 

@@ -676,7 +676,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         wrong = ("ALTER TABLE chats ADD COLUMN pinned INTEGER", "ALTER TABLE nowhere ADD COLUMN x")
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, wrong))
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(DataError, match="no such table: nowhere"):
             Store.open(path)
     with Store.open(path) as store:
         assert said(store, id) == ["a"]

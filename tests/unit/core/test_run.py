@@ -70,7 +70,7 @@ def test_a_run_of_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 def test_format_1_kept_the_temperature_outside_the_task(tmp_path: Path) -> None:
     run = whole(tmp_path / "r")
-    old = {**json.loads(run.marker.read_text()), "format": 1}
+    old = {**json.loads(run.marker.read_text()), "format": 1, "files": {}}
     write_whole(run.marker, json.dumps({**old, "temperature": 1.5}))
     assert run.read().task == {"kind": "polarity", "temperature": 1.5}
     write_whole(run.marker, json.dumps({**old, "temperature": 1.0}))
@@ -85,12 +85,15 @@ def test_a_damaged_marker_is_refused(tmp_path: Path, text: str) -> None:
         run.read()
 
 
-SAVED = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json")
+SAVED = (
+    *("adapter/adapter_config.json", "adapter/adapter_model.safetensors"),
+    *("tokenizer/tokenizer.json", "config.yaml"),
+)
 
 
 def saved(path: Path) -> Run:
     """A completed run, each of its files holding `abc`."""
-    run = Run.create(path, config="recipe: sentiment\n")
+    run = Run.create(path, config="abc")
     for name in SAVED:
         write_whole(path / name, "abc")
     run.finish(record())
@@ -130,6 +133,17 @@ def test_s9_a_run_of_an_earlier_version_holds_no_hashes_and_is_read(tmp_path: Pa
     write_whole(run.marker, json.dumps(old))
     (run.tokenizer / "tokenizer.json").write_text("abd")
     assert run.read_verified() == record()
+
+
+def test_s9_a_run_without_the_hash_of_its_config_is_read(tmp_path: Path) -> None:
+    run = saved(tmp_path / "r")
+    old = json.loads(run.marker.read_text())
+    del old["files"]["config.yaml"]
+    write_whole(run.marker, json.dumps(old))
+    run.config.write_text("abd")
+    assert set(run.read_verified().files) == set(SAVED) - {"config.yaml"}
+    run.config.unlink()
+    run.read_verified()
 
 
 @pytest.mark.parametrize(("field", "value"), [("max_tokens", -5), ("max_tokens", 0), ("outputs", 0)])

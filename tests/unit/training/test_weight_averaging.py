@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from nlpkit.models.lora import WEIGHTS, add_lora
+from nlpkit.models.adapter import WEIGHTS
+from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_language_model
 from nlpkit.settings import Lora
 from nlpkit.training.weight_averaging import average_greedily
