@@ -103,10 +103,11 @@ def serve(
 
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
+    from demo.gradio_limits import set_limits
     from demo.guard import Guard
     from demo.theme import CSS, theme
 
-    limit_connections()
+    set_limits()
     hosts = LOOPBACK if host in LOOPBACK else ()
     # A layer as Starlette unpacks it: class, arguments, named arguments
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
@@ -247,13 +248,6 @@ def quiet_gradio(folder: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-
-def limit_connections() -> None:
-    """Let Gradio's server, which takes no settings of uvicorn, limit connections as `nlpkit serve` does."""
-    from uvicorn.config import HTTP_PROTOCOLS
-
-    HTTP_PROTOCOLS["auto"] = "nlpkit.chat.connections:LimitedProtocol"
 
 
 def _add_user(file: Path | None, name: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeAlias
 
+from nlpkit.chat.origin import READING, is_foreign
 from nlpkit.errors import DataError
 
 # As ASGI has them
@@ -41,7 +42,10 @@ class TooLargeError(Exception):
 
 
 class Guard:
-    """An ASGI layer that refuses large bodies and other host names, and adds security headers."""
+    """An ASGI layer that refuses large bodies, other host names and writes of other websites.
+
+    It adds security headers.
+    """
 
     def __init__(self, app: ASGIApp, *, body: int, upload: int, hosts: tuple[str, ...] = ()) -> None:
         self.app = app
@@ -58,6 +62,9 @@ class Guard:
         if self.hosts and host not in self.hosts:
             # DNS rebinding: another site can point its name at this machine, but its requests carry that name
             await _refuse(send, 403, "this host is not served")
+            return
+        if scope["method"] not in READING and is_foreign(headers):
+            await _refuse(send, 403, "a page of another website cannot use this one")
             return
         limit = self.upload if scope["path"].endswith("/upload") else self.body
         declared = headers.get(b"content-length", b"0")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from nlpkit.chat.counters import ServerCounters
+from nlpkit.chat.origin import READING, is_foreign
 from nlpkit.chat.request_queue import unexpected
 from nlpkit.chat.serialization import ApiError
 
@@ -21,7 +22,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Event]]
 Send: TypeAlias = Callable[[Event], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN = frozenset({"/health", "/openapi.json"})
+OPEN = frozenset({"/health"})
 """Paths that need no key."""
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -102,6 +103,12 @@ class AccessMiddleware:
                 400,
                 "the request names another host; this server answers to localhost only",
                 code="invalid_host",
+            )
+        if scope["method"] not in READING and is_foreign(headers):
+            raise ApiError(
+                403,
+                "the request comes from a page of another website; it is not served",
+                code="invalid_origin",
             )
         address = (scope.get("client") or ("",))[0]
         client = f"address {address}"

@@ -9,11 +9,13 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from nlpkit.chat import openapi
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import AccessMiddleware, RateLimiter, headers_of
 from nlpkit.chat.request_models import ChatRequest, ScoreRequest, ServerLimits
@@ -68,16 +70,16 @@ def create_app(
 
     app = FastAPI(title="nlpkit", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     routes = Endpoints(chat_model, classifier, queue, metrics, limits, sampling or Sampling())
-    app.add_api_route(
-        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=_request_schema(ChatRequest)
+    add_route = partial(app.add_api_route, responses=openapi.ERRORS)
+    add_route(
+        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=openapi.body_of(ChatRequest)
     )
-    app.add_api_route(
-        "/v1/score", routes.score, methods=["POST"], openapi_extra=_request_schema(ScoreRequest)
-    )
-    app.add_api_route("/v1/models", routes.models, methods=["GET"])
-    app.add_api_route("/v1/models/{name:path}", routes.model, methods=["GET"])
-    app.add_api_route("/health", routes.health, methods=["GET"])
-    app.add_api_route("/metrics", routes.metrics, methods=["GET"])
+    add_route("/v1/score", routes.score, methods=["POST"], openapi_extra=openapi.body_of(ScoreRequest))
+    add_route("/v1/models", routes.models, methods=["GET"])
+    add_route("/v1/models/{name:path}", routes.model, methods=["GET"])
+    add_route("/health", routes.health, methods=["GET"])
+    add_route("/metrics", routes.metrics, methods=["GET"])
+    app.openapi = partial(openapi.schema_of, app, (ChatRequest, ScoreRequest))  # type: ignore[method-assign]
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
     app.add_middleware(
@@ -153,12 +155,3 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
         code="unknown_path",
     )
     return JSONResponse(refusal.body, status, headers=headers_of(refusal))
-
-
-def _request_schema(model: Any) -> dict[str, Any]:
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": model.model_json_schema()}},
-        }
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from nlpkit.cli.choices import runtime_option
-from nlpkit.cli.terminal import note, talk, write
+from nlpkit.cli.terminal import note, printable, talk, write
+from nlpkit.errors import ConfigError, DataError
 from nlpkit.generation.runtimes import RUNTIMES
 
 RUN_HELP = (
@@ -59,6 +61,14 @@ Classifier = Annotated[
 
 def chat(
     run: RunArgument = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID",
+            help="`nlpkit chat forget ID` deletes a conversation for good; without an ID it lists them.",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     store: StoreFile = None,
     system: Annotated[str, typer.Option(help="System prompt.")] = "",
@@ -78,6 +88,13 @@ def chat(
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
 
+    if run == "forget":
+        _forget(_existing(store, "nlpkit chat forget --store FILE"), ids or [])
+        return
+    if ids:
+        raise ConfigError(
+            f"found {' '.join(ids)!r} after RUN; hint: nlpkit chat RUN, or nlpkit chat forget ID"
+        )
     sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens, seed=seed)
     with Store.open(store or default_store()) as opened:
         _announce(runtime)
@@ -175,16 +192,9 @@ def feedback(
 ) -> None:
     """Write the ratings and choices of the chat as a data set for preference training."""
     from nlpkit.chat.feedback import write_feedback
-    from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
-    from nlpkit.errors import DataError
 
-    path = store or default_store()
-    if not path.is_file():
-        raise DataError(
-            f"{path}: no such store; hint: name the file of the conversations: nlpkit feedback FILE"
-        )
-    with Store.open(path) as opened:
+    with Store.open(_existing(store, "nlpkit feedback FILE")) as opened:
         preferences = opened.preferences()
         write_feedback(preferences, output)
     talk(f"{len(preferences.rows):,} rows, {preferences.pairs:,} of them pairs: {output}")
@@ -194,10 +204,44 @@ def feedback(
         talk(preferences.shortage)
 
 
+def _existing(store: Path | None, command: str) -> Path:
+    """Return the path of the store, which has to exist."""
+    from nlpkit.chat.serving import default_store
+
+    path = store or default_store()
+    if not path.is_file():
+        raise DataError(f"{path}: no such store; hint: name the file of the conversations: {command}")
+    return path
+
+
+def _forget(path: Path, ids: list[str]) -> None:
+    """Delete conversations, so that no trace of them remains in the store's files; list them without ids."""
+    import datetime
+
+    from nlpkit.chat.refusals import MissingError
+    from nlpkit.chat.store import Store
+
+    with Store.open(path) as store:
+        if not ids:
+            for chat in store.chats(""):
+                day = datetime.datetime.fromtimestamp(chat.updated, datetime.UTC).date()
+                typer.echo(f"{chat.id}  {day}  {printable(chat.title)}")
+        for id in ids:
+            try:
+                store.read(id, "")
+            except MissingError as error:
+                hint = f"nlpkit chat forget --store {shlex.quote(str(path))} lists the ids"
+                raise DataError(f"{id}: {error}, and none was deleted; hint: {hint}") from None
+        for id in dict.fromkeys(ids):
+            store.delete(id, "")
+            talk(f"{id}: deleted")
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command(
         epilog="Examples: nlpkit chat   |   nlpkit chat runs/bot --temperature 0   |   nlpkit chat http://localhost:8000/v1"
+        "   |   nlpkit chat forget ID"
     )(chat)
     app.command(
         epilog="Examples: nlpkit serve runs/bot   |   NLPKIT_KEY=... nlpkit serve runs/bot --host 0.0.0.0"

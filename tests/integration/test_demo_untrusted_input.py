@@ -29,6 +29,13 @@ import json, sys
 from pathlib import Path
 from demo.app import build, quiet_gradio, serve
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
+
+def note_lookup(event, details):
+    if event == "socket.getaddrinfo":
+        with (folder / "lookups.txt").open("a") as file:
+            file.write(f"{details[0]}\\n")
+
+sys.addaudithook(note_lookup)
 quiet_gradio(folder / "gradio")
 from demo.model_pool import ModelPool
 from demo.guard import DemoLimits
@@ -334,3 +341,55 @@ def test_c6_half_requests_keep_nobody_from_the_demo(demo: Demo) -> None:
         assert httpx2.get(f"{demo.address}/config", timeout=20).status_code == 401
         with suppress(ConnectionError):  # the one that waited longest was closed
             assert lines[0].recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.test"},
+        {"origin": "null"},
+        {"origin": "http://localhost:1"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+)
+def test_c7_a_page_of_another_website_can_write_nothing(
+    demo: Demo, eve: httpx2.Client, headers: dict[str, str]
+) -> None:
+    upload = {"files": ("a.csv", b"text\nhello\n")}
+    assert eve.post("/gradio_api/upload", files=upload, headers=headers).status_code == 403
+    assert eve.post("/gradio_api/call/chat", json={"data": ["hi"]}, headers=headers).status_code == 403
+    login = {"username": "eve", "password": "word of eve"}
+    assert httpx2.post(f"{demo.address}/login", data=login, headers=headers).status_code == 403
+    asked = eve.options("/gradio_api/upload", headers={**headers, "access-control-request-method": "POST"})
+    for answer in (asked, eve.get("/config", headers=headers)):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert asked.status_code == 403
+    same = {"origin": demo.address}
+    assert eve.post("/gradio_api/upload", files=upload, headers=same).status_code == 200
+
+
+def test_c7_the_schema_of_the_demo_needs_a_login(demo: Demo, eve: httpx2.Client) -> None:
+    assert httpx2.get(f"{demo.address}/gradio_api/openapi.json").status_code == 401
+    assert eve.get("/gradio_api/openapi.json").status_code == 200
+
+
+def test_c5_no_event_looks_up_or_fetches_what_a_client_names(demo: Demo, eve: httpx2.Client) -> None:
+    url = "https://example.org/a.csv"
+    for path in (url, "http://huggingface.co/a.csv", "https:example.org"):
+        assert eve.get(f"/gradio_api/file={path}").status_code in (403, 404)
+    config = eve.get("/config").json()
+    tried = files = 0
+    for event in config["dependencies"]:
+        if not event["backend_fn"] or not event["inputs"]:
+            continue
+        file = {"path": url, "url": url, "orig_name": "a.csv", "meta": {"_type": "gradio.FileData"}}
+        posted(eve, event["id"], [[file, {**file, "path": "a.csv"}] for _ in event["inputs"]], None)
+        components = {component["id"]: component["type"] for component in config["components"]}
+        if {components[number] for number in event["inputs"]} & {"file", "uploadbutton"}:
+            posted(eve, event["id"], [file for _ in event["inputs"]], None)
+            files += 1
+        tried += 1
+    assert tried > 20
+    assert files
+    names = set((demo.folder / "lookups.txt").read_text().split())
+    assert names <= {"127.0.0.1", "localhost", "None", "::1", "0.0.0.0"}  # noqa: S104

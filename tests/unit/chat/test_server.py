@@ -225,14 +225,15 @@ def test_every_answer_is_guarded_and_none_comes_from_elsewhere(url: str) -> None
         f"{url}/v1/chat/completions",
         headers={"origin": "https://a.example", "access-control-request-method": "POST"},
     )
-    assert asked.status_code == 405
+    assert asked.status_code == 403
     assert "access-control-allow-origin" not in asked.headers
 
 
 def test_no_page_loads_scripts_from_elsewhere_and_the_schema_is_there(url: str) -> None:
     assert [httpx2.get(f"{url}{path}").status_code for path in ("/docs", "/redoc", "/")] == [404, 404, 404]
     schema = httpx2.get(f"{url}/openapi.json").json()
-    assert "messages" in json.dumps(schema["paths"]["/v1/chat/completions"]["post"]["requestBody"])
+    assert "requestBody" in schema["paths"]["/v1/chat/completions"]["post"]
+    assert "messages" in schema["components"]["schemas"]["ChatRequest"]["properties"]
     assert httpx2.get(f"{url}/v1/chat/completions").json()["error"]["code"] == "unknown_path"
 
 
@@ -282,7 +283,7 @@ def test_a_key_is_asked_for() -> None:
             assert found.status_code == 401
             assert found.json()["error"]["code"] == "invalid_api_key"
             assert found.headers["www-authenticate"] == "Bearer"
-        assert [httpx2.get(f"{url}{path}").status_code for path in ("/health", "/openapi.json")] == [200, 200]
+        assert [httpx2.get(f"{url}{path}").status_code for path in ("/health", "/openapi.json")] == [200, 401]
         assert [httpx2.get(f"{url}{path}").status_code for path in ("/metrics", "/v1/models", "/nope")] == [
             401,
             401,
@@ -482,3 +483,50 @@ def test_a_client_that_leaves_ends_the_computing() -> None:
         assert until(chat_model.answers[1].stopped.is_set, 15)
         assert time.monotonic() - begun < 30  # the whole answer takes 40
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "HOST"}, 200),
+        ({"origin": "https://nlpkit.test", "x-forwarded-host": "nlpkit.test"}, 200),
+        ({"origin": "https://nlpkit.test", "sec-fetch-site": "same-origin"}, 200),
+        ({"origin": "http://localhost:1"}, 403),
+        ({"origin": "http://127.0.0.1"}, 403),
+        ({"origin": "https://evil.test"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site", "origin": "http://localhost:1"}, 403),
+    ],
+)
+def test_c7_a_page_of_another_website_can_write_nothing(
+    url: str, headers: dict[str, str], status: int
+) -> None:
+    headers = {name: value.replace("HOST", url) for name, value in headers.items()}
+    found = send(url, content=json.dumps({"messages": HI}), headers=headers)
+    assert found.status_code == status
+    assert not [name for name in found.headers if name.startswith("access-control")]
+    if status == 403:
+        assert found.json()["error"]["code"] == "invalid_origin"
+    asked = httpx2.options(f"{url}/v1/chat/completions", headers=headers)
+    assert asked.status_code == (405 if status == 200 else 403)
+
+
+def test_c7_every_reference_of_the_schema_resolves(url: str) -> None:
+    schema = httpx2.get(f"{url}/openapi.json").json()
+
+    def references(tree: Any) -> Iterator[str]:
+        if isinstance(tree, dict):
+            yield from (value for name, value in tree.items() if name == "$ref")
+            tree = list(tree.values())
+        for part in tree if isinstance(tree, list) else ():
+            yield from references(part)
+
+    found = set(references(schema))
+    assert found >= {"#/components/schemas/ChatRequest", "#/components/schemas/RequestMessage"}
+    for reference in found:
+        part = schema
+        for name in reference.removeprefix("#/").split("/"):
+            part = part[name]
+        assert part["properties"]

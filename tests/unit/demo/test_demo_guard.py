@@ -39,7 +39,8 @@ def ask(
     async def send(message: Event) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "headers": list((headers or {b"host": b"127.0.0.1:7860"}).items())}
+    given = list((headers or {b"host": b"127.0.0.1:7860"}).items())
+    scope = {"type": "http", "method": "POST", "path": path, "headers": given}
     asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
