@@ -47,7 +47,7 @@ def too_long(reason: str, *, param: str = "messages") -> ApiError:
     Clients know it by the code, or by words of the sentence: the first half is OpenAI's (LiteLLM), the second
     Anthropic's (LangChain).
     """
-    sentence = "this model's maximum context length is exceeded; hint: send less text"
+    sentence = "this model's maximum context length is exceeded, the prompt is too long; hint: send less text"
     return ApiError(400, f"{reason}: {sentence}", param=param, code="context_length_exceeded")
 
 

@@ -266,7 +266,7 @@ def test_c3_a_message_that_is_too_long_has_the_code_and_the_sentence_of_openai()
     assert (error.status, error.code) == (400, "context_length_exceeded")
     assert str(error) == (
         "messages.0.content: 51 characters; expected at most 50: "
-        "this model's maximum context length is exceeded; hint: send less text"
+        "this model's maximum context length is exceeded, the prompt is too long; hint: send less text"
     )
 
 
