@@ -13,6 +13,7 @@ from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, nearest
 from nlpkit.generation.completion import ChatModel, Completion
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -101,5 +102,14 @@ class _Default:
     def name(self) -> str:
         return self.pool.load().name
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
-        return self.pool.load().stream(conversation, sampling=sampling, session=session)
+    def stream(
+        self,
+        conversation: Conversation,
+        *,
+        sampling: Sampling,
+        session: str = "",
+        reply_format: ReplyFormat | None = None,
+    ) -> Completion:
+        return self.pool.load().stream(
+            conversation, sampling=sampling, session=session, reply_format=reply_format
+        )

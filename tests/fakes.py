@@ -11,6 +11,7 @@ from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
 from nlpkit.tasks.prediction import Prediction
 
@@ -79,8 +80,9 @@ class FakeAnswer:
 
 
 class FakeBot:
-    """A chat model that answers by a rule and keeps its calls in `asked`, `samplings`, `sessions`, `answers`.
+    """A chat model that answers by a rule.
 
+    It keeps its calls in `asked`, `samplings`, `formats`, `sessions` and `answers`.
     `fails`: (the number of chunks before the error, the error). `refuses`: the error that `stream` raises.
     """
 
@@ -92,14 +94,23 @@ class FakeBot:
         self.says, self.delay, self.fails, self.refuses = says, delay, fails, refuses
         self.asked: list[Conversation] = []
         self.samplings: list[Sampling] = []
+        self.formats: list[ReplyFormat | None] = []
         self.sessions: list[str] = []
         self.answers: list[FakeAnswer] = []
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> FakeAnswer:
+    def stream(
+        self,
+        conversation: Conversation,
+        *,
+        sampling: Sampling,
+        session: str = "",
+        reply_format: ReplyFormat | None = None,
+    ) -> FakeAnswer:
         if self.refuses is not None:
             raise self.refuses
         self.asked.append(conversation)
         self.samplings.append(sampling)
+        self.formats.append(reply_format)
         self.sessions.append(session)
         count = len(conversation.turns)
         context = Context(seen=tuple(range(count)), recalled=(), dropped=(), tokens=count, token_budget=1000)

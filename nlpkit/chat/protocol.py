@@ -21,9 +21,10 @@ from nlpkit.chat.request_models import (
     ScoreRequest,
     ServerLimits,
 )
-from nlpkit.chat.serialization import ApiError, too_long
+from nlpkit.chat.serialization import ApiError, bad_format, too_long
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.errors import nearest
+from nlpkit.generation.reply_format import ReplyFormat, ReplyFormatError
 from nlpkit.generation.sampling import MAX_NEW_TOKENS, Sampling
 
 
@@ -36,6 +37,8 @@ class CompletionRequest:
     stop: tuple[str, ...]
     stream: bool
     with_usage: bool
+    reply_format: ReplyFormat | None = None
+    """None: any text."""
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -70,6 +73,7 @@ def parse_chat_request(
         stop=tuple(request.stop),
         stream=request.stream,
         with_usage=request.stream_options.include_usage,
+        reply_format=_reply_format(request),
     )
 
 
@@ -195,6 +199,8 @@ def _refusal(
             [*model.model_fields, *NEUTRAL, *WITHOUT_EFFECT]
             if len(loc) == 1
             else [*RequestMessage.model_fields, *MESSAGE_WITHOUT_EFFECT]
+            if loc[0] == "messages"
+            else []
         )
         reason = f"unknown field{nearest(loc[-1], known) if len(loc[-1]) <= 60 else ''}"
     return ApiError(400, f"{param}: {reason}", param=param, code="invalid_value")
@@ -211,6 +217,13 @@ def _check_length(text: str, param: str, limits: ServerLimits) -> None:
     if len(text) > limits.characters:
         reason = f"{param}: {len(text):,} characters; expected at most {limits.characters:,}"
         raise ApiError(400, reason, param=param, code="string_above_max_length")
+
+
+def _reply_format(request: ChatRequest) -> ReplyFormat | None:
+    try:
+        return request.response_format.reply_format
+    except ReplyFormatError as error:
+        raise bad_format(error) from None
 
 
 def _sampling(request: ChatRequest, defaults: Sampling) -> Sampling:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from nlpkit.data.text_parts import join_parts
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.settings import Settings
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -21,7 +22,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
     "parallel_tool_calls": (True, False),
-    "response_format": ({"type": "text"},),
     "modalities": (["text"],),
 }
 """Fields of the protocol that the server does not support, with the values that ask for nothing.
@@ -97,6 +97,35 @@ class StreamOptions(_Strict):
     include_obfuscation: bool = False
 
 
+class JsonSchema(_Strict):
+    """A schema as clients send it. `name` and `description` change no reply; `strict` is always kept to."""
+
+    name: Annotated[str, Field(max_length=64)]
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    description: str | None = None
+    strict: bool | None = None
+
+
+class ResponseFormat(_Strict):
+    """The format of the reply."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @model_validator(mode="after")
+    def _has_schema(self) -> ResponseFormat:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("expected json_schema with the type 'json_schema', and only with it")
+        return self
+
+    @property
+    def reply_format(self) -> ReplyFormat | None:
+        """Return the format for the chat model; None: any text."""
+        if self.json_schema is not None:
+            return ReplyFormat(schema=self.json_schema.schema_, name=self.json_schema.name)
+        return ReplyFormat() if self.type == "json_object" else None
+
+
 def _listed(stop: object) -> object:
     return [stop] if isinstance(stop, str) else stop
 
@@ -120,6 +149,7 @@ class ChatRequest(_Strict):
     top_k: int | None = None
     repetition_penalty: float | None = None
     seed: int | None = None
+    response_format: ResponseFormat = ResponseFormat(type="text")
 
 
 class ScoreRequest(_Strict):

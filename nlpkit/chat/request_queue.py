@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from nlpkit.chat.protocol import CompletionRequest
-from nlpkit.chat.serialization import ApiError, ReplyEnd, too_long
+from nlpkit.chat.serialization import ApiError, ReplyEnd, bad_format, too_long
 from nlpkit.errors import DataError, NlpkitError, SourceError
 from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
+from nlpkit.generation.reply_format import ReplyFormatError
 
 GRACE = 5.0
 """Seconds that a reply gets to end after it was stopped."""
@@ -74,6 +75,8 @@ class ReplyJob:
             self._put(
                 ApiError(503, "the chat model is busy; try again in a moment", code="overloaded", retry=2)
             )
+        except ReplyFormatError as error:
+            self._put(bad_format(error))
         except DataError as error:
             self._put(too_long(str(error)))
         except SourceError as error:
@@ -86,7 +89,10 @@ class ReplyJob:
     def _generate(self) -> ReplyEnd:
         stops = StopSequences(self._request.stop)
         answer = self._chat_model.stream(
-            self._request.conversation, sampling=self._request.sampling, session=self._session
+            self._request.conversation,
+            sampling=self._request.sampling,
+            session=self._session,
+            reply_format=self._request.reply_format,
         )
         self._answer = answer
         if self._stopped:  # it may have been stopped before the answer existed

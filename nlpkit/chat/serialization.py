@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nlpkit.chat.messages import context_record
 from nlpkit.generation.completion import Usage
 from nlpkit.generation.context import Context
+from nlpkit.generation.reply_format import ReplyFormatError
 
 
 class ApiError(Exception):
@@ -43,10 +44,16 @@ class ApiError(Exception):
 def too_long(reason: str, *, param: str = "messages") -> ApiError:
     """Return the error for a prompt that the model can't read.
 
-    Clients know it by the code (LangChain) or by the sentence, which is OpenAI's (LiteLLM).
+    Clients know it by the code, or by words of the sentence: the first half is OpenAI's (LiteLLM), the second
+    Anthropic's (LangChain).
     """
-    sentence = "this model's maximum context length is exceeded; hint: send less text"
+    sentence = "this model's maximum context length is exceeded, the prompt is too long; hint: send less text"
     return ApiError(400, f"{reason}: {sentence}", param=param, code="context_length_exceeded")
+
+
+def bad_format(error: ReplyFormatError) -> ApiError:
+    """Return the error for a format in which the model cannot write."""
+    return ApiError(400, f"response_format: {error}", param="response_format", code=error.code)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,8 +17,10 @@ from nlpkit.generation.decoder import Decoder
 from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.earlier_turns import Embed, load_encoder
 from nlpkit.generation.export_chat import cached_export, chat_identity
+from nlpkit.generation.json_constraint import JsonConstraints
 from nlpkit.generation.language_model import REPLY_SHARE, LanguageModel, read_dialogue_run
 from nlpkit.generation.local_completion import GenerationRequest, LocalCompletion
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampler, Sampling
 from nlpkit.generation.scheduler import Scheduler
@@ -68,6 +70,7 @@ class Chatbot:
         self.template = ChatTemplate.of(profile.tokenizer)
         # Decoding and encoding run in different threads, and a tokenizer cannot be used and set at once
         self._decoding_tokenizer = copy.deepcopy(profile.tokenizer)
+        self._constraints = JsonConstraints(self._decoding_tokenizer, self.template)
         self._embed = embed
         self._has_looked_for_encoder = embed is not None
         self._encoder_lock = threading.Lock()
@@ -180,7 +183,12 @@ class Chatbot:
         return self.profile.window
 
     def stream(
-        self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
+        self,
+        conversation: Conversation,
+        *,
+        sampling: Sampling | None = None,
+        session: str = "",
+        reply_format: ReplyFormat | None = None,
     ) -> Completion:
         """Start generating the reply to the last turn.
 
@@ -188,16 +196,19 @@ class Chatbot:
             conversation: ends with the user's turn.
             sampling: how tokens are chosen.
             session: names the conversation, so that its earlier turns are not read again.
+            reply_format: None: any text.
 
         Raises:
             DataError: the last turn does not fit.
             OverloadedError: too many replies are waiting.
+            ReplyFormatError: no reply can be in this format.
         """
         sampling = sampling or Sampling()
         prompt = self._fit(conversation, sampling)
+        constraint = self._constraints.new(reply_format) if reply_format else None
         request = GenerationRequest(
             prompt_ids=prompt.ids,
-            sampler=Sampler(sampling, prompt.ids),
+            sampler=Sampler(sampling, prompt.ids, constraint),
             detokenizer=Detokenizer(self._decoding_tokenizer, self.template.control_ids),
             stops=self.template.stops,
             max_new_tokens=min(sampling.max_new_tokens, self.window - len(prompt.ids)),

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.context import Context
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
 
 FinishReason: TypeAlias = Literal["stop", "length", "stopped"]
@@ -70,16 +71,25 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """Which model replies."""
 
-    def stream(self, conversation: Conversation, *, sampling: Sampling, session: str = "") -> Completion:
+    def stream(
+        self,
+        conversation: Conversation,
+        *,
+        sampling: Sampling,
+        session: str = "",
+        reply_format: ReplyFormat | None = None,
+    ) -> Completion:
         """Start generating the reply to the last turn.
 
         Args:
             conversation: ends with the user's turn.
             sampling: how tokens are chosen.
             session: names the conversation, so that its earlier turns are not read again.
+            reply_format: None: any text.
 
         Raises:
             DataError: the last turn does not fit.
             OverloadedError: too many replies are waiting.
             SourceError: a server cannot be reached.
+            ReplyFormatError: no reply can be in this format.
         """

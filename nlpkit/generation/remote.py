@@ -11,6 +11,7 @@ from nlpkit.errors import ConfigError, SourceError
 from nlpkit.generation.addresses import endpoint, public_address
 from nlpkit.generation.completion import Completion, OverloadedError
 from nlpkit.generation.remote_completion import RemoteCompletion
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -46,11 +47,16 @@ class RemoteBot:
         return f"{self.model} at {self.address}"
 
     def stream(
-        self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
+        self,
+        conversation: Conversation,
+        *,
+        sampling: Sampling | None = None,
+        session: str = "",
+        reply_format: ReplyFormat | None = None,
     ) -> Completion:
         """Start generating the reply to the last turn.
 
-        The server decides what of the conversation the model sees.
+        The server decides what of the conversation the model sees, and keeps to the format.
 
         Raises:
             SourceError: the server cannot be reached, or refuses.
@@ -58,10 +64,11 @@ class RemoteBot:
         """
         sampling = sampling or Sampling()
         started = time.perf_counter()
-        response = self._send(self._body(conversation, sampling, strict=self._is_strict))
+        field = {"response_format": reply_format.request_field} if reply_format else {}
+        response = self._send({**self._body(conversation, sampling, strict=self._is_strict), **field})
         if response.status_code in (400, 422) and not self._is_strict:
             response.close()
-            response = self._send(self._body(conversation, sampling, strict=True))
+            response = self._send({**self._body(conversation, sampling, strict=True), **field})
             self._is_strict = response.status_code == 200
         if response.status_code != 200:
             raise self._refusal(response)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nlpkit.generation.json_constraint import JsonConstraint
+
 
 MAX_NEW_TOKENS = 4096
 """Tokens of a reply that may be asked for."""
@@ -51,10 +53,13 @@ class Sampling(Settings):
 class Sampler:
     """Chooses the tokens of one reply. `seen` are the prompt's ids."""
 
-    def __init__(self, sampling: Sampling, seen: Iterable[int]) -> None:
+    def __init__(
+        self, sampling: Sampling, seen: Iterable[int], constraint: JsonConstraint | None = None
+    ) -> None:
         import numpy as np
 
         self.sampling = sampling
+        self._constraint = constraint
         self._random = np.random.default_rng(sampling.seed)
         self._seen = set(seen)
         self._seen_ids: NDArray[np.int64] | None = None
@@ -62,21 +67,31 @@ class Sampler:
     def choose(self, logits: NDArray[np.float32]) -> int:
         """Choose the next token after logits `(vocabulary,)`.
 
-        The order is that of transformers: repetition penalty, temperature, top k, top p.
-        """
-        import numpy as np
+        The order is that of transformers: repetition penalty, constraint, temperature, top k, top p.
 
+        Raises:
+            ReplyFormatError: the reply cannot go on in its format.
+        """
         scores = self._penalize(logits)
-        if self.sampling.temperature == 0:
-            chosen = int(scores.argmax())
+        if self._constraint is None:
+            chosen = self._choose(scores)
         else:
-            scores = scores / np.float32(self.sampling.temperature)
-            ids, weights = likely_tokens(scores, self.sampling.top_k, self.sampling.top_p)
-            chosen = int(ids[self._sample(weights)])
+            allowed = self._constraint.allowed(len(scores))
+            chosen = int(allowed[self._choose(scores[allowed])])
+            self._constraint.push(chosen)
         if chosen not in self._seen:
             self._seen.add(chosen)
             self._seen_ids = None
         return chosen
+
+    def _choose(self, scores: NDArray[np.float32]) -> int:
+        import numpy as np
+
+        if self.sampling.temperature == 0:
+            return int(scores.argmax())
+        scores = scores / np.float32(self.sampling.temperature)
+        ids, weights = likely_tokens(scores, self.sampling.top_k, self.sampling.top_p)
+        return int(ids[self._sample(weights)])
 
     def _penalize(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         import numpy as np

@@ -159,7 +159,7 @@ class Scheduler:
         rows = self.decoder.step([request.cache for request in requests], tokens)
         for request, token, logits in zip(requests, tokens, rows, strict=True):
             request.read.append(token)
-            self._choose(request, logits)
+            self._guard([request], partial(self._choose, request, logits))
 
     def _choose(self, request: GenerationRequest, logits: NDArray[np.float32]) -> None:
         token = request.sampler.choose(logits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampling
 from tests.conftest import make_chat_base
@@ -54,6 +56,21 @@ def test_it_says_what_torch_says_turn_after_turn_and_reads_only_what_is_new(
                 assert answer.usage.cached_tokens > 20
         assert said["onnx"] == said["torch"]
         texts.append(said["torch"].strip() or "...")
+
+
+def test_c4_json_is_what_torch_writes(bots: dict[str, Chatbot]) -> None:
+    wanted = ReplyFormat(
+        schema={"type": "object", "properties": {"a": {"type": "integer", "maximum": 9}}, "required": ["a"],
+                "additionalProperties": False},
+    )  # fmt: skip
+    for temperature in (0.0, 1.0):
+        sampling = Sampling(temperature=temperature, seed=5, max_new_tokens=60)
+        said = {
+            name: "".join(bot.stream(talk("think of tea"), sampling=sampling, reply_format=wanted))
+            for name, bot in bots.items()
+        }
+        assert said["onnx"] == said["torch"]
+        assert json.loads(said["onnx"])["a"] <= 9
 
 
 def test_an_edited_turn_is_read_from_where_it_differs(bots: dict[str, Chatbot]) -> None:

@@ -13,9 +13,13 @@ from nlpkit.chat.request_queue import StopSequences
 from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.generation.completion import Usage
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
 
 LIMITS = ServerLimits(characters=50, messages=6, texts=3)
+
+
+JSON_SCHEMA = {"name": "answer", "schema": {"type": "object"}}
 
 
 def ask(*messages: tuple[str, Any], **fields: Any) -> CompletionRequest:
@@ -143,7 +147,19 @@ def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
         ({"n": True}, "n"),
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"tool_choice": "required"}, "tool_choice"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"response_format": "json_object"}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "text", "json_schema": JSON_SCHEMA}}, "response_format"),
+        ({"response_format": {"type": "json_object", "schema": {}}}, "response_format.schema"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},
+            "response_format.json_schema.schema",
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": []}}},
+            "response_format.json_schema.schema",
+        ),
         ({"logprobs": True}, "logprobs"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"frequency_penalty": False}, "frequency_penalty"),
@@ -191,6 +207,28 @@ def test_what_cannot_be_meant_is_refused_by_name(fields: dict[str, Any], param: 
     assert error.body["error"]["type"] == "invalid_request_error"
 
 
+def test_c4_the_format_of_the_reply_is_read() -> None:
+    assert ask(response_format={"type": "json_object"}).reply_format == ReplyFormat()
+    wanted = {**JSON_SCHEMA, "strict": None, "description": "an answer"}
+    found = ask(response_format={"type": "json_schema", "json_schema": wanted}).reply_format
+    assert found == ReplyFormat(schema={"type": "object"}, name="answer")
+
+
+def test_c4_a_schema_that_is_too_large_is_refused() -> None:
+    def error(schema: Any) -> tuple[int, str | None, str | None]:
+        wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+        found = refused(response_format=wanted)
+        return found.status, found.param, found.code
+
+    assert error({"enum": ["x" * 100_000]}) == (400, "response_format", "invalid_json_schema")
+    body = b'{"messages": [{"role": "user", "content": "a"}], "response_format": {"type": "json_schema", '
+    body += b'"json_schema": {"name": "a", "schema": ' + b'{"items":' * 100_000 + b"{}" + b"}" * 100_003
+    with pytest.raises(ApiError) as found:
+        parse_chat_request(body, LIMITS, model="parrot", defaults=Sampling())
+    assert found.value.status == 400
+    assert found.value.code in ("invalid_json", "invalid_json_schema")
+
+
 def test_c3_fields_of_a_message_that_change_no_reply_are_ignored() -> None:
     asked = {"role": "user", "content": "a", "name": "bob", "cache_control": {"type": "ephemeral"}}
     reply = {
@@ -228,7 +266,7 @@ def test_c3_a_message_that_is_too_long_has_the_code_and_the_sentence_of_openai()
     assert (error.status, error.code) == (400, "context_length_exceeded")
     assert str(error) == (
         "messages.0.content: 51 characters; expected at most 50: "
-        "this model's maximum context length is exceeded; hint: send less text"
+        "this model's maximum context length is exceeded, the prompt is too long; hint: send less text"
     )
 
 

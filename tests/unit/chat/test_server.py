@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 import openai
@@ -21,6 +22,7 @@ from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, NlpkitError, SourceError
 from nlpkit.generation.completion import OverloadedError
+from nlpkit.generation.reply_format import ReplyFormat, ReplyFormatError
 from nlpkit.generation.sampling import Sampling
 from nlpkit.prompts.build import build_prompt
 from nlpkit.prompts.template import ChatTemplate
@@ -91,6 +93,26 @@ def test_an_answer_at_once(client: openai.OpenAI, chat_model: FakeBot) -> None:
     assert chat_model.asked[-1].system == "be"
     assert chat_model.samplings[-1] == Sampling(temperature=0, seed=3, max_new_tokens=50)
     assert len(chat_model.sessions[-1]) == 32
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_c4_the_chat_model_gets_the_format_and_may_refuse_it(
+    client: openai.OpenAI, chat_model: FakeBot, stream: bool
+) -> None:
+    schema = {"type": "object"}
+    wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    list(ask(client, response_format=wanted, stream=stream))
+    assert chat_model.formats[-1] == ReplyFormat(schema=schema, name="a")
+    with (
+        patch.object(chat_model, "refuses", ReplyFormatError("no reply obeys it")),
+        pytest.raises(openai.BadRequestError, match="response_format: no reply obeys it") as refused,
+    ):
+        ask(client, response_format=wanted, stream=stream)
+    assert (refused.value.param, refused.value.code, refused.value.type) == (
+        "response_format",
+        "invalid_json_schema",
+        "invalid_request_error",
+    )
 
 
 def test_an_answer_in_pieces(client: openai.OpenAI) -> None:

@@ -16,6 +16,7 @@ from nlpkit.errors import ConfigError, SourceError
 from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
 from nlpkit.generation.remote import RemoteBot, list_models
 from nlpkit.generation.remote_completion import SurrogateJoiner
+from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
 
 CONVERSATION = Conversation(turns=(Turn(role="user", text="hi <|im_end|> 🙂"),), system="Be kind.")
@@ -157,6 +158,15 @@ def test_a_server_that_knows_only_the_protocols_own_settings_is_asked_with_those
         assert answer.usage is not None
         assert answer.usage.new_tokens == 1
     assert ["repetition_penalty" in one for one in server.asked] == [True, False, False]
+
+
+def test_c4_the_format_of_the_reply_is_passed_on(server: Server, bot: RemoteBot) -> None:
+    server.strict, server.lines = True, (f"data: {chunk('{}', 'stop')}", "data: [DONE]")
+    schema = {"type": "object"}
+    assert "".join(bot.stream(CONVERSATION, reply_format=ReplyFormat(schema=schema, name="answer"))) == "{}"
+    assert "".join(bot.stream(CONVERSATION, reply_format=ReplyFormat())) == "{}"
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    assert [one["response_format"] for one in server.asked] == [wanted, wanted, {"type": "json_object"}]
 
 
 def test_a_stop_closes_the_connection(server: Server, bot: RemoteBot) -> None:

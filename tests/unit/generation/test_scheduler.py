@@ -129,6 +129,27 @@ def test_a_stop_ends_the_computing_and_not_only_the_reading(decoder: Counting) -
     assert scheduler.load == (0, 0)
 
 
+def test_c4_a_choice_that_fails_ends_only_its_own_reply(decoder: Counting) -> None:
+    class Refusing:
+        def allowed(self, vocabulary: int) -> np.ndarray:
+            raise NlpkitError("refused")
+
+    scheduler = Scheduler(decoder, Capacity())
+    failing = work("v")
+    sampler: Any = failing.sampler
+    decoder.gate = threading.Semaphore(0)
+    scheduler.submit(failing)
+    other = ask(scheduler, "a")
+    decoder.gate.release(4)
+    assert next(LocalCompletion(failing, None)) == "w"
+    sampler._constraint = Refusing()
+    decoder.gate.release(100)
+    assert "".join(other) == "bcdefghijklmnopqrstuvwxyz"
+    with pytest.raises(NlpkitError, match="refused"):
+        list(LocalCompletion(failing, None))
+    until(lambda: scheduler.load == (0, 0))
+
+
 def test_an_answer_that_nobody_holds_any_more_is_stopped(decoder: Counting) -> None:
     decoder.gate = threading.Semaphore(0)
     scheduler = Scheduler(decoder, Capacity())
