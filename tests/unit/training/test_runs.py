@@ -12,7 +12,7 @@ import pytest
 from nlpkit.data.text_hashes import count_trained_on
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
-from nlpkit.settings import RunSettings
+from nlpkit.settings import RunSettings, SeededSettings
 from nlpkit.training.runs import RunInProgress, TrainOptions, only_trainer, train_seeds
 
 TRAIN = """
@@ -110,3 +110,24 @@ def record() -> RunRecord:
         name="toy", recipe="sentiment", created="now", task={"kind": "polarity"}, base=base, max_tokens=8,
         seed=1, data={}, cost={}, versions={},
     )  # fmt: skip
+
+
+def test_s15_a_run_of_another_seed_is_not_taken_as_trained(tmp_path: Path) -> None:
+    """One seed alone stands in the folder of the name, whichever it is."""
+
+    def train_one(job: RunInProgress) -> None:
+        job.begin([])
+        made = record().model_copy(update={"data": {"fingerprint": job.fingerprint}})
+        job.finish(lambda: job.complete(made, []))
+
+    def train_seed(seed: int) -> list[str]:
+        lines: list[str] = []
+        wanted = SeededSettings(recipe="sentiment", name="toy", output=tmp_path, seeds=(seed,))
+        options = TrainOptions(talk=lines.append)
+        train_seeds(wanted, options, facts={}, train_one=train_one, report=lambda run: None)
+        return lines
+
+    train_seed(1)
+    assert "trained already" in train_seed(1)[0]
+    with pytest.raises(ConfigError, match="a finished run is there"):
+        train_seed(2)
