@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -16,7 +17,8 @@ import httpx2
 import openai
 import pytest
 
-from nlpkit.chat.middleware import RateLimiter
+from nlpkit.chat.counters import ServerCounters
+from nlpkit.chat.middleware import AccessMiddleware, RateLimiter
 from nlpkit.chat.request_models import ServerLimits
 from nlpkit.chat.server import create_app
 from nlpkit.data.examples import Conversation
@@ -552,3 +554,26 @@ def test_c7_every_reference_of_the_schema_resolves(url: str) -> None:
         for name in reference.removeprefix("#/").split("/"):
             part = part[name]
         assert part["properties"]
+
+
+def test_s15_no_key_of_many_that_are_wrong_is_taken() -> None:
+    """A comparison of a part of the keys' hashes would let one in 256 pass, or one in 16."""
+    taken: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        taken.append(dict(scope["headers"])[b"authorization"].decode())
+
+    async def send(message: Any) -> None: ...
+
+    guard = AccessMiddleware(
+        inner, keys=["right"], rate=RateLimiter(10**6), metrics=ServerCounters(lambda: 0), local_only=False
+    )
+
+    async def ask_all() -> None:
+        for key in ("right", *map(str, range(2000))):
+            head = [(b"host", b"localhost"), (b"authorization", f"Bearer {key}".encode())]
+            scope = {"type": "http", "method": "POST", "path": "/v1/models", "headers": head}
+            await guard(scope, None, send)
+
+    asyncio.run(ask_all())
+    assert taken == ["Bearer right"]
