@@ -152,7 +152,7 @@ class Run:
     @property
     def text_hashes(self) -> Path:
         """Hashes of the training texts; a run may lack them, and a published one does."""
-        return self.path / "text_hashes.bin"
+        return self.path / "text_hashes.dat"
 
     @property
     def report(self) -> Path:

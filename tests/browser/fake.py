@@ -67,7 +67,12 @@ class FakeBot:
         self.asked: list[Conversation] = []
 
     def stream(
-        self, conversation: Conversation, *, sampling: Sampling | None = None, session: str = ""
+        self,
+        conversation: Conversation,
+        *,
+        sampling: Sampling | None = None,
+        session: str = "",
+        reply_format: object = None,
     ) -> FakeAnswer:
         self.asked.append(conversation)
         said = conversation.turns[-1].text

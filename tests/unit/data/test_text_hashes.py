@@ -48,10 +48,10 @@ def test_s19_a_run_that_went_on_from_another_knows_both_or_nothing(tmp_path: Pat
 
 def test_s19_hashes_are_covered_by_those_of_the_run_and_a_copy_may_lack_them(tmp_path: Path) -> None:
     run = completed(tmp_path / "r", ["one"])
-    assert run.read().files == {"text_hashes.bin": sha256_of([run.text_hashes])}
+    assert run.read().files["text_hashes.dat"] == sha256_of([run.text_hashes])
     run.read_verified()
     run.text_hashes.write_bytes(bytes(8))
-    with pytest.raises(RunError, match=r"text_hashes.bin: has changed since training; hint: delete it"):
+    with pytest.raises(RunError, match=r"text_hashes.dat: has changed since training; hint: delete it"):
         count_trained_on(run, ["one"])
     run.text_hashes.unlink()
     run.read_verified()  # as a published run, which leaves them out

@@ -114,8 +114,8 @@ def test_publishing_takes_the_model_and_never_the_texts(
     names = [str(path.relative_to(toy_run)) for path in toy_run.rglob("*")]
     sent = {name for name in names if any(fnmatch(name, pattern) for pattern in seen["allow_patterns"])}
     assert {"README.md", "run.json", "adapter/adapter_model.safetensors", "tokenizer/tokenizer.json"} <= sent
-    assert "text_hashes.bin" in names  # S19
-    assert "text_hashes.bin" not in sent
+    assert "text_hashes.dat" in names  # S19
+    assert "text_hashes.dat" not in sent
     assert not any("evaluation" in name or "report" in name or "log" in name for name in sent)
     assert json.loads((toy_run / "run.json").read_text())["format"] == 2
 

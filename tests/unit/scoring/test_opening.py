@@ -34,23 +34,25 @@ def opened(tmp_path: Path) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("ending", "target", "times"),
+    ("ending", "target", "before", "times"),
     [
-        (".csv", "out.csv", 3),
-        (".csv", "out.parquet", 3),
-        (".csv.gz", "out.csv", 3),
-        (".tsv", "out.jsonl", 3),
-        (".jsonl", "out.jsonl", 3),
-        (".jsonl", "out.parquet", 4),  # the kinds of its columns are known only when all rows were read
+        # its first row shows whether it is an export of a labeling tool, then its header is read
+        (".csv", "out.csv", 2, 4),
+        (".csv", "out.parquet", 2, 4),
+        (".csv.gz", "out.csv", 2, 4),
+        (".tsv", "out.jsonl", 2, 4),
+        # it may also be an export of conversations, which its first characters show
+        (".jsonl", "out.jsonl", 3, 5),
+        (".jsonl", "out.parquet", 3, 6),  # the kinds of its columns are known only when all rows were read
     ],
 )
-def test_a_file_is_opened_once_before_the_model_is_known(
-    tmp_path, engine, write, opened, ending, target, times
+def test_only_the_start_of_a_file_is_looked_at_before_the_model_is_known(
+    tmp_path, engine, write, opened, ending, target, before, times
 ):
     source = write(tmp_path / f"in{ending}", [{"text": f"text {number}"} for number in range(20)])
     opened.clear()
     plan = plan_file(source, tmp_path / target, ScoreOptions(chunk_rows=5))
-    assert opened == [str(source)]
+    assert opened == [str(source)] * before
     assert plan.file.header.columns == ("text",)
     assert plan.score(engine).rows == 20
     assert len(opened) == times
@@ -84,7 +86,7 @@ def test_measuring_the_budget_reads_no_row_twice(tmp_path, make_engine, write, o
     engine = Tuned()
     assert score_file(engine, source, tmp_path / "out.csv", chunk_rows=5).rows == 20
     assert engine.tuned == engine.asked[0]
-    assert len(opened) == 3
+    assert len(opened) == 4
 
 
 def test_the_former_name_of_the_text_column_is_still_taken(tmp_path, engine, write, read):

@@ -71,7 +71,7 @@ def encoded(cut: int = 0, weight: float = 1.0) -> TrainingRow:
     return TrainingRow(input_ids=[2, 5, 3], target=[1.0], weight=weight, cut=cut)
 
 
-BASE: Any = SimpleNamespace(max_tokens=8)
+BASE: Any = SimpleNamespace(max_tokens=8, tokenizer=SimpleNamespace(unk_token_id=None))
 
 
 def weights() -> Any:

@@ -164,6 +164,7 @@ def test_the_run_holds_what_the_design_says_and_no_pickle(toy_run: Path) -> None
         ".parquet",
         ".jinja",
         ".txt",
+        ".dat",
     }
 
 
