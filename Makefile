@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat test test-browser lint bench clean
+.PHONY: quickstart install chat test test-browser lint audit bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -47,6 +47,11 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/python -m tests.words
+
+# Known vulnerabilities of what constraints.txt pins; pypi.org must answer, and what it does not know is a failure
+audit: install
+	$(BIN)/pip install -q pip-audit
+	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
 bench: install
 	$(BIN)/python -m benchmarks
