@@ -84,7 +84,14 @@ def _joined(content: object) -> object:
 
 
 class RequestMessage(_Strict):
-    """A message of a conversation."""
+    """A message of a conversation. A user's says something; the others may be empty."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"role": {"const": "user"}}},
+            "then": {"properties": {"content": {"pattern": r"\S"}}},
+        }
+    )
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[str, BeforeValidator(_joined)]
@@ -108,6 +115,14 @@ class JsonSchema(_Strict):
 
 class ResponseFormat(_Strict):
     """The format of the reply."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": "json_schema"}}},
+            "then": {"required": ["json_schema"], "properties": {"json_schema": {"type": "object"}}},
+            "else": {"properties": {"json_schema": {"type": "null"}}},
+        }
+    )
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None

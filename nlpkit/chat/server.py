@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from nlpkit.chat import openapi
 from nlpkit.chat.counters import ServerCounters
@@ -78,7 +78,7 @@ def create_app(
     add_route("/v1/models", routes.models, methods=["GET"])
     add_route("/v1/models/{name:path}", routes.model, methods=["GET"])
     add_route("/health", routes.health, methods=["GET"])
-    add_route("/metrics", routes.metrics, methods=["GET"])
+    add_route("/metrics", routes.metrics, methods=["GET"], response_class=PlainTextResponse)
     app.openapi = partial(openapi.schema_of, app, (ChatRequest, ScoreRequest))  # type: ignore[method-assign]
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
@@ -154,4 +154,5 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
         f"{reason}; expected POST /v1/chat/completions, POST /v1/score or GET /v1/models",
         code="unknown_path",
     )
-    return JSONResponse(refusal.body, status, headers=headers_of(refusal))
+    allowed = getattr(error, "headers", None) or {}
+    return JSONResponse(refusal.body, status, headers={**headers_of(refusal), **allowed})

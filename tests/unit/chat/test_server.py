@@ -537,6 +537,35 @@ def test_c7_a_page_of_another_website_can_write_nothing(
     assert asked.status_code == (405 if status == 200 else 403)
 
 
+def test_c7_a_method_that_a_path_does_not_take_is_told_with_those_that_it_takes(url: str) -> None:
+    refused = httpx2.get(f"{url}/v1/chat/completions")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    schema = httpx2.get(f"{url}/openapi.json").json()
+    described = schema["paths"]["/metrics"]["get"]["responses"]["200"]["content"]
+    assert list(described) == [httpx2.get(f"{url}/metrics").headers["content-type"].split(";")[0]]
+
+
+def test_c7_the_schema_tells_wrong_messages_and_formats_from_right_ones(
+    url: str,
+) -> None:
+    import jsonschema
+
+    schema = httpx2.get(f"{url}/openapi.json").json()
+    body = {"$ref": "#/components/schemas/ChatRequest", "components": schema["components"]}
+    said = {"role": "user", "content": "hello"}
+    fmt = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
+    for request in ({"messages": [said]}, {"messages": [{**said, "role": "assistant", "content": ""}, said]}):
+        assert jsonschema.Draft202012Validator(body).is_valid(request)
+        assert jsonschema.Draft202012Validator(body).is_valid({**request, "response_format": fmt})
+    for wrong in (
+        {"messages": [{**said, "content": " "}]},
+        {"messages": [said], "response_format": {"type": "json_schema"}},
+        {"messages": [said], "response_format": {**fmt, "type": "text"}},
+    ):
+        assert not jsonschema.Draft202012Validator(body).is_valid(wrong)
+        assert send(url, content=json.dumps(wrong)).status_code == 400
+
+
 def test_c7_every_reference_of_the_schema_resolves(url: str) -> None:
     schema = httpx2.get(f"{url}/openapi.json").json()
 
