@@ -36,7 +36,7 @@ def vader(texts: list[str]) -> list[Prediction]:
 def test_it_fails_no_more_than_vader(classifier: Classifier, name: str, half: str) -> None:
     suite = load_suite(name, half=half)
     ours, theirs = run_suite(classifier.predict, suite), run_suite(vader, suite)
-    assert ours.failed.of == theirs.failed.of > 100
+    assert ours.failed.of == theirs.failed.of >= 100
     assert ours.failed.count <= theirs.failed.count
     if ours.groups and theirs.groups:
         assert ours.groups.unequal.count <= theirs.groups.unequal.count
@@ -57,7 +57,7 @@ def test_it_is_a_few_megabytes_of_safetensors_and_says_what_it_is() -> None:
     assert sum(path.stat().st_size for path in files) < 8_000_000
     assert {path.suffix for path in files} <= {".json", ".safetensors", ".yaml", ".md", ".txt"}
     assert run.card.is_file()
-    assert run.config.read_text().splitlines()[-1] == "output: runs"
+    assert "output: runs" in run.config.read_text().splitlines()
     assert (
         json.loads((run.adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
         == "sentence-transformers/all-MiniLM-L6-v2"

@@ -299,8 +299,9 @@ def test_a_check_says_what_would_be_learned_and_writes_nothing(start: Path, tmp_
     said: list[str] = []
     file = write(tmp_path / "rated.jsonl", rated_rows(50))
     assert train(config(tmp_path, start, file), check=True, said=said) == []
-    assert said[:2] == [
+    assert said[:3] == [
         "rows       40 rated replies to learn from, 10 held out to compare on",
+        "needed     at least 10 to learn from and 4 to compare on",
         "method     KTO; the files hold 50 rows",
     ]
     assert not (tmp_path / "runs").exists()
@@ -316,8 +317,9 @@ def test_rated_replies_to_one_history_are_paired_up_for_dpo(start: Path, tmp_pat
         check=True,
         said=said,
     )
-    assert said[:2] == [
+    assert said[:3] == [
         "rows       24 pairs to learn from, 6 held out to compare on",
+        "needed     at least 10 to learn from and 4 to compare on",
         "method     DPO; the files hold 60 rows",
     ]
 

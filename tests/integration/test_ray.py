@@ -142,7 +142,7 @@ def test_killed_and_taken_up_again_while_workers_die_it_makes_the_bytes_of_one_p
         os.kill(killed[0], signal.SIGKILL)
     out, talk = finish(second)
     assert json.loads(out)["resumed_from"] == done
-    assert talk == ""  # neither Ray's own messages nor a trace
+    assert talk == "runtime: onnx, with which the work began\n"  # neither Ray's messages nor a trace
     assert target.read_bytes() == expected
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
