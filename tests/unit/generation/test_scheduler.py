@@ -135,13 +135,13 @@ def test_c4_a_choice_that_fails_ends_only_its_own_reply(decoder: Counting) -> No
             raise NlpkitError("refused")
 
     scheduler = Scheduler(decoder, Capacity())
-    failing = work("v")
+    failing = work("a")  # far from its end when it fails
     sampler: Any = failing.sampler
     decoder.gate = threading.Semaphore(0)
     scheduler.submit(failing)
     other = ask(scheduler, "a")
     decoder.gate.release(4)
-    assert next(LocalCompletion(failing, None)) == "w"
+    assert next(LocalCompletion(failing, None)) == "b"
     sampler._constraint = Refusing()
     decoder.gate.release(100)
     assert "".join(other) == "bcdefghijklmnopqrstuvwxyz"
