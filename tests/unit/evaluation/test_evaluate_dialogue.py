@@ -20,7 +20,7 @@ from tests.conftest import chats
 
 TALKS = [
     Conversation(
-        turns=tuple(Turn(role=one["role"], text=one["content"]) for one in row["messages"]),
+        turns=tuple(Turn(role=message["role"], text=message["content"]) for message in row["messages"]),
         id=f"held-{number}",
     )
     for number, row in enumerate(chats(20, seed=9))
@@ -134,7 +134,7 @@ def test_a_run_of_another_task_is_refused(toy_run: Path) -> None:
 def test_s19_conversations_that_were_trained_on_are_counted(run: Run, chat_config: Path) -> None:
     rows = (chat_config.parent / "chats.jsonl").read_text().splitlines()
     talks = [
-        Conversation(turns=tuple(Turn(role=one["role"], text=one["content"]) for one in messages))
+        Conversation(turns=tuple(Turn(role=message["role"], text=message["content"]) for message in messages))
         for messages in (json.loads(row)["messages"] for row in rows)
     ]
     strange = Conversation(

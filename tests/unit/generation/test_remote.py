@@ -157,7 +157,7 @@ def test_a_server_that_knows_only_the_protocols_own_settings_is_asked_with_those
         assert "".join(answer) == "yes"
         assert answer.usage is not None
         assert answer.usage.new_tokens == 1
-    assert ["repetition_penalty" in one for one in server.asked] == [True, False, False]
+    assert ["repetition_penalty" in request for request in server.asked] == [True, False, False]
 
 
 def test_c4_the_format_of_the_reply_is_passed_on(server: Server, bot: RemoteBot) -> None:
@@ -166,7 +166,11 @@ def test_c4_the_format_of_the_reply_is_passed_on(server: Server, bot: RemoteBot)
     assert "".join(bot.stream(CONVERSATION, reply_format=ReplyFormat(schema=schema, name="answer"))) == "{}"
     assert "".join(bot.stream(CONVERSATION, reply_format=ReplyFormat())) == "{}"
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-    assert [one["response_format"] for one in server.asked] == [wanted, wanted, {"type": "json_object"}]
+    assert [request["response_format"] for request in server.asked] == [
+        wanted,
+        wanted,
+        {"type": "json_object"},
+    ]
 
 
 def test_a_stop_closes_the_connection(server: Server, bot: RemoteBot) -> None:
@@ -175,7 +179,7 @@ def test_a_stop_closes_the_connection(server: Server, bot: RemoteBot) -> None:
     assert next(answer) == "na "
     answer.stop()
     assert server.gone.wait(10)
-    assert all(one == "na " for one in answer)
+    assert all(chunk == "na " for chunk in answer)
     assert answer.finish == "stopped"
 
 
@@ -279,6 +283,6 @@ def test_halves_of_characters_are_put_together(text: str, data: st.DataObject) -
         units[place : place + 2].decode("utf-16-le", "surrogatepass") for place in range(0, len(units), 2)
     ]
     whole = SurrogateJoiner()
-    found = [whole.add(one) for one in halves]
+    found = [whole.add(half) for half in halves]
     assert "".join(found) == text
-    assert all(one.encode() is not None for one in found)
+    assert all(text.encode() is not None for text in found)
