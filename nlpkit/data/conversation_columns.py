@@ -12,6 +12,7 @@ from nlpkit.errors import DataError
 
 SKIP = "`on_bad: skip` (nlpkit evaluate --on-error skip)"
 LEAVE_OUT = f"hint: remove the conversation, or leave it out with {SKIP}"
+OR_LEAVE_OUT = f", or leave the conversation out with {SKIP}"
 _REFUSED = {
     **dict.fromkeys(
         ("image", "images", "video", "videos", "audio", "audios"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from nlpkit.data.conversation_columns import SKIP, RefusedError, in_words
+from nlpkit.data.conversation_columns import OR_LEAVE_OUT, RefusedError, in_words
 from nlpkit.data.conversation_shapes import Line, Script
 from nlpkit.errors import nearest
 
@@ -85,7 +85,7 @@ def bots_of(speakers: Sequence[str], script: Script, bot: str | None) -> list[st
     side = f"whom the model learns to be: {key_of(second)}, or another"
     if not others:
         side = "which side the model learns: `bot: second`, or a speaker's"
-    elsewhere = f", or leave the conversation out with {SKIP}" if bot else ""
+    elsewhere = OR_LEAVE_OUT if bot else ""
     detail = (
         f"no turn of the bot: looked for {looked}, found the speakers "
         f"{named_speakers(speakers[:_SHOWN])}{hint}; hint: say {side} name{elsewhere}"

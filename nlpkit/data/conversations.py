@@ -15,9 +15,16 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
 
-from nlpkit.data.conversation_columns import LEAVE_OUT, RefusedError, in_words
+from nlpkit.data.conversation_columns import LEAVE_OUT, OR_LEAVE_OUT, RefusedError, in_words
 from nlpkit.data.conversation_shapes import Layout, Script, layout_of
-from nlpkit.data.conversation_speakers import CALLED, SIDES, bots_of, key_of, named_speakers, speaker_of
+from nlpkit.data.conversation_speakers import (
+    CALLED,
+    SIDES,
+    bots_of,
+    key_of,
+    named_speakers,
+    speaker_of,
+)
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import LeftOut, unreadable_text
@@ -47,7 +54,9 @@ class _Left:
 
     def add(self, kind: str, message: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.first.setdefault(kind, message.split("; hint: ")[0])  # the hint is to leave it out
+        for done in (f"; {LEAVE_OUT}", OR_LEAVE_OUT):
+            message = message.removesuffix(done)
+        self.first.setdefault(kind, message)
 
     def words(self) -> tuple[str, ...]:
         most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])

@@ -675,6 +675,14 @@ def test_a_limit_is_chosen_by_the_seed_and_takes_both_views(tmp_path: Path) -> N
     assert read_examples(Dialogue(), [source], seed=2) != found
 
 
+def test_s2_leaving_all_out_still_names_the_recipe_for_such_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rated.jsonl"
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "go away"}]
+    path.write_text(json.dumps({"messages": said, "label": False}) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"1 left out: a rating in 'label'.*hint: use `recipe: preference`"):
+        conversations_in(path, ConversationSource(source=str(path), on_bad="skip"))
+
+
 def test_sources_follow_one_another_and_say_what_each_left_out(tmp_path: Path) -> None:
     first, second = write_talk(tmp_path / "a.jsonl", 2), tmp_path / "b.jsonl"
     second.write_text(
