@@ -19,6 +19,7 @@ if __package__ in (None, ""):
 from demo.guard import LOOPBACK, DemoLimits
 from nlpkit.cli.chat import Model, Policy, RunArgument, Runtime, StoreFile
 from nlpkit.errors import ConfigError, NlpkitError, optional
+from nlpkit.generation.runtimes import AUTO
 
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
@@ -153,7 +154,7 @@ def run(
         typer.Option(help="The run that predicts moods and scores texts. Default: the built-in classifier."),
     ] = None,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: Runtime = AUTO,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")

@@ -153,7 +153,7 @@ class View:
         """
         name = name or self.pool.name_of(chat.run if chat else "")
         replies = [message for message in chat.messages if message.role == "assistant"] if chat else []
-        return context_page(chat, replies[-1].context if replies else None, name)
+        return context_page(chat, replies[-1].context if replies else None, self.pool.described(name))
 
 
 def bubbles(chat: Chat | None) -> list[dict[str, str]]:

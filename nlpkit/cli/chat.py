@@ -13,7 +13,7 @@ import typer
 from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import note, printable, talk, write
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.generation.runtimes import RUNTIMES
+from nlpkit.generation.runtimes import AUTO, FAST, RUNTIMES
 
 RUN_HELP = (
     "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
@@ -33,7 +33,11 @@ Policy = Annotated[
 ]
 Runtime = Annotated[
     str,
-    runtime_option(RUNTIMES, "The runtime. A model is exported once, at its first use, and verified."),
+    runtime_option(
+        RUNTIMES,
+        "The runtime. A model is exported once, at its first use, and verified.",
+        extra={AUTO: f"{FAST} on a CPU where it is installed; torch replies while the export is made"},
+    ),
 ]
 StoreFile = Annotated[
     Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
@@ -79,7 +83,7 @@ def chat(
     max_tokens: MaxTokens = None,
     seed: Annotated[int | None, typer.Option(help="Sample the same replies each time.")] = None,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: Runtime = AUTO,
     threads: Threads = None,
 ) -> None:
     """Chat in the terminal. Conversations are saved; type /help for the commands."""
@@ -105,7 +109,7 @@ def chat(
             sys.stdin.reconfigure(errors="surrogateescape")  # a line that is no UTF-8 costs no other line
         if is_terminal:
             _with_history()
-            note(f"{chat_model.name}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
+            note(f"{_named(chat_model)}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
         prompts = ("you> ", "bot> ") if is_terminal else ("", "")
         Console(
             session,
@@ -144,7 +148,7 @@ def serve(
     max_body: Annotated[int, typer.Option(help="Maximum bytes of a request.", min=1)] = 1_000_000,
     seconds: Annotated[float, typer.Option(help="Maximum seconds for a reply.", min=1)] = 300,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: Runtime = AUTO,
     threads: Threads = None,
 ) -> None:
     """Serve a chat model over OpenAI's chat protocol, and a classifier at /v1/score."""
@@ -173,12 +177,18 @@ def serve(
         app,
         host,
         port,
-        ready=lambda address: talk(f"{chat_model.name} at {address}/v1, {access}; Ctrl-C ends it"),
+        ready=lambda address: talk(f"{_named(chat_model)} at {address}/v1, {access}; Ctrl-C ends it"),
     )
 
 
+def _named(chat_model: Any) -> str:
+    """Return the name of a chat model, and what it runs on where that is this machine."""
+    runs_on = getattr(chat_model, "runs_on", "")
+    return f"{chat_model.name} ({runs_on})" if runs_on else str(chat_model.name)
+
+
 def _announce(runtime: str) -> None:
-    if RUNTIMES[runtime].open:
+    if runtime != AUTO and RUNTIMES[runtime].open:
         note(f"runtime {runtime}: a model is exported once, at its first use; this takes a minute or more")
 
 
