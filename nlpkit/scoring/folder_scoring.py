@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.opened_file import OpenedFile, open_file
+from nlpkit.data.readers import format_by_content
 from nlpkit.data.text_language import added
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.chunks import Fleet
@@ -36,6 +38,8 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
             f"{source}: the files of a folder keep the formats that their names show; "
             "hint: leave out --format and --output-format"
         )
+    if format := format_by_content(source):
+        raise DataError(f"{source}: is a whole {format} export; expected a part of it{_part_hint(source)}")
     for folder in (target, options.rejects or target):
         if folder.exists() and not folder.is_dir():
             raise ConfigError(
@@ -50,7 +54,8 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
         for path in data_files(source)
     }
     if not files:
-        raise DataError(f"{source}: holds no data files; expected CSV, TSV, JSON Lines, Parquet or Arrow")
+        expected = "expected CSV, TSV, JSON Lines, Parquet or Arrow"
+        raise DataError(f"{source}: holds no data files; {expected}{_part_hint(source)}")
     for path, file in files.items():
         if file.file.format == "xlsx":
             raise ConfigError(
@@ -58,6 +63,15 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
                 "move it elsewhere and score it alone, as with nlpkit score reviews.xlsx -o scored.csv"
             )
     return FolderPlan(target=target, files=files, options=options)
+
+
+def _part_hint(source: Path) -> str:
+    """Return a hint that names a file of a known format, or a folder of such files, if the folder has one."""
+    for path in sorted(source.iterdir()):
+        files = path.iterdir() if path.is_dir() else [path]
+        if any(format_by_content(file) for file in files if file.is_file()):
+            return f"; hint: name one that can be scored alone, such as {shlex.quote(str(path))}"
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
