@@ -25,7 +25,8 @@ def resolve(*extras: str) -> dict[str, str]:
     """Return the entry of each package that is needed on any platform: its version, marker and hashes."""
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
     words = ["pyproject.toml", "-", "-c", "constraints.txt", "--universal", "--python-version", "3.11"]
-    words += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-package", "pip", "--quiet"]
+    words += ["--no-emit-package", "pip"]  # it installs the rest
+    words += ["--generate-hashes", "--no-header", "--no-annotate", "--no-strip-extras", "--quiet"]
     done = subprocess.run(
         ["uv", "pip", "compile", *words, *extras],  # noqa: S607
         cwd=ROOT,
