@@ -169,14 +169,22 @@ def _describe(schema: dict[str, Any]) -> None:
     ranges, fields = Sampling.model_json_schema()["properties"], schema["properties"]
     for name in SAMPLED:
         fields[name] = {key: value for key, value in ranges[name].items() if key != "default"}
-    whole = {"type": "integer", "exclusiveMaximum": 2**63}
-    fields["seed"] = {"anyOf": [{**whole, "minimum": -(2**63)}, {"type": "null"}]}
+    signed = {"type": "integer", "minimum": -(2**63), "exclusiveMaximum": 2**63}
+    fields["seed"] = {"anyOf": [signed, {"type": "null"}]}
     for name in ("max_tokens", "max_completion_tokens"):
-        fields[name] = {"anyOf": [{**whole, "minimum": 1}, {"type": "null"}]}
+        fields[name] = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}
     # One of the two names; JSON Schema cannot say that two values must be equal
     both = {name: {"type": "integer"} for name in ("max_tokens", "max_completion_tokens")}
     schema["not"] = {"required": list(both), "properties": both}
     fields["stop"] = {"anyOf": [fields["stop"]["items"], fields["stop"]]}
+
+
+def _whole(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer, which JSON may also write as 2.0."""
 
 
 class ChatRequest(_Strict):
@@ -200,13 +208,13 @@ class ChatRequest(_Strict):
         BeforeValidator(_listed),
         Field(max_length=4),
     ] = []
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_tokens: Whole | None = None
+    max_completion_tokens: Whole | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: Whole | None = None
     repetition_penalty: float | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     response_format: ResponseFormat = ResponseFormat(type="text")
 
 

@@ -557,7 +557,14 @@ def test_c7_the_schema_tells_wrong_messages_and_formats_from_right_ones(
     for request in ({"messages": [said]}, {"messages": [{**said, "role": "assistant", "content": ""}, said]}):
         assert jsonschema.Draft202012Validator(body).is_valid(request)
         assert jsonschema.Draft202012Validator(body).is_valid({**request, "response_format": fmt})
-        extra = {"response_format": None, "stop": "x", "seed": -1, "max_tokens": None, "temperature": 2}
+        extra = {
+            "response_format": None,
+            "stop": "x",
+            "seed": -1,
+            "max_tokens": 2.0,
+            "top_k": 3.0,
+            "temperature": 2,
+        }
         assert jsonschema.Draft202012Validator(body).is_valid({**request, **extra})
         assert send(url, content=json.dumps({**request, **extra})).status_code == 200
     for wrong in (
