@@ -107,10 +107,12 @@ def serve(
     from demo.gradio_limits import set_limits
     from demo.guard import Guard
     from demo.theme import CSS, theme
+    from demo.user_files import UserFiles, keep_files_apart
 
     set_limits()
+    keep_files_apart()
     hosts = LOOPBACK if host in LOOPBACK else ()
-    # A layer as Starlette unpacks it: class, arguments, named arguments
+    # Layers as Starlette unpacks them: class, arguments, named arguments
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
         server_name=host,
@@ -134,7 +136,7 @@ def serve(
         theme=theme(),
         css=CSS.read_text(encoding="utf-8"),
         js=ON_LOAD,
-        app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None},
+        app_kwargs={"middleware": [guard, (UserFiles, (), {})], "docs_url": None, "redoc_url": None},
     )
     print(f"nlpkit is at {address}", flush=True)
     if block:

@@ -23,6 +23,7 @@ from nlpkit.chat.request_models import (
 )
 from nlpkit.chat.serialization import ApiError, bad_format, too_long
 from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import nearest
 from nlpkit.generation.reply_format import ReplyFormat, ReplyFormatError
 from nlpkit.generation.sampling import MAX_NEW_TOKENS, Sampling
@@ -93,7 +94,10 @@ def parse_score_request(body: bytes, limits: ServerLimits, *, model: str) -> lis
             code="array_above_max_length",
         )
     for index, text in enumerate(request.texts):
-        _check_length(text, f"texts.{index}", limits)
+        param = f"texts.{index}"
+        _check_length(text, param, limits)
+        if reason := unreadable_text(text):
+            raise ApiError(400, f"{param}: {reason}", param=param, code="invalid_value")
     return request.texts
 
 

@@ -71,8 +71,12 @@ def create_app(
     app = FastAPI(title="nlpkit", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     routes = Endpoints(chat_model, classifier, queue, metrics, limits, sampling or Sampling())
     add_route = partial(app.add_api_route, responses=openapi.ERRORS)
-    add_route(
-        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=openapi.body_of(ChatRequest)
+    app.add_api_route(
+        "/v1/chat/completions",
+        routes.chat,
+        methods=["POST"],
+        openapi_extra=openapi.body_of(ChatRequest),
+        responses=openapi.streamed(),
     )
     add_route("/v1/score", routes.score, methods=["POST"], openapi_extra=openapi.body_of(ScoreRequest))
     add_route("/v1/models", routes.models, methods=["GET"])
