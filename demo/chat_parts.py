@@ -17,6 +17,17 @@ PICK = """element.addEventListener('click', event => {
 });"""
 
 
+# A click on a point of the mood shows the user's message that it is of
+JUMP = """element.addEventListener('click', event => {
+  const point = event.target.closest('a[data-turn]');
+  if (!point) return;
+  event.preventDefault();
+  const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
+  message?.scrollIntoView({block: 'center'});
+  message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);
+});"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListParts:
     """The list of conversations, and the actions on the open one."""
@@ -44,6 +55,8 @@ class TalkParts:
     file_text: Any
     chatbot: Any
     status: Any
+    mood: Any
+    """The mood in words above the message box; only narrow pages show it."""
     box: Any
     send: Any
     stop: Any
@@ -143,6 +156,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     )
     status = gr.HTML("", elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
+    mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
     message, buttons = _lay_out_message(max_characters), _lay_out_buttons()
     return TalkParts(
         chat=chat,
@@ -150,6 +164,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         file_text=file_text,
         chatbot=chatbot,
         status=status,
+        mood=mood,
         pair=pair,
         rated=rated,
         **reason,
@@ -209,7 +224,7 @@ def _lay_out_buttons() -> dict[str, Any]:
 
 def lay_out_side(pool: ModelPool) -> SideParts:
     """Lay out the mood, what the model sees, and the settings, which are folded."""
-    sentiment = gr.HTML("", elem_id="mood", elem_classes="side")
+    sentiment = gr.HTML("", js_on_load=JUMP, elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
     names = pool.names
     is_choice = len(names) > 1

@@ -161,11 +161,18 @@ def test_the_mood_has_a_trend_and_words_that_drove_it(talk: Talk) -> None:
     shown = talk("this is awful", "rather dull", "great, great news", "/mood")
     rows = shown.partition("news\n")[2].splitlines()
     assert [row.split()[0] for row in rows[:3]] == ["1", "2", "3"]
-    assert rows[0].endswith("-0.90  negative")
-    assert rows[2].endswith("+0.90  positive")
+    assert rows[0].endswith("-0.90 (negative, 95%)")
+    assert rows[1].endswith("-0.30 (negative, 65%)  not sure")
+    assert rows[2].endswith("+0.90 (positive, 95%)")
     assert rows[0].index("#") < rows[0].index("|") < rows[2].index("#")
-    assert rows[3] == "now very happy, rising"
+    assert rows[3] == "You sound very happy (positive, 95%)."
     assert rows[4].startswith("driven by ")
+
+
+def test_d2_a_mood_that_is_not_sure_names_no_words(talk: Talk) -> None:
+    shown = talk("great", "rather dull", "/mood")
+    assert shown.splitlines()[-1] == "Not sure how you sound (negative, 65%)."
+    assert "driven by" not in shown
 
 
 def test_the_context_says_what_was_seen(talk: Talk) -> None:
