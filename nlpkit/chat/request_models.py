@@ -172,3 +172,11 @@ class ScoreRequest(_Strict):
 
     texts: Annotated[list[str], Field(min_length=1)]
     model: str | None = None
+
+
+class FeedbackRequest(_Strict):
+    """The body of /v1/feedback."""
+
+    completion_id: Annotated[str, Field(min_length=1, max_length=200)]
+    rating: Literal["up", "down"]
+    reason: Annotated[str, Field(max_length=2000)] = ""
