@@ -89,6 +89,8 @@ class Sentiment:
     @property
     def certainty(self) -> str:
         """Return the label with its probability, such as " (negative, 93%)"; empty without probabilities."""
+        if self.is_unreadable:
+            return " (the classifier cannot read it)"
         return "" if self.probability is None else f" ({self.label}, {self.probability:.0%})"
 
 

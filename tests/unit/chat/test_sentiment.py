@@ -113,7 +113,22 @@ def test_d2_what_is_not_sure_is_not_said():
     assert SentimentTrend(sentiments=middle).slope is None
     assert SentimentTrend(sentiments=middle).last_step == "steady"
     unreadable = Sentiment(label="positive", score=0.9, probabilities={"positive": 0.99}, is_unreadable=True)
-    assert not unreadable.is_sure
+    said = SentimentTrend(sentiments=(unreadable,)).sentences
+    assert said == ["Not sure how you sound (the classifier cannot read it)."]
+
+
+def test_d2_a_text_that_the_classifier_cannot_read_is_kept_as_such():
+    class Unreadable:
+        def predict(self, texts):
+            return [Prediction(label="a", score=0.9, probabilities={"a": 0.99}, is_unreadable=True)]
+
+    (sentiment,) = predict_sentiments(Unreadable(), ["这家餐厅很糟糕"])
+    assert sentiment.is_unreadable
+    # what an older version stored has no such field
+    old = Sentiment(
+        **{"label": "negative", "score": -0.9, "probabilities": {"negative": 0.95, "positive": 0.05}}
+    )
+    assert old.is_sure
 
 
 def test_d2_the_threshold_is_the_one_that_was_measured():
