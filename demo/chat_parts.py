@@ -17,17 +17,6 @@ PICK = """element.addEventListener('click', event => {
 });"""
 
 
-# A click on a point of the mood shows the user's message that it is of
-JUMP = """element.addEventListener('click', event => {
-  const point = event.target.closest('a[data-turn]');
-  if (!point) return;
-  event.preventDefault();
-  const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
-  message?.scrollIntoView({block: 'center'});
-  message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);
-});"""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ListParts:
     """The list of conversations, and the actions on the open one."""
@@ -156,7 +145,6 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     )
     status = gr.HTML("", elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
-    mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
     message, buttons = _lay_out_message(max_characters), _lay_out_buttons()
     return TalkParts(
         chat=chat,
@@ -164,7 +152,6 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         file_text=file_text,
         chatbot=chatbot,
         status=status,
-        mood=mood,
         pair=pair,
         rated=rated,
         **reason,
@@ -194,6 +181,7 @@ def _lay_out_choice() -> dict[str, Any]:
 
 
 def _lay_out_message(max_characters: int) -> dict[str, Any]:
+    mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
             label="Your message",
@@ -210,7 +198,7 @@ def _lay_out_message(max_characters: int) -> dict[str, Any]:
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
-    return {"box": box, "send": send, "stop": stop}
+    return {"mood": mood, "box": box, "send": send, "stop": stop}
 
 
 def _lay_out_buttons() -> dict[str, Any]:
@@ -220,6 +208,17 @@ def _lay_out_buttons() -> dict[str, Any]:
         cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
     return {"retry": retry, "undo": undo, "cycle": cycle, "compare": compare}
+
+
+# A click on a point of the mood shows the user's message that it is of
+JUMP = """element.addEventListener('click', event => {
+  const point = event.target.closest('a[data-turn]');
+  if (!point) return;
+  event.preventDefault();
+  const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
+  message?.scrollIntoView({block: 'center'});
+  message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);
+});"""
 
 
 def lay_out_side(pool: ModelPool) -> SideParts:

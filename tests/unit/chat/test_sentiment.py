@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -89,6 +90,13 @@ def test_d2_the_slope_is_that_of_theil_and_sen(scores):
     assert (slope.value, slope.low, slope.high) == pytest.approx(
         (expected.slope, expected.low_slope, expected.high_slope)
     )
+
+
+@pytest.mark.parametrize(("count", "clear"), [(4, 0), (5, 2), (6, 12), (7, 152)])
+def test_d2_of_all_orders_at_most_one_in_twenty_is_called_a_trend(count, clear):
+    # Kendall's exact distribution: 1/60 of the orders of five, 1/60 of six, 3.0% of seven
+    slopes = [fit_slope(list(enumerate(order))) for order in itertools.permutations(range(count))]
+    assert sum(slope is not None and not slope.low <= 0 <= slope.high for slope in slopes) == clear
 
 
 def test_d2_one_point_that_is_far_off_does_not_turn_a_slope():
