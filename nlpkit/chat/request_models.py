@@ -225,3 +225,11 @@ class ScoreRequest(_Strict):
         list[Annotated[str, Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]], Field(min_length=1)
     ]
     model: str | None = None
+
+
+class FeedbackRequest(_Strict):
+    """The body of /v1/feedback."""
+
+    completion_id: Annotated[str, Field(min_length=1, max_length=200)]
+    rating: Literal["up", "down"]
+    reason: Annotated[str, Field(max_length=2000)] = ""

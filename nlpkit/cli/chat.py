@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shlex
 import sys
@@ -135,6 +136,13 @@ def serve(
     key_env: Annotated[
         str, typer.Option(help="The environment variable with the API keys, separated by commas.")
     ] = "NLPKIT_KEY",
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file that keeps the conversations whose reply a client rates at /v1/feedback. "
+            "Default: ratings are refused, and nothing is kept."
+        ),
+    ] = None,
     classifier: Classifier = None,
     temperature: Temperature = None,
     top_p: TopP = None,
@@ -154,31 +162,35 @@ def serve(
     """Serve a chat model over OpenAI's chat protocol, and a classifier at /v1/score."""
     from nlpkit.chat.request_models import ServerLimits
     from nlpkit.chat.serving import is_local, keys_in, load_chat_model
+    from nlpkit.chat.store import Store
 
     keys = keys_in(key_env, host)
     limits = ServerLimits(rate=rate, queue=queue, body=max_body, seconds=seconds)
     sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens)
-    _announce(runtime)
-    chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
+    with contextlib.ExitStack() as stack:
+        opened = None if store is None else stack.enter_context(Store.open(store))
+        _announce(runtime)
+        chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
 
-    from nlpkit.chat.server import create_app
-    from nlpkit.chat.server import run as listen
+        from nlpkit.chat.server import create_app
+        from nlpkit.chat.server import run as listen
 
-    app = create_app(
-        chat_model,
-        _classifier(classifier),
-        keys=keys,
-        limits=limits,
-        sampling=sampling,
-        local_only=is_local(host) and not keys,
-    )
-    access = "with a key" if keys else "without a key, for this machine only"
-    listen(
-        app,
-        host,
-        port,
-        ready=lambda address: talk(f"{_named(chat_model)} at {address}/v1, {access}; Ctrl-C ends it"),
-    )
+        app = create_app(
+            chat_model,
+            _classifier(classifier),
+            keys=keys,
+            limits=limits,
+            sampling=sampling,
+            local_only=is_local(host) and not keys,
+            store=opened,
+        )
+        access = "with a key" if keys else "without a key, for this machine only"
+        listen(
+            app,
+            host,
+            port,
+            ready=lambda address: talk(f"{_named(chat_model)} at {address}/v1, {access}; Ctrl-C ends it"),
+        )
 
 
 def _named(chat_model: Any) -> str:
@@ -285,7 +297,5 @@ def _classifier(name: str | None, *, needed: bool = False) -> Any:
 
 def _with_history() -> None:
     """Let `input` edit lines and remember them, if the system can."""
-    import contextlib
-
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - the import has the effect
