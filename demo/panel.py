@@ -31,7 +31,7 @@ def sentiment_page(
     """
     parts = [f"<h2>Mood</h2>{mood_strip(trend)}{sentiment_plot(trend, turns)}"]
     if words and trend.now is not None and trend.now.is_sure:
-        parts.append(f'<p class="words">{_words(words, text)}</p>')
+        parts.append(f'<p class="words">{colored_words(words, text)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
         parts.append('<mark class="bad">lowered</mark> its score, the stronger the color, the more.</p>')
     return "".join(parts)
@@ -45,7 +45,8 @@ def mood_strip(trend: SentimentTrend) -> str:
     return f'<p class="mood-now">{dot}{escape(" ".join(trend.sentences))}</p>'
 
 
-def _words(words: Sequence[tuple[str, float]], text: str) -> str:
+def colored_words(words: Sequence[tuple[str, float]], text: str) -> str:
+    """Return a text in HTML, each word colored by its effect."""
     parts, end = [], 0
     for word, effect in words:
         start = text.find(word, end)

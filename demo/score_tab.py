@@ -12,7 +12,8 @@ from typing import Any
 import gradio as gr
 
 from demo.guard import DemoLimits, RateLimiter
-from demo.scoring import FORMATS, TextScorer, file_page, score_text, score_upload, text_columns, text_page
+from demo.score_pages import file_page, text_page, upload_page
+from demo.scoring import FORMATS, TextScorer, look, score_text, score_upload
 from demo.view import showing_errors, visitor_of
 from nlpkit.errors import DataError
 from nlpkit.scoring.progress import Progress
@@ -46,15 +47,17 @@ class ScoreTab:
                 self.answer = gr.HTML("", elem_id="text-answer")
             with gr.Column(min_width=300):
                 gr.HTML("<h2>A file</h2>")
-                self.upload = gr.UploadButton(
-                    "Choose a file: CSV, TSV, JSONL or Parquet",
+                self.upload = gr.File(
+                    label="CSV, TSV, JSONL or Parquet",
                     file_types=list(FORMATS),
                     file_count="single",
+                    type="filepath",
+                    height=140,
                     elem_id="upload",
                 )
                 self.about = gr.HTML(self._limits(), elem_id="about-file")
-                self.column = gr.Textbox(
-                    "text", label="Column that holds the text", max_length=200, elem_id="column"
+                self.column = gr.Dropdown(
+                    [], label="Column that holds the text", interactive=True, elem_id="column"
                 )
                 self.go = gr.Button(
                     "Score the file", variant="primary", interactive=False, elem_id="score-file"
@@ -103,14 +106,12 @@ class ScoreTab:
 
     def describe(self, path: str) -> tuple[Any, ...]:
         """Describe an uploaded file, and choose the column of the texts."""
-        with showing_errors():
+        with showing_errors(path):
             file = Path(path)
-            columns = text_columns(file, self.limits)
-            chosen = "text" if "text" in columns or not columns else columns[0]
-            about = (
-                f"<p><strong>{escape(file.name)}</strong>, columns: {escape(', '.join(columns)[:300])}</p>"
-            )
-            return about, chosen, gr.update(interactive=True), gr.update(visible=False), ""
+            upload = look(file, self.limits)
+            column = gr.update(choices=upload.columns, value=upload.text)
+            about = upload_page(file.name, upload)
+            return about, column, gr.update(interactive=True), gr.update(visible=False), ""
         return self._limits(), gr.skip(), gr.update(interactive=False), gr.update(visible=False), ""
 
     def score_file(
@@ -122,7 +123,7 @@ class ScoreTab:
     ) -> Iterator[tuple[Any, ...]]:
         """Score a file, and show its plots; meanwhile scoring can be stopped."""
         yield "", gr.update(visible=False), gr.update(visible=True)
-        with showing_errors():
+        with showing_errors(path):
             self.rate.take(visitor_of(request))
             if not path:
                 raise DataError("no file yet; hint: choose a file first")

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
+from heapq import heappush, heappushpop
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from demo.charts import bars, histogram
 from demo.guard import DemoLimits
+from nlpkit.chat.sentiment import measure_word_effects
+from nlpkit.data.likely_columns import columns_as, likely
 from nlpkit.data.records import columns_of, count_rows, read_records
-from nlpkit.errors import DataError, nearest
+from nlpkit.errors import DataError, RunError, nearest
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
-from nlpkit.tasks.answers.family import ColumnType, Shown
+from nlpkit.tasks.answers.family import Shown
 from nlpkit.tasks.prediction import Prediction
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 BINS = 20
-PREVIEW = 10
+STRONGEST = 5
+"""Rows shown at each end of the scores."""
+EXPLAINED = 40
+"""Words of a shown text up to which the effect of each is measured: each costs one prediction."""
+SAMPLED = 200
+"""Rows from which the columns of the text and of the true label are guessed."""
 CHUNK = 256
 """Rows between two checks whether to go on: about a second."""
 
@@ -46,7 +54,50 @@ class ScoredFile:
     summary: ScoreSummary
     labels: dict[str, int]
     bins: list[int]
-    preview: list[dict[str, str]]
+    strongest: dict[str, list[Strong]]
+    """The rows at each end, by what the end is called."""
+    truth: Truth | None
+    """None where no column holds the model's labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strong:
+    """A row at one end of the scores, and the effect of its words on it."""
+
+    text: str
+    answer: str
+    strength: float
+    words: list[tuple[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """The answers compared with a column that holds the true labels."""
+
+    column: str
+    counts: dict[tuple[str, str], int]
+    """Rows by (true label, predicted label)."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that have a true label."""
+        return sum(self.counts.values())
+
+    @property
+    def right(self) -> int:
+        """Rows whose prediction is the true label."""
+        return sum(count for (true, predicted), count in self.counts.items() if true == predicted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """An uploaded file before it is scored."""
+
+    columns: list[str]
+    text: str
+    """The column that most likely holds the texts."""
+    sample: list[str]
+    """The first values of it."""
 
 
 def score_text(scorer: TextScorer, text: str, limits: DemoLimits) -> Prediction:
@@ -82,6 +133,19 @@ def text_columns(file: Path, limits: DemoLimits) -> list[str]:
             "hint: `nlpkit score` reads files of any size"
         )
     return columns_of(file)
+
+
+def look(file: Path, limits: DemoLimits) -> Upload:
+    """Return the columns of an uploaded file, the likely one of the texts, and a sample of it.
+
+    Raises:
+        DataError: as for `text_columns`.
+    """
+    columns = text_columns(file, limits)
+    rows = [record.fields for record in islice(read_records(file, on_bad=lambda bad: None), SAMPLED)]
+    text = likely("text", columns_as(rows, columns)) or next(iter(columns), "")
+    sample = [str(row[text]) for row in rows if isinstance(row.get(text), str)]
+    return Upload(columns=columns, text=text, sample=sample[:3])
 
 
 def score_upload(
@@ -133,7 +197,7 @@ def score_upload(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _summarize(target, summary, column, scorer.columns, prefix)
+    return _summarize(target, summary, column, scorer, prefix)
 
 
 def _too_many(file: Path, limits: DemoLimits) -> DataError:
@@ -143,35 +207,70 @@ def _too_many(file: Path, limits: DemoLimits) -> DataError:
     )
 
 
-def _summarize(
-    path: Path, summary: ScoreSummary, text: str, columns: Mapping[str, ColumnType], prefix: str
-) -> ScoredFile:
-    """Count the answers, and keep the first rows without the probabilities of the labels."""
-    shown = {f"{prefix}{name}": type for name, type in columns.items() if not name.startswith("p_")}
-    counted = next((name for name, type in shown.items() if type == "string"), "")
+def _summarize(path: Path, summary: ScoreSummary, text: str, scorer: TextScorer, prefix: str) -> ScoredFile:
+    """Count the answers, keep the rows at both ends, and compare with the true labels where a column holds
+    them.
+    """
+    counted = next((name for name, type in scorer.columns.items() if type == "string"), "")
+    shares = {name: name.removeprefix("p_") for name in scorer.columns if name.startswith("p_")}
     labels: Counter[str] = Counter()
     scores: list[float] = []
-    preview: list[dict[str, str]] = []
-    for record in read_records(path):
+    ends: dict[str, list[tuple[float, int, str, str]]] = {}
+    truth = _true_labels(path, text, scorer, prefix, set(shares.values()))
+    pairs: Counter[tuple[str, str]] = Counter()
+    for number, record in enumerate(read_records(path)):
         fields = record.fields
-        if fields.get(counted) is not None:
-            labels[str(fields[counted])] += 1
-        if (score := fields.get(f"{prefix}score")) not in (None, ""):
+        answer = str(fields.get(f"{prefix}{counted}", "") if counted else "")
+        if answer:
+            labels[answer] += 1
+        if truth and answer and (true := str(fields.get(truth) or "").strip()):
+            pairs[true, answer] += 1
+        score = fields.get(f"{prefix}score")
+        if score not in (None, ""):
             scores.append(float(str(score)))
-        if len(preview) < PREVIEW:
-            row = {text: str(fields[text])[:200]}
-            preview.append(row | {name: _cell(fields[name], type) for name, type in shown.items()})
+            strengths = {"Most positive": scores[-1], "Most negative": -scores[-1]}
+        else:
+            surest = max((float(str(fields[f"{prefix}{name}"])) for name in shares), default=0.0)
+            strengths = {"Surest": surest} if shares else {}
+        for end, strength in strengths.items():
+            if strength > 0:
+                kept = ends.setdefault(end, [])
+                (heappush if len(kept) < STRONGEST else heappushpop)(
+                    kept, (strength, -number, str(fields[text]), answer)
+                )
     return ScoredFile(
         path=path,
         summary=summary,
         labels=dict(sorted(labels.items())),
         bins=binned(scores, -1.0, 1.0),
-        preview=preview,
+        strongest={end: _explained(rows, scorer) for end, rows in sorted(ends.items(), reverse=True)},
+        truth=Truth(column=truth, counts=dict(pairs)) if truth and pairs else None,
     )
 
 
-def _cell(value: object, type: ColumnType) -> str:
-    return f"{float(str(value)):.3f}" if type == "float" else str(value)[:200]
+def _true_labels(path: Path, text: str, scorer: TextScorer, prefix: str, labels: set[str]) -> str | None:
+    """Return the column that holds the model's labels and no others, by its first rows."""
+    rows = [record.fields for record in islice(read_records(path), SAMPLED)]
+    added = {f"{prefix}{name}" for name in scorer.columns} | {text}
+    held: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name not in added and value not in (None, ""):
+                held.setdefault(name, set()).add(str(value).strip())
+    fitting = {name: sorted(values) for name, values in held.items() if values <= labels}
+    return likely("label", fitting) or next(iter(fitting), None)
+
+
+def _explained(rows: list[tuple[float, int, str, str]], scorer: TextScorer) -> list[Strong]:
+    """Return rows, the strongest first, with the effect of their words where that can be measured."""
+    explained = []
+    for strength, _, text, answer in sorted(rows, reverse=True):
+        words: list[tuple[str, float]] = []
+        if len(text.split()) <= EXPLAINED:
+            with contextlib.suppress(RunError):  # its labels do not lie between negative and positive
+                words = measure_word_effects(scorer, text)
+        explained.append(Strong(text=text, answer=answer, strength=strength, words=words))
+    return explained
 
 
 def binned(numbers: list[float], low: float, high: float) -> list[int]:
@@ -181,46 +280,3 @@ def binned(numbers: list[float], low: float, high: float) -> list[int]:
     for number in numbers:
         counts[max(0, min(BINS - 1, int((number - low) / width)))] += 1
     return counts
-
-
-def text_page(answer: Shown, *, partial: bool) -> str:
-    """Return an answer as HTML."""
-    parts = [f'<p class="answer"><strong>{escape(answer.headline)}</strong>{_signed(answer.score)}</p>']
-    if answer.shares:
-        shares = {name: round(100 * share, 1) for name, share in answer.shares}
-        parts.append(bars(shares, spoken="Confidence", unit=" %"))
-    if partial:
-        parts.append('<p class="quiet">The text is too long; parts of it were not read.</p>')
-    return "".join(parts)
-
-
-def file_page(scored: ScoredFile) -> str:
-    """Return a scored file as HTML: counts, plots and its first rows."""
-    summary = scored.summary
-    words = f"{summary.rows:,} rows scored in {summary.seconds:.1f} s"
-    if summary.rejected:
-        words += f", {summary.rejected:,} left out because they cannot be read"
-    parts = [f'<p class="answer">{words}.</p>']
-    if scored.labels:
-        parts.append(
-            bars({name: float(count) for name, count in scored.labels.items()}, spoken="Rows by label")
-        )
-    if any(scored.bins):
-        parts.append(histogram(scored.bins, -1.0, 1.0, spoken="Rows by score"))
-    if scored.preview:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in scored.preview[0])
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>"
-            for row in scored.preview
-        )
-        caption = f"The first {len(scored.preview)} rows"
-        parts.append(
-            f'<div class="wide" tabindex="0" role="region" aria-label="{caption}">'
-            f'<table class="rows"><caption>{caption}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
-    return "".join(parts)
-
-
-def _signed(score: float | None) -> str:
-    return "" if score is None else f' <span class="quiet">score {score:+.3f} on a scale from -1 to 1</span>'

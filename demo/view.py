@@ -6,10 +6,12 @@ It is read from the store each time and never taken from the browser.
 from __future__ import annotations
 
 import functools
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -182,12 +184,16 @@ def visitor_of(request: gr.Request | None) -> str:
 
 
 @contextmanager
-def showing_errors() -> Iterator[None]:
-    """Show an error that the user can solve as a notice; it is escaped, because it may quote their input."""
+def showing_errors(path: str | None = None) -> Iterator[None]:
+    """Show an error that the user can solve as a notice; it is escaped, because it may quote their input.
+
+    Of an uploaded file only its name is told, and no option of the command line.
+    """
     try:
         yield
     except NlpkitError as error:
-        gr.Warning(escape(str(error)), title="Not done")
+        words = str(error).replace(str(Path(path)), Path(path).name) if path else str(error)
+        gr.Warning(escape(re.sub(r"; hint: [^;]* --[^;]*$", "", words)), title="Not done")
 
 
 def refused(error: NlpkitError) -> gr.Error:

@@ -258,8 +258,8 @@ def _sampling(request: ChatRequest, defaults: Sampling) -> Sampling:
     given = {name: getattr(request, name) for name in SAMPLED if getattr(request, name) is not None}
     if max_tokens:
         given["max_new_tokens"] = min(next(iter(max_tokens.values())), MAX_NEW_TOKENS)
-    if "seed" in given and given["seed"] < 0:
-        given["seed"] += 2**63  # the protocol's seeds are signed
+    if "seed" in given:
+        given["seed"] %= 2**63  # the protocol's seeds are signed
     try:
         return Sampling.model_validate({**defaults.model_dump(), **given})
     except ValidationError as error:

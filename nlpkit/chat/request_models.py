@@ -169,8 +169,7 @@ def _describe(schema: dict[str, Any]) -> None:
     ranges, fields = Sampling.model_json_schema()["properties"], schema["properties"]
     for name in SAMPLED:
         fields[name] = {key: value for key, value in ranges[name].items() if key != "default"}
-    signed = {"type": "integer", "minimum": -(2**63), "exclusiveMaximum": 2**63}
-    fields["seed"] = {"anyOf": [signed, {"type": "null"}]}
+    fields["seed"] = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     for name in ("max_tokens", "max_completion_tokens"):
         fields[name] = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}
     # One of the two names; JSON Schema cannot say that two values must be equal

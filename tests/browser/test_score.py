@@ -53,9 +53,11 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
     assert visit.page.locator("#file-answer svg.histogram").is_visible()
     visit.page.wait_for_selector("#score-stop", state="hidden")
     assert [one.split() for one in visit.page.locator("#file-answer table.bars tr").all_inner_texts()] == [
-        ["negative", "2"],
-        ["positive", "2"],
+        ["negative", "(50%)", "2"],
+        ["positive", "(50%)", "2"],
     ]
+    assert visit.page.locator("#column input").input_value() == "text"
+    assert visit.page.locator("#file-answer").get_by_text("Most negative").count() == 1
     assert visit.page.locator("#file-answer script").count() == 0
     with visit.page.expect_download() as download:
         visit.page.click("#download")

@@ -14,7 +14,9 @@ from demo.charts import bars, histogram, sentiment_plot
 from demo.guard import DemoLimits
 from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
-from demo.scoring import binned, file_page, score_text, score_upload, text_page
+from demo.score_pages import file_page, text_page, upload_page
+from demo.scoring import binned, look, score_text, score_upload
+from demo.view import showing_errors
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
 from nlpkit.errors import DataError
@@ -225,6 +227,68 @@ def test_a_file_is_scored_and_columns_that_are_there_stay(tmp_path: Path) -> Non
     assert "1 left out" in page
     assert "<b>" not in page
     assert '"label":"mine"' in scored.path.read_text().replace(" ", "")
+
+
+def test_d8_the_column_of_the_texts_is_guessed_and_shown(tmp_path: Path) -> None:
+    file = tmp_path / "tickets.csv"
+    file.write_text("Ticket,Customer comment\nT-100,The parcel <b>never</b> came\nT-101,Great help\n")
+    upload = look(file, DemoLimits())
+    assert (upload.columns, upload.text) == (["Ticket", "Customer comment"], "Customer comment")
+    assert upload.sample == ["The parcel <b>never</b> came", "Great help"]
+    page = upload_page(file.name, upload)
+    assert "&lt;b&gt;never" in page
+    file.write_text("a,b\n7,a longer text\n")
+    assert look(file, DemoLimits()).text == "b"
+
+
+def test_d8_the_strongest_rows_are_shown_with_the_words_that_drove_them(tmp_path: Path) -> None:
+    texts = ["fine", "bad bad", "good", "good <i>film</i>", *["a film"] * 10, "awful", "lovely good"]
+    file = tmp_path / "a.csv"
+    file.write_text("text\n" + "\n".join(texts) + "\n")
+    scored = score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
+    # two words: 0.9 at most; one word: 0.6; equal ones in the order of the file
+    assert [row.text for row in scored.strongest["Most positive"]] == [
+        "lovely good",
+        "good",
+        "good <i>film</i>",
+    ]
+    assert [row.text for row in scored.strongest["Most negative"]] == ["bad bad", "awful"]
+    assert dict(scored.strongest["Most positive"][1].words) == {"good": pytest.approx(0.6)}
+    page = file_page(scored)
+    assert '<mark class="good"' in page
+    assert "&lt;i&gt;" in page
+    assert "<i>" not in page
+
+
+def test_d8_a_column_of_true_labels_gives_accuracy_and_confusion(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    rows = ["good,positive,1", "bad,negative,2", "good,negative,3", "awful,,4"]
+    file.write_text("text,sentiment,id\n" + "\n".join(rows) + "\n")
+    scored = score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
+    assert scored.truth is not None
+    assert scored.truth.column == "sentiment"
+    assert scored.truth.counts == {
+        ("positive", "positive"): 1,
+        ("negative", "negative"): 1,
+        ("negative", "positive"): 1,
+    }
+    # Wilson's interval of 2 of 3, worked out by hand: (0.6667 + 0.6403 ± 0.7536) / 2.2805
+    assert "66.7% of 3 rows as in the column sentiment (95% interval 20.8% to 93.9%)" in file_page(scored)
+    file.write_text("text,sentiment\ngood,excellent\n")
+    scored = score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
+    assert scored.truth is None
+
+
+def test_d8_an_error_tells_no_folder_and_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes("text\nd\xe9j\xe0 vu\n".encode("latin-1"))
+    told: list[str] = []
+    monkeypatch.setattr("demo.view.gr.Warning", lambda words, **_: told.append(words))
+    with showing_errors(str(file)):
+        score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
+    assert "a.csv" in told[0]
+    assert str(tmp_path) not in told[0]
+    assert "--" not in told[0]
 
 
 def a_run(folder: Path, report: str) -> Path:
