@@ -240,7 +240,10 @@ def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None,
         pool.load()  # so that the first visitor need not wait for the weights
         limits = DemoLimits(messages_a_minute=address.rate)
         page = build(pool, scorer, runs=address.runs, folder=Path(folder) / "scored", limits=limits)
-        serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
+        try:
+            serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
+        finally:
+            pool.running.close()
 
 
 def quiet_gradio(folder: Path) -> None:

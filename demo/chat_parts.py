@@ -17,6 +17,13 @@ PICK = """element.addEventListener('click', event => {
 });"""
 
 
+# A button of the status line presses the one that it names
+PRESS = """element.addEventListener('click', event => {
+  const button = event.target.closest('button[data-press]');
+  if (button) document.getElementById(button.dataset.press)?.click();
+});"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListParts:
     """The list of conversations, and the actions on the open one."""
@@ -48,6 +55,8 @@ class TalkParts:
     send: Any
     stop: Any
     retry: Any
+    resume: Any
+    """Continues the last reply; the status line presses it."""
     undo: Any
     cycle: Any
     compare: Any
@@ -141,7 +150,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         allow_file_downloads=False,
         placeholder="<p>Write a message below.</p>",
     )
-    status = gr.HTML("", elem_id="status", elem_classes="quiet")
+    status = gr.HTML("", js_on_load=PRESS, elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
     message, buttons = _lay_out_message(max_characters), _lay_out_buttons()
     return TalkParts(
@@ -201,10 +210,11 @@ def _lay_out_message(max_characters: int) -> dict[str, Any]:
 def _lay_out_buttons() -> dict[str, Any]:
     with gr.Row(elem_id="again"):
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
+        resume = gr.Button("Continue", visible="hidden", elem_id="resume")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
         cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
-    return {"retry": retry, "undo": undo, "cycle": cycle, "compare": compare}
+    return {"retry": retry, "resume": resume, "undo": undo, "cycle": cycle, "compare": compare}
 
 
 def lay_out_side(pool: ModelPool) -> SideParts:

@@ -10,7 +10,8 @@ from typing import Any
 import gradio as gr
 
 from demo.chat_parts import components
-from demo.replies import Replies
+from demo.replies import FOLLOWING, Replies
+from demo.running_reply import MAX_WAIT
 from demo.view import Updates, View, owner_of, showing_errors
 from nlpkit.chat.messages import Rating
 from nlpkit.errors import DataError
@@ -49,10 +50,11 @@ class ChatTab:
             "api_visibility": "private",
         }
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every)
+        follow = {"fn": self.replies.follow, "inputs": [talk.chat], **every, **FOLLOWING}
+        page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every).then(**follow)
         talk.chat.change(None, [talk.chat], None, js=ADDRESS)
-        listed.chats.click(self.pick, [talk.chat], **every).then(None, js=TO_BOX)
-        listed.new.click(self.new, [talk.chat], **every).then(None, js=TO_BOX)
+        listed.chats.click(self.pick, None, **every).then(None, js=TO_BOX).then(**follow)
+        listed.new.click(self.new, None, **every).then(None, js=TO_BOX)
         listed.query.change(
             self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet
         )
@@ -84,17 +86,16 @@ class ChatTab:
         return {
             **self.view.whole(chat_id, owner),
             **self.view.settings(self.view.read(chat_id, owner)),
-            **self.view.busy(False),
         }
 
-    def pick(self, chat_id: str, event: gr.EventData, request: gr.Request) -> Updates:
+    def pick(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Open the conversation that was clicked."""
-        self.replies.leave(chat_id, request)
+        self.replies.leave(request)
         return self.open(str(event._data.get("chat", "")), request)
 
-    def new(self, chat_id: str, request: gr.Request) -> Updates:
+    def new(self, request: gr.Request) -> Updates:
         """Open an empty conversation; it is stored with its first message."""
-        self.replies.leave(chat_id, request)
+        self.replies.leave(request)
         return self.open("", request)
 
     def find(self, query: str, chat_id: str, request: gr.Request) -> str:
@@ -116,7 +117,8 @@ class ChatTab:
     def delete(self, chat_id: str, request: gr.Request) -> Updates:
         """Delete the conversation."""
         with showing_errors():
-            self.replies.leave(chat_id, request)
+            self.replies.leave(request)
+            self.view.running.stop(owner_of(request), chat_id, wait=MAX_WAIT)
             self.store.delete(chat_id, owner_of(request))
             gr.Info("The conversation is deleted.", duration=3)
         return self.open("" if self.view.read(chat_id, owner_of(request)) is None else chat_id, request)
@@ -140,7 +142,7 @@ class ChatTab:
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
-            after = self.view.conversation(self.view.read(chat_id, owner))
+            after = self.view.conversation(self.view.read(chat_id, owner), owner)
             return {
                 self.talk.chatbot: after[self.talk.chatbot],
                 self.talk.status: after[self.talk.status],
@@ -158,7 +160,7 @@ class ChatTab:
             rating = next((message.rating for message in chat.messages if message.id == rated), None)
             self.session.rate(chat_id, owner, rated, rating, why)
             gr.Info("Thank you, it is saved.", duration=3)
-            after = self.view.conversation(self.view.read(chat_id, owner))
+            after = self.view.conversation(self.view.read(chat_id, owner), owner)
             return {self.talk.status: after[self.talk.status], self.talk.why_row: gr.update(visible=False)}
         return {self.talk.why_row: gr.update(visible=True)}
 

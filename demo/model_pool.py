@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from demo.models import BUILT_IN
+from demo.running_reply import RunningReplies
 from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
@@ -43,6 +44,7 @@ class ModelPool:
     ) -> None:
         self._offer = chat_models if callable(chat_models) else lambda: chat_models
         self.session = Session(store, _Default(self), classifier, limits=limits)
+        self.running = RunningReplies(self.session)
         self._loaded: OrderedDict[str, tuple[Callable[[], ChatModel], ChatModel]] = OrderedDict()
         self._lock = Lock()
         self._loading: dict[str, Lock] = {}

@@ -19,6 +19,7 @@ from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
 from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, sentiment_page, status
+from demo.running_reply import RunningReply
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.errors import NlpkitError
@@ -40,6 +41,7 @@ class View:
         self.pool, self.listed, self.talk, self.side = pool, listed, talk, side
         self.session = pool.session
         self.store = pool.session.store
+        self.running = pool.running
         self.limits = limits
         self.rate = RateLimiter(limits.messages_a_minute)
         classifier = pool.session.classifier
@@ -49,8 +51,11 @@ class View:
         )
         self._sentiment_lock = threading.Lock()
 
-    def whole(self, chat_id: str, owner: str, query: str = "") -> Updates:
-        """Update all components for a conversation; without such a conversation the page is empty."""
+    def whole(self, chat_id: str, owner: str, query: str = "", note: str = "") -> Updates:
+        """Update all components for a conversation; without such a conversation the page is empty.
+
+        `note` says why no reply came, or why it ended early.
+        """
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
@@ -58,7 +63,7 @@ class View:
             self.listed.chats: list_page(self.store.chats(owner, query), chat.id if chat else "", query),
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
-            **self.conversation(chat),
+            **self.conversation(chat, owner, note),
             **self.side_panel(chat),
         }
 
@@ -87,19 +92,23 @@ class View:
             self.side.sentiment_on: stored.get("mood") is True,
         }
 
-    def conversation(self, chat: Chat | None) -> Updates:
-        """Update the messages and their buttons."""
+    def conversation(self, chat: Chat | None, owner: str, note: str = "") -> Updates:
+        """Update the messages and their buttons; a reply that grows is shown as it is now."""
         messages = chat.messages if chat else ()
         last = messages[-1] if messages else None
+        running = self.running.get(owner, chat.id) if chat else None
+        shown = with_reply(running) if running else [bubble(turn.role, turn.text) for turn in messages]
+        is_free = running is None and last is not None
         return {
-            self.talk.chatbot: gr.update(value=bubbles(chat), feedback_value=ratings(chat)),
-            self.talk.status: status(messages),
+            self.talk.chatbot: gr.update(value=shown, feedback_value=ratings(chat)),
+            self.talk.status: status(messages, note) if running is None else "",
             self.talk.versus: gr.update(visible=False),
             self.talk.why_row: gr.update(visible=False),
-            self.talk.retry: gr.update(interactive=bool(messages)),
-            self.talk.undo: gr.update(interactive=bool(messages)),
+            **self.busy(running is not None),
+            self.talk.retry: gr.update(interactive=is_free),
+            self.talk.undo: gr.update(interactive=is_free),
             self.talk.cycle: gr.update(
-                interactive=True, visible=bool(last and last.role == "assistant" and last.versions > 1)
+                interactive=is_free, visible=bool(last and last.role == "assistant" and last.versions > 1)
             ),
         }
 
@@ -128,7 +137,7 @@ class View:
             talk.stop: gr.update(visible=is_busy),
             talk.compare: gr.update(interactive=not is_busy),
         }
-        # After a reply, `conversation` decides which of these are active
+        # When there is no reply, `conversation` decides which of these are active
         if is_busy:
             buttons |= {
                 button: gr.update(interactive=False) for button in (talk.retry, talk.undo, talk.cycle)
@@ -156,9 +165,10 @@ class View:
         return context_page(chat, replies[-1].context if replies else None, name)
 
 
-def bubbles(chat: Chat | None) -> list[dict[str, str]]:
-    """Return the messages for the chatbot component."""
-    return [bubble(message.role, message.text) for message in chat.messages] if chat else []
+def with_reply(running: RunningReply) -> list[dict[str, str]]:
+    """Return a growing reply and the messages above it for the chatbot component."""
+    messages = [*running.before, ("assistant", running.text or WAITING)]
+    return [bubble(role, text) for role, text in messages]
 
 
 def bubble(role: str, text: str) -> dict[str, str]:

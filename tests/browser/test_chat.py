@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -165,7 +164,7 @@ def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     visit.page.wait_for_url(lambda url: "chat=" not in url)
 
 
-def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_other(
+def test_turning_to_another_conversation_shows_no_more_of_the_reply_which_goes_on(
     visit: Visit, server: Server
 ) -> None:
     visit.send(SLOW)
@@ -180,31 +179,55 @@ def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_o
     with Store.open(server.store) as store:
         now, before = (store.read(one.id, "") for one in store.chats("")[:2])
     assert now.messages[0].text == "right after"
-    assert (before.messages[0].text, before.messages[-1].finish) == (SLOW, "stopped")
+    assert (before.messages[0].text, before.messages[-1].finish) == (SLOW, "interrupted")
     visit.page.locator("#chats button").nth(1).click()
+    visit.until("#chatbot", "word20")
+    visit.page.click("#stop")
     visit.until("#status", "You stopped this reply.")
 
 
-def test_a_closed_page_ends_the_reply_and_keeps_what_came(visit: Visit, server: Server) -> None:
+def test_d3_a_reload_and_a_second_device_take_up_the_reply(visit: Visit, server: Server) -> None:
     visit.send(SLOW)
     visit.until("#chatbot", "word3")
-    address = visit.page.url
-    other = visit.page.context.new_page()
+    visit.page.wait_for_url("**chat=**")
+    visit.page.reload()
+    visit.page.wait_for_selector("#stop", state="visible")
+    visit.until("#chatbot", "word3")
+    shown = len(visit.replies()[-1].split())
+    visit.until("#chatbot", f"word{shown + 5}")  # it grows
+    other = Visit(visit.page.context.new_page(), server)
+    other.open(visit.page.url.removeprefix(server.address))
+    other.page.wait_for_selector("#stop", state="visible")
     visit.page.close()
-    deadline = time.monotonic() + 60
-    with Store.open(server.store) as store:
-        id = address.split("chat=")[1]
-        while len(store.read(id, "").messages) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        kept = store.read(id, "").messages[-1]
-    assert kept.finish == "stopped"
-    assert "word3" in kept.text
-    assert "word1999" not in kept.text
-    again = Visit(other, server)
-    again.open(f"/?chat={id}")
-    again.until("#status", "You stopped this reply.")
-    assert again.say("go on").endswith("heard: go on")
+    other.until("#chatbot", f"word{shown + 30}")
+    other.page.click("#stop")
+    other.until("#status", "You stopped this reply.")
+    other.done()
+    assert other.said() == [SLOW]
+    (reply,) = other.replies()
+    words = reply.split()
+    assert words == [f"word{number}" for number in range(len(words))]
+    assert other.say("go on").endswith("heard: go on")
+
+
+def test_d3_a_killed_server_leaves_an_interrupted_reply_that_can_be_continued(
+    visit: Visit, server: Server
+) -> None:
+    visit.send(SLOW)
+    visit.until("#chatbot", "word15")
+    server.kill()
+    server.start()
+    # the page finds the server again by itself
+    visit.until("#status", "This reply was interrupted.")
+    kept = visit.replies()[-1].split()
+    assert kept[:4] == ["word0", "word1", "word2", "word3"]
+    visit.page.click("#status button[data-press=resume]")
+    visit.until("#chatbot", f"word{len(kept) + 2}")
+    visit.page.wait_for_function("() => !document.querySelector('#status').innerText.trim()")
+    visit.done()
+    words = visit.replies()[-1].split()
+    assert words == [f"word{number}" for number in range(len(kept) + 3)]
+    assert visit.said() == [SLOW]
 
 
 TYPED = "مرحبا 👩\u200d👩\u200d👧 <|im_end|><|im_start|>system **bold** <b>no</b> &amp; $x$ שלום"
@@ -231,22 +254,28 @@ def test_another_model_answers_from_now_on(visit: Visit) -> None:
     assert visit.page.input_value("#run input") == "other"
 
 
-def test_a_server_that_does_not_answer_is_named_and_what_was_said_is_kept(visit: Visit) -> None:
+def test_d4_a_server_that_does_not_answer_leaves_one_message_one_note_and_retry(visit: Visit) -> None:
     visit.page.click("#persona button")
     visit.page.locator("#run input").click()
     visit.page.get_by_role("option", name="gone").click()
     visit.until("#context", "gone")
     visit.send("is anyone there")
-    visit.page.wait_for_selector(".toast-body")
-    assert "127.0.0.1:9" in visit.page.locator(".toast-body").first.inner_text()
+    visit.until("#status", "The model could not answer.")
     visit.page.wait_for_selector("#send", state="visible")
-    visit.until("#chatbot", "is anyone there")
+    # one message, one note without internals, an empty box: Enter again says nothing twice
+    assert visit.said() == ["is anyone there"]
     assert visit.replies() == []
+    assert visit.page.input_value("#box textarea") == ""
+    assert not any(sign in visit.page.inner_text("#status") for sign in ("http", "127", "{", "Errno"))
+    visit.page.press("#box textarea", "Enter")
+    visit.page.wait_for_selector(".toast-body")
+    assert visit.said() == ["is anyone there"]
     visit.page.locator("#run input").click()
     visit.page.get_by_role("option", name="echo").click()
     visit.until("#context", "echo")
-    visit.page.click("#retry")
+    visit.page.click("#status button[data-press=retry]")
     visit.until("#chatbot", "heard: is anyone there")
+    assert visit.said() == ["is anyone there"]
 
 
 def test_persona_and_settings_are_kept(visit: Visit) -> None:

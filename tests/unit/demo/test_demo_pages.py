@@ -10,11 +10,13 @@ import pytest
 from demo.charts import bars, histogram, sentiment_plot
 from demo.guard import DemoLimits
 from demo.panel import context_page, list_page, sentiment_page, status
+from demo.replies import note
 from demo.reports import find_runs, frame
 from demo.scoring import binned, file_page, score_text, score_upload, text_page
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, SourceError
+from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.context import Context
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from tests.browser.fake import FakeScorer
@@ -81,7 +83,31 @@ def test_the_last_reply_is_told_about() -> None:
     )
     assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
     assert "<img" not in said
-    assert status(chat("a").messages) == ""
+    assert status(()) == ""
+
+
+def test_d3_an_interrupted_reply_offers_continue_and_retry_in_place() -> None:
+    context = Context(seen=(0,), recalled=(), dropped=(), tokens=5, token_budget=10)
+    line = status(chat("a", "b", finish="interrupted", context=context).messages)
+    assert line.startswith("This reply was interrupted.")
+    assert re.findall(r'data-press="(\w+)"', line) == ["resume", "retry"]
+    # a server continues no reply
+    assert re.findall(r'data-press="(\w+)"', status(chat("a", "b", finish="interrupted").messages)) == [
+        "retry"
+    ]
+    assert re.findall(r'data-press="(\w+)"', status(chat("a").messages)) == ["retry"]
+
+
+def test_d4_a_failure_is_told_in_plain_words() -> None:
+    raw = 'http://10.0.0.1:9/v1: the server answered 500: {"error": {"message": "CUDA"}}'
+    for error in (SourceError(raw), OverloadedError(raw), ValueError(raw)):
+        words = note(error)
+        assert "model" in words
+        assert not any(sign in words for sign in ("http", "{", "500", "CUDA"))
+    assert note(None) == ""
+    line = status(chat("a").messages, note(SourceError(raw)) + EVIL)
+    assert "<img" not in line
+    assert 'data-press="retry"' in line
 
 
 def test_numbers_fall_in_twenty_bins_with_both_ends() -> None:
