@@ -36,7 +36,8 @@ const name = () => { for (const button of document.querySelectorAll('button:not(
   if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
 // On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
 if (innerWidth >= 900) document.querySelector('#sidebar:not(.open) .toggle-button')?.click();
-name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true}); }"""
+name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+"""
 TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
 localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 
@@ -70,7 +71,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
             listed = lay_out_list()
         with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
             with gr.Column(scale=5, min_width=320):
-                talk = lay_out_talk(pool.session.limits.max_characters)
+                talk = lay_out_talk()
             with gr.Column(scale=3, min_width=280):
                 side = lay_out_side(pool)
         with gr.Tab("Score", elem_id="tab-score"):
@@ -105,6 +106,7 @@ def serve(
     """
     from demo.gradio_limits import set_limits
     from demo.guard import Guard
+    from demo.keyboard import KEYS
     from demo.theme import CSS, theme
 
     set_limits()
@@ -132,7 +134,7 @@ def serve(
         prevent_thread_lock=True,
         theme=theme(),
         css=CSS.read_text(encoding="utf-8"),
-        js=ON_LOAD,
+        js=f"{ON_LOAD}{KEYS}}}",
         app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None},
     )
     print(f"nlpkit is at {address}", flush=True)

@@ -47,6 +47,8 @@ class TalkParts:
 
     chat: Any
     """The open conversation's id. The page holds it, so that its owner is checked each time."""
+    visit: Any
+    """Opens the conversation in the address."""
     file_name: Any
     file_text: Any
     chatbot: Any
@@ -82,7 +84,6 @@ class SideParts:
     run: Any
     other_run: Any
     system: Any
-    system_save: Any
     sentiment_on: Any
     sampling: list[Any]
     """The controls, in the order of the fields of Sampling."""
@@ -100,7 +101,7 @@ def lay_out_list() -> ListParts:
     query = gr.Textbox(label="Search", placeholder="Words of a message", elem_id="search", max_length=200)
     chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
     with gr.Accordion("This conversation", open=False, elem_id="this-chat"):
-        title = gr.Textbox(label="Title", max_length=200, elem_id="title")
+        title = gr.Textbox(label="Title", elem_id="title")
         rename = gr.Button("Rename", size="sm", elem_id="rename")
         with gr.Row():
             as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="as-markdown")
@@ -129,7 +130,7 @@ def lay_out_list() -> ListParts:
     )
 
 
-def lay_out_talk(max_characters: int) -> TalkParts:
+def lay_out_talk() -> TalkParts:
     """Lay out the conversation, the message box, and the buttons below."""
     chat, pair, rated, file_name, file_text = (
         gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5)
@@ -152,9 +153,10 @@ def lay_out_talk(max_characters: int) -> TalkParts:
     )
     status = gr.HTML("", js_on_load=PRESS, elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
-    message, buttons = _lay_out_message(max_characters), _lay_out_buttons()
+    message, buttons = _lay_out_message(), _lay_out_buttons()
     return TalkParts(
         chat=chat,
+        visit=gr.Button("Open the address", visible="hidden", elem_id="visit"),
         file_name=file_name,
         file_text=file_text,
         chatbot=chatbot,
@@ -170,7 +172,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
 
 def _lay_out_reason() -> dict[str, Any]:
     with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
-        why = gr.Textbox(label="Why? (optional)", max_length=2000, scale=4, elem_id="why")
+        why = gr.Textbox(label="Why? (optional)", scale=4, elem_id="why")
         why_save = gr.Button("Save reason", size="sm", scale=1, min_width=120, elem_id="why-save")
     return {"why_row": why_row, "why": why, "why_save": why_save}
 
@@ -187,7 +189,7 @@ def _lay_out_choice() -> dict[str, Any]:
     return replies | {"versus": versus, "pick_first": pick_first, "pick_second": pick_second}
 
 
-def _lay_out_message(max_characters: int) -> dict[str, Any]:
+def _lay_out_message() -> dict[str, Any]:
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
             label="Your message",
@@ -198,7 +200,6 @@ def _lay_out_message(max_characters: int) -> dict[str, Any]:
             max_lines=8,
             scale=6,
             min_width=200,
-            max_length=max_characters,
             autofocus=True,
             elem_id="box",
         )
@@ -229,7 +230,8 @@ def lay_out_side(pool: ModelPool) -> SideParts:
             names, value=names[0], label="Compare with", visible=is_choice, elem_id="other-run"
         )
         system = gr.Textbox(
-            label="System prompt", lines=4, max_lines=10, max_length=4000, elem_id="system",
+            label="System prompt", info="Saved with the conversation by itself",
+            lines=4, max_lines=10, elem_id="system",
             placeholder="You are a patient teacher who answers in two sentences.",
         )  # fmt: skip
         sentiment_on = gr.Checkbox(
@@ -238,7 +240,6 @@ def lay_out_side(pool: ModelPool) -> SideParts:
             visible=pool.session.classifier is not None,
             elem_id="mood-on",
         )
-        system_save = gr.Button("Save", size="sm", elem_id="system-save")
     sampling = lay_out_sampling()
     return SideParts(
         sentiment=sentiment,
@@ -246,7 +247,6 @@ def lay_out_side(pool: ModelPool) -> SideParts:
         run=run,
         other_run=other_run,
         system=system,
-        system_save=system_save,
         sentiment_on=sentiment_on,
         sampling=sampling,
     )

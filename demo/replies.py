@@ -18,6 +18,7 @@ from demo.markup import shown, typed
 from demo.running_reply import TICK, RunningReply
 from demo.sampling_controls import sampling_of
 from demo.view import WAITING, Updates, View, owner_of, showing_errors, visitor_of, with_reply
+from nlpkit.chat.session import MOOD, SAMPLING, Session
 from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import DataError, NlpkitError
 from nlpkit.generation.completion import ChatModel, OverloadedError
@@ -91,7 +92,7 @@ class Replies:
                     owner, system=system, run=run, settings=_settings(sampling, sentiment)
                 ).id
             else:
-                self._save_settings(chat_id, owner, run, sampling, sentiment)
+                self._save_settings(chat_id, owner, run, system, sentiment, sampling)
             running = self.running.say(owner, chat_id, text, sampling, chat_model)
             yield from self._show(request, chat_id, running, text)
             return
@@ -105,7 +106,7 @@ class Replies:
         def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
             return self.running.retry(owner, chat_id, sampling, chat_model)
 
-        yield from self._again(start, chat_id, run, sentiment, controls, request)
+        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
 
     def resume(
         self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any
@@ -115,7 +116,7 @@ class Replies:
         def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
             return self.running.resume(owner, chat_id, sampling, chat_model)
 
-        yield from self._again(start, chat_id, run, sentiment, controls, request)
+        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
 
     def edit(
         self,
@@ -137,7 +138,7 @@ class Replies:
             clean_message(text, self.session.limits)
             return self.running.edit(owner, chat_id, message, text, sampling, chat_model)
 
-        yield from self._again(start, chat_id, run, sentiment, controls, request)
+        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
 
     def compare(
         self,
@@ -216,16 +217,17 @@ class Replies:
     def _again(
         self,
         start: Start,
+        request: gr.Request,
         chat_id: str,
         run: str,
+        system: str,
         sentiment: bool,
         controls: tuple[Any, ...],
-        request: gr.Request,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
             sampling = self._check(controls, request)
-            self._save_settings(chat_id, owner, run, sampling, sentiment)
+            self._save_settings(chat_id, owner, run, system, sentiment, sampling)
             running = start(owner, sampling, self.view.pool.load(run))
             yield from self._show(request, chat_id, running)
             return
@@ -272,13 +274,29 @@ class Replies:
         self.view.rate.take(visitor_of(request))
         return sampling_of(*controls)
 
-    def _save_settings(self, chat_id: str, owner: str, run: str, sampling: Sampling, sentiment: bool) -> None:
+    def _save_settings(
+        self, chat_id: str, owner: str, run: str, system: str, sentiment: bool, sampling: Sampling
+    ) -> None:
+        save_persona(self.session, chat_id, owner, system, sentiment)
         chat = self.store.read(chat_id, owner)
         settings = dict(chat.settings) | _settings(sampling, sentiment)
         if settings != dict(chat.settings):
             self.store.set_settings(chat_id, owner, settings)
         if chat.run != run:
             self.store.set_run(chat_id, owner, run)
+
+
+def save_persona(session: Session, chat_id: str, owner: str, system: str, sentiment: bool) -> None:
+    """Save the system prompt, and whether it includes the mood, where they have changed.
+
+    Raises:
+        LimitError: the system prompt is too long.
+    """
+    chat = session.store.read(chat_id, owner)
+    if chat.system != system:
+        session.set_system(chat_id, owner, system)
+    if (chat.settings.get(MOOD) is True) != bool(sentiment):
+        session.store.set_settings(chat_id, owner, dict(chat.settings) | {MOOD: bool(sentiment)})
 
 
 def note(error: Exception | None) -> str:
@@ -295,4 +313,4 @@ def note(error: Exception | None) -> str:
 
 
 def _settings(sampling: Sampling, sentiment: bool) -> dict[str, object]:
-    return {"sampling": sampling.model_dump(), "mood": bool(sentiment)}
+    return {SAMPLING: sampling.model_dump(), MOOD: bool(sentiment)}

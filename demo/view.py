@@ -76,21 +76,20 @@ class View:
             sampling = Sampling()
         names = self.pool.names
         run = self.pool.name_of(chat.run if chat else "")
-        values = [
-            sampling.temperature,
-            sampling.top_p,
-            sampling.top_k,
-            sampling.repetition_penalty,
-            sampling.max_new_tokens,
-        ]
+        values = [sampling.temperature, sampling.top_p, sampling.top_k, sampling.repetition_penalty]
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
-            **dict(zip(self.side.sampling, [*values, seed], strict=True)),
+            **dict(zip(self.side.sampling, [*values, self.length(run, sampling), seed], strict=True)),
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
             self.side.sentiment_on: stored.get("mood") is True,
         }
+
+    def length(self, run: str, sampling: Sampling) -> Any:
+        """Return the control of the reply's length, within what the chat model's window can hold."""
+        longest = self.pool.longest_reply(run)
+        return gr.update(maximum=longest, value=min(sampling.max_new_tokens, longest))
 
     def conversation(self, chat: Chat | None, owner: str, note: str = "") -> Updates:
         """Update the messages and their buttons; a reply that grows is shown as it is now."""

@@ -278,19 +278,30 @@ def test_d4_a_server_that_does_not_answer_leaves_one_message_one_note_and_retry(
     assert visit.said() == ["is anyone there"]
 
 
-def test_persona_and_settings_are_kept(visit: Visit) -> None:
-    visit.page.click("#persona button")
-    visit.page.wait_for_timeout(
-        1000
-    )  # what is filled in while the fold still opens is replaced by what was there
-    visit.page.fill("#system textarea", "You are a pirate")
-    visit.page.click("#system-save")
-    visit.page.wait_for_url("**chat=**")
+def test_d5_a_persona_is_saved_by_itself(visit: Visit) -> None:
+    page = visit.page
+    page.click("#persona button")
+    # what is filled in while the fold still opens is replaced by what was there
+    page.wait_for_timeout(1000)
+    page.fill("#system textarea", "You are a pirate")
     assert visit.say("hello").startswith("[You are a pirate]")
-    visit.page.reload()
-    visit.page.wait_for_selector("#chatbot .bot.message")
-    visit.page.click("#persona button")
-    assert visit.page.input_value("#system textarea") == "You are a pirate"
+    page.fill("#system textarea", "You are a poet")
+    assert visit.say("hello again").startswith("[You are a poet]")
+    page.fill("#system textarea", "You are a cook")
+    page.focus("#box textarea")  # it is saved where it is left
+    page.wait_for_timeout(1500)
+    page.reload()
+    page.wait_for_selector("#chatbot .bot.message")
+    page.click("#persona button")
+    page.wait_for_function("() => document.querySelector('#system textarea')?.value == 'You are a cook'")
+
+
+def test_d5_a_message_over_the_limit_is_said_and_stays_whole_in_the_box(visit: Visit) -> None:
+    visit.send("x" * 8001)
+    visit.page.wait_for_selector(".toast-body")
+    assert "has 8,001 characters; expected at most 8,000" in visit.page.locator(".toast-body").inner_text()
+    assert visit.page.input_value("#box textarea") == "x" * 8001
+    assert visit.said() == []
 
 
 def test_what_cannot_be_said_is_refused_and_stays_in_the_box(visit: Visit) -> None:
@@ -335,3 +346,62 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
     visit.until("#status", "Reply 2 of 2")
     visit.done()
     assert visit.said() == ["typed by keys"]
+
+
+def test_d6_escape_stops_and_the_edit_box_sends_on_enter(visit: Visit) -> None:
+    page = visit.page
+    visit.send(SLOW)
+    visit.until("#chatbot", "word3")
+    page.keyboard.press("Escape")
+    visit.until("#status", "You stopped this reply.")
+    visit.done()
+    assert page.evaluate("document.activeElement.closest('#box') !== null")
+    page.locator('#chatbot button[aria-label="Edit"]').first.click()
+    box = page.locator("#chatbot textarea")
+    box.fill("one")
+    box.press("Shift+Enter")
+    box.press_sequentially("two")
+    box.press("Enter")
+    visit.until("#chatbot", "heard: one")
+    visit.done()
+    assert [text.split() for text in visit.said()] == [["one", "two"]]
+
+
+def test_d6_back_and_forward_the_title_and_a_link(visit: Visit, server: Server) -> None:
+    page = visit.page
+    visit.say("about the lamp")
+    page.wait_for_function("() => document.title == 'about the lamp · nlpkit'")
+    lamp = page.url
+    page.click("#new-chat")
+    page.wait_for_function("() => !location.search && document.title == 'nlpkit'")
+    visit.say("about the chair")
+    page.wait_for_function("() => document.title == 'about the chair · nlpkit'")
+    page.go_back()
+    page.go_back()
+    visit.until("#chatbot", "about the lamp")
+    page.wait_for_function("() => document.title == 'about the lamp · nlpkit'")
+    assert page.url == lamp
+    page.go_forward()
+    page.go_forward()
+    visit.until("#chatbot", "about the chair")
+    visit.open(lamp.removeprefix(server.address))
+    visit.until("#chatbot", "about the lamp")
+    visit.open("/?chat=" + "0" * 24)
+    page.wait_for_selector(".toast-body")
+    assert "no such conversation" in page.locator(".toast-body").inner_text()
+
+
+def test_d6_a_skip_link_comes_first_and_ctrl_enter_scores(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("tab", name="Score").click()
+    page.fill("#score-text textarea", "a lovely film")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#text-answer .answer")
+    page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0)")
+    page.focus("a.skip")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.querySelector('a, button, input, textarea').className") == "skip"
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.closest('#box') !== null")
