@@ -27,7 +27,7 @@ class Endpoints:
 
     def publish(self) -> None:
         """Register the endpoints."""
-        gr.api(self.chat, api_name="chat", concurrency_limit=8, concurrency_id="replies")
+        gr.api(self.chat, api_name="chat", concurrency_limit=8, concurrency_id="programs")
         gr.api(self.conversations, api_name="conversations")
         gr.api(self.conversation, api_name="conversation")
         gr.api(self.score, api_name="score", concurrency_limit=2, concurrency_id="scoring")

@@ -17,14 +17,14 @@ from demo.chat_parts import components
 from demo.markup import shown, typed
 from demo.running_reply import TICK, RunningReply
 from demo.sampling_controls import sampling_of
-from demo.view import WAITING, Updates, View, owner_of, showing_errors, visitor_of, with_reply
+from demo.view import WAITING, Updates, View, note, owner_of, showing_errors, visitor_of, with_reply
 from nlpkit.chat.session import MOOD, SAMPLING, Session
 from nlpkit.chat.text_limits import clean_message
-from nlpkit.errors import DataError, NlpkitError
-from nlpkit.generation.completion import ChatModel, OverloadedError
+from nlpkit.errors import DataError
+from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 
-FOLLOWING: dict[str, Any] = {"concurrency_limit": 32, "concurrency_id": "replies"}
+FOLLOWING: dict[str, Any] = {"concurrency_limit": 24, "concurrency_id": "replies"}
 """How many pages may follow replies at the same time."""
 
 MAX_WAIT = 5.0
@@ -297,19 +297,6 @@ def save_persona(session: Session, chat_id: str, owner: str, system: str, sentim
         session.set_system(chat_id, owner, system)
     if (chat.settings.get(MOOD) is True) != bool(sentiment):
         session.store.set_settings(chat_id, owner, dict(chat.settings) | {MOOD: bool(sentiment)})
-
-
-def note(error: Exception | None) -> str:
-    """Return in plain words why no reply came, or why it ended early; the server's log has the details."""
-    if error is None:
-        return ""
-    if isinstance(error, DataError):  # about the message or the conversation
-        return f"{error}."
-    if isinstance(error, OverloadedError):
-        return "The model has too much to do just now. Try again in a moment."
-    if isinstance(error, NlpkitError):
-        return "The model could not answer. Its server may be off, or refuse what it is asked."
-    return "The model failed. The log of the demo's server has the details."
 
 
 def _settings(sampling: Sampling, sentiment: bool) -> dict[str, object]:

@@ -22,7 +22,8 @@ from demo.panel import context_page, list_page, sentiment_page, status
 from demo.running_reply import RunningReply
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import DataError, NlpkitError
+from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.sampling import Sampling
 
 Updates = dict[Any, Any]
@@ -173,6 +174,19 @@ def with_reply(running: RunningReply) -> list[dict[str, str]]:
 def bubble(role: str, text: str) -> dict[str, str]:
     """Return one message for the chatbot component."""
     return {"role": role, "content": shown(text)}
+
+
+def note(error: Exception | None) -> str:
+    """Return in plain words why no reply came, or why it ended early; the server's log has the details."""
+    if error is None:
+        return ""
+    if isinstance(error, DataError):  # about the message or the conversation
+        return f"{error}."
+    if isinstance(error, OverloadedError):
+        return "The model has too much to do just now. Try again in a moment."
+    if isinstance(error, NlpkitError):
+        return "The model could not answer. Its server may be off, or refuse what it is asked."
+    return "The model failed. The log of the demo's server has the details."
 
 
 def ratings(chat: Chat | None) -> list[str | None]:

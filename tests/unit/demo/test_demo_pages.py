@@ -10,9 +10,9 @@ import pytest
 from demo.charts import bars, histogram, sentiment_plot
 from demo.guard import DemoLimits
 from demo.panel import context_page, list_page, sentiment_page, status
-from demo.replies import note
 from demo.reports import find_runs, frame
 from demo.scoring import binned, file_page, score_text, score_upload, text_page
+from demo.view import note
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment
 from nlpkit.errors import DataError, SourceError
