@@ -71,9 +71,11 @@ def check(
     """
     bad: dict[str, list[BadRow]] = {}
     passed: dict[str, list[LeftOut]] = {}
+    files: list[str] = []
 
     def read(part: str, sources: Sources) -> list[LabeledText]:
-        listed = [sources] if isinstance(sources, (str, Path)) else sources
+        listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+        files.extend(Path(source).name for source in listed)
         columns, rows = (text, label), bad.setdefault(part, [])
         left_out = passed.setdefault(part, [])
         return [
@@ -93,13 +95,13 @@ def check(
     report = check_examples(parts, tokens=tokens, window=window, near_duplicates=near_duplicates, pii=pii)
     severity: Severity = "error" if on_error == "stop" else "warning"
     unreadable = tuple(_unreadable(part, rows, severity) for part, rows in bad.items() if rows)
-    left_out = tuple(_left_out(part, row) for part, rows in passed.items() for row in rows)
+    left_out = tuple(left_out_finding(part, row) for part, rows in passed.items() for row in rows)
     unknown = counter.findings(", ".join(parts)) if counter else ()
     findings = sorted(
         (*unreadable, *unknown, *report.findings, *left_out),
         key=lambda finding: GRAVEST_FIRST.index(finding.severity),
     )
-    return report.model_copy(update={"findings": tuple(findings)})
+    return report.model_copy(update={"findings": tuple(findings), "files": tuple(files)})
 
 
 class _Counter:
@@ -177,7 +179,8 @@ def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -
     return LabeledText(text=text_of(record, text, empty="allow"), label=known, where=record.where)
 
 
-def _left_out(part: str, row: LeftOut) -> Finding:
+def left_out_finding(part: str, row: LeftOut) -> Finding:
+    """Return what a reader passed over as a finding."""
     return Finding(
         kind="left out",
         severity="info",
