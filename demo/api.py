@@ -27,7 +27,7 @@ class Endpoints:
 
     def publish(self) -> None:
         """Register the endpoints."""
-        gr.api(self.chat, api_name="chat", concurrency_limit=8, concurrency_id="replies")
+        gr.api(self.chat, api_name="chat", concurrency_limit=8, concurrency_id="programs")
         gr.api(self.conversations, api_name="conversations")
         gr.api(self.conversation, api_name="conversation")
         gr.api(self.score, api_name="score", concurrency_limit=2, concurrency_id="scoring")
@@ -66,10 +66,12 @@ class Endpoints:
             chat_model, session = self.view.pool.load(name), self.view.session
             clean_message(text, session.limits)  # before a conversation begins for it
             chat = conversation or session.start(owner, run=name).id
-            with session.say(chat, owner, text, sampling, chat_model=chat_model) as stream:
-                for _ in stream:
-                    yield {"conversation": chat, "reply": stream.text}
-            yield {"conversation": chat, "reply": stream.text}
+            running = self.view.running.say(owner, chat, text, sampling, chat_model)
+            for reply in running.growing():
+                yield {"conversation": chat, "reply": reply}
+            if running.error is not None:
+                raise running.error
+            yield {"conversation": chat, "reply": running.text}
         except NlpkitError as error:
             raise refused(error) from None
 

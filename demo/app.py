@@ -37,7 +37,8 @@ const name = () => { for (const button of document.querySelectorAll('button:not(
   if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
 // On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
 if (innerWidth >= 900) document.querySelector('#sidebar:not(.open) .toggle-button')?.click();
-name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true}); }"""
+name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+"""
 TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
 localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 
@@ -71,7 +72,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
             listed = lay_out_list()
         with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
             with gr.Column(scale=5, min_width=320):
-                talk = lay_out_talk(pool.session.limits.max_characters)
+                talk = lay_out_talk()
             with gr.Column(scale=3, min_width=280):
                 side = lay_out_side(pool)
         with gr.Tab("Score", elem_id="tab-score"):
@@ -106,6 +107,7 @@ def serve(
     """
     from demo.gradio_limits import set_limits
     from demo.guard import Guard
+    from demo.keyboard import KEYS
     from demo.theme import CSS, theme
     from demo.user_files import UserFiles, keep_files_apart
 
@@ -135,7 +137,7 @@ def serve(
         prevent_thread_lock=True,
         theme=theme(),
         css=CSS.read_text(encoding="utf-8"),
-        js=ON_LOAD,
+        js=f"{ON_LOAD}{KEYS}}}",
         app_kwargs={"middleware": [guard, (UserFiles, (), {})], "docs_url": None, "redoc_url": None},
     )
     print(f"nlpkit is at {address}", flush=True)
@@ -243,7 +245,10 @@ def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None,
         pool.load()  # so that the first visitor need not wait for the weights
         limits = DemoLimits(messages_a_minute=address.rate)
         page = build(pool, scorer, runs=address.runs, folder=Path(folder) / "scored", limits=limits)
-        serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
+        try:
+            serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
+        finally:
+            pool.running.close()
 
 
 def quiet_gradio(folder: Path) -> None:

@@ -17,6 +17,13 @@ PICK = """element.addEventListener('click', event => {
 });"""
 
 
+# A button of the status line presses the one that it names
+PRESS = """element.addEventListener('click', event => {
+  const button = event.target.closest('button[data-press]');
+  if (button) document.getElementById(button.dataset.press)?.click();
+});"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListParts:
     """The list of conversations, and the actions on the open one."""
@@ -40,6 +47,8 @@ class TalkParts:
 
     chat: Any
     """The open conversation's id. The page holds it, so that its owner is checked each time."""
+    visit: Any
+    """Opens the conversation in the address."""
     file_name: Any
     file_text: Any
     chatbot: Any
@@ -50,6 +59,8 @@ class TalkParts:
     send: Any
     stop: Any
     retry: Any
+    resume: Any
+    """Continues the last reply; the status line presses it."""
     undo: Any
     cycle: Any
     compare: Any
@@ -75,7 +86,6 @@ class SideParts:
     run: Any
     other_run: Any
     system: Any
-    system_save: Any
     sentiment_on: Any
     sampling: list[Any]
     """The controls, in the order of the fields of Sampling."""
@@ -93,7 +103,7 @@ def lay_out_list() -> ListParts:
     query = gr.Textbox(label="Search", placeholder="Words of a message", elem_id="search", max_length=200)
     chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
     with gr.Accordion("This conversation", open=False, elem_id="this-chat"):
-        title = gr.Textbox(label="Title", max_length=200, elem_id="title")
+        title = gr.Textbox(label="Title", elem_id="title")
         rename = gr.Button("Rename", size="sm", elem_id="rename")
         with gr.Row():
             as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="as-markdown")
@@ -122,7 +132,7 @@ def lay_out_list() -> ListParts:
     )
 
 
-def lay_out_talk(max_characters: int) -> TalkParts:
+def lay_out_talk() -> TalkParts:
     """Lay out the conversation, the message box, and the buttons below."""
     chat, pair, rated, file_name, file_text = (
         gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5)
@@ -143,11 +153,12 @@ def lay_out_talk(max_characters: int) -> TalkParts:
         allow_file_downloads=False,
         placeholder="<p>Write a message below.</p>",
     )
-    status = gr.HTML("", elem_id="status", elem_classes="quiet")
+    status = gr.HTML("", js_on_load=PRESS, elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
-    message, buttons = _lay_out_message(max_characters), _lay_out_buttons()
+    message, buttons = _lay_out_message(), _lay_out_buttons()
     return TalkParts(
         chat=chat,
+        visit=gr.Button("Open the address", visible="hidden", elem_id="visit"),
         file_name=file_name,
         file_text=file_text,
         chatbot=chatbot,
@@ -163,7 +174,7 @@ def lay_out_talk(max_characters: int) -> TalkParts:
 
 def _lay_out_reason() -> dict[str, Any]:
     with gr.Group(visible=False, elem_id="why-row") as why_row, gr.Row():
-        why = gr.Textbox(label="Why? (optional)", max_length=2000, scale=4, elem_id="why")
+        why = gr.Textbox(label="Why? (optional)", scale=4, elem_id="why")
         why_save = gr.Button("Save reason", size="sm", scale=1, min_width=120, elem_id="why-save")
     return {"why_row": why_row, "why": why, "why_save": why_save}
 
@@ -180,7 +191,7 @@ def _lay_out_choice() -> dict[str, Any]:
     return replies | {"versus": versus, "pick_first": pick_first, "pick_second": pick_second}
 
 
-def _lay_out_message(max_characters: int) -> dict[str, Any]:
+def _lay_out_message() -> dict[str, Any]:
     mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
@@ -192,7 +203,6 @@ def _lay_out_message(max_characters: int) -> dict[str, Any]:
             max_lines=8,
             scale=6,
             min_width=200,
-            max_length=max_characters,
             autofocus=True,
             elem_id="box",
         )
@@ -204,10 +214,11 @@ def _lay_out_message(max_characters: int) -> dict[str, Any]:
 def _lay_out_buttons() -> dict[str, Any]:
     with gr.Row(elem_id="again"):
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
+        resume = gr.Button("Continue", visible="hidden", elem_id="resume")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
         cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
-    return {"retry": retry, "undo": undo, "cycle": cycle, "compare": compare}
+    return {"retry": retry, "resume": resume, "undo": undo, "cycle": cycle, "compare": compare}
 
 
 # A click on a point of the mood shows the user's message that it is of
@@ -233,7 +244,8 @@ def lay_out_side(pool: ModelPool) -> SideParts:
             names, value=names[0], label="Compare with", visible=is_choice, elem_id="other-run"
         )
         system = gr.Textbox(
-            label="System prompt", lines=4, max_lines=10, max_length=4000, elem_id="system",
+            label="System prompt", info="Saved with the conversation by itself",
+            lines=4, max_lines=10, elem_id="system",
             placeholder="You are a patient teacher who answers in two sentences.",
         )  # fmt: skip
         sentiment_on = gr.Checkbox(
@@ -242,7 +254,6 @@ def lay_out_side(pool: ModelPool) -> SideParts:
             visible=pool.session.classifier is not None,
             elem_id="mood-on",
         )
-        system_save = gr.Button("Save", size="sm", elem_id="system-save")
     sampling = lay_out_sampling()
     return SideParts(
         sentiment=sentiment,
@@ -250,7 +261,6 @@ def lay_out_side(pool: ModelPool) -> SideParts:
         run=run,
         other_run=other_run,
         system=system,
-        system_save=system_save,
         sentiment_on=sentiment_on,
         sampling=sampling,
     )

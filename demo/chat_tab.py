@@ -10,15 +10,23 @@ from typing import Any
 import gradio as gr
 
 from demo.chat_parts import components
-from demo.replies import Replies
+from demo.replies import FOLLOWING, Replies, save_persona
+from demo.running_reply import MAX_WAIT
+from demo.sampling_controls import sampling_of
 from demo.view import Updates, View, owner_of, showing_errors
 from nlpkit.chat.messages import Rating
 from nlpkit.errors import DataError
 
-# The address names the open conversation, so that a reload or a bookmark finds it again
+# The address names the open conversation, so that a reload, a link, and back and forward find it
 ADDRESS = """id => { const at = new URL(location);
+if (id === (at.searchParams.get('chat') || '')) return;
 id ? at.searchParams.set('chat', id) : at.searchParams.delete('chat');
-history.replaceState(null, '', at); }"""
+history.pushState(null, '', at); }"""
+# A conversation begins with its first message; what back and forward open is in the history already
+NEW_ADDRESS = f"id => {{ if (id && !new URL(location).searchParams.has('chat')) ({ADDRESS})(id); }}"
+# A title that is being typed is not the conversation's yet
+PAGE_TITLE = """title => { if (!document.activeElement?.closest('#title'))
+document.title = title ? `${title} · nlpkit` : 'nlpkit'; }"""
 FROM_ADDRESS = "() => new URL(location).searchParams.get('chat') || ''"
 # The file is made in the browser from the server's response, so that it is on no other disk
 SAVE_FILE = """(name, text) => { if (!name) return; const link = document.createElement('a');
@@ -49,10 +57,18 @@ class ChatTab:
             "api_visibility": "private",
         }
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every)
-        talk.chat.change(None, [talk.chat], None, js=ADDRESS)
-        listed.chats.click(self.pick, [talk.chat], **every).then(None, js=TO_BOX)
-        listed.new.click(self.new, [talk.chat], **every).then(None, js=TO_BOX)
+        follow = {"fn": self.replies.follow, "inputs": [talk.chat], **every, **FOLLOWING}
+        page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every).then(**follow)
+        visit = talk.visit.click(
+            self.visit, [talk.chat], js=FROM_ADDRESS, trigger_mode="always_last", **every
+        )
+        visit.then(**follow)
+        talk.chat.change(None, [talk.chat], None, js=NEW_ADDRESS)
+        address: dict[str, Any] = {"fn": None, "inputs": [talk.chat], "js": ADDRESS}
+        listed.title.change(None, [listed.title], None, js=PAGE_TITLE)
+        picked = listed.chats.click(self.pick, None, **every).then(**address)
+        picked.then(None, js=TO_BOX).then(**follow)
+        listed.new.click(self.new, None, **every).then(**address).then(None, js=TO_BOX)
         listed.query.change(
             self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet
         )
@@ -60,7 +76,7 @@ class ChatTab:
             trigger(self.rename, [talk.chat, listed.title], **every)
         listed.delete.click(lambda: gr.update(visible=True), None, [listed.confirm], **quiet)
         listed.keep.click(lambda: gr.update(visible=False), None, [listed.confirm], **quiet)
-        listed.sure.click(self.delete, [talk.chat], **every)
+        listed.sure.click(self.delete, [talk.chat], **every).then(**address)
         for button, save in ((listed.as_markdown, self.markdown), (listed.as_jsonl, self.jsonl)):
             made = button.click(save, [talk.chat], [talk.file_name, talk.file_text], **quiet)
             made.then(None, [talk.file_name, talk.file_text], None, js=SAVE_FILE)
@@ -73,28 +89,35 @@ class ChatTab:
         talk.pick_second.click(self.choose_second, [talk.chat, talk.pair], **every)
         talk.cycle.click(self.cycle, [talk.chat], **every)
         talk.undo.click(self.undo, [talk.chat], **every)
-        side.run.input(self.set_run, [talk.chat, side.run], [side.context], **quiet)
-        side.system_save.click(
-            self.set_system, [talk.chat, side.system, side.sentiment_on, side.run], **every
+        side.run.input(
+            self.set_run, [talk.chat, side.run, *side.sampling], [side.context, side.sampling[4]], **quiet
         )
+        for trigger in (side.system.blur, side.sentiment_on.input):
+            trigger(self.set_persona, [talk.chat, side.system, side.sentiment_on], None, **quiet)
+
+    def visit(self, chat_id: str, request: gr.Request) -> Updates:
+        """Open the conversation in the address, to which the browser went back or forward."""
+        self.replies.leave(request)
+        return self.open(chat_id, request)
 
     def open(self, chat_id: str, request: gr.Request) -> Updates:
         """Open the conversation in the address."""
         owner = owner_of(request)
+        if chat_id and self.view.read(chat_id, owner) is None:
+            gr.Warning("There is no such conversation, or it is another user's.", title="Not found")
         return {
             **self.view.whole(chat_id, owner),
             **self.view.settings(self.view.read(chat_id, owner)),
-            **self.view.busy(False),
         }
 
-    def pick(self, chat_id: str, event: gr.EventData, request: gr.Request) -> Updates:
+    def pick(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Open the conversation that was clicked."""
-        self.replies.leave(chat_id, request)
+        self.replies.leave(request)
         return self.open(str(event._data.get("chat", "")), request)
 
-    def new(self, chat_id: str, request: gr.Request) -> Updates:
+    def new(self, request: gr.Request) -> Updates:
         """Open an empty conversation; it is stored with its first message."""
-        self.replies.leave(chat_id, request)
+        self.replies.leave(request)
         return self.open("", request)
 
     def find(self, query: str, chat_id: str, request: gr.Request) -> str:
@@ -116,7 +139,8 @@ class ChatTab:
     def delete(self, chat_id: str, request: gr.Request) -> Updates:
         """Delete the conversation."""
         with showing_errors():
-            self.replies.leave(chat_id, request)
+            self.replies.leave(request)
+            self.view.running.stop(owner_of(request), chat_id, wait=MAX_WAIT)
             self.store.delete(chat_id, owner_of(request))
             gr.Info("The conversation is deleted.", duration=3)
         return self.open("" if self.view.read(chat_id, owner_of(request)) is None else chat_id, request)
@@ -140,7 +164,7 @@ class ChatTab:
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
-            after = self.view.conversation(self.view.read(chat_id, owner))
+            after = self.view.conversation(self.view.read(chat_id, owner), owner)
             return {
                 self.talk.chatbot: after[self.talk.chatbot],
                 self.talk.status: after[self.talk.status],
@@ -158,7 +182,7 @@ class ChatTab:
             rating = next((message.rating for message in chat.messages if message.id == rated), None)
             self.session.rate(chat_id, owner, rated, rating, why)
             gr.Info("Thank you, it is saved.", duration=3)
-            after = self.view.conversation(self.view.read(chat_id, owner))
+            after = self.view.conversation(self.view.read(chat_id, owner), owner)
             return {self.talk.status: after[self.talk.status], self.talk.why_row: gr.update(visible=False)}
         return {self.talk.why_row: gr.update(visible=True)}
 
@@ -195,26 +219,22 @@ class ChatTab:
             self.session.undo(chat_id, owner_of(request))
         return self.view.whole(chat_id, owner_of(request))
 
-    def set_run(self, chat_id: str, run: str, request: gr.Request) -> str:
-        """Change the chat model of the conversation."""
-        owner = owner_of(request)
+    def set_run(self, request: gr.Request, chat_id: str, run: str, *controls: Any) -> Updates:
+        """Change the chat model of the conversation, and keep the reply's length within its window."""
+        owner, side = owner_of(request), self.view.side
         with showing_errors():
             self.view.pool.load(run)
             if chat_id:
                 self.store.set_run(chat_id, owner, run)
-            return self.view.context(self.view.read(chat_id, owner), run)
-        return self.view.context(self.view.read(chat_id, owner))
+            length = self.view.length(run, sampling_of(*controls))
+            return {
+                side.context: self.view.context(self.view.read(chat_id, owner), run),
+                side.sampling[4]: length,
+            }
+        return {side.context: self.view.context(self.view.read(chat_id, owner))}
 
-    def set_system(
-        self, chat_id: str, system: str, sentiment_on: bool, run: str, request: gr.Request
-    ) -> Updates:
-        """Save the system prompt, and whether it includes the mood, with the conversation."""
-        owner = owner_of(request)
+    def set_persona(self, chat_id: str, system: str, sentiment_on: bool, request: gr.Request) -> None:
+        """Save the system prompt, and whether it includes the mood; a new conversation takes both along."""
         with showing_errors():
-            if not chat_id:
-                chat_id = self.session.start(owner, run=run).id
-            kept = dict(self.store.read(chat_id, owner).settings)
-            self.session.set_system(chat_id, owner, system)
-            self.store.set_settings(chat_id, owner, kept | {"mood": bool(sentiment_on)})
-            gr.Info("Saved.", duration=2)
-        return self.view.whole(chat_id, owner)
+            if chat_id:
+                save_persona(self.session, chat_id, owner_of(request), system, sentiment_on)

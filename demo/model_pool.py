@@ -8,13 +8,14 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from demo.models import BUILT_IN
+from demo.running_reply import RunningReplies
 from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.session import DEFAULT_LIMITS, Session
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError, nearest
 from nlpkit.generation.completion import ChatModel, Completion
 from nlpkit.generation.reply_format import ReplyFormat
-from nlpkit.generation.sampling import Sampling
+from nlpkit.generation.sampling import MAX_NEW_TOKENS, Sampling
 
 if TYPE_CHECKING:
     from nlpkit.chat.store import Store
@@ -43,6 +44,7 @@ class ModelPool:
     ) -> None:
         self._offer = chat_models if callable(chat_models) else lambda: chat_models
         self.session = Session(store, _Default(self), classifier, limits=limits)
+        self.running = RunningReplies(self.session)
         self._loaded: OrderedDict[str, tuple[Callable[[], ChatModel], ChatModel]] = OrderedDict()
         self._lock = Lock()
         self._loading: dict[str, Lock] = {}
@@ -61,6 +63,10 @@ class ModelPool:
         """Return the name of the chat model of a stored conversation; the default one if it is gone."""
         name = RENAMED.get(run, run)
         return name if name in self.names else self.default
+
+    def longest_reply(self, name: str) -> int:
+        """Return how many tokens the control may ask of a chat model for one reply."""
+        return getattr(self._offer()[self.name_of(name)], "longest_reply", MAX_NEW_TOKENS)
 
     def load(self, name: str = "") -> ChatModel:
         """Return a chat model by name, or the default one; load it if needed, without blocking the others.

@@ -11,6 +11,7 @@ from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.generation.runtimes import AUTO
+from nlpkit.generation.sampling import MAX_NEW_TOKENS
 from nlpkit.run import Run
 from nlpkit.tasks.task import task_from
 
@@ -32,6 +33,22 @@ class Loader:
     def __call__(self) -> ChatModel:
         """Load the chat model."""
         return load_chat_model(self.run, model=self.model, policy=self.policy, runtime=self.runtime)
+
+    @property
+    def longest_reply(self) -> int:
+        """Return how many tokens a reply can have whatever came before, without loading the chat model."""
+        from nlpkit.generation.chatbot import WINDOW
+        from nlpkit.generation.language_model import REPLY_SHARE
+
+        window = WINDOW
+        if self.run is not None:
+            if _is_address(self.run):
+                return MAX_NEW_TOKENS  # its server knows
+            try:
+                window = Run(Path(self.run)).read().max_tokens
+            except RunError:
+                return MAX_NEW_TOKENS  # it cannot be loaded either
+        return max(1, min(MAX_NEW_TOKENS, int(window * REPLY_SHARE)))
 
 
 def find_chat_models(
@@ -85,8 +102,12 @@ def _resolve(run: str) -> str:
     return (_promoted(file) if file.name == FILE else None) or run
 
 
+def _is_address(run: str) -> bool:
+    return run.startswith(("http://", "https://"))
+
+
 def _name(run: str, model: str | None) -> str:
-    if run.startswith(("http://", "https://")):
+    if _is_address(run):
         from nlpkit.generation.addresses import public_address
 
         return f"{model} at {public_address(run)}" if model else public_address(run)

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from html import escape
 
 from demo.charts import sentiment_plot, tone
-from nlpkit.chat.messages import Chat, ChatMessage
+from nlpkit.chat.messages import INTERRUPTED, Chat, ChatMessage
 from nlpkit.chat.sentiment import SentimentTrend
 from nlpkit.generation.context import Context
+
+ENDINGS = {
+    INTERRUPTED: "This reply was interrupted.",
+    "stopped": "You stopped this reply.",
+    "length": "The reply reached the maximum length and was cut.",
+}
+"""What is said of replies that the chat model did not end itself."""
 
 MAX_SHOWN = 400
 """Characters of a message whose words are shown; the plot includes all of them."""
@@ -130,19 +137,30 @@ def _when(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M")
 
 
-def status(messages: Sequence[ChatMessage]) -> str:
-    """Return a line about the last reply: stopped, cut, one of several, rated."""
+def status(messages: Sequence[ChatMessage], note: str = "") -> str:
+    """Return a line about the last reply: interrupted, stopped, cut, one of several, rated.
+
+    `note` says why no reply came, or why it ended early.
+    """
     last = messages[-1] if messages else None
-    if last is None or last.role != "assistant":
-        return ""
-    parts = []
-    if last.finish == "stopped":
-        parts.append("You stopped this reply.")
-    if last.finish == "length":
-        parts.append("The reply reached the maximum length and was cut.")
+    if last is None:
+        return escape(note)
+    if last.role == "user":
+        return f"{escape(note) or 'This message has no reply.'} {_press('retry', 'Retry')}"
+    parts = [escape(note)] if note else []
+    if last.finish in ENDINGS:
+        parts.append(ENDINGS[last.finish])
+        # Without a context a server replied, which continues no reply
+        parts += [_press("resume", "Continue")] if last.context else []
+        parts += [_press("retry", "Retry")] if last.finish == INTERRUPTED else []
     if last.versions > 1:
         parts.append(f"Reply {last.version} of {last.versions}.")
     if last.rating:
         reason = f": {escape(last.reason)}" if last.reason else ""
         parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{reason}.")
     return " ".join(parts)
+
+
+def _press(button: str, words: str) -> str:
+    """Return a button that presses the one with this id; `PRESS` of chat_parts does it."""
+    return f'<button type="button" class="press" data-press="{button}">{words}</button>'

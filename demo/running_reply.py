@@ -1,64 +1,189 @@
-"""A reply on its way to a page: it grows, can be stopped, and ends when the page is closed."""
+"""Replies that the server generates, whether or not a page shows them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from threading import Event, Lock
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, TypeAlias
+
+from nlpkit.chat.messages import Chat
+from nlpkit.chat.refusals import BusyError
+from nlpkit.errors import NlpkitError
+from nlpkit.generation.completion import ChatModel, OverloadedError
+from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
+    from nlpkit.chat.session import Session
     from nlpkit.chat.streaming_reply import StreamingReply
+
+LOG = logging.getLogger(__name__)
 
 TICK = 0.05
 """Seconds between two updates of a growing reply; more would only keep the browser busy."""
 
+MAX_REPLIES = 16
+"""Replies that may be generated at the same time."""
 
-class LeftError(Exception):
-    """The page shows another conversation now."""
+MAX_WAIT = 10.0
+"""Seconds that the end of the server waits at most for replies to be saved."""
+
+Said: TypeAlias = tuple[str, str]
+"""The role and the text of a message."""
 
 
 class RunningReply:
-    """A reply that can be stopped while it grows; closing the page stops it too."""
+    """A reply that a thread reads to its end. Any number of pages may follow it."""
 
-    def __init__(
-        self,
-        running: dict[tuple[str, str], RunningReply],
-        lock: Lock,
-        key: tuple[str, str],
-        stream: StreamingReply,
-        page: str | None,
-    ) -> None:
-        self.running, self.lock, self.key, self.stream, self.page = running, lock, key, stream, page
-        self.is_left = False
+    def __init__(self, before: Iterable[Said]) -> None:
+        self.before = tuple(before)
+        """The messages that are shown above it."""
+        self.error: Exception | None = None
         self.ended = Event()
+        self._stream: StreamingReply | None = None
+        self._is_stopped = False
 
-    def __enter__(self) -> RunningReply:
-        with self.lock:
-            self.running[self.key] = self
-        return self
+    @property
+    def text(self) -> str:
+        """Return the text so far."""
+        return self._stream.text if self._stream else ""
 
-    def __exit__(self, *_: object) -> None:
-        self.stream.close()
-        with self.lock:
-            if self.running.get(self.key) is self:
-                del self.running[self.key]
-        self.ended.set()
+    @property
+    def has_begun(self) -> bool:
+        """Return whether the chat model accepted the message."""
+        return self._stream is not None
 
-    def growing(self) -> Iterator[str]:
-        """Yield the reply so far, as often as a page can show it.
+    def stop(self) -> None:
+        """Stop generation; the text so far is kept."""
+        self._is_stopped = True
+        if self._stream:
+            self._stream.stop()
+
+    def growing(self, left: Event | None = None) -> Iterator[str]:
+        """Yield the text so far, as often as a page can show it, until it ends or `left` is set."""
+        shown, is_over = "", False
+        while not is_over:
+            is_over = self.ended.wait(TICK)
+            if left is not None and left.is_set():
+                return
+            if self.text != shown:
+                shown = self.text
+                yield shown
+
+    def read(self, ask: Callable[[], StreamingReply], forget: Callable[[], None]) -> None:
+        """Ask the chat model and read its reply, which is saved as it grows; keep an error for the pages."""
+        try:
+            self._stream = ask()
+            if self._is_stopped:
+                self._stream.stop()
+            for _ in self._stream:
+                pass
+        except NlpkitError as error:
+            self.error = error
+            LOG.warning("no reply: %s", error)
+        except Exception as error:  # a bug: for the server's log too
+            self.error = error
+            raise
+        finally:
+            forget()
+            self.ended.set()
+
+
+class RunningReplies:
+    """The replies of a session that grow now, by owner and conversation."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._replies: dict[tuple[str, str], RunningReply] = {}
+        self._lock = Lock()
+        self._is_closed = False
+
+    def get(self, owner: str, chat: str) -> RunningReply | None:
+        """Return the reply that grows in a conversation, if one does."""
+        with self._lock:
+            return self._replies.get((owner, chat))
+
+    def say(
+        self, owner: str, chat: str, text: str, sampling: Sampling, chat_model: ChatModel
+    ) -> RunningReply:
+        """Save a message and start the reply.
 
         Raises:
-            LeftError: the page has opened another conversation.
+            BusyError: a reply is growing in this conversation.
+            OverloadedError: too many replies are growing.
         """
-        reply, shown_at, is_ahead = "", 0.0, False
-        for chunk in self.stream:
-            reply += chunk
-            is_ahead = True
-            if time.monotonic() - shown_at >= TICK and not self.is_left:
-                yield reply
-                shown_at, is_ahead = time.monotonic(), False
-        if self.is_left:
-            raise LeftError
-        if is_ahead:
-            yield reply
+        before = [*said(self._session.store.read(chat, owner)), ("user", text)]
+
+        def ask() -> StreamingReply:
+            return self._session.say(chat, owner, text, sampling, chat_model=chat_model)
+
+        return self._start(owner, chat, before, ask)
+
+    def edit(
+        self, owner: str, chat: str, message: str, text: str, sampling: Sampling, chat_model: ChatModel
+    ) -> RunningReply:
+        """Replace a message and start the reply; raises as `say` does."""
+        until = said(self._session.store.read(chat, owner, until=message))[:-1]
+
+        def ask() -> StreamingReply:
+            return self._session.edit(chat, owner, message, text, sampling, chat_model=chat_model)
+
+        return self._start(owner, chat, [*until, ("user", text)], ask)
+
+    def retry(self, owner: str, chat: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
+        """Start another reply to the last message; raises as `say` does."""
+
+        def ask() -> StreamingReply:
+            return self._session.retry(chat, owner, sampling, chat_model=chat_model)
+
+        return self._start(owner, chat, self._until_question(owner, chat), ask)
+
+    def resume(self, owner: str, chat: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
+        """Start the rest of the last reply; raises as `say` does."""
+
+        def ask() -> StreamingReply:
+            return self._session.resume(chat, owner, sampling, chat_model=chat_model)
+
+        return self._start(owner, chat, self._until_question(owner, chat), ask)
+
+    def stop(self, owner: str, chat: str, *, wait: float = 0.0) -> None:
+        """Stop the reply that grows in a conversation, and wait until it is saved."""
+        if running := self.get(owner, chat):
+            running.stop()
+            running.ended.wait(wait)
+
+    def close(self) -> None:
+        """Stop all replies, wait until they are saved, and start no more."""
+        with self._lock:
+            self._is_closed = True
+            replies = list(self._replies.values())
+        for running in replies:
+            running.stop()
+        for running in replies:
+            running.ended.wait(MAX_WAIT)
+
+    def _until_question(self, owner: str, chat: str) -> list[Said]:
+        store = self._session.store
+        return said(store.read(chat, owner, until=store.question(chat, owner).id))
+
+    def _start(
+        self, owner: str, chat: str, before: Iterable[Said], ask: Callable[[], StreamingReply]
+    ) -> RunningReply:
+        key, running = (owner, chat), RunningReply(before)
+        with self._lock:
+            if key in self._replies:
+                raise BusyError("a reply is being written; hint: wait until it ends, or stop it")
+            if self._is_closed or len(self._replies) >= MAX_REPLIES:
+                raise OverloadedError("too many replies are being written; hint: try again in a moment")
+            self._replies[key] = running
+        Thread(target=running.read, args=(ask, lambda: self._forget(key)), name="reply", daemon=True).start()
+        return running
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        with self._lock:
+            del self._replies[key]
+
+
+def said(chat: Chat) -> list[Said]:
+    """Return roles and texts of the messages."""
+    return [(message.role, message.text) for message in chat.messages]

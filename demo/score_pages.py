@@ -58,7 +58,7 @@ def _truth_page(truth: Truth) -> str:
         f"(95% interval {interval.low:.1%} to {interval.high:.1%})"
     )
     names = sorted({name for pair in truth.counts for name in pair})
-    rows = [[name, *(f"{truth.counts.get((name, other), 0):,}" for other in names)] for name in names]
+    rows = [[name, *(f"{truth.counts.get((name, predicted), 0):,}" for predicted in names)] for name in names]
     caption = "Rows by true label, and across by prediction"
     return f'<p class="answer">{escape(words)}.</p>{_table(caption, ["", *names], rows)}'
 

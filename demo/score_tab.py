@@ -40,7 +40,6 @@ class ScoreTab:
                     label="Text",
                     lines=5,
                     max_lines=15,
-                    max_length=self.limits.pasted_characters,
                     elem_id="score-text",
                 )
                 self.score = gr.Button("Score the text", variant="primary", elem_id="score-button")

@@ -21,9 +21,11 @@ from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
 from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
+from demo.running_reply import RunningReply
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import DataError, NlpkitError
+from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.sampling import Sampling
 
 Updates = dict[Any, Any]
@@ -42,6 +44,7 @@ class View:
         self.pool, self.listed, self.talk, self.side = pool, listed, talk, side
         self.session = pool.session
         self.store = pool.session.store
+        self.running = pool.running
         self.limits = limits
         self.rate = RateLimiter(limits.messages_a_minute)
         classifier = pool.session.classifier
@@ -51,8 +54,11 @@ class View:
         )
         self._sentiment_lock = threading.Lock()
 
-    def whole(self, chat_id: str, owner: str, query: str = "") -> Updates:
-        """Update all components for a conversation; without such a conversation the page is empty."""
+    def whole(self, chat_id: str, owner: str, query: str = "", note: str = "") -> Updates:
+        """Update all components for a conversation; without such a conversation the page is empty.
+
+        `note` says why no reply came, or why it ended early.
+        """
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
@@ -60,7 +66,7 @@ class View:
             self.listed.chats: list_page(self.store.chats(owner, query), chat.id if chat else "", query),
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
-            **self.conversation(chat),
+            **self.conversation(chat, owner, note),
             **self.side_panel(chat),
         }
 
@@ -73,35 +79,38 @@ class View:
             sampling = Sampling()
         names = self.pool.names
         run = self.pool.name_of(chat.run if chat else "")
-        values = [
-            sampling.temperature,
-            sampling.top_p,
-            sampling.top_k,
-            sampling.repetition_penalty,
-            sampling.max_new_tokens,
-        ]
+        values = [sampling.temperature, sampling.top_p, sampling.top_k, sampling.repetition_penalty]
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
-            **dict(zip(self.side.sampling, [*values, seed], strict=True)),
+            **dict(zip(self.side.sampling, [*values, self.length(run, sampling), seed], strict=True)),
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
             self.side.sentiment_on: stored.get("mood") is True,
         }
 
-    def conversation(self, chat: Chat | None) -> Updates:
-        """Update the messages and their buttons."""
+    def length(self, run: str, sampling: Sampling) -> Any:
+        """Return the control of the reply's length, within what the chat model's window can hold."""
+        longest = self.pool.longest_reply(run)
+        return gr.update(maximum=longest, value=min(sampling.max_new_tokens, longest))
+
+    def conversation(self, chat: Chat | None, owner: str, note: str = "") -> Updates:
+        """Update the messages and their buttons; a reply that grows is shown as it is now."""
         messages = chat.messages if chat else ()
         last = messages[-1] if messages else None
+        running = self.running.get(owner, chat.id) if chat else None
+        shown = with_reply(running) if running else [bubble(turn.role, turn.text) for turn in messages]
+        is_free = running is None and last is not None
         return {
-            self.talk.chatbot: gr.update(value=bubbles(chat), feedback_value=ratings(chat)),
-            self.talk.status: status(messages),
+            self.talk.chatbot: gr.update(value=shown, feedback_value=ratings(chat)),
+            self.talk.status: status(messages, note) if running is None else "",
             self.talk.versus: gr.update(visible=False),
             self.talk.why_row: gr.update(visible=False),
-            self.talk.retry: gr.update(interactive=bool(messages)),
-            self.talk.undo: gr.update(interactive=bool(messages)),
+            **self.busy(running is not None),
+            self.talk.retry: gr.update(interactive=is_free),
+            self.talk.undo: gr.update(interactive=is_free),
             self.talk.cycle: gr.update(
-                interactive=True, visible=bool(last and last.role == "assistant" and last.versions > 1)
+                interactive=is_free, visible=bool(last and last.role == "assistant" and last.versions > 1)
             ),
         }
 
@@ -127,7 +136,7 @@ class View:
             talk.stop: gr.update(visible=is_busy),
             talk.compare: gr.update(interactive=not is_busy),
         }
-        # After a reply, `conversation` decides which of these are active
+        # When there is no reply, `conversation` decides which of these are active
         if is_busy:
             buttons |= {
                 button: gr.update(interactive=False) for button in (talk.retry, talk.undo, talk.cycle)
@@ -156,14 +165,28 @@ class View:
         return context_page(chat, replies[-1].context if replies else None, self.pool.described(name))
 
 
-def bubbles(chat: Chat | None) -> list[dict[str, str]]:
-    """Return the messages for the chatbot component."""
-    return [bubble(message.role, message.text) for message in chat.messages] if chat else []
+def with_reply(running: RunningReply) -> list[dict[str, str]]:
+    """Return a growing reply and the messages above it for the chatbot component."""
+    messages = [*running.before, ("assistant", running.text or WAITING)]
+    return [bubble(role, text) for role, text in messages]
 
 
 def bubble(role: str, text: str) -> dict[str, str]:
     """Return one message for the chatbot component."""
     return {"role": role, "content": shown(text)}
+
+
+def note(error: Exception | None) -> str:
+    """Return in plain words why no reply came, or why it ended early; the server's log has the details."""
+    if error is None:
+        return ""
+    if isinstance(error, DataError):  # about the message or the conversation
+        return f"{error}."
+    if isinstance(error, OverloadedError):
+        return "The model has too much to do just now. Try again in a moment."
+    if isinstance(error, NlpkitError):
+        return "The model could not answer. Its server may be off, or refuse what it is asked."
+    return "The model failed. The log of the demo's server has the details."
 
 
 def ratings(chat: Chat | None) -> list[str | None]:
@@ -187,7 +210,7 @@ def visitor_of(request: gr.Request | None) -> str:
 def showing_errors(path: str | None = None) -> Iterator[None]:
     """Show an error that the user can solve as a notice; it is escaped, because it may quote their input.
 
-    Of an uploaded file only its name is told, and no option of the command line.
+    Of an uploaded file it shows the name without the folder, and no option of the command line.
     """
     try:
         yield

@@ -52,9 +52,9 @@ class ChatRows:
             raise MissingError("there is no such message in this conversation")
         return rows[0]
 
-    def read_chat(self, row: sqlite3.Row) -> Chat:
-        """Return the conversation with its current messages."""
-        return chat_of(row, [message_of(message) for message in self.path_to(row["head"])])
+    def read_chat(self, row: sqlite3.Row, last: int | None) -> Chat:
+        """Return the conversation with its messages up to one."""
+        return chat_of(row, [message_of(message) for message in self.path_to(last)])
 
     def read_message(self, number: int) -> ChatMessage:
         """Return the message with this number."""
@@ -82,6 +82,14 @@ class ChatRows:
             "UPDATE chats SET head = ?, updated = ? WHERE number = ?", number, time.time(), chat["number"]
         )
 
+    def set_reply(self, reply: sqlite3.Row, text: str, finish: str) -> ChatMessage:
+        """Replace the text of a reply, in the search index too, and how it ended."""
+        number = reply["number"]
+        self.select("INSERT INTO found (found, rowid, text) VALUES ('delete', ?, ?)", number, reply["text"])
+        self.select("UPDATE messages SET text = ?, finish = ? WHERE number = ?", text, finish, number)
+        self.select("INSERT INTO found (rowid, text) VALUES (?, ?)", number, text)
+        return self.read_message(number)
+
     def set_column(self, chat: sqlite3.Row, column: str, value: str) -> None:
         """Change the title, the system prompt, the run or the settings of a conversation."""
         query = f"UPDATE chats SET {column} = ?, updated = ? WHERE number = ?"  # noqa: S608
@@ -98,10 +106,11 @@ class ChatRows:
         finish: str = "",
         sentiment: Sentiment | None = None,
         context: Context | None = None,
+        instead_of: int | None = None,
     ) -> ChatMessage:
         """Add a message after another one.
 
-        The last current message moves on only if that was the last one.
+        The last current message moves on only if that was the last one, or `instead_of` was.
         """
         if not storable(text, "the message"):
             raise LimitError("the message is empty; expected text")
@@ -110,7 +119,7 @@ class ChatRows:
         values = (chat["number"], parent, role, text, time.time(), system, chat_model, finish)
         notes = (as_json(sentiment), as_json(context))
         number = self.select(message_queries.ADD, secrets.token_hex(12), *values, *notes)[0]["number"]
-        if chat["head"] == parent:
+        if chat["head"] == parent or (instead_of is not None and chat["head"] == instead_of):
             self.set_head(chat, number)
         if not chat["title"] and role == "user":
             self.select("UPDATE chats SET title = ? WHERE number = ?", title_of(text), chat["number"])

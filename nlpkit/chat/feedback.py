@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from nlpkit.chat.messages import INTERRUPTED
 from nlpkit.data.preferences import FEWEST, FEWEST_HELD, needed
 from nlpkit.errors import DataError
 from nlpkit.files import refuse_path
@@ -169,7 +170,7 @@ def _rated_pairs(chat: RatedChat) -> dict[tuple[int, int], str]:
 
 
 def _is_cut(message: MessageRow) -> bool:
-    return message["finish"] in ("length", "stopped")
+    return message["finish"] in ("length", "stopped", INTERRUPTED)
 
 
 def _row(chat: RatedChat, rated: MessageRow, reason: str, **answer: str) -> Row:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Rating: TypeAlias = Literal["up", "down"]
 
+INTERRUPTED = "interrupted"
+"""The end of a reply that still grows. It remains if the server is killed or the chat model fails."""
+
 Visibility: TypeAlias = Literal["seen", "recalled", "dropped"]
 """The chat model read a message as a turn, read it quoted in the system prompt, or did not read it."""
 
@@ -37,7 +40,7 @@ class ChatMessage:
     sentiment: Sentiment | None = None
     """Sentiment of a user's message, if a classifier predicted one."""
     finish: str = ""
-    """How a reply ended: stop, length or stopped."""
+    """How a reply ended: stop, length, stopped, or interrupted while it still grows."""
     chat_model: str = ""
     """Name of the chat model that replied."""
     context: Context | None = None

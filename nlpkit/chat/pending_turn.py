@@ -12,7 +12,7 @@ from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.generation.completion import ChatModel, Completion, FinishReason
+from nlpkit.generation.completion import ChatModel, Completion
 from nlpkit.generation.sampling import Sampling
 
 
@@ -23,12 +23,12 @@ class TurnRequest:
     chat: str
     owner: str
     save_turn: Callable[[], ChatMessage]
-    """Saves the user's turn, or goes back to it."""
+    """Returns the user's turn, saved now or before."""
+    begun: ChatMessage | None = None
+    """The reply that is continued, if there is one."""
     prompt: Callable[[Chat], Conversation]
     """Returns the conversation as the chat models read it."""
     sampling: Callable[[Chat], Sampling]
-    is_retry: bool = False
-    """The turn was answered before: if no text comes now, that reply is shown again."""
 
 
 class PendingTurn:
@@ -39,21 +39,23 @@ class PendingTurn:
 
         Raises:
             DataError: the turn cannot be saved or does not fit; the conversation is then shown as it was.
+            NlpkitError: the chat model cannot begin; the turn is then kept, and can be retried.
         """
         self.store, self.request = store, request
         self.streams: list[StreamingReply] = []
         self._pending = len(chat_models)
-        self._has_reply = False
         self._guard = threading.Lock()
         self._lock: ReplyLock = store.hold(request.chat, request.owner)
         self._head_before: str | None = None
+        self._replaced = ""
+        """The last message, if this turn was answered before."""
         try:
             self._begin(chat_models)
         except BaseException as error:
             for stream in self.streams:
                 stream.close()
-            if self._head_before is not None and (request.is_retry or isinstance(error, DataError)):
-                self._go_back()
+            if self._head_before is not None and isinstance(error, DataError):
+                store.end_at(request.chat, request.owner, self._head_before)
             self._lock.release()
             raise
 
@@ -63,36 +65,40 @@ class PendingTurn:
         sampling = request.sampling(chat)
         message = request.save_turn()
         self._head_before = chat.messages[-1].id if chat.messages else ""
-        conversation = request.prompt(self.store.read(request.chat, request.owner))
+        if any(shown.id == message.id for shown in chat.messages):
+            self._replaced = self._head_before
+        until = request.begun.id if request.begun else message.id
+        conversation = request.prompt(self.store.read(request.chat, request.owner, until=until))
         for number, chat_model in enumerate(chat_models):
             # A chat model that answers twice needs two sessions, so that their caches stay apart
             session = f"{request.chat}/{number}" if number else request.chat
             answer = chat_model.stream(conversation, sampling=sampling, session=session)
             save = self._saver(message, chat_model, answer)
-            self.streams.append(StreamingReply(message, answer, save, self._end_one))
+            begun = request.begun.text.rstrip() if request.begun else ""
+            self.streams.append(StreamingReply(message, answer, save, self._end_one, begun=begun))
 
     def _saver(
         self, message: ChatMessage, chat_model: ChatModel, answer: Completion
-    ) -> Callable[[str, FinishReason], ChatMessage]:
-        def save(text: str, finish: FinishReason) -> ChatMessage:
-            return self.store.append(
-                self.request.chat, self.request.owner, "assistant", text,
-                after=message.id, chat_model=chat_model.name, finish=finish, context=answer.context,
-            )  # fmt: skip
+    ) -> Callable[[str, str], ChatMessage]:
+        chat, owner, reply = self.request.chat, self.request.owner, self.request.begun
+
+        def save(text: str, finish: str) -> ChatMessage:
+            nonlocal reply
+            if reply is None:
+                # Only now does a retried reply leave the page, so that a kill before this loses nothing
+                reply = self.store.append(
+                    chat, owner, "assistant", text, after=message.id, instead_of=self._replaced,
+                    chat_model=chat_model.name, finish=finish, context=answer.context,
+                )  # fmt: skip
+            else:
+                reply = self.store.set_reply(chat, owner, reply.id, text, finish)
+            return reply
 
         return save
 
-    def _end_one(self, has_reply: bool) -> None:
+    def _end_one(self) -> None:
         with self._guard:
             self._pending -= 1
-            self._has_reply |= has_reply
             if self._pending:
                 return
-        try:
-            if self.request.is_retry and not self._has_reply:
-                self._go_back()
-        finally:
-            self._lock.release()
-
-    def _go_back(self) -> None:
-        self.store.end_at(self.request.chat, self.request.owner, self._head_before or "")
+        self._lock.release()

@@ -148,11 +148,28 @@ class Session:
         """Return another reply instead of `message`, or of the last reply, which is kept as a branch.
 
         Raises:
-            DataError: as for `say`; the old reply is then shown again.
+            DataError: as for `say`; the old reply is shown until text of the new one is saved.
         """
         chat_models = [chat_model or self.chat_model]
         return self._answer(
-            chat, owner, chat_models, sampling, lambda: self.store.retry(chat, owner, message), is_retry=True
+            chat, owner, chat_models, sampling, lambda: self.store.question(chat, owner, message)
+        )[0]
+
+    def resume(
+        self, chat: str, owner: str, sampling: Sampling | None = None, *, chat_model: ChatModel | None = None
+    ) -> StreamingReply:
+        """Continue the last reply where it was interrupted, stopped or cut.
+
+        Raises:
+            LimitError: the conversation does not end with a reply.
+            DataError: as for `say`, or the chat model cannot continue a reply.
+        """
+        messages = self.store.read(chat, owner).messages
+        if not messages or messages[-1].role != "assistant":
+            raise LimitError("there is no reply to continue; hint: retry the message instead")
+        chat_models = [chat_model or self.chat_model]
+        return self._answer(
+            chat, owner, chat_models, sampling, lambda: self.store.question(chat, owner), begun=messages[-1]
         )[0]
 
     def edit(
@@ -241,7 +258,7 @@ class Session:
         sampling: Sampling | None,
         save_turn: Callable[[], ChatMessage],
         *,
-        is_retry: bool = False,
+        begun: ChatMessage | None = None,
     ) -> list[StreamingReply]:
         def sampling_of(current: Chat) -> Sampling:
             if sampling is not None:
@@ -258,7 +275,7 @@ class Session:
             save_turn=save_turn,
             prompt=self._prompt,
             sampling=sampling_of,
-            is_retry=is_retry,
+            begun=begun,
         )
         return PendingTurn(self.store, request, chat_models).streams
 

@@ -112,30 +112,45 @@ class Store:
             )
         return [chat_of(row) for row in rows]
 
-    def read(self, id: str, owner: str) -> Chat:
-        """Return the conversation with its current messages."""
+    def read(self, id: str, owner: str, *, until: str | None = None) -> Chat:
+        """Return the conversation with its current messages, or with those up to the message `until`."""
         with self._database.reading():
-            return self._rows.read_chat(self._rows.find_chat(id, owner))
+            chat = self._rows.find_chat(id, owner)
+            last = chat["head"] if until is None else self._rows.find_message(chat, until)["number"]
+            return self._rows.read_chat(chat, last)
 
     def append(
         self, id: str, owner: str, role: Role, text: str, *, after: str | None = None,
         chat_model: str = "", finish: str = "",
-        sentiment: Sentiment | None = None, context: Context | None = None,
+        sentiment: Sentiment | None = None, context: Context | None = None, instead_of: str = "",
     ) -> ChatMessage:  # fmt: skip
         """Add a message after the last current one, or after the message `after`; it is on disk on return.
 
         It becomes the last current message, unless the conversation went on from `after` meanwhile: then it
-        is a branch.
+        is a branch. It also takes the place of `instead_of`, if that is still the last current message.
         """
         if role not in get_args(Role):
             raise LimitError("the role is unknown; expected user or assistant")
         with self._database.writing():
             chat = self._rows.find_chat(id, owner)
             parent = chat["head"] if after is None else self._rows.find_message(chat, after)["number"]
+            replaced = self._rows.find_message(chat, instead_of)["number"] if instead_of else None
             return self._rows.add_message(
-                chat, parent, role, text,
-                chat_model=chat_model, finish=finish, sentiment=sentiment, context=context,
+                chat, parent, role, text, chat_model=chat_model, finish=finish,
+                sentiment=sentiment, context=context, instead_of=replaced,
             )  # fmt: skip
+
+    def set_reply(self, id: str, owner: str, message: str, text: str, finish: str) -> ChatMessage:
+        """Replace the text of a reply that grows, and how it ended; it is on disk on return.
+
+        Raises:
+            DataError: there is no such message, or it is no reply.
+        """
+        with self._database.writing():
+            reply = self._rows.find_message(self._rows.find_chat(id, owner), message)
+            if reply["role"] != "assistant":
+                raise LimitError("only replies grow")
+            return self._rows.set_reply(reply, storable(text, "the reply"), finish)
 
     def edit(
         self, id: str, owner: str, message: str, text: str, *, sentiment: Sentiment | None = None
@@ -154,20 +169,19 @@ class Store:
             chat = self._rows.find_chat(id, owner)
             return self._rows.add_message(chat, old["parent"], "user", text, sentiment=sentiment)
 
-    def retry(self, id: str, owner: str, message: str | None = None) -> ChatMessage:
-        """Go back to the user's message before `message`, or before the last reply, and return it.
+    def question(self, id: str, owner: str, message: str | None = None) -> ChatMessage:
+        """Return the user's message before `message`, or the last one; the conversation stays as it is.
 
         Raises:
             DataError: there is no such message, or no message of the user before it.
         """
-        with self._database.writing():
+        with self._database.reading():
             chat = self._rows.find_chat(id, owner)
             last = chat["head"] if message is None else self._rows.find_message(chat, message)["number"]
             question = self._rows.last_user_message(last)
-            if question is None:
-                raise LimitError("there is no message of the user to answer again")
-            self._rows.set_head(chat, question["number"])
-            return message_of(question)
+        if question is None:
+            raise LimitError("there is no message of the user to answer again")
+        return message_of(question)
 
     def undo(self, id: str, owner: str) -> Chat:
         """Remove the user's last message and its reply from the current path; they become a branch."""

@@ -1,19 +1,23 @@
-"""A reply on its way from the chat model to a reader: read in chunks, and saved however it ends."""
+"""A reply on its way from the chat model to a reader: read in chunks, and saved while it grows."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 
-from nlpkit.chat.messages import ChatMessage
+from nlpkit.chat.messages import INTERRUPTED, ChatMessage
 from nlpkit.chat.text_limits import clean, is_visible
 from nlpkit.generation.completion import Completion, FinishReason, Usage
 from nlpkit.generation.context import Context
 
+SAVE_EVERY = 0.5
+"""Seconds between two saves of a growing reply: what a kill may lose of it."""
+
 
 class StreamingReply:
-    """An iterator over chunks of text. However it ends, the text so far is saved as the reply.
+    """An iterator over chunks of text. The text so far is saved as it grows, and however it ends.
 
     `stop` and `close` may be called from another thread than the reader's.
     """
@@ -22,17 +26,29 @@ class StreamingReply:
         self,
         message: ChatMessage,
         answer: Completion,
-        save: Callable[[str, FinishReason], ChatMessage],
-        done: Callable[[bool], None],
+        save: Callable[[str, str], ChatMessage],
+        done: Callable[[], None],
+        *,
+        begun: str = "",
     ) -> None:
+        """Begin to read.
+
+        Args:
+            message: the user's message that is answered.
+            answer: the chat model's reply.
+            save: saves the text so far and how it ended.
+            done: is called once, at the end.
+            begun: the text that the chat model continues.
+        """
         self.message = message
         """The user's message that is answered."""
         self.reply: ChatMessage | None = None
-        """The reply as it was saved; None before the end, and if no text came."""
+        """The reply as it was last saved; None before that, and if no text came."""
         self._answer = answer
         self._save = save
         self._done = done
-        self._chunks: list[str] = []
+        self._chunks = [begun]
+        self._saved_at = time.monotonic()
         self._ended = False
         self._finish: FinishReason | None = None
         self._lock = threading.RLock()
@@ -49,7 +65,7 @@ class StreamingReply:
 
     @property
     def finish(self) -> FinishReason | None:
-        """Return how it ended; None before the end."""
+        """Return how it ended; None before the end, and if it was interrupted."""
         return self._finish or self._answer.finish
 
     @property
@@ -68,13 +84,16 @@ class StreamingReply:
                 raise StopIteration
             try:
                 chunk = next(self._answer)
+                self._chunks.append(chunk)
+                if time.monotonic() - self._saved_at >= SAVE_EVERY:
+                    self._save_text(INTERRUPTED)
             except StopIteration:
                 self._end(self._answer.finish or "stop")
                 raise
             except BaseException:
-                self._end("stopped")
+                self._answer.close()
+                self._end(None)
                 raise
-            self._chunks.append(chunk)
             return chunk
 
     def stop(self) -> None:
@@ -100,14 +119,19 @@ class StreamingReply:
         with contextlib.suppress(Exception):
             self.close()
 
-    def _end(self, finish: FinishReason) -> None:
+    def _end(self, finish: FinishReason | None) -> None:
+        """Save the reply with its end; None: it was interrupted by an error."""
         if self._ended:
             return
         self._ended, self._finish = True, finish  # the chat model may notice later that nobody reads on
         try:
-            # A chat model may write control characters too
-            text = clean(self.text, len(self.text), what="the reply")
-            if is_visible(text):
-                self.reply = self._save(text, finish)
+            self._save_text(finish or INTERRUPTED)
         finally:
-            self._done(self.reply is not None)
+            self._done()
+
+    def _save_text(self, finish: str) -> None:
+        # A chat model may write control characters too
+        text = clean(self.text, len(self.text), what="the reply")
+        if is_visible(text):
+            self.reply = self._save(text, finish)
+        self._saved_at = time.monotonic()

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from nlpkit.chat.messages import Chat
+from nlpkit.chat.messages import INTERRUPTED, Chat
 from nlpkit.errors import DataError
 
 _MARKS = re.compile(r"[\\`*_{}\[\]()#+\-.!|~=:@$^<>&]")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+ENDINGS = {"length": "cut at the maximum length", "stopped": "stopped", INTERRUPTED: INTERRUPTED}
+"""Words for the ends of replies that the chat model did not end itself."""
 
 
 def jsonl(chats: Sequence[Chat]) -> str:
@@ -34,7 +36,7 @@ def markdown(chat: Chat) -> str:
     for message in chat.messages:
         name = "You" if message.role == "user" else message.chat_model or "Chat model"
         notes = [
-            {"length": "cut at the maximum length", "stopped": "stopped"}.get(message.finish, ""),
+            ENDINGS.get(message.finish, ""),
             f"rated {message.rating}" if message.rating else "",
         ]
         note = ", ".join(filter(None, notes))

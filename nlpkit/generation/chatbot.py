@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import threading
 import weakref
 from collections.abc import Callable
@@ -228,10 +229,10 @@ class Chatbot:
         session: str = "",
         reply_format: ReplyFormat | None = None,
     ) -> Completion:
-        """Start generating the reply to the last turn.
+        """Start generating the reply to the last turn, or the rest of a reply.
 
         Args:
-            conversation: ends with the user's turn.
+            conversation: ends with the user's turn, or with a reply to continue.
             sampling: how tokens are chosen.
             session: names the conversation, so that its earlier turns are not read again.
             reply_format: None: any text.
@@ -243,13 +244,15 @@ class Chatbot:
         """
         sampling = sampling or Sampling()
         prompt = self._fit(conversation, sampling)
+        begun = self._begun(conversation)
+        ids = [*prompt.ids, *begun]
         constraint = self._constraints.new(reply_format) if reply_format else None
         request = GenerationRequest(
-            prompt_ids=prompt.ids,
-            sampler=Sampler(sampling, prompt.ids, constraint),
-            detokenizer=Detokenizer(self._decoding_tokenizer, self.template.control_ids),
+            prompt_ids=ids,
+            sampler=Sampler(sampling, ids, constraint),
+            detokenizer=Detokenizer(self._decoding_tokenizer, self.template.control_ids, begun),
             stops=self.template.stops,
-            max_new_tokens=min(sampling.max_new_tokens, self.window - len(prompt.ids)),
+            max_new_tokens=min(sampling.max_new_tokens, self.window - len(ids)),
             session=session,
         )
         self.scheduler.submit(request)
@@ -282,13 +285,26 @@ class Chatbot:
 
     def _fit(self, conversation: Conversation, sampling: Sampling) -> FittedPrompt:
         for_reply = min(sampling.max_new_tokens, int(self.window * REPLY_SHARE))
+        begun = self._begun(conversation)
+        if begun:
+            conversation = dataclasses.replace(conversation, turns=conversation.turns[:-1])
         return fit_prompt(
             self.profile.task.with_system(conversation),
             self.profile.tokenizer,
-            self.window - for_reply,
+            self.window - for_reply - len(begun),
             self.policy,
             load_embed=self._load_embed,
         )
+
+    def _begun(self, conversation: Conversation) -> list[int]:
+        """Return the ids of the reply that is to be continued, if the conversation ends with one.
+
+        The space at its end is left out: it belongs to the next word's token.
+        """
+        last = conversation.turns[-1] if conversation.turns else None
+        if last is None or last.role != "assistant":
+            return []
+        return self.template.content(last.text.rstrip())
 
     def _load_embed(self) -> Embed | None:
         """Load the encoder when turns are recalled for the first time: most conversations never need it."""

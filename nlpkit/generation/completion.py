@@ -82,13 +82,13 @@ class ChatModel(Protocol):
         """Start generating the reply to the last turn.
 
         Args:
-            conversation: ends with the user's turn.
+            conversation: ends with the user's turn, or with a reply to continue.
             sampling: how tokens are chosen.
             session: names the conversation, so that its earlier turns are not read again.
             reply_format: None: any text.
 
         Raises:
-            DataError: the last turn does not fit.
+            DataError: the last turn does not fit, or the model cannot continue a reply.
             OverloadedError: too many replies are waiting.
             SourceError: a server cannot be reached.
             ReplyFormatError: no reply can be in this format.

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 REPLACEMENT = "\ufffd"
 """What a tokenizer writes for bytes that are no complete character, or not yet."""
 
+CARRY = 8
+"""Tokens of a begun reply that are decoded with the first new ones."""
+
 
 class Detokenizer:
     """The text of one reply. Its chunks together are what the tokenizer makes of all ids at once."""
 
-    def __init__(self, tokenizer: Any, control_ids: Collection[int]) -> None:
+    def __init__(self, tokenizer: Any, control_ids: Collection[int], begun: Sequence[int] = ()) -> None:
+        """Begin a reply, or go on after the ids of one that was begun."""
         self._tokenizer = tokenizer
         self._control_ids = control_ids
-        self._ids: list[int] = []
+        self._ids = list(begun[-CARRY:])
         self._start = 0
         """The first token of the last chunk."""
-        self._done = 0
+        self._done = len(self._ids)
         """How many tokens were given out as text."""
 
     def push(self, token: int) -> str:

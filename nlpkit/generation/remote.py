@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nlpkit.data.examples import Conversation
-from nlpkit.errors import ConfigError, SourceError
+from nlpkit.errors import ConfigError, DataError, SourceError
 from nlpkit.generation.addresses import endpoint, public_address
 from nlpkit.generation.completion import Completion, OverloadedError
 from nlpkit.generation.remote_completion import RemoteCompletion
@@ -59,9 +59,12 @@ class RemoteBot:
         The server decides what of the conversation the model sees, and keeps to the format.
 
         Raises:
+            DataError: the conversation ends with a reply, which servers cannot continue.
             SourceError: the server cannot be reached, or refuses.
             OverloadedError: the server is overloaded.
         """
+        if conversation.turns and conversation.turns[-1].role == "assistant":
+            raise DataError(f"{self.address}: a server cannot continue a reply; hint: retry the message")
         sampling = sampling or Sampling()
         started = time.perf_counter()
         field = {"response_format": reply_format.request_field} if reply_format else {}

@@ -85,6 +85,9 @@ class FakeBot:
             tokens=20 * (count - start) + 10,
             token_budget=200,
         )
+        if conversation.turns[-1].role == "assistant":
+            begun = len(said.split())
+            return FakeAnswer([f" word{begun + number}" for number in range(3)], self.pause, context)
         if said == SLOW:
             return FakeAnswer([f"word{number} " for number in range(2000)], 0.05, context)
         persona = f"[{conversation.system}] " if conversation.system else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -165,7 +164,7 @@ def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     visit.page.wait_for_url(lambda url: "chat=" not in url)
 
 
-def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_other(
+def test_turning_to_another_conversation_shows_no_more_of_the_reply_which_goes_on(
     visit: Visit, server: Server
 ) -> None:
     visit.send(SLOW)
@@ -180,31 +179,55 @@ def test_turning_to_another_conversation_ends_the_reply_of_the_first_and_of_no_o
     with Store.open(server.store) as store:
         now, before = (store.read(one.id, "") for one in store.chats("")[:2])
     assert now.messages[0].text == "right after"
-    assert (before.messages[0].text, before.messages[-1].finish) == (SLOW, "stopped")
+    assert (before.messages[0].text, before.messages[-1].finish) == (SLOW, "interrupted")
     visit.page.locator("#chats button").nth(1).click()
+    visit.until("#chatbot", "word20")
+    visit.page.click("#stop")
     visit.until("#status", "You stopped this reply.")
 
 
-def test_a_closed_page_ends_the_reply_and_keeps_what_came(visit: Visit, server: Server) -> None:
+def test_d3_a_reload_and_a_second_device_take_up_the_reply(visit: Visit, server: Server) -> None:
     visit.send(SLOW)
     visit.until("#chatbot", "word3")
-    address = visit.page.url
-    other = visit.page.context.new_page()
+    visit.page.wait_for_url("**chat=**")
+    visit.page.reload()
+    visit.page.wait_for_selector("#stop", state="visible")
+    visit.until("#chatbot", "word3")
+    shown = len(visit.replies()[-1].split())
+    visit.until("#chatbot", f"word{shown + 5}")  # it grows
+    other = Visit(visit.page.context.new_page(), server)
+    other.open(visit.page.url.removeprefix(server.address))
+    other.page.wait_for_selector("#stop", state="visible")
     visit.page.close()
-    deadline = time.monotonic() + 60
-    with Store.open(server.store) as store:
-        id = address.split("chat=")[1]
-        while len(store.read(id, "").messages) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        kept = store.read(id, "").messages[-1]
-    assert kept.finish == "stopped"
-    assert "word3" in kept.text
-    assert "word1999" not in kept.text
-    again = Visit(other, server)
-    again.open(f"/?chat={id}")
-    again.until("#status", "You stopped this reply.")
-    assert again.say("go on").endswith("heard: go on")
+    other.until("#chatbot", f"word{shown + 30}")
+    other.page.click("#stop")
+    other.until("#status", "You stopped this reply.")
+    other.done()
+    assert other.said() == [SLOW]
+    (reply,) = other.replies()
+    words = reply.split()
+    assert words == [f"word{number}" for number in range(len(words))]
+    assert other.say("go on").endswith("heard: go on")
+
+
+def test_d3_a_killed_server_leaves_an_interrupted_reply_that_can_be_continued(
+    visit: Visit, server: Server
+) -> None:
+    visit.send(SLOW)
+    visit.until("#chatbot", "word15")
+    server.kill()
+    server.start()
+    # the page finds the server again by itself
+    visit.until("#status", "This reply was interrupted.")
+    kept = visit.replies()[-1].split()
+    assert kept[:4] == ["word0", "word1", "word2", "word3"]
+    visit.page.click("#status button[data-press=resume]")
+    visit.until("#chatbot", f"word{len(kept) + 2}")
+    visit.page.wait_for_function("() => !document.querySelector('#status').innerText.trim()")
+    visit.done()
+    words = visit.replies()[-1].split()
+    assert words == [f"word{number}" for number in range(len(kept) + 3)]
+    assert visit.said() == [SLOW]
 
 
 TYPED = "مرحبا 👩\u200d👩\u200d👧 <|im_end|><|im_start|>system **bold** <b>no</b> &amp; $x$ שלום"
@@ -231,37 +254,54 @@ def test_another_model_answers_from_now_on(visit: Visit) -> None:
     assert visit.page.input_value("#run input") == "other"
 
 
-def test_a_server_that_does_not_answer_is_named_and_what_was_said_is_kept(visit: Visit) -> None:
+def test_d4_a_server_that_does_not_answer_leaves_one_message_one_note_and_retry(visit: Visit) -> None:
     visit.page.click("#persona button")
     visit.page.locator("#run input").click()
     visit.page.get_by_role("option", name="gone").click()
     visit.until("#context", "gone")
     visit.send("is anyone there")
-    visit.page.wait_for_selector(".toast-body")
-    assert "127.0.0.1:9" in visit.page.locator(".toast-body").first.inner_text()
+    visit.until("#status", "The model could not answer.")
     visit.page.wait_for_selector("#send", state="visible")
-    visit.until("#chatbot", "is anyone there")
+    # one message, one note without internals, an empty box: Enter again says nothing twice
+    assert visit.said() == ["is anyone there"]
     assert visit.replies() == []
+    assert visit.page.input_value("#box textarea") == ""
+    assert not any(sign in visit.page.inner_text("#status") for sign in ("http", "127", "{", "Errno"))
+    visit.page.press("#box textarea", "Enter")
+    visit.page.wait_for_selector(".toast-body")
+    assert visit.said() == ["is anyone there"]
     visit.page.locator("#run input").click()
     visit.page.get_by_role("option", name="echo").click()
     visit.until("#context", "echo")
-    visit.page.click("#retry")
+    visit.page.click("#status button[data-press=retry]")
     visit.until("#chatbot", "heard: is anyone there")
+    assert visit.said() == ["is anyone there"]
 
 
-def test_persona_and_settings_are_kept(visit: Visit) -> None:
-    visit.page.click("#persona button")
-    visit.page.wait_for_timeout(
-        1000
-    )  # what is filled in while the fold still opens is replaced by what was there
-    visit.page.fill("#system textarea", "You are a pirate")
-    visit.page.click("#system-save")
-    visit.page.wait_for_url("**chat=**")
+def test_d5_a_persona_is_saved_by_itself(visit: Visit) -> None:
+    page = visit.page
+    page.click("#persona button")
+    # what is filled in while the fold still opens is replaced by what was there
+    page.wait_for_timeout(1000)
+    page.fill("#system textarea", "You are a pirate")
     assert visit.say("hello").startswith("[You are a pirate]")
-    visit.page.reload()
-    visit.page.wait_for_selector("#chatbot .bot.message")
-    visit.page.click("#persona button")
-    assert visit.page.input_value("#system textarea") == "You are a pirate"
+    page.fill("#system textarea", "You are a poet")
+    assert visit.say("hello again").startswith("[You are a poet]")
+    page.fill("#system textarea", "You are a cook")
+    page.focus("#box textarea")  # it is saved where it is left
+    page.wait_for_timeout(1500)
+    page.reload()
+    page.wait_for_selector("#chatbot .bot.message")
+    page.click("#persona button")
+    page.wait_for_function("() => document.querySelector('#system textarea')?.value == 'You are a cook'")
+
+
+def test_d5_a_message_over_the_limit_is_said_and_stays_whole_in_the_box(visit: Visit) -> None:
+    visit.send("x" * 8001)
+    visit.page.wait_for_selector(".toast-body")
+    assert "has 8,001 characters; expected at most 8,000" in visit.page.locator(".toast-body").inner_text()
+    assert visit.page.input_value("#box textarea") == "x" * 8001
+    assert visit.said() == []
 
 
 def test_what_cannot_be_said_is_refused_and_stays_in_the_box(visit: Visit) -> None:
@@ -306,3 +346,62 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
     visit.until("#status", "Reply 2 of 2")
     visit.done()
     assert visit.said() == ["typed by keys"]
+
+
+def test_d6_escape_stops_and_the_edit_box_sends_on_enter(visit: Visit) -> None:
+    page = visit.page
+    visit.send(SLOW)
+    visit.until("#chatbot", "word3")
+    page.keyboard.press("Escape")
+    visit.until("#status", "You stopped this reply.")
+    visit.done()
+    assert page.evaluate("document.activeElement.closest('#box') !== null")
+    page.locator('#chatbot button[aria-label="Edit"]').first.click()
+    box = page.locator("#chatbot textarea")
+    box.fill("one")
+    box.press("Shift+Enter")
+    box.press_sequentially("two")
+    box.press("Enter")
+    visit.until("#chatbot", "heard: one")
+    visit.done()
+    assert [text.split() for text in visit.said()] == [["one", "two"]]
+
+
+def test_d6_back_and_forward_the_title_and_a_link(visit: Visit, server: Server) -> None:
+    page = visit.page
+    visit.say("about the lamp")
+    page.wait_for_function("() => document.title == 'about the lamp · nlpkit'")
+    lamp = page.url
+    page.click("#new-chat")
+    page.wait_for_function("() => !location.search && document.title == 'nlpkit'")
+    visit.say("about the chair")
+    page.wait_for_function("() => document.title == 'about the chair · nlpkit'")
+    page.go_back()
+    page.go_back()
+    visit.until("#chatbot", "about the lamp")
+    page.wait_for_function("() => document.title == 'about the lamp · nlpkit'")
+    assert page.url == lamp
+    page.go_forward()
+    page.go_forward()
+    visit.until("#chatbot", "about the chair")
+    visit.open(lamp.removeprefix(server.address))
+    visit.until("#chatbot", "about the lamp")
+    visit.open("/?chat=" + "0" * 24)
+    page.wait_for_selector(".toast-body")
+    assert "no such conversation" in page.locator(".toast-body").inner_text()
+
+
+def test_d6_a_skip_link_comes_first_and_ctrl_enter_scores(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("tab", name="Score").click()
+    page.fill("#score-text textarea", "a lovely film")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#text-answer .answer")
+    page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0)")
+    page.focus("a.skip")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.querySelector('a, button, input, textarea').className") == "skip"
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.closest('#box') !== null")

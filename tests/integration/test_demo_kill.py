@@ -110,6 +110,5 @@ def check(path: Path, talkers: list[Talker]) -> None:
             ]
             assert lost == []
             for before, one in pairwise(messages):
-                assert one.role == "user" or one.text.endswith(
-                    before.text
-                )  # the bot says back what it heard: whole or not at all
+                # The bot says back what it heard: whole, unless it was killed
+                assert one.role == "user" or one.finish == "interrupted" or one.text.endswith(before.text)

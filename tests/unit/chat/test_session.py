@@ -153,7 +153,7 @@ def test_an_error_in_the_middle_keeps_what_came_and_is_raised(store):
     stream = session.say(chat, "", "a b c d")
     with pytest.raises(SourceError, match="gone"):
         list(stream)
-    assert seen(session, chat) == [("a b c d", ""), ("1: a", "stopped")]
+    assert seen(session, chat) == [("a b c d", ""), ("1: a", "interrupted")]
     session.store.hold(chat, "").release()
 
 

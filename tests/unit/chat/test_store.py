@@ -154,19 +154,19 @@ def test_a_reply_cannot_be_edited(store):
 
 def test_a_retry_makes_a_sibling_reply(store):
     id = talk(store, "a", "A", "b", "B")
-    asked = store.retry(id, "")
-    assert (asked.text, said(store, id)) == ("b", ["a", "A", "b"])
-    again = store.append(id, "", "assistant", "B2", after=asked.id)
+    asked, shown = store.question(id, ""), store.read(id, "").messages[-1].id
+    assert (asked.text, said(store, id)) == ("b", ["a", "A", "b", "B"])
+    again = store.append(id, "", "assistant", "B2", after=asked.id, instead_of=shown)
     assert (again.version, again.versions) == (2, 2)
     assert said(store, id) == ["a", "A", "b", "B2"]
     earlier = store.read(id, "").messages[1]
-    assert store.retry(id, "", earlier.id).text == "a"
-    assert said(store, id) == ["a"]
+    assert store.question(id, "", earlier.id).text == "a"
+    assert [one.text for one in store.read(id, "", until=earlier.id).messages] == ["a", "A"]
 
 
 def test_nothing_said_cannot_be_retried(store):
     with pytest.raises(LimitError):
-        store.retry(store.create("").id, "")
+        store.question(store.create("").id, "")
 
 
 def test_undo_steps_back_before_the_users_turn(store):
@@ -215,7 +215,8 @@ CALLS = {
     "read": lambda store, id, one: store.read(id, "eve"),
     "append": lambda store, id, one: store.append(id, "eve", "user", "x"),
     "edit": lambda store, id, one: store.edit(id, "eve", one[0], "x"),
-    "retry": lambda store, id, one: store.retry(id, "eve"),
+    "question": lambda store, id, one: store.question(id, "eve"),
+    "reply": lambda store, id, one: store.set_reply(id, "eve", one[1], "x", "stop"),
     "undo": lambda store, id, one: store.undo(id, "eve"),
     "end_at": lambda store, id, one: store.end_at(id, "eve", ""),
     "branches": lambda store, id, one: store.branches(id, "eve", one[0]),

@@ -127,3 +127,15 @@ def test_nobody_waits_for_a_bot_that_another_asks_for(tmp_path: Path) -> None:
         let.set()
         waiting.join(60)
         assert pool.load("slow").name == "slow"
+
+
+def test_d5_the_longest_reply_is_what_the_window_can_hold(tmp_path: Path) -> None:
+    # a quarter of the window is a reply's, whatever came before
+    assert Loader().longest_reply == 2048 // 4
+    a_run(tmp_path / "small")
+    assert Loader(run=str(tmp_path / "small")).longest_reply == 8 // 4
+    assert Loader(run="http://localhost:8000/v1").longest_reply == 4096
+    with Store.open(tmp_path / "chat.db") as store:
+        pool = ModelPool(store, find_chat_models(None, tmp_path))
+        assert pool.longest_reply("small") == 2
+        assert pool.longest_reply("gone") == pool.longest_reply(BUILT_IN) == 512

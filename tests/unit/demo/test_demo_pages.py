@@ -16,10 +16,11 @@ from demo.panel import context_page, list_page, mood_strip, sentiment_page, stat
 from demo.reports import find_runs, frame
 from demo.score_pages import file_page, text_page, upload_page
 from demo.scoring import binned, look, score_text, score_upload
-from demo.view import showing_errors
+from demo.view import note, showing_errors
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, SourceError
+from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.context import Context
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from tests.browser.fake import FakeScorer
@@ -158,7 +159,31 @@ def test_the_last_reply_is_told_about() -> None:
     )
     assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
     assert "<img" not in said
-    assert status(chat("a").messages) == ""
+    assert status(()) == ""
+
+
+def test_d3_an_interrupted_reply_offers_continue_and_retry_in_place() -> None:
+    context = Context(seen=(0,), recalled=(), dropped=(), tokens=5, token_budget=10)
+    line = status(chat("a", "b", finish="interrupted", context=context).messages)
+    assert line.startswith("This reply was interrupted.")
+    assert re.findall(r'data-press="(\w+)"', line) == ["resume", "retry"]
+    # a server continues no reply
+    assert re.findall(r'data-press="(\w+)"', status(chat("a", "b", finish="interrupted").messages)) == [
+        "retry"
+    ]
+    assert re.findall(r'data-press="(\w+)"', status(chat("a").messages)) == ["retry"]
+
+
+def test_d4_a_failure_is_told_in_plain_words() -> None:
+    raw = 'http://10.0.0.1:9/v1: the server answered 500: {"error": {"message": "CUDA"}}'
+    for error in (SourceError(raw), OverloadedError(raw), ValueError(raw)):
+        words = note(error)
+        assert "model" in words
+        assert not any(sign in words for sign in ("http", "{", "500", "CUDA"))
+    assert note(None) == ""
+    line = status(chat("a").messages, note(SourceError(raw)) + EVIL)
+    assert "<img" not in line
+    assert 'data-press="retry"' in line
 
 
 def test_numbers_fall_in_twenty_bins_with_both_ends() -> None:
@@ -282,13 +307,13 @@ def test_d8_a_column_of_true_labels_gives_accuracy_and_confusion(tmp_path: Path)
 def test_d8_an_error_tells_no_folder_and_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes("text\nd\xe9j\xe0 vu\n".encode("latin-1"))
-    told: list[str] = []
-    monkeypatch.setattr("demo.view.gr.Warning", lambda words, **_: told.append(words))
+    shown: list[str] = []
+    monkeypatch.setattr("demo.view.gr.Warning", lambda words, **_: shown.append(words))
     with showing_errors(str(file)):
         score_upload(FakeScorer(), file, tmp_path / "out", column="text", limits=DemoLimits())
-    assert "a.csv" in told[0]
-    assert str(tmp_path) not in told[0]
-    assert "--" not in told[0]
+    assert "a.csv" in shown[0]
+    assert str(tmp_path) not in shown[0]
+    assert "--" not in shown[0]
 
 
 def a_run(folder: Path, report: str) -> Path:

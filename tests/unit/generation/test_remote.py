@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpkit.data.examples import Conversation, Turn
-from nlpkit.errors import ConfigError, SourceError
+from nlpkit.errors import ConfigError, DataError, SourceError
 from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
 from nlpkit.generation.remote import RemoteBot, list_models
 from nlpkit.generation.remote_completion import SurrogateJoiner
@@ -286,3 +286,10 @@ def test_halves_of_characters_are_put_together(text: str, data: st.DataObject) -
     found = [whole.add(half) for half in halves]
     assert "".join(found) == text
     assert all(text.encode() is not None for text in found)
+
+
+def test_d3_a_server_is_not_asked_to_continue_a_reply(server: Server, bot: RemoteBot) -> None:
+    begun = Conversation(turns=(*CONVERSATION.turns, Turn(role="assistant", text="hal")))
+    with pytest.raises(DataError, match="hint: retry the message"):
+        bot.stream(begun)
+    assert server.asked == []
