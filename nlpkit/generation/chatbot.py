@@ -17,7 +17,7 @@ from nlpkit.generation.decoder import Decoder
 from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.earlier_turns import Embed, load_encoder
 from nlpkit.generation.export_chat import cached_export, chat_identity
-from nlpkit.generation.json_constraint import JsonConstraints
+from nlpkit.generation.json_constraint import JsonConstraint, JsonConstraints
 from nlpkit.generation.language_model import REPLY_SHARE, LanguageModel, read_dialogue_run
 from nlpkit.generation.local_completion import GenerationRequest, LocalCompletion
 from nlpkit.generation.reply_format import ReplyFormat
@@ -208,7 +208,7 @@ class Chatbot:
         constraint = self._constraints.new(reply_format) if reply_format else None
         request = GenerationRequest(
             prompt_ids=prompt.ids,
-            sampler=Sampler(sampling, prompt.ids, constraint),
+            sampler=self._sampler(sampling, conversation, constraint),
             detokenizer=Detokenizer(self._decoding_tokenizer, self.template.control_ids),
             stops=self.template.stops,
             max_new_tokens=min(sampling.max_new_tokens, self.window - len(prompt.ids)),
@@ -232,6 +232,14 @@ class Chatbot:
     def close(self) -> None:
         """Stop every reply and accept no more."""
         self.scheduler.close()
+
+    def _sampler(
+        self, sampling: Sampling, conversation: Conversation, constraint: JsonConstraint | None
+    ) -> Sampler:
+        replies = [turn.text for turn in conversation.turns if turn.role == "assistant"]
+        latest = self.template.content(replies[-1]) if replies else []
+        exempt = frozenset(self.template.control_ids | self.template.stops)
+        return Sampler(sampling, latest, exempt=exempt, constraint=constraint)
 
     def _fit(self, conversation: Conversation, sampling: Sampling) -> FittedPrompt:
         for_reply = min(sampling.max_new_tokens, int(self.window * REPLY_SHARE))
