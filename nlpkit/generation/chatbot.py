@@ -28,11 +28,8 @@ from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, window_of
 from nlpkit.models.runtimes import find_runtime
 from nlpkit.prompts.template import ChatTemplate
-from nlpkit.run import Run
+from nlpkit.run import BUILT_IN_CHAT_MODEL, PACKAGE, Run
 from nlpkit.tasks.dialogue import Dialogue
-
-DEFAULT = "smollm2-135m"
-"""The chat model if no run is named."""
 
 WINDOW = 2048
 """Tokens that a base without a run sees at most."""
@@ -135,7 +132,7 @@ class Chatbot:
     @classmethod
     def default(
         cls,
-        source: str = DEFAULT,
+        source: str | None = None,
         *,
         window: int = WINDOW,
         runtime: str = "torch",
@@ -143,11 +140,12 @@ class Chatbot:
         policy: Policy = "drop_oldest",
         capacity: Capacity | None = None,
     ) -> Chatbot:
-        """Load the chat model of a base as it is, without any run.
+        """Load the built-in chat model, or a base as it is, without any run.
 
         Args:
-            source: of the base: a path, `hub:org/name` or a name of the catalogue.
-            window: tokens that it sees at most.
+            source: of the base: a path, `hub:org/name` or a name of the catalogue. None: the built-in chat
+                model, which is a run on smollm2-135m.
+            window: tokens that a base sees at most.
             runtime: as for `load`, and so are the others.
             threads: processor threads.
             policy: what becomes of turns that no longer fit.
@@ -158,6 +156,9 @@ class Chatbot:
             SourceError: it cannot be fetched.
             ConfigError: the runtime is unknown or not installed.
         """
+        if source is None:
+            built_in = Run.open(PACKAGE / BUILT_IN_CHAT_MODEL)
+            return cls.load(built_in, runtime=runtime, threads=threads, policy=policy, capacity=capacity)
         folder, base = find_base(source)
         tokenizer = load_tokenizer(folder)
         window = min(window, window_of(folder, tokenizer))

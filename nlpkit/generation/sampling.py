@@ -39,7 +39,7 @@ class Sampling(Settings):
     repetition_penalty: Annotated[float, Field(ge=1, le=2, allow_inf_nan=False, strict=True)] = 1.1
     """Make the tokens that the model itself said lately less likely by this factor; 1: no penalty (Keskar et
     al. 2019, arXiv:1909.05858). The prompt and control tokens, such as the end token, are exempt."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, strict=True)] = 256
+    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, strict=True)] = 120
     """Tokens of a reply at most."""
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] | None = None
     """Equal seeds give equal replies; None: a new one each time."""
