@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat test test-browser lint audit bench clean
+.PHONY: quickstart install chat test test-browser lint lock audit bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -47,6 +47,11 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/python -m tests.words
+
+# The versions of constraints.txt with the hashes of all their files on pypi.org, which must answer
+lock: install
+	$(BIN)/pip install -q uv
+	PATH="$(BIN):$$PATH" $(BIN)/python -m tests.locks
 
 # Known vulnerabilities of what constraints.txt pins; pypi.org must answer, and what it does not know is a failure
 audit: install

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.chat.sentiment import SentimentClassifier, describe_sentiment, predict_sentiments
-from nlpkit.data.examples import Conversation, Turn
+from nlpkit.data.examples import Conversation, LabeledText, Turn
 from nlpkit.errors import NlpkitError
 from nlpkit.evaluation.instruments import ENCODER
 from nlpkit.generation.chatbot import Chatbot
@@ -98,6 +98,21 @@ def read_turns(use: Use) -> list[Turns]:
     return [_set(number, *row[1:]) for number, row in enumerate(row for row in rows if row[0] == use)]
 
 
+def labeled_turns() -> list[LabeledText]:
+    """Return every set's turn with its happy word, positive, and with its sad word, negative."""
+    return [
+        LabeledText(text=text, label=label)
+        for use in get_args(Use)
+        for number, turns in enumerate(read_turns(use))
+        for text, label in zip((turns.first, turns.mood), _labels(number), strict=True)
+    ]
+
+
+def _labels(number: int) -> tuple[str, str]:
+    """Return the label of a set's first turn and of the one in the other mood."""
+    return ("positive", "negative") if number // 4 % 2 == 0 else ("negative", "positive")
+
+
 def names(number: int) -> tuple[str, str]:
     """Return the two names of a set; over 64 sets the pairs of origins are balanced."""
     origin, round = number % len(NAMES), number // len(NAMES)
@@ -107,7 +122,7 @@ def names(number: int) -> tuple[str, str]:
 
 
 def _set(number: int, text: str, happy: str, sad: str) -> Turns:
-    mood, other_mood = (happy, sad) if number // 4 % 2 == 0 else (sad, happy)
+    mood, other_mood = (happy, sad) if _labels(number)[0] == "positive" else (sad, happy)
     name, other_name = names(number)
     return Turns(
         first=text.format(name=name, mood=mood),
@@ -390,7 +405,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         load = {"runtime": args.runtime, "threads": args.threads}
-        bot = Chatbot.default(**load) if args.run is None else Chatbot.load(args.run, **load)
+        bot = Chatbot.default("smollm2-135m", **load) if args.run is None else Chatbot.load(args.run, **load)
         bench(bot, Classifier.load(None), use=args.use, results=args.results, kept=args.replies, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")

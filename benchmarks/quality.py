@@ -4,6 +4,7 @@ python -m benchmarks.quality sentences [KEY=VALUE ...]   movie sentences: logist
 python -m benchmarks.quality intensity [KEY=VALUE ...]   each domain from the others: VADER, one human
 python -m benchmarks.quality default [--run RUN]         the built-in classifier: VADER, suites
 python -m benchmarks.quality languages                   both built-in classifiers in six languages
+python -m benchmarks.quality support                     the mood of messages to a support desk: VADER
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import builtin, intensity, languages, sentences
+from benchmarks import builtin, intensity, languages, sentences, support
 from benchmarks.results import FOLDER
 from nlpkit.errors import NlpkitError
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     domains.add_argument("--domains", nargs="+", choices=intensity.DOMAINS, default=list(intensity.DOMAINS))
     verbs.add_parser("default", parents=[options]).add_argument("--run", help="another run of three classes")
     verbs.add_parser("languages", parents=[options])
+    verbs.add_parser("support", parents=[options])
     args = parser.parse_args(arguments)
     try:
         if args.verb == "sentences":
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             intensity.bench(args.overrides, domains=args.domains, results=args.results, talk=print)
         elif args.verb == "languages":
             languages.bench(results=args.results, talk=print)
+        elif args.verb == "support":
+            support.bench(results=args.results, talk=print)
         else:
             builtin.bench(args.run, results=args.results, talk=print)
     except NlpkitError as error:

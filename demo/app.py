@@ -19,6 +19,7 @@ if __package__ in (None, ""):
 from demo.guard import LOOPBACK, DemoLimits
 from nlpkit.cli.chat import Model, Policy, RunArgument, Runtime, StoreFile
 from nlpkit.errors import ConfigError, NlpkitError, optional
+from nlpkit.generation.runtimes import AUTO
 
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
@@ -106,10 +107,12 @@ def serve(
     from demo.gradio_limits import set_limits
     from demo.guard import Guard
     from demo.theme import CSS, theme
+    from demo.user_files import UserFiles, keep_files_apart
 
     set_limits()
+    keep_files_apart()
     hosts = LOOPBACK if host in LOOPBACK else ()
-    # A layer as Starlette unpacks it: class, arguments, named arguments
+    # Layers as Starlette unpacks them: class, arguments, named arguments
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
         server_name=host,
@@ -133,7 +136,7 @@ def serve(
         theme=theme(),
         css=CSS.read_text(encoding="utf-8"),
         js=ON_LOAD,
-        app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None},
+        app_kwargs={"middleware": [guard, (UserFiles, (), {})], "docs_url": None, "redoc_url": None},
     )
     print(f"nlpkit is at {address}", flush=True)
     if block:
@@ -153,7 +156,7 @@ def run(
         typer.Option(help="The run that predicts moods and scores texts. Default: the built-in classifier."),
     ] = None,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: Runtime = AUTO,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")

@@ -5,37 +5,54 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from nlpkit.chat.sentiment import Sentiment, SentimentTrend, name_score
+
 WIDTH, HEIGHT = 360, 150
 LEFT, RIGHT, TOP, BOTTOM = 34, 8, 10, 22
 
 
-def sentiment_plot(scores: Sequence[float], labels: Sequence[str], trend: str = "steady") -> str:
-    """Draw the mood of each of the user's turns, from -1 at the bottom to 1 at the top."""
-    if not scores:
+def sentiment_plot(trend: SentimentTrend, turns: Sequence[int] = ()) -> str:
+    """Draw the mood of the user's messages, from -1 at the bottom to 1 at the top.
+
+    Each point links to its message, whose number among the user's messages is in `turns`, counted from 0. A
+    point that is not sure is hollow.
+    """
+    sentiments = trend.sentiments
+    if not sentiments:
         return '<p class="quiet">The mood of each of your messages will be drawn here.</p>'
-    step = (WIDTH - LEFT - RIGHT) / max(len(scores), 4)
-    points = [(LEFT + step * (number + 0.5), _height(score)) for number, score in enumerate(scores)]
+    step = (WIDTH - LEFT - RIGHT) / max(len(sentiments), 4)
+    points = [
+        (LEFT + step * (number + 0.5), _height(sentiment.score))
+        for number, sentiment in enumerate(sentiments)
+    ]
     parts = [_line(level, words) for level, words in ((1, "good"), (0, ""), (-1, "bad"))]
     parts.append(f'<polyline class="mood-line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>')
-    for number, ((x, y), score, label) in enumerate(zip(points, scores, labels, strict=True), 1):
-        words = f"message {number}: {escape(label)}, {score:+.2f}"
-        parts.append(
-            f'<circle class="{tone(score)}" cx="{x:.1f}" cy="{y:.1f}" r="{_radius(len(scores))}">'
-            f"<title>{words}</title></circle>"
+    numbers = [turn + 1 for turn in turns or range(len(sentiments))]
+    for number, (x, y), sentiment in zip(numbers, points, sentiments, strict=True):
+        words = escape(
+            f"message {number}: {sentiment.score:+.2f}{sentiment.certainty or f' ({sentiment.label})'}"
         )
-    every = max(1, -(-len(scores) // 8))
+        parts.append(
+            f'<a href="#chatbot" data-turn="{number - 1}" aria-label="{words}">'
+            f'<circle class="{tone(sentiment)}" cx="{x:.1f}" cy="{y:.1f}" r="{_radius(len(sentiments))}">'
+            f"<title>{words}</title></circle></a>"
+        )
+    every = max(1, -(-len(sentiments) // 8))
     parts += [
         f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{number}</text>'
-        for number, (x, _) in enumerate(points, 1)
-        if (number - 1) % every == 0
+        for index, (number, (x, _)) in enumerate(zip(numbers, points, strict=True))
+        if index % every == 0
     ]
-    spoken = f"Mood over {len(scores)} of your messages, the last {scores[-1]:+.2f}: {trend}"
-    return _svg("mood-plot", spoken, parts)
+    spoken = f"Mood of {len(sentiments)} of your messages. {' '.join(trend.sentences)}"
+    return _svg("mood-plot", spoken, parts, role="group")
 
 
-def tone(score: float) -> str:
-    """Return the CSS class with the color of a score."""
-    return "good" if score > 0.15 else "bad" if score < -0.15 else "even"
+def tone(sentiment: Sentiment) -> str:
+    """Return the CSS class with the color of a sentiment; one that is not sure has none."""
+    colors = {"unhappy": "bad", "happy": "good"}
+    if not sentiment.is_sure:
+        return "unsure"
+    return colors.get(name_score(sentiment.score).removeprefix("very "), "even")
 
 
 def bars(counts: Mapping[str, float], *, spoken: str, unit: str = "") -> str:
@@ -76,9 +93,9 @@ def histogram(counts: Sequence[int], low: float, high: float, *, spoken: str) ->
     return f'<figure class="plot"><figcaption>{escape(spoken)}</figcaption>{plot}</figure>'
 
 
-def _svg(name: str, spoken: str, parts: Sequence[str]) -> str:
+def _svg(name: str, spoken: str, parts: Sequence[str], *, role: str = "img") -> str:
     return (
-        f'<svg class="{name}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg class="{name}" viewBox="0 0 {WIDTH} {HEIGHT}" role="{role}" '
         f'aria-label="{escape(spoken, quote=True)}" '
         f'preserveAspectRatio="xMidYMid meet">{"".join(parts)}</svg>'
     )

@@ -44,6 +44,8 @@ class TalkParts:
     file_text: Any
     chatbot: Any
     status: Any
+    mood: Any
+    """The mood in words above the message box; only narrow pages show it."""
     box: Any
     send: Any
     stop: Any
@@ -179,6 +181,7 @@ def _lay_out_choice() -> dict[str, Any]:
 
 
 def _lay_out_message(max_characters: int) -> dict[str, Any]:
+    mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
             label="Your message",
@@ -195,7 +198,7 @@ def _lay_out_message(max_characters: int) -> dict[str, Any]:
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
-    return {"box": box, "send": send, "stop": stop}
+    return {"mood": mood, "box": box, "send": send, "stop": stop}
 
 
 def _lay_out_buttons() -> dict[str, Any]:
@@ -207,9 +210,20 @@ def _lay_out_buttons() -> dict[str, Any]:
     return {"retry": retry, "undo": undo, "cycle": cycle, "compare": compare}
 
 
+# A click on a point of the mood shows the user's message that it is of
+JUMP = """element.addEventListener('click', event => {
+  const point = event.target.closest('a[data-turn]');
+  if (!point) return;
+  event.preventDefault();
+  const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
+  message?.scrollIntoView({block: 'center'});
+  message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);
+});"""
+
+
 def lay_out_side(pool: ModelPool) -> SideParts:
     """Lay out the mood, what the model sees, and the settings, which are folded."""
-    sentiment = gr.HTML("", elem_id="mood", elem_classes="side")
+    sentiment = gr.HTML("", js_on_load=JUMP, elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
     names = pool.names
     is_choice = len(names) > 1

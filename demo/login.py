@@ -7,6 +7,7 @@ import hmac
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,9 +50,10 @@ def read_users(file: Path) -> dict[str, tuple[bytes, str]]:
     """Return the names with their salts and hashes.
 
     Raises:
-        ConfigError: the file does not exist, or a line is malformed.
+        ConfigError: the file does not exist or is refused, or a line is malformed.
     """
     try:
+        _refuse_file(file)
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}; hint: create it with --add-user NAME") from None
@@ -66,6 +68,25 @@ def read_users(file: Path) -> dict[str, tuple[bytes, str]]:
     if not users:
         raise ConfigError(f"{file}: has no users; hint: add one with --add-user NAME")
     return users
+
+
+def _refuse_file(file: Path) -> None:
+    """Refuse what is no plain file, such as a pipe that would be waited for, and what others can read."""
+    if file.is_dir():
+        raise ConfigError(
+            f"{file}: is a folder; expected a file of users; hint: write one with --login "
+            f"{shlex.quote(str(file / 'users'))} --add-user NAME"
+        )
+    if file.exists() and not file.is_file():
+        raise ConfigError(
+            f"{file}: is a pipe or a device; expected a file of users; hint: write one with --login users "
+            "--add-user NAME"
+        )
+    if os.name == "posix" and file.exists() and file.stat().st_mode & 0o077:
+        raise ConfigError(
+            f"{file}: other users of this machine can read or write it; expected a file of its owner only; "
+            f"hint: chmod 600 {shlex.quote(str(file))}"
+        )
 
 
 def checker(file: Path) -> Callable[[str, str], bool]:

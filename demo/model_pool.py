@@ -87,6 +87,12 @@ class ModelPool:
                     self._loaded.popitem(last=False)
         return chat_model
 
+    def described(self, name: str) -> str:
+        """Return the name of a chat model, and what it runs on where it is loaded on this machine."""
+        cached = self._cached(name)
+        runs_on = getattr(cached[1], "runs_on", "") if cached else ""
+        return f"{name} by {runs_on}" if runs_on else name
+
     def _cached(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:
             return self._loaded.get(name)

@@ -10,6 +10,7 @@ from nlpkit.errors import RunError
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
+from nlpkit.generation.runtimes import AUTO
 from nlpkit.run import Run
 from nlpkit.tasks.task import task_from
 
@@ -26,7 +27,7 @@ class Loader:
     run: str | None = None
     model: str | None = None
     policy: Policy = "drop_oldest"
-    runtime: str = "torch"
+    runtime: str = AUTO
 
     def __call__(self) -> ChatModel:
         """Load the chat model."""
@@ -39,7 +40,7 @@ def find_chat_models(
     *,
     model: str | None = None,
     policy: Policy = "drop_oldest",
-    runtime: str = "torch",
+    runtime: str = AUTO,
 ) -> dict[str, Loader]:
     """Return the loaders by name for the folder as it is now; that of `run` comes first."""
     loaders: dict[str, Loader] = {}

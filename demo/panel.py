@@ -8,54 +8,57 @@ from html import escape
 
 from demo.charts import sentiment_plot, tone
 from nlpkit.chat.messages import Chat, ChatMessage
-from nlpkit.chat.sentiment import TURNS, Sentiment, name_score, trend_direction
+from nlpkit.chat.sentiment import SentimentTrend
 from nlpkit.generation.context import Context
 
 MAX_SHOWN = 400
 """Characters of a message whose words are shown; the plot includes all of them."""
 
+FEWEST_EFFECT = 0.05
+"""Change of the score, from -1 to 1, below which a word gets no color. A change of 1 gets the full color."""
+
 
 def sentiment_page(
-    sentiments: Sequence[Sentiment], words: Sequence[tuple[str, float]], text: str = ""
+    trend: SentimentTrend,
+    words: Sequence[tuple[str, float]] = (),
+    text: str = "",
+    *,
+    turns: Sequence[int] = (),
 ) -> str:
-    """Return the mood in a line, its plot, and the last message with the words that drive it."""
-    scores = [sentiment.score for sentiment in sentiments]
-    direction = trend_direction(scores)
-    labels = [sentiment.label for sentiment in sentiments]
-    parts = [f"<h2>Mood</h2>{_now(sentiments, direction)}{sentiment_plot(scores, labels, direction)}"]
-    if words:
+    """Return the mood in words, its plot, and the last message with the words that drive it.
+
+    `turns` says which of the user's messages the sentiments are of.
+    """
+    parts = [f"<h2>Mood</h2>{mood_strip(trend)}{sentiment_plot(trend, turns)}"]
+    if words and trend.now is not None and trend.now.is_sure:
         parts.append(f'<p class="words">{_words(words, text)}</p>')
         parts.append('<p class="quiet">Your last message: words that <mark class="good">raised</mark> or ')
-        parts.append('<mark class="bad">lowered</mark> its score.</p>')
+        parts.append('<mark class="bad">lowered</mark> its score, the stronger the color, the more.</p>')
     return "".join(parts)
 
 
-def _now(sentiments: Sequence[Sentiment], direction: str) -> str:
-    if not sentiments:
+def mood_strip(trend: SentimentTrend) -> str:
+    """Return the mood in words, behind a dot of its color."""
+    if trend.now is None:
         return ""
-    now = sentiments[-1]
-    words = f"{escape(now.label)} ({now.score:+.2f}): you sound {name_score(now.score)} now"
-    if direction != "steady":
-        words += f". Over your last {min(len(sentiments), TURNS)} messages your mood is {direction}"
-    return f'<p class="mood-now"><span class="dot {tone(now.score)}" aria-hidden="true"></span>{words}.</p>'
+    dot = f'<span class="dot {tone(trend.now)}" aria-hidden="true"></span>'
+    return f'<p class="mood-now">{dot}{escape(" ".join(trend.sentences))}</p>'
 
 
 def _words(words: Sequence[tuple[str, float]], text: str) -> str:
-    largest = max((abs(weight) for _, weight in words), default=0.0) or 1.0
     parts, end = [], 0
-    for word, weight in words:
+    for word, effect in words:
         start = text.find(word, end)
         if start < 0 or start + len(word) > MAX_SHOWN:
             break
         parts.append(escape(text[end:start]))
         end = start + len(word)
-        share = abs(weight) / largest
-        # words with a tiny effect get no color
-        if share < 0.2 or abs(weight) < 0.01:
+        if abs(effect) < FEWEST_EFFECT:
             parts.append(escape(word))
         else:
-            kind, strength = ("good" if weight > 0 else "bad"), ("strong" if share > 0.6 else "weak")
-            parts.append(f'<mark class="{kind} {strength}" title="{weight:+.2f}">{escape(word)}</mark>')
+            kind, share = ("good" if effect > 0 else "bad"), min(abs(effect), 1.0)
+            style = f'style="--effect:{share:.0%}" title="{effect:+.2f}"'
+            parts.append(f'<mark class="{kind}" {style}>{escape(word)}</mark>')
     return "".join(parts) + ("…" if text[end:].strip() else "")
 
 

@@ -18,7 +18,7 @@ from demo.chat_parts import ListParts, SideParts, TalkParts
 from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
 from demo.model_pool import ModelPool
-from demo.panel import context_page, list_page, sentiment_page, status
+from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.errors import NlpkitError
@@ -105,10 +105,7 @@ class View:
 
     def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
         """Update the mood, and what the model sees."""
-        return {
-            self.side.sentiment: self._sentiment(chat, words=words),
-            self.side.context: self.context(chat),
-        }
+        return {**self._sentiment(chat, words=words), self.side.context: self.context(chat)}
 
     def read(self, chat_id: str, owner: str) -> Chat | None:
         """Return the owner's conversation.
@@ -135,16 +132,17 @@ class View:
             }
         return buttons
 
-    def _sentiment(self, chat: Chat | None, *, words: bool) -> str:
+    def _sentiment(self, chat: Chat | None, *, words: bool) -> Updates:
         if self.session.classifier is None:
-            return ""
-        messages = chat.messages if chat else ()
-        sentiments = list(trend_of(messages).sentiments)
-        texts = [message.text for message in messages if message.role == "user" and message.sentiment]
-        last = texts[-1] if texts else ""
+            return {self.side.sentiment: "", self.talk.mood: ""}
+        users = [message for message in chat.messages if message.role == "user"] if chat else []
+        turns = [turn for turn, message in enumerate(users) if message.sentiment]
+        trend = trend_of(users)
+        last = users[turns[-1]].text if turns else ""
         with self._sentiment_lock:
-            driving = self._words(last) if last and words else []
-        return sentiment_page(sentiments, driving, last)
+            driving = self._words(last) if words and trend.now and trend.now.is_sure else []
+        page = sentiment_page(trend, driving, last, turns=turns)
+        return {self.side.sentiment: page, self.talk.mood: mood_strip(trend)}
 
     def context(self, chat: Chat | None, name: str = "") -> str:
         """Return what the model saw for the last reply.
@@ -153,7 +151,7 @@ class View:
         """
         name = name or self.pool.name_of(chat.run if chat else "")
         replies = [message for message in chat.messages if message.role == "assistant"] if chat else []
-        return context_page(chat, replies[-1].context if replies else None, name)
+        return context_page(chat, replies[-1].context if replies else None, self.pool.described(name))
 
 
 def bubbles(chat: Chat | None) -> list[dict[str, str]]:

@@ -21,8 +21,9 @@ from nlpkit.settings import (
     SeededSettings,
 )
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.dialogue_rows import encode_part
 from nlpkit.training.chat_model import build_chat_model, finish_chat_model, load_chat_base
-from nlpkit.training.dialogues import encode_part, preflight_dialogue
+from nlpkit.training.dialogues import preflight_dialogue
 from nlpkit.training.language_model_objective import language_model_objective, verify_packing
 from nlpkit.training.loaded_base import LoadedBase, save_initial
 from nlpkit.training.rows import Rows, load_rows

@@ -19,6 +19,9 @@ from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import DataError, NlpkitError, nearest
 from nlpkit.generation.sampling import Sampling
 
+RATINGS: dict[str, Rating] = {"good": "up", "bad": "down", "up": "up", "down": "down"}
+"""Words of /rate, and what is stored."""
+
 
 class Leave(Exception):  # noqa: N818
     """The user ends the conversation."""
@@ -59,8 +62,13 @@ class Console:
             "new": ("", "begin a new conversation", self._new),
             "list": ("[WORDS]", "list the saved conversations, or those with these words", self._list),
             "open": ("N", "continue a conversation of the list", self._open),
-            "good": ("[REASON]", "rate the last reply; nlpkit feedback writes the ratings", self._rate("up")),
-            "bad": ("[REASON]", "likewise", self._rate("down")),
+            "rate": (
+                "good|bad [WHY]",
+                "rate the last reply; nlpkit feedback writes the ratings",
+                self._rate,
+            ),
+            "good": ("[WHY]", "the same as /rate good", lambda why: self._rate(f"good {why}")),
+            "bad": ("[WHY]", "the same as /rate bad", lambda why: self._rate(f"bad {why}")),
             "retry": ("", "replace the last reply", self._retry),
             "undo": ("", "remove your last turn and its reply", self._undo),
             "system": ("[TEXT]", "show or set the system prompt; - removes it", self._set_system),
@@ -215,15 +223,15 @@ class Console:
             raise DataError(f"/open: expected a number from 1 to {len(self._listed)}; hint: /list shows them")
         self.open(self._listed[int(argument) - 1])
 
-    def _rate(self, rating: Rating) -> Callable[[str], None]:
-        def rate(reason: str) -> None:
-            chat = self._current()
-            if not chat.messages or chat.messages[-1].role != "assistant":
-                raise DataError("there is no reply to rate yet; hint: write a message first")
-            self._session.rate(chat.id, "", chat.messages[-1].id, rating, reason)
-            self._note(f"rated {rating}: {chat.messages[-1].text[:80]}")
-
-        return rate
+    def _rate(self, argument: str) -> None:
+        word, _, reason = argument.partition(" ")
+        if (rating := RATINGS.get(word.lower())) is None:
+            raise DataError("/rate: expected good or bad first; hint: /rate good, or /rate bad too long")
+        chat = self._current()
+        if not chat.messages or chat.messages[-1].role != "assistant":
+            raise DataError("there is no reply to rate yet; hint: write a message first")
+        self._session.rate(chat.id, "", chat.messages[-1].id, rating, reason.strip())
+        self._note(f"rated {word.lower()}: {chat.messages[-1].text[:80]}")
 
     def _retry(self, _: str) -> None:
         self._current()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from nlpkit.chat.messages import Chat
-from nlpkit.chat.sentiment import SentimentTrend, name_score
+from nlpkit.chat.sentiment import SentimentTrend
 from nlpkit.generation.context import Context
 
 MAX_WORDS = 5
@@ -24,13 +24,14 @@ def list_lines(chats: Iterable[Chat], current: str | None) -> Iterator[str]:
 
 
 def sentiment_lines(trend: SentimentTrend, effects: Sequence[tuple[str, float]]) -> Iterator[str]:
-    """Yield a line for each turn of the user, one for the trend, and one for the words that drive it."""
+    """Yield a line for each turn of the user, and what can be said: mood, trend, and the words behind."""
     for number, sentiment in enumerate(trend.sentiments, start=1):
-        yield f"  {number:>3}  {bar(sentiment.score)}  {sentiment.score:+.2f}  {sentiment.label}"
-    if trend.now is not None:
-        yield f"now {name_score(trend.now.score)}, {trend.direction}"
+        mark = "" if sentiment.is_sure else "  not sure"
+        yield f"  {number:>3}  {bar(sentiment.score)}  {sentiment.score:+.2f}{sentiment.certainty}{mark}"
+    yield from trend.sentences
     words = sorted(effects, key=lambda effect: -abs(effect[1]))[:MAX_WORDS]
-    yield "driven by " + ", ".join(f"{word} {change:+.2f}" for word, change in words)
+    if words and trend.now is not None and trend.now.is_sure:
+        yield "driven by " + ", ".join(f"{word} {change:+.2f}" for word, change in words)
 
 
 def context_lines(context: Context) -> Iterator[str]:

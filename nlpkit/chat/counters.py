@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nlpkit.generation.completion import Usage
 
-PATHS = frozenset({"/v1/chat/completions", "/v1/models", "/v1/score", "/health", "/metrics"})
+PATHS = frozenset({"/v1/chat/completions", "/v1/feedback", "/v1/models", "/v1/score", "/health", "/metrics"})
 """Other paths are counted together, so that requests for random paths cannot fill the memory."""
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)

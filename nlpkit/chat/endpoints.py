@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
 import orjson
 from fastapi import Request  # noqa: TC002
@@ -18,15 +19,26 @@ from starlette.requests import ClientDisconnect
 
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import Receive, Scope, Send
-from nlpkit.chat.protocol import CompletionRequest, parse_chat_request, parse_score_request
+from nlpkit.chat.protocol import (
+    CompletionRequest,
+    parse_chat_request,
+    parse_feedback_request,
+    parse_score_request,
+)
+from nlpkit.chat.recent_replies import RecentReplies
+from nlpkit.chat.refusals import LimitError, MissingError
 from nlpkit.chat.request_models import ServerLimits
-from nlpkit.chat.request_queue import ReplyJob, RequestQueue
+from nlpkit.chat.request_queue import ReplyJob, RequestQueue, unexpected
 from nlpkit.chat.sentiment import SentimentClassifier
 from nlpkit.chat.serialization import ApiError, ReplyEnd, ReplyWriter
-from nlpkit.errors import NlpkitError
+from nlpkit.chat.store import Store
+from nlpkit.data.examples import Conversation
+from nlpkit.errors import DataError, NlpkitError
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.run import now
+
+Remember: TypeAlias = Callable[[str, ReplyEnd], None]
 
 GONE = 499
 """The status of a request whose client left; only the counters see it."""
@@ -52,16 +64,12 @@ class Endpoints:
         counters: ServerCounters,
         limits: ServerLimits,
         sampling: Sampling,
+        store: Store | None,
     ) -> None:
-        self._chat_model, self._classifier, self._queue, self._counters, self._limits, self._sampling = (
-            chat_model,
-            classifier,
-            queue,
-            counters,
-            limits,
-            sampling,
-        )
-        self._scoring = asyncio.Lock()
+        self._chat_model, self._classifier, self._queue = chat_model, classifier, queue
+        self._counters, self._limits, self._sampling = counters, limits, sampling
+        self._recent = RecentReplies(store, chat_model.name) if store is not None else None
+        self._scoring, self._rating = asyncio.Lock(), asyncio.Lock()
         self._to_score = 0
         self._created = now()
 
@@ -72,14 +80,14 @@ class Endpoints:
         )
         job = self._queue.submit(question, _session(request.scope["client_id"], question))
         writer = ReplyWriter(self._chat_model.name)
+        remember = partial(self._remember, writer.id, request.scope["client_id"], question.conversation)
         events = job.events(self._limits.seconds)
         try:
             if question.stream:
                 # The first chunk shows whether this is a reply or an error, which has another status
                 first = await _unless_gone(request, anext(events))
-                return _Stream(
-                    self._stream(job, writer, question, first, events), job, self._limits.seconds + READING
-                )
+                chunks = self._stream(job, writer, question, first, events, remember)
+                return _Stream(chunks, job, self._limits.seconds + READING)
             text, ended = await _unless_gone(request, _read_all(events))
         except _GoneError:
             return Response(status_code=GONE)
@@ -87,6 +95,7 @@ class Endpoints:
             if not question.stream:
                 job.stop()
         self._counters.answer(ended.usage)
+        remember(text, ended)
         return _json(writer.whole(text, ended))
 
     async def _stream(
@@ -96,19 +105,48 @@ class Endpoints:
         question: CompletionRequest,
         first: str | ReplyEnd,
         events: AsyncIterator[str | ReplyEnd],
+        remember: Remember,
     ) -> AsyncIterator[bytes]:
+        chunks: list[str] = []
         try:
             yield _event(writer.chunk("", first=True))
             event = first
             while not isinstance(event, ReplyEnd):
+                chunks.append(event)
                 yield _event(writer.chunk(event))
                 event = await anext(events)
             self._counters.answer(event.usage)
+            remember("".join(chunks), event)
             for chunk in writer.end(event, with_usage=question.with_usage):
                 yield _event(chunk)
         except ApiError as error:
             yield _event(error.body)
         yield b"data: [DONE]\n\n"
+
+    def _remember(self, id: str, client: str, conversation: Conversation, text: str, ended: ReplyEnd) -> None:
+        if self._recent is not None:
+            self._recent.add(id, client, conversation, text, ended.finish)
+
+    async def feedback(self, request: Request) -> Response:
+        """Store the rating of a reply that this server gave to the client."""
+        if self._recent is None:
+            reason = "this server keeps no ratings; hint: start it with --store ratings.sqlite"
+            raise ApiError(404, reason, code="no_feedback")
+        feedback = parse_feedback_request(await self._body(request))
+        rate = partial(self._recent.rate, feedback.completion_id, request.scope["client_id"])
+        try:
+            async with self._rating:
+                await asyncio.to_thread(rate, feedback.rating, feedback.reason)
+        except MissingError as error:
+            code = "completion_not_found"
+            raise ApiError(404, f"completion_id: {error}", param="completion_id", code=code) from None
+        except LimitError as error:
+            raise ApiError(
+                400, f"completion_id: {error}", param="completion_id", code="invalid_value"
+            ) from None
+        except DataError as error:  # its message names a path of the server
+            raise unexpected(error) from None
+        return _json({"object": "feedback", **feedback.model_dump()})
 
     async def score(self, request: Request) -> Response:
         """Score texts."""

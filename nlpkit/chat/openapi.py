@@ -34,6 +34,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 """The responses to what is refused, on every path."""
 
 
+def streamed() -> dict[int | str, dict[str, Any]]:
+    """Return the responses of a path that also sends its reply as a stream."""
+    return {200: {"description": "The reply.", "content": {"text/event-stream": {}}}, **ERRORS}
+
+
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the part of a path's schema that describes its body."""
     schema = {"$ref": PLACE.format(model=model.__name__)}
@@ -48,5 +53,13 @@ def schema_of(app: FastAPI, models: Sequence[type[BaseModel]]) -> dict[str, Any]
     parts = schema.setdefault("components", {}).setdefault("schemas", {})
     for model in models:
         tree = model.model_json_schema(ref_template=PLACE)
+        _allow_nulls(tree)
         parts |= {**tree.pop("$defs", {}), model.__name__: tree}
     return schema
+
+
+def _allow_nulls(tree: dict[str, Any]) -> None:
+    """Say that a body may give null for each field that it may leave out."""
+    for name, field in tree["properties"].items():
+        if name not in tree["required"] and {"type": "null"} not in field.get("anyOf", ()):
+            tree["properties"][name] = {"anyOf": [field, {"type": "null"}]}

@@ -17,12 +17,15 @@ from nlpkit.chat.request_models import (
     SAMPLED,
     WITHOUT_EFFECT,
     ChatRequest,
+    FeedbackRequest,
     RequestMessage,
     ScoreRequest,
     ServerLimits,
 )
 from nlpkit.chat.serialization import ApiError, bad_format, too_long
+from nlpkit.chat.text_limits import clean
 from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import nearest
 from nlpkit.generation.reply_format import ReplyFormat, ReplyFormatError
 from nlpkit.generation.sampling import MAX_NEW_TOKENS, Sampling
@@ -93,8 +96,22 @@ def parse_score_request(body: bytes, limits: ServerLimits, *, model: str) -> lis
             code="array_above_max_length",
         )
     for index, text in enumerate(request.texts):
-        _check_length(text, f"texts.{index}", limits)
+        param = f"texts.{index}"
+        _check_length(text, param, limits)
+        if reason := unreadable_text(text):
+            raise ApiError(400, f"{param}: {reason}", param=param, code="invalid_value")
     return request.texts
+
+
+def parse_feedback_request(body: bytes) -> FeedbackRequest:
+    """Return the rating in the body of a request, without control characters in its reason.
+
+    Raises:
+        ApiError: names the field and what was expected.
+    """
+    request = _validate(FeedbackRequest, _without_nulls(_parse_json(body)))
+    reason = clean(request.reason, len(request.reason), what="the reason")
+    return request.model_copy(update={"reason": reason})
 
 
 def conversation_of(messages: list[RequestMessage], limits: ServerLimits) -> Conversation:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from nlpkit.data.text_parts import join_parts
 from nlpkit.generation.reply_format import ReplyFormat
+from nlpkit.generation.sampling import Sampling
 from nlpkit.settings import Settings
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -83,15 +84,33 @@ def _joined(content: object) -> object:
         raise ValueError("a part is not {'type': 'text', 'text': ...}; only text is supported") from None
 
 
+def _describe_message(schema: dict[str, Any]) -> None:
+    """Describe the forms of a message's content, which are joined to one text before it is checked."""
+    text, word = {"type": "string"}, {"pattern": r"\S"}
+    types = {"enum": ["text", "input_text", "output_text"]}
+    part = {"type": "object", "required": ["type", "text"], "properties": {"type": types, "text": text}}
+    parts = {"type": "array", "items": part}
+    schema["properties"]["content"] = {"anyOf": [text, parts, {"type": "null"}]}
+    schema["required"] = ["role"]
+    filled = [text | word, parts | {"contains": {"properties": {"text": word}}}]
+    of = {
+        "user": {"anyOf": filled},
+        "system": {"type": ["string", "array"]},
+        "developer": {"type": ["string", "array"]},
+    }
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"role": {"const": role}}},
+            "then": {"required": ["content"], "properties": {"content": content}},
+        }
+        for role, content in of.items()
+    ]
+
+
 class RequestMessage(_Strict):
     """A message of a conversation. A user's says something; the others may be empty."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "if": {"properties": {"role": {"const": "user"}}},
-            "then": {"properties": {"content": {"pattern": r"\S"}}},
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_describe_message)
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[str, BeforeValidator(_joined)]
@@ -145,10 +164,42 @@ def _listed(stop: object) -> object:
     return [stop] if isinstance(stop, str) else stop
 
 
+def _describe(schema: dict[str, Any]) -> None:
+    """Describe what is checked elsewhere: the sampling's ranges, and `stop` as one text."""
+    ranges, fields = Sampling.model_json_schema()["properties"], schema["properties"]
+    for name in SAMPLED:
+        fields[name] = {key: value for key, value in ranges[name].items() if key != "default"}
+    signed = {"type": "integer", "minimum": -(2**63), "exclusiveMaximum": 2**63}
+    fields["seed"] = {"anyOf": [signed, {"type": "null"}]}
+    for name in ("max_tokens", "max_completion_tokens"):
+        fields[name] = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}
+    # One of the two names; JSON Schema cannot say that two values must be equal
+    both = {name: {"type": "integer"} for name in ("max_tokens", "max_completion_tokens")}
+    schema["not"] = {"required": list(both), "properties": both}
+    fields["stop"] = {"anyOf": [fields["stop"]["items"], fields["stop"]]}
+
+
+def _whole(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer, which JSON may also write as 2.0."""
+
+
 class ChatRequest(_Strict):
     """The body of /v1/chat/completions."""
 
-    messages: Annotated[list[RequestMessage], Field(min_length=1)]
+    model_config = ConfigDict(json_schema_extra=_describe)
+
+    messages: Annotated[
+        list[RequestMessage],
+        Field(
+            min_length=1,
+            description="The last one, system messages aside, must be the user's. JSON Schema cannot say so.",
+            json_schema_extra={"contains": {"properties": {"role": {"const": "user"}}, "required": ["role"]}},
+        ),
+    ]
     model: str | None = None
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
@@ -157,18 +208,28 @@ class ChatRequest(_Strict):
         BeforeValidator(_listed),
         Field(max_length=4),
     ] = []
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_tokens: Whole | None = None
+    max_completion_tokens: Whole | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: Whole | None = None
     repetition_penalty: float | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     response_format: ResponseFormat = ResponseFormat(type="text")
 
 
 class ScoreRequest(_Strict):
     """The body of /v1/score."""
 
-    texts: Annotated[list[str], Field(min_length=1)]
+    texts: Annotated[
+        list[Annotated[str, Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]], Field(min_length=1)
+    ]
     model: str | None = None
+
+
+class FeedbackRequest(_Strict):
+    """The body of /v1/feedback."""
+
+    completion_id: Annotated[str, Field(min_length=1, max_length=200)]
+    rating: Literal["up", "down"]
+    reason: Annotated[str, Field(max_length=2000)] = ""

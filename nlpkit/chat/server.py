@@ -1,4 +1,4 @@
-"""The HTTP server: OpenAI's chat endpoint over any chat model, and a scoring endpoint.
+"""The HTTP server: OpenAI's chat endpoint over any chat model, scores, and ratings of replies.
 
 Only functions import this module, because it imports FastAPI.
 """
@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from nlpkit.chat import openapi
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import AccessMiddleware, RateLimiter, headers_of
-from nlpkit.chat.request_models import ChatRequest, ScoreRequest, ServerLimits
+from nlpkit.chat.request_models import ChatRequest, FeedbackRequest, ScoreRequest, ServerLimits
 from nlpkit.chat.request_queue import RequestQueue
 from nlpkit.chat.serialization import ApiError
 from nlpkit.errors import ConfigError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from nlpkit.chat.endpoints import NamedClassifier
+    from nlpkit.chat.store import Store
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection stays open.
@@ -45,6 +46,7 @@ def create_app(
     limits: ServerLimits | None = None,
     sampling: Sampling | None = None,
     local_only: bool = True,
+    store: Store | None = None,
 ) -> FastAPI:
     """Create the app that serves a chat model.
 
@@ -55,6 +57,7 @@ def create_app(
         limits: how much is accepted from a client.
         sampling: the settings that a request does not name.
         local_only: refuse requests for another host name than this machine's.
+        store: keeps the conversations whose reply is rated at /v1/feedback; None refuses ratings.
     """
     limits = limits or ServerLimits()
     queue = RequestQueue(chat_model, limits.queue)
@@ -69,17 +72,25 @@ def create_app(
     from nlpkit.chat.endpoints import Endpoints
 
     app = FastAPI(title="nlpkit", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
-    routes = Endpoints(chat_model, classifier, queue, metrics, limits, sampling or Sampling())
+    routes = Endpoints(chat_model, classifier, queue, metrics, limits, sampling or Sampling(), store)
     add_route = partial(app.add_api_route, responses=openapi.ERRORS)
-    add_route(
-        "/v1/chat/completions", routes.chat, methods=["POST"], openapi_extra=openapi.body_of(ChatRequest)
+    app.add_api_route(
+        "/v1/chat/completions",
+        routes.chat,
+        methods=["POST"],
+        openapi_extra=openapi.body_of(ChatRequest),
+        responses=openapi.streamed(),
     )
     add_route("/v1/score", routes.score, methods=["POST"], openapi_extra=openapi.body_of(ScoreRequest))
+    add_route(
+        "/v1/feedback", routes.feedback, methods=["POST"], openapi_extra=openapi.body_of(FeedbackRequest)
+    )
     add_route("/v1/models", routes.models, methods=["GET"])
     add_route("/v1/models/{name:path}", routes.model, methods=["GET"])
     add_route("/health", routes.health, methods=["GET"])
     add_route("/metrics", routes.metrics, methods=["GET"], response_class=PlainTextResponse)
-    app.openapi = partial(openapi.schema_of, app, (ChatRequest, ScoreRequest))  # type: ignore[method-assign]
+    bodies = (ChatRequest, ScoreRequest, FeedbackRequest)
+    app.openapi = partial(openapi.schema_of, app, bodies)  # type: ignore[method-assign]
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
     app.add_middleware(
@@ -151,7 +162,7 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
     reason = "no such path" if status == 404 else "this path does not take that method"
     refusal = ApiError(
         status,
-        f"{reason}; expected POST /v1/chat/completions, POST /v1/score or GET /v1/models",
+        f"{reason}; expected POST /v1/chat/completions, /v1/score or /v1/feedback, or GET /v1/models",
         code="unknown_path",
     )
     allowed = getattr(error, "headers", None) or {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from nlpkit.errors import ConfigError, SourceError, nearest
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
+from nlpkit.generation.runtimes import AUTO
 
 REMOTE_KEY = "NLPKIT_REMOTE_KEY"
 """The environment variable with the key for a chat model at an address."""
@@ -21,7 +22,7 @@ def load_chat_model(
     name: str | None = None,
     *,
     model: str | None = None,
-    runtime: str = "torch",
+    runtime: str = AUTO,
     threads: int | None = None,
     policy: Policy = "drop_oldest",
 ) -> ChatModel:
@@ -34,7 +35,7 @@ def load_chat_model(
             runtime that is not installed.
     """
     if name is not None and name.startswith(("http://", "https://")):
-        if runtime != "torch":
+        if runtime != AUTO:
             raise ConfigError(
                 f"--runtime {runtime}: a server chooses its own runtime; hint: leave out --runtime"
             )

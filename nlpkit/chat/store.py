@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -66,6 +67,10 @@ class Store:
     def __exit__(self, *_: object) -> None:
         """Close the file."""
         self.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context in which all changes are written at once: all of them, or none if it fails."""
+        return self._database.writing()
 
     def create(
         self,

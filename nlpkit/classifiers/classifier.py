@@ -177,6 +177,6 @@ def as_texts(texts: str | Sequence[str | TextInput]) -> list[str | TextInput]:
                 f"position {position} of {len(listed)} holds {str(text)[:40]!r} ({type(text).__name__}); "
                 "expected a text"
             )
-        if isinstance(text, str) and not text.isascii() and (reason := unreadable_text(text)):
+        if isinstance(text, str) and (reason := unreadable_text(text)):
             raise DataError(f"position {position} of {len(listed)}: {reason}")
     return listed

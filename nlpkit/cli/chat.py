@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shlex
 import sys
@@ -13,7 +14,7 @@ import typer
 from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import note, printable, talk, write
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.generation.runtimes import RUNTIMES
+from nlpkit.generation.runtimes import AUTO, FAST, RUNTIMES
 
 RUN_HELP = (
     "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
@@ -33,7 +34,11 @@ Policy = Annotated[
 ]
 Runtime = Annotated[
     str,
-    runtime_option(RUNTIMES, "The runtime. A model is exported once, at its first use, and verified."),
+    runtime_option(
+        RUNTIMES,
+        "The runtime. A model is exported once, at its first use, and verified.",
+        extra={AUTO: f"{FAST} on a CPU where it is installed; torch replies while the export is made"},
+    ),
 ]
 StoreFile = Annotated[
     Path | None, typer.Option(help="The file of the conversations. Default: in your data folder.")
@@ -79,7 +84,7 @@ def chat(
     max_tokens: MaxTokens = None,
     seed: Annotated[int | None, typer.Option(help="Sample the same replies each time.")] = None,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: Runtime = AUTO,
     threads: Threads = None,
 ) -> None:
     """Chat in the terminal. Conversations are saved; type /help for the commands."""
@@ -105,7 +110,7 @@ def chat(
             sys.stdin.reconfigure(errors="surrogateescape")  # a line that is no UTF-8 costs no other line
         if is_terminal:
             _with_history()
-            note(f"{chat_model.name}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
+            note(f"{_named(chat_model)}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
         prompts = ("you> ", "bot> ") if is_terminal else ("", "")
         Console(
             session,
@@ -131,6 +136,13 @@ def serve(
     key_env: Annotated[
         str, typer.Option(help="The environment variable with the API keys, separated by commas.")
     ] = "NLPKIT_KEY",
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file that keeps the conversations whose reply a client rates at /v1/feedback. "
+            "Default: ratings are refused, and nothing is kept."
+        ),
+    ] = None,
     classifier: Classifier = None,
     temperature: Temperature = None,
     top_p: TopP = None,
@@ -144,41 +156,51 @@ def serve(
     max_body: Annotated[int, typer.Option(help="Maximum bytes of a request.", min=1)] = 1_000_000,
     seconds: Annotated[float, typer.Option(help="Maximum seconds for a reply.", min=1)] = 300,
     policy: Policy = "drop_oldest",
-    runtime: Runtime = "torch",
+    runtime: Runtime = AUTO,
     threads: Threads = None,
 ) -> None:
     """Serve a chat model over OpenAI's chat protocol, and a classifier at /v1/score."""
     from nlpkit.chat.request_models import ServerLimits
     from nlpkit.chat.serving import is_local, keys_in, load_chat_model
+    from nlpkit.chat.store import Store
 
     keys = keys_in(key_env, host)
     limits = ServerLimits(rate=rate, queue=queue, body=max_body, seconds=seconds)
     sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens)
-    _announce(runtime)
-    chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
+    with contextlib.ExitStack() as stack:
+        opened = None if store is None else stack.enter_context(Store.open(store))
+        _announce(runtime)
+        chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
 
-    from nlpkit.chat.server import create_app
-    from nlpkit.chat.server import run as listen
+        from nlpkit.chat.server import create_app
+        from nlpkit.chat.server import run as listen
 
-    app = create_app(
-        chat_model,
-        _classifier(classifier),
-        keys=keys,
-        limits=limits,
-        sampling=sampling,
-        local_only=is_local(host) and not keys,
-    )
-    access = "with a key" if keys else "without a key, for this machine only"
-    listen(
-        app,
-        host,
-        port,
-        ready=lambda address: talk(f"{chat_model.name} at {address}/v1, {access}; Ctrl-C ends it"),
-    )
+        app = create_app(
+            chat_model,
+            _classifier(classifier),
+            keys=keys,
+            limits=limits,
+            sampling=sampling,
+            local_only=is_local(host) and not keys,
+            store=opened,
+        )
+        access = "with a key" if keys else "without a key, for this machine only"
+        listen(
+            app,
+            host,
+            port,
+            ready=lambda address: talk(f"{_named(chat_model)} at {address}/v1, {access}; Ctrl-C ends it"),
+        )
+
+
+def _named(chat_model: Any) -> str:
+    """Return the name of a chat model, and what it runs on where that is this machine."""
+    runs_on = getattr(chat_model, "runs_on", "")
+    return f"{chat_model.name} ({runs_on})" if runs_on else str(chat_model.name)
 
 
 def _announce(runtime: str) -> None:
-    if RUNTIMES[runtime].open:
+    if runtime != AUTO and RUNTIMES[runtime].open:
         note(f"runtime {runtime}: a model is exported once, at its first use; this takes a minute or more")
 
 
@@ -275,7 +297,5 @@ def _classifier(name: str | None, *, needed: bool = False) -> Any:
 
 def _with_history() -> None:
     """Let `input` edit lines and remember them, if the system can."""
-    import contextlib
-
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - the import has the effect

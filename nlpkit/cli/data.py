@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json, Label, Text, mapping_of
-from nlpkit.cli.terminal import talk
+from nlpkit.cli.options import (
+    Bot,
+    ConversationColumn,
+    Encoding,
+    Format,
+    Json,
+    Label,
+    Messages,
+    Prompt,
+    Reply,
+    Shape,
+    Speaker,
+    System,
+    Text,
+    mapping_of,
+)
+from nlpkit.cli.terminal import as_options, talk
 
 
 def check_data(
     data: Annotated[
         str,
-        typer.Argument(help="Labeled rows: a file, hub:org/name, or a catalog name.", show_default=False),
+        typer.Argument(
+            help="Labeled rows, or conversations: a file, hub:org/name, or a catalog name.",
+            show_default=False,
+        ),
     ],
     text: Text = "text",
     label: Label = "label",
@@ -37,37 +55,59 @@ def check_data(
         Literal["patterns", "presidio"],
         typer.Option(help="How to find personal data; presidio needs the extra pii."),
     ] = "patterns",
+    shape: Shape = None,
+    bot: Bot = None,
+    system: System = None,
+    messages: Messages = None,
+    prompt: Prompt = None,
+    reply: Reply = None,
+    conversation: ConversationColumn = None,
+    speaker: Speaker = None,
     html: Annotated[Path | None, typer.Option(help="Also write the report as a page with plots.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check labeled rows before training: balance, lengths, duplicates, overlap and personal data.
+    """Check labeled rows or conversations before training: balance, lengths, duplicates, personal data.
 
-    It also finds contradictions and texts in other scripts. The exit code is 3 if there are errors.
+    It also finds contradictions, overlap and texts in other scripts. The exit code is 3 if there are errors.
     """
+    from nlpkit.config import validate
+    from nlpkit.evaluation.conversation_check import check_conversations, holds_conversations
     from nlpkit.evaluation.data_check import check
     from nlpkit.files import refuse_path, write_whole
+    from nlpkit.settings import ConversationSource
 
     if html:
         inputs = {"the data": Path(data), **({"the test data": Path(test)} if test else {})}
         refuse_path(html, inputs, hint="--html check.html")
-    report = check(
-        data,
-        text=text,
-        label=label,
-        labels=mapping_of(labels),
-        test=test,
-        base=base,
-        format=format,
-        encoding=encoding,
-        on_error=on_error,
-        pii=pii,
-    )
+    named = {
+        "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
+        "conversation": conversation, "speaker": speaker,
+    }  # fmt: skip
+    named = {name: value for name, value in named.items() if value is not None}
+    shared: dict[str, Any] = {"test": test, "base": base, "on_error": on_error, "pii": pii}
+    if named or holds_conversations(data, label=label, format=format, encoding=encoding):
+        fields = {**named, "source": data, "text": text, "format": format, "encoding": encoding}
+        source = validate(fields, ConversationSource, where=Path(data))
+        with as_options():
+            report = check_conversations(source, **shared)
+    else:
+        report = check(
+            data,
+            text=text,
+            label=label,
+            labels=mapping_of(labels),
+            format=format,
+            encoding=encoding,
+            **shared,
+        )
     if html:
         write_whole(html, report.to_html())
         talk(f"page: {html}")
     for finding in report.findings:
         for row in finding.examples if finding.kind == "unreadable" else ():
             talk(f"unreadable: {row.where}: {row.note}")
+        for row in finding.examples if finding.kind == "unusable" else ():
+            talk(row.text)
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -80,6 +120,8 @@ def check_data(
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("check", epilog="Example: nlpkit check reviews.csv --label stars --html check.html")(
-        check_data
-    )
+    app.command(
+        "check",
+        epilog="Examples: nlpkit check reviews.csv --label stars --html check.html   |   "
+        "nlpkit check log.csv --conversation ticket --speaker author --text body --bot agent",
+    )(check_data)

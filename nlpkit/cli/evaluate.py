@@ -7,17 +7,24 @@ from typing import Annotated
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json, OnError
-from nlpkit.cli.terminal import bar, show_scores, show_warnings, skippable, talk
-
-LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
-
-
-def _column(help: str, panel: str | None = None, default: str = "") -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        help=f"The column that holds {help}.", rich_help_panel=panel, show_default=default or False
-    )
-    return option
+from nlpkit.cli.options import (
+    CONVERSATIONS,
+    LABELS,
+    Bot,
+    ConversationColumn,
+    Encoding,
+    Format,
+    Json,
+    Messages,
+    OnError,
+    Prompt,
+    Reply,
+    Shape,
+    Speaker,
+    System,
+    column,
+)
+from nlpkit.cli.terminal import as_options, bar, show_scores, show_warnings, skippable, talk
 
 
 def evaluate_run(
@@ -30,14 +37,14 @@ def evaluate_run(
             show_default=False,
         ),
     ],
-    text: Annotated[str | None, _column("the text", default="text")] = None,
+    text: Annotated[str | None, column("the text", default="text")] = None,
     format: Format = None,
     encoding: Encoding = None,
     on_error: OnError = "stop",
     baseline: Annotated[
         Path | None, typer.Option(help="Another run to compare with on the same data.")
     ] = None,
-    label: Annotated[str | None, _column("the label or the number", LABELS, "label")] = None,
+    label: Annotated[str | None, column("the label or the number", LABELS, "label")] = None,
     labels: Annotated[
         str | None,
         typer.Option(help="The file's labels as the run calls them, as YAML.", rich_help_panel=LABELS),
@@ -49,29 +56,14 @@ def evaluate_run(
             rich_help_panel=LABELS,
         ),
     ] = None,
-    shape: Annotated[
-        str | None,
-        typer.Option(
-            help="messages, sharegpt, alpaca, pairs, turns or auto.",
-            show_default="auto",
-            rich_help_panel=CONVERSATIONS,
-        ),
-    ] = None,
-    bot: Annotated[
-        str | None,
-        typer.Option(
-            help="The speaker that the model answers as: a name, first, second or each.",
-            rich_help_panel=CONVERSATIONS,
-        ),
-    ] = None,
-    system: Annotated[str | None, _column("the system prompt", CONVERSATIONS)] = None,
-    messages: Annotated[str | None, _column("the list of messages", CONVERSATIONS, "messages")] = None,
-    prompt: Annotated[str | None, _column("the prompt of a pair", CONVERSATIONS, "prompt")] = None,
-    reply: Annotated[str | None, _column("the reply of a pair", CONVERSATIONS, "reply")] = None,
-    conversation: Annotated[
-        str | None, _column("a turn's conversation", CONVERSATIONS, "conversation")
-    ] = None,
-    speaker: Annotated[str | None, _column("a turn's speaker", CONVERSATIONS, "speaker")] = None,
+    shape: Shape = None,
+    bot: Bot = None,
+    system: System = None,
+    messages: Messages = None,
+    prompt: Prompt = None,
+    reply: Reply = None,
+    conversation: ConversationColumn = None,
+    speaker: Speaker = None,
     items: Annotated[
         int | None,
         typer.Option(
@@ -101,7 +93,7 @@ def evaluate_run(
         "conversation": conversation, "speaker": speaker, "items": items, "generate": generate,
     }  # fmt: skip
     opened = Run.open(run)
-    with skippable(on_error), bar("measuring") as show:
+    with skippable(on_error), as_options(), bar("measuring") as show:
         report = evaluate(
             opened,
             data,

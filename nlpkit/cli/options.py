@@ -21,6 +21,39 @@ OnError = Annotated[
     Literal["stop", "skip"],
     typer.Option(help="stop at bad rows, or skip them and say how many (exit code 5)."),
 ]
+LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
+"""Panels of the help."""
+
+
+def column(help: str, panel: str | None = None, default: str = "") -> typer.models.OptionInfo:
+    """Return an option that names a column; `default` is only shown."""
+    option: typer.models.OptionInfo = typer.Option(
+        help=f"The column that holds {help}.", rich_help_panel=panel, show_default=default or False
+    )
+    return option
+
+
+Shape = Annotated[
+    str | None,
+    typer.Option(
+        help="messages, sharegpt, alpaca, pairs, turns or auto.",
+        show_default="auto",
+        rich_help_panel=CONVERSATIONS,
+    ),
+]
+Bot = Annotated[
+    str | None,
+    typer.Option(
+        help="The speaker that the model answers as: a name, first, second or each.",
+        rich_help_panel=CONVERSATIONS,
+    ),
+]
+System = Annotated[str | None, column("the system prompt", CONVERSATIONS)]
+Messages = Annotated[str | None, column("the list of messages", CONVERSATIONS, "messages")]
+Prompt = Annotated[str | None, column("the prompt of a pair", CONVERSATIONS, "prompt")]
+Reply = Annotated[str | None, column("the reply of a pair", CONVERSATIONS, "reply")]
+ConversationColumn = Annotated[str | None, column("a turn's conversation", CONVERSATIONS, "conversation")]
+Speaker = Annotated[str | None, column("a turn's speaker", CONVERSATIONS, "speaker")]
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
 RuntimeChoice = Annotated[
     str,

@@ -157,6 +157,18 @@ def skippable(on_error: str) -> Iterator[None]:
         raise
 
 
+_KEY = re.compile(r"`(bot|messages|conversation|speaker|text|prompt|reply|system|format): ?([^`]*)`")
+
+
+@contextmanager
+def as_options() -> Iterator[None]:
+    """Say keys of a config, which a message about data proposes, as options of the command."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(_KEY.sub(lambda key: f"--{key[1]} {key[2]}".rstrip(), str(error))) from None
+
+
 def show_scores(report: Any) -> None:
     """Print a report's scores, and how they differ from those of each baseline on the same rows."""
     from rich.console import Console

@@ -31,14 +31,28 @@ class Lengths(Frozen):
     """Texts in each bin of the report's `edges`; the last bin holds all longer ones too."""
 
 
+class DialogueCounts(Frozen):
+    """What conversations hold."""
+
+    turns: int
+    """Messages of one side in a row count as one turn."""
+    replies: int
+    """Turns of the side that is learned."""
+    speakers: dict[str, int]
+    """How many messages each speaker has, by the name or the role in the file."""
+
+
 class PartCounts(Frozen):
     """One of train, validation, test."""
 
     rows: int
+    """Rows, or conversations."""
     labels: dict[str, int]
     values: dict[str, float] | None
     """`min`, `mean` and `max` of the values, for an intensity."""
     lengths: Lengths | None
+    dialogue: DialogueCounts | None = None
+    """Of conversations."""
 
 
 class Excerpt(Frozen):

@@ -21,20 +21,25 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Data check</title><style>
-body{font:16px/1.5 system-ui,sans-serif;color:#1d2530;
-background:#f6f7f9;margin:0}
+:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1d2530;--muted:#515c69;--line:#dfe3e8;
+--info:#2b5792;--warning:#8f5500;--error:#b3261e}
+@media (prefers-color-scheme:dark){:root{--page:#12161c;--card:#1b212a;--ink:#e6eaf0;--muted:#a4afbd;
+--line:#323b47;--info:#8ab4f0;--warning:#f0b35a;--error:#ff8f85}
+svg{filter:invert(1) hue-rotate(180deg)}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);margin:0}
 main{max-width:64rem;margin:0 auto;padding:2rem 1rem 4rem}
 h1{font-size:1.7rem;margin:0 0 .3rem}h2{font-size:1.2rem;margin:2.2rem 0 .8rem}
-section,.finding{background:#fff;border:1px solid #dfe3e8;border-radius:8px;padding:1rem 1.2rem;
-margin:0 0 .8rem}
+section,.finding{background:var(--card);border:1px solid var(--line);border-radius:8px;
+padding:1rem 1.2rem;margin:0 0 .8rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .8rem .35rem 0;border-bottom:1px solid #eceff2;vertical-align:top}
-th{font-weight:600;color:#515c69}.finding{border-left:5px solid #3b6fb6}
-.finding.warning{border-left-color:#c77700}
-.finding.error{border-left-color:#b3261e}.finding p{margin:.2rem 0}
+th,td{text-align:left;padding:.35rem .8rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600;color:var(--muted)}.finding{border-left:5px solid var(--info)}
+.finding.warning{border-left-color:var(--warning)}
+.finding.error{border-left-color:var(--error)}.finding p{margin:.2rem 0}
 .tag{font-weight:600;text-transform:uppercase;font-size:.75rem;letter-spacing:.05em}
-.info .tag{color:#2b5792}.warning .tag{color:#8f5500}.error .tag{color:#b3261e}.hint{color:#515c69}
-ul{margin:.5rem 0 0;padding-left:1.2rem}li{overflow-wrap:anywhere}.where{color:#515c69;font-size:.85rem}
+.info .tag{color:var(--info)}.warning .tag{color:var(--warning)}.error .tag{color:var(--error)}
+.hint,.where{color:var(--muted)}.where{font-size:.85rem}
+ul{margin:.5rem 0 0;padding-left:1.2rem}li{overflow-wrap:anywhere}
 figure{margin:0 0 1rem}svg{width:100%;height:auto}
 </style></head><body><main>
 <h1>Data check</h1>
@@ -42,14 +47,6 @@ figure{margin:0 0 1rem}svg{width:100%;height:auto}
 {{ warnings }} warning{{ "" if warnings == 1 else "s" }}.
 Texts count as near-equal when they share {{ "%.0f" % (100 * near_duplicates) }}% of their word pairs.
 Personal data is masked.</p>
-<section class="scroll"><table><thead><tr>
-{% for name in names %}<th scope="col">{{ name }}</th>{% endfor %}
-</tr></thead><tbody>
-{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
-</tbody></table></section>
-{% if plots %}<h2>Plots</h2><section>
-{% for name, svg in plots.items() %}<figure role="img" aria-label="{{ name }}">{{ svg }}</figure>{% endfor %}
-</section>{% endif %}
 <h2>Findings</h2>
 {% for finding in findings %}<div class="finding {{ finding.severity }}">
 <p><span class="tag">{{ finding.severity }}</span> {{ finding.part }}: {{ finding.message }}.</p>
@@ -58,6 +55,15 @@ Personal data is masked.</p>
 {% if loop.last %}{{ cell }}{% else %}<span class="where">{{ cell }}</span> {% endif %}
 {% endfor %}</li>{% endfor %}</ul>{% endif %}
 </div>{% else %}<section>Nothing to report.</section>{% endfor %}
+<h2>Rows</h2>
+<section class="scroll"><table><thead><tr>
+{% for name in names %}<th scope="col">{{ name }}</th>{% endfor %}
+</tr></thead><tbody>
+{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
+</tbody></table></section>
+{% if plots %}<h2>Plots</h2><section>
+{% for name, svg in plots.items() %}<figure role="img" aria-label="{{ name }}">{{ svg }}</figure>{% endfor %}
+</section>{% endif %}
 </main></body></html>
 """
 

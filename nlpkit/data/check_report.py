@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from nlpkit.data.check_findings import Finding, Frozen, Lengths, PartCounts, Severity, cells
@@ -92,6 +93,10 @@ class CheckReport(Frozen):
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Return the counts in words: column names and a row for each part."""
         longest = f"{self.unit}: median, 95%, longest"
+        if all(part.dialogue for part in self.parts.values()):
+            return ("part", "conversations", "turns", "replies", "messages by speaker", longest), [
+                (name, *_dialogue_cells(part)) for name, part in self.parts.items()
+            ]
         names = ("part", "rows", "labels", longest) + (("over window",) if self.window else ())
         rows = []
         for name, part in self.parts.items():
@@ -104,9 +109,21 @@ class CheckReport(Frozen):
 def _labels(part: PartCounts) -> str:
     if part.values:
         return ", ".join(f"{name}: {value:.3g}" for name, value in part.values.items())
-    ranked = sorted(part.labels.items(), key=lambda item: -item[1])
+    return _shares(part.labels, part.rows)
+
+
+def _shares(counts: Mapping[str, int], total: int) -> str:
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
     more = f", and {len(ranked) - 8} more" if len(ranked) > 8 else ""
-    return ", ".join(f"{label}: {count:,} ({count / part.rows:.0%})" for label, count in ranked[:8]) + more
+    return ", ".join(f"{name}: {count:,} ({count / total:.0%})" for name, count in ranked[:8]) + more
+
+
+def _dialogue_cells(part: PartCounts) -> tuple[str, ...]:
+    if part.dialogue is None:
+        return ()
+    turns, replies, speakers = part.dialogue.turns, part.dialogue.replies, part.dialogue.speakers
+    shares = _shares(speakers, sum(speakers.values()))
+    return f"{part.rows:,}", f"{turns:,}", f"{replies:,}", shares, _lengths(part.lengths)
 
 
 def _lengths(lengths: Lengths | None) -> str:

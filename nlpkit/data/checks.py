@@ -28,6 +28,7 @@ def check(
     window: int | None,
     near_duplicates: float = 0.8,
     pii: Detector = "patterns",
+    noun: str = "row",
 ) -> CheckReport:
     """Check data before training: counts, lengths, and findings with the gravest first.
 
@@ -37,6 +38,7 @@ def check(
         window: How many tokens the model can read; only used where `tokens` is given.
         near_duplicates: Texts that share this much (Jaccard similarity of word pairs) count as near-equal.
         pii: `presidio` finds more kinds of numbers and needs the extra `pii`.
+        noun: What each example is called.
 
     Raises:
         ConfigError: `pii` asks for presidio, which is not installed.
@@ -65,7 +67,7 @@ def check(
         *_rare_labels(parts),
         *_over_window(parts, window),
     ]
-    findings += sheet(splits, near_duplicates=near_duplicates, scan=scan).findings()
+    findings += sheet(splits, near_duplicates=near_duplicates, scan=scan, noun=noun).findings()
     return CheckReport(
         parts=parts,
         findings=tuple(sorted(findings, key=lambda finding: GRAVEST_FIRST.index(finding.severity))),

@@ -10,7 +10,8 @@ refused. All other speakers are the user.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
@@ -43,6 +44,8 @@ class Reading:
     """How many were left out."""
     unused: tuple[str, ...] = ()
     """Columns, and keys of messages, that hold something and are not used."""
+    speakers: Mapping[str, int] = field(default_factory=dict)
+    """How many messages each speaker has, by the name or the role in the file."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -103,6 +106,7 @@ def conversations_of(
     one_sided = 0
     conversations: list[Conversation] = []
     unused: dict[str, None] = {}
+    speakers: Counter[str] = Counter()
     for rows in layout.conversations(records):
         try:
             script = layout.script(rows)
@@ -114,6 +118,7 @@ def conversations_of(
             continue
         conversations += found_views
         unused.update(dict.fromkeys(script.unused))
+        speakers.update(speaker_of(line, script, source.bot) for line in script.lines)
         one_sided += source.bot == "each" and len(found_views) == 1
     _count_bad(bad, layout, left)
     skipped = left.words()
@@ -126,6 +131,7 @@ def conversations_of(
         skipped=skipped,
         left_out=sum(left.counts.values()),
         unused=tuple(unused),
+        speakers=speakers,
     )
 
 

@@ -6,22 +6,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from nlpkit.data.file_format import split_format, suffix_of
+from nlpkit.data.formats import labeling_tools
 from nlpkit.data.formats.columnar import batch_rows
-from nlpkit.data.readers import (
-    ENDINGS,
-    READERS,
-    SHOWN_BY_CONTENT,
-    by_content,
-    count_file,
-    format_by_ending,
-    format_of,
-    header_of,
-    rows_of,
-    split_format,
-)
+from nlpkit.data.opened_file import find_file, header_of, rows_of
+from nlpkit.data.readers import ENDINGS, READERS
 from nlpkit.data.rows import BadRow, DataFile, Record, Row, require
 from nlpkit.errors import DataError
 
@@ -60,7 +53,7 @@ def count_in(folder: Path, *, format: str | None) -> int | None:
     """Count the rows of a folder, exactly or by estimate; None where only reading shows it."""
     if _is_saved(folder):
         return len(_saved(folder))
-    counts = [count_file(file) for file in _files_in(folder, format=format, encoding=None)]
+    counts = [READERS[file.format].count(file) for file in _files_in(folder, format=format, encoding=None)]
     known = [count for count in counts if count is not None]
     return sum(known) if counts and len(known) == len(counts) else None
 
@@ -98,32 +91,34 @@ def _files_in(folder: Path, *, format: str | None, encoding: str | None) -> list
     Raises:
         DataError: they are of several formats, or of several splits.
     """
-    formats = {path: format_of(path) for path in data_files(folder)}
+    files = [find_file(path, encoding=encoding) for path in data_files(folder)]
     format, sheet = (None, None) if format is None else split_format(format)
     if format is not None:
-        formats = {
-            path: format
-            for path, by_name in formats.items()
-            if format in (by_name, by_ending := format_by_ending(path))
-            or by_ending == format.removesuffix("-plain").removesuffix("-no-header")
-            or (by_name in SHOWN_BY_CONTENT and format in READERS and READERS[format].recognizes)
-        }
-    if len(kinds := sorted(set(formats.values()))) > 1:
+        files = [replace(file, format=format, sheet=sheet) for file in files if _may_be(file, format)]
+    if len(kinds := sorted({file.format for file in files})) > 1:
         raise DataError(
             f"{folder}: holds files of several formats ({', '.join(kinds)}); "
             "hint: name one file, or say the format"
         )
-    splits = {match[1].lower() for path in formats if (match := _SPLIT.match(path.name))}
+    names = (file.path.name for file in files if file.path)
+    splits = {match[1].lower() for name in names if (match := _SPLIT.match(name))}
     if len(splits) > 1:
         raise DataError(
             f"{folder}: holds several splits ({', '.join(sorted(splits))}), which must not be mixed; "
             "hint: name one file"
         )
-    files = [
-        DataFile(path=path, name=str(path), format=name, encoding=encoding, sheet=sheet)
-        for path, name in formats.items()
-    ]
-    return [by_content(file) for file in files] if format is None else files
+    return files
+
+
+def _may_be(file: DataFile, format: str) -> bool:
+    """Find out whether a file may be of the format that the user names."""
+    path = Path(file.name)
+    by_name = format.removesuffix("-plain").removesuffix("-no-header")
+    return (
+        file.format == format
+        or ENDINGS.get(suffix_of(path)) == by_name
+        or (format in labeling_tools.FORMATS and suffix_of(path) in READERS[format].found_in)
+    )
 
 
 def _refuse_other_columns(files: Sequence[DataFile]) -> None:

@@ -1,4 +1,4 @@
-"""A file opened by a reader of the table: its header read once, its rows streamed as often as needed."""
+"""A file whose format was found by what it begins with: opened, and streamed as often as needed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlpkit.data.file_format import format_of, split_format
 from nlpkit.data.good_rows import EMPTY, OnBad, besides, good_rows
-from nlpkit.data.readers import READERS, count_file, data_file, header_from, rows_of
-from nlpkit.data.rows import DataFile, Header, LeftOut, Record
-from nlpkit.errors import DataError
+from nlpkit.data.readers import READERS
+from nlpkit.data.rows import DataFile, Header, LeftOut, Record, Stream
+from nlpkit.data.text_files import start_of
+from nlpkit.errors import ConfigError, DataError, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,33 @@ class OpenedFile:
 
     def count(self) -> int | None:
         """Count the rows, for a progress bar; None for standard input."""
-        return count_file(self.file)
+        return READERS[self.file.format].count(self.file)
+
+
+def find_file(path: Path | str, *, format: str | None = None, encoding: str | None = None) -> DataFile:
+    """Find the format of a file that exists.
+
+    Raises:
+        ConfigError: an unknown format was asked for, or none for standard input.
+        DataError: there is no such file, or neither what it holds nor its name shows the format.
+    """
+    format, sheet = (None, None) if format is None else split_format(format)
+    if format is not None and format not in READERS:
+        raise ConfigError(
+            f"format {format!r} is not known{nearest(format, READERS)}; expected one of {', '.join(READERS)}"
+        )
+    if str(path) == "-":
+        if format is None:
+            raise ConfigError(
+                "standard input has no name that shows its format; "
+                f"hint: say it, --format {'|'.join(READERS)}"
+            )
+        return DataFile(path=None, name="standard input", format=format, encoding=encoding)
+    path = Path(path)
+    _refuse_missing(path)
+    if format is None:
+        format = format_of(path, start_of(path, encoding))
+    return DataFile(path=path, name=str(path), format=format, encoding=encoding, sheet=sheet)
 
 
 def open_file(
@@ -64,7 +92,7 @@ def open_file(
         DataError: the file cannot be read, lacks a column or holds no row.
         ConfigError: the format or the encoding that was asked for is not known.
     """
-    file = data_file(path, format=format, encoding=encoding)
+    file = find_file(path, format=format, encoding=encoding)
     if file.path is None:
         return OpenedFile(file=file, header=None)
     if file.path.is_dir():
@@ -74,9 +102,43 @@ def open_file(
             f"{path}: is not a regular file, and can be read only once; "
             "hint: pipe it in, and give - as the input"
         )
-    with closing(READERS[file.format].stream(file, columns)) as stream:
-        header = header_from(stream)
-        first = next(stream, None)
-        if first is None or isinstance(first, LeftOut):
-            raise DataError(f"{file.name}: {EMPTY}{besides(first)}")
+    header, rows = READERS[file.format].opened(file, columns)
+    with closing(rows):
+        first = next(rows, None)
+    if first is None or isinstance(first, LeftOut):
+        raise DataError(f"{file.name}: {EMPTY}{besides(first)}")
     return OpenedFile(file=file, header=header)
+
+
+def _refuse_missing(path: Path) -> None:
+    """Check that a path exists.
+
+    Raises:
+        DataError: it does not; the message holds the nearest name in its folder.
+    """
+    try:
+        if path.exists():
+            return
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else None
+    except (OSError, ValueError) as error:  # a name with a NUL, a folder that may not be read
+        raise DataError(f"{path}: cannot be opened: {error}") from error
+    if names is None:
+        raise DataError(f"{path}: no such file: the folder {path.parent} does not exist")
+    raise DataError(f"{path}: no such file{nearest(path.name, names)}")
+
+
+def rows_of(file: DataFile, *, columns: Collection[str]) -> Stream:
+    """Yield the rows of a file or of standard input, good and bad, in order, without the header."""
+    _, rows = READERS[file.format].opened(file, columns)
+    yield from rows
+
+
+def header_of(file: DataFile) -> Header:
+    """Read the header of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    header, rows = READERS[file.format].opened(file, ())
+    rows.close()
+    return header

@@ -24,8 +24,10 @@ from pathlib import Path
 from typing import Literal
 
 from nlpkit.data import dataset_folders
+from nlpkit.data.file_format import format_of
 from nlpkit.data.good_rows import OnBad, OnLeftOut, good_rows
-from nlpkit.data.readers import FOLDERS, count_file, data_file, format_of, header_of, rows_of
+from nlpkit.data.opened_file import find_file, header_of, rows_of
+from nlpkit.data.readers import FOLDERS, READERS
 from nlpkit.data.rows import BadRow, Record, unreadable_text
 from nlpkit.data.text_files import detect_encoding
 from nlpkit.errors import DataError, nearest
@@ -36,7 +38,6 @@ __all__ = [
     "columns_of",
     "count_rows",
     "detect_encoding",
-    "format_of",
     "read_records",
     "text_of",
 ]
@@ -73,13 +74,13 @@ def read_records(
     if _is_folder(path, format):
         rows = dataset_folders.rows_in(Path(path), format=format, encoding=encoding, columns=columns)
         return good_rows(rows, str(path), encoding, on_bad, on_left_out)
-    file = data_file(path, format=format, encoding=encoding)
+    file = find_file(path, format=format, encoding=encoding)
     return good_rows(rows_of(file, columns=columns), file.name, encoding, on_bad, on_left_out)
 
 
 def _is_folder(path: Path | str, format: str | None) -> bool:
     """Find out whether a path is a folder of files, each read by itself."""
-    return isdir(path) and (format or format_of(path)) not in FOLDERS
+    return isdir(path) and (format or format_of(Path(path))) not in FOLDERS
 
 
 def columns_of(path: Path | str, *, format: str | None = None, encoding: str | None = None) -> list[str]:
@@ -90,7 +91,7 @@ def columns_of(path: Path | str, *, format: str | None = None, encoding: str | N
     """
     if _is_folder(path, format):
         return dataset_folders.columns_in(Path(path), format=format, encoding=encoding)
-    file = data_file(path, format=format, encoding=encoding)
+    file = find_file(path, format=format, encoding=encoding)
     if file.path is None:
         raise DataError("standard input: its columns cannot be known before its rows are read")
     return list(header_of(file).columns)
@@ -105,7 +106,8 @@ def count_rows(path: Path | str, *, format: str | None = None) -> int | None:
     """
     if _is_folder(path, format):
         return dataset_folders.count_in(Path(path), format=format)
-    return count_file(data_file(path, format=format, encoding=None))
+    file = find_file(path, format=format)
+    return READERS[file.format].count(file)
 
 
 def text_of(record: Record, column: str, *, empty: Literal["refuse", "allow"] = "refuse") -> str:

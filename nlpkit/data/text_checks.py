@@ -44,6 +44,8 @@ class Sheet:
 
     rows: list[Row]
     scan: Scan
+    noun: str = "row"
+    """What each is."""
 
     def findings(self) -> Iterator[Finding]:
         """Yield all findings about the texts."""
@@ -74,7 +76,7 @@ class Sheet:
         for part, affected in by_part(rows).items():
             share = len(affected) / totals[part]
             severity: Severity = "warning" if share > limit else "info"
-            message = f"{counted(len(affected))} ({share:.2%}): {what}"
+            message = f"{counted(len(affected), self.noun)} ({share:.2%}): {what}"
             examples = self._excerpts(affected, note, at)
             yield Finding(
                 kind=kind,
@@ -141,12 +143,13 @@ class Sheet:
         yield from self._found(
             "duplicate",
             equal,
-            "the text of an earlier row again",
+            f"the text of an earlier {self.noun} again",
             "Remove them if each text should count once",
             0.01,
         )
         hint = "Look at them: templates and copies teach little; nlpkit keeps them on one side when it splits"
-        yield from self._found("near-duplicate", near, "nearly the text of an earlier row", hint, 0.05)
+        what = f"nearly the text of an earlier {self.noun}"
+        yield from self._found("near-duplicate", near, what, hint, 0.05)
 
     def _contradictions(self) -> Iterator[Finding]:
         """Find equal texts with different labels, or with values far apart."""
@@ -158,7 +161,7 @@ class Sheet:
         # Rows with the same text stand together, so that the examples show the contradiction.
         contradicting = [row for key, rows in same.items() if key and _differ(rows, far) for row in rows]
         hint = "Decide on one label for each text or remove them: no model can get both right"
-        what = "a text that another row labels differently"
+        what = f"a text that another {self.noun} labels differently"
         yield from self._found("contradiction", contradicting, what, hint, 0.001, lambda row: row.label)
 
     def _overlaps(self) -> Iterator[Finding]:
@@ -186,7 +189,7 @@ class Sheet:
             severity=severity,
             part=f"{first}, {second}",
             rows=len(pairs),
-            message=f"{counted(len(pairs))} of {second} ({len(pairs) / of:.2%}): {what}",
+            message=f"{counted(len(pairs), self.noun)} of {second} ({len(pairs) / of:.2%}): {what}",
             hint=f"Remove them from {first}, or let nlpkit split one file: it keeps such texts on one side",
             examples=self._excerpts(itertools.chain.from_iterable(pairs), lambda row: row.part),
         )
@@ -230,7 +233,9 @@ class Sheet:
             )
 
 
-def sheet(splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float, scan: Scan) -> Sheet:
+def sheet(
+    splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float, scan: Scan, noun: str = "row"
+) -> Sheet:
     """Gather the rows of all parts with what the checks compare them by."""
     pairs = [(name, example) for name, part in splits.items() for example in part]
     groups = near_groups([example.text for _, example in pairs], threshold=near_duplicates, seed=0)
@@ -238,7 +243,7 @@ def sheet(splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float
         Row(part=part, example=example, key=_key(example.text), group=group)
         for (part, example), group in zip(pairs, groups, strict=True)
     ]
-    return Sheet(rows=rows, scan=scan)
+    return Sheet(rows=rows, scan=scan, noun=noun)
 
 
 def by_part(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -249,9 +254,9 @@ def by_part(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return parts
 
 
-def counted(rows: int) -> str:
+def counted(rows: int, noun: str = "row") -> str:
     """Say the number of rows in words."""
-    return f"{rows:,} row" + ("" if rows == 1 else "s")
+    return f"{rows:,} {noun}" + ("" if rows == 1 else "s")
 
 
 def _key(text: str) -> str:

@@ -145,14 +145,20 @@ def _refuse_binary(start: bytes, file: DataFile) -> None:
         )
 
 
-def start_of(path: Path) -> str:
-    """Return the text that a file starts with, as far as it can be read; "" where it cannot."""
+def start_of(path: Path, encoding: str | None = None) -> str:
+    """Return the text that a file starts with, as far as it can be read; "" where it cannot.
+
+    Raises:
+        ConfigError: no text encoding has the name that was asked for.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        return ""
     try:
         with open_bytes(path) as file:
             start = file.read(START)
     except (OSError, EOFError, zlib.error):
         return ""  # reading the file says what is wrong
-    return start.decode(marked_encoding(start) or "utf-8", "replace").removeprefix("\ufeff")
+    return start.decode(encoding_for(start, encoding), "replace").removeprefix("\ufeff")
 
 
 def detect_encoding(path: Path | str) -> str:

@@ -93,7 +93,7 @@ def check(
     report = check_examples(parts, tokens=tokens, window=window, near_duplicates=near_duplicates, pii=pii)
     severity: Severity = "error" if on_error == "stop" else "warning"
     unreadable = tuple(_unreadable(part, rows, severity) for part, rows in bad.items() if rows)
-    left_out = tuple(_left_out(part, row) for part, rows in passed.items() for row in rows)
+    left_out = tuple(left_out_finding(part, row) for part, rows in passed.items() for row in rows)
     unknown = counter.findings(", ".join(parts)) if counter else ()
     findings = sorted(
         (*unreadable, *unknown, *report.findings, *left_out),
@@ -177,7 +177,8 @@ def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -
     return LabeledText(text=text_of(record, text, empty="allow"), label=known, where=record.where)
 
 
-def _left_out(part: str, row: LeftOut) -> Finding:
+def left_out_finding(part: str, row: LeftOut) -> Finding:
+    """Return what a reader passed over as a finding."""
     return Finding(
         kind="left out",
         severity="info",

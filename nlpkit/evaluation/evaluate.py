@@ -12,6 +12,7 @@ from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
+from nlpkit.reports.headline import score_headline
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
@@ -144,6 +145,7 @@ def measure(
         summary=family.report.summary(scores, baselines),
         warnings=(*no_better(scores, constant), *family.signs(outcomes)),
         scores=scores,
+        headlines=(score_headline(scores, baselines[0], family.report.headline),),
         sections=tuple(section for section in sections if section),
         baselines=baselines,
         limits=family.report.limits(outcomes),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from nlpkit.generation.context import Context, FittedPrompt, Policy, fit_prompt
 from nlpkit.generation.decoder import Decoder
 from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.earlier_turns import Embed, load_encoder
-from nlpkit.generation.export_chat import cached_export, chat_identity
+from nlpkit.generation.export_chat import chat_identity
+from nlpkit.generation.fast_runtime import Export, Weights, choose_runtime, is_worth_exporting
 from nlpkit.generation.json_constraint import JsonConstraint, JsonConstraints
 from nlpkit.generation.language_model import REPLY_SHARE, LanguageModel, read_dialogue_run
 from nlpkit.generation.local_completion import GenerationRequest, LocalCompletion
 from nlpkit.generation.reply_format import ReplyFormat
-from nlpkit.generation.runtimes import RUNTIMES
+from nlpkit.generation.runtimes import AUTO, RUNTIMES
 from nlpkit.generation.sampling import Sampler, Sampling
 from nlpkit.generation.scheduler import Scheduler
 from nlpkit.generation.torch_decoder import TorchDecoder
@@ -68,6 +70,11 @@ class Chatbot:
         # Decoding and encoding run in different threads, and a tokenizer cannot be used and set at once
         self._decoding_tokenizer = copy.deepcopy(profile.tokenizer)
         self._constraints = JsonConstraints(self._decoding_tokenizer, self.template)
+        self.runtime = "torch"
+        """The name of the runtime that replies."""
+        self.export: Export | None = None
+        """The export to a faster runtime that was begun when this was opened, if any."""
+        self._former: Callable[[], Scheduler | None] = lambda: None
         self._embed = embed
         self._has_looked_for_encoder = embed is not None
         self._encoder_lock = threading.Lock()
@@ -102,7 +109,7 @@ class Chatbot:
 
         Args:
             run: or its folder.
-            runtime: a name in the table of runtimes. An export is made once, if the runtime needs one.
+            runtime: a name in the table of runtimes, whose export is made once, if it needs one; or "auto".
             threads: processor threads; None: all that this process may use.
             policy: what becomes of turns that no longer fit.
             capacity: None: what suits the runtime.
@@ -113,12 +120,6 @@ class Chatbot:
             ConfigError: the runtime is unknown or not installed.
         """
         run = run if isinstance(run, Run) else Run.open(run)
-
-        def load_model() -> LanguageModel:
-            return LanguageModel.load(run, threads=threads)
-
-        if find_runtime(runtime, RUNTIMES).open is None:
-            return cls.of(load_model(), policy=policy, capacity=capacity)
         record, _ = read_dialogue_run(run)
         profile = ChatProfile(
             tokenizer=load_tokenizer(run.tokenizer),
@@ -126,8 +127,13 @@ class Chatbot:
             window=record.max_tokens,
             name=run.name,
         )
-        decoder, usual = _open_export(profile, chat_identity(run), load_model, runtime, threads)
-        return cls(profile, decoder, policy=policy, capacity=capacity or usual)
+        weights = Weights(
+            identity=chat_identity(run),
+            load=lambda: LanguageModel.load(run, threads=threads),
+            threads=threads,
+            source={"source": str(run.path), "window": None},
+        )
+        return cls._open(profile, weights, runtime, policy=policy, capacity=capacity)
 
     @classmethod
     def default(
@@ -168,10 +174,42 @@ class Chatbot:
             model = load_language_model(folder).to(pick_device())
             return LanguageModel(model, tokenizer, profile.task, window=window, threads=threads, name=source)
 
-        if find_runtime(runtime, RUNTIMES).open is None:
-            return cls.of(load_model(), policy=policy, capacity=capacity)
-        decoder, usual = _open_export(profile, {"base": base.weights_sha256}, load_model, runtime, threads)
-        return cls(profile, decoder, policy=policy, capacity=capacity or usual)
+        weights = Weights(
+            identity={"base": base.weights_sha256},
+            load=load_model,
+            threads=threads,
+            source={"source": source, "window": window},
+        )
+        return cls._open(profile, weights, runtime, policy=policy, capacity=capacity)
+
+    @classmethod
+    def _open(
+        cls,
+        profile: ChatProfile,
+        weights: Weights,
+        runtime: str,
+        *,
+        policy: Policy,
+        capacity: Capacity | None,
+    ) -> Chatbot:
+        """Return a chat model in a runtime; with AUTO it changes to the fast one once that is there."""
+        now = choose_runtime(runtime, profile.name, weights.identity)
+        if find_runtime(now, RUNTIMES).open is not None:
+            decoder, usual = weights.open_export(profile.name, profile.window, now)
+            bot = cls(profile, decoder, policy=policy, capacity=capacity or usual)
+            bot.runtime = now
+            return bot
+        language = weights.load()
+        bot = cls.of(language, policy=policy, capacity=capacity)
+        size = sum(weight.nbytes for weight in language.model.parameters())
+        if runtime == AUTO and is_worth_exporting(size):
+            bot.export = Export(bot, weights, capacity)
+        return bot
+
+    def change(self, runtime: str, decoder: Decoder, capacity: Capacity) -> None:
+        """Reply in another runtime from now on; replies that are being generated go on as they began."""
+        former, self.scheduler = self.scheduler, Scheduler(decoder, capacity)
+        self._former, self.runtime = weakref.ref(former), runtime
 
     @property
     def name(self) -> str:
@@ -226,12 +264,21 @@ class Chatbot:
         """
         return self._fit(conversation, sampling or Sampling()).context
 
+    @property
+    def runs_on(self) -> str:
+        """The runtime that replies, and what becomes of a faster one."""
+        return "; ".join(filter(None, [self.runtime, str(self.export or "")]))
+
     def forget(self, session: str) -> None:
         """Drop the cache of a session, for example when its conversation is deleted."""
         self.scheduler.forget(session)
 
     def close(self) -> None:
         """Stop every reply and accept no more."""
+        if self.export:
+            self.export.stop()
+        if former := self._former():
+            former.close()
         self.scheduler.close()
 
     def _sampler(
@@ -258,18 +305,3 @@ class Chatbot:
             if not self._has_looked_for_encoder:
                 self._embed, self._has_looked_for_encoder = load_encoder(), True
         return self._embed
-
-
-def _open_export(
-    profile: ChatProfile,
-    identity: Mapping[str, str],
-    load_model: Callable[[], LanguageModel],
-    runtime: str,
-    threads: int | None,
-) -> tuple[Decoder, Capacity]:
-    """Return the decoder of a cached export, made now if there is none, and the capacity that suits it."""
-    row = find_runtime(runtime, RUNTIMES)
-    if row.open is None:
-        raise ValueError(f"the runtime {runtime} opens no export")
-    folder = cached_export(profile.name, identity, row, load_model)
-    return row.open(row, folder, profile.window, threads), row.capacity

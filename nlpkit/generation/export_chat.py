@@ -80,16 +80,7 @@ def cached_export(
         ConfigError: the runtime is not installed.
         RunError: the model cannot be exported, or the export fails the parity check.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).name)
-    key = fingerprint(
-        {
-            **identity,
-            "precision": runtime.precision,
-            "builder": runtime.library().__version__,
-            "options": list(runtime.options),
-        }
-    )
-    folder = cache_folder() / "onnx" / f"{name}-{runtime.precision}-{key}"
+    folder = export_folder(name, identity, runtime)
     if folder.is_dir():
         return folder
     from filelock import FileLock
@@ -105,6 +96,24 @@ def cached_export(
                 if talk:
                     talk(f"exported {name} to {runtime.name}: {parity.summary()}")
     return folder
+
+
+def export_folder(name: str, identity: Mapping[str, str], runtime: ChatRuntime) -> Path:
+    """Return the folder of the cache in which an export is, or would be.
+
+    Raises:
+        ConfigError: the runtime is not installed.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).name)
+    key = fingerprint(
+        {
+            **identity,
+            "precision": runtime.precision,
+            "builder": runtime.library().__version__,
+            "options": list(runtime.options),
+        }
+    )
+    return cache_folder() / "onnx" / f"{name}-{runtime.precision}-{key}"
 
 
 def chat_identity(run: Run) -> dict[str, str]:

@@ -136,8 +136,14 @@ TABLE = (
     ),
 )
 
+AUTO = "auto"
+"""FAST on a CPU once its export is there; torch until then, and on a GPU."""
+
+FAST = "onnx-int8"
+"""The runtime that AUTO prefers on a CPU."""
+
 RUNTIMES = {row.name: row for row in TABLE if row.is_runtime}
-"""What `nlpkit chat --runtime` accepts."""
+"""What `nlpkit chat --runtime` accepts next to AUTO."""
 
 EXPORTS = {row.name: row for row in TABLE if row.write}
 """What `nlpkit export --to` accepts for a chat model."""

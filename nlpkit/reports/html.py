@@ -14,7 +14,16 @@ from nlpkit.reports import plots
 from nlpkit.reports.markdown import cost_rows
 from nlpkit.reports.parts import Baseline, Headline, ReportContent, Verdict
 from nlpkit.reports.sections import Section
-from nlpkit.reports.wording import VERDICTS, difference, in_interval, number, p_value, verdict, visible
+from nlpkit.reports.wording import (
+    VERDICTS,
+    difference,
+    in_interval,
+    number,
+    p_value,
+    verdict,
+    visible,
+    without_folder,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,7 +80,15 @@ def to_html(report: ReportContent) -> str:
         groups=list(_groups(_blocks(report.sections))),
         curve=curve,
         costs=cost_rows(report.cost),
+        others=_others(report),
     )  # fmt: skip
+
+
+def _others(report: ReportContent) -> dict[str, Score]:
+    """Return the scores that neither a card nor a comparison shows."""
+    compared = {name for baseline in report.baselines for name in baseline.scores}
+    shown = compared if report.headlines else report.scores.keys()
+    return {name: score for name, score in report.scores.items() if name not in shown}
 
 
 def cards(report: ReportContent) -> list[Card]:
@@ -191,6 +208,7 @@ def _environment() -> Environment:
     )
     made.globals.update(verdicts=VERDICTS, heat=heat, shares=shares)
     made.filters["number"] = number
+    made.filters["no_folder"] = without_folder
     made.filters["draw"] = lambda plot: Markup(plots.draw(plot))  # noqa: S704  # plots.py escapes what it is given
     made.tests["score"] = lambda value: isinstance(value, Score)
     made.tests["count"] = lambda value: isinstance(value, int)

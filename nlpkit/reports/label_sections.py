@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nlpkit.metrics.calibration import reliability
-from nlpkit.metrics.labels import confusion_matrix, per_class
+from nlpkit.metrics.labels import ACCURACY, confusion_matrix, per_class
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.reports.constant_answers import commonest_label
 from nlpkit.reports.sections import Column, Example, Panel, Plot, Section, Series, Table, Tag, Texts
@@ -304,6 +304,7 @@ LABEL_SECTIONS: tuple[Callable[[LabelOutcomes, Rows], Section | None], ...] = (
 LABEL_REPORT = FamilyReport(
     sections=LABEL_SECTIONS,
     summary=label_summary,
+    headline=ACCURACY.name,
     usage=LABEL_USAGE,
     constant=commonest_label,
     limits=label_limits,

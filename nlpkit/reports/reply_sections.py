@@ -20,10 +20,11 @@ from nlpkit.reports.context_sections import (
     turns_back_table,
     use_shown,
 )
+from nlpkit.reports.headline import score_headline
 from nlpkit.reports.parts import Headline, Verdict
 from nlpkit.reports.reply_findings import Exchange, JudgeVerdict, ReplyFindings
 from nlpkit.reports.sections import Example, Message, Prose, Section, Texts
-from nlpkit.reports.wording import VERDICTS, difference, in_brackets, in_interval, verdict
+from nlpkit.reports.wording import in_brackets, in_interval, verdict
 
 HEADLINES = ("perplexity", "hits@1", "pmi_hits@1")
 """The scores that stand on top, before the use of context."""
@@ -102,27 +103,17 @@ def judged(verdict_: JudgeVerdict, baseline: str) -> str:
 
 def reply_headlines(findings: ReplyFindings) -> tuple[Headline, ...]:
     """Return the numbers on top of the page, with the baseline's."""
-    headlines = [_score_headline(findings, name) for name in HEADLINES if name in findings.scores]
+    headlines = [
+        score_headline(findings.scores, findings.baseline, name)
+        for name in HEADLINES
+        if name in findings.scores
+    ]
     ours, theirs = gains(findings.context), gains(findings.baseline_context)
     if ours:
         name = next(iter(ours))
         baseline = theirs[name].loss if name in theirs else None
         headlines.append(_context_headline(name, use_shown(ours), ours[name].loss, baseline))
     return tuple(headlines)
-
-
-def _score_headline(findings: ReplyFindings, name: str) -> Headline:
-    score, baseline = findings.scores[name], findings.baseline
-    test = baseline.tests.get(name) if baseline else None
-    word = verdict(score, test) if test is not None and test.difference is not None else None
-    return Headline(
-        score=score,
-        title=score.title or name,
-        baseline=baseline.scores.get(name) if baseline else None,
-        verdict=word,
-        tag=VERDICTS[word] if word else "",
-        note=difference(score, test),
-    )
 
 
 def _context_headline(name: str, shown: Side, ours: Score, theirs: Score | None) -> Headline:

@@ -34,6 +34,8 @@ class FamilyReport:
     """(outcomes, rows) -> a section, in the order in which they are shown."""
     summary: Callable[[dict[str, Score], tuple[Baseline, ...]], tuple[str, ...]]
     """The answer in plain sentences."""
+    headline: str
+    """The name of the score on top of the page; the others stand in a table."""
     usage: Usage
     constant: Callable[[Any], ConstantAnswer]
     """The best answer that is the same for every text: a baseline of every run."""

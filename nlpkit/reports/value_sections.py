@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nlpkit.metrics.outcomes import ValueOutcomes
+from nlpkit.metrics.values import MAE
 from nlpkit.reports.constant_answers import median_value
 from nlpkit.reports.label_sections import WORST, Rows, mistake, mistakes
 from nlpkit.reports.sections import Panel, Plot, Section, Series
@@ -137,5 +138,9 @@ VALUE_SECTIONS: tuple[Callable[[ValueOutcomes, Rows], Section | None], ...] = (
 """In the order in which they are shown."""
 
 VALUE_REPORT = FamilyReport(
-    sections=VALUE_SECTIONS, summary=value_summary, usage=VALUE_USAGE, constant=median_value
+    sections=VALUE_SECTIONS,
+    summary=value_summary,
+    headline=MAE.name,
+    usage=VALUE_USAGE,
+    constant=median_value,
 )

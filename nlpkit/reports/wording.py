@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from nlpkit.metrics.score import digits
@@ -32,6 +33,12 @@ def visible(text: object) -> str:
         for letter in str(text)
         if letter in "\n\t" or not (unicodedata.category(letter) in ("Cc", "Cs") or letter in _TURNING)
     )
+
+
+def without_folder(name: str) -> str:
+    """Return the name of a file, or of a file and a row, without the folders of this machine."""
+    is_absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
+    return PureWindowsPath(name).name if is_absolute else name
 
 
 def short(label: str) -> str:

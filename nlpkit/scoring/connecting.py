@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from nlpkit.errors import ConfigError, NlpkitError, optional
@@ -73,20 +75,48 @@ _SETTINGS = {
 
 
 def _connect(ray: Any, address: str | None) -> None:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is not None:
         _refuse_silent(address)
     try:
+        if address is None and not _is_started():
+            _start(ray)
+            return
         with hushed():
-            # With no address Ray itself joins what `ray start` made here, and else starts one.
-            ray.init(address=address, include_dashboard=False, **options)
+            ray.init(address=address, **_OPTIONS)  # with no address Ray joins what `ray start` made here
     except ConnectionError as error:
         if address is not None:
             raise _unreachable(address, error) from error
-        with hushed():  # what `ray start` made is gone, or not open to us
-            ray.init(address="local", include_dashboard=False, **options)
+        _start(ray)  # what `ray start` made is gone, or not open to us
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreachable(address or "this machine", error) from error
+
+
+_OPTIONS = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+
+
+def _is_started() -> bool:
+    """Return whether `ray start` has made a cluster that this machine belongs to; Ray notes where it is."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address != "local"
+    return Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster").exists()  # noqa: S108
+
+
+def _start(ray: Any) -> None:
+    """Start a cluster on this machine, and nothing of it that asks another one.
+
+    Its token stays in this process and its workers. Ray would write one into the home, readable by everyone.
+    Without a dashboard Ray still starts the dashboard's process, which asks the cloud's metadata service even
+    where usage statistics are off.
+    """
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    node = optional("ray._private.node", extra="ray").Node
+    start_dashboard = node.start_api_server
+    node.start_api_server = lambda *_, **__: None
+    try:
+        with hushed():
+            ray.init(address="local", **_OPTIONS)
+    finally:
+        node.start_api_server = start_dashboard
 
 
 @contextmanager

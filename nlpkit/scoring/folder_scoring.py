@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlpkit.data.dataset_folders import data_files
-from nlpkit.data.opened_file import OpenedFile, open_file
+from nlpkit.data.file_format import format_of
+from nlpkit.data.opened_file import OpenedFile, find_file, open_file
 from nlpkit.data.text_language import added
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.chunks import Fleet
@@ -36,6 +39,9 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
             f"{source}: the files of a folder keep the formats that their names show; "
             "hint: leave out --format and --output-format"
         )
+    if (format := format_of(source)) != "folder":
+        hint = _part_hint(source, format)
+        raise DataError(f"{source}: is a whole {format} export; expected a part of it{hint}")
     for folder in (target, options.rejects or target):
         if folder.exists() and not folder.is_dir():
             raise ConfigError(
@@ -50,7 +56,8 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
         for path in data_files(source)
     }
     if not files:
-        raise DataError(f"{source}: holds no data files; expected CSV, TSV, JSON Lines, Parquet or Arrow")
+        expected = "expected CSV, TSV, JSON Lines, Parquet or Arrow"
+        raise DataError(f"{source}: holds no data files; {expected}{_part_hint(source)}")
     for path, file in files.items():
         if file.file.format == "xlsx":
             raise ConfigError(
@@ -58,6 +65,22 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
                 "move it elsewhere and score it alone, as with nlpkit score reviews.xlsx -o scored.csv"
             )
     return FolderPlan(target=target, files=files, options=options)
+
+
+def _part_hint(source: Path, format: str | None = None) -> str:
+    """Return a hint that names a file of the format, or of any that is known, or a folder of such files."""
+    for path in sorted(source.iterdir()):
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        formats = {_format_of(file) for file in files if file.is_file()} - {None}
+        if format in formats or (format is None and formats):
+            return f"; hint: name one that can be scored alone, such as {shlex.quote(str(path))}"
+    return ""
+
+
+def _format_of(file: Path) -> str | None:
+    with suppress(DataError):
+        return find_file(file).format
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlpkit.data.file_format import suffix_of
 from nlpkit.data.opened_file import OpenedFile
-from nlpkit.data.readers import format_by_ending
-from nlpkit.errors import ConfigError, DataError, nearest
+from nlpkit.data.readers import ENDINGS
+from nlpkit.errors import ConfigError, nearest
 from nlpkit.files import refuse_path
 from nlpkit.scoring.labeling_writers import ARRAYS, TASKS
 from nlpkit.scoring.options import ScoreOptions
@@ -121,14 +122,13 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
 
 
 def _format_by_name(target: Path | None) -> str:
-    try:
-        name = format_by_ending(target or Path(STREAM))
-        return "jsonl" if name == "json" else name  # rows are written one by one
-    except DataError as error:
+    name = ENDINGS.get(suffix_of(target)) if target else None
+    if name is None:
         raise ConfigError(
             f"{target}: its name does not show a format; expected .csv, .tsv, .jsonl (also with .gz), "
             ".parquet or .arrow; hint: say it, --output-format"
-        ) from error
+        )
+    return "jsonl" if name == "json" else name  # rows are written one by one
 
 
 def _check_paths(source: Path | None, planned: Output) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import secrets
 import socket
 import subprocess
@@ -393,3 +394,88 @@ def test_c5_no_event_looks_up_or_fetches_what_a_client_names(demo: Demo, eve: ht
     assert files
     names = set((demo.folder / "lookups.txt").read_text().split())
     assert names <= {"127.0.0.1", "localhost", "None", "::1", "0.0.0.0"}  # noqa: S104
+
+
+def events_of(client: httpx2.Client, kind: str) -> Iterator[dict[str, Any]]:
+    """Yield the events that take a file of a component of this kind."""
+    config = client.get("/config").json()
+    components = {component["id"]: component["type"] for component in config["components"]}
+    for event in config["dependencies"]:
+        if event["backend_fn"] and kind in {components[number] for number in event["inputs"]}:
+            yield event
+
+
+def ways_to(path: str, own: str) -> Iterator[str]:
+    """Yield ways to write a path: encoded, with dots and slashes, and out of the caller's own folder."""
+    up = "../" * len(Path(own).parents) + path.lstrip("/")
+    encoded = "".join(f"%{byte:02x}" for byte in path.encode())
+    for place in ("file=", "file/", "FILE=", "stream/", "static/", "proxy="):
+        yield from (f"{place}{path}", f"{place}{encoded}", f"{place}{encoded.replace('%', '%25')}")
+    dotted = path.replace("/", "/./")
+    for way in (
+        f"/{path}",
+        f"//{path}",
+        dotted,
+        f"{own}/../{up}",
+        f"{own}/{up}",
+        f"file://{path}",
+        f"{path}/",
+    ):
+        yield from (
+            f"file={way}",
+            f"file={way.replace('..', '%2e%2e').replace('/', '%2f')}",
+            f"file={way}?x=1",
+        )
+
+
+def test_c7_a_file_is_given_to_the_user_who_uploaded_or_made_it_and_to_nobody_else(
+    demo: Demo, alice: httpx2.Client, eve: httpx2.Client
+) -> None:
+    rows = f"text\n{CANARY}\n".encode()
+    own = eve.post("/gradio_api/upload", files={"files": ("own.csv", b"text\nmine\n")}).json()[0]
+    [uploaded] = alice.post("/gradio_api/upload", files={"files": ("a.csv", rows)}).json()
+    file = {"path": uploaded, "orig_name": "a.csv", "meta": {"_type": "gradio.FileData"}}
+    events = list(events_of(alice, "uploadbutton"))
+    [scoring] = [event["id"] for event in events if len(event["inputs"]) == 2]
+    answer = posted(alice, scoring, [file, "text"], None)
+    [scored] = set(re.findall(r'"path": ?"([^"]+scored\.csv)"', answer))
+
+    cookie = "; ".join(f"{one.name}={one.value}" for one in eve.cookies.jar)
+    for path in (uploaded, scored):
+        assert CANARY in alice.get(f"/gradio_api/file={path}").raise_for_status().text
+        assert alice.head(f"/gradio_api/file={path}").status_code == 200
+        for way in ways_to(path, own):
+            answered = raw(demo.port, way, cookie)
+            assert answered.split(b" ")[1] in (b"400", b"403", b"404", b"405"), way
+            assert CANARY.encode() not in answered, way
+        headers = {"range": "bytes=0-3"}
+        assert alice.get(f"/gradio_api/file={path}", headers=headers).content == b"text"
+        assert eve.get(f"/gradio_api/file={path}", headers=headers).status_code == 403
+        assert eve.head(f"/gradio_api/file={path}").status_code == 403
+        assert httpx2.get(f"{demo.address}/gradio_api/file={path}").status_code == 401
+        # Nor does an event read it
+        for event, sent in itertools.product(events, (path, f"{own}/../../..{path}")):
+            for meta in ({}, {"meta": file["meta"]}):
+                inputs = [{"path": sent, "orig_name": "a.csv", **meta}, "text"][: len(event["inputs"])]
+                answered = posted(eve, event["id"], inputs, None)
+                assert '"success":false' in answered
+                assert CANARY not in answered
+
+
+def test_c7_two_users_with_the_same_file_have_one_each(alice: httpx2.Client, eve: httpx2.Client) -> None:
+    upload = {"files": ("same.csv", b"text\nthe same\n")}
+    [first], [second] = [client.post("/gradio_api/upload", files=upload).json() for client in (alice, eve)]
+    assert first != second
+    assert alice.get(f"/gradio_api/file={first}").content == eve.get(f"/gradio_api/file={second}").content
+    assert eve.get(f"/gradio_api/file={first}").status_code == 403
+    assert alice.get(f"/gradio_api/file={second}").status_code == 403
+
+
+def test_c7_the_progress_of_an_upload_goes_to_the_user_who_uploads(
+    alice: httpx2.Client, eve: httpx2.Client
+) -> None:
+    upload = {"files": ("secret-name.csv", b"text\nhello\n")}
+    alice.post("/gradio_api/upload?upload_id=known", files=upload).raise_for_status()
+    answer = eve.get("/gradio_api/upload_progress?upload_id=known")
+    assert (answer.status_code, "secret-name" in answer.text) == (404, False)
+    assert '"done"' in alice.get("/gradio_api/upload_progress?upload_id=known").raise_for_status().text

@@ -21,6 +21,7 @@ from tests.conftest import make_chat_base
 pytestmark = pytest.mark.integration
 
 GREEDY = Sampling(temperature=0.0, repetition_penalty=1.1, max_new_tokens=40)
+LONG = GREEDY.model_copy(update={"max_new_tokens": 400})
 
 
 def talk(*texts: str) -> Conversation:
@@ -155,3 +156,57 @@ def test_a_runtime_that_is_not_installed_is_named_with_its_cure(
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime_genai", None)
     with pytest.raises(ConfigError, match=r"pip install 'nlpkit\[onnx\]'"):
         Chatbot.load(chat_run, runtime="onnx")
+
+
+@pytest.fixture(scope="module")
+def wide_base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A base whose 8-bit export passes the parity check."""
+    return str(make_chat_base(tmp_path_factory.mktemp("auto") / "wide", hidden=64))
+
+
+def test_d11_torch_replies_until_the_export_is_there(wide_base: str) -> None:
+    bot = Chatbot.default(wide_base, runtime="auto", threads=1)
+    assert bot.runs_on == "torch; onnx-int8 replies once its export is made"
+    begun = iter(bot.stream(talk("think of tea"), sampling=LONG))
+    said = [next(begun)]
+    assert bot.export is not None
+    bot.export.join()
+    assert bot.runs_on == bot.runtime == "onnx-int8"
+    said += begun  # goes on as it began
+    fresh = Chatbot.default(wide_base, threads=1)
+    assert "".join(said) == "".join(fresh.stream(talk("think of tea"), sampling=LONG))
+    assert "".join(bot.stream(talk("think of tea"), sampling=GREEDY))
+    with patch("nlpkit.generation.chatbot.load_language_model", side_effect=AssertionError):
+        assert Chatbot.default(wide_base, runtime="auto", threads=1).runs_on == "onnx-int8"
+
+
+def test_d11_without_an_export_torch_goes_on_and_says_why(
+    wide_base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr("nlpkit.generation.fast_runtime.FREE", 1 << 60)
+    full = Chatbot.default(wide_base, runtime="auto", threads=1)
+    assert (full.export, full.runs_on) == (None, "torch")
+    monkeypatch.undo()
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "onnxruntime_genai").mkdir()  # stands before the library, and is none
+    (tmp_path / "onnxruntime_genai" / "__init__.py").write_text("__version__ = '0'\n")
+    broken = Chatbot.default(wide_base, runtime="auto", threads=1)
+    assert broken.export is not None
+    broken.export.join()
+    assert broken.runs_on.startswith("torch; no onnx-int8: the model cannot be exported")
+    assert "goes on in torch" in caplog.text
+    assert "".join(broken.stream(talk("think of tea"), sampling=GREEDY))
+
+
+def test_d11_a_closed_chat_model_ends_its_export(
+    wide_base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    bot = Chatbot.default(wide_base, runtime="auto", threads=1)
+    bot.close()
+    assert bot.export is not None
+    bot.export.join()
+    assert bot.export.failure == ""
+    assert not [one for one in tmp_path.glob("onnx/*") if one.is_dir() and one.name.startswith("wide-")]

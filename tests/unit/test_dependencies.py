@@ -6,9 +6,12 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -63,6 +66,56 @@ def test_every_dependency_is_pinned_to_a_version_that_anyone_can_get() -> None:
     assert (REQUIRED | OPTIONAL) - {canonical(name) for name in pins} == set()
     # a local version such as +cpu is on no public index
     assert [name for name, version in pins.items() if "+" in version] == []
+
+
+def locked(name: str) -> dict[str, str]:
+    """The entries of a lock file by name: version, marker and hashes."""
+    text = (ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
+    entries = [entry for entry in re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE) if "==" in entry]
+    return {canonical(entry): entry for entry in entries}
+
+
+def test_c10_the_lock_files_hold_each_pin_once_with_its_hashes() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = sorted(
+        (canonical(line), line.split("==")[1]) for line in lines if line and not line.startswith("#")
+    )
+    entries = [item for name in ("base", "extras", "cuda") for item in locked(name).items()]
+    versions = {name: re.search(r"==([^ ;\\\n]+)", entry) for name, entry in entries}
+    assert sorted((name, version and version[1]) for name, version in versions.items()) == pins
+    assert len(entries) == len(pins)
+    for _, entry in entries:
+        requirement, *hashes = entry.replace("\\\n", "").split("--hash=sha256:")
+        assert "sha256" not in requirement
+        assert hashes
+        assert all(re.fullmatch("[0-9a-f]{64}", digest.strip()) for digest in hashes)
+
+
+@pytest.mark.parametrize(
+    ("names", "extras"), [(("base",), ()), (("base", "extras"), tuple(PROJECT["optional-dependencies"]))]
+)
+def test_c10_the_lock_files_hold_all_that_what_is_installed_asks_for(
+    names: tuple[str, ...], extras: tuple[str, ...]
+) -> None:
+    """pip refuses a lock that lacks a dependency of one of its packages."""
+    there = {name for lock in names for name in locked(lock)} | {"nlpkit", "pip"}
+    waiting, seen = [("nlpkit", extra) for extra in ("", *extras)], set()
+    while waiting:
+        name, extra = pair = waiting.pop()
+        if pair in seen:
+            continue
+        seen.add(pair)
+        try:
+            requirements = map(Requirement, requires(name) or [])
+        except PackageNotFoundError:  # of an extra that the tests do without
+            continue
+        for needed in requirements:
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                assert canonical(needed.name) in there, f"{name} asks for {needed}"
+                waiting += [(canonical(needed.name), "")] + [
+                    (canonical(needed.name), x) for x in needed.extras
+                ]
+    assert len(seen) > 80
 
 
 def test_the_wheel_carries_the_recipes_and_the_mark_of_types() -> None:

@@ -20,13 +20,6 @@ from nlpkit.data.formats import (
 )
 from nlpkit.data.rows import DataFile, Stream
 
-UNREAD = {
-    ".zip": "is an archive; hint: unpack it, and name the file or the folder in it",
-    ".html": "is a web page; hint: export the chat as JSON (Telegram, Discord), or save the table as CSV",
-    ".htm": "is a web page; hint: export the chat as JSON (Telegram, Discord), or save the table as CSV",
-}
-"""Ending of a file that is not read -> what it is and what to do."""
-
 _JSON, _TEXT, _YAML = (".json",), (".txt",), (".yml", ".yaml")
 
 
@@ -77,8 +70,26 @@ EXPORTS = (
 )
 
 
-def unread(suffix: str, start: str) -> str | None:
-    """Say what a file is that is known but not read, and what to do; None for others."""
-    if suffix in _YAML and rasa.is_domain(start):
-        return "is a Rasa domain, which labels no text; hint: name the file with the nlu or the stories"
-    return UNREAD.get(suffix)
+@dataclass(frozen=True, kw_only=True)
+class Unread:
+    """A format that is known but not read."""
+
+    endings: tuple[str, ...]
+    reason: str
+    """What such a file is, and what to do."""
+    fits: Callable[[str], bool] = lambda start: True
+    """Whether a file of such a name that starts with this text is one."""
+
+
+UNREAD = (
+    Unread(endings=(".zip",), reason="is an archive; hint: unpack it, and name the file or the folder in it"),
+    Unread(
+        endings=(".html", ".htm"),
+        reason="is a web page; hint: export the chat as JSON (Telegram, Discord), or save the table as CSV",
+    ),
+    Unread(
+        endings=_YAML,
+        reason="is a Rasa domain, which labels no text; hint: name the file with the nlu or the stories",
+        fits=rasa.is_domain,
+    ),
+)

@@ -82,9 +82,16 @@ def count(file: DataFile) -> int | None:
     return None if file.path is None else max(0, count_lines(file.path) - _has_header(file))
 
 
+def first_row(format: str, start: str) -> dict[str, object]:
+    """Return the first row of a file that starts with a text; empty where the text does not hold it."""
+    lines = list(io.StringIO(start, newline=""))
+    names, values = islice(chain(_sample(lines, _dialect(lines, format)), ([], [])), 2)
+    return {name.strip(): value for name, value in zip(names, values, strict=False)}
+
+
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
     lines = _Lines(text)
-    dialect = _dialect(lines.start, file)
+    dialect = _dialect(lines.start, file.format)
     reader = _reader(lines, dialect)
     first, *rows = [*_sample(lines.start, dialect)] or [[]]
     if _has_header(file) or not first:
@@ -104,9 +111,9 @@ def _has_header(file: DataFile) -> bool:
     return not file.format.endswith("-no-header")
 
 
-def _dialect(start: list[str], file: DataFile) -> dict[str, Any]:
+def _dialect(start: list[str], format: str) -> dict[str, Any]:
     """Return how a file is to be read: by its format's separator, unless its rows only fit another one."""
-    usual = _DIALECTS[file.format]
+    usual = _DIALECTS[format]
     if not any(_fit(_sample(start, usual))):
         for mark in _SEPARATORS:
             candidate = usual | {"delimiter": mark}

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
+from typing import TextIO
 
 from nlpkit.data.formats import json_lines
 from nlpkit.data.formats.json_text import JsonText
@@ -36,7 +37,19 @@ def count(file: DataFile) -> int | None:
     return None
 
 
-def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
+def first_row(start: str) -> dict[str, object]:
+    """Return the first row of a file that starts with a text; empty where the text does not hold it."""
+    text = io.StringIO(start)
+    lines = _first_lines(text)
+    rows = iter(lines) if _is_json_lines(lines, ()) else _Document(text, "".join(lines), "").rows()
+    try:
+        fields = json.loads(next((row for row in rows if not row.isspace()), "{}"))
+    except (DataError, ValueError, RecursionError):
+        return {}  # reading the file says what is wrong
+    return fields if isinstance(fields, dict) else {}
+
+
+def _rows(file: DataFile, columns: Collection[str], text: TextIO) -> Stream:
     lines = _first_lines(text)
     if _is_json_lines(lines, columns):
         blocks = chain([lines], iter(lambda: text.readlines(_BLOCK), []))
@@ -49,7 +62,7 @@ def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> S
         raise DataError(f"{file.name}: nested deeper than {json_lines.NESTING} levels") from error
 
 
-def _first_lines(text: io.TextIOWrapper) -> list[str]:
+def _first_lines(text: TextIO) -> list[str]:
     """Read up to the second line that is not blank; of a long first line only the start."""
     lines: list[str] = []
     while sum(not line.isspace() for line in lines) < 2 and (line := text.readline(_LINE)):
@@ -97,7 +110,7 @@ def as_bytes(text: str) -> bytes:
 class _Document:
     """The rows of a document."""
 
-    def __init__(self, text: io.TextIOWrapper, start: str, name: str) -> None:
+    def __init__(self, text: TextIO, start: str, name: str) -> None:
         self._text, self._name = JsonText(text, start, name), name
         self._key: tuple[str, ...] | None = None
 
@@ -108,7 +121,7 @@ class _Document:
             DataError: the document is not JSON, or holds no rows, or rows under several keys.
         """
         block: list[bytes] = []
-        for row in self._array(()) if self._text.next_mark() == "[" else self._object(()):
+        for row in self.rows():
             block.append(as_bytes(row))
             if len(block) == _ROWS:
                 yield block
@@ -123,6 +136,10 @@ class _Document:
                 '[{"text": ...}, ...] or {"data": [{"text": ...}, ...]}; '
                 f"hint: name the rows, as with jq -c '.[]' {shlex.quote(self._name)} > rows.jsonl"
             )
+
+    def rows(self) -> Iterator[str]:
+        """Yield the rows."""
+        return self._array(()) if self._text.next_mark() == "[" else self._object(())
 
     def _array(self, key: tuple[str, ...]) -> Iterator[str]:
         """Yield the rows of the array that is next."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Collection, Iterator
+from typing import TextIO
 
 from nlpkit.errors import DataError
 
@@ -26,7 +26,7 @@ _SPACE = " \t\r\n"
 class JsonText:
     """A place in the text of a document, which moves from value to value."""
 
-    def __init__(self, text: io.TextIOWrapper, start: str, name: str) -> None:
+    def __init__(self, text: TextIO, start: str, name: str) -> None:
         self._text, self._held, self._at, self._name = text, start, 0, name
         self.row = 0
         """The row that is being read, for messages; 0 before the first."""

@@ -54,24 +54,30 @@ def lines(line: str) -> tuple[str, ...]:
     return (line,)
 
 
-FORMATS: dict[str, tuple[Parse, tuple[str, ...]]] = {
-    "fasttext": (fasttext, ("text", "label")),
-    "text-at-label": (text_at_label, ("text", "label")),
-    "label-text": (label_text, ("text", "label")),
-    "lines": (lines, ("text",)),
-}
-"""Format -> what reads a line of it, and its columns."""
+def looks_like_fasttext(line: str) -> bool:
+    """Return whether a line begins with a label of fastText's."""
+    return line.startswith(FASTTEXT)
 
 
-def likely(line: str) -> str:
-    """Return the format that a line seems to be of."""
-    if line.startswith(FASTTEXT):
-        return "fasttext"
+def looks_like_label_text(line: str) -> bool:
+    """Return whether a line is one word, a tab and more."""
     head, mark, _ = line.partition("\t")
-    if mark and head and len(head.split()) == 1:
-        return "label-text"
-    text, mark, tail = line.rpartition("@")
-    return "text-at-label" if mark and tail.strip().isalnum() and text[-1:].strip() else "lines"
+    return bool(mark) and len(head.split()) == 1
+
+
+def looks_like_text_at_label(line: str) -> bool:
+    """Return whether a line ends with @ and one word."""
+    text, mark, label = line.rpartition("@")
+    return bool(mark) and label.strip().isalnum() and bool(text[-1:].strip())
+
+
+FORMATS: dict[str, tuple[Parse, tuple[str, ...], Callable[[str], bool]]] = {
+    "fasttext": (fasttext, ("text", "label"), looks_like_fasttext),
+    "label-text": (label_text, ("text", "label"), looks_like_label_text),
+    "text-at-label": (text_at_label, ("text", "label"), looks_like_text_at_label),
+    "lines": (lines, ("text",), bool),
+}
+"""Format -> what reads a line of it, its columns, and whether a line looks like one of it."""
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -85,7 +91,7 @@ def count(file: DataFile) -> int | None:
 
 
 def _rows(file: DataFile, columns: Collection[str], text: io.TextIOWrapper) -> Stream:
-    parse, names = FORMATS[file.format]
+    parse, names, _ = FORMATS[file.format]
     require(columns, names, file=file.name)
     yield Header(columns=names)
     yield from _records(file.name, text, parse, names)

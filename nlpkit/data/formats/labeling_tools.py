@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -41,6 +42,20 @@ def stream(file: DataFile, columns: Collection[str]) -> Stream:
 def count(file: DataFile) -> int | None:
     """Return None: only reading shows how many tasks there are."""
     return None
+
+
+def fits(tool: str, start: str) -> bool:
+    """Return whether a file that starts with a text is certainly an export of the tool: its first row shows
+    it.
+    """
+    return FORMATS[tool][1](_first_row(start))
+
+
+@lru_cache(maxsize=1)  # each tool looks at the same one
+def _first_row(start: str) -> Task:
+    if start.lstrip().startswith(("{", "[")):
+        return json_document.first_row(start)
+    return delimited.first_row("tsv" if "\t" in start.partition("\n")[0] else "csv", start)
 
 
 def _rows(file: DataFile, columns: Collection[str]) -> Iterator[Record | BadRow]:

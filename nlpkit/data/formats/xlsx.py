@@ -24,9 +24,6 @@ from nlpkit.data.likely_columns import columns_as, without_header
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable
 from nlpkit.errors import DataError, NlpkitError
 
-FORMATS = ("xlsx", "xlsx-no-header")
-"""A colon and the name of a sheet may follow each."""
-
 LARGE = 64 << 20
 """Bytes of a part of the workbook, unpacked, from which its compression ratio is checked."""
 LARGEST = 16 << 20

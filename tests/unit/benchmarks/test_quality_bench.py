@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from benchmarks.builtin import by_source, source_of
 from benchmarks.intensity import DOMAINS, one_human, sources
+from benchmarks.mood import labeled_turns
 from benchmarks.quality import main
 from benchmarks.sentences import outcomes_of, tfidf
+from benchmarks.support import FILE, choose_threshold, sure_answers
 from benchmarks.tiny import WORDS, tiny_run, tiny_texts
 from benchmarks.vader import compounds, label_of
 from nlpkit.data.examples import LabeledText
@@ -114,3 +119,37 @@ def test_the_tiny_run_answers(tmp_path):
 def test_an_unknown_run_is_one_message(tmp_path):
     with pytest.raises(SystemExit, match="no such run"):
         main(["default", "--run", str(tmp_path / "none"), "--results", str(tmp_path)])
+
+
+def test_d2_the_support_messages_are_200_of_every_kind():
+    rows = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
+    assert len({row["text"] for row in rows}) == len(rows) == 200
+    assert Counter(row["label"] for row in rows) == {"negative": 58, "neutral": 86, "positive": 56}
+    assert set(Counter(row["kind"] for row in rows).values()) == {50, 40, 30}
+
+
+def test_d2_sure_answers_are_counted_apart():
+    rows = [labeled(text, "positive") for text in "abcd"]
+    answers = outcomes_of(rows, [{"positive": p, "negative": 1 - p} for p in (0.9, 0.7, 0.6, 0.2)])
+    # at 0.7 sure: 0.9 right, 0.7 right, 0.2 (negative with 0.8) wrong; below: 0.6 right
+    figures = sure_answers(answers, 0.7)
+    assert (figures["texts"], figures["sure"], figures["right_below"]) == (4, 3, 1.0)
+    assert figures["right"] == pytest.approx(2 / 3)
+
+
+def test_d2_the_threshold_is_the_lowest_at_which_each_source_is_right():
+    def source(*probabilities: float):
+        rows = [labeled("x", "positive" if p > 0 else "negative") for p in probabilities]
+        return outcomes_of(rows, [{"positive": abs(p), "negative": 1 - abs(p)} for p in probabilities])
+
+    # a wrong answer at 0.74 is sure at 0.7, and no longer at 0.75
+    assert choose_threshold({"a": source(0.9, 0.9), "b": source(0.95, -0.74)})[0] == 0.75
+    assert choose_threshold({"a": source(0.9, 0.9)})[0] == 0.7
+
+
+def test_d2_a_happy_word_makes_a_turn_positive():
+    labels = {text.text: text.label for text in labeled_turns()}
+    assert len(labels) == 260
+    happy = next(text for text in labels if "kitchen today and it looks wonderful" in text)
+    sad = next(text for text in labels if "kitchen today and it looks dreadful" in text)
+    assert (labels[happy], labels[sad]) == ("positive", "negative")

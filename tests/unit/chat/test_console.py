@@ -96,6 +96,7 @@ def test_help_names_every_command(talk: Talk) -> None:
         "new",
         "list",
         "open N",
+        "rate good|bad [WHY]",
         "good",
         "bad",
         "retry",
@@ -115,13 +116,24 @@ def test_a_command_that_is_none_hints_at_the_nearest(talk: Talk) -> None:
 def test_j2_replies_are_rated_in_the_terminal_and_become_training_rows(talk: Talk, store: Store) -> None:
     talk.session.chat_model.says = lambda conversation, _: f"answer {len(talk.session.chat_model.asked)}"  # type: ignore[attr-defined]
     shown = talk("hi", "/bad too short", "/retry", "/good", "and now?", "/good kind", "/good")
-    assert "rated down: answer 1" in shown
-    assert "rated up: answer 2" in shown
+    assert "rated bad: answer 1" in shown
+    assert "rated good: answer 2" in shown
     first, second = store.preferences().rows
     assert (first["chosen"], first["rejected"], first["reason"]) == ("answer 2", "answer 1", "too short")
     assert (second["reply"], second["rating"]) == ("answer 3", "up")
     assert "reason" not in second  # the last rating counts
     assert [message["content"] for message in second["messages"]] == ["hi", "answer 2", "and now?"]
+
+
+def test_j2_rate_takes_a_word_and_a_reason(talk: Talk, store: Store) -> None:
+    shown = talk(
+        "hi", "/rate", "/rate great", "/rate goodness", "/rate BAD  much too long ", "more", "/rate good"
+    )
+    assert (
+        shown.count("error: /rate: expected good or bad first; hint: /rate good, or /rate bad too long") == 3
+    )
+    rows = [(row["rating"], row.get("reason")) for row in store.preferences().rows]
+    assert rows == [("down", "much too long"), ("up", None)]
 
 
 def test_retry_undo_and_new(talk: Talk) -> None:
@@ -134,7 +146,9 @@ def test_retry_undo_and_new(talk: Talk) -> None:
     assert [len(one) for one in talk.texts()] == [2, 2, 0]
 
 
-@pytest.mark.parametrize("command", ["/mood", "/context", "/save x.md", "/good", "/bad", "/retry", "/undo"])
+@pytest.mark.parametrize(
+    "command", ["/mood", "/context", "/save x.md", "/rate good", "/good", "/bad", "/retry", "/undo"]
+)
 def test_what_needs_a_conversation_says_so(talk: Talk, command: str) -> None:
     assert "error: there is no conversation yet" in talk(command)
 
@@ -161,11 +175,18 @@ def test_the_mood_has_a_trend_and_words_that_drove_it(talk: Talk) -> None:
     shown = talk("this is awful", "rather dull", "great, great news", "/mood")
     rows = shown.partition("news\n")[2].splitlines()
     assert [row.split()[0] for row in rows[:3]] == ["1", "2", "3"]
-    assert rows[0].endswith("-0.90  negative")
-    assert rows[2].endswith("+0.90  positive")
+    assert rows[0].endswith("-0.90 (negative, 95%)")
+    assert rows[1].endswith("-0.30 (negative, 65%)  not sure")
+    assert rows[2].endswith("+0.90 (positive, 95%)")
     assert rows[0].index("#") < rows[0].index("|") < rows[2].index("#")
-    assert rows[3] == "now very happy, rising"
+    assert rows[3] == "You sound very happy (positive, 95%)."
     assert rows[4].startswith("driven by ")
+
+
+def test_d2_a_mood_that_is_not_sure_names_no_words(talk: Talk) -> None:
+    shown = talk("great", "rather dull", "/mood")
+    assert shown.splitlines()[-1] == "Not sure how you sound (negative, 65%)."
+    assert "driven by" not in shown
 
 
 def test_the_context_says_what_was_seen(talk: Talk) -> None:

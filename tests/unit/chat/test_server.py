@@ -557,13 +557,44 @@ def test_c7_the_schema_tells_wrong_messages_and_formats_from_right_ones(
     for request in ({"messages": [said]}, {"messages": [{**said, "role": "assistant", "content": ""}, said]}):
         assert jsonschema.Draft202012Validator(body).is_valid(request)
         assert jsonschema.Draft202012Validator(body).is_valid({**request, "response_format": fmt})
+        extra = {
+            "response_format": None,
+            "stop": "x",
+            "seed": -1,
+            "max_tokens": 2.0,
+            "top_k": 3.0,
+            "temperature": 2,
+        }
+        assert jsonschema.Draft202012Validator(body).is_valid({**request, **extra})
+        assert send(url, content=json.dumps({**request, **extra})).status_code == 200
     for wrong in (
         {"messages": [{**said, "content": " "}]},
+        {"messages": [{**said, "role": "system"}, {**said, "role": "assistant"}]},
+        {"messages": [{**said, "content": [{"type": "text", "text": ""}]}]},
+        {"messages": [{"role": "system"}, said]},
+        {"messages": [said], "temperature": 2.1},
+        {"messages": [said], "repetition_penalty": 0},
+        {"messages": [said], "max_tokens": 1, "max_completion_tokens": 2},
         {"messages": [said], "response_format": {"type": "json_schema"}},
         {"messages": [said], "response_format": {**fmt, "type": "text"}},
     ):
         assert not jsonschema.Draft202012Validator(body).is_valid(wrong)
         assert send(url, content=json.dumps(wrong)).status_code == 400
+
+
+def test_c7_a_text_with_a_nul_is_refused_by_its_position_and_by_the_schema(url: str) -> None:
+    import jsonschema
+
+    schema = httpx2.get(f"{url}/openapi.json").json()
+    body = {"$ref": "#/components/schemas/ScoreRequest", "components": schema["components"]}
+    for text, status in (("a\nb\n", 200), ("", 200), ("a\0", 400), ("é\0", 400)):
+        request = {"texts": ["good", text]}
+        answer = httpx2.post(f"{url}/v1/score", json=request)
+        assert answer.status_code == status
+        assert jsonschema.Draft202012Validator(body).is_valid(request) == (status == 200)
+    error = answer.json()["error"]
+    assert error["param"] == "texts.1"
+    assert error["message"] == "texts.1: a NUL character (U+0000) at character 2; hint: remove it"
 
 
 def test_c7_every_reference_of_the_schema_resolves(url: str) -> None:

@@ -69,6 +69,7 @@ def test_one_text_gets_a_list_of_one_answer(classifier: Classifier) -> None:
         (np.array([1.0, 2.0]), r"position 0 of 2 holds '1.0' \(float64\); expected a text"),
         (np.array([["a"], ["b"]]), "found a ndarray of 2 dimensions; expected a text or a sequence of texts"),
         (as_series(["a", None]), "position 1 of 2"),  # type: ignore[list-item]
+        (["a", "b\0"], r"position 1 of 2: a NUL character \(U\+0000\) at character 2"),
         (b"good film", "found a bytes"),
         ({"text": "good film"}, "found a dict"),
         (None, "found a NoneType"),

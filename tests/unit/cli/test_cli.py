@@ -329,6 +329,18 @@ def test_check_reports_and_its_code_says_whether_to_worry(nlpkit, reviews: Path,
     assert f"unreadable: {broken}, row 2: " in said.talk
 
 
+def test_j1_check_takes_the_words_of_evaluate_for_conversations(nlpkit, tmp_path: Path) -> None:
+    path = tmp_path / "tickets.csv"
+    path.write_text("ticket,author,body\n1,client,hello\n1,agent,good day\n2,client,alone\n")
+    words = ("check", path, "--conversation", "ticket", "--speaker", "author", "--text", "body")
+    said = nlpkit(*words)
+    assert (said.code, "hint: say which side the model learns: --bot second" in said.talk) == (3, True)
+    said = nlpkit(*words, "--bot", "second", "--json")
+    assert (said.code, "one turn only" in said.talk) == (3, True)
+    assert json.loads(said.out)["parts"]["data"]["dialogue"]["speakers"] == {"client": 1, "agent": 1}
+    assert nlpkit(*words, "--bot", "second", "--on-error", "skip").code == 0
+
+
 def test_s12_the_page_of_a_check_is_not_written_over_the_data(nlpkit, reviews: Path) -> None:
     before = reviews.read_bytes()
     done = nlpkit("check", reviews, "--html", reviews)

@@ -13,7 +13,8 @@ import pytest
 
 import nlpkit
 from nlpkit.data.conversations import conversations_in
-from nlpkit.data.records import columns_of, format_of, read_records
+from nlpkit.data.opened_file import find_file
+from nlpkit.data.records import columns_of, read_records
 from nlpkit.data.rows import BadRow, LeftOut
 from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
@@ -66,7 +67,7 @@ BRACKETS = (
 
 def test_r3_whatsapp_with_dashes_is_found_and_what_is_no_message_is_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "WhatsApp Chat with Bob.txt", DASHES)
-    assert format_of(path) == "whatsapp"
+    assert find_file(path).format == "whatsapp"
     rows, left = rows_of(path)
     assert rows == [
         ("Ann", "Are you coming?\n\nOr not?"),
@@ -191,7 +192,7 @@ CHAT = {
 
 def test_r3_telegram_one_chat_or_all(tmp_path: Path) -> None:
     path = write(tmp_path / "result.json", CHAT)
-    assert format_of(path) == "telegram"
+    assert find_file(path).format == "telegram"
     rows, left = rows_of(path)
     assert rows == [
         ("Ann", "Hi"),
@@ -247,7 +248,7 @@ def test_r3_discord(tmp_path: Path) -> None:
     channel = {"id": "2", "type": "GuildTextChat", "category": "c", "name": "help", "topic": None}
     document = {"guild": {"id": "1", "name": "G"}, "channel": channel, "messages": messages}
     path = write(tmp_path / "G - help.json", document)
-    assert format_of(path) == "discord"
+    assert find_file(path).format == "discord"
     rows, left = rows_of(path)
     assert rows == [("ann", "How?"), ("helper", "So."), ("ann", "Again")]
     assert left == {SERVICE: 1, NO_TEXT: 1}
@@ -281,7 +282,7 @@ def slack_export(tmp_path: Path) -> Path:
 
 
 def test_r3_slack_channels_threads_bots_and_names(slack_export: Path) -> None:
-    assert format_of(slack_export) == "slack"
+    assert find_file(slack_export).format == "slack"
     assert columns_of(slack_export) == ["conversation", "speaker", "time", "text"]
     rows, left = rows_of(slack_export)
     assert rows == [
@@ -300,7 +301,7 @@ def test_r3_slack_channels_threads_bots_and_names(slack_export: Path) -> None:
 
 def test_r3_one_day_of_a_slack_channel_knows_the_names_of_its_export(slack_export: Path) -> None:
     path = slack_export / "general" / "2024-01-01.json"
-    assert format_of(path) == "slack"
+    assert find_file(path).format == "slack"
     assert len(rows_of(path)[0]) == 4
     assert rows_of(path)[0][0][1] == "@bob see this & #general <now> @here"
     assert starts(path) == ["#general, thread 1704103201.000100", "#general, 2024-01-01T10:00:02+00:00"]
@@ -316,14 +317,14 @@ def test_r3_one_day_of_a_slack_channel_knows_the_names_of_its_export(slack_expor
     ],
 )
 def test_r3_other_json_is_no_export(tmp_path: Path, name: str, value: object) -> None:
-    assert format_of(write(tmp_path / name, value)) == name.partition(".")[2]
+    assert find_file(write(tmp_path / name, value)).format == name.partition(".")[2]
 
 
 def test_r3_the_start_of_a_hostile_file_is_examined_in_no_time(tmp_path: Path) -> None:
     for start in ('{"guild": {', '{"about": ', '{"a": {', '[{"turns": '):
         path = write(tmp_path / "a.json", start + '"channel": {"log": [{"chats": "type": "message" ' * 2000)
         began = time.process_time()
-        assert format_of(path) in ("json", "multiwoz")
+        assert find_file(path).format in ("json", "multiwoz")
         assert time.process_time() - began < 1
 
 

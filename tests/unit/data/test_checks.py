@@ -377,6 +377,12 @@ def test_plots_without_labels_or_rows() -> None:
     assert "Nothing to report" not in report([]).to_html()
 
 
+def test_d9_findings_stand_before_plots_and_the_page_has_a_dark_theme() -> None:
+    page = hostile().to_html()
+    assert page.index("<h2>Findings</h2>") < page.index("<h2>Rows</h2>") < page.index("<h2>Plots</h2>")
+    assert "prefers-color-scheme:dark" in page
+
+
 def test_terminal_and_markdown() -> None:
     found = hostile()
     written = io.StringIO()

@@ -12,7 +12,8 @@ import pytest
 
 import nlpkit
 from nlpkit.data.conversations import conversations_in
-from nlpkit.data.records import format_of, read_records
+from nlpkit.data.opened_file import find_file
+from nlpkit.data.records import read_records
 from nlpkit.data.rows import BadRow, LeftOut
 from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
@@ -96,7 +97,7 @@ def test_r3_openassistant_trees_give_the_best_ranked_path_and_count_the_rest(tmp
     trees = [{"message_tree_id": tree["message_id"], "tree_state": "ready", "prompt": tree} for tree in TREES]
     trees.append({"message_tree_id": "x", "tree_state": "aborted_low_grade", "prompt": TREES[1]})
     path = write(tmp_path / "oasst.jsonl", "".join(json.dumps(tree) + "\n" for tree in trees))
-    assert format_of(path) == "openassistant"
+    assert find_file(path).format == "openassistant"
     assert rows_of(path) == (BEST, LEFT | {"trees that were given up or stopped by a moderator": 1})
     assert said(path) == [
         [("u", "text a"), ("a", "text e"), ("u", "text g")],
@@ -114,7 +115,7 @@ def test_r3_openassistant_table_of_messages(tmp_path: Path, ending: str) -> None
             said(path)
     else:
         write(path, rows if ending == "json" else "".join(json.dumps(row) + "\n" for row in rows))
-        assert format_of(path) == "openassistant"
+        assert find_file(path).format == "openassistant"
     found = rows_of(path, format="openassistant")
     assert found == (BEST, LEFT | {"messages that belong to no prompt in the file": 1})
 
@@ -147,7 +148,7 @@ SGD = [
 
 def test_r3_multiwoz_and_schema_guided_dialogue(tmp_path: Path) -> None:
     path, turns = write(tmp_path / "data.json", MULTIWOZ), write(tmp_path / "dialogues_001.json", SGD)
-    assert (format_of(path), format_of(turns)) == ("multiwoz", "multiwoz")
+    assert (find_file(path).format, find_file(turns).format) == ("multiwoz", "multiwoz")
     assert rows_of(path)[0] == [
         ("SNG1.json", "user", "A train"),
         ("SNG1.json", "assistant", "Where to?"),
@@ -180,7 +181,7 @@ def test_r3_a_dialogue_without_turns_can_be_left_out(tmp_path: Path) -> None:
 def test_r3_eou_lines(tmp_path: Path) -> None:
     lines = "Hi . __eou__ Hello ! __eou__\n\nA __eou__ B __eou__ C __eou__\n"
     path = write(tmp_path / "dialogues_text.txt", lines + "a __eou__ b __eou__ __eot__ c __eou__ __eot__\n")
-    assert format_of(path) == "eou"
+    assert find_file(path).format == "eou"
     assert rows_of(path)[0] == [
         ("line 1", "A", "Hi ."),
         ("line 1", "B", "Hello !"),
@@ -218,7 +219,7 @@ def test_r3_cornell(tmp_path: Path) -> None:
     path = write(tmp_path / "movie_conversations.txt", "".join(mark.join(talk) + "\n" for talk in talks[:2]))
     with pytest.raises(DataError, match=r"movie_lines.txt, row 2: .*byte 0xe9 .*--encoding cp1252"):
         said(tmp_path, bot="second")
-    assert (format_of(path), format_of(tmp_path)) == ("cornell", "cornell")
+    assert (find_file(path).format, find_file(tmp_path).format) == ("cornell", "cornell")
     for place in (tmp_path, path):
         assert rows_of(place, encoding="cp1252")[0] == [
             ("L1", "BIANCA", "They do not!"),
@@ -280,7 +281,7 @@ DOMAIN = 'intents: [greet]\nresponses:\n  utter_greet:\n  - text: "Hey!"\n  - te
 
 def test_r3_rasa_nlu_is_labeled_text(tmp_path: Path) -> None:
     path = write(tmp_path / "nlu.yml", NLU)
-    assert format_of(path) == "rasa-nlu"
+    assert find_file(path).format == "rasa-nlu"
     assert rows_of(path) == (
         [("hi", "greet"), ("hello from New York and Bonn", "greet"), ("no", "deny")],
         {"entries under 'synonym', which label no text": 1},
@@ -330,7 +331,7 @@ def test_r3_chatterbot_texts_stay_as_they_are_written(tmp_path: Path) -> None:
         "categories: [AI]\nconversations:\n- - What is 2 plus 2?\n  - 4.0\n- - Is it so?\n  - no\n  - Yes\n"
     )
     path = write(tmp_path / "ai.yml", corpus)
-    assert format_of(path) == "chatterbot"
+    assert find_file(path).format == "chatterbot"
     assert said(path) == [
         [("u", "What is 2 plus 2?"), ("a", "4.0")],
         [("u", "Is it so?"), ("a", "no"), ("u", "Yes")],

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from nlpkit.data.opened_file import find_file
 from nlpkit.data.records import (
     BadRow,
     Record,
     columns_of,
     count_rows,
     detect_encoding,
-    format_of,
     read_records,
     text_of,
 )
@@ -93,7 +93,7 @@ def test_columns_and_counts(tmp_path: Path, format: str) -> None:
     path = write(tmp_path / f"a.{format}", ["one", "two", "three"])
     assert columns_of(path) == ["id", "text"]
     assert count_rows(path) == 3
-    assert format_of(path) == format
+    assert find_file(path).format == format
 
 
 @pytest.mark.parametrize("format", ["csv", "tsv", "jsonl"])
@@ -331,7 +331,7 @@ def test_a_folder_of_files_is_read_in_order(tmp_path: Path) -> None:
     ]
     assert columns_of(tmp_path) == ["id", "text"]
     assert count_rows(tmp_path) == 6
-    assert format_of(tmp_path) == "folder"
+    assert find_file(tmp_path).format == "folder"
 
 
 @pytest.mark.parametrize(

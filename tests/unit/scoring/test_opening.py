@@ -1,4 +1,4 @@
-"""How often a scored file is opened: once before the model is known, once to hash it, once to read it."""
+"""How often a scored file is opened: twice before the model is known, once to hash it, once to read it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,13 @@ def opened(tmp_path: Path) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("ending", "target", "before", "times"),
     [
-        # its first row shows whether it is an export of a labeling tool, then its header is read
+        # what it begins with shows whether it is an export of a tool or a chat, then its header is read
         (".csv", "out.csv", 2, 4),
         (".csv", "out.parquet", 2, 4),
         (".csv.gz", "out.csv", 2, 4),
         (".tsv", "out.jsonl", 2, 4),
-        # it may also be an export of conversations, which its first characters show
-        (".jsonl", "out.jsonl", 3, 5),
-        (".jsonl", "out.parquet", 3, 6),  # the kinds of its columns are known only when all rows were read
+        (".jsonl", "out.jsonl", 2, 4),
+        (".jsonl", "out.parquet", 2, 5),  # the kinds of its columns are known only when all rows were read
     ],
 )
 def test_only_the_start_of_a_file_is_looked_at_before_the_model_is_known(
