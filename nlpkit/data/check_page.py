@@ -20,7 +20,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Data check</title><style>
+<title>Data check{{ files and ": " }}{{ files | join(", ") }}</title><style>
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1d2530;--muted:#515c69;--line:#dfe3e8;
 --info:#2b5792;--warning:#8f5500;--error:#b3261e}
 @media (prefers-color-scheme:dark){:root{--page:#12161c;--card:#1b212a;--ink:#e6eaf0;--muted:#a4afbd;
@@ -43,6 +43,7 @@ ul{margin:.5rem 0 0;padding-left:1.2rem}li{overflow-wrap:anywhere}
 figure{margin:0 0 1rem}svg{width:100%;height:auto}
 </style></head><body><main>
 <h1>Data check</h1>
+{% if files %}<p><b>{{ files | join(", ") }}</b></p>{% endif %}
 <p>{{ errors }} error{{ "" if errors == 1 else "s" }},
 {{ warnings }} warning{{ "" if warnings == 1 else "s" }}.
 Texts count as near-equal when they share {{ "%.0f" % (100 * near_duplicates) }}% of their word pairs.
@@ -68,7 +69,14 @@ Personal data is masked.</p>
 """
 
 
-def page(counts: Table, *, plots: dict[str, str], findings: Sequence[Finding], near_duplicates: float) -> str:
+def page(
+    counts: Table,
+    *,
+    files: Sequence[str],
+    plots: dict[str, str],
+    findings: Sequence[Finding],
+    near_duplicates: float,
+) -> str:
     """Return a check as one page: everything inline, no script, every text escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -78,6 +86,7 @@ def page(counts: Table, *, plots: dict[str, str], findings: Sequence[Finding], n
     severities = [finding.severity for finding in findings]
     return template.render(
         names=names,
+        files=files,
         rows=rows,
         findings=findings,
         near_duplicates=near_duplicates,

@@ -27,6 +27,8 @@ class CheckReport(Frozen):
     window: int | None
     near_duplicates: float
     edges: tuple[int, ...]
+    files: tuple[str, ...] = ()
+    """The names of what was checked, without folders; empty for examples from memory."""
 
     @property
     def worst(self) -> Severity | None:
@@ -81,7 +83,11 @@ class CheckReport(Frozen):
         from nlpkit.data.check_page import page
 
         return page(
-            self.table(), plots=self.plots(), findings=self.findings, near_duplicates=self.near_duplicates
+            self.table(),
+            files=self.files,
+            plots=self.plots(),
+            findings=self.findings,
+            near_duplicates=self.near_duplicates,
         )
 
     def plots(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from nlpkit.data.check_findings import GRAVEST_FIRST, DialogueCounts, Excerpt, Finding, Severity, shown
@@ -93,9 +94,10 @@ def check_conversations(
         pii=pii,
         noun="conversation",
     )
+    files = tuple(Path(name).name for name in names.values())
     parts = {name: part.model_copy(update={"dialogue": counts[name]}) for name, part in report.parts.items()}
     gravest = sorted((*findings, *report.findings), key=lambda each: GRAVEST_FIRST.index(each.severity))
-    return report.model_copy(update={"parts": parts, "findings": tuple(gravest)})
+    return report.model_copy(update={"parts": parts, "findings": tuple(gravest), "files": files})
 
 
 def _read(source: ConversationSource) -> tuple[Reading, list[LeftOut]]:

@@ -71,9 +71,11 @@ def check(
     """
     bad: dict[str, list[BadRow]] = {}
     passed: dict[str, list[LeftOut]] = {}
+    files: list[str] = []
 
     def read(part: str, sources: Sources) -> list[LabeledText]:
-        listed = [sources] if isinstance(sources, (str, Path)) else sources
+        listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+        files.extend(Path(source).name for source in listed)
         columns, rows = (text, label), bad.setdefault(part, [])
         left_out = passed.setdefault(part, [])
         return [
@@ -99,7 +101,7 @@ def check(
         (*unreadable, *unknown, *report.findings, *left_out),
         key=lambda finding: GRAVEST_FIRST.index(finding.severity),
     )
-    return report.model_copy(update={"findings": tuple(findings)})
+    return report.model_copy(update={"findings": tuple(findings), "files": tuple(files)})
 
 
 class _Counter:

@@ -381,6 +381,8 @@ def test_d9_findings_stand_before_plots_and_the_page_has_a_dark_theme() -> None:
     page = hostile().to_html()
     assert page.index("<h2>Findings</h2>") < page.index("<h2>Rows</h2>") < page.index("<h2>Plots</h2>")
     assert "prefers-color-scheme:dark" in page
+    named = hostile().model_copy(update={"files": ("<b>.csv",)}).to_html()
+    assert named.count("&lt;b&gt;.csv") == 2  # in the title and below the heading
 
 
 def test_terminal_and_markdown() -> None:
