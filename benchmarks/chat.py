@@ -22,7 +22,7 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.chatbot import DEFAULT, WINDOW, Chatbot, ChatProfile
+from nlpkit.generation.chatbot import WINDOW, Chatbot, ChatProfile
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampling
@@ -30,6 +30,9 @@ from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, window_of
 from nlpkit.prompts.build import build_prompt
 from nlpkit.tasks.dialogue import Dialogue
+
+BASE = "smollm2-135m"
+"""What answers without --run."""
 
 GENERATE = "transformers generate"
 QUESTION = "Tell me a long story about a lighthouse keeper and a lost ship."
@@ -164,11 +167,11 @@ def bot_turn(name: str, bot: Chatbot, conversation: Conversation, number: int, t
 def load(run: str | None, runtimes: Sequence[str], threads: int) -> tuple[LanguageModel, dict[str, Chatbot]]:
     """Load the model for `generate`, and a chat model for each runtime; torch shares its weights."""
     if run is None:
-        folder, _ = find_base(DEFAULT)
+        folder, _ = find_base(BASE)
         tokenizer = load_tokenizer(folder)
         window = min(WINDOW, window_of(folder, tokenizer))
         language = LanguageModel(
-            load_language_model(folder), tokenizer, Dialogue(), window=window, threads=threads, name=DEFAULT
+            load_language_model(folder), tokenizer, Dialogue(), window=window, threads=threads, name=BASE
         )
     else:
         language = LanguageModel.load(run, threads=threads)
@@ -181,7 +184,7 @@ def load(run: str | None, runtimes: Sequence[str], threads: int) -> tuple[Langua
             bots[runtime] = Chatbot(profile, TorchDecoder(language.model, threads=threads))
         else:
             bots[runtime] = (
-                Chatbot.default(runtime=runtime, threads=threads)
+                Chatbot.default(BASE, runtime=runtime, threads=threads)
                 if run is None
                 else Chatbot.load(run, runtime=runtime, threads=threads)
             )

@@ -405,7 +405,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         load = {"runtime": args.runtime, "threads": args.threads}
-        bot = Chatbot.default(**load) if args.run is None else Chatbot.load(args.run, **load)
+        bot = Chatbot.default("smollm2-135m", **load) if args.run is None else Chatbot.load(args.run, **load)
         bench(bot, Classifier.load(None), use=args.use, results=args.results, kept=args.replies, talk=print)
     except NlpkitError as error:
         sys.exit(f"error: {error}")

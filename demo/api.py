@@ -41,7 +41,7 @@ class Endpoints:
         top_p: float = 0.9,
         top_k: int = 0,
         repetition_penalty: float = 1.1,
-        max_new_tokens: int = 256,
+        max_new_tokens: int = 120,
         seed: str = "",
         request: gr.Request = None,
     ) -> Iterator[dict[str, str]]:

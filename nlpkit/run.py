@@ -36,7 +36,10 @@ LIBRARIES = (
 PACKAGE = Path(__file__).parent
 
 BUILT_IN = ("default", "multilingual")
-"""Names of the runs that the package holds, each a folder in it."""
+"""Names of the classifiers that the package holds, each a folder in it."""
+
+BUILT_IN_CHAT_MODEL = "default-bot"
+"""Name and folder of the chat model that the package holds."""
 
 HASHED = (".json", ".jinja", ".model", ".safetensors", ".txt")
 """Endings of the files of an adapter and a tokenizer that answers depend on."""
@@ -206,7 +209,7 @@ class Run:
         run = cls(Path(path))
         if run.is_completed:
             return run
-        if str(path) in BUILT_IN and not run.path.exists():
+        if str(path) in (*BUILT_IN, BUILT_IN_CHAT_MODEL) and not run.path.exists():
             return cls(PACKAGE / path)
         if not run.path.exists():
             raise RunError(f"{path}: no such run; `nlpkit runs` lists the runs below ./runs")

@@ -54,7 +54,7 @@ TopP = Annotated[
     float | None,
     typer.Option(help="Nucleus sampling (top-p). Default: 0.9."),
 ]
-MaxTokens = Annotated[int | None, typer.Option(help="Maximum tokens of a reply. Default: 256.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Maximum tokens of a reply. Default: 120.")]
 Classifier = Annotated[
     str | None,
     typer.Option(

@@ -31,7 +31,11 @@ def evaluate_run(
     run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
     data: Annotated[
         str,
-        typer.Argument(help="Held-out data: a file, hub:org/name, or a catalog name.", show_default=False),
+        typer.Argument(
+            help="Held-out data: a file, hub:org/name, or a catalog name. For a chat model also "
+            "chat-behavior, a suite of short conversations.",
+            show_default=False,
+        ),
     ],
     text: Annotated[str | None, column("the text", default="text")] = None,
     format: Format = None,
@@ -114,5 +118,6 @@ def register(app: typer.Typer) -> None:
         "evaluate",
         epilog="Examples: nlpkit evaluate runs/mine test.csv --label stars "
         "--labels '{1: negative, 5: positive}' --baseline runs/older   |   "
-        "nlpkit evaluate runs/chat chats.jsonl --bot second --items 200",
+        "nlpkit evaluate runs/chat chats.jsonl --bot second --items 200   |   "
+        "nlpkit evaluate runs/chat chat-behavior",
     )(evaluate_run)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
+from nlpkit.evaluation.chat_behavior import (
+    SOURCES,
+    CaseResult,
+    load_chat_suite,
+    run_chat_suite,
+    suite_report,
+)
 from nlpkit.evaluation.items import Reach, last_turns
 from nlpkit.evaluation.judge import Judge
 from nlpkit.evaluation.measure_dialogue import Progress, measure_dialogue
@@ -30,13 +39,15 @@ def evaluate_dialogue(
     run: Run, source: ConversationSource, *, settings: DialogueEvaluation, baseline: Run | None = None,
     talk: Callable[[str], None], progress: Progress | None = None,
 ) -> Report:  # fmt: skip
-    """Return a run's scores on conversations, compared with its base or a baseline run; they are written into
-    the run.
+    """Return a run's scores on conversations, or on the suite of `chat_behavior`, compared with its base or a
+    baseline run; they are written into the run.
 
     Raises:
         DataError: a file or a conversation is wrong.
         RunError: a run is refused.
     """
+    if source.source in SOURCES and not Path(source.source).exists():
+        return report_chat_suite(run, source.source, baseline=baseline, progress=progress)
     reading = read_examples(Dialogue(), [source], seed=run.read().seed)
     for reason in reading.skipped[:SHOWN_REASONS]:
         talk(f"left out: {reason}")
@@ -52,6 +63,32 @@ def evaluate_dialogue(
         judge=judge_of(settings),
         **settings.model_dump(exclude={"judge"}),
     )
+
+
+def report_chat_suite(
+    run: Run, name: str, *, baseline: Run | None = None, progress: Progress | None = None
+) -> Report:
+    """Let a run and its base, or a baseline run, answer the suite as they are served; write the report."""
+    from nlpkit.generation.chatbot import Chatbot
+    from nlpkit.generation.language_model import LanguageModel
+
+    cases, seed = load_chat_suite(SOURCES[name]), run.read().seed
+
+    def results(model: LanguageModel, done: int) -> tuple[CaseResult, ...]:
+        def show(count: int, total: int) -> None:
+            if progress:
+                progress(done + count, 2 * total)
+
+        with closing(Chatbot.of(model)) as chat_model:
+            return run_chat_suite(chat_model, cases, seed=seed, progress=show)
+
+    ours = results(LanguageModel.load(run), 0)
+    compared = LanguageModel.load(baseline) if baseline else LanguageModel.without_adapter(run)
+    theirs = results(compared, len(cases))
+    report = suite_report(run.name, ours, data=name, seed=seed, baseline=(compared.name, theirs))
+    report = report.model_copy(update=of_run(run))
+    write_report(run, report)
+    return report
 
 
 def judge_of(settings: DialogueEvaluation) -> Judge | None:

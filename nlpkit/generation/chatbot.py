@@ -20,7 +20,7 @@ from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.earlier_turns import Embed, load_encoder
 from nlpkit.generation.export_chat import chat_identity
 from nlpkit.generation.fast_runtime import Export, Weights, choose_runtime, is_worth_exporting
-from nlpkit.generation.json_constraint import JsonConstraints
+from nlpkit.generation.json_constraint import JsonConstraint, JsonConstraints
 from nlpkit.generation.language_model import REPLY_SHARE, LanguageModel, read_dialogue_run
 from nlpkit.generation.local_completion import GenerationRequest, LocalCompletion
 from nlpkit.generation.reply_format import ReplyFormat
@@ -31,11 +31,8 @@ from nlpkit.generation.torch_decoder import TorchDecoder
 from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, window_of
 from nlpkit.models.runtimes import find_runtime
 from nlpkit.prompts.template import ChatTemplate
-from nlpkit.run import Run
+from nlpkit.run import BUILT_IN_CHAT_MODEL, PACKAGE, Run
 from nlpkit.tasks.dialogue import Dialogue
-
-DEFAULT = "smollm2-135m"
-"""The chat model if no run is named."""
 
 WINDOW = 2048
 """Tokens that a base without a run sees at most."""
@@ -142,7 +139,7 @@ class Chatbot:
     @classmethod
     def default(
         cls,
-        source: str = DEFAULT,
+        source: str | None = None,
         *,
         window: int = WINDOW,
         runtime: str = "torch",
@@ -150,11 +147,12 @@ class Chatbot:
         policy: Policy = "drop_oldest",
         capacity: Capacity | None = None,
     ) -> Chatbot:
-        """Load the chat model of a base as it is, without any run.
+        """Load the built-in chat model, or a base as it is, without any run.
 
         Args:
-            source: of the base: a path, `hub:org/name` or a name of the catalogue.
-            window: tokens that it sees at most.
+            source: of the base: a path, `hub:org/name` or a name of the catalogue. None: the built-in chat
+                model, which is a run on smollm2-135m.
+            window: tokens that a base sees at most.
             runtime: as for `load`, and so are the others.
             threads: processor threads.
             policy: what becomes of turns that no longer fit.
@@ -165,6 +163,9 @@ class Chatbot:
             SourceError: it cannot be fetched.
             ConfigError: the runtime is unknown or not installed.
         """
+        if source is None:
+            built_in = Run.open(PACKAGE / BUILT_IN_CHAT_MODEL)
+            return cls.load(built_in, runtime=runtime, threads=threads, policy=policy, capacity=capacity)
         folder, base = find_base(source)
         tokenizer = load_tokenizer(folder)
         window = min(window, window_of(folder, tokenizer))
@@ -249,7 +250,7 @@ class Chatbot:
         constraint = self._constraints.new(reply_format) if reply_format else None
         request = GenerationRequest(
             prompt_ids=ids,
-            sampler=Sampler(sampling, ids, constraint),
+            sampler=self._sampler(sampling, conversation, constraint),
             detokenizer=Detokenizer(self._decoding_tokenizer, self.template.control_ids, begun),
             stops=self.template.stops,
             max_new_tokens=min(sampling.max_new_tokens, self.window - len(ids)),
@@ -282,6 +283,14 @@ class Chatbot:
         if former := self._former():
             former.close()
         self.scheduler.close()
+
+    def _sampler(
+        self, sampling: Sampling, conversation: Conversation, constraint: JsonConstraint | None
+    ) -> Sampler:
+        replies = [turn.text for turn in conversation.turns if turn.role == "assistant"]
+        latest = self.template.content(replies[-1]) if replies else []
+        exempt = frozenset(self.template.control_ids | self.template.stops)
+        return Sampler(sampling, latest, exempt=exempt, constraint=constraint)
 
     def _fit(self, conversation: Conversation, sampling: Sampling) -> FittedPrompt:
         for_reply = min(sampling.max_new_tokens, int(self.window * REPLY_SHARE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 MAX_NEW_TOKENS = 4096
 """Tokens of a reply that may be asked for."""
 
+LATELY = 128
+"""The repetition penalty covers this many of the tokens that the model said last."""
+
 
 class Sampling(Settings):
     """Sampling settings of a reply. `Sampling.of` validates values from outside."""
@@ -33,9 +37,9 @@ class Sampling(Settings):
     top_k: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     """Sample from this many of the most likely tokens; 0: from all."""
     repetition_penalty: Annotated[float, Field(ge=1, le=2, allow_inf_nan=False, strict=True)] = 1.1
-    """Make tokens of the prompt and the reply less likely by this factor; 1: no penalty (Keskar et al. 2019,
-    arXiv:1909.05858)."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, strict=True)] = 256
+    """Make the tokens that the model itself said lately less likely by this factor; 1: no penalty (Keskar et
+    al. 2019, arXiv:1909.05858). The prompt and control tokens, such as the end token, are exempt."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, strict=True)] = 120
     """Tokens of a reply at most."""
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] | None = None
     """Equal seeds give equal replies; None: a new one each time."""
@@ -51,18 +55,32 @@ class Sampling(Settings):
 
 
 class Sampler:
-    """Chooses the tokens of one reply. `seen` are the prompt's ids."""
+    """Chooses the tokens of one reply.
+
+    Args:
+        sampling: the settings.
+        latest: the tokens of the model's reply before this one.
+        exempt: tokens that are never penalized: the control tokens, which end or open a turn.
+        constraint: what the reply must match.
+    """
 
     def __init__(
-        self, sampling: Sampling, seen: Iterable[int], constraint: JsonConstraint | None = None
+        self,
+        sampling: Sampling,
+        latest: Iterable[int] = (),
+        *,
+        exempt: frozenset[int] = frozenset(),
+        constraint: JsonConstraint | None = None,
     ) -> None:
         import numpy as np
 
         self.sampling = sampling
         self._constraint = constraint
         self._random = np.random.default_rng(sampling.seed)
-        self._seen = set(seen)
-        self._seen_ids: NDArray[np.int64] | None = None
+        self._exempt = exempt
+        self._latest: deque[int] = deque(maxlen=LATELY)
+        for token in latest:
+            self._note(token)
 
     def choose(self, logits: NDArray[np.float32]) -> int:
         """Choose the next token after logits `(vocabulary,)`.
@@ -79,10 +97,12 @@ class Sampler:
             allowed = self._constraint.allowed(len(scores))
             chosen = int(allowed[self._choose(scores[allowed])])
             self._constraint.push(chosen)
-        if chosen not in self._seen:
-            self._seen.add(chosen)
-            self._seen_ids = None
+        self._note(chosen)
         return chosen
+
+    def _note(self, token: int) -> None:
+        if token not in self._exempt:
+            self._latest.append(token)
 
     def _choose(self, scores: NDArray[np.float32]) -> int:
         import numpy as np
@@ -97,13 +117,11 @@ class Sampler:
         import numpy as np
 
         penalty = np.float32(self.sampling.repetition_penalty)
-        if penalty == 1 or not self._seen:
+        if penalty == 1 or not self._latest:
             return logits
-        if self._seen_ids is None:
-            self._seen_ids = np.fromiter(self._seen, dtype=np.int64)
+        ids = np.unique(np.fromiter(self._latest, dtype=np.int64))
         scores = logits.copy()
-        seen = scores[self._seen_ids]
-        scores[self._seen_ids] = np.where(seen < 0, seen * penalty, seen / penalty)
+        scores[ids] = np.where(scores[ids] < 0, scores[ids] * penalty, scores[ids] / penalty)
         return scores
 
     def _sample(self, weights: NDArray[np.float64]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -247,7 +248,8 @@ def test_a_library_that_has_one_place_is_imported_there_only() -> None:
 
 
 def test_a_recipe_holds_order_and_no_computing() -> None:
-    recipes = [module for module in MODULES if module.startswith("recipes.")]
+    # What writes a data set stands next to it, in recipes/data
+    recipes = [module for module in MODULES if re.match(r"recipes\.(?!data\.)", module)]
     assert recipes
     for module in recipes:
         used = {imported.split(".")[0] for _, imported, _ in imports_of(module, in_functions=True)}

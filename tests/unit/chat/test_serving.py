@@ -35,7 +35,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
 def test_no_name_means_the_catalogues_bot(loaded: list[tuple[str, Any]]) -> None:
     serving.load_chat_model(threads=2, policy="recall")
-    assert loaded == [("default", {"threads": 2, "policy": "recall", "runtime": "torch"})]
+    assert loaded == [("default", {"threads": 2, "policy": "recall", "runtime": "auto"})]
 
 
 def test_a_folder_is_a_run_and_a_promoted_json_names_one(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import DataError, RunError
@@ -63,12 +63,15 @@ def generated(language: LanguageModel, conversation: Conversation, sampling: Sam
     ids = torch.tensor([asked])
     config = GenerationConfig(
         max_new_tokens=min(sampling.max_new_tokens, language.window - len(asked)), do_sample=False,
-        repetition_penalty=sampling.repetition_penalty, pad_token_id=0,
-        eos_token_id=sorted(language.template.stops),
+        pad_token_id=0, eos_token_id=sorted(language.template.stops),
     )  # fmt: skip
+    penalty = RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=len(asked))
     with torch.inference_mode():
         made = language.model.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=config,
+            logits_processor=LogitsProcessorList([penalty]),
         )[0, len(asked) :]
     controls = language.template.control_ids
     text: str = language.tokenizer.decode([one for one in made.tolist() if one not in controls])
@@ -89,6 +92,42 @@ def test_the_likeliest_tokens_are_those_that_transformers_generates(
     sampling = GREEDY.model_copy(update={"repetition_penalty": penalty})
     for text in ("think of tea", "which?", "ß 漢字 🙂", "a" * 150):
         assert "".join(bot.stream(talk(text), sampling=sampling)) == generated(language, talk(text), sampling)
+
+
+class Fixed(TorchDecoder):
+    """Whatever it has read, the tokens are equally likely but for two."""
+
+    def __init__(self, model: Any, first: int, second: int) -> None:
+        super().__init__(model)
+        self.logits = np.zeros(model.config.vocab_size, dtype=np.float32)
+        self.logits[first], self.logits[second] = 2.0, 1.9
+
+    def read(self, cache: Any, ids: Sequence[int]) -> Any:
+        super().read(cache, ids)
+        return self.logits
+
+    def step(self, caches: Sequence[Any], ids: Sequence[int]) -> list[Any]:
+        super().step(caches, ids)
+        return [self.logits] * len(ids)
+
+
+def test_d1_the_penalty_spares_the_end_token_and_the_prompt_but_not_the_last_reply(
+    language: LanguageModel,
+) -> None:
+    (tea,) = language.tokenizer("a", add_special_tokens=False)["input_ids"]
+    profile = ChatProfile(tokenizer=language.tokenizer, task=language.task, window=256, name="fixed")
+    sampling = Sampling(temperature=0.0, repetition_penalty=1.5, max_new_tokens=3)
+
+    def said(first: int, second: int, *texts: str) -> str:
+        bot = Chatbot(profile, Fixed(language.model, first, second))
+        return "".join(bot.stream(talk(*texts), sampling=sampling))
+
+    end = language.template.end_id
+    # Each turn before the reply was closed by the end token: penalized, 2.0 / 1.5 would lose against 1.9
+    assert said(end, tea, "a", "b", "b") == ""
+    # The user's words are not penalized, those of the model's last reply are: 2.0 / 1.5 < 1.9
+    assert said(tea, end, "a").startswith("a")
+    assert said(tea, end, "b", "a", "b") == ""
 
 
 def test_a_kept_cache_changes_no_token_over_many_turns(language: LanguageModel, bot: Chatbot) -> None:

@@ -144,7 +144,7 @@ def test_an_answer_comes_in_pieces_with_its_usage(server: Server, bot: RemoteBot
         asked["repetition_penalty"],
         asked["max_tokens"],
         asked["stream"],
-    ) == (4, 1, 1.1, 256, True)
+    ) == (4, 1, 1.1, 120, True)
     assert bot.name == f"tiny at {server.address}"
 
 

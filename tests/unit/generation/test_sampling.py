@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from nlpkit.errors import ConfigError
-from nlpkit.generation.sampling import Sampler, Sampling, likely_tokens
+from nlpkit.generation.sampling import LATELY, Sampler, Sampling, likely_tokens
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_may_be_drawn_and_how_likely_is_as_in_transformers(data: st.DataObj
 
 def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
-    sampler = Sampler(Sampling(temperature=1, top_p=0.9, repetition_penalty=1, seed=3), [])
+    sampler = Sampler(Sampling(temperature=1, top_p=0.9, repetition_penalty=1, seed=3))
     counts = np.bincount([sampler.choose(logits) for _ in range(4000)], minlength=4)
     # 0.5 + 0.3 is less than 0.9, so that the third is kept and the fourth is not
     np.testing.assert_allclose(counts / 4000, np.array([0.5, 0.3, 0.15, 0]) / 0.95, atol=0.03)
@@ -90,7 +90,7 @@ def test_equal_seeds_draw_equal_tokens_and_none_draws_anew() -> None:
     logits = np.zeros(1000, dtype=np.float32)
 
     def drawn(seed: int | None) -> list[int]:
-        sampler = Sampler(Sampling(temperature=1, seed=seed), [])
+        sampler = Sampler(Sampling(temperature=1, seed=seed))
         return [sampler.choose(logits) for _ in range(10)]
 
     assert drawn(5) == drawn(5) != drawn(6)
@@ -99,5 +99,19 @@ def test_equal_seeds_draw_equal_tokens_and_none_draws_anew() -> None:
 
 def test_a_new_token_counts_as_seen() -> None:
     logits = np.array([2.0, 1.9, 1.8], dtype=np.float32)
-    sampler = Sampler(Sampling(temperature=0, repetition_penalty=1.5), [])
+    sampler = Sampler(Sampling(temperature=0, repetition_penalty=1.5))
     assert [sampler.choose(logits) for _ in range(4)] == [0, 1, 2, 0]
+
+
+def test_d1_control_tokens_are_as_likely_as_without_a_penalty() -> None:
+    logits = np.array([2.0, -1.0, 1.0], dtype=np.float32)
+    sampler = Sampler(Sampling(repetition_penalty=2.0), [0, 1, 2, 1], exempt=frozenset({1, 2}))
+    # Only token 0 is halved; 1 and 2 end or open a turn
+    assert sampler._penalize(logits).tolist() == [1.0, -1.0, 1.0]
+
+
+def test_d1_only_what_was_said_lately_is_penalized() -> None:
+    logits = np.ones(LATELY + 2, dtype=np.float32)
+    sampler = Sampler(Sampling(repetition_penalty=2.0), range(LATELY + 1))
+    # Token 0 was said before the last LATELY tokens, the last one of the vocabulary never
+    assert sampler._penalize(logits).tolist() == [1.0, *[0.5] * LATELY, 1.0]

@@ -68,7 +68,7 @@ class Counting:
 def work(asked: str, *, limit: int = 50, session: str = "") -> GenerationRequest:
     return GenerationRequest(
         prompt_ids=[ord(one) for one in asked],
-        sampler=Sampler(Sampling(temperature=0, repetition_penalty=1.0), []),
+        sampler=Sampler(Sampling(temperature=0, repetition_penalty=1.0)),
         detokenizer=Detokenizer(Letters(), ()),
         stops=frozenset({END}),
         max_new_tokens=limit,
