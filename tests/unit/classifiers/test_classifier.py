@@ -143,7 +143,7 @@ def test_odd_texts_get_an_answer(classifier: Classifier) -> None:
         "x" * 5000,
         "ﷺ" * 50,
         "[CLS] [SEP]",
-        "\x00",
+        "\x01",
     ]
     assert len(classifier.predict(texts)) == len(texts)
 
