@@ -27,6 +27,10 @@ Offer = Mapping[str, Callable[[], ChatModel]]
 RENAMED = {"the default bot": BUILT_IN}
 """Names of chat models in older stores, and their names now."""
 
+DEMO_MODEL = (
+    "It is a demo model of 135M parameters, and often wrong. Connect your own: "
+    "nlpkit demo runs/NAME, or nlpkit demo http://SERVER/v1"
+)
 LOADED = 2
 """Chat models that stay in memory: enough to compare two."""
 
@@ -97,7 +101,8 @@ class ModelPool:
         """Return the name of a chat model, and what it runs on where it is loaded on this machine."""
         cached = self._cached(name)
         runs_on = getattr(cached[1], "runs_on", "") if cached else ""
-        return f"{name} by {runs_on}" if runs_on else name
+        about = f"{name} by {runs_on}" if runs_on else name
+        return f"{about}. {DEMO_MODEL}" if name == BUILT_IN else about
 
     def _cached(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:

@@ -139,3 +139,15 @@ def test_d5_the_longest_reply_is_what_the_window_can_hold(tmp_path: Path) -> Non
         pool = ModelPool(store, find_chat_models(None, tmp_path))
         assert pool.longest_reply("small") == 2
         assert pool.longest_reply("gone") == pool.longest_reply(BUILT_IN) == 512
+
+
+def test_d1_the_built_in_model_is_called_a_demo_model_and_what_replies_is_named(tmp_path: Path) -> None:
+    class Local(FakeBot):
+        runs_on = "onnx-int8"
+
+    with Store.open(tmp_path / "chat.db") as store:
+        pool = ModelPool(store, {"mine": Local, BUILT_IN: Local})
+        assert pool.described("mine") == "mine"  # not loaded yet
+        pool.load("mine")
+        assert pool.described("mine") == "mine by onnx-int8"
+        assert pool.described(BUILT_IN).startswith(f"{BUILT_IN}. It is a demo model of 135M parameters")
