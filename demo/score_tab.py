@@ -56,7 +56,11 @@ class ScoreTab:
                 )
                 self.about = gr.HTML(self._limits(), elem_id="about-file")
                 self.column = gr.Dropdown(
-                    [], label="Column that holds the text", interactive=True, elem_id="column"
+                    [],
+                    label="Column that holds the text",
+                    allow_custom_value=True,  # programs send a column without having listed them
+                    interactive=True,
+                    elem_id="column",
                 )
                 self.go = gr.Button(
                     "Score the file", variant="primary", interactive=False, elem_id="score-file"

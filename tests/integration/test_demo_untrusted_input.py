@@ -386,7 +386,7 @@ def test_c5_no_event_looks_up_or_fetches_what_a_client_names(demo: Demo, eve: ht
         file = {"path": url, "url": url, "orig_name": "a.csv", "meta": {"_type": "gradio.FileData"}}
         posted(eve, event["id"], [[file, {**file, "path": "a.csv"}] for _ in event["inputs"]], None)
         components = {component["id"]: component["type"] for component in config["components"]}
-        if {components[number] for number in event["inputs"]} & {"file", "uploadbutton"}:
+        if {components[number] for number in event["inputs"]} & {"file", "file"}:
             posted(eve, event["id"], [file for _ in event["inputs"]], None)
             files += 1
         tried += 1
@@ -435,7 +435,7 @@ def test_c7_a_file_is_given_to_the_user_who_uploaded_or_made_it_and_to_nobody_el
     own = eve.post("/gradio_api/upload", files={"files": ("own.csv", b"text\nmine\n")}).json()[0]
     [uploaded] = alice.post("/gradio_api/upload", files={"files": ("a.csv", rows)}).json()
     file = {"path": uploaded, "orig_name": "a.csv", "meta": {"_type": "gradio.FileData"}}
-    events = list(events_of(alice, "uploadbutton"))
+    events = list(events_of(alice, "file"))
     [scoring] = [event["id"] for event in events if len(event["inputs"]) == 2]
     answer = posted(alice, scoring, [file, "text"], None)
     [scored] = set(re.findall(r'"path": ?"([^"]+scored\.csv)"', answer))
