@@ -5,6 +5,7 @@ The export is made by another process, `export_child`, so that replies go on mea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -14,7 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from nlpkit.errors import NlpkitError, RunError
 from nlpkit.generation.export_chat import cached_export, export_folder
@@ -74,6 +75,12 @@ class Weights:
         return row.open(row, folder, window, self.threads), row.capacity
 
 
+def _close(pipe: IO[str] | None) -> None:
+    with contextlib.suppress(OSError):
+        if pipe:
+            pipe.close()
+
+
 class Changing(Protocol):
     """A chat model that can change its runtime."""
 
@@ -100,8 +107,10 @@ class Export:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            start_new_session=True,  # a Ctrl-C that stops a reply is not for it
         )
-        self.stop = weakref.finalize(bot, self._process.kill)
+        # It ends when its stdin does, also where this process is killed
+        self.stop = weakref.finalize(bot, _close, self._process.stdin)
         self._thread = threading.Thread(target=self._wait, args=(weakref.ref(bot),), daemon=True)
         self._thread.start()
 
@@ -116,9 +125,19 @@ class Export:
 
     def _wait(self, owner: weakref.ref[Changing]) -> None:
         model = {**self._weights.source, "threads": self._weights.threads}
-        _, written = self._process.communicate(json.dumps(model))
+        stdin, stderr = self._process.stdin, self._process.stderr
+        if stdin is None or stderr is None:
+            raise ValueError("the process has no pipes")
+        with contextlib.suppress(OSError, ValueError):  # it has ended, or was stopped
+            stdin.write(json.dumps(model) + "\n")
+            stdin.flush()
+        with stderr:
+            written = stderr.read()
+        self._process.wait()
+        stopped = not self.stop.alive
+        self.stop()
         bot = owner()
-        if bot is None or not self.stop.alive:  # closed, or no longer used
+        if bot is None or stopped:  # closed, or no longer used
             return
         try:
             if self._process.returncode:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -200,13 +204,36 @@ def test_d11_without_an_export_torch_goes_on_and_says_why(
     assert "".join(broken.stream(talk("think of tea"), sampling=GREEDY))
 
 
-def test_d11_a_closed_chat_model_ends_its_export(
+def test_d11_an_export_ends_with_its_chat_model_and_leaves_nothing(
     wide_base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     bot = Chatbot.default(wide_base, runtime="auto", threads=1)
+    wait_for(lambda: any(tmp_path.glob("onnx/tmp*/tmp*/plain")))  # the exporter runs
     bot.close()
     assert bot.export is not None
     bot.export.join()
     assert bot.export.failure == ""
-    assert not [one for one in tmp_path.glob("onnx/*") if one.is_dir() and one.name.startswith("wide-")]
+    assert [one.name for one in tmp_path.glob("onnx/*") if one.is_dir()] == []
+
+
+def test_d11_an_export_ends_when_its_program_is_killed(wide_base: str, tmp_path: Path) -> None:
+    begin = (
+        "import sys, time; from nlpkit.generation.chatbot import Chatbot\n"
+        "bot = Chatbot.default(sys.argv[1], runtime='auto', threads=1); time.sleep(600)"
+    )
+    environment = {**os.environ, "NLPKIT_CACHE": str(tmp_path), "TMPDIR": str(tmp_path)}
+    program = subprocess.Popen([sys.executable, "-c", begin, wide_base], env=environment)
+    wait_for(lambda: any(tmp_path.glob("onnx/tmp*/tmp*/plain")))
+    program.kill()
+    program.wait()
+    wait_for(lambda: not any(one.is_dir() for one in tmp_path.glob("onnx/*")))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came")
