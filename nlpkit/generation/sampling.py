@@ -54,6 +54,10 @@ class Sampling(Settings):
         return validate(values, cls, where=Path(where))
 
 
+COLDEST = 1e-5
+"""Temperature below which the most likely token is taken: dividing by less would overflow."""
+
+
 class Sampler:
     """Chooses the tokens of one reply.
 
@@ -107,7 +111,7 @@ class Sampler:
     def _choose(self, scores: NDArray[np.float32]) -> int:
         import numpy as np
 
-        if self.sampling.temperature == 0:
+        if self.sampling.temperature < COLDEST:
             return int(scores.argmax())
         scores = scores / np.float32(self.sampling.temperature)
         ids, weights = likely_tokens(scores, self.sampling.top_k, self.sampling.top_p)

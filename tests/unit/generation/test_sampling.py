@@ -115,3 +115,11 @@ def test_d1_only_what_was_said_lately_is_penalized() -> None:
     sampler = Sampler(Sampling(repetition_penalty=2.0), range(LATELY + 1))
     # Token 0 was said before the last LATELY tokens, the last one of the vocabulary never
     assert sampler._penalize(logits).tolist() == [1.0, *[0.5] * LATELY, 1.0]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-30, 9e-6])
+def test_c7_the_coldest_temperatures_take_the_likeliest_token(temperature: float) -> None:
+    sampler = Sampler(Sampling(temperature=temperature, repetition_penalty=1.0))
+    logits = np.array([3.0, 80.0, -2.0, 79.9], dtype=np.float32)
+    with np.errstate(all="raise"):
+        assert [sampler.choose(logits) for _ in range(5)] == [1] * 5
