@@ -29,6 +29,8 @@ def promoted_run(file: Path) -> Run:
     Raises:
         RunError: there is no such file, it is damaged, or the run does not exist.
     """
+    if not file.exists():
+        raise RunError(f"{file}: no such file; hint: name the folder of a run, such as runs/bot")
     refuse_unsafe([file], file.parent)
     try:
         name = json.loads(file.read_text(encoding="utf-8"))["run"]

@@ -24,11 +24,10 @@ def test_the_promoted_run_is_found_again_wherever_the_folder_goes(tmp_path: Path
     assert promoted_run(tmp_path / "elsewhere" / "promoted.json").path == tmp_path / "elsewhere" / "second"
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", "[]", "3", '{"run": 3}'])
-def test_a_file_that_names_no_run_is_refused(tmp_path: Path, text: str | None) -> None:
+@pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"run": 3}'])
+def test_a_file_that_names_no_run_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "promoted.json"
-    if text is not None:
-        file.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(RunError, match=r"promoted\.json: names no run"):
         promoted_run(file)
 
@@ -36,4 +35,9 @@ def test_a_file_that_names_no_run_is_refused(tmp_path: Path, text: str | None) -
 def test_a_run_that_is_gone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "promoted.json").write_text(json.dumps({"run": "gone"}), encoding="utf-8")
     with pytest.raises(RunError, match="no such run"):
+        promoted_run(tmp_path / "promoted.json")
+
+
+def test_a_missing_file_is_named_with_a_way_on(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"promoted\.json: no such file; hint: name the folder of a run"):
         promoted_run(tmp_path / "promoted.json")
