@@ -356,7 +356,7 @@ def test_a_start_that_is_no_dialogue_run_or_a_length_that_the_chat_model_never_s
     file = write(tmp_path / "rated.jsonl", rated_rows(40))
     with pytest.raises(RunError, match="no such run"):
         train(config(tmp_path, tmp_path / "nowhere", file))
-    with pytest.raises(RunError, match="names no run"):
+    with pytest.raises(RunError, match="no such file"):
         train(config(tmp_path, tmp_path / "promoted.json", file))
     with pytest.raises(ConfigError, match="reads at most 256 tokens"):
         train(config(tmp_path, start, file, training="{max_tokens: 300}"))

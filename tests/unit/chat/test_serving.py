@@ -52,7 +52,7 @@ def test_a_folder_is_a_run_and_a_promoted_json_names_one(
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such run"):
         serving.load_chat_model(str(tmp_path / "none"))
-    with pytest.raises(RunError, match=r"promoted.json: names no run"):
+    with pytest.raises(RunError, match=r"promoted.json: no such file"):
         serving.load_chat_model(str(tmp_path / "promoted.json"))
     with pytest.raises(ConfigError, match="only a server has models"):
         serving.load_chat_model(str(tmp_path), model="x")
