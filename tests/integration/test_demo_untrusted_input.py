@@ -440,7 +440,7 @@ def test_c7_a_file_is_given_to_the_user_who_uploaded_or_made_it_and_to_nobody_el
     answer = posted(alice, scoring, [file, "text"], None)
     [scored] = set(re.findall(r'"path": ?"([^"]+scored\.csv)"', answer))
 
-    cookie = "; ".join(f"{one.name}={one.value}" for one in eve.cookies.jar)
+    cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in eve.cookies.jar)
     for path in (uploaded, scored):
         assert CANARY in alice.get(f"/gradio_api/file={path}").raise_for_status().text
         assert alice.head(f"/gradio_api/file={path}").status_code == 200

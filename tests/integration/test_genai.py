@@ -215,7 +215,7 @@ def test_d11_an_export_ends_with_its_chat_model_and_leaves_nothing(
     assert bot.export is not None
     bot.export.join()
     assert bot.export.failure == ""
-    assert [one.name for one in tmp_path.glob("onnx/*") if one.is_dir()] == []
+    assert unfinished(tmp_path) == []
 
 
 def test_d11_an_export_ends_when_its_program_is_killed(wide_base: str, tmp_path: Path) -> None:
@@ -228,7 +228,12 @@ def test_d11_an_export_ends_when_its_program_is_killed(wide_base: str, tmp_path:
     wait_for(lambda: any(tmp_path.glob("onnx/tmp*/tmp*/plain")))
     program.kill()
     program.wait()
-    wait_for(lambda: not any(one.is_dir() for one in tmp_path.glob("onnx/*")))
+    wait_for(lambda: unfinished(tmp_path) == [])
+    assert unfinished(tmp_path) == []
+
+
+def unfinished(cache: Path) -> list[str]:
+    return [folder.name for folder in cache.glob("onnx/*") if folder.is_dir()]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

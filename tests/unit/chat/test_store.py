@@ -161,7 +161,7 @@ def test_a_retry_makes_a_sibling_reply(store):
     assert said(store, id) == ["a", "A", "b", "B2"]
     earlier = store.read(id, "").messages[1]
     assert store.question(id, "", earlier.id).text == "a"
-    assert [one.text for one in store.read(id, "", until=earlier.id).messages] == ["a", "A"]
+    assert [message.text for message in store.read(id, "", until=earlier.id).messages] == ["a", "A"]
 
 
 def test_nothing_said_cannot_be_retried(store):

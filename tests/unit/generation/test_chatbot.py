@@ -243,7 +243,7 @@ def test_d3_a_reply_is_continued_where_it_was_interrupted(language: LanguageMode
             generation_config=config,
         )[0, len(ids) :].tolist()
     controls = language.template.control_ids
-    text = language.tokenizer.decode([*begun, *(one for one in made if one not in controls)])
+    text = language.tokenizer.decode([*begun, *(token for token in made if token not in controls)])
     # the space at the end belongs to what comes next
     stream = bot.stream(talk("tea?", "a cup of "), sampling=GREEDY)
     assert "a cup of" + "".join(stream) == text.rstrip("\ufffd")
