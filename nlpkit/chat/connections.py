@@ -32,8 +32,9 @@ BACKLOG = 128
 class LimitedProtocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, without clients that open connections and send half a request.
 
-    A new connection beyond a limit closes the one that has waited longest for its client. So whoever sends
-    a request at once is served, also from the address of an attacker.
+    A new connection beyond a limit closes the one that has waited longest for its client, among those that
+    never had an answer if there are any. So whoever sends a request at once is served, also from the address
+    of an attacker.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -104,7 +105,8 @@ class LimitedProtocol(H11Protocol):
 
 def _longest_waiting(connections: Iterable[LimitedProtocol]) -> LimitedProtocol | None:
     waiting = [connection for connection in connections if connection._is_waiting]
-    return min(waiting, key=lambda connection: connection._since, default=None)
+    # A client that was answered before comes last: its next request may be on the way.
+    return min(waiting, key=lambda line: (line.cycle is not None, line._since), default=None)
 
 
 def peer_of(client: tuple[str, int] | None) -> str:

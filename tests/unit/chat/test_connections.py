@@ -56,6 +56,17 @@ def test_c6_half_requests_of_the_same_address_keep_no_client_out() -> None:
         assert not is_closed(lines[-1])  # those that waited longest were closed
 
 
+def test_c6_an_open_connection_that_was_answered_before_stays_open() -> None:
+    with live(create_app(FakeBot())) as url:
+        request = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        with closing(connect(url, request)) as kept:
+            assert kept.recv(12) == b"HTTP/1.1 200"
+            kept.recv(1000)
+            with attack(url, 400) as lines:
+                assert until(lambda: sum(map(is_closed, lines)) >= 400 - connections.PEER_CONNECTIONS)
+                assert not is_closed(kept)
+
+
 def test_c6_a_request_that_is_answered_is_never_closed_to_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "PEER_CONNECTIONS", 20)
     chat_model = FakeBot(delay=0.5)
