@@ -106,7 +106,18 @@ class NumberSource(RowSource):
     """The column that holds the standard deviation of the ratings, for an intensity that learns it."""
 
 
-class DataSource(LabelSource, NumberSource):
+class LabelSetSource(RowSource):
+    """Where texts with several labels come from: a list a row, or a column for each label."""
+
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a label -> what the task calls it."""
+    separator: Annotated[str, Field(min_length=1)] = ","
+    """What stands between the labels where the column holds text and not a list."""
+    label_columns: tuple[str, ...] = ()
+    """A column for each label, which holds 1 where it applies and 0 where not; in place of `label`."""
+
+
+class DataSource(LabelSource, LabelSetSource, NumberSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 
@@ -312,6 +323,18 @@ class ClassifierTraining(TextTraining):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
+
+
+class LabelSetTraining(TextTraining):
+    """What a classifier with several labels a text can do."""
+
+    imbalance: Literal["none", "balanced", "asymmetric"] = "none"
+    """What is done for rare labels. `balanced`: a text that has the label weighs more, by the root of how
+    much rarer those are. `asymmetric`: the loss of Ridnik et al. 2021 (arXiv:2009.14119)."""
+
+
+class SentimentTraining(ClassifierTraining, LabelSetTraining):
+    """What any classifier can do; each task refuses the keys that mean nothing to it."""
 
 
 class DialogueTraining(Training):

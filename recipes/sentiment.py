@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import Base, ClassifierTraining, Data, Lora, SeededSettings
+from nlpkit.settings import Base, Data, Lora, SeededSettings, SentimentTraining
 from nlpkit.tasks.own_settings import refuse_foreign_keys, training_for
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings
@@ -38,7 +38,7 @@ class SentimentConfig(SeededSettings):
     data: Data
     base: Base = Base()
     lora: Lora = Lora()
-    training: ClassifierTraining = ClassifierTraining()
+    training: SentimentTraining = SentimentTraining()
     metrics: tuple[str, ...] = ()
     """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
 

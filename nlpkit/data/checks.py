@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from nlpkit.data.check_findings import GRAVEST_FIRST, Finding, Lengths, PartCounts, Severity, shown
 from nlpkit.data.check_report import CheckReport
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import TextExample
 from nlpkit.data.label_spellings import spellings
 from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.text_checks import counted, sheet
@@ -22,7 +22,7 @@ _UNEVEN = 0.1  # the rarest label's share of the commonest one's
 
 
 def check(
-    splits: Mapping[str, Sequence[LabeledText]],
+    splits: Mapping[str, Sequence[TextExample]],
     *,
     tokens: Tokens | None,
     window: int | None,
@@ -84,11 +84,11 @@ def _lengths(texts: list[str], tokens: Tokens | None) -> list[int]:
     return tokens(texts) if tokens else [len(text.split()) for text in texts]
 
 
-def _labels(part: Sequence[LabeledText]) -> dict[str, int]:
-    return dict(Counter(shown(example.label, 60) for example in part if example.label))
+def _labels(part: Sequence[TextExample]) -> dict[str, int]:
+    return dict(Counter(shown(label, 60) for example in part for label in example.labels))
 
 
-def _values(part: Sequence[LabeledText]) -> dict[str, float] | None:
+def _values(part: Sequence[TextExample]) -> dict[str, float] | None:
     values = [number for example in part for number in example.numbers]
     return {"min": min(values), "mean": sum(values) / len(values), "max": max(values)} if values else None
 
@@ -146,8 +146,8 @@ def _one_answer(parts: Mapping[str, PartCounts]) -> Iterator[Finding]:
             )
 
 
-def _spelled_twice(splits: Mapping[str, Sequence[LabeledText]]) -> Iterator[Finding]:
-    counts = Counter(str(example.label) for part in splits.values() for example in part if example.label)
+def _spelled_twice(splits: Mapping[str, Sequence[TextExample]]) -> Iterator[Finding]:
+    counts = Counter(label for part in splits.values() for example in part for label in example.labels)
     if spelled := spellings(counts):
         yield Finding(
             kind="label spelling",

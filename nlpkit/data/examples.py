@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -22,9 +23,45 @@ class LabeledText:
     """The file and the row that it came from, for messages."""
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label, where it has one."""
+        return (self.label,) if self.label else ()
+
+    @property
     def numbers(self) -> tuple[float, ...]:
         """The numbers that it holds, which checks compare by size: its value, where it has one."""
         return tuple(number for number in (self.value,) if number is not None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelSetText:
+    """A text with all labels that apply to it: none, one or several, each named once."""
+
+    text: str
+    labels: tuple[str, ...]
+    weight: float = 1.0
+    """How much this example counts in the loss."""
+    where: str = ""
+    """The file and the row that it came from, for messages."""
+
+    @property
+    def label(self) -> str:
+        """The labels in words."""
+        return in_words(self.labels)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """No numbers."""
+        return ()
+
+
+TextExample: TypeAlias = LabeledText | LabelSetText
+"""A text with its answer, as checks of data see it."""
+
+
+def in_words(labels: Iterable[str]) -> str:
+    """Return labels as a file and a page show them, such as "joy, love"; empty where none applies."""
+    return ", ".join(labels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

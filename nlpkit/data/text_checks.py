@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nlpkit.data.check_findings import Excerpt, Finding, Severity, shown
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import TextExample
 from nlpkit.data.near import near_groups
 from nlpkit.data.personal import Scan
 from nlpkit.data.text_language import detector, script
@@ -27,7 +27,7 @@ class Row:
     """A row with all that several checks use."""
 
     part: str
-    example: LabeledText
+    example: TextExample
     key: str
     """Equal for texts that differ in case, width and spaces alone; empty for a text with nothing to read."""
     group: int
@@ -234,7 +234,7 @@ class Sheet:
 
 
 def sheet(
-    splits: Mapping[str, Sequence[LabeledText]], *, near_duplicates: float, scan: Scan, noun: str = "row"
+    splits: Mapping[str, Sequence[TextExample]], *, near_duplicates: float, scan: Scan, noun: str = "row"
 ) -> Sheet:
     """Gather the rows of all parts with what the checks compare them by."""
     pairs = [(name, example) for name, part in splits.items() for example in part]

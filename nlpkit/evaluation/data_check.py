@@ -10,7 +10,7 @@ from nlpkit.data.check_findings import GRAVEST_FIRST, Excerpt, Finding, Severity
 from nlpkit.data.check_report import CheckReport
 from nlpkit.data.checks import Tokens
 from nlpkit.data.checks import check as check_examples
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import LabeledText, LabelSetText, TextExample
 from nlpkit.data.personal import Detector
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.data.rows import LeftOut
@@ -18,8 +18,10 @@ from nlpkit.data.text_language import added, scripts_of, unreadable_line
 from nlpkit.errors import DataError
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
+from nlpkit.settings import LabelSetSource
 from nlpkit.sources import resolve
 from nlpkit.tasks.encoding import is_unreadable, token_ids
+from nlpkit.tasks.label_names import label_list
 
 Sources = str | Path | Iterable[str | Path]
 
@@ -27,7 +29,7 @@ _SHOWN_ROWS = 10
 
 
 def check(
-    data: Sources | Mapping[str, Sequence[LabeledText]],
+    data: Sources | Mapping[str, Sequence[TextExample]],
     *,
     text: str = "text",
     label: str = "label",
@@ -73,7 +75,7 @@ def check(
     passed: dict[str, list[LeftOut]] = {}
     files: list[str] = []
 
-    def read(part: str, sources: Sources) -> list[LabeledText]:
+    def read(part: str, sources: Sources) -> list[TextExample]:
         listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
         files.extend(Path(source).name for source in listed)
         columns, rows = (text, label), bad.setdefault(part, [])
@@ -152,7 +154,7 @@ def _examples(
     encoding: str | None,
     bad: list[BadRow],
     left_out: list[LeftOut],
-) -> list[LabeledText]:
+) -> list[TextExample]:
     path = resolve(str(source), kind="data")
     examples = []
     roles = dict(zip(columns, ("text", "label"), strict=True))
@@ -172,11 +174,15 @@ def _examples(
     return examples
 
 
-def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -> LabeledText:
+def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -> TextExample:
     value = record.fields.get(label)
+    if isinstance(value, list) or (isinstance(value, str) and value.startswith("[")):
+        names = label_list(record, LabelSetSource(source=record.file, label=label))
+        known = tuple(dict.fromkeys(labels.get(name, name) for name in names))
+        return LabelSetText(text=text_of(record, text, empty="allow"), labels=known, where=record.where)
     name = "" if value is None else str(value).strip()
-    known = labels.get(name, name) or None
-    return LabeledText(text=text_of(record, text, empty="allow"), label=known, where=record.where)
+    text_label = labels.get(name, name) or None
+    return LabeledText(text=text_of(record, text, empty="allow"), label=text_label, where=record.where)
 
 
 def left_out_finding(part: str, row: LeftOut) -> Finding:

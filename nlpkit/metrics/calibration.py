@@ -58,10 +58,16 @@ def fit_temperature(logits: Array, truth: Array) -> float:
 
 def reliability(outcomes: LabelOutcomes, bins: int = BINS) -> tuple[Bin, ...]:
     """Return mean confidence and accuracy of the rows in each bin of the top probability."""
+    return binned(outcomes.probabilities.max(axis=1), outcomes.right, confidence_bins(outcomes, bins), bins)
+
+
+def binned(confidence: Array, right: Array, where: Array, bins: int = BINS) -> tuple[Bin, ...]:
+    """Return mean confidence and share of right answers in each of `bins` equal bins; `where` names each
+    answer's bin.
+    """
     import numpy as np
 
-    confidence, right = outcomes.probabilities.max(axis=1), outcomes.right
-    where, edges = confidence_bins(outcomes, bins), np.linspace(0, 1, bins + 1)
+    edges = np.linspace(0, 1, bins + 1)
     counts = np.bincount(where, minlength=bins)
     sums = (
         np.bincount(where, weights=confidence, minlength=bins),

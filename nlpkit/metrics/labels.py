@@ -221,9 +221,9 @@ def _calibration_resampled(outcomes: LabelOutcomes) -> Bootstrap:
     return Bootstrap(statistic=lambda drawn: np.abs(drawn @ binned).sum(axis=1) / len(gaps))
 
 
-def _ranking(scores: Array, positive: Array) -> Statistic:
-    """Return AUROC as the Mann-Whitney statistic: pairs that are ranked right, ties counting half; sorted
-    once.
+def ranking(scores: Array, positive: Array) -> Statistic:
+    """Return how AUROC is resampled, as the Mann-Whitney statistic: pairs that are ranked right, ties
+    counting half; sorted once.
     """
     import numpy as np
 
@@ -246,7 +246,7 @@ def _auroc_resampled(outcomes: LabelOutcomes) -> Bootstrap:
     import numpy as np
 
     rankings = [
-        _ranking(outcomes.probabilities[:, label], outcomes.truth == label)
+        ranking(outcomes.probabilities[:, label], outcomes.truth == label)
         for label in ranked_labels(outcomes)
     ]
 

@@ -62,6 +62,50 @@ class LabelOutcomes:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class LabelSetOutcomes:
+    """Which labels are true, which were given and how probable each is, row by row; checked once, here.
+
+    Raises:
+        DataError: there are no rows, or some probability is not finite or out of range.
+    """
+
+    labels: tuple[str, ...]
+    truth: Array
+    """(n, labels): whether each label applies."""
+    probabilities: Array
+    """(n, labels), each from 0 to 1 by itself."""
+    given: Array
+    """(n, labels): whether the answer holds each label."""
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        _refuse_empty(self.truth)
+        shape = (len(self.truth), len(self.labels))
+        for name in ("truth", "probabilities", "given"):
+            if np.shape(getattr(self, name)) != shape:
+                raise ValueError(f"{name} has the shape {np.shape(getattr(self, name))}; expected {shape}")
+        rows = _finite(np.array(self.probabilities, dtype=float), "probabilities")
+        wrong = np.flatnonzero(((rows < 0) | (rows > 1)).any(axis=1))
+        if wrong.size:
+            raise DataError(f"row {wrong[0] + 1} of probabilities: {rows[wrong[0]]}; expected 0 to 1")
+        object.__setattr__(self, "probabilities", rows)
+        for name in ("truth", "given"):
+            object.__setattr__(self, name, np.array(getattr(self, name), dtype=bool))
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def same_rows(self, outcomes: LabelSetOutcomes) -> bool:
+        """Whether both have the same labels and the same true rows in the same order."""
+        return self.labels == outcomes.labels and self.truth.tolist() == outcomes.truth.tolist()
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Return given and true labels, each (n, labels) of 0 and 1."""
+        return self.given.astype(int), self.truth.astype(int)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ValueOutcomes:
     """The true and the predicted value, row by row; checked once, here.
 

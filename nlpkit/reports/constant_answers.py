@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nlpkit.metrics import label_sets
 from nlpkit.metrics.calibration import COLDEST, HOTTEST
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, BRIER, LOG_LOSS, MACRO_F1
 from nlpkit.metrics.metric import Metric
-from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
+from nlpkit.metrics.outcomes import LabelOutcomes, LabelSetOutcomes, ValueOutcomes
 from nlpkit.metrics.values import MAE, RMSE
 from nlpkit.reports.parts import Baseline
 
@@ -51,6 +52,24 @@ def commonest_label(outcomes: LabelOutcomes) -> ConstantAnswer:
     )
 
 
+def commonest_of_set(outcomes: LabelSetOutcomes) -> ConstantAnswer:
+    """Return the commonest true label, with the share of each label as its probability."""
+    import numpy as np
+
+    shares = outcomes.truth.mean(axis=0)
+    commonest, shape = int(shares.argmax()), outcomes.truth.shape
+    return ConstantAnswer(
+        name=f"always answering {outcomes.labels[commonest]}",
+        outcomes=LabelSetOutcomes(
+            labels=outcomes.labels,
+            truth=outcomes.truth,
+            probabilities=np.broadcast_to(shares, shape),
+            given=np.broadcast_to(np.arange(len(shares)) == commonest, shape),
+        ),
+        metrics=(label_sets.MACRO_F1, label_sets.MICRO_F1, label_sets.JACCARD, label_sets.LOG_LOSS),
+    )
+
+
 def median_value(outcomes: ValueOutcomes) -> ConstantAnswer:
     """Return the median of the true values: no other constant has a smaller mean absolute error."""
     import numpy as np
@@ -79,6 +98,20 @@ def label_signs(outcomes: LabelOutcomes, temperature: float) -> tuple[str, ...]:
     if outcomes.probabilities.std(axis=0).max() < FLAT:
         means = " / ".join(f"{share:.0%}" for share in outcomes.probabilities.mean(axis=0))
         signs.append(f"{texts} get nearly the same probabilities: {means}")
+    return tuple(signs)
+
+
+def label_set_signs(outcomes: LabelSetOutcomes) -> tuple[str, ...]:
+    """Return in words what shows that a classifier of several labels learned nothing."""
+    if len(outcomes) < FEWEST:
+        return ()
+    signs = []
+    texts = f"all {len(outcomes):,} texts"
+    if (outcomes.given == outcomes.given[0]).all() and not (outcomes.truth == outcomes.truth[0]).all():
+        names = [label for label, given in zip(outcomes.labels, outcomes.given[0], strict=True) if given]
+        signs.append(f"{texts} get the same answer: {', '.join(names) or 'none of the labels'}")
+    if outcomes.probabilities.std(axis=0).max() < FLAT:
+        signs.append(f"{texts} get nearly the same probabilities")
     return tuple(signs)
 
 

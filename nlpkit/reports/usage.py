@@ -63,6 +63,12 @@ LABEL_USAGE = Usage(
         _PREJUDICE,
     ),
 )
+LABEL_SET_USAGE = Usage(
+    template="usage_label_set.md.jinja",
+    pipeline_tag="text-classification",
+    tags=("sentiment", "multi-label"),
+    limits=LABEL_USAGE.limits,
+)
 VALUE_USAGE = Usage(
     template="usage_value.md.jinja",
     pipeline_tag="text-classification",

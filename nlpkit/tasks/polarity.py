@@ -6,18 +6,18 @@ import bisect
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
 from nlpkit.data.examples import LabeledText, TextInput
-from nlpkit.data.label_spellings import spellings
 from nlpkit.data.records import Record, text_of
-from nlpkit.errors import DataError, nearest
+from nlpkit.errors import DataError
 from nlpkit.settings import ClassifierTraining, LabelSource, Settings
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
+from nlpkit.tasks.label_names import as_names, known_label, refuse_spellings
 from nlpkit.tasks.numbers import number_of, weight_of
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
@@ -34,17 +34,13 @@ NEGATIVE_TO_POSITIVE = (
 """Sets of labels whose order from negative to positive is known."""
 
 
-def _strings(value: Any) -> Any:
-    return tuple(str(label) for label in value) if isinstance(value, (list, tuple)) else value
-
-
 class Polarity(Settings):
     """One label a text. `labels` run from the most negative to the most positive; left out, they are found
     in the data.
     """
 
     kind: Literal["polarity"] = "polarity"
-    labels: Annotated[tuple[str, ...], BeforeValidator(_strings)] = ()
+    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
     ordered: bool = True
     """Whether the labels lie on a line; only then a signed score exists."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False, exclude_if=lambda value: value == 1.0)] = (
@@ -81,14 +77,7 @@ class Polarity(Settings):
         """
         text = text_of(record, source.text)
         label = self._label(record, source)
-        if self.labels and label not in self.labels:
-            spelled = spellings({label: 0} | dict.fromkeys(self.labels, 1))
-            known = label in spelled.mapping
-            hint = f"; hint: {spelled.hint}" if known else nearest(label, self.labels)
-            raise DataError(
-                f"{record.where}: column {source.label!r} holds the label {label!r}, which the task does "
-                f"not have{hint}"
-            )
+        known_label(label, self.labels, record, source.label)
         return LabeledText(
             text=text, label=label, weight=weight_of(record, source.weight), where=record.where
         )
@@ -118,9 +107,7 @@ class Polarity(Settings):
         if self.labels:
             return self
         counts = Counter(str(example.label) for example in examples)
-        if spelled := spellings(counts):
-            where = next(example.where for example in examples if example.label in spelled.mapping)
-            raise DataError(f"{where or 'training rows'}: {spelled.message}; hint: {spelled.hint}")
+        refuse_spellings(counts, examples)
         labels = set(counts)
         if len(labels) < 2:
             raise DataError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from nlpkit.data.examples import in_words
 from nlpkit.errors import RunError
 
 
@@ -14,7 +15,9 @@ class Prediction:
     """The answer for one text. `row()` is what a scored file holds of it."""
 
     label: str | None = None
-    """The most probable label; None for an intensity."""
+    """The most probable label; None where an answer is a number, or several labels."""
+    labels: tuple[str, ...] | None = None
+    """All labels that are given, the most probable first; None where an answer is one label or a number."""
     score: float | None = None
     """Signed polarity in [-1, 1]; None where the labels have no order."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
@@ -31,11 +34,12 @@ class Prediction:
     """Whether so much of the text is unknown to the model's tokenizer that the answer means little."""
 
     def row(self) -> dict[str, str | float]:
-        """Return the output columns, by name: label, score, p_<label>, value, spread, as far as they
+        """Return the output columns, by name: label, labels, score, p_<label>, value, spread, as far as they
         apply.
         """
         fields: dict[str, str | float | None] = {
             "label": self.label,
+            "labels": None if self.labels is None else in_words(self.labels),
             "value": self.value,
             "spread": self.spread,
             "score": self.score,
@@ -64,5 +68,5 @@ def labels_of(predictions: Sequence[Prediction]) -> list[str]:
     """
     labels = [prediction.label for prediction in predictions if prediction.label is not None]
     if len(labels) < len(predictions):
-        raise RunError("the model answers with a number; expected one that answers with labels")
+        raise RunError("the model does not answer with one label a text; expected one that does")
     return labels

@@ -14,6 +14,7 @@ from nlpkit.data.records import Record
 from nlpkit.errors import RunError, nearest
 from nlpkit.tasks.answers.family import ClassifierFamily, Family, Head
 from nlpkit.tasks.dialogue import Dialogue
+from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.encoding import Encoded, Tokenizer
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
@@ -72,7 +73,9 @@ class TextTask(Task, Protocol):
         """Return the answers that outputs, (inputs, head.outputs), stand for."""
 
 
-TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType({"polarity": Polarity, "intensity": Intensity})
+TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
+    {"polarity": Polarity, "intensity": Intensity, "emotions": Emotions}
+)
 """The tasks of classifiers. A new task is a module and its row here."""
 
 TASKS: Mapping[str, type[Task]] = MappingProxyType({**TEXT_TASKS, "dialogue": Dialogue})

@@ -19,8 +19,7 @@ import nlpkit
 from nlpkit import errors
 from nlpkit.cli.app import app
 from nlpkit.config import read_config, validate
-from nlpkit.tasks.intensity import Intensity
-from nlpkit.tasks.polarity import Polarity
+from nlpkit.tasks.task import TEXT_TASKS
 from nlpkit.training.recipes import load_recipe
 from tests.fakes import FakeBot, FakeClassifier
 
@@ -121,7 +120,7 @@ def keys_of(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any
         key = f"{before}{name}"
         inner = field.annotation
         if key == "task" and not isinstance(inner, type):
-            for kind in (Polarity, Intensity):
+            for kind in TEXT_TASKS.values():
                 yield from (
                     (found, default) for found, default in keys_of(kind, "task.") if found != "task.kind"
                 )

@@ -87,7 +87,7 @@ class Shown:
     score: float | None = None
     """In [-1, 1], where there is one."""
     shares: tuple[tuple[str, float], ...] = ()
-    """The probability of each label, as far as there are labels."""
+    """The probability of labels, as far as there are labels; of many labels the highest."""
 
 
 class Family(Protocol):
@@ -194,6 +194,32 @@ def tone_of(score: float | None) -> Tone:
     if score is None or -TONE <= score <= TONE:
         return "neutral"
     return "positive" if score > 0 else "negative"
+
+
+def changed_answers(
+    before: Sequence[str], after: Sequence[str], truth: Sequence[object], limits: Limits
+) -> Differences:
+    """Count changed labels, and compare accuracy where the truth is known."""
+    changed = sum(old != new for old, new in zip(before, after, strict=True)) / len(before)
+    failures = []
+    if not changed <= limits.changed:
+        failures.append(f"{changed:.2%} of the labels change, {limits.changed:.2%} are allowed")
+    if not truth:
+        return Differences(changed=changed, failures=tuple(failures))
+    right, still_right = (
+        sum(answer == true for answer, true in zip(answers, truth, strict=True))
+        for answers in (before, after)
+    )
+    accuracy, exported_accuracy = right / len(before), still_right / len(before)
+    # Of few rows a single one is more than any share
+    if right - still_right > max(limits.accuracy * len(before), 1 if limits.accuracy else 0):
+        failures.append(
+            f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are "
+            "allowed"
+        )
+    return Differences(
+        changed=changed, accuracy=accuracy, exported_accuracy=exported_accuracy, failures=tuple(failures)
+    )
 
 
 def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:

@@ -23,6 +23,7 @@ from nlpkit.tasks.answers.family import (
     Loss,
     Shown,
     TargetFindings,
+    changed_answers,
     text_groups,
     text_identity,
     tone_of,
@@ -209,29 +210,8 @@ class OneLabel:
         limits: Limits,
     ) -> Differences:
         """Count changed labels, and compare accuracy where the truth is known."""
-        changed = sum(old.label != new.label for old, new in zip(before, after, strict=True)) / len(before)
-        failures = []
-        if not changed <= limits.changed:
-            failures.append(f"{changed:.2%} of the labels change, {limits.changed:.2%} are allowed")
-        if not truth:
-            return Differences(changed=changed, failures=tuple(failures))
-        right, still_right = (
-            sum(answer.label == true for answer, true in zip(answers, truth, strict=True))
-            for answers in (before, after)
-        )
-        accuracy, exported_accuracy = right / len(before), still_right / len(before)
-        # Of few rows a single one is more than any share
-        if right - still_right > max(limits.accuracy * len(before), 1 if limits.accuracy else 0):
-            failures.append(
-                f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are "
-                "allowed"
-            )
-        return Differences(
-            changed=changed,
-            accuracy=accuracy,
-            exported_accuracy=exported_accuracy,
-            failures=tuple(failures),
-        )
+        labels = [[str(answer.label) for answer in answers] for answers in (before, after)]
+        return changed_answers(labels[0], labels[1], truth, limits)
 
     def shown(self, answer: Prediction) -> Shown:
         """Return the label with the probability of each."""

@@ -13,14 +13,17 @@ FOLDERS = ("nlpkit", "recipes", "demo", "benchmarks")
 CLASSES = {
     "Polarity",
     "Intensity",
+    "Emotions",
     "Dialogue",
     "OneLabel",
+    "LabelSet",
     "Number",
     "Reply",
     "LabelOutcomes",
+    "LabelSetOutcomes",
     "ValueOutcomes",
 }
-KINDS = {"polarity", "intensity", "dialogue", "labels", "values"}
+KINDS = {"polarity", "intensity", "emotions", "dialogue", "labels", "values"}
 """What a kind is compared with: of a task, of outcomes, of a report."""
 
 ANSWER_FIELDS = {"label", "value"}

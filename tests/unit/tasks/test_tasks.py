@@ -150,8 +150,8 @@ def test_a_task_of_a_newer_version_says_how_to_read_it() -> None:
     tree = {**THREE.model_dump(mode="json"), "thresholds": [0.5]}
     with pytest.raises(RunError, match=r"'polarity' holds 'thresholds'.*hint: pip install --upgrade nlpkit"):
         task_from(tree)
-    with pytest.raises(RunError, match=r"'emotions' is unknown.*hint: pip install --upgrade nlpkit"):
-        task_from({"kind": "emotions"})
+    with pytest.raises(RunError, match=r"'tones' is unknown.*hint: pip install --upgrade nlpkit"):
+        task_from({"kind": "tones"})
     with pytest.raises(RunError, match="'polarity' is damaged: temperature: Input should be greater than 0"):
         task_from({**THREE.model_dump(), "temperature": -1})
 

@@ -1,0 +1,118 @@
+"""Emotions: all labels that apply to a text, such as joy and surprise, or none of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from nlpkit.data.examples import LabelSetText, TextInput
+from nlpkit.data.records import Record, text_of
+from nlpkit.errors import DataError
+from nlpkit.settings import LabelSetSource, LabelSetTraining, Settings
+from nlpkit.tasks.answers.family import Head
+from nlpkit.tasks.answers.label_set import LabelSet
+from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
+from nlpkit.tasks.label_names import as_names, known_label, label_list, refuse_spellings
+from nlpkit.tasks.numbers import weight_of
+from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.reading import Reading, read_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Emotions(Settings):
+    """Any number of labels a text. `labels` left out are found in the data."""
+
+    kind: Literal["emotions"] = "emotions"
+    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    precision: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Give a label only from the probability on at which so large a share of the given ones is right;
+    default: the probability that gives the highest F1."""
+    slope: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    """With `offset`, turns outputs into probabilities that are right as often as they say: fitted after the
+    training."""
+    offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    """The probability above which each label is given: chosen after the training."""
+
+    source_settings: ClassVar[type[LabelSetSource]] = LabelSetSource
+    training_settings: ClassVar[type[LabelSetTraining]] = LabelSetTraining
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"expected each label named once, found {list(labels)}")
+        if comma := next((label for label in labels if "," in label), None):
+            raise ValueError(f"the label {comma!r} holds a comma, which stands between labels")
+        return labels
+
+    @property
+    def family(self) -> LabelSet:
+        """Several labels a text."""
+        return LabelSet(
+            labels=self.labels,
+            slope=self.slope,
+            offset=self.offset,
+            thresholds=self.thresholds,
+            precision=self.precision,
+        )
+
+    @property
+    def head(self) -> Head:
+        """One output for each label."""
+        return self.family.head
+
+    def parse(self, record: Record, source: LabelSetSource) -> LabelSetText:
+        """Return the example that a record holds.
+
+        Raises:
+            DataError: no such column, an empty text, no list of labels, or a label that the task does not
+                know, with file and row.
+        """
+        names = [source.labels.get(label, label) for label in label_list(record, source)]
+        for label in names:
+            known_label(label, self.labels, record, source.label)
+        return LabelSetText(
+            text=text_of(record, source.text),
+            labels=tuple(dict.fromkeys(names)),
+            weight=weight_of(record, source.weight),
+            where=record.where,
+        )
+
+    def read(self, path: Path, source: LabelSetSource) -> Reading[LabelSetText]:
+        """Read the examples of a file or folder."""
+        columns: dict[str | None, str] = {source.text: "text", source.weight: "weight"}
+        columns |= dict.fromkeys(source.label_columns, "label_columns") or {source.label: "label"}
+        return read_rows(self, path, source, columns)
+
+    def fit(self, examples: Sequence[LabelSetText]) -> Emotions:
+        """Return the task with its labels: those of the config, or those that the data holds."""
+        if self.labels:
+            return self
+        counts = Counter(label for example in examples for label in example.labels)
+        refuse_spellings(counts, examples)
+        if not counts:
+            raise DataError("the training rows hold no label; expected at least one")
+        return self.model_validate({**self.model_dump(), "labels": sorted(counts)})
+
+    def input(self, example: LabelSetText) -> TextInput:
+        """Return the text."""
+        return TextInput(text=example.text)
+
+    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
+        """Encode texts."""
+        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
+
+    def calibrate(self, logits: np.ndarray, examples: Sequence[LabelSetText]) -> Emotions:
+        """Return the task with the slope, offset and thresholds that fit held-out logits best."""
+        return self.model_copy(update=self.family.fit(logits, examples))
+
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
+        """Return the predictions that logits, (texts, labels), stand for."""
+        return self.family.decode(outputs)
