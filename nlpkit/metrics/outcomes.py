@@ -27,25 +27,29 @@ class LabelOutcomes:
     """(n,): indices into `labels`."""
     probabilities: Array
     """(n, labels), each row sums to 1."""
+    given: Array | None = None
+    """(n,): indices of the labels that were given; default: the most probable ones."""
 
     def __post_init__(self) -> None:
         _refuse_empty(self.truth)
         probabilities = _distribution(self.probabilities, (len(self.truth), len(self.labels)))
         object.__setattr__(self, "truth", _indices(self.truth, len(self.labels)))
         object.__setattr__(self, "probabilities", probabilities)
+        if self.given is not None:
+            object.__setattr__(self, "given", _indices(self.given, len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.truth)
 
     @cached_property
     def predicted(self) -> Array:
-        """(n,): the index of the most probable label."""
-        best: Array = self.probabilities.argmax(axis=1)
+        """(n,): the index of the label that was given."""
+        best: Array = self.probabilities.argmax(axis=1) if self.given is None else self.given
         return best
 
     @cached_property
     def right(self) -> Array:
-        """(n,): whether the most probable label is the true one."""
+        """(n,): whether the label that was given is the true one."""
         hits: Array = self.truth == self.predicted
         return hits
 

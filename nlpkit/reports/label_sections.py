@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WORST = 30
 LONGEST = 600
 """Characters of a text that a report shows."""
+MOST_CELLS = 30
+"""Labels above which a report shows the commonest mistakes in place of the confusion matrix."""
 HISTOGRAM_BINS = 20
 PANELS = 12
 FEW = 50
@@ -84,7 +86,34 @@ def few_texts(supports: Sequence[tuple[str, int]]) -> tuple[str, ...]:
 
 def confusion(outcomes: LabelOutcomes, rows: Rows) -> Section:
     """Return how often each label was given for each true one."""
-    return confusion_table(outcomes.labels, confusion_matrix(outcomes).tolist())
+    counts = confusion_matrix(outcomes).tolist()
+    if len(outcomes.labels) > MOST_CELLS:
+        return commonest_mistakes(outcomes.labels, counts)
+    return confusion_table(outcomes.labels, counts)
+
+
+def commonest_mistakes(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
+    """Return the pairs of labels that are most often confused, where a matrix of all would be too large."""
+    pairs = [
+        (true, given, count, count / sum(counts[row]))
+        for row, true in enumerate(labels)
+        for column, given in enumerate(labels)
+        if row != column and (count := counts[row][column])
+    ]
+    pairs.sort(key=lambda pair: (-pair[2], -pair[3]))
+    return Table(
+        id="confusion",
+        title="Labels that are confused most often",
+        nav="Confusions",
+        note="The share is that of the texts that truly have the first label.",
+        columns=(
+            Column(name="True"),
+            Column(name="Predicted"),
+            Column(name="Texts", number=True),
+            Column(name="Share", number=True),
+        ),
+        rows=tuple((true, given, count, round(share, 3)) for true, given, count, share in pairs[:WORST]),
+    )
 
 
 def confusion_table(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:

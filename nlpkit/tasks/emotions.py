@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -16,7 +15,7 @@ from nlpkit.settings import LabelSetSource, LabelSetTraining, Settings
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.label_set import LabelSet
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
-from nlpkit.tasks.label_names import as_names, known_label, label_list, refuse_spellings
+from nlpkit.tasks.label_names import as_names, known_label, label_list, labels_in
 from nlpkit.tasks.numbers import weight_of
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
@@ -95,11 +94,10 @@ class Emotions(Settings):
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
-        counts = Counter(label for example in examples for label in example.labels)
-        refuse_spellings(counts, examples)
-        if not counts:
+        labels = labels_in(examples)
+        if not labels:
             raise DataError("the training rows hold no label; expected at least one")
-        return self.model_validate({**self.model_dump(), "labels": sorted(counts)})
+        return self.model_validate({**self.model_dump(), "labels": sorted(labels)})
 
     def input(self, example: LabelSetText) -> TextInput:
         """Return the text."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlpkit.data.label_spellings import spellings
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, nearest
-from nlpkit.settings import LabelSetSource
+from nlpkit.settings import LabelSetSource, LabelSource
 
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
@@ -35,7 +36,7 @@ def known_label(label: str, labels: Sequence[str], record: Record, column: str) 
     )
 
 
-def refuse_spellings(counts: Mapping[str, int], examples: Sequence[Any]) -> None:
+def _refuse_spellings(counts: Mapping[str, int], examples: Sequence[Any]) -> None:
     """Refuse labels that are written in several ways.
 
     Raises:
@@ -44,6 +45,30 @@ def refuse_spellings(counts: Mapping[str, int], examples: Sequence[Any]) -> None
     if spelled := spellings(counts):
         where = next(example.where for example in examples if spelled.mapping.keys() & {*example.labels})
         raise DataError(f"{where or 'training rows'}: {spelled.message}; hint: {spelled.hint}")
+
+
+def labels_in(examples: Sequence[Any]) -> set[str]:
+    """Return all labels of examples.
+
+    Raises:
+        DataError: one of them is written in several ways.
+    """
+    counts = Counter(label for example in examples for label in example.labels)
+    _refuse_spellings(counts, examples)
+    return set(counts)
+
+
+def label_of(record: Record, source: LabelSource) -> str:
+    """Return the label that a record holds, as the task calls it.
+
+    Raises:
+        DataError: it holds none, with file and row.
+    """
+    value = record.fields.get(source.label)
+    label = "" if value is None else str(value).strip()
+    if not label:
+        raise DataError(f"{record.where}: column {source.label!r} holds no label")
+    return source.labels.get(label, label)
 
 
 def label_list(record: Record, source: LabelSetSource) -> list[str]:

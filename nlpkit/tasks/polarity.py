@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -17,7 +16,7 @@ from nlpkit.settings import ClassifierTraining, LabelSource, Settings
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
-from nlpkit.tasks.label_names import as_names, known_label, refuse_spellings
+from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
 from nlpkit.tasks.numbers import number_of, weight_of
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
@@ -91,11 +90,7 @@ class Polarity(Settings):
                     "expected one fewer than labels, and the labels in the config"
                 )
             return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
-        value = record.fields.get(source.label)
-        label = "" if value is None else str(value).strip()
-        if not label:
-            raise DataError(f"{record.where}: column {source.label!r} holds no label")
-        return source.labels.get(label, label)
+        return label_of(record, source)
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
@@ -106,9 +101,7 @@ class Polarity(Settings):
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
-        counts = Counter(str(example.label) for example in examples)
-        refuse_spellings(counts, examples)
-        labels = set(counts)
+        labels = labels_in(examples)
         if len(labels) < 2:
             raise DataError(
                 f"the training rows hold only the label {', '.join(map(repr, labels))}; expected at least two"
@@ -134,7 +127,7 @@ class Polarity(Settings):
 
     def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Polarity:
         """Return the task with the temperature that fits held-out logits best."""
-        return self.model_copy(update={"temperature": self.family.fit_temperature(logits, examples)})
+        return self.model_copy(update=self.family.fit(logits, examples))
 
     def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Return the predictions that logits, (texts, labels), stand for."""

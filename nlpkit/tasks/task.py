@@ -17,6 +17,7 @@ from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.encoding import Encoded, Tokenizer
 from nlpkit.tasks.intensity import Intensity
+from nlpkit.tasks.intents import Intents
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading
@@ -74,7 +75,7 @@ class TextTask(Task, Protocol):
 
 
 TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
-    {"polarity": Polarity, "intensity": Intensity, "emotions": Emotions}
+    {"polarity": Polarity, "intensity": Intensity, "emotions": Emotions, "intents": Intents}
 )
 """The tasks of classifiers. A new task is a module and its row here."""
 

@@ -28,6 +28,10 @@ TONE = 0.25
 """A score beyond this, in [-1, 1], is shown as positive or negative."""
 
 
+MANY = 30
+"""Labels above which a line names only the commonest and the rarest."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
     """What stands on the base: one output for each name, computed for the whole text or for each token."""
@@ -194,6 +198,14 @@ def tone_of(score: float | None) -> Tone:
     if score is None or -TONE <= score <= TONE:
         return "neutral"
     return "positive" if score > 0 else "negative"
+
+
+def shares_of(counts: Mapping[str, int], labels: Sequence[str], rows: int) -> list[str]:
+    """Return each label with its rows and their share; of many labels the commonest and the rarest."""
+    is_long = len(labels) > MANY
+    ranked = sorted(labels, key=lambda label: -counts[label]) if is_long else labels
+    shares = [f"{label} {counts[label]:,} ({counts[label] / rows:.0%})" for label in ranked]
+    return [f"{len(labels)}: {shares[0]}", *shares[1:3], "...", *shares[-3:]] if is_long else shares
 
 
 def changed_answers(

@@ -25,6 +25,7 @@ from nlpkit.tasks.answers.family import (
     Shown,
     TargetFindings,
     changed_answers,
+    shares_of,
     text_groups,
     text_identity,
 )
@@ -172,12 +173,11 @@ class LabelSet:
                     f"the label {label!r}: {extent} it among the {len(train):,} training rows; expected rows "
                     "with and without it; hint: leave it out of task.labels"
                 )
-        shares = (f"{label} {counts[label]:,} ({counts[label] / len(train):.0%})" for label in self.labels)
         per_row = sum(counts.values()) / len(train)
         empty = sum(not example.labels for example in train)
         return TargetFindings(
             lines=(
-                f"labels     {', '.join(shares)}",
+                f"labels     {', '.join(shares_of(counts, self.labels, len(train)))}",
                 f"           {per_row:.2f} labels a row; {empty:,} rows without any",
             ),
             warnings=tuple(_warnings(counts, _counted(validation), training)),

@@ -12,6 +12,7 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.metrics.outside import OUTSIDE_METRICS
 from nlpkit.reports.constant_answers import label_signs
 from nlpkit.reports.label_sections import LABEL_REPORT
 from nlpkit.reports.usage import FamilyReport
@@ -24,11 +25,13 @@ from nlpkit.tasks.answers.family import (
     Shown,
     TargetFindings,
     changed_answers,
+    shares_of,
     text_groups,
     text_identity,
     tone_of,
 )
 from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.scope import Scope, certainty, fit_scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,39 +42,66 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class OneLabel:
-    """One of `labels`, which run from negative to positive where they are ordered."""
+    """One of `labels`, which run from negative to positive where they are ordered; or `outside`."""
 
     labels: tuple[str, ...]
     ordered: bool
     temperature: float = 1.0
+    outside: str = ""
+    """What a text is called that belongs to no label; empty where each text gets one."""
+    learns_outside: bool = False
+    """Whether such texts have an output of their own."""
+    false_alarms: float = 0.0
+    """The share of texts with a label that may be taken for outside."""
+    scope: Scope | None = None
+    """How they are recognized; None before it is fitted."""
 
     served_by: ClassVar[Literal["classifier"]] = "classifier"
     unit: ClassVar[str] = "rows"
     best_by: ClassVar[Metric[LabelOutcomes]] = MACRO_F1
     watched: ClassVar[tuple[Metric[LabelOutcomes], ...]] = (ACCURACY, MACRO_F1, LOG_LOSS)
-    metrics: ClassVar[tuple[Metric[LabelOutcomes], ...]] = LABEL_METRICS
     report: ClassVar[FamilyReport] = LABEL_REPORT
     distillable: ClassVar[bool] = True
 
     @property
     def head(self) -> Head:
-        """One output for each label."""
-        return Head(names=self.labels, problem="single_label_classification")
+        """One output for each label, and one for texts outside where they are learned."""
+        beyond = (self.outside,) if self.learns_outside else ()
+        return Head(names=(*self.labels, *beyond), problem="single_label_classification")
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All that an answer may be."""
+        return (*self.labels, self.outside) if self.outside else self.labels
+
+    @property
+    def metrics(self) -> tuple[Metric[LabelOutcomes], ...]:
+        """Those of labels, and those of texts outside."""
+        return (*LABEL_METRICS, *OUTSIDE_METRICS) if self.outside else LABEL_METRICS
 
     @property
     def columns(self) -> Mapping[str, ColumnType]:
         """The label, the score where labels are ordered, and the probability of each label."""
-        numbers = (*(("score",) if self.ordered else ()), *(f"p_{label}" for label in self.labels))
+        numbers = (*(("score",) if self.ordered else ()), *(f"p_{label}" for label in self.answers))
         return {"label": "string", **dict.fromkeys(numbers, "float")}
 
     @property
     def calibration(self) -> str:
-        """The fitted temperature in words."""
-        return f"temperature {self.temperature:.2f}"
+        """The fitted numbers in words."""
+        words = f"temperature {self.temperature:.2f}"
+        scope = self.scope
+        if scope is None:
+            return words
+        seen = "" if scope.recall is None else f", {scope.recall:.1%} of those outside are recognized"
+        return (
+            f"{words}; {self.outside} below {scope.score} {scope.threshold:.3g}: {scope.false_alarms:.1%} of "
+            f"the validation rows with a label are refused{seen}"
+        )
 
     def target(self, example: LabeledText) -> list[float]:
-        """Return the label's index."""
-        return [float(self.labels.index(str(example.label)))]
+        """Return the output of the label; -1 for a text outside where those are not learned."""
+        names = self.head.names
+        return [float(names.index(str(example.label))) if example.label in names else -1.0]
 
     def truth(self, example: LabeledText) -> str:
         """Return the label."""
@@ -87,7 +117,11 @@ class OneLabel:
 
             index = target[:, 0].long()
             each = functional.cross_entropy(
-                logits, index, reduction="none", label_smoothing=training.label_smoothing
+                logits,
+                index,
+                reduction="none",
+                label_smoothing=training.label_smoothing,
+                ignore_index=-1,
             )
             if weights is not None:
                 each = each * torch.tensor(weights, device=each.device)[index]
@@ -97,44 +131,70 @@ class OneLabel:
 
     def _class_weights(self, targets: Sequence[Sequence[float]]) -> list[float]:
         """Return for each class the inverse of its share, so that an average example weighs 1."""
-        counts = [sum(target[0] == index for target in targets) for index in range(len(self.labels))]
+        counts = [sum(target[0] == index for target in targets) for index in range(self.head.outputs)]
         return [len(targets) / (len(counts) * count) for count in counts]
 
-    def fit_temperature(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> float:
-        """Return the temperature that fits held-out logits best."""
+    def fit(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> dict[str, Any]:
+        """Return the temperature, and where texts may be outside the scope, that fit held-out logits best."""
         import numpy as np
 
         from nlpkit.metrics.calibration import fit_temperature
 
-        return fit_temperature(logits, np.array([int(self.target(example)[0]) for example in examples]))
+        truth = np.array([int(self.target(example)[0]) for example in examples])
+        fitted: dict[str, Any] = {"temperature": fit_temperature(logits[truth >= 0], truth[truth >= 0])}
+        if self.outside:
+            inside = np.array([example.label != self.outside for example in examples])
+            fitted["scope"] = fit_scope(logits, inside, len(self.labels), false_alarms=self.false_alarms)
+        return fitted
 
     def decode(self, outputs: np.ndarray) -> list[Prediction]:
         """Return label, probabilities and, where labels are ordered, the score of each row of logits."""
         import numpy as np
         from scipy.special import softmax
 
-        probabilities = softmax(outputs.astype(np.float64) / self.temperature, axis=1)
-        scores = probabilities @ np.linspace(-1, 1, len(self.labels))
+        count = len(self.labels)
+        probabilities = softmax(outputs[:, :count].astype(np.float64) / self.temperature, axis=1)
+        scores = probabilities @ np.linspace(-1, 1, count)
         best = probabilities.argmax(axis=1)
+        if self.outside:
+            probabilities, best = self._with_outside(outputs, probabilities, best)
+        names = self.answers
         return [
             Prediction(
-                label=self.labels[best[row]],
+                label=names[best[row]],
                 score=float(scores[row]) if self.ordered else None,
-                probabilities=dict(zip(self.labels, probabilities[row].tolist(), strict=True)),
+                probabilities=dict(zip(names, probabilities[row].tolist(), strict=True)),
             )
             for row in range(len(outputs))
         ]
+
+    def _with_outside(
+        self, outputs: np.ndarray, probabilities: np.ndarray, best: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the probabilities with that of a text outside as the last, and the answers."""
+        import numpy as np
+        from scipy.special import expit
+
+        scope = self.scope or Scope()
+        value = certainty(scope.score, outputs, len(self.labels))
+        beyond = expit(scope.slope * value + scope.offset)[:, None]
+        return (
+            np.concatenate([probabilities * (1 - beyond), beyond], axis=1),
+            np.where(value < scope.threshold, len(self.labels), best),
+        )
 
     def outcomes(self, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> LabelOutcomes:
         """Pair true labels and predicted probabilities."""
         import numpy as np
 
+        names = self.answers
         return LabelOutcomes(
-            labels=self.labels,
-            truth=np.array([self.labels.index(str(example.label)) for example in examples]),
+            labels=names,
+            truth=np.array([names.index(str(example.label)) for example in examples]),
             probabilities=np.array(
-                [[answer.probabilities[label] for label in self.labels] for answer in predictions]
+                [[answer.probabilities[label] for label in names] for answer in predictions]
             ),
+            given=np.array([names.index(str(answer.label)) for answer in predictions]),
         )
 
     def signs(self, outcomes: LabelOutcomes) -> tuple[str, ...]:
@@ -142,11 +202,14 @@ class OneLabel:
         return label_signs(outcomes, self.temperature)
 
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> LabelOutcomes:
-        """Pair label indices and uncalibrated probabilities."""
+        """Pair label indices and uncalibrated probabilities, of the rows that have an output."""
         from scipy.special import softmax
 
+        known = targets[:, 0] >= 0
         return LabelOutcomes(
-            labels=self.labels, truth=targets[:, 0].astype(int), probabilities=softmax(outputs, axis=1)
+            labels=self.head.names,
+            truth=targets[known, 0].astype(int),
+            probabilities=softmax(outputs[known], axis=1),
         )
 
     def preflight(
@@ -171,9 +234,8 @@ class OneLabel:
                 f"the label {never[0]!r} of the config never occurs in the training rows; "
                 f"they hold {', '.join(sorted(counts))}"
             )
-        shares = (f"{label} {counts[label]:,} ({counts[label] / len(train):.0%})" for label in self.labels)
         return TargetFindings(
-            lines=(f"labels     {', '.join(shares)}",),
+            lines=(f"labels     {', '.join(shares_of(counts, self.head.names, len(train)))}",),
             warnings=tuple(_warnings(counts, validation, training)),
         )
 

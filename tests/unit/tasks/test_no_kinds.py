@@ -14,6 +14,7 @@ CLASSES = {
     "Polarity",
     "Intensity",
     "Emotions",
+    "Intents",
     "Dialogue",
     "OneLabel",
     "LabelSet",
@@ -23,7 +24,7 @@ CLASSES = {
     "LabelSetOutcomes",
     "ValueOutcomes",
 }
-KINDS = {"polarity", "intensity", "emotions", "dialogue", "labels", "values"}
+KINDS = {"polarity", "intensity", "emotions", "intents", "dialogue", "labels", "values"}
 """What a kind is compared with: of a task, of outcomes, of a report."""
 
 ANSWER_FIELDS = {"label", "value"}

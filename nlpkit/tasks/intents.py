@@ -1,0 +1,120 @@
+"""Intents: what a person wants, as one of many labels, or nothing that any of the labels stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nlpkit.data.examples import LabeledText, TextInput
+from nlpkit.data.records import Record, text_of
+from nlpkit.errors import DataError
+from nlpkit.settings import ClassifierTraining, LabelSource, Settings
+from nlpkit.tasks.answers.family import Head
+from nlpkit.tasks.answers.one_label import OneLabel
+from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
+from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
+from nlpkit.tasks.numbers import weight_of
+from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.reading import Reading, read_rows
+from nlpkit.tasks.scope import Scope
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Intents(Settings):
+    """One label a text, or `outside`. `labels` left out are found in the data."""
+
+    kind: Literal["intents"] = "intents"
+    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    outside: Annotated[str, Field(min_length=1)] = "out of scope"
+    """What rows are called that belong to no label, in data and answers. The data need not have any."""
+    false_alarms: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """The share of texts with a label that may be taken for outside."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
+    learns_outside: bool = False
+    """Whether the training rows hold texts outside: found in the data."""
+    scope: Scope | None = None
+    """How texts outside are recognized: fitted after the training."""
+
+    source_settings: ClassVar[type[LabelSource]] = LabelSource
+    training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Intents:
+        names = (*self.labels, self.outside)
+        if len(set(names)) < len(names) or len(self.labels) == 1:
+            raise ValueError(
+                f"expected at least two labels, each named once and none {self.outside!r}, "
+                f"found {list(self.labels)}"
+            )
+        return self
+
+    @property
+    def family(self) -> OneLabel:
+        """One label a text, or none."""
+        return OneLabel(
+            labels=self.labels,
+            ordered=False,
+            temperature=self.temperature,
+            outside=self.outside,
+            learns_outside=self.learns_outside,
+            false_alarms=self.false_alarms,
+            scope=self.scope,
+        )
+
+    @property
+    def head(self) -> Head:
+        """One output for each label, and one for texts outside where they are learned."""
+        return self.family.head
+
+    def parse(self, record: Record, source: LabelSource) -> LabeledText:
+        """Return the example that a record holds.
+
+        Raises:
+            DataError: no such column, an empty text or label, or a label that the task does not know, with
+                file and row.
+        """
+        text = text_of(record, source.text)
+        label = label_of(record, source)
+        if label != self.outside:
+            known_label(label, self.labels, record, source.label)
+        return LabeledText(
+            text=text, label=label, weight=weight_of(record, source.weight), where=record.where
+        )
+
+    def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
+        """Read the examples of a file or folder."""
+        columns = {source.text: "text", source.label: "label", source.weight: "weight"}
+        return read_rows(self, path, source, columns)
+
+    def fit(self, examples: Sequence[LabeledText]) -> Intents:
+        """Return the task with its labels, and whether texts outside are learned."""
+        names = labels_in(examples)
+        if not self.labels and len(names - {self.outside}) < 2:
+            raise DataError(
+                f"the training rows hold the labels {', '.join(map(repr, sorted(names)))}; expected at least "
+                f"two besides {self.outside!r}"
+            )
+        labels = self.labels or tuple(sorted(names - {self.outside}))
+        return self.model_copy(update={"labels": labels, "learns_outside": self.outside in names})
+
+    def input(self, example: LabeledText) -> TextInput:
+        """Return the text."""
+        return TextInput(text=example.text)
+
+    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
+        """Encode texts."""
+        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
+
+    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Intents:
+        """Return the task with the temperature and the scope that fit held-out logits best."""
+        return self.model_copy(update=self.family.fit(logits, examples))
+
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
+        """Return the predictions that logits, (texts, outputs), stand for."""
+        return self.family.decode(outputs)
