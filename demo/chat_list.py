@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gradio as gr
@@ -12,9 +13,6 @@ from demo.replies import FOLLOWING, Replies
 from demo.running_reply import MAX_WAIT
 from demo.view import Updates, View, owner_of, showing_errors
 from nlpkit.errors import DataError
-
-MAX_SHOWN = 10_000
-"""Conversations that one page lists at most."""
 
 # The address names the open conversation, so that a reload, a link, and back and forward find it
 ADDRESS = """id => { const at = new URL(location);
@@ -112,7 +110,7 @@ class ChatList:
     def _landing(self, chat_id: str, query: str, request: gr.Request) -> str:
         """Return the newest shown message with the words of the search, as ROLE NUMBER; "" without one."""
         chat = self.view.read(chat_id, owner_of(request))
-        matches = set(self.store.matches(chat_id, owner_of(request), query)) if chat else set()
+        matches = set(self.store.matches(chat_id, owner_of(request), query or "")) if chat else set()
         if chat is None or not matches:
             return ""
         shown = {"user": -1, "assistant": -1}
@@ -132,11 +130,11 @@ class ChatList:
 
     def find(self, query: str, chat_id: str, limit: str, request: gr.Request) -> str:
         """List the conversations with the words, as many as are shown."""
-        most = min(int(limit), MAX_SHOWN) if limit.isdecimal() else PAGE
+        most = max(int(limit), PAGE) if re.fullmatch("[0-9]{1,6}", limit or "") else PAGE
         with showing_errors():
             # One more tells whether there are others
-            summaries = self.store.summaries(owner_of(request), query[:200], limit=most + 1)
-            return list_page(summaries, chat_id, query, limit=most)
+            summaries = self.store.summaries(owner_of(request), (query or "")[:200], limit=most + 1)
+            return list_page(summaries, chat_id, query or "", limit=most)
         return ""
 
     def more(self, event: gr.EventData) -> str:
@@ -146,7 +144,8 @@ class ChatList:
     def pin(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Pin or unpin a conversation."""
         with showing_errors():
-            self.store.pin(_text_of(event, "chat"), owner_of(request), event._data.get("pinned") is True)
+            is_pinned = _text_of(event, "pinned") == "True"
+            self.store.pin(_text_of(event, "chat"), owner_of(request), is_pinned)
         return self.view.listed_again()
 
     def rename(self, chat_id: str, title: str, event: gr.EventData, request: gr.Request) -> Updates:
@@ -182,5 +181,5 @@ class ChatList:
 
 
 def _text_of(event: gr.EventData, name: str) -> str:
-    """Return what the page sent with an event; anything may have been sent."""
-    return str((event._data or {}).get(name, ""))
+    """Return what the page sent with an event; "" for what is no such value, as anything may be sent."""
+    return str(event._data.get(name, "")) if isinstance(event._data, dict) else ""

@@ -123,6 +123,9 @@ def test_d6_the_arrow_keys_move_through_the_list_and_the_focus_is_kept(visit: Vi
     page = visit.open().page
     page.wait_for_function("() => document.querySelectorAll('#chats li').length == 5")
     page.focus("#search textarea, #search input")
+    page.keyboard.press("ArrowDown")
+    assert focused(visit) == "conversation 4"
+    page.keyboard.press("ArrowUp")
     page.keyboard.press("Tab")
     assert focused(visit) == "conversation 4"
     page.keyboard.press("Tab")
