@@ -91,7 +91,8 @@ class PendingTurn:
                     chat_model=chat_model.name, finish=finish, context=answer.context,
                 )  # fmt: skip
             else:
-                reply = self.store.set_reply(chat, owner, reply.id, text, finish)
+                # A server may report only at the end what its model saw
+                reply = self.store.set_reply(chat, owner, reply.id, text, finish, answer.context)
             return reply
 
         return save

@@ -17,7 +17,8 @@ from nlpkit.errors import ConfigError, DataError
 from nlpkit.generation.runtimes import AUTO, FAST, RUNTIMES
 
 RUN_HELP = (
-    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
+    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server, "
+    "such as http://localhost:8000/v1#MODEL. "
     "Default: the built-in chat model."
 )
 

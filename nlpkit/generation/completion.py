@@ -43,7 +43,7 @@ class Completion(Protocol):
 
     @property
     def context(self) -> Context | None:
-        """What of the conversation the model sees; None where a server decides."""
+        """What of the conversation the model sees. Of a server only the tokens may be known, at the end."""
 
     @property
     def usage(self) -> Usage | None:
@@ -90,6 +90,6 @@ class ChatModel(Protocol):
         Raises:
             DataError: the last turn does not fit, or the model cannot continue a reply.
             OverloadedError: too many replies are waiting.
-            SourceError: a server cannot be reached.
+            SourceError: a server cannot be reached; reading the reply may raise it, too.
             ReplyFormatError: no reply can be in this format.
         """

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import time
+import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from nlpkit.data.examples import Conversation
-from nlpkit.errors import ConfigError, DataError, SourceError
-from nlpkit.generation.addresses import endpoint, public_address
-from nlpkit.generation.completion import Completion, OverloadedError
+from nlpkit.errors import ConfigError, DataError
+from nlpkit.generation.addresses import endpoint, public_address, split_address
 from nlpkit.generation.remote_completion import RemoteCompletion
 from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
+from nlpkit.generation.server_errors import (
+    ServerError,
+    hidden,
+    is_page,
+    not_a_reply,
+    read_text,
+    refusal,
+    unreachable,
+)
+from nlpkit.generation.server_events import Connection
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,29 +30,39 @@ TIMEOUT = 60.0
 
 CONNECT_TIMEOUT = 10.0
 
+LEVELS = 3
+"""Ways of asking: with the settings of local models, with OpenAI's own only, and with the oldest of these."""
+
 
 class RemoteBot:
     """A model behind an OpenAI-compatible address, up to and with `/v1`."""
 
     def __init__(self, address: str, model: str, key: str | None = None, *, timeout: float = TIMEOUT) -> None:
+        """Name a server; it is not asked before the first reply.
+
+        Raises:
+            ConfigError: the address or the key is invalid.
+        """
         import httpx2
 
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"the address {address!r}; expected one such as http://localhost:8000/v1")
+        address, _ = split_address(address)
         self.address = public_address(address)
         self.model = model
+        self._key = key
         self._endpoint = endpoint(address, "chat/completions")
         self._client = httpx2.Client(
-            headers=_headers(key), timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT)
+            headers=authorization(key, self.address),
+            timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT),
+            # A stop ends the connection, which therefore serves no other request
+            limits=httpx2.Limits(max_keepalive_connections=0),
         )
-        self._is_strict = False
-        """Whether the server refuses settings that OpenAI's own protocol does not have."""
+        self._level = 0
+        """The first way of asking that the server has not refused."""
 
     @property
     def name(self) -> str:
         """The model and its address, without secrets."""
-        return f"{self.model} at {self.address}"
+        return server_name(self.model, self.address)
 
     def stream(
         self,
@@ -53,36 +71,30 @@ class RemoteBot:
         sampling: Sampling | None = None,
         session: str = "",
         reply_format: ReplyFormat | None = None,
-    ) -> Completion:
-        """Start generating the reply to the last turn.
+    ) -> RemoteCompletion:
+        """Return the reply to the last turn; the server is asked when it is read.
 
-        The server decides what of the conversation the model sees, and keeps to the format.
+        The server decides what of the conversation the model sees, and keeps to the format. Reading raises
+        ServerError where it cannot be reached, refuses, or answers something else; a stop works at any time.
 
         Raises:
             DataError: the conversation ends with a reply, which servers cannot continue.
-            SourceError: the server cannot be reached, or refuses.
-            OverloadedError: the server is overloaded.
         """
         if conversation.turns and conversation.turns[-1].role == "assistant":
             raise DataError(f"{self.address}: a server cannot continue a reply; hint: retry the message")
-        sampling = sampling or Sampling()
-        started = time.perf_counter()
-        field = {"response_format": reply_format.request_field} if reply_format else {}
-        response = self._send({**self._body(conversation, sampling, strict=self._is_strict), **field})
-        if response.status_code in (400, 422) and not self._is_strict:
-            response.close()
-            response = self._send({**self._body(conversation, sampling, strict=True), **field})
-            self._is_strict = response.status_code == 200
-        if response.status_code != 200:
-            raise self._refusal(response)
-        return RemoteCompletion(response, self.address, started)
+        body = self._body(conversation, sampling or Sampling())
+        if reply_format:
+            body["response_format"] = reply_format.request_field
+        return RemoteCompletion(
+            lambda connection: self._send(body, connection), self.address, conversation, key=self._key
+        )
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _body(self, conversation: Conversation, sampling: Sampling, *, strict: bool) -> dict[str, Any]:
-        """Return the request; `strict`: with OpenAI's own settings only."""
+    def _body(self, conversation: Conversation, sampling: Sampling) -> dict[str, Any]:
+        """Return the request with all settings."""
         system = [{"role": "system", "content": conversation.system}] if conversation.system else []
         turns = [{"role": turn.role, "content": turn.text} for turn in conversation.turns]
         body: dict[str, Any] = {
@@ -92,66 +104,92 @@ class RemoteBot:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_new_tokens,
+            "stream_options": {"include_usage": True},
+            "repetition_penalty": sampling.repetition_penalty,
         }
         if sampling.seed is not None:
             body["seed"] = sampling.seed
-        if not strict:
-            body["stream_options"] = {"include_usage": True}
-            body["repetition_penalty"] = sampling.repetition_penalty
-            if sampling.top_k:
-                body["top_k"] = sampling.top_k
+        if sampling.top_k:
+            body["top_k"] = sampling.top_k
         return body
 
-    def _send(self, body: dict[str, Any]) -> httpx2.Response:
-        import httpx2
+    def _send(self, body: dict[str, Any], connection: Connection) -> httpx2.Response:
+        """Ask in the richest way that the server accepts, and return its answer, which is a stream.
 
-        try:
-            request = self._client.build_request("POST", self._endpoint, json=body)
-            return self._client.send(request, stream=True)
-        except httpx2.TimeoutException:
-            raise SourceError(
-                f"{self.address}: no answer in time; hint: check that the server runs, or give it more time"
-            ) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise SourceError(f"{self.address}: cannot be reached: {error}") from None
-
-    def _refusal(self, response: httpx2.Response) -> SourceError | OverloadedError:
-        import httpx2
-
-        try:
-            text = " ".join(response.read().decode(errors="replace").split())[:200]
-        except httpx2.HTTPError:
-            text = ""
-        finally:
+        Raises:
+            ServerError: it cannot be reached, or refuses.
+        """
+        for level in range(self._level, LEVELS):
+            response = self._post({key: body[key] for key in body if key not in _left_out(level)}, connection)
+            if response.status_code == 200:
+                self._level = level
+                break
+            if response.status_code not in (400, 422) or level == LEVELS - 1:
+                raise refusal(response, self.address)
             response.close()
-        status = response.status_code
-        if status in (429, 503):
-            return OverloadedError(
-                f"{self.address}: the server is overloaded ({status}); hint: try again in a moment"
+        if is_page(response):
+            response.close()
+            raise not_a_reply(self.address, "<html")
+        return response
+
+    def _post(self, body: dict[str, Any], connection: Connection) -> httpx2.Response:
+        import httpx2
+
+        try:
+            request = self._client.build_request(
+                "POST", self._endpoint, json=body, extensions={"trace": connection.trace}
             )
-        hint = "; hint: set the key that the server expects" if status in (401, 403) else ""
-        return SourceError(f"{self.address}: the server answered {status}: {text}{hint}")
+            return self._client.send(request, stream=True)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            raise unreachable(self.address, error) from None
+
+
+def server_name(model: str, address: str) -> str:
+    """Return the name of a server's model, without secrets."""
+    return f"{model} at {public_address(address)}"
 
 
 def list_models(address: str, key: str | None = None, *, timeout: float = CONNECT_TIMEOUT) -> list[str]:
     """Return the names of the models that a server offers.
 
     Raises:
-        SourceError: it cannot be reached, or is not OpenAI-compatible.
+        ConfigError: the address or the key is invalid.
+        ServerError: it cannot be reached, or is not OpenAI-compatible.
     """
     import httpx2
 
+    address, _ = split_address(address)
+    public = public_address(address)
+    headers = authorization(key, public)
     try:
-        response = httpx2.get(endpoint(address, "models"), headers=_headers(key), timeout=timeout)
-        response.raise_for_status()
-        return [str(model["id"]) for model in response.json()["data"]]
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise SourceError(f"{public_address(address)}: cannot be asked for its models: {error}") from None
-    except (ValueError, LookupError, TypeError):
-        raise SourceError(
-            f"{public_address(address)}: does not list its models as OpenAI-compatible servers do"
+        with (
+            httpx2.Client(headers=headers, timeout=timeout) as client,
+            client.stream("GET", endpoint(address, "models")) as response,
+        ):
+            if response.status_code != 200:
+                raise hidden(refusal(response, public), key)
+            text = read_text(response)
+            if is_page(response, text):
+                raise not_a_reply(public, "<html")
+        return [str(model["id"]) for model in json.loads(text)["data"]]
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        raise unreachable(public, error) from None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise ServerError(
+            f"{public}: does not list its models as OpenAI-compatible servers do; hint: check the address"
         ) from None
 
 
-def _headers(key: str | None) -> dict[str, str]:
+def _left_out(level: int) -> tuple[str, ...]:
+    return ((), ("repetition_penalty", "top_k"), ("repetition_penalty", "top_k", "stream_options"))[level]
+
+
+def authorization(key: str | None, address: str) -> dict[str, str]:
+    """Return the header that holds a key.
+
+    Raises:
+        ConfigError: no header can hold it.
+    """
+    if key and not (key.isascii() and key.isprintable()):
+        raise ConfigError(f"the key for {address}: has characters that no key has; hint: copy it again")
     return {"Authorization": f"Bearer {key}"} if key else {}
