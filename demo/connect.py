@@ -9,7 +9,7 @@ import gradio as gr
 
 from demo.sampling_controls import sampling_of
 from demo.servers import Server, Servers
-from demo.view import Updates, View, owner_of, visitor_of
+from demo.view import Updates, View, owner_of, plain, visitor_of
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.addresses import split_address
 from nlpkit.generation.remote import list_models
@@ -22,6 +22,9 @@ ABOUT = (
     "Your conversation is sent to it."
 )
 
+MAX_NAMES = 1000
+"""Names of models that are listed to choose from."""
+
 
 class Connect:
     """The fields for a server, and their handlers."""
@@ -32,7 +35,7 @@ class Connect:
     def lay_out(self) -> None:
         """Lay out the fields."""
         with gr.Accordion("Connect your own model", open=False, elem_id="connect"):
-            gr.HTML(f'<p class="quiet">{escape(ABOUT)}</p>')
+            gr.HTML(f'<p class="quiet">{escape(ABOUT)}</p>', padding=False)
             self.address = gr.Textbox(
                 label="Address of the server",
                 placeholder="http://localhost:8000/v1",
@@ -49,13 +52,11 @@ class Connect:
             self.model = gr.Dropdown(
                 [], label="Its models", visible=False, allow_custom_value=True, elem_id="connect-model"
             )
-            self.connect = gr.Button("Connect", size="sm", variant="primary", elem_id="connect-button")
-            self.about = gr.HTML("", elem_id="connect-about", elem_classes="quiet")
-            with gr.Row(visible=False, elem_id="connected") as self.row:
+            self.connect = gr.Button("Connect", variant="primary", elem_id="connect-button")
+            self.about = gr.HTML("", padding=False, elem_id="connect-about", elem_classes="quiet")
+            with gr.Column(visible=False, elem_id="connected") as self.row:
                 self.connected = gr.Dropdown([], label="Connected", elem_id="connected-names")
-                self.disconnect = gr.Button(
-                    "Disconnect", size="sm", min_width=110, scale=0, elem_id="disconnect"
-                )
+                self.disconnect = gr.Button("Disconnect", elem_id="disconnect")
 
     def wire(self, view: View, page: Any) -> None:
         """Bind the handlers to the components."""
@@ -103,7 +104,7 @@ class Connect:
                 self.view.side.sampling[4]: self.view.length(server.name, sampling_of(*controls)),
             }
         except NlpkitError as error:
-            return {self.about: _line(f"{error}.")}
+            return {self.about: _line(plain(error))}
 
     def changed(self) -> Updates:
         """Forget the models of another address."""
@@ -116,7 +117,7 @@ class Connect:
             chosen = self.view.pool.name_of(run)
             return {**self.known(), **self._models(chosen), self.about: _line(f"{name} is disconnected.")}
         except NlpkitError as error:
-            return {self.about: _line(f"{error}.")}
+            return {self.about: _line(plain(error))}
 
     def known(self) -> Updates:
         """Show the servers that are connected."""
@@ -128,11 +129,9 @@ class Connect:
         }
 
     def _choice(self, names: Sequence[str]) -> Updates:
-        words = f"It has {len(names):,} models: choose one." if names else "It lists no model: name one."
-        return {
-            self.model: gr.update(visible=True, choices=list(names), value=None),
-            self.about: _line(words),
-        }
+        has = f"It has {len(names):,} models: choose one, or" if names else "It lists no model:"
+        choice = gr.update(visible=True, choices=list(names[:MAX_NAMES]), value=None)
+        return {self.model: choice, self.about: _line(f"{has} type its name.")}
 
     def _models(self, chosen: str) -> Updates:
         names, side = self.view.pool.names, self.view.side

@@ -79,12 +79,16 @@ class Servers:
         """Add a server, or change its key.
 
         Raises:
-            ConfigError: the page may not connect servers, or the address or the key is invalid.
+            ConfigError: the page may not connect servers, or the address, the model or the key is invalid.
             DataError: there are too many, or the file cannot be written.
         """
         from nlpkit.generation.remote import authorization
 
         split_address(server.address)
+        if not server.model.isprintable():
+            raise ConfigError(
+                f"the model {server.model!a:.100}: is no name; hint: type it as its server does"
+            )
         authorization(server.key, server.name)
         self._change({server.name: server})
 

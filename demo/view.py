@@ -182,9 +182,10 @@ def note(error: Exception | None) -> str:
     """Return in plain words why no reply came, or why it ended early; the server's log has the details."""
     if error is None:
         return ""
-    # About the message or the conversation, or in plain words already
-    if isinstance(error, (DataError, ServerError, GoneError)):
+    if isinstance(error, DataError):  # about the message or the conversation
         return f"{error}."
+    if isinstance(error, (ServerError, GoneError)):
+        return f"The model could not answer. {plain(error)}"
     if isinstance(error, OverloadedError):
         return "The model has too much to do just now. Try again in a moment."
     if isinstance(error, RunError):
@@ -192,6 +193,12 @@ def note(error: Exception | None) -> str:
     if isinstance(error, NlpkitError):
         return "The model could not answer. Its server may be off, or refuse what it is asked."
     return "The model failed. The log of the demo's server has the details."
+
+
+def plain(error: NlpkitError) -> str:
+    """Return an error in sentences, the hint as the last one."""
+    words, _, hint = str(error).partition("; hint: ")
+    return f"{words}. {hint[:1].upper()}{hint[1:]}." if hint else f"{words}."
 
 
 def ratings(chat: Chat | None) -> list[str | None]:

@@ -171,7 +171,8 @@ def list_models(address: str, key: str | None = None, *, timeout: float = CONNEC
             text = read_text(response)
             if is_page(response, text):
                 raise not_a_reply(public, "<html")
-        return [str(model["id"]) for model in json.loads(text)["data"]]
+        names = [str(model["id"]) for model in json.loads(text)["data"]]
+        return [name for name in names if name.isprintable()]
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         raise unreachable(public, error) from None
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,9 @@ def unreachable(address: str, error: Exception) -> ServerError:
         return ServerError(
             f"{address}: no answer in time; hint: check that the server runs, or try again in a moment"
         )
+    reason = re.sub(r"\[Errno -?\d+\] ", "", _line(str(error)))
     return ServerError(
-        f"{address}: cannot be reached: {_line(str(error))}; hint: start the server, or check its address"
+        f"{address}: cannot be reached: {reason}; hint: start the server, or check its address"
     )
 
 

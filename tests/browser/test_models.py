@@ -132,9 +132,9 @@ def _is_text(response: Any) -> bool:
 
 def test_i7_of_several_models_one_is_chosen(visit: Visit, faulty: Faulty) -> None:
     connect(visit, "localhost:8000")
-    visit.until("#connect-about", "hint: begin with http://")
+    visit.until("#connect-about", "Begin with http://")
     connect(visit, faulty.address)
-    visit.until("#connect-about", "It has 2 models: choose one.")
+    visit.until("#connect-about", "It has 2 models: choose one, or type its name.")
     visit.page.click("#connect-model input")
     visit.page.get_by_role("option", name="large").click()
     visit.until("#connect-about", f"Connected. large at {faulty.address} answers")
@@ -142,9 +142,9 @@ def test_i7_of_several_models_one_is_chosen(visit: Visit, faulty: Faulty) -> Non
 
 
 FAULTS = {
-    "page": "answered with a web page instead of a reply; hint: check the address",
-    "dies": "the connection ended in the middle of a reply",
-    "deleted": "the server answered 404: model large not found; hint: check the name of the model",
+    "page": "answered with a web page instead of a reply. Check the address",
+    "dies": "the connection ended in the middle of a reply. Retry.",
+    "deleted": "the server answered 404: model large not found. Check the name of the model",
 }
 
 
@@ -166,7 +166,9 @@ def test_d4_a_server_that_fails_leaves_one_message_and_one_note_and_retry_works(
         assert visit.replies() == [*replied, *([f"large heard {mode}"] if mode == "dies" else [])]
         faulty.mode, replied = "fine", [*replied, f"large heard {mode}"]
         visit.page.locator("#status .press", has_text="Retry").click()
-        visit.page.wait_for_function("() => !document.querySelector('#status').innerText.includes('hint')")
+        visit.page.wait_for_function(
+            "words => !document.querySelector('#status').innerText.includes(words)", arg=words
+        )
         visit.done()
         assert visit.replies() == replied
     both = [text for pair in zip(said, replied, strict=True) for text in pair]

@@ -213,6 +213,24 @@ def test_a_piped_line_is_answered_on_stdout_alone(
         assert len(store.chats("")) == 1
 
 
+def test_c7_a_chat_with_a_server_stores_its_name_without_the_password_of_its_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n/context\n"))
+    file = tmp_path / "chat.sqlite"
+    with live(create_app(FakeBot("parrot"))) as url:
+        address = url.replace("http://", "http://me:word@")
+        words = ("chat", f"{address}/v1#parrot", "--store", file, "--classifier", "none")
+        assert command(monkeypatch, *words) == 0
+        # the turns seen, as this server reports them
+        assert "1 turns seen" in capsys.readouterr().err
+        with Store.open(file) as store:
+            assert [chat.run for chat in store.chats("")] == [f"parrot at {url}/v1"]
+    assert not any(b"me:word" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
 def test_a_served_bot_can_be_asked_with_curl_as_the_guide_says() -> None:
     with live(create_app(FakeBot("parrot"))) as url:
         body = {"messages": [{"role": "user", "content": "hi"}]}

@@ -187,7 +187,8 @@ def test_d4_a_failure_is_told_in_plain_words() -> None:
         assert not any(sign in words for sign in ("http", "{", "500", "CUDA"))
     assert note(None) == ""
     # of a server these are plain words already, and name it
-    assert note(ServerError("http://10.0.0.1:9/v1: cannot be reached")).startswith("http://10.0.0.1:9/v1: ")
+    words = note(ServerError("http://10.0.0.1:9/v1: cannot be reached; hint: start it"))
+    assert words == "The model could not answer. http://10.0.0.1:9/v1: cannot be reached. Start it."
     # of a run they name files of the machine
     assert "/home" not in note(RunError("/home/me/runs/bot: no such run"))
     line = status(chat("a").messages, note(SourceError(raw)) + EVIL)

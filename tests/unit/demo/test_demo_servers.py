@@ -156,3 +156,5 @@ def test_i7_servers_beyond_a_limit_are_refused(tmp_path: Path) -> None:
         servers.connect(ONE)
     with pytest.raises(ConfigError, match="expected one such as"):
         servers.connect(Server(address="file:///etc/passwd", model="m"))
+    with pytest.raises(ConfigError, match="is no name"):
+        servers.connect(Server(address="http://127.0.0.1:9/v1", model="\ud800"))

@@ -232,6 +232,7 @@ def test_an_answer_that_nobody_holds_any_more_is_stopped(server: Server, bot: Re
         ),
         ((f"data: {chunk('half')}",), "ended in the middle of a reply"),
         ((), "ended in the middle of a reply"),
+        (("x" * 1_100_000,), "a line that does not end"),
     ],
 )
 def test_an_answer_that_is_none_is_an_error_that_names_the_address(
@@ -293,6 +294,8 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 def test_a_server_says_which_models_it_has(server: Server) -> None:
     assert list_models(server.address) == ["one", "two"]
+    server.models = '{"data": [{"id": "one"}, {"id": "\\ud800"}, {"id": "two\\n"}]}'
+    assert list_models(server.address) == ["one"]
     with pytest.raises(SourceError, match="cannot be reached"):
         list_models("http://127.0.0.1:1/v1")
 
