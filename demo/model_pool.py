@@ -118,6 +118,8 @@ class ModelPool:
         cached = self._cached(name)
         runs_on = getattr(cached[1], "runs_on", "") if cached else ""
         about = f"{name} by {runs_on}" if runs_on else name
+        if left_out := getattr(cached[1], "left_out", []) if cached else []:
+            about += f", which does not take {', '.join(left_out)}"
         if former and RENAMED.get(former, former) not in self.names:
             about = f"{former} is not in this demo now, so that another model answers: {about}"
         if name != BUILT_IN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.examples import Conversation
@@ -30,8 +31,11 @@ TIMEOUT = 60.0
 
 CONNECT_TIMEOUT = 10.0
 
-LEVELS = 3
-"""Ways of asking: with the settings of local models, with OpenAI's own only, and with the oldest of these."""
+REFUSABLE = ("repetition_penalty", "top_k", "seed", "stream_options", "temperature", "top_p")
+"""Settings that are left out where a server refuses them by name."""
+
+FIRST_REFUSED = (("repetition_penalty", "top_k"), ("stream_options",))
+"""Settings that are left out one after the other where a server does not say what it refuses."""
 
 
 class RemoteBot:
@@ -56,13 +60,17 @@ class RemoteBot:
             # A stop ends the connection, which therefore serves no other request
             limits=httpx2.Limits(max_keepalive_connections=0),
         )
-        self._level = 0
-        """The first way of asking that the server has not refused."""
+        self._refused: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """The model and its address, without secrets."""
         return server_name(self.model, self.address)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Return the sampling settings that the server refused, and that are not sent to it any more."""
+        return [name for name in REFUSABLE if name in self._refused and name != "stream_options"]
 
     def stream(
         self,
@@ -114,19 +122,20 @@ class RemoteBot:
         return body
 
     def _send(self, body: dict[str, Any], connection: Connection) -> httpx2.Response:
-        """Ask in the richest way that the server accepts, and return its answer, which is a stream.
+        """Ask with all settings that the server accepts, and return its answer, which is a stream.
 
         Raises:
             ServerError: it cannot be reached, or refuses.
         """
-        for level in range(self._level, LEVELS):
-            response = self._post({key: body[key] for key in body if key not in _left_out(level)}, connection)
-            if response.status_code == 200:
-                self._level = level
-                break
-            if response.status_code not in (400, 422) or level == LEVELS - 1:
-                raise refusal(response, self.address)
-            response.close()
+        refused = self._refused
+        while (response := self._post(_accepted(body, refused), connection)).status_code != 200:
+            error = refusal(response, self.address)
+            words = str(error).removeprefix(self.address) if response.status_code in (400, 422) else ""
+            more = _refused_in(words, refused) if words else frozenset()
+            if not more:
+                raise error
+            refused |= more
+        self._refused = refused
         if is_page(response):
             response.close()
             raise not_a_reply(self.address, "<html")
@@ -181,8 +190,19 @@ def list_models(address: str, key: str | None = None, *, timeout: float = CONNEC
         ) from None
 
 
-def _left_out(level: int) -> tuple[str, ...]:
-    return ((), ("repetition_penalty", "top_k"), ("repetition_penalty", "top_k", "stream_options"))[level]
+def _accepted(body: dict[str, Any], refused: frozenset[str]) -> dict[str, Any]:
+    """Return the request without the settings that were refused."""
+    accepted = {name: value for name, value in body.items() if name not in refused}
+    if "max_tokens" in refused:  # never left out: OpenAI's newer models have another name for it
+        accepted["max_completion_tokens"] = body["max_tokens"]
+    return accepted
+
+
+def _refused_in(words: str, refused: frozenset[str]) -> frozenset[str]:
+    """Return which further settings a server refuses, by what it says; empty if it refuses something else."""
+    names = REFUSABLE + (("max_tokens",) if "max_completion_tokens" in words else ())
+    named = frozenset(name for name in names if re.search(rf"\b{name}\b", words)) - refused
+    return named or next((left for names in FIRST_REFUSED if (left := frozenset(names) - refused)), named)
 
 
 def authorization(key: str | None, address: str) -> dict[str, str]:

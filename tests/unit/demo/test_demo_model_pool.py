@@ -145,8 +145,13 @@ def test_d1_the_built_in_model_is_called_a_demo_model_and_what_replies_is_named(
     class Local(FakeBot):
         runs_on = "onnx-int8"
 
+    class Strict(FakeBot):
+        left_out = ("top_k", "seed")
+
     with Store.open(tmp_path / "chat.db") as store:
-        pool = ModelPool(store, {"mine": Local, BUILT_IN: Local})
+        pool = ModelPool(store, {"mine": Local, BUILT_IN: Local, "strict": Strict})
+        pool.load("strict")
+        assert pool.described("strict") == "strict, which does not take top_k, seed"
         assert pool.described("mine") == "mine"  # not loaded yet
         pool.load("mine")
         assert pool.described("mine") == "mine by onnx-int8"

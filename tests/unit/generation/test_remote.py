@@ -33,6 +33,8 @@ class Server(ThreadingHTTPServer):
     endless = False
     silent = False
     strict = False
+    takes: frozenset[str] | set[str] = frozenset()
+    """Names that a request may have; empty: any."""
     models = json.dumps({"data": [{"id": "one"}, {"id": "two"}]})
     refusal = '{"error": {"message": "no\\nway"}}'
     mute = threading.Event()
@@ -65,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.keys.append(self.headers.get("Authorization"))
         if self.server.strict and {"repetition_penalty", "stream_options"} & set(body):
             self._answer(400, '{"error": {"message": "unknown argument"}}')
+        elif self.server.takes and (names := set(body) - self.server.takes):
+            other = " Use 'max_completion_tokens' instead." if (name := min(names)) == "max_tokens" else ""
+            self._answer(400, json.dumps({"error": {"message": f"Unsupported parameter: '{name}'.{other}"}}))
         elif self.server.status != 200:
             self._answer(self.server.status, self.server.refusal)
         else:
@@ -174,6 +179,28 @@ def test_a_server_that_knows_only_the_protocols_own_settings_is_asked_with_those
         for request in server.asked
     ]
     assert settings == [(True, True), (False, True), (False, False), (False, False)]
+
+
+def test_i7_settings_that_a_server_refuses_by_name_are_left_out_and_said(
+    server: Server, bot: RemoteBot
+) -> None:
+    server.takes = {"model", "messages", "stream", "stream_options", "seed", "max_completion_tokens"}
+    server.lines = (f"data: {chunk('yes', 'stop')}", "data: [DONE]")
+    for _ in range(2):
+        assert "".join(bot.stream(CONVERSATION, sampling=Sampling(seed=4, max_new_tokens=7))) == "yes"
+    assert set(server.asked[-1]) == {"path", *server.takes}
+    assert (server.asked[-1]["seed"], server.asked[-1]["max_completion_tokens"]) == (4, 7)
+    assert bot.left_out == ["repetition_penalty", "temperature", "top_p"]
+    # each was refused once
+    assert len(server.asked) == 6
+
+
+def test_i7_a_refusal_of_something_else_changes_no_setting(server: Server, bot: RemoteBot) -> None:
+    server.status, server.refusal = 400, '{"error": "max_tokens and the messages exceed 2048 tokens"}'
+    with pytest.raises(ServerError, match="answered 400: max_tokens and the messages exceed 2048 tokens"):
+        next(bot.stream(CONVERSATION))
+    assert bot.left_out == []
+    assert all(request["max_tokens"] == 120 for request in server.asked)
 
 
 def test_c4_the_format_of_the_reply_is_passed_on(server: Server, bot: RemoteBot) -> None:
