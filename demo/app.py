@@ -118,7 +118,7 @@ def serve(
 
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
-    from demo.gradio_limits import set_limits
+    from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
     from demo.keyboard import KEYS
     from demo.theme import CSS, theme
@@ -131,7 +131,7 @@ def serve(
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
         server_name=host,
-        server_port=port,
+        server_port=port or free_port(host),
         share=False,
         run_history=False,
         footer_links=["api"],
