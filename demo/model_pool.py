@@ -136,12 +136,14 @@ class Lazy:
 
     def __init__(self, pool: ModelPool, name: str) -> None:
         self._pool, self._name = pool, name
-        self._last: ChatModel | None = None
+
+    def load_now(self) -> ChatModel:
+        """Load the chat model."""
+        return self._pool.load(self._name)
 
     @property
     def name(self) -> str:
-        """Return the name of the chat model that answered last."""
-        return (self._last or self._pool.load(self._name)).name
+        return self.load_now().name
 
     def stream(
         self,
@@ -151,6 +153,5 @@ class Lazy:
         session: str = "",
         reply_format: ReplyFormat | None = None,
     ) -> Completion:
-        """Load the chat model, and start generating its reply."""
-        self._last = chat_model = self._pool.load(self._name)
+        chat_model = self.load_now()
         return chat_model.stream(conversation, sampling=sampling, session=session, reply_format=reply_format)
