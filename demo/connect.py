@@ -72,7 +72,7 @@ class Connect:
         for trigger in (self.connect.click, self.address.submit, self.key.submit, self.model.input):
             trigger(self.add, fields, trigger_mode="once", **every)
         self.address.input(self.changed, None, [self.model, self.about], **_quiet())
-        self.disconnect.click(self.remove, [self.connected, side.run], **every)
+        self.disconnect.click(self.remove, [talk.chat, self.connected, side.run], **every)
         page.load(self.known, None, [self.row, self.connected], **_quiet())
 
     def add(
@@ -81,6 +81,7 @@ class Connect:
         """Connect a server: its only model, the named one, or else list its models to choose from."""
         try:
             self.view.rate.take(visitor_of(request))
+            sampling = sampling_of(*controls)
             address, named = split_address(address)
             model = (model or named or "").strip()
             if not model:
@@ -101,7 +102,7 @@ class Connect:
                 self.model: gr.update(visible=False, choices=[], value=None),
                 self.about: _line(f"Connected. {server.name} answers from now on."),
                 self.view.side.context: self.view.context(chat, server.name),
-                self.view.side.sampling[4]: self.view.length(server.name, sampling_of(*controls)),
+                self.view.side.sampling[4]: self.view.length(server.name, sampling),
             }
         except NlpkitError as error:
             return {self.about: _line(plain(error))}
@@ -110,12 +111,18 @@ class Connect:
         """Forget the models of another address."""
         return {self.model: gr.update(visible=False, choices=[], value=None), self.about: ""}
 
-    def remove(self, name: str | None, run: str) -> Updates:
+    def remove(self, request: gr.Request, chat_id: str, name: str | None, run: str) -> Updates:
         """Forget a server and its key; its conversations and replies stay."""
         try:
             self.servers.disconnect(name or "")
             chosen = self.view.pool.name_of(run)
-            return {**self.known(), **self._models(chosen), self.about: _line(f"{name} is disconnected.")}
+            chat = self.view.read(chat_id, owner_of(request))
+            return {
+                **self.known(),
+                **self._models(chosen),
+                self.about: _line(f"{name} is disconnected."),
+                self.view.side.context: self.view.context(chat, chosen),
+            }
         except NlpkitError as error:
             return {self.about: _line(plain(error))}
 

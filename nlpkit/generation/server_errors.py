@@ -73,8 +73,9 @@ def refusal(response: httpx2.Response, address: str) -> ServerError:
     if is_page(response, text):
         words = "a web page"
     if response.is_redirect:
-        words = f"use {public_address(response.headers.get('location', ''))[:MAX_WORDS]}"
-    hint = HINTS.get(status, "the log of the server may tell more" if status >= 500 else "")
+        words = f"it has moved to {_location(response)}"
+    moved = "use that address" if response.is_redirect else ""
+    hint = moved or HINTS.get(status, "the log of the server may tell more" if status >= 500 else "")
     return ServerError(f"{address}: the server answered {status}: {words}{f'; hint: {hint}' if hint else ''}")
 
 
@@ -111,6 +112,14 @@ def read_text(response: httpx2.Response) -> str:
         if len(data) > MAX_BYTES or time.monotonic() > deadline:
             raise ValueError("the answer does not end")
     return data.decode(errors="replace")
+
+
+def _location(response: httpx2.Response) -> str:
+    """Return where a redirect leads, without secrets; it is not followed, as it would get the key."""
+    try:
+        return _line(public_address(response.headers.get("location", ""))) or "nowhere"
+    except ValueError:
+        return "an invalid address"
 
 
 def _begins_as_page(text: str) -> bool:

@@ -33,6 +33,7 @@ class Server(ThreadingHTTPServer):
     endless = False
     silent = False
     strict = False
+    location = ""
     takes: frozenset[str] | set[str] = frozenset()
     """Names that a request may have; empty: any."""
     models = json.dumps({"data": [{"id": "one"}, {"id": "two"}]})
@@ -77,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, text: str) -> None:
         self.send_response(status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
         self.wfile.write(text.encode())
 
@@ -386,6 +389,24 @@ def test_d4_a_refusal_quotes_the_servers_sentence_alone(
     server.status, server.refusal = 404, refusal
     with pytest.raises(ServerError, match=f"answered 404: {re.escape(words)}; hint: check the name"):
         next(bot.stream(CONVERSATION))
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("http://me:word@127.0.0.1:1/v1?key=hidden", "http://127.0.0.1:1/v1"),
+        ("http://[", "an invalid address"),
+    ],
+)
+def test_c7_a_redirect_is_said_and_not_followed(
+    server: Server, bot: RemoteBot, location: str, words: str
+) -> None:
+    server.status, server.location = 307, location
+    with pytest.raises(ServerError, match=r"307: it has moved to .*; hint: use that address") as found:
+        next(bot.stream(CONVERSATION))
+    assert words in str(found.value)
+    assert not any(secret in str(found.value) for secret in ("word", "hidden"))
+    assert len(server.asked) == 1
 
 
 def test_c7_a_key_is_in_no_error_even_where_the_server_repeats_it(server: Server) -> None:
