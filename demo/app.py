@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,36 +22,22 @@ from nlpkit.generation.runtimes import AUTO
 
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
-    from demo.models import Loader
+    from demo.offer import Models
     from demo.scoring import TextScorer
+    from demo.servers import Servers
 
 TITLE = "nlpkit"
-# Light or dark like the system, until the user chooses
-ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
-if (kept) document.body.classList.toggle('dark', kept === 'dark');
-document.documentElement.lang = 'en';
-const board = navigator.clipboard, write = board?.writeText.bind(board);
-if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
-const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
-  if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
-document.querySelector('meta[name=viewport]').content +=
-  ', viewport-fit=cover, interactive-widget=resizes-content';
-// On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
-const wide = matchMedia('(min-width: 900px)');
-const fit = () => { document.querySelector('#panel.open') && document.getElementById('details').click();
-  document.querySelector(`#sidebar${wide.matches ? ':not(.open)' : '.open'} .toggle-button`)?.click(); };
-fit(); wide.addEventListener('change', fit);
-name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-"""
-TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
-localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
-
-# On a narrow page the panel covers the chat
-DETAILS = """() => { const open = document.getElementById('panel').classList.toggle('open');
-document.getElementById('details').setAttribute('aria-expanded', open); }"""
 
 
-def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limits: DemoLimits) -> Any:
+def build(
+    pool: ModelPool,
+    scorer: TextScorer,
+    *,
+    runs: Path,
+    folder: Path,
+    limits: DemoLimits,
+    servers: Servers | None = None,
+) -> Any:
     """Build the page.
 
     Args:
@@ -61,6 +46,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
         runs: the folder whose runs have reports.
         folder: keeps scored files until the server ends.
         limits: how much a visitor may send.
+        servers: those that the page connects; None: it connects none.
     """
     import gradio as gr
 
@@ -68,13 +54,16 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
     from demo.chat_list import ChatList
     from demo.chat_parts import lay_out_side, lay_out_talk
     from demo.chat_tab import ChatTab
+    from demo.connect import Connect
     from demo.list_parts import lay_out_list
+    from demo.page_script import DETAILS, TOGGLE
     from demo.replies import Replies
     from demo.reports_tab import ReportsTab
     from demo.score_tab import ScoreTab
     from demo.view import View
 
     scores, reports = ScoreTab(scorer, folder, limits), ReportsTab(runs)
+    connect = Connect(servers) if servers is not None and servers.can_connect else None
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as page:
         with gr.Row(elem_id="masthead"):
             gr.HTML(f"<h1>{TITLE}</h1>", elem_classes="masthead")
@@ -86,7 +75,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
             with gr.Column(scale=5, min_width=0, elem_id="talk"):
                 talk = lay_out_talk()
             with gr.Column(scale=3, min_width=0, elem_id="panel"):
-                side = lay_out_side(pool)
+                side = lay_out_side(pool, connect.lay_out if connect else None)
         with gr.Tab("Score", elem_id="tab-score"):
             scores.lay_out()
         with gr.Tab("Reports", elem_id="tab-reports") as tab:
@@ -96,6 +85,8 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
         replies.wire()
         ChatTab(view, replies).wire()
         ChatList(view, replies).wire(page)
+        if connect is not None:
+            connect.wire(view, page)
         scores.wire()
         reports.wire(tab)
         toggle.click(None, None, None, js=TOGGLE)
@@ -119,9 +110,10 @@ def serve(
 
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
-    from demo.gradio_limits import set_limits
+    from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
     from demo.keyboard import KEYS
+    from demo.page_script import ON_LOAD
     from demo.theme import CSS, theme
     from demo.user_files import UserFiles, keep_files_apart
     from demo.web_app import HEAD, ICON, WebApp
@@ -133,7 +125,7 @@ def serve(
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
         server_name=host,
-        server_port=port,
+        server_port=port or free_port(host),
         share=False,
         run_history=False,
         footer_links=["api"],
@@ -180,6 +172,17 @@ def run(
     ] = None,
     policy: Policy = "drop_oldest",
     runtime: Runtime = AUTO,
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL[#MODEL]",
+            help="Also offer a model of this OpenAI-compatible server, such as http://localhost:8000/v1.",
+        ),
+    ] = None,
+    connect_key_file: Annotated[
+        Path | None,
+        typer.Option(help="The file with the key of --connect. Default: the key in NLPKIT_REMOTE_KEY."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
@@ -205,7 +208,8 @@ def run(
     ] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
-    from demo.models import find_chat_models
+    from demo.offer import Models
+    from demo.servers import named_server
 
     try:
         if add_user is not None:
@@ -223,12 +227,18 @@ def run(
                     "--mcp: its tools have no login, and would let everyone in; "
                     "hint: use --login or --mcp, not both"
                 )
-        address = Address(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
-        _serve(
-            lambda: find_chat_models(run, runs, model=model, policy=policy, runtime=runtime),
-            classifier,
-            address,
+        address = Address(host=host, port=port, login=login, store=store, rate=rate, mcp=mcp)
+        models = Models(
+            run=run,
+            model=model,
+            policy=policy,
+            runtime=runtime,
+            runs=runs,
+            connected=named_server(connect, connect_key_file, run),
+            # Whoever names an address makes this machine send requests there
+            can_connect=host in LOOPBACK and login is None and not anyone,
         )
+        _serve(models, classifier, address)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
@@ -241,13 +251,12 @@ class Address:
     host: str
     port: int
     login: Path | None
-    runs: Path
     store: Path | None
     rate: int
     mcp: bool
 
 
-def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None, address: Address) -> None:
+def _serve(models: Models, classifier: str | None, address: Address) -> None:
     from demo.login import checker
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
@@ -259,13 +268,12 @@ def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None,
         Store.open(address.store or default_store()) as opened,
     ):
         quiet_gradio(Path(folder))
-        from demo.model_pool import ModelPool
-
         scorer = Classifier.load(classifier)
-        pool = ModelPool(opened, chat_models, scorer)
-        pool.load()  # so that the first visitor need not wait for the weights
+        servers = models.servers(opened)
+        pool = models.pool(opened, scorer, servers)
         limits = DemoLimits(messages_a_minute=address.rate)
-        page = build(pool, scorer, runs=address.runs, folder=Path(folder) / "scored", limits=limits)
+        scored = Path(folder) / "scored"
+        page = build(pool, scorer, runs=models.runs, folder=scored, limits=limits, servers=servers)
         try:
             serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
         finally:
