@@ -31,8 +31,6 @@ TITLE = "nlpkit"
 ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
 if (kept) document.body.classList.toggle('dark', kept === 'dark');
 document.documentElement.lang = 'en';
-const board = navigator.clipboard, write = board?.writeText.bind(board);
-if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
 const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
   if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
 // On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
@@ -58,6 +56,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
     from demo.api import Endpoints
     from demo.chat_parts import lay_out_list, lay_out_side, lay_out_talk
     from demo.chat_tab import ChatTab
+    from demo.comparing import Comparing
     from demo.replies import Replies
     from demo.reports_tab import ReportsTab
     from demo.score_tab import ScoreTab
@@ -82,6 +81,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
         view = View(pool, listed, talk, side, limits)
         replies = Replies(view)
         replies.wire()
+        Comparing(view, replies).wire()
         ChatTab(view, replies).wire(page)
         scores.wire()
         reports.wire(tab)

@@ -7,6 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from demo.markup import DELIMITERS
+from demo.message_tools import TOOLS
 from demo.model_pool import ModelPool
 from demo.sampling_controls import lay_out_sampling
 
@@ -52,6 +54,8 @@ class TalkParts:
     file_name: Any
     file_text: Any
     chatbot: Any
+    facts: Any
+    """What the page adds to each message; a click on it asks for another version."""
     status: Any
     mood: Any
     """The mood in words above the message box; only narrow pages show it."""
@@ -62,12 +66,9 @@ class TalkParts:
     resume: Any
     """Continues the last reply; the status line presses it."""
     undo: Any
-    cycle: Any
     compare: Any
-    versus: Any
-    first: Any
-    second: Any
     pick_first: Any
+    """Chooses the first of two replies; its button in the conversation presses it."""
     pick_second: Any
     pair: Any
     """The ids of the two replies to choose from."""
@@ -147,7 +148,7 @@ def lay_out_talk() -> TalkParts:
         elem_id="chatbot",
         sanitize_html=True,
         allow_tags=False,
-        latex_delimiters=[],
+        latex_delimiters=DELIMITERS,
         layout="bubble",
         group_consecutive_messages=False,
         allow_file_downloads=False,
@@ -162,6 +163,7 @@ def lay_out_talk() -> TalkParts:
         file_name=file_name,
         file_text=file_text,
         chatbot=chatbot,
+        facts=gr.HTML("", js_on_load=TOOLS, visible="hidden", elem_id="facts"),
         status=status,
         pair=pair,
         rated=rated,
@@ -180,15 +182,9 @@ def _lay_out_reason() -> dict[str, Any]:
 
 
 def _lay_out_choice() -> dict[str, Any]:
-    with gr.Group(visible=False, elem_id="versus") as versus, gr.Row():
-        with gr.Column(min_width=240):
-            first = gr.Markdown("", elem_classes="versus", elem_id="first", sanitize_html=True)
-            pick_first = gr.Button("Choose the first", elem_id="pick-first")
-        with gr.Column(min_width=240):
-            second = gr.Markdown("", elem_classes="versus", elem_id="second", sanitize_html=True)
-            pick_second = gr.Button("Choose the second", elem_id="pick-second")
-    replies = {"first": first, "second": second}
-    return replies | {"versus": versus, "pick_first": pick_first, "pick_second": pick_second}
+    pick_first = gr.Button("Choose the first", visible="hidden", elem_id="pick-first")
+    pick_second = gr.Button("Choose the second", visible="hidden", elem_id="pick-second")
+    return {"pick_first": pick_first, "pick_second": pick_second}
 
 
 def _lay_out_message() -> dict[str, Any]:
@@ -216,9 +212,8 @@ def _lay_out_buttons() -> dict[str, Any]:
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
         resume = gr.Button("Continue", visible="hidden", elem_id="resume")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
-        cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
-    return {"retry": retry, "resume": resume, "undo": undo, "cycle": cycle, "compare": compare}
+    return {"retry": retry, "resume": resume, "undo": undo, "compare": compare}
 
 
 # A click on a point of the mood shows the user's message that it is of

@@ -104,6 +104,15 @@ class ModelPool:
         about = f"{name} by {runs_on}" if runs_on else name
         return f"{about}. {DEMO_MODEL}" if name == BUILT_IN else about
 
+    def about(self, name: str) -> str:
+        """Return the name of a chat model, its base, and what it runs on, as far as they are known."""
+        cached = self._cached(name)
+        base, runs_on = (
+            getattr(self._offer().get(name), "base", ""),
+            getattr(cached and cached[1], "runs_on", ""),
+        )
+        return " · ".join(filter(None, (name, base, runs_on)))
+
     def _cached(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:
             return self._loaded.get(name)

@@ -138,7 +138,7 @@ def _when(seconds: float) -> str:
 
 
 def status(messages: Sequence[ChatMessage], note: str = "") -> str:
-    """Return a line about the last reply: interrupted, stopped, cut, one of several, rated.
+    """Return a line about the last reply: interrupted, stopped, cut, rated.
 
     `note` says why no reply came, or why it ended early.
     """
@@ -153,8 +153,6 @@ def status(messages: Sequence[ChatMessage], note: str = "") -> str:
         # Without a context a server replied, which continues no reply
         parts += [_press("resume", "Continue")] if last.context else []
         parts += [_press("retry", "Retry")] if last.finish == INTERRUPTED else []
-    if last.versions > 1:
-        parts.append(f"Reply {last.version} of {last.versions}.")
     if last.rating:
         reason = f": {escape(last.reason)}" if last.reason else ""
         parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{reason}.")

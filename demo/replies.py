@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 from demo.chat_parts import components
-from demo.markup import shown, typed
 from demo.running_reply import TICK, RunningReply
 from demo.sampling_controls import sampling_of
-from demo.view import WAITING, Updates, View, note, owner_of, showing_errors, visitor_of, with_reply
-from nlpkit.chat.session import MOOD, SAMPLING, Session
+from demo.view import Updates, View, facts_of, note, owner_of, showing_errors, visitor_of, with_reply
+from nlpkit.chat.chat_prompt import MOOD, SAMPLING
+from nlpkit.chat.session import Session
 from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import DataError
 from nlpkit.generation.completion import ChatModel
@@ -66,7 +66,6 @@ class Replies:
             trigger(self.retry, settings, **every)
         talk.resume.click(self.resume, settings, **every)
         talk.chatbot.edit(self.edit, settings, **every)
-        talk.compare.click(self.compare, [talk.box, side.other_run, *settings], **every)
         talk.stop.click(
             self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private"
         )
@@ -84,7 +83,7 @@ class Replies:
         """Start the reply to a message, and show it."""
         owner = owner_of(request)
         with showing_errors():
-            sampling = self._check(controls, request)
+            sampling = self.check(controls, request)
             chat_model = self.view.pool.load(run)
             clean_message(text, self.session.limits)  # before a conversation is created for it
             if not chat_id:
@@ -134,53 +133,11 @@ class Replies:
         """
 
         def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
-            message, text = self.message_at(chat_id, owner, data.index), typed(str(data.value))
+            message, text = self.message_at(chat_id, owner, data.index), str(data.value)
             clean_message(text, self.session.limits)
             return self.running.edit(owner, chat_id, message, text, sampling, chat_model)
 
         yield from self._again(start, request, chat_id, run, system, sentiment, controls)
-
-    def compare(
-        self,
-        request: gr.Request,
-        text: str,
-        other_run: str,
-        chat_id: str,
-        run: str,
-        system: str,
-        sentiment: bool,
-        *controls: Any,
-    ) -> Iterator[Updates]:
-        """Show a second reply to the last message, or to the one in the box, to choose from."""
-        owner = owner_of(request)
-        if text.strip():
-            for updates in self.say(request, text, chat_id, run, system, sentiment, *controls):
-                chat_id = updates.get(self.talk.chat, chat_id)
-                yield updates
-        with showing_errors():
-            chat = self.store.read(chat_id, owner) if chat_id else None
-            if chat is None or not chat.messages or chat.messages[-1].role != "assistant":
-                raise DataError("there is no reply yet to compare with; hint: write a message first")
-            sampling = self._check(controls, request)
-            if sampling.seed is not None:
-                # The same seed would give the same reply
-                sampling = sampling.model_copy(update={"seed": sampling.seed + 1})
-            first = chat.messages[-1]
-            running = self.running.retry(owner, chat_id, sampling, self.view.pool.load(other_run))
-            both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
-            with self._following(request) as follower:
-                yield both | {self.talk.second: WAITING} | self.view.busy(True)
-                for reply in running.growing(follower.left):
-                    yield {self.talk.second: shown(reply)}
-            if follower.left.is_set():
-                return
-            after = self.view.whole(chat_id, owner, note=note(running.error))
-            last = self.store.read(chat_id, owner).messages[-1]
-            if last.role == "assistant" and last.id != first.id:
-                after |= both | {self.talk.second: shown(last.text), self.talk.pair: f"{first.id} {last.id}"}
-            yield after
-            return
-        yield self.view.whole(chat_id, owner)
 
     def follow(self, chat_id: str, request: gr.Request) -> Iterator[Updates]:
         """Show the reply that grows in the conversation that was opened, if one does."""
@@ -226,7 +183,7 @@ class Replies:
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
-            sampling = self._check(controls, request)
+            sampling = self.check(controls, request)
             self._save_settings(chat_id, owner, run, system, sentiment, sampling)
             running = start(owner, sampling, self.view.pool.load(run))
             yield from self._show(request, chat_id, running)
@@ -241,8 +198,9 @@ class Replies:
         `text` leaves the message box; it comes back if it was refused, so that it is in no conversation.
         """
         chatbot, owner = self.talk.chatbot, owner_of(request)
-        with self._following(request) as follower:
-            first = {chatbot: with_reply(running), self.talk.chat: chat_id, self.talk.status: ""}
+        with self.following(request) as follower:
+            first = {chatbot: with_reply(running), self.talk.facts: facts_of(running)}
+            first |= {self.talk.chat: chat_id, self.talk.status: ""}
             yield first | self.view.busy(True) | ({self.talk.box: ""} if text else {})
             for number, _ in enumerate(running.growing(follower.left)):
                 side = self.view.side_panel(self.view.read(chat_id, owner), words=False) if not number else {}
@@ -253,7 +211,7 @@ class Replies:
             yield after | ({self.talk.box: text} if is_refused else {})
 
     @contextmanager
-    def _following(self, request: gr.Request) -> Iterator[Follower]:
+    def following(self, request: gr.Request) -> Iterator[Follower]:
         """Let this page follow a reply, and no other one than this."""
         follower = Follower()
         with self._lock:
@@ -269,7 +227,7 @@ class Replies:
                     del self._followers[request.session_hash]
             follower.ended.set()
 
-    def _check(self, controls: tuple[Any, ...], request: gr.Request) -> Sampling:
+    def check(self, controls: tuple[Any, ...], request: gr.Request) -> Sampling:
         """Count the request of the visitor, and return the sampling settings."""
         self.view.rate.take(visitor_of(request))
         return sampling_of(*controls)

@@ -18,7 +18,8 @@ import gradio as gr
 
 from demo.chat_parts import ListParts, SideParts, TalkParts
 from demo.guard import DemoLimits, RateLimiter
-from demo.markup import shown
+from demo.markup import bubble
+from demo.message_tools import facts_page, message_facts
 from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
@@ -103,15 +104,12 @@ class View:
         is_free = running is None and last is not None
         return {
             self.talk.chatbot: gr.update(value=shown, feedback_value=ratings(chat)),
+            self.talk.facts: facts_of(running) if running else message_facts(chat),
             self.talk.status: status(messages, note) if running is None else "",
-            self.talk.versus: gr.update(visible=False),
             self.talk.why_row: gr.update(visible=False),
             **self.busy(running is not None),
             self.talk.retry: gr.update(interactive=is_free),
             self.talk.undo: gr.update(interactive=is_free),
-            self.talk.cycle: gr.update(
-                interactive=is_free, visible=bool(last and last.role == "assistant" and last.versions > 1)
-            ),
         }
 
     def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
@@ -138,9 +136,7 @@ class View:
         }
         # When there is no reply, `conversation` decides which of these are active
         if is_busy:
-            buttons |= {
-                button: gr.update(interactive=False) for button in (talk.retry, talk.undo, talk.cycle)
-            }
+            buttons |= {button: gr.update(interactive=False) for button in (talk.retry, talk.undo)}
         return buttons
 
     def _sentiment(self, chat: Chat | None, *, words: bool) -> Updates:
@@ -171,9 +167,9 @@ def with_reply(running: RunningReply) -> list[dict[str, str]]:
     return [bubble(role, text) for role, text in messages]
 
 
-def bubble(role: str, text: str) -> dict[str, str]:
-    """Return one message for the chatbot component."""
-    return {"role": role, "content": shown(text)}
+def facts_of(running: RunningReply) -> str:
+    """Return the facts of the messages above a growing reply; none has other versions while it grows."""
+    return facts_page([], running.before)
 
 
 def note(error: Exception | None) -> str:

@@ -157,7 +157,7 @@ def test_the_last_reply_is_told_about() -> None:
     said = status(
         chat("a", "b", finish="stopped", versions=2, version=2, rating="down", reason=EVIL).messages
     )
-    assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
+    assert said.startswith("You stopped this reply. You rated it bad: ")
     assert "<img" not in said
     assert status(()) == ""
 

@@ -1,0 +1,69 @@
+"""Messages: how they look, their versions, comparing, files, drafts, and two pages at once."""
+
+from __future__ import annotations
+
+from nlpkit.chat.store import Store
+from tests.browser.conftest import Server, Visit
+
+WRITTEN = "# no heading\n  two  spaces, **stars**, `ticks`, $x$ and <b>tags</b>\n\n- no item"
+REPLY = """**bold**, $E = mc^2$, $5 and $6
+
+```python
+cost = "<b>$$"  # \\( stays
+```
+
+$$\\frac{1}{2} < 1$$
+
+![x](http://127.0.0.2:9/x.png) <img src="http://127.0.0.2:9/y.png"> [link](javascript:alert(1))"""
+
+
+def test_d10_a_reply_is_markdown_and_a_message_is_shown_as_it_was_typed(visit: Visit) -> None:
+    page = visit.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.say(WRITTEN)
+    # each line and space, and no markup
+    assert page.locator("#chatbot .user .prose").first.inner_text().strip("\n") == WRITTEN
+    assert page.locator("#chatbot .user .prose :is(h1, li, code, strong, b, .katex)").count() == 0
+    page.locator('#chatbot button[aria-label="Edit"]').click()
+    page.wait_for_function("text => document.querySelector('#chatbot textarea')?.value == text", arg=WRITTEN)
+    page.locator("#chatbot button[aria-label=Cancel]").click()
+    visit.say(REPLY)
+    reply = page.locator("#chatbot .bot .prose").last
+    assert reply.locator("strong").inner_text() == "bold"
+    page.wait_for_function("() => document.querySelectorAll('#chatbot .bot .katex-display').length == 1")
+    assert reply.locator("annotation").all_text_contents() == ["E = mc^2", "\\frac{1}{2} < 1"]
+    assert "$5 and $6" in reply.inner_text()
+    # nothing of it is a picture or code that runs; the fixture checks that nothing was asked outside
+    assert reply.locator("img, [href^=javascript]").count() == 0
+    assert '<img src="http://127.0.0.2:9/y.png">' in reply.inner_text().replace("\u2060", "")
+    reply.locator(".copy_code_button").click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('cost')")
+    assert page.evaluate("navigator.clipboard.readText()") == 'cost = "<b>$$"  # \\( stays'
+
+
+def test_d10_versions_of_a_reply_and_of_a_message_are_leafed_through(visit: Visit, server: Server) -> None:
+    page = visit.page
+    first = visit.say("once")
+    visit.page.click("#retry")
+    visit.until("#chatbot .bot-row + .message-buttons .versions", "2/2")
+    page.get_by_label("Previous version").click()
+    visit.until("#chatbot .bot-row + .message-buttons .versions", "1/2")
+    assert visit.replies() == [first]
+    # the other arrow has the focus, since this one leads no further
+    page.wait_for_function("() => document.activeElement.getAttribute('aria-label') == 'Next version'")
+    visit.say("twice")
+    with Store.open(server.store) as store:
+        seen = store.read(store.chats("")[0].id, "").messages
+    assert [message.text for message in seen[:3]] == ["once", first, "twice"]
+    page.locator('#chatbot button[aria-label="Edit"]').first.click()
+    page.locator("#chatbot textarea").fill("at first")
+    page.locator("#chatbot textarea").press("Enter")
+    visit.until("#chatbot .user-row + .message-buttons .versions", "2/2")
+    visit.done()
+    assert visit.said() == ["at first"]
+    page.get_by_label("Previous version").click()
+    visit.until("#chatbot", "twice")
+    assert visit.said() == ["once", "twice"]
+    visit.page.reload()
+    visit.until("#chatbot .versions", "1/2")
+    assert visit.said() == ["once", "twice"]
