@@ -54,6 +54,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
     import gradio as gr
 
     from demo.api import Endpoints
+    from demo.attaching import Attaching
     from demo.chat_parts import lay_out_list, lay_out_side, lay_out_talk
     from demo.chat_tab import ChatTab
     from demo.comparing import Comparing
@@ -82,6 +83,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
         replies = Replies(view)
         replies.wire()
         Comparing(view, replies).wire()
+        Attaching(view, replies).wire()
         ChatTab(view, replies).wire(page)
         scores.wire()
         reports.wire(tab)

@@ -59,6 +59,10 @@ class TalkParts:
     status: Any
     mood: Any
     """The mood in words above the message box; only narrow pages show it."""
+    file: Any
+    """The name of the attached file, with a button that presses `detach`."""
+    attach: Any
+    detach: Any
     box: Any
     send: Any
     stop: Any
@@ -84,6 +88,8 @@ class SideParts:
 
     sentiment: Any
     context: Any
+    file: Any
+    """The entry of the attached file in the ledger."""
     run: Any
     other_run: Any
     system: Any
@@ -189,6 +195,7 @@ def _lay_out_choice() -> dict[str, Any]:
 
 def _lay_out_message() -> dict[str, Any]:
     mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
+    file = gr.HTML("", js_on_load=PRESS, elem_id="file-strip")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
             label="Your message",
@@ -204,7 +211,7 @@ def _lay_out_message() -> dict[str, Any]:
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
-    return {"mood": mood, "box": box, "send": send, "stop": stop}
+    return {"mood": mood, "file": file, "box": box, "send": send, "stop": stop}
 
 
 def _lay_out_buttons() -> dict[str, Any]:
@@ -212,8 +219,17 @@ def _lay_out_buttons() -> dict[str, Any]:
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
         resume = gr.Button("Continue", visible="hidden", elem_id="resume")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
+        attach = gr.UploadButton("Attach a text file", size="sm", min_width=130, elem_id="attach")
+        detach = gr.Button("Remove the file", visible="hidden", elem_id="detach")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
-    return {"retry": retry, "resume": resume, "undo": undo, "compare": compare}
+    return {
+        "retry": retry,
+        "resume": resume,
+        "undo": undo,
+        "attach": attach,
+        "detach": detach,
+        "compare": compare,
+    }
 
 
 # A click on a point of the mood shows the user's message that it is of
@@ -231,6 +247,7 @@ def lay_out_side(pool: ModelPool) -> SideParts:
     """Lay out the mood, what the model sees, and the settings, which are folded."""
     sentiment = gr.HTML("", js_on_load=JUMP, elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
+    file = gr.HTML("", elem_id="file-entry", elem_classes="side")
     names = pool.names
     is_choice = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):
@@ -253,6 +270,7 @@ def lay_out_side(pool: ModelPool) -> SideParts:
     return SideParts(
         sentiment=sentiment,
         context=context,
+        file=file,
         run=run,
         other_run=other_run,
         system=system,

@@ -88,7 +88,10 @@ class ChatTab:
         talk.facts.click(self.version, [talk.chat], **every)
         talk.undo.click(self.undo, [talk.chat], **every)
         side.run.input(
-            self.set_run, [talk.chat, side.run, *side.sampling], [side.context, side.sampling[4]], **quiet
+            self.set_run,
+            [talk.chat, side.run, *side.sampling],
+            [side.context, side.sampling[4], talk.file, side.file],
+            **quiet,
         )
         for trigger in (side.system.blur, side.sentiment_on.input):
             trigger(self.set_persona, [talk.chat, side.system, side.sentiment_on], None, **quiet)
@@ -211,6 +214,7 @@ class ChatTab:
             return {
                 side.context: self.view.context(self.view.read(chat_id, owner), run),
                 side.sampling[4]: length,
+                **self.view.file(self.view.read(chat_id, owner), owner),
             }
         return {side.context: self.view.context(self.view.read(chat_id, owner))}
 

@@ -97,6 +97,11 @@ class ModelPool:
                     self._loaded.popitem(last=False)
         return chat_model
 
+    def loaded(self, name: str) -> ChatModel | None:
+        """Return a chat model if it is in memory."""
+        cached = self._cached(name)
+        return cached[1] if cached else None
+
     def described(self, name: str) -> str:
         """Return the name of a chat model, and what it runs on where it is loaded on this machine."""
         cached = self._cached(name)

@@ -87,9 +87,7 @@ class Replies:
             chat_model = self.view.pool.load(run)
             clean_message(text, self.session.limits)  # before a conversation is created for it
             if not chat_id:
-                chat_id = self.session.start(
-                    owner, system=system, run=run, settings=_settings(sampling, sentiment)
-                ).id
+                chat_id = self.begin(owner, run, system, sentiment, sampling)
             else:
                 self._save_settings(chat_id, owner, run, system, sentiment, sampling)
             running = self.running.say(owner, chat_id, text, sampling, chat_model)
@@ -138,6 +136,11 @@ class Replies:
             return self.running.edit(owner, chat_id, message, text, sampling, chat_model)
 
         yield from self._again(start, request, chat_id, run, system, sentiment, controls)
+
+    def begin(self, owner: str, run: str, system: str, sentiment: bool, sampling: Sampling) -> str:
+        """Create a conversation with the settings of the page, and return its id."""
+        settings = _settings(sampling, sentiment)
+        return self.session.start(owner, system=system, run=run, settings=settings).id
 
     def follow(self, chat_id: str, request: gr.Request) -> Iterator[Updates]:
         """Show the reply that grows in the conversation that was opened, if one does."""

@@ -17,12 +17,14 @@ from typing import Any
 import gradio as gr
 
 from demo.chat_parts import ListParts, SideParts, TalkParts
+from demo.file_pages import file_entry, file_strip
 from demo.guard import DemoLimits, RateLimiter
 from demo.markup import bubble
 from demo.message_tools import facts_page, message_facts
 from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
+from nlpkit.chat.attached_file import start_of_file
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.errors import DataError, NlpkitError
@@ -107,10 +109,18 @@ class View:
             self.talk.facts: facts_of(running) if running else message_facts(chat),
             self.talk.status: status(messages, note) if running is None else "",
             self.talk.why_row: gr.update(visible=False),
+            **self.file(chat, owner),
             **self.busy(running is not None),
             self.talk.retry: gr.update(interactive=is_free),
             self.talk.undo: gr.update(interactive=is_free),
         }
+
+    def file(self, chat: Chat | None, owner: str) -> Updates:
+        """Update what is shown of the attached file."""
+        file = self.store.files.read(chat.id, owner) if chat else None
+        chat_model = self.pool.loaded(self.pool.name_of(chat.run)) if chat and file else None
+        start = start_of_file(file, chat_model) if file and chat_model else None
+        return {self.talk.file: file_strip(file), self.side.file: file_entry(file, start)}
 
     def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
         """Update the mood, and what the model sees."""

@@ -76,7 +76,15 @@ _FIRST = (
     END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_FILES = (
+    """CREATE TABLE files (
+        chat INTEGER PRIMARY KEY REFERENCES chats ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        text TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _FILES)
 """The statements that lead from each version to the next; a released one never changes."""
 
 _MESSAGES = {

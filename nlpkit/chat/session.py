@@ -262,7 +262,9 @@ class Session:
             chat=chat,
             owner=owner,
             save_turn=save_turn,
-            prompt=lambda current: prompt_of(current, mood=self.mood),
+            prompt=lambda current, chat_model: prompt_of(
+                current, chat_model, self.store.files.read(chat, owner), mood=self.mood
+            ),
             sampling=lambda current: sampling or sampling_of(current),
             begun=begun,
         )

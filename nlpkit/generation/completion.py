@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
@@ -62,6 +62,18 @@ class Completion(Protocol):
 
     def close(self) -> None:
         """Stop generation, as nobody reads on."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A chat model whose tokens can be counted before it replies: one on this machine."""
+
+    @property
+    def window(self) -> int:
+        """Tokens of a conversation and its reply together."""
+
+    def tokens(self, text: str) -> int:
+        """Return how many tokens the text has."""
 
 
 class ChatModel(Protocol):

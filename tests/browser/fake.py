@@ -66,6 +66,11 @@ class FakeBot:
         self.pause = pause
         self.asked: list[Conversation] = []
 
+    window = 500
+
+    def tokens(self, text: str) -> int:
+        return len(text.split())
+
     def stream(
         self,
         conversation: Conversation,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nlpkit.chat.store import Store
 from tests.browser.conftest import Server, Visit
 
@@ -67,3 +69,31 @@ def test_d10_versions_of_a_reply_and_of_a_message_are_leafed_through(visit: Visi
     visit.page.reload()
     visit.until("#chatbot .versions", "1/2")
     assert visit.said() == ["once", "twice"]
+
+
+def test_d10_a_text_file_is_read_counted_kept_and_removed(visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    picture, long = tmp_path / "picture.txt", tmp_path / "long.txt"
+    picture.write_bytes(b"\x89PNG\r\n" + bytes(2000))
+    long.write_text("x" * 5_000_001)
+    for file, reason in ((picture, "it is a picture"), (long, "5,000,001 bytes; expected at most")):
+        page.set_input_files("input[type=file] >> nth=0", file)
+        page.wait_for_function(
+            "words => document.querySelector('.toast-body')?.innerText.includes(words)", arg=reason
+        )
+    assert visit.page.locator("#file-strip .file").count() == 0
+    hours = tmp_path / "<b>hours.txt"
+    hours.write_text("open 10 to 14 <img src=x onerror=alert(1)> " + "more " * 300)
+    page.set_input_files("input[type=file] >> nth=0", hours)
+    page.wait_for_selector("#file-strip .file")
+    assert "open 10 to 14 <img src=x onerror=alert(1)>" in visit.say("when?").replace("\u2060", "")
+    # 200 of the 500 tokens of the window
+    visit.until("#file-entry", "200 tokens")
+    visit.page.reload()
+    visit.until("#file-strip", "hours.txt")
+    page.locator("#file-strip button").click()
+    page.wait_for_selector("#file-strip .file", state="detached")
+    assert "open 10" not in visit.say("and now?")
+    visit.page.reload()
+    visit.until("#chatbot", "and now?")
+    assert visit.page.locator("#file-strip .file").count() == 0
