@@ -58,6 +58,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
     from demo.chat_parts import lay_out_list, lay_out_side, lay_out_talk
     from demo.chat_tab import ChatTab
     from demo.comparing import Comparing
+    from demo.drafts import keep_drafts
     from demo.replies import Replies
     from demo.reports_tab import ReportsTab
     from demo.score_tab import ScoreTab
@@ -84,6 +85,7 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
         replies.wire()
         Comparing(view, replies).wire()
         Attaching(view, replies).wire()
+        keep_drafts(talk)
         ChatTab(view, replies).wire(page)
         scores.wire()
         reports.wire(tab)
@@ -107,6 +109,7 @@ def serve(
 
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
+    from demo.drafts import DRAFTS
     from demo.gradio_limits import set_limits
     from demo.guard import Guard
     from demo.keyboard import KEYS
@@ -139,7 +142,7 @@ def serve(
         prevent_thread_lock=True,
         theme=theme(),
         css=CSS.read_text(encoding="utf-8"),
-        js=f"{ON_LOAD}{KEYS}}}",
+        js=f"{ON_LOAD}{KEYS}{DRAFTS}}}",
         app_kwargs={"middleware": [guard, (UserFiles, (), {})], "docs_url": None, "redoc_url": None},
     )
     print(f"nlpkit is at {address}", flush=True)

@@ -11,6 +11,7 @@ from demo.markup import DELIMITERS
 from demo.message_tools import TOOLS
 from demo.model_pool import ModelPool
 from demo.sampling_controls import lay_out_sampling
+from demo.suggested import SAY
 
 # A click on a button of the list names its conversation; other clicks do nothing
 PICK = """element.addEventListener('click', event => {
@@ -59,6 +60,9 @@ class TalkParts:
     status: Any
     mood: Any
     """The mood in words above the message box; only narrow pages show it."""
+    opened: Any
+    """When a conversation was opened, and its id."""
+    suggestions: Any
     file: Any
     """The name of the attached file, with a button that presses `detach`."""
     attach: Any
@@ -160,6 +164,7 @@ def lay_out_talk() -> TalkParts:
         allow_file_downloads=False,
         placeholder="<p>Write a message below.</p>",
     )
+    suggested = gr.HTML("", js_on_load=SAY, elem_id="suggestions")
     status = gr.HTML("", js_on_load=PRESS, elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
     message, buttons = _lay_out_message(), _lay_out_buttons()
@@ -170,6 +175,7 @@ def lay_out_talk() -> TalkParts:
         file_text=file_text,
         chatbot=chatbot,
         facts=gr.HTML("", js_on_load=TOOLS, visible="hidden", elem_id="facts"),
+        suggestions=suggested,
         status=status,
         pair=pair,
         rated=rated,
@@ -211,7 +217,15 @@ def _lay_out_message() -> dict[str, Any]:
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
-    return {"mood": mood, "file": file, "box": box, "send": send, "stop": stop}
+    opened = gr.Textbox(visible="hidden", show_label=False, container=False)
+    return {
+        "mood": mood,
+        "opened": opened,
+        "file": file,
+        "box": box,
+        "send": send,
+        "stop": stop,
+    }
 
 
 def _lay_out_buttons() -> dict[str, Any]:

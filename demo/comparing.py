@@ -76,7 +76,11 @@ class Comparing:
             first, last = chat.messages[-1], self.view.store.read(chat.id, owner).messages[-1]
             if last.role == "assistant" and last.id != first.id:
                 after |= self._pair(chat, last.text, names, is_over=True)
-                after |= {self.talk.pair: f"{first.id} {last.id}", self.talk.status: CHOOSE}
+                after |= {
+                    self.talk.pair: f"{first.id} {last.id}",
+                    self.talk.status: CHOOSE,
+                    self.talk.suggestions: "",
+                }
             yield after
             return
         yield self.view.whole(chat_id, owner)

@@ -66,6 +66,7 @@ class Replies:
             trigger(self.retry, settings, **every)
         talk.resume.click(self.resume, settings, **every)
         talk.chatbot.edit(self.edit, settings, **every)
+        talk.suggestions.click(self.say_suggested, settings, **every)
         talk.stop.click(
             self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private"
         )
@@ -94,6 +95,11 @@ class Replies:
             yield from self._show(request, chat_id, running, text)
             return
         yield self.view.whole(chat_id, owner)
+
+    def say_suggested(self, event: gr.EventData, request: gr.Request, *settings: Any) -> Iterator[Updates]:
+        """Send a suggestion; what is in the message box stays there."""
+        for updates in self.say(request, str(event._data.get("text", "")), *settings):
+            yield {part: value for part, value in updates.items() if part is not self.talk.box}
 
     def retry(
         self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -24,6 +25,7 @@ from demo.message_tools import facts_page, message_facts
 from demo.model_pool import ModelPool
 from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
+from demo.suggested import suggestions
 from nlpkit.chat.attached_file import start_of_file
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
@@ -86,6 +88,7 @@ class View:
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
             **dict(zip(self.side.sampling, [*values, self.length(run, sampling), seed], strict=True)),
+            self.talk.opened: f"{time.time_ns()} {chat.id if chat else ''}",
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
@@ -111,6 +114,7 @@ class View:
             self.talk.why_row: gr.update(visible=False),
             **self.file(chat, owner),
             **self.busy(running is not None),
+            self.talk.suggestions: suggestions(chat) if running is None else "",
             self.talk.retry: gr.update(interactive=is_free),
             self.talk.undo: gr.update(interactive=is_free),
         }
@@ -143,6 +147,7 @@ class View:
             talk.send: gr.update(visible=not is_busy),
             talk.stop: gr.update(visible=is_busy),
             talk.compare: gr.update(interactive=not is_busy),
+            talk.suggestions: "",
         }
         # When there is no reply, `conversation` decides which of these are active
         if is_busy:

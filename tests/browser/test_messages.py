@@ -97,3 +97,37 @@ def test_d10_a_text_file_is_read_counted_kept_and_removed(visit: Visit, tmp_path
     visit.page.reload()
     visit.until("#chatbot", "and now?")
     assert visit.page.locator("#file-strip .file").count() == 0
+
+
+def box(visit: Visit, text: str) -> None:
+    """Wait until the message box holds a text."""
+    visit.page.wait_for_function("text => document.querySelector('#box textarea')?.value == text", arg=text)
+
+
+def test_d10_drafts_are_kept_for_each_conversation(visit: Visit) -> None:
+    page = visit.page
+    page.fill("#box textarea", "half a thought")
+    page.get_by_role("button", name="I had a long day at work.").click()
+    visit.until("#chatbot .bot", "heard: I had a long day at work.")
+    visit.done()
+    box(visit, "half a thought")  # which a suggestion does not touch
+    page.reload()
+    box(visit, "half a thought")
+    page.click("#new-chat")
+    box(visit, "")
+    page.fill("#box textarea", "another one")
+    page.wait_for_timeout(300)
+    page.go_back()
+    box(visit, "half a thought")
+    page.press("#box textarea", "Enter")
+    visit.until("#chatbot", "heard: half a thought")
+    visit.done()
+    page.get_by_role("button", name="Explain more.").click()
+    visit.until("#chatbot", "heard: Explain more.")
+    visit.done()
+    assert visit.said() == ["I had a long day at work.", "half a thought", "Explain more."]
+    page.click("#new-chat")
+    box(visit, "another one")
+    page.go_back()
+    visit.until("#chatbot", "half a thought")
+    box(visit, "")  # what was sent is no draft

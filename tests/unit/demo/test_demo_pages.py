@@ -17,6 +17,7 @@ from demo.panel import context_page, list_page, mood_strip, sentiment_page, stat
 from demo.reports import find_runs, frame
 from demo.score_pages import file_page, text_page, upload_page
 from demo.scoring import binned, look, score_text, score_upload
+from demo.suggested import FOLLOW_UPS, STARTERS, suggestions
 from demo.view import note, showing_errors
 from nlpkit.chat.attached_file import AttachedFile, FileStart
 from nlpkit.chat.messages import Chat, ChatMessage
@@ -366,3 +367,9 @@ def test_d10_the_ledger_says_how_much_of_a_file_is_read() -> None:
     assert "the next reply counts" in file_entry(file, None)
     assert "<img" not in file_entry(file, None) + file_strip(file)
     assert file_entry(None, None) == file_strip(None) == ""
+
+
+def test_d10_an_empty_conversation_and_a_reply_have_suggestions() -> None:
+    assert re.findall(r'data-say="([^"]+)"', suggestions(None)) == list(STARTERS)
+    assert re.findall(r'data-say="([^"]+)"', suggestions(chat("a", "b"))) == list(FOLLOW_UPS)
+    assert suggestions(chat("a")) == ""
