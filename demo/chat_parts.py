@@ -50,6 +50,8 @@ class TalkParts:
 
     chat: Any
     """The open conversation's id. The page holds it, so that its owner is checked each time."""
+    seen: Any
+    """The open conversation's id and the id of its last message, as the page shows it."""
     visit: Any
     """Opens the conversation in the address."""
     file_name: Any
@@ -145,8 +147,8 @@ def lay_out_list() -> ListParts:
 
 def lay_out_talk() -> TalkParts:
     """Lay out the conversation, the message box, and the buttons below."""
-    chat, pair, rated, file_name, file_text = (
-        gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5)
+    chat, seen, pair, rated, file_name, file_text = (
+        gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(6)
     )
     chatbot = gr.Chatbot(
         label="Conversation",
@@ -170,6 +172,7 @@ def lay_out_talk() -> TalkParts:
     message, buttons = _lay_out_message(), _lay_out_buttons()
     return TalkParts(
         chat=chat,
+        seen=seen,
         visit=gr.Button("Open the address", visible="hidden", elem_id="visit"),
         file_name=file_name,
         file_text=file_text,

@@ -80,13 +80,11 @@ class ChatTab:
         for button, save in ((listed.as_markdown, self.markdown), (listed.as_jsonl, self.jsonl)):
             made = button.click(save, [talk.chat], [talk.file_name, talk.file_text], **quiet)
             made.then(None, [talk.file_name, talk.file_text], None, js=SAVE_FILE)
-        talk.chatbot.like(
-            self.like, [talk.chat], [talk.chatbot, talk.status, talk.why_row, talk.why, talk.rated], **quiet
-        )
+        talk.chatbot.like(self.like, [talk.seen], **every)
         for trigger in (talk.why_save.click, talk.why.submit):
             trigger(self.reason, [talk.chat, talk.rated, talk.why], [talk.status, talk.why_row], **quiet)
         talk.facts.click(self.version, [talk.chat], **every)
-        talk.undo.click(self.undo, [talk.chat], **every)
+        talk.undo.click(self.undo, [talk.seen], **every)
         side.run.input(
             self.set_run,
             [talk.chat, side.run, *side.sampling],
@@ -158,10 +156,11 @@ class ChatTab:
             return f"conversation-{chat_id[:8]}.jsonl", self.store.export_jsonl(chat_id, owner_of(request))
         return "", ""
 
-    def like(self, chat_id: str, data: gr.LikeData, request: gr.Request) -> Updates:
+    def like(self, seen: str, data: gr.LikeData, request: gr.Request) -> Updates:
         """Save a rating, and ask for the reason."""
         owner = owner_of(request)
         with showing_errors():
+            chat_id = self.view.unchanged(seen, owner)
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
@@ -173,7 +172,7 @@ class ChatTab:
                 self.talk.why: "",
                 self.talk.rated: message,
             }
-        return {self.talk.why_row: gr.update(visible=False)}
+        return self.view.whole(seen.partition(" ")[0], owner)
 
     def reason(self, chat_id: str, rated: str, why: str, request: gr.Request) -> Updates:
         """Save the reason for a rating."""
@@ -197,11 +196,12 @@ class ChatTab:
             self.session.switch(chat_id, owner, ids[max(0, min(at, len(ids) - 1))])
         return self.view.whole(chat_id, owner)
 
-    def undo(self, chat_id: str, request: gr.Request) -> Updates:
+    def undo(self, seen: str, request: gr.Request) -> Updates:
         """Remove the user's last message and its reply."""
+        owner = owner_of(request)
         with showing_errors():
-            self.session.undo(chat_id, owner_of(request))
-        return self.view.whole(chat_id, owner_of(request))
+            self.session.undo(self.view.unchanged(seen, owner), owner)
+        return self.view.whole(seen.partition(" ")[0], owner)
 
     def set_run(self, request: gr.Request, chat_id: str, run: str, *controls: Any) -> Updates:
         """Change the chat model of the conversation, and keep the reply's length within its window."""

@@ -33,7 +33,7 @@ class Comparing:
             "show_progress": "hidden",
             "api_visibility": "private",
         }
-        settings = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
+        settings = [talk.seen, side.run, side.system, side.sentiment_on, *side.sampling]
         talk.compare.click(self.compare, [talk.box, side.other_run, *settings], **every, **FOLLOWING)
         for button, choose in ((talk.pick_first, self.choose_first), (talk.pick_second, self.choose_second)):
             button.click(choose, [talk.chat, talk.pair], **every).then(None, js=TO_BOX)
@@ -43,20 +43,20 @@ class Comparing:
         request: gr.Request,
         text: str,
         other_run: str,
-        chat_id: str,
+        seen: str,
         run: str,
         system: str,
         sentiment: bool,
         *controls: Any,
     ) -> Iterator[Updates]:
         """Show a second reply to the last message, or to the one in the box, to choose from."""
-        owner = owner_of(request)
+        owner, chat_id = owner_of(request), seen.partition(" ")[0]
         if text.strip():
             for updates in self.replies.say(request, text, chat_id, run, system, sentiment, *controls):
-                chat_id = updates.get(self.talk.chat, chat_id)
+                chat_id, seen = updates.get(self.talk.chat, chat_id), updates.get(self.talk.seen, seen)
                 yield updates
         with showing_errors():
-            chat = self.view.read(chat_id, owner)
+            chat = self.view.read(self.view.unchanged(seen, owner), owner) if seen else None
             if chat is None or not chat.messages or chat.messages[-1].role != "assistant":
                 raise DataError("there is no reply yet to compare with; hint: write a message first")
             sampling = self.replies.check(controls, request)
@@ -83,7 +83,7 @@ class Comparing:
                 }
             yield after
             return
-        yield self.view.whole(chat_id, owner)
+        yield from self.replies.now(request, chat_id)
 
     def choose_first(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
         """Choose the first of two replies."""

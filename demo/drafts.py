@@ -23,9 +23,13 @@ window.drafts = {
     this.chat = chat;
   },
   open(opened, text) {
-    const chat = opened.split(' ')[1] ?? '', typed = this.chat === null ? text : '';
+    const [, chat, ...words] = opened.split(' '), typed = this.chat === null ? text : '';
     this.chat = chat;
-    try { return typed || localStorage.getItem(DRAFT + chat) || ''; } catch { return typed; }
+    let draft = '';
+    try { draft = localStorage.getItem(DRAFT + chat) ?? ''; } catch {}
+    // A reload came before the page knew that the message was sent
+    if (draft && draft.trim() === words.join(' ').trim()) draft = '';
+    return typed || draft;
   },
 };
 document.addEventListener('click', event => {

@@ -30,8 +30,8 @@ FOLLOWING: dict[str, Any] = {"concurrency_limit": 24, "concurrency_id": "replies
 MAX_WAIT = 5.0
 """Seconds that a page waits at most until it shows no more of a reply."""
 
-Start: TypeAlias = Callable[[str, Sampling, ChatModel], RunningReply]
-"""Starts a reply for an owner."""
+Start: TypeAlias = Callable[[str, str, Sampling, ChatModel], RunningReply]
+"""Starts a reply for an owner in a conversation."""
 
 
 class Follower:
@@ -62,10 +62,11 @@ class Replies:
         settings = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
         for trigger in (talk.box.submit, talk.send.click):
             trigger(self.say, [talk.box, *settings], **every)
+        as_seen = [talk.seen, *settings[1:]]
         for trigger in (talk.retry.click, talk.chatbot.retry):
-            trigger(self.retry, settings, **every)
-        talk.resume.click(self.resume, settings, **every)
-        talk.chatbot.edit(self.edit, settings, **every)
+            trigger(self.retry, as_seen, **every)
+        talk.resume.click(self.resume, as_seen, **every)
+        talk.chatbot.edit(self.edit, as_seen, **every)
         talk.suggestions.click(self.say_suggested, settings, **every)
         talk.stop.click(
             self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private"
@@ -94,54 +95,33 @@ class Replies:
             running = self.running.say(owner, chat_id, text, sampling, chat_model)
             yield from self._show(request, chat_id, running, text)
             return
-        yield self.view.whole(chat_id, owner)
+        yield from self.now(request, chat_id)
 
     def say_suggested(self, event: gr.EventData, request: gr.Request, *settings: Any) -> Iterator[Updates]:
         """Send a suggestion; what is in the message box stays there."""
         for updates in self.say(request, str(event._data.get("text", "")), *settings):
             yield {part: value for part, value in updates.items() if part is not self.talk.box}
 
-    def retry(
-        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any
-    ) -> Iterator[Updates]:
+    def retry(self, request: gr.Request, seen: str, *settings: Any) -> Iterator[Updates]:
         """Start another reply to the last message, and show it."""
+        yield from self._again(self.running.retry, request, seen, *settings)
 
-        def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
-            return self.running.retry(owner, chat_id, sampling, chat_model)
-
-        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
-
-    def resume(
-        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any
-    ) -> Iterator[Updates]:
+    def resume(self, request: gr.Request, seen: str, *settings: Any) -> Iterator[Updates]:
         """Start the rest of the last reply, and show it."""
+        yield from self._again(self.running.resume, request, seen, *settings)
 
-        def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
-            return self.running.resume(owner, chat_id, sampling, chat_model)
-
-        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
-
-    def edit(
-        self,
-        request: gr.Request,
-        data: gr.EditData,
-        chat_id: str,
-        run: str,
-        system: str,
-        sentiment: bool,
-        *controls: Any,
-    ) -> Iterator[Updates]:
+    def edit(self, request: gr.Request, data: gr.EditData, seen: str, *settings: Any) -> Iterator[Updates]:
         """Start the reply to an edited message, and show it.
 
         The old message stays in the store as a branch.
         """
 
-        def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
+        def start(owner: str, chat_id: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
             message, text = self.message_at(chat_id, owner, data.index), str(data.value)
             clean_message(text, self.session.limits)
             return self.running.edit(owner, chat_id, message, text, sampling, chat_model)
 
-        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
+        yield from self._again(start, request, seen, *settings)
 
     def begin(self, owner: str, run: str, system: str, sentiment: bool, sampling: Sampling) -> str:
         """Create a conversation with the settings of the page, and return its id."""
@@ -172,7 +152,7 @@ class Replies:
         """Return the id of the message at an index that the page sent.
 
         Raises:
-            DataError: there is none, because another page changed the conversation.
+            DataError: there is none, because the page shows more than is stored.
         """
         messages = self.store.read(chat_id, owner).messages
         number = index[0] if isinstance(index, (list, tuple)) and index else index
@@ -184,20 +164,26 @@ class Replies:
         self,
         start: Start,
         request: gr.Request,
-        chat_id: str,
+        seen: str,
         run: str,
         system: str,
         sentiment: bool,
-        controls: tuple[Any, ...],
+        *controls: Any,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
+            chat_id = self.view.unchanged(seen, owner)
             sampling = self.check(controls, request)
             self._save_settings(chat_id, owner, run, system, sentiment, sampling)
-            running = start(owner, sampling, self.view.pool.load(run))
+            running = start(owner, chat_id, sampling, self.view.pool.load(run))
             yield from self._show(request, chat_id, running)
             return
-        yield self.view.whole(chat_id, owner)
+        yield from self.now(request, seen.partition(" ")[0])
+
+    def now(self, request: gr.Request, chat_id: str) -> Iterator[Updates]:
+        """Show a conversation as it is now, and the reply that another page has begun in it."""
+        yield self.view.whole(chat_id, owner_of(request))
+        yield from self.follow(chat_id, request)
 
     def _show(
         self, request: gr.Request, chat_id: str, running: RunningReply, text: str = ""

@@ -38,6 +38,7 @@ Updates = dict[Any, Any]
 
 RATING_MARKS = {"up": "Like", "down": "Dislike", None: None}
 WAITING = "…"
+CHANGED = "this conversation has changed meanwhile, and is now shown as it is; hint: try again"
 
 
 class View:
@@ -88,7 +89,7 @@ class View:
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
             **dict(zip(self.side.sampling, [*values, self.length(run, sampling), seed], strict=True)),
-            self.talk.opened: f"{time.time_ns()} {chat.id if chat else ''}",
+            self.talk.opened: f"{time.time_ns()} {chat.id if chat else ''} {_last_text(chat)}",
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
@@ -109,6 +110,7 @@ class View:
         is_free = running is None and last is not None
         return {
             self.talk.chatbot: gr.update(value=shown, feedback_value=ratings(chat)),
+            self.talk.seen: f"{chat.id} {last.id if last else ''}" if chat else "",
             self.talk.facts: facts_of(running) if running else message_facts(chat),
             self.talk.status: status(messages, note) if running is None else "",
             self.talk.why_row: gr.update(visible=False),
@@ -139,6 +141,18 @@ class View:
             return self.store.read(chat_id, owner) if chat_id else None
         except NlpkitError:
             return None
+
+    def unchanged(self, seen: str, owner: str) -> str:
+        """Return the id of the conversation that a page shows, as long as it is as the page shows it.
+
+        Raises:
+            DataError: there is none, or another page has changed it.
+        """
+        chat_id, _, last = seen.partition(" ")
+        messages = self.store.read(chat_id, owner).messages
+        if last != (messages[-1].id if messages else ""):
+            raise DataError(CHANGED)
+        return chat_id
 
     def busy(self, is_busy: bool) -> Updates:
         """Update the buttons while a reply is generated, and after it."""
@@ -233,6 +247,12 @@ def showing_errors(path: str | None = None) -> Iterator[None]:
 def refused(error: NlpkitError) -> gr.Error:
     """Return the error in the form that an endpoint raises."""
     return gr.Error(str(error), print_exception=False)
+
+
+def _last_text(chat: Chat | None) -> str:
+    """Return what the user said last."""
+    messages = reversed(chat.messages) if chat else ()
+    return next((message.text for message in messages if message.role == "user"), "")
 
 
 def _as_mapping(value: object) -> Mapping[str, Any]:

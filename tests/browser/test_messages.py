@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nlpkit.chat.store import Store
 from tests.browser.conftest import Server, Visit
+from tests.browser.fake import SLOW
 
 WRITTEN = "# no heading\n  two  spaces, **stars**, `ticks`, $x$ and <b>tags</b>\n\n- no item"
 REPLY = """**bold**, $E = mc^2$, $5 and $6
@@ -131,3 +132,74 @@ def test_d10_drafts_are_kept_for_each_conversation(visit: Visit) -> None:
     page.go_back()
     visit.until("#chatbot", "half a thought")
     box(visit, "")  # what was sent is no draft
+
+
+def choose(visit: Visit, name: str) -> None:
+    """Choose the chat model that answers."""
+    visit.page.click("#persona button")
+    visit.page.locator("#run input").click()
+    visit.page.get_by_role("option", name=name).click()
+    visit.until("#context", name)
+
+
+def test_d3_a_reload_in_any_phase_of_a_reply_loses_and_doubles_nothing(visit: Visit) -> None:
+    page = visit.page
+    visit.say("begin")
+    choose(visit, "late")
+    # accepted after 0.6 s, then some 0.7 s of words: queued, first word, half, and about its end
+    for phase in (0.2, 0.7, 1.0, 1.3):
+        visit.send(f"phase {phase}")
+        visit.until("#chatbot", f"phase {phase}")
+        page.wait_for_timeout(int(1000 * phase))
+        page.reload()
+        visit.until("#chatbot", f"heard: phase {phase}")
+        visit.done()
+        box(visit, "")
+    phases = [f"phase {phase}" for phase in (0.2, 0.7, 1.0, 1.3)]
+    assert visit.said() == ["begin", *phases]
+    assert [reply.partition("heard: ")[2] for reply in visit.replies()] == ["begin", *phases]
+
+
+def test_d3_two_pages_change_a_conversation_and_neither_loses_a_message(visit: Visit, server: Server) -> None:
+    visit.say("first")
+    other = Visit(visit.page.context.new_page(), server)
+    other.open(visit.page.url.removeprefix(server.address))
+    other.until("#chatbot", "heard: first")
+    other.say("second, from elsewhere")
+    # what this page does not show is neither removed nor rated
+    visit.page.click("#undo")
+    visit.until(".toast-body", "this conversation has changed meanwhile")
+    visit.until("#chatbot", "heard: second, from elsewhere")
+    assert visit.said() == ["first", "second, from elsewhere"]
+    visit.page.locator(".toast-close").first.click()
+    other.page.click("#retry")
+    other.until("#chatbot .versions", "2/2")
+    visit.page.locator("#chatbot button[aria-label=Like]").last.click()
+    visit.until(".toast-body", "this conversation has changed meanwhile")
+    visit.until("#chatbot .versions", "2/2")
+    with Store.open(server.store) as store:
+        chat = store.read(store.chats("")[0].id, "")
+    assert [message.rating for message in chat.messages] == [None] * 4
+    # a message of a page that is behind comes after all that was said
+    assert visit.say("third").endswith("heard: third")
+    assert visit.said() == ["first", "second, from elsewhere", "third"]
+
+
+def test_d3_two_pages_that_write_at_once_both_say_so_and_show_the_reply(visit: Visit, server: Server) -> None:
+    visit.say("first")
+    other = Visit(visit.page.context.new_page(), server)
+    other.open(visit.page.url.removeprefix(server.address))
+    other.send(SLOW)
+    other.until("#chatbot", "word3")
+    visit.send("meanwhile")
+    visit.until(".toast-body", "a reply is being written")
+    # it is kept in the box, and the reply of the other page is shown as it grows
+    box(visit, "meanwhile")
+    visit.until("#chatbot", "word15")
+    visit.page.click("#stop")
+    other.until("#status", "You stopped this reply.")
+    visit.done()
+    visit.page.press("#box textarea", "Enter")
+    visit.until("#chatbot", "heard: meanwhile")
+    visit.done()
+    assert visit.said() == ["first", SLOW, "meanwhile"]
