@@ -106,6 +106,8 @@ const sync = () => {
     restore(row);
     const role = row.classList.contains('user-row') ? 'user' : 'assistant';
     const fact = facts.messages[at]?.role === role ? facts.messages[at] : {name: '', versions: 1};
+    // What may be wider than its message is scrolled by keys too
+    row.querySelectorAll('pre, .katex-display').forEach(wide => { wide.tabIndex = 0; });
     put(row.querySelector('.flex-wrap'), 'by', fact.name, () => make('div', 'by', fact.name));
     fact.choice ? row.dataset.choice = fact.choice : delete row.dataset.choice;
     const leaf = fact.versions > 1 ? `${fact.id} ${fact.version} ${fact.versions}` : '';

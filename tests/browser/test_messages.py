@@ -7,6 +7,7 @@ from pathlib import Path
 from nlpkit.chat.store import Store
 from tests.browser.conftest import Server, Visit
 from tests.browser.fake import SLOW
+from tests.browser.test_page import WCAG
 
 WRITTEN = "# no heading\n  two  spaces, **stars**, `ticks`, $x$ and <b>tags</b>\n\n- no item"
 REPLY = """**bold**, $E = mc^2$, $5 and $6
@@ -203,3 +204,21 @@ def test_d3_two_pages_that_write_at_once_both_say_so_and_show_the_reply(visit: V
     visit.until("#chatbot", "heard: meanwhile")
     visit.done()
     assert visit.said() == ["first", SLOW, "meanwhile"]
+
+
+def test_d10_axe_finds_nothing_in_code_versions_and_two_replies(visit: Visit) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit.page
+    visit.say(REPLY)
+    page.click("#retry")
+    visit.until("#chatbot .versions", "2/2")
+    page.click("#other")
+    page.wait_for_selector("#chatbot .choose")
+    visit.done()
+    for scheme in ("light", "dark"):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
+        page.wait_for_timeout(500)
+        violations = Axe().run(page, options=WCAG).response["violations"]
+        serious = [one["id"] for one in violations if one["impact"] in ("critical", "serious")]
+        assert serious == []
