@@ -49,7 +49,6 @@ class Attaching:
                 file = read_text_file(Path(upload))
             finally:
                 Path(upload).unlink(missing_ok=True)  # the store has it, or it is refused
-            self.view.pool.load(run)  # which counts its tokens
             if not chat_id:
                 chat_id = self.replies.begin(owner, run, system, sentiment, sampling)
             self.view.store.files.attach(chat_id, owner, file)

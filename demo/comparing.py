@@ -63,7 +63,7 @@ class Comparing:
             if sampling.seed is not None:
                 # The same seed would give the same reply
                 sampling = sampling.model_copy(update={"seed": sampling.seed + 1})
-            chat_model = self.view.pool.load(other_run)
+            chat_model = self.view.pool.answering(other_run)
             names = (self._name(chat), self.view.pool.about(other_run))
             running = self.view.running.retry(owner, chat.id, sampling, chat_model)
             with self.replies.following(request) as follower:
@@ -75,6 +75,7 @@ class Comparing:
             after = self.view.whole(chat.id, owner, note=note(running.error))
             first, last = chat.messages[-1], self.view.store.read(chat.id, owner).messages[-1]
             if last.role == "assistant" and last.id != first.id:
+                names = (names[0], self.view.pool.about(other_run))  # now it is loaded
                 after |= self._pair(chat, last.text, names, is_over=True)
                 after |= {
                     self.talk.pair: f"{first.id} {last.id}",

@@ -86,7 +86,7 @@ class Replies:
         owner = owner_of(request)
         with showing_errors():
             sampling = self.check(controls, request)
-            chat_model = self.view.pool.load(run)
+            chat_model = self.view.pool.answering(run)
             clean_message(text, self.session.limits)  # before a conversation is created for it
             if not chat_id:
                 chat_id = self.begin(owner, run, system, sentiment, sampling)
@@ -175,7 +175,7 @@ class Replies:
             chat_id = self.view.unchanged(seen, owner)
             sampling = self.check(controls, request)
             self._save_settings(chat_id, owner, run, system, sentiment, sampling)
-            running = start(owner, chat_id, sampling, self.view.pool.load(run))
+            running = start(owner, chat_id, sampling, self.view.pool.answering(run))
             yield from self._show(request, chat_id, running)
             return
         yield from self.now(request, seen.partition(" ")[0])
