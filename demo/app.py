@@ -51,13 +51,11 @@ def build(
     import gradio as gr
 
     from demo.api import Endpoints
-    from demo.chat_list import ChatList
     from demo.chat_parts import lay_out_side, lay_out_talk
-    from demo.chat_tab import ChatTab
+    from demo.chat_wiring import wire_chat
     from demo.connect import Connect
     from demo.list_parts import lay_out_list
     from demo.page_script import DETAILS, TOGGLE
-    from demo.replies import Replies
     from demo.reports_tab import ReportsTab
     from demo.score_tab import ScoreTab
     from demo.view import View
@@ -81,10 +79,7 @@ def build(
         with gr.Tab("Reports", elem_id="tab-reports") as tab:
             reports.lay_out()
         view = View(pool, listed, talk, side, limits)
-        replies = Replies(view)
-        replies.wire()
-        ChatTab(view, replies).wire()
-        ChatList(view, replies).wire(page)
+        wire_chat(view, page)
         if connect is not None:
             connect.wire(view, page)
         scores.wire()
@@ -110,6 +105,7 @@ def serve(
 
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
+    from demo.drafts import DRAFTS
     from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
     from demo.keyboard import KEYS
@@ -144,7 +140,7 @@ def serve(
         prevent_thread_lock=True,
         theme=theme(),
         css="".join(file.read_text(encoding="utf-8") for file in CSS),
-        js=f"{ON_LOAD}{KEYS}}}",
+        js=f"{ON_LOAD}{KEYS}{DRAFTS}}}",
         head=HEAD,
         favicon_path=ICON,
         app_kwargs={

@@ -32,25 +32,25 @@ class ChatTab:
             "api_visibility": "private",
         }
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        talk.chatbot.like(
-            self.like, [talk.chat], [talk.chatbot, talk.status, talk.why_row, talk.why, talk.rated], **quiet
-        )
+        talk.chatbot.like(self.like, [talk.seen], **every)
         for trigger in (talk.why_save.click, talk.why.submit):
             trigger(self.reason, [talk.chat, talk.rated, talk.why], [talk.status, talk.why_row], **quiet)
-        talk.pick_first.click(self.choose_first, [talk.chat, talk.pair], **every)
-        talk.pick_second.click(self.choose_second, [talk.chat, talk.pair], **every)
-        talk.cycle.click(self.cycle, [talk.chat], **every)
-        talk.undo.click(self.undo, [talk.chat], **every)
+        talk.facts.click(self.version, [talk.chat], **every)
+        talk.undo.click(self.undo, [talk.seen], **every)
         side.run.input(
-            self.set_run, [talk.chat, side.run, *side.sampling], [side.context, side.sampling[4]], **quiet
+            self.set_run,
+            [talk.chat, side.run, *side.sampling],
+            [side.context, side.sampling[4], talk.file, side.file],
+            **quiet,
         )
         for trigger in (side.system.blur, side.sentiment_on.input):
             trigger(self.set_persona, [talk.chat, side.system, side.sentiment_on], None, **quiet)
 
-    def like(self, chat_id: str, data: gr.LikeData, request: gr.Request) -> Updates:
+    def like(self, seen: str, data: gr.LikeData, request: gr.Request) -> Updates:
         """Save a rating, and ask for the reason."""
         owner = owner_of(request)
         with showing_errors():
+            chat_id = self.view.unchanged(seen, owner)
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
@@ -62,7 +62,7 @@ class ChatTab:
                 self.talk.why: "",
                 self.talk.rated: message,
             }
-        return {self.talk.why_row: gr.update(visible=False)}
+        return self.view.whole(seen.partition(" ")[0], owner)
 
     def reason(self, chat_id: str, rated: str, why: str, request: gr.Request) -> Updates:
         """Save the reason for a rating."""
@@ -76,38 +76,22 @@ class ChatTab:
             return {self.talk.status: after[self.talk.status], self.talk.why_row: gr.update(visible=False)}
         return {self.talk.why_row: gr.update(visible=True)}
 
-    def choose_first(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
-        """Choose the first of two replies."""
-        return self._choose(chat_id, pair.split()[:2], request)
-
-    def choose_second(self, chat_id: str, pair: str, request: gr.Request) -> Updates:
-        """Choose the second of two replies."""
-        return self._choose(chat_id, pair.split()[1::-1], request)
-
-    def _choose(self, chat_id: str, pair: list[str], request: gr.Request) -> Updates:
-        owner = owner_of(request)
+    def version(self, event: gr.EventData, chat_id: str, request: gr.Request) -> Updates:
+        """Show the version before or after the one of the message that was clicked."""
+        owner, message = owner_of(request), str(event._data.get("message", ""))
+        step = -1 if event._data.get("step") == -1 else 1
         with showing_errors():
-            chosen, rejected = (*pair, "", "")[:2]
-            self.session.choose(chat_id, owner, chosen, rejected)
-            gr.Info("Your choice is saved.", duration=3)
+            ids = [version.id for version in self.store.branches(chat_id, owner, message)]
+            at = ids.index(message) + step
+            self.session.switch(chat_id, owner, ids[max(0, min(at, len(ids) - 1))])
         return self.view.whole(chat_id, owner)
 
-    def cycle(self, chat_id: str, request: gr.Request) -> Updates:
-        """Show the next of the replies to the same message."""
-        owner = owner_of(request)
-        with showing_errors():
-            chat = self.store.read(chat_id, owner)
-            versions = self.store.branches(chat_id, owner, chat.messages[-1].id) if chat.messages else []
-            ids = [version.id for version in versions]
-            if len(ids) > 1:
-                self.store.switch(chat_id, owner, ids[(ids.index(chat.messages[-1].id) + 1) % len(ids)])
-        return self.view.whole(chat_id, owner)
-
-    def undo(self, chat_id: str, request: gr.Request) -> Updates:
+    def undo(self, seen: str, request: gr.Request) -> Updates:
         """Remove the user's last message and its reply."""
+        owner = owner_of(request)
         with showing_errors():
-            self.session.undo(chat_id, owner_of(request))
-        return self.view.whole(chat_id, owner_of(request))
+            self.session.undo(self.view.unchanged(seen, owner), owner)
+        return self.view.whole(seen.partition(" ")[0], owner)
 
     def set_run(self, request: gr.Request, chat_id: str, run: str, *controls: Any) -> Updates:
         """Change the chat model of the conversation, and keep the reply's length within its window."""
@@ -120,6 +104,7 @@ class ChatTab:
             return {
                 side.context: self.view.context(self.view.read(chat_id, owner), run),
                 side.sampling[4]: length,
+                **self.view.file(self.view.read(chat_id, owner), owner),
             }
         return {side.context: self.view.context(self.view.read(chat_id, owner))}
 

@@ -106,6 +106,11 @@ class ModelPool:
                     self._loaded.popitem(last=False)
         return chat_model
 
+    def loaded(self, name: str) -> ChatModel | None:
+        """Return a chat model if it is in memory."""
+        cached = self._cached(name)
+        return cached[1] if cached else None
+
     def answering(self, name: str) -> ChatModel:
         """Return a chat model that is loaded when it answers, so that a message is kept where that fails."""
         return Lazy(self, name)
@@ -125,6 +130,15 @@ class ModelPool:
         if name != BUILT_IN:
             return about
         return f"{about}. {DEMO_MODEL} {CONNECT_BELOW if self.can_connect else CONNECT_BY_COMMAND}"
+
+    def about(self, name: str) -> str:
+        """Return the name of a chat model, its base, and what it runs on, as far as they are known."""
+        cached = self._cached(name)
+        base, runs_on = (
+            getattr(self._offer().get(name), "base", ""),
+            getattr(cached and cached[1], "runs_on", ""),
+        )
+        return " · ".join(filter(None, (name, base, runs_on)))
 
     def _cached(self, name: str) -> tuple[Callable[[], ChatModel], ChatModel] | None:
         with self._lock:

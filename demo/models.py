@@ -17,7 +17,7 @@ from nlpkit.generation.promoted import FILE, promoted_run
 from nlpkit.generation.remote import server_name
 from nlpkit.generation.runtimes import AUTO
 from nlpkit.generation.sampling import MAX_NEW_TOKENS
-from nlpkit.run import Run
+from nlpkit.run import BUILT_IN_CHAT_MODEL, PACKAGE, Run
 from nlpkit.tasks.task import task_from
 
 BUILT_IN = "built-in model"
@@ -54,6 +54,15 @@ class Loader:
             except RunError:
                 return MAX_NEW_TOKENS  # it cannot be loaded either
         return max(1, min(MAX_NEW_TOKENS, int(window * REPLY_SHARE)))
+
+    @property
+    def base(self) -> str:
+        """Return the source of the base model, without loading it; empty if it is not known."""
+        run = str(PACKAGE / BUILT_IN_CHAT_MODEL) if self.run is None else self.run
+        try:
+            return "" if is_address(run) else Run(Path(run)).read().base.source
+        except RunError:
+            return ""
 
 
 def find_chat_models(

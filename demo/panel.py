@@ -124,7 +124,7 @@ def _state(number: int, seen: set[int], recalled: set[int]) -> str:
 
 
 def status(messages: Sequence[ChatMessage], note: str = "") -> str:
-    """Return a line about the last reply: interrupted, stopped, cut, one of several, rated.
+    """Return a line about the last reply: interrupted, stopped, cut, rated.
 
     `note` says why no reply came, or why it ended early.
     """
@@ -140,8 +140,6 @@ def status(messages: Sequence[ChatMessage], note: str = "") -> str:
         is_local = last.context is not None and last.context.counted_by == "model"
         parts += [_press("resume", "Continue")] if is_local else []
         parts += [_press("retry", "Retry")] if last.finish == INTERRUPTED else []
-    if last.versions > 1:
-        parts.append(f"Reply {last.version} of {last.versions}.")
     if last.rating:
         reason = f": {escape(last.reason)}" if last.reason else ""
         parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{reason}.")

@@ -81,7 +81,15 @@ _PINS = (
     "CREATE INDEX chats_listed ON chats (owner, pinned, updated)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PINS)
+_FILES = (
+    """CREATE TABLE files (
+        chat INTEGER PRIMARY KEY REFERENCES chats ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        text TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, (*_PINS, *_FILES))
 """The statements that lead from each version to the next; a released one never changes."""
 
 _MESSAGES = {

@@ -4,6 +4,7 @@
   x chat_rows     rows of conversations and messages: edits and retries are branches, one path is current
   x database      transactions, and the removal of deleted data; x schema, x lock below it
   x search        a search query as conditions; x summaries, the rows of a list
+  x attached_file a text file of a conversation
   x transcripts, feedback     what leaves the store
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from nlpkit.chat import feedback, message_queries, transcripts
+from nlpkit.chat.attached_file import AttachedFiles
 from nlpkit.chat.chat_rows import ChatRows
 from nlpkit.chat.database import Database
 from nlpkit.chat.lock import ReplyLock
@@ -42,6 +44,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = ChatRows(database)
+        self.files = AttachedFiles(database, self._rows)
+        """The text files that users have attached."""
         self.path = database.path
 
     @classmethod

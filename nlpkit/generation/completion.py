@@ -64,6 +64,18 @@ class Completion(Protocol):
         """Stop generation, as nobody reads on."""
 
 
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A chat model whose tokens can be counted before it replies: one on this machine."""
+
+    @property
+    def window(self) -> int:
+        """Tokens of a conversation and its reply together."""
+
+    def tokens(self, text: str) -> int:
+        """Return how many tokens the text has."""
+
+
 class ChatModel(Protocol):
     """A model that replies in conversations."""
 

@@ -61,10 +61,17 @@ class FakeAnswer:
 class FakeBot:
     """Says back what was said, with the number of the turn and, where it may draw, of the try."""
 
-    def __init__(self, name: str = "echo", pause: float = 0.01) -> None:
+    def __init__(self, name: str = "echo", pause: float = 0.01, late: float = 0.0) -> None:
+        """`late`: seconds before it accepts a message."""
         self.name = name
         self.pause = pause
+        self.late = late
         self.asked: list[Conversation] = []
+
+    window = 500
+
+    def tokens(self, text: str) -> int:
+        return len(text.split())
 
     def stream(
         self,
@@ -74,6 +81,7 @@ class FakeBot:
         session: str = "",
         reply_format: object = None,
     ) -> FakeAnswer:
+        time.sleep(self.late)
         self.asked.append(conversation)
         said = conversation.turns[-1].text
         count = len(conversation.turns)
@@ -144,6 +152,7 @@ def main() -> None:
         chat_models = {
             "echo": FakeBot,
             "other": lambda: FakeBot("other"),
+            "late": lambda: FakeBot("late", 0.1, late=0.6),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
         from demo.servers import Servers

@@ -142,7 +142,7 @@ def take(page: Any, address: str, target: Path, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "films.csv"
         file.write_text("text\n" + "".join(f'"{one}"\n' for one in FILM * 6), encoding="utf-8")
-        page.set_input_files("input[type=file]", str(file))
+        page.set_input_files("#upload input[type=file]", str(file))
         page.wait_for_function("() => document.querySelector('#about-file').innerText.includes('films.csv')")
         page.click("#score-file")
         page.wait_for_selector("#file-answer svg")

@@ -58,19 +58,19 @@ def test_an_edited_message_is_answered_again(visit: Visit) -> None:
     visit.page.locator('#chatbot button[aria-label="Submit"]').click()
     visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .user.message').length == 1")
     visit.done()
-    assert visit.said() == ["other <⁠b>words<⁠/b>"]
+    assert visit.said() == ["other <b>words</b>"]
     assert visit.replies()[-1].replace("⁠", "").endswith("heard: other <b>words</b>")
 
 
 def test_retry_undo_and_versions(visit: Visit) -> None:
     first = visit.say("once more")
     visit.page.click("#retry")
-    visit.until("#status", "Reply 2 of 2")
+    visit.until("#chatbot .versions", "2/2")
     visit.done()
     second = visit.replies()[-1]
     assert second != first
-    visit.page.click("#cycle")
-    visit.until("#status", "Reply 1 of 2")
+    visit.page.get_by_label("Previous version").click()
+    visit.until("#chatbot .versions", "1/2")
     assert visit.replies() == [first]
     visit.page.click("#undo")
     visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
@@ -90,20 +90,25 @@ def test_thumbs_with_a_reason_last(visit: Visit, server: Server) -> None:
     assert (chat.messages[-1].rating, chat.messages[-1].reason) == ("up", "short and kind")
 
 
-def test_two_replies_side_by_side_and_the_choice_is_a_preference(visit: Visit, server: Server) -> None:
+def test_d10_two_replies_name_their_models_and_the_choice_is_a_preference(
+    visit: Visit, server: Server
+) -> None:
     first = visit.say("compare these")
     visit.page.click("#persona button")
     visit.page.locator("#other-run input").click()
     visit.page.get_by_role("option", name="other").click()
     visit.page.click("#other")
-    visit.page.wait_for_selector("#pick-second", state="visible")
+    visit.page.wait_for_selector("#chatbot .choose")
     visit.done()
-    visit.until("#second", "heard: compare these")
-    assert visit.page.locator("#first").inner_text().strip() == first
-    second = visit.page.locator("#second").inner_text().strip()
+    # in the conversation's place, each with the name of its model
+    assert visit.said() == ["compare these"]
+    assert visit.replies()[0] == first
+    second = visit.replies()[1]
     assert second.startswith("other ")
-    visit.page.click("#pick-first")
-    visit.page.wait_for_selector("#versus", state="hidden")
+    assert second.endswith("heard: compare these")
+    assert visit.page.locator("#chatbot .by").all_inner_texts() == ["echo", "other"]
+    visit.page.get_by_label("Choose the reply of echo").click()
+    visit.page.wait_for_selector("#chatbot .choose", state="detached")
     assert visit.replies() == [first]
     with Store.open(server.store) as store:
         rows = json.dumps(store.preferences("").rows)
@@ -347,7 +352,7 @@ def test_a_keyboard_is_enough(visit: Visit) -> None:
         if page.evaluate("document.activeElement.id == 'retry'"):
             break
     page.keyboard.press("Enter")
-    visit.until("#status", "Reply 2 of 2")
+    visit.until("#chatbot .versions", "2/2")
     visit.done()
     assert visit.said() == ["typed by keys"]
 

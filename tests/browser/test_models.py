@@ -115,11 +115,11 @@ def test_i7_your_own_server_answers_in_this_chat_and_its_key_is_shown_nowhere(
         visit.page.click("#other-run input")
         visit.page.get_by_role("option", name="other", exact=True).click()
         visit.page.click("#other")
-        visit.until("#second", "other")
-        visit.page.wait_for_selector("#stop", state="hidden")
-        assert visit.page.locator("#first").inner_text().strip() == "3: and now?"
-        visit.page.click("#pick-second")
-        visit.page.wait_for_selector("#versus", state="hidden")
+        visit.page.wait_for_selector("#chatbot .choose")
+        assert visit.page.locator("#chatbot .by").all_inner_texts() == [name, "other"]
+        assert visit.replies()[-2] == "3: and now?"
+        visit.page.get_by_label("Choose the reply of other").click()
+        visit.page.wait_for_selector("#chatbot .choose", state="detached")
         visit.page.click("#connect > button")
         visit.page.click("#disconnect")
         visit.until("#connect-about", "is disconnected.")

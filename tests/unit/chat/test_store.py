@@ -777,3 +777,18 @@ def test_a_conversation_held_by_another_process_is_busy_until_that_is_killed(sto
         child.kill()
         child.communicate()
     store.hold(id, "").release()
+
+
+def test_d10_a_version_is_shown_with_what_followed_it_last(store: Store) -> None:
+    chat = store.create("ann").id
+    question = store.append(chat, "ann", "user", "one")
+    first = store.append(chat, "ann", "assistant", "a", after=question.id)
+    store.append(chat, "ann", "assistant", "b", after=question.id, instead_of=first.id)
+    store.switch(chat, "ann", first.id)
+    store.append(chat, "ann", "user", "two")
+    edited = store.edit(chat, "ann", question.id, "other")
+    assert [message.text for message in store.read(chat, "ann").messages] == ["other"]
+    # back to where the conversation went on, though another reply is newer than the one that it followed
+    shown = store.switch(chat, "ann", question.id)
+    assert [message.text for message in shown.messages] == ["one", "a", "two"]
+    assert [version.id for version in store.branches(chat, "ann", edited.id)] == [question.id, edited.id]

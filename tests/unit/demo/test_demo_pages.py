@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from scipy.stats import theilslopes
 
 from demo.charts import bars, histogram, sentiment_plot
+from demo.file_pages import file_entry, file_strip
 from demo.guard import DemoLimits
 from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
 from demo.score_pages import file_page, text_page, upload_page
 from demo.scoring import binned, look, score_text, score_upload
+from demo.suggested import FOLLOW_UPS, STARTERS, suggestions
 from demo.view import note, showing_errors
+from nlpkit.chat.attached_file import AttachedFile, FileStart
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
 from nlpkit.errors import DataError, RunError, SourceError
@@ -152,7 +155,7 @@ def test_the_last_reply_is_told_about() -> None:
     said = status(
         chat("a", "b", finish="stopped", versions=2, version=2, rating="down", reason=EVIL).messages
     )
-    assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
+    assert said.startswith("You stopped this reply. You rated it bad: ")
     assert "<img" not in said
     assert status(()) == ""
 
@@ -355,6 +358,24 @@ def test_a_report_is_found_and_shut_in_a_frame(tmp_path: Path) -> None:
     # all of the report is inside the attribute
     assert re.findall(r"<\w+", page) == ["<iframe"]
     assert "&lt;script&gt;" in page
+
+
+def test_d10_the_ledger_says_how_much_of_a_file_is_read() -> None:
+    file = AttachedFile(name=EVIL, text="x" * 3000)
+    assert "all 3,000 characters, 750 tokens" in file_entry(file, FileStart(text="x" * 3000, tokens=750))
+    assert "the first 1,200 of 3,000 characters, 300 tokens" in file_entry(
+        file, FileStart(text="x" * 1200, tokens=300)
+    )
+    assert "the server counts" in file_entry(file, FileStart(text="x" * 3000, tokens=None))
+    assert "the next reply counts" in file_entry(file, None)
+    assert "<img" not in file_entry(file, None) + file_strip(file)
+    assert file_entry(None, None) == file_strip(None) == ""
+
+
+def test_d10_an_empty_conversation_and_a_reply_have_suggestions() -> None:
+    assert re.findall(r'data-say="([^"]+)"', suggestions(None)) == list(STARTERS)
+    assert re.findall(r'data-say="([^"]+)"', suggestions(chat("a", "b"))) == list(FOLLOW_UPS)
+    assert suggestions(chat("a")) == ""
 
 
 def test_d10_what_a_server_counted_and_who_replied_is_said() -> None:
