@@ -13,7 +13,7 @@ QUESTION = ChatMessage(id="q", role="user", text="question", created=0.0)
 
 
 class Clock:
-    """A clock that only moves when it is told to."""
+    """A clock that moves only by hand."""
 
     def __init__(self) -> None:
         self.now = 100.0
