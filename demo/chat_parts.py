@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -232,10 +233,12 @@ JUMP = """element.addEventListener('click', event => {
 });"""
 
 
-def lay_out_side(pool: ModelPool) -> SideParts:
-    """Lay out the mood, what the model sees, and the settings, which are folded."""
+def lay_out_side(pool: ModelPool, connect: Callable[[], None] | None = None) -> SideParts:
+    """Lay out the mood, what the model sees, the fields of `connect`, and the settings, which are folded."""
     sentiment = gr.HTML("", js_on_load=JUMP, elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
+    if connect is not None:
+        connect()
     names = pool.names
     is_choice = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):

@@ -85,7 +85,7 @@ class Replies:
         owner = owner_of(request)
         with showing_errors():
             sampling = self._check(controls, request)
-            chat_model = self.view.pool.load(run)
+            chat_model = self.view.pool.answering(run)
             clean_message(text, self.session.limits)  # before a conversation is created for it
             if not chat_id:
                 chat_id = self.session.start(
@@ -166,7 +166,7 @@ class Replies:
                 # The same seed would give the same reply
                 sampling = sampling.model_copy(update={"seed": sampling.seed + 1})
             first = chat.messages[-1]
-            running = self.running.retry(owner, chat_id, sampling, self.view.pool.load(other_run))
+            running = self.running.retry(owner, chat_id, sampling, self.view.pool.answering(other_run))
             both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
             with self._following(request) as follower:
                 yield both | {self.talk.second: WAITING} | self.view.busy(True)
@@ -228,7 +228,7 @@ class Replies:
         with showing_errors():
             sampling = self._check(controls, request)
             self._save_settings(chat_id, owner, run, system, sentiment, sampling)
-            running = start(owner, sampling, self.view.pool.load(run))
+            running = start(owner, sampling, self.view.pool.answering(run))
             yield from self._show(request, chat_id, running)
             return
         yield self.view.whole(chat_id, owner)

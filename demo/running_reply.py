@@ -12,7 +12,7 @@ from nlpkit.chat.messages import Chat
 from nlpkit.chat.refusals import BusyError
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.completion import ChatModel, Completion, OverloadedError
+from nlpkit.generation.completion import ChatModel, Completion, OverloadedError, loaded
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -98,13 +98,21 @@ class AskedModel:
     """A chat model that tells when it is asked: the message that it answers is saved then."""
 
     def __init__(self, chat_model: ChatModel, asked: Event) -> None:
-        self.name = chat_model.name
         self._chat_model, self._asked = chat_model, asked
+
+    @property
+    def name(self) -> str:
+        """The chat model's name."""
+        return self._chat_model.name
+
+    def load_now(self) -> ChatModel:
+        """Tell, and load the chat model."""
+        self._asked.set()
+        return loaded(self._chat_model)
 
     def stream(self, conversation: Conversation, **settings: Any) -> Completion:
         """Tell, and start the reply."""
-        self._asked.set()
-        return self._chat_model.stream(conversation, **settings)
+        return self.load_now().stream(conversation, **settings)
 
 
 class RunningReplies:

@@ -19,14 +19,15 @@ import gradio as gr
 from demo.chat_parts import ListParts, SideParts, TalkParts
 from demo.guard import DemoLimits, RateLimiter
 from demo.markup import shown
-from demo.model_pool import ModelPool
+from demo.model_pool import GoneError, ModelPool
 from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
-from nlpkit.errors import DataError, NlpkitError
+from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.sampling import Sampling
+from nlpkit.generation.server_errors import ServerError
 
 Updates = dict[Any, Any]
 """New values of components."""
@@ -160,9 +161,10 @@ class View:
 
         `name` is the chat model of the next one, if it changes.
         """
-        name = name or self.pool.name_of(chat.run if chat else "")
+        former = chat.run if chat and not name else ""
+        name = name or self.pool.name_of(former)
         replies = [message for message in chat.messages if message.role == "assistant"] if chat else []
-        return context_page(chat, replies[-1].context if replies else None, self.pool.described(name))
+        return context_page(chat, replies[-1].context if replies else None, self.pool.described(name, former))
 
 
 def with_reply(running: RunningReply) -> list[dict[str, str]]:
@@ -182,11 +184,21 @@ def note(error: Exception | None) -> str:
         return ""
     if isinstance(error, DataError):  # about the message or the conversation
         return f"{error}."
+    if isinstance(error, (ServerError, GoneError)):
+        return f"The model could not answer. {plain(error)}"
     if isinstance(error, OverloadedError):
         return "The model has too much to do just now. Try again in a moment."
+    if isinstance(error, RunError):
+        return "The model cannot be loaded: its files are gone or have changed. Choose another model."
     if isinstance(error, NlpkitError):
         return "The model could not answer. Its server may be off, or refuse what it is asked."
     return "The model failed. The log of the demo's server has the details."
+
+
+def plain(error: NlpkitError) -> str:
+    """Return an error in sentences, the hint as the last one."""
+    words, _, hint = str(error).partition("; hint: ")
+    return f"{words}. {hint[:1].upper()}{hint[1:]}." if hint else f"{words}."
 
 
 def ratings(chat: Chat | None) -> list[str | None]:

@@ -12,7 +12,7 @@ from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.generation.completion import ChatModel, Completion
+from nlpkit.generation.completion import ChatModel, Completion, loaded
 from nlpkit.generation.sampling import Sampling
 
 
@@ -69,7 +69,8 @@ class PendingTurn:
             self._replaced = self._head_before
         until = request.begun.id if request.begun else message.id
         conversation = request.prompt(self.store.read(request.chat, request.owner, until=until))
-        for number, chat_model in enumerate(chat_models):
+        # The turn is saved: a chat model that cannot be loaded loses no message
+        for number, chat_model in enumerate(map(loaded, chat_models)):
             # A chat model that answers twice needs two sessions, so that their caches stay apart
             session = f"{request.chat}/{number}" if number else request.chat
             answer = chat_model.stream(conversation, sampling=sampling, session=session)
@@ -91,7 +92,8 @@ class PendingTurn:
                     chat_model=chat_model.name, finish=finish, context=answer.context,
                 )  # fmt: skip
             else:
-                reply = self.store.set_reply(chat, owner, reply.id, text, finish)
+                # A server may report only at the end what its model saw
+                reply = self.store.set_reply(chat, owner, reply.id, text, finish, answer.context)
             return reply
 
         return save

@@ -140,8 +140,12 @@ class Store:
                 sentiment=sentiment, context=context, instead_of=replaced,
             )  # fmt: skip
 
-    def set_reply(self, id: str, owner: str, message: str, text: str, finish: str) -> ChatMessage:
-        """Replace the text of a reply that grows, and how it ended; it is on disk on return.
+    def set_reply(
+        self, id: str, owner: str, message: str, text: str, finish: str, context: Context | None = None
+    ) -> ChatMessage:
+        """Replace the text of a reply that grows, how it ended, and what the model saw, if that is given.
+
+        It is on disk on return.
 
         Raises:
             DataError: there is no such message, or it is no reply.
@@ -150,7 +154,7 @@ class Store:
             reply = self._rows.find_message(self._rows.find_chat(id, owner), message)
             if reply["role"] != "assistant":
                 raise LimitError("only replies grow")
-            return self._rows.set_reply(reply, storable(text, "the reply"), finish)
+            return self._rows.set_reply(reply, storable(text, "the reply"), finish, context)
 
     def edit(
         self, id: str, owner: str, message: str, text: str, *, sentiment: Sentiment | None = None

@@ -146,9 +146,17 @@ def main() -> None:
             "other": lambda: FakeBot("other"),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
-        pool = ModelPool(Store.open(store), chat_models, FakeScorer())
+        from demo.servers import Servers
+
+        opened, file = Store.open(store), store.with_name("servers.json")
+        # With a login the page connects no servers
+        servers = Servers(file if len(sys.argv) <= 4 else None)
+        pool = ModelPool(
+            opened, lambda: chat_models | servers.offer, FakeScorer(), can_connect=servers.can_connect
+        )
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
-        page = build(pool, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
+        scored = Path(folder) / "scored"
+        page = build(pool, FakeScorer(), runs=runs, folder=scored, limits=limits, servers=servers)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)
         users = checker(Path(sys.argv[4])) if len(sys.argv) > 4 else None
         serve(page, host="127.0.0.1", port=port, limits=limits, check=users, mcp=users is None)

@@ -89,16 +89,20 @@ def served(folder: Path) -> str:
 
     quiet_gradio(folder)
     from demo.model_pool import ModelPool
+    from demo.servers import Servers
 
     scorer = Classifier.load()
     chat_models = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
-    pool = ModelPool(Store.open(folder / "chat.sqlite"), chat_models, scorer)
+    servers = Servers(folder / "servers.json")
+    store = Store.open(folder / "chat.sqlite")
+    pool = ModelPool(store, lambda: chat_models | servers.offer, scorer, can_connect=True)
     page = build(
         pool,
         scorer,
         runs=Path(sys.argv[2]) if len(sys.argv) > 2 else folder,
         folder=folder / "scored",
         limits=DemoLimits(),
+        servers=servers,
     )
     return serve(page, host="127.0.0.1", port=free_port(), limits=DemoLimits(), block=False)[0]
 

@@ -40,6 +40,7 @@ def visitor(browser: Any, server: Server, name: str) -> Visit:
     made.page.goto(server.address)
     enter(made.page, name, WORDS[name])
     made.page.wait_for_selector("#context h2")
+    assert made.page.locator("#connect").count() == 0  # nobody makes this machine send requests anywhere
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from demo.scoring import binned, look, score_text, score_upload
 from demo.view import note, showing_errors
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
-from nlpkit.errors import DataError, SourceError
+from nlpkit.errors import DataError, RunError, SourceError
 from nlpkit.generation.completion import OverloadedError
-from nlpkit.generation.context import Context
+from nlpkit.generation.context import Context, CountedBy
+from nlpkit.generation.server_errors import ServerError
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from tests.browser.fake import FakeScorer
 
@@ -168,6 +170,9 @@ def test_d3_an_interrupted_reply_offers_continue_and_retry_in_place() -> None:
     assert line.startswith("This reply was interrupted.")
     assert re.findall(r'data-press="(\w+)"', line) == ["resume", "retry"]
     # a server continues no reply
+    context = dataclasses.replace(context, counted_by="server")
+    line = status(chat("a", "b", finish="interrupted", context=context).messages)
+    assert re.findall(r'data-press="(\w+)"', line) == ["retry"]
     assert re.findall(r'data-press="(\w+)"', status(chat("a", "b", finish="interrupted").messages)) == [
         "retry"
     ]
@@ -181,6 +186,11 @@ def test_d4_a_failure_is_told_in_plain_words() -> None:
         assert "model" in words
         assert not any(sign in words for sign in ("http", "{", "500", "CUDA"))
     assert note(None) == ""
+    # of a server these are plain words already, and name it
+    words = note(ServerError("http://10.0.0.1:9/v1: cannot be reached; hint: start it"))
+    assert words == "The model could not answer. http://10.0.0.1:9/v1: cannot be reached. Start it."
+    # of a run they name files of the machine
+    assert "/home" not in note(RunError("/home/me/runs/bot: no such run"))
     line = status(chat("a").messages, note(SourceError(raw)) + EVIL)
     assert "<img" not in line
     assert 'data-press="retry"' in line
@@ -352,3 +362,14 @@ def test_a_report_is_found_and_shut_in_a_frame(tmp_path: Path) -> None:
     # all of the report is inside the attribute
     assert re.findall(r"<\w+", page) == ["<iframe"]
     assert "&lt;script&gt;" in page
+
+
+def test_d10_what_a_server_counted_and_who_replied_is_said() -> None:
+    def page(counted_by: CountedBy) -> str:
+        context = Context(
+            seen=(), recalled=(), dropped=(), tokens=1234, token_budget=0, counted_by=counted_by
+        )
+        return context_page(chat("a", "b", context=context), context, "tiny at http://x/v1")
+
+    assert "1,234 tokens read, by the server&#x27;s count. The server decides" in page("server")
+    assert "About 1,234 tokens sent, by an estimate: the server reported no count." in page("estimate")
