@@ -27,20 +27,6 @@ if TYPE_CHECKING:
     from demo.servers import Servers
 
 TITLE = "nlpkit"
-# Light or dark like the system, until the user chooses
-ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
-if (kept) document.body.classList.toggle('dark', kept === 'dark');
-document.documentElement.lang = 'en';
-const board = navigator.clipboard, write = board?.writeText.bind(board);
-if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
-const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
-  if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
-// On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
-if (innerWidth >= 900) document.querySelector('#sidebar:not(.open) .toggle-button')?.click();
-name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-"""
-TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
-localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 
 
 def build(
@@ -65,9 +51,12 @@ def build(
     import gradio as gr
 
     from demo.api import Endpoints
-    from demo.chat_parts import lay_out_list, lay_out_side, lay_out_talk
+    from demo.chat_list import ChatList
+    from demo.chat_parts import lay_out_side, lay_out_talk
     from demo.chat_tab import ChatTab
     from demo.connect import Connect
+    from demo.list_parts import lay_out_list
+    from demo.page_script import DETAILS, TOGGLE
     from demo.replies import Replies
     from demo.reports_tab import ReportsTab
     from demo.score_tab import ScoreTab
@@ -78,13 +67,14 @@ def build(
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as page:
         with gr.Row(elem_id="masthead"):
             gr.HTML(f"<h1>{TITLE}</h1>", elem_classes="masthead")
+            details = gr.Button("Details", size="sm", scale=0, min_width=80, elem_id="details")
             toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="toggle")
         with gr.Sidebar(open=False, width=300, elem_id="sidebar"):
             listed = lay_out_list()
-        with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
-            with gr.Column(scale=5, min_width=320):
+        with gr.Tab("Chat", elem_id="tab-chat"), gr.Row(elem_id="talk-row"):
+            with gr.Column(scale=5, min_width=0, elem_id="talk"):
                 talk = lay_out_talk()
-            with gr.Column(scale=3, min_width=280):
+            with gr.Column(scale=3, min_width=0, elem_id="panel"):
                 side = lay_out_side(pool, connect.lay_out if connect else None)
         with gr.Tab("Score", elem_id="tab-score"):
             scores.lay_out()
@@ -93,12 +83,14 @@ def build(
         view = View(pool, listed, talk, side, limits)
         replies = Replies(view)
         replies.wire()
-        ChatTab(view, replies).wire(page)
+        ChatTab(view, replies).wire()
+        ChatList(view, replies).wire(page)
         if connect is not None:
             connect.wire(view, page)
         scores.wire()
         reports.wire(tab)
         toggle.click(None, None, None, js=TOGGLE)
+        details.click(None, None, None, js=DETAILS)
         Endpoints(view, scorer).publish()
     page.queue(max_size=limits.waiting, default_concurrency_limit=8, api_open=False)
     return page
@@ -121,8 +113,10 @@ def serve(
     from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
     from demo.keyboard import KEYS
+    from demo.page_script import ON_LOAD
     from demo.theme import CSS, theme
     from demo.user_files import UserFiles, keep_files_apart
+    from demo.web_app import HEAD, ICON, WebApp
 
     set_limits()
     keep_files_apart()
@@ -149,9 +143,15 @@ def serve(
         inbrowser=False,
         prevent_thread_lock=True,
         theme=theme(),
-        css=CSS.read_text(encoding="utf-8"),
+        css="".join(file.read_text(encoding="utf-8") for file in CSS),
         js=f"{ON_LOAD}{KEYS}}}",
-        app_kwargs={"middleware": [guard, (UserFiles, (), {})], "docs_url": None, "redoc_url": None},
+        head=HEAD,
+        favicon_path=ICON,
+        app_kwargs={
+            "middleware": [guard, (WebApp, (), {}), (UserFiles, (), {})],
+            "docs_url": None,
+            "redoc_url": None,
+        },
     )
     print(f"nlpkit is at {address}", flush=True)
     if block:

@@ -8,38 +8,15 @@ from typing import Any
 
 import gradio as gr
 
+from demo.list_parts import ListParts
 from demo.model_pool import ModelPool
 from demo.sampling_controls import lay_out_sampling
-
-# A click on a button of the list names its conversation; other clicks do nothing
-PICK = """element.addEventListener('click', event => {
-  const button = event.target.closest('button[data-chat]');
-  if (button) trigger('click', {chat: button.dataset.chat});
-});"""
-
 
 # A button of the status line presses the one that it names
 PRESS = """element.addEventListener('click', event => {
   const button = event.target.closest('button[data-press]');
   if (button) document.getElementById(button.dataset.press)?.click();
 });"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListParts:
-    """The list of conversations, and the actions on the open one."""
-
-    new: Any
-    query: Any
-    chats: Any
-    title: Any
-    rename: Any
-    delete: Any
-    confirm: Any
-    sure: Any
-    keep: Any
-    as_markdown: Any
-    as_jsonl: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,41 +73,6 @@ def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
     """Return all components of some parts."""
     values = [getattr(part, field.name) for part in parts for field in fields(part)]
     return [item for value in values for item in (value if isinstance(value, list) else [value])]
-
-
-def lay_out_list() -> ListParts:
-    """Lay out the list of conversations, for the side of the page."""
-    new = gr.Button("New conversation", variant="primary", elem_id="new-chat")
-    query = gr.Textbox(label="Search", placeholder="Words of a message", elem_id="search", max_length=200)
-    chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
-    with gr.Accordion("This conversation", open=False, elem_id="this-chat"):
-        title = gr.Textbox(label="Title", elem_id="title")
-        rename = gr.Button("Rename", size="sm", elem_id="rename")
-        with gr.Row():
-            as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="as-markdown")
-            as_jsonl = gr.Button("Save as JSONL", size="sm", elem_id="as-jsonl")
-        delete = gr.Button("Delete ...", size="sm", elem_id="delete")
-        with gr.Group(visible=False, elem_id="confirm") as confirm:
-            gr.HTML(
-                '<p role="alert" class="confirm">'
-                "Delete this conversation permanently? This cannot be undone.</p>"
-            )
-            with gr.Row():
-                sure = gr.Button("Delete permanently", variant="stop", size="sm", elem_id="sure")
-                keep = gr.Button("Keep it", size="sm", elem_id="keep")
-    return ListParts(
-        new=new,
-        query=query,
-        chats=chats,
-        title=title,
-        rename=rename,
-        delete=delete,
-        confirm=confirm,
-        sure=sure,
-        keep=keep,
-        as_markdown=as_markdown,
-        as_jsonl=as_jsonl,
-    )
 
 
 def lay_out_talk() -> TalkParts:
@@ -227,6 +169,7 @@ JUMP = """element.addEventListener('click', event => {
   const point = event.target.closest('a[data-turn]');
   if (!point) return;
   event.preventDefault();
+  if (point.closest('#panel.open')) document.getElementById('details').click();
   const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
   message?.scrollIntoView({block: 'center'});
   message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);

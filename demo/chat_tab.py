@@ -1,7 +1,4 @@
-"""Handlers of the list of conversations and of the open one.
-
-Open, search, rename, rate, choose, save, delete.
-"""
+"""Handlers of the open conversation: rate, choose, undo, other versions, model, persona."""
 
 from __future__ import annotations
 
@@ -10,45 +7,23 @@ from typing import Any
 import gradio as gr
 
 from demo.chat_parts import components
-from demo.replies import FOLLOWING, Replies, save_persona
-from demo.running_reply import MAX_WAIT
+from demo.replies import Replies, save_persona
 from demo.sampling_controls import sampling_of
 from demo.view import Updates, View, owner_of, showing_errors
 from nlpkit.chat.messages import Rating
-from nlpkit.errors import DataError
-
-# The address names the open conversation, so that a reload, a link, and back and forward find it
-ADDRESS = """id => { const at = new URL(location);
-if (id === (at.searchParams.get('chat') || '')) return;
-id ? at.searchParams.set('chat', id) : at.searchParams.delete('chat');
-history.pushState(null, '', at); }"""
-# A conversation begins with its first message; what back and forward open is in the history already
-NEW_ADDRESS = f"id => {{ if (id && !new URL(location).searchParams.has('chat')) ({ADDRESS})(id); }}"
-# A title that is being typed is not the conversation's yet
-PAGE_TITLE = """title => { if (!document.activeElement?.closest('#title'))
-document.title = title ? `${title} · nlpkit` : 'nlpkit'; }"""
-FROM_ADDRESS = "() => new URL(location).searchParams.get('chat') || ''"
-# The file is made in the browser from the server's response, so that it is on no other disk
-SAVE_FILE = """(name, text) => { if (!name) return; const link = document.createElement('a');
-link.href = URL.createObjectURL(new Blob([text], {type: 'text/plain;charset=utf-8'}));
-link.download = name; link.click();
-setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
-# Where the list covers the page, close it, and focus the message box
-TO_BOX = """() => { if (innerWidth < 900) document.querySelector('#sidebar.open .toggle-button')?.click();
-document.querySelector('#box textarea')?.focus(); }"""
 
 RATINGS: dict[str, Rating] = {"True": "up", "Like": "up", "False": "down", "Dislike": "down"}
 """The page's names of the ratings; any other value removes a rating."""
 
 
 class ChatTab:
-    """Handlers of the list and of the open conversation."""
+    """Handlers of the open conversation; those of replies are in replies, those of the list in chat_list."""
 
     def __init__(self, view: View, replies: Replies) -> None:
         self.view, self.replies = view, replies
         self.session, self.store, self.talk = view.session, view.store, view.talk
 
-    def wire(self, page: Any) -> None:
+    def wire(self) -> None:
         """Bind the handlers to the components."""
         talk, listed, side = self.talk, self.view.listed, self.view.side
         every = {
@@ -57,29 +32,6 @@ class ChatTab:
             "api_visibility": "private",
         }
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        follow = {"fn": self.replies.follow, "inputs": [talk.chat], **every, **FOLLOWING}
-        page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every).then(**follow)
-        visit = talk.visit.click(
-            self.visit, [talk.chat], js=FROM_ADDRESS, trigger_mode="always_last", **every
-        )
-        visit.then(**follow)
-        talk.chat.change(None, [talk.chat], None, js=NEW_ADDRESS)
-        address: dict[str, Any] = {"fn": None, "inputs": [talk.chat], "js": ADDRESS}
-        listed.title.change(None, [listed.title], None, js=PAGE_TITLE)
-        picked = listed.chats.click(self.pick, None, **every).then(**address)
-        picked.then(None, js=TO_BOX).then(**follow)
-        listed.new.click(self.new, None, **every).then(**address).then(None, js=TO_BOX)
-        listed.query.change(
-            self.find, [listed.query, talk.chat], [listed.chats], trigger_mode="always_last", **quiet
-        )
-        for trigger in (listed.rename.click, listed.title.submit):
-            trigger(self.rename, [talk.chat, listed.title], **every)
-        listed.delete.click(lambda: gr.update(visible=True), None, [listed.confirm], **quiet)
-        listed.keep.click(lambda: gr.update(visible=False), None, [listed.confirm], **quiet)
-        listed.sure.click(self.delete, [talk.chat], **every).then(**address)
-        for button, save in ((listed.as_markdown, self.markdown), (listed.as_jsonl, self.jsonl)):
-            made = button.click(save, [talk.chat], [talk.file_name, talk.file_text], **quiet)
-            made.then(None, [talk.file_name, talk.file_text], None, js=SAVE_FILE)
         talk.chatbot.like(
             self.like, [talk.chat], [talk.chatbot, talk.status, talk.why_row, talk.why, talk.rated], **quiet
         )
@@ -94,68 +46,6 @@ class ChatTab:
         )
         for trigger in (side.system.blur, side.sentiment_on.input):
             trigger(self.set_persona, [talk.chat, side.system, side.sentiment_on], None, **quiet)
-
-    def visit(self, chat_id: str, request: gr.Request) -> Updates:
-        """Open the conversation in the address, to which the browser went back or forward."""
-        self.replies.leave(request)
-        return self.open(chat_id, request)
-
-    def open(self, chat_id: str, request: gr.Request) -> Updates:
-        """Open the conversation in the address."""
-        owner = owner_of(request)
-        if chat_id and self.view.read(chat_id, owner) is None:
-            gr.Warning("There is no such conversation, or it is another user's.", title="Not found")
-        return {
-            **self.view.whole(chat_id, owner),
-            **self.view.settings(self.view.read(chat_id, owner)),
-        }
-
-    def pick(self, event: gr.EventData, request: gr.Request) -> Updates:
-        """Open the conversation that was clicked."""
-        self.replies.leave(request)
-        return self.open(str(event._data.get("chat", "")), request)
-
-    def new(self, request: gr.Request) -> Updates:
-        """Open an empty conversation; it is stored with its first message."""
-        self.replies.leave(request)
-        return self.open("", request)
-
-    def find(self, query: str, chat_id: str, request: gr.Request) -> str:
-        """List the conversations with the words."""
-        from demo.panel import list_page
-
-        with showing_errors():
-            return list_page(self.store.chats(owner_of(request), query[:200]), chat_id, query)
-        return ""
-
-    def rename(self, chat_id: str, title: str, request: gr.Request) -> Updates:
-        """Rename the conversation."""
-        with showing_errors():
-            if not title.strip():
-                raise DataError("the title is empty; expected a few words")
-            self.session.rename(chat_id, owner_of(request), title)
-        return self.view.whole(chat_id, owner_of(request))
-
-    def delete(self, chat_id: str, request: gr.Request) -> Updates:
-        """Delete the conversation."""
-        with showing_errors():
-            self.replies.leave(request)
-            self.view.running.stop(owner_of(request), chat_id, wait=MAX_WAIT)
-            self.store.delete(chat_id, owner_of(request))
-            gr.Info("The conversation is deleted.", duration=3)
-        return self.open("" if self.view.read(chat_id, owner_of(request)) is None else chat_id, request)
-
-    def markdown(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
-        """Return the name and text of a Markdown file."""
-        with showing_errors():
-            return f"conversation-{chat_id[:8]}.md", self.store.export_markdown(chat_id, owner_of(request))
-        return "", ""
-
-    def jsonl(self, chat_id: str, request: gr.Request) -> tuple[str, str]:
-        """Return the name and text of a training file."""
-        with showing_errors():
-            return f"conversation-{chat_id[:8]}.jsonl", self.store.export_jsonl(chat_id, owner_of(request))
-        return "", ""
 
     def like(self, chat_id: str, data: gr.LikeData, request: gr.Request) -> Updates:
         """Save a rating, and ask for the reason."""

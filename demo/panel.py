@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from html import escape
 
@@ -122,27 +121,6 @@ def context_page(chat: Chat | None, context: Context | None, chat_model: str) ->
 
 def _state(number: int, seen: set[int], recalled: set[int]) -> str:
     return "seen" if number in seen else "recalled" if number in recalled else "dropped"
-
-
-def list_page(chats: Sequence[Chat], current: str, query: str = "") -> str:
-    """Return the conversations as a list of buttons, newest first, with the open one marked."""
-    if not chats:
-        return f'<p class="quiet">{"No conversation matches." if query else "None yet: write a message."}</p>'
-    rows = "".join(
-        f'<li><button type="button" data-chat="{escape(chat.id, quote=True)}"{_current(chat.id == current)}>'
-        f'<span class="title" dir="auto">{escape(chat.title or "New conversation")}</span>'
-        f'<span class="when">{_when(chat.updated)}</span></button></li>'
-        for chat in chats
-    )
-    return f'<nav aria-label="Conversations"><ul class="chats">{rows}</ul></nav>'
-
-
-def _current(is_current: bool) -> str:
-    return ' aria-current="true"' if is_current else ""
-
-
-def _when(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M")
 
 
 def status(messages: Sequence[ChatMessage], note: str = "") -> str:

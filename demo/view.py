@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ from typing import Any
 
 import gradio as gr
 
-from demo.chat_parts import ListParts, SideParts, TalkParts
+from demo.chat_parts import SideParts, TalkParts
 from demo.guard import DemoLimits, RateLimiter
+from demo.list_parts import ListParts
 from demo.markup import shown
 from demo.model_pool import GoneError, ModelPool
-from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
+from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
@@ -55,7 +57,7 @@ class View:
         )
         self._sentiment_lock = threading.Lock()
 
-    def whole(self, chat_id: str, owner: str, query: str = "", note: str = "") -> Updates:
+    def whole(self, chat_id: str, owner: str, note: str = "") -> Updates:
         """Update all components for a conversation; without such a conversation the page is empty.
 
         `note` says why no reply came, or why it ended early.
@@ -63,13 +65,16 @@ class View:
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
-            self.listed.query: query,
-            self.listed.chats: list_page(self.store.chats(owner, query), chat.id if chat else "", query),
+            **self.listed_again(),
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
             **self.conversation(chat, owner, note),
             **self.side_panel(chat),
         }
+
+    def listed_again(self) -> Updates:
+        """List the conversations again; the page knows which, and how many."""
+        return {self.listed.changed: secrets.token_hex(8)}
 
     def settings(self, chat: Chat | None) -> Updates:
         """Set the controls to the settings of the conversation; invalid stored settings are ignored."""

@@ -76,7 +76,12 @@ _FIRST = (
     END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_PINS = (
+    "ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX chats_listed ON chats (owner, pinned, updated)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PINS)
 """The statements that lead from each version to the next; a released one never changes."""
 
 _MESSAGES = {

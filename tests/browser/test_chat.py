@@ -24,7 +24,7 @@ def test_a_conversation_with_its_mood_and_what_the_model_sees(visit: Visit) -> N
     assert "2 of your messages" in page.locator("#mood svg").get_attribute("aria-label")
     assert page.locator("#mood .words mark").all_inner_texts() == ["bad"]
     visit.until("#context", "3 of 3 turns; 70 of 200 tokens")
-    assert visit.chats()[0] == "what a lovely day"
+    page.wait_for_function("() => document.querySelector('#chats .title')?.innerText == 'what a lovely day'")
 
 
 def test_the_ledger_tells_what_is_no_longer_seen(visit: Visit) -> None:
@@ -125,8 +125,8 @@ def test_a_reload_and_a_killed_server_lose_nothing(visit: Visit, server: Server)
     # without the address: by its words
     visit.open()
     visit.page.fill("#search textarea, #search input", "blue lamp")
-    visit.page.wait_for_function("() => document.querySelectorAll('#chats button').length == 1")
-    visit.page.click("#chats button")
+    visit.page.wait_for_function("() => document.querySelectorAll('#chats .pick').length == 1")
+    visit.page.click("#chats .pick")
     visit.until("#chatbot", "blue lamp")
 
 
@@ -141,9 +141,12 @@ def test_a_page_that_outlives_the_server_goes_on(visit: Visit, server: Server) -
 
 def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
     visit.say("a secret to delete")
+    visit.page.locator("#chats li").first.hover()
+    visit.page.locator("#chats [data-do=rename]").first.click()
+    visit.page.fill("#chats .naming", "My title")
+    visit.page.press("#chats .naming", "Enter")
+    visit.page.wait_for_function("() => document.title == 'My title · nlpkit'")
     visit.page.click("#this-chat button")
-    visit.page.locator("#title textarea, #title input").first.fill("My title")
-    visit.page.click("#rename")
     visit.page.wait_for_function("() => document.querySelector('#chats .title')?.innerText == 'My title'")
     with visit.page.expect_download() as download:
         visit.page.click("#as-jsonl")
@@ -180,7 +183,7 @@ def test_turning_to_another_conversation_shows_no_more_of_the_reply_which_goes_o
         now, before = (store.read(one.id, "") for one in store.chats("")[:2])
     assert now.messages[0].text == "right after"
     assert (before.messages[0].text, before.messages[-1].finish) == (SLOW, "interrupted")
-    visit.page.locator("#chats button").nth(1).click()
+    visit.page.locator("#chats .pick").nth(1).click()
     visit.until("#chatbot", "word20")
     visit.page.click("#stop")
     visit.until("#status", "You stopped this reply.")

@@ -77,7 +77,7 @@ def test_fifty_payloads_are_seen_and_do_nothing(visit: Visit) -> None:
         visit.page.click("#new-chat")
         visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
         visit.say(payload)
-    visit.page.locator("#chats button").nth(3).click()
+    visit.page.locator("#chats .pick").nth(3).click()
     # the conversation with all of them is open, as typed, for the user and for the chat model that echoes it
     text = "document.querySelector('#chatbot').innerText.replaceAll('\u2060', '')"
     shown = f"() => {text}.split('<img src=x onerror=alert(1)>').length > 4"

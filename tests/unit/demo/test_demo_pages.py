@@ -13,7 +13,7 @@ from scipy.stats import theilslopes
 
 from demo.charts import bars, histogram, sentiment_plot
 from demo.guard import DemoLimits
-from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
+from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
 from demo.score_pages import file_page, text_page, upload_page
 from demo.scoring import binned, look, score_text, score_upload
@@ -146,13 +146,6 @@ def test_the_ledger_has_a_square_for_each_turn() -> None:
     assert squares == ["dropped", "recalled", "seen", "seen", "seen"]
     assert "width:75.0%" in page
     assert "<img" not in page
-
-
-def test_a_list_is_escaped_and_marks_the_open_one() -> None:
-    page = list_page([chat("a")], "1")
-    assert 'aria-current="true"' in page
-    assert "<img" not in page
-    assert "No conversation matches" in list_page([], "", "words")
 
 
 def test_the_last_reply_is_told_about() -> None:
