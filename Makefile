@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat test test-browser lint lock audit bench clean
+.PHONY: quickstart install chat wheel test test-browser lint lock audit bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -40,6 +40,10 @@ test-browser: install
 	then apt-get update -qq && apt-get install -qq -y chromium; \
 	else echo "The browser tests need Chromium: apt-get install chromium" >&2; exit 1; fi
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser
+
+# Chat, rate, export, train on the ratings, from an installed wheel in an empty environment: some minutes
+wheel: install
+	$(BIN)/python -m tests.wheel_loop
 
 lint: install
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import chat, fast_training, memory, plots, ray_nodes, scoring, startup
+from benchmarks import chat, chat_start, fast_training, memory, plots, ray_nodes, scoring, startup
 from benchmarks.machine import run_child
 from benchmarks.results import FOLDER
 from nlpkit.errors import NlpkitError
@@ -38,6 +38,7 @@ def full(model: str | None, results: Path, *, sst2: Path | None, work: Path) -> 
         plots.draw(results, name)
     ray_nodes.bench(model, texts=20_000, rounds=3, runtime="onnx", results=results, talk=print)
     chat.main(["--results", str(results)])
+    chat_start.main(["--results", str(results)])
     if sst2:
         fast_training.main(["--data", str(sst2), "--work", str(work), "--results", str(results)])
     else:

@@ -1,27 +1,39 @@
-"""How the default sampling settings of the chat were chosen: repetition, the suite's dev half, and 20 turns.
+"""How the default sampling settings of the chat were chosen: repetition, the behavior suite, and 20 turns.
 
     python -m benchmarks.chat_defaults repetition          50 replies with the default settings
-    python -m benchmarks.chat_defaults settings            the suite's half for development, for some settings
+    python -m benchmarks.chat_defaults settings --run RUN  66 replies for each of some settings
+    python -m benchmarks.chat_defaults suite               the suite's half to report on
     python -m benchmarks.chat_defaults plan --run RUN      20 turns of planning, as Markdown
 
-Without --run the base answers. The prompts were written before any reply to them was seen.
+Without --run, a base answers as it is: --base, by default smollm2-135m. The prompts were written before any
+reply to them was seen.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.results import table
 from nlpkit.data.examples import Conversation, Turn
-from nlpkit.evaluation.chat_behavior import load_chat_suite, run_chat_suite, suite_report
-from nlpkit.evaluation.chat_checks import CHECKS
+from nlpkit.evaluation.chat_behavior import (
+    CaseResult,
+    ChatCase,
+    load_chat_suite,
+    run_chat_suite,
+    suite_report,
+)
 from nlpkit.generation.capacity import Capacity
 from nlpkit.generation.chatbot import Chatbot
 from nlpkit.generation.sampling import Sampling
-from nlpkit.metrics.replies import repeated_runs
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.ratio import Ratio, ratio_metric
+from nlpkit.metrics.replies import repeated_runs, words
 
 BASE = "smollm2-135m"
 TURNS = Path(__file__).with_name("planning.txt")
@@ -58,15 +70,25 @@ PROMPTS: tuple[tuple[str, ...], ...] = (
     ("I run a small shop.", "What do you sell?", "Soap. How can I get more customers?"),
     ("My son asks why the sea is salty.", "A good question.", "What do I say to him?"),
 )
-SETTINGS = ((0.7, 1.1), (0.3, 1.1))
-"""Temperature and repetition penalty."""
+SETTINGS = (
+    (0.7, 1.1, TOKENS),
+    (0.2, 1.0, TOKENS),
+    (0.2, 1.1, TOKENS),
+    (0.7, 1.0, TOKENS),
+    (0.7, 1.3, TOKENS),
+    (0.2, 1.3, TOKENS),
+    (0.7, 1.1, 60),
+    (0.7, 1.1, 200),
+)
+"""Temperature, repetition penalty and length that are compared, the default first."""
+SHARE = ratio_metric(lambda ratio: ratio, name="share", title="share", meaning="", percent=True)
 
 
-def opened(run: str | None) -> Chatbot:
-    """Load the chat model, for many replies at once."""
+def opened(run: str | None, base: str) -> Chatbot:
+    """Load a chat model with one thread, for many replies at once."""
     capacity = Capacity(active=AT_ONCE)
     if run is None:
-        return Chatbot.default(BASE, threads=1, capacity=capacity)
+        return Chatbot.default(base, threads=1, capacity=capacity)
     return Chatbot.load(run, threads=1, capacity=capacity)
 
 
@@ -94,18 +116,78 @@ def repetition(bot: Chatbot, sampling: Sampling) -> list[str]:
     ]
 
 
-def settings_rows(bot: Chatbot) -> list[Sequence[object]]:
-    """Return the suite's half for development, for each of the settings."""
-    cases = load_chat_suite("dev")
-    rows: list[Sequence[object]] = []
-    for temperature, penalty in SETTINGS:
-        sampling = Sampling(temperature=temperature, repetition_penalty=penalty, max_new_tokens=TOKENS)
-        scores = suite_report("", run_chat_suite(bot, cases, sampling=sampling), data="").scores
-        rows.append(
-            [f"{temperature}", f"{penalty}", *(score.shown_with_interval for score in scores.values())]
+def talks() -> tuple[ChatCase, ...]:
+    """Return three conversations of six turns, all of which the model itself answers."""
+    own = [text for texts in PROMPTS if len(texts) == 1 for text in texts]
+    scripts = [own[start : start + 6] for start in range(0, len(own), 6)]
+    return tuple(
+        ChatCase(
+            topic="no repetition", half="dev", turns=tuple(turn for text in script for turn in (text, None))
         )
+        for script in scripts
+    )
+
+
+def repeats(results: Sequence[CaseResult]) -> tuple[Ratio, Ratio]:
+    """Return the runs of four words that a reply repeats from itself, and from earlier replies."""
+    within, across, counts = [], [], []
+    for result in results:
+        known: set[tuple[str, ...]] = set()
+        again = before = count = 0
+        for turn in result.conversation.turns:
+            if turn.role == "assistant":
+                spoken = words(turn.text)
+                runs = [tuple(spoken[at : at + 4]) for at in range(len(spoken) - 3)]
+                again += repeated_runs(spoken)[0]
+                before += sum(run in known for run in runs)
+                count += len(runs)
+                known.update(runs)
+        within.append(again)
+        across.append(before)
+        counts.append(count)
+    return Ratio.of(within, counts), Ratio.of(across, counts)
+
+
+def settings_rows(bot: Chatbot) -> list[Sequence[object]]:
+    """Return how the replies are with each of the settings: to the suite's half for development, which alone
+    can pass, and in longer conversations. The default comes first.
+    """
+    cases, longer = load_chat_suite("dev"), talks()
+    rows: list[Sequence[object]] = []
+    usual: Ratio | None = None
+    for temperature, penalty, length in SETTINGS:
+        sampling = Sampling(temperature=temperature, repetition_penalty=penalty, max_new_tokens=length)
+        results = run_chat_suite(bot, [*cases, *longer], sampling=sampling, seed=1)
+        passed = Ratio.of([result.passed for result in results[: len(cases)]])
+        usual = usual or passed
+        ended = Ratio.of([result.ended for result in results], [result.replies for result in results])
+        within, across = repeats(results)
+        test = paired(SHARE, passed, usual, seed=0)
+        shares = [
+            bootstrap(share, [SHARE], seed=0)["share"].shown_with_interval
+            for share in (passed, ended, within, across)
+        ]
+        difference = f"{test.difference or 0:+.1%} ({test.low or 0:+.1%} to {test.high or 0:+.1%})"
+        rows.append([temperature, penalty, length, *shares, difference])
         print(" | ".join(map(str, rows[-1])), flush=True)
     return rows
+
+
+def suite_rows(bot: Chatbot) -> list[Sequence[object]]:
+    """Return the suite's half to report on as `nlpkit evaluate` measures it, and what it costs."""
+
+    def show(done: int, total: int) -> None:
+        print(f"{done} of {total}", file=sys.stderr, flush=True)
+
+    started = time.process_time()
+    results = run_chat_suite(bot, load_chat_suite("report"), seed=1, progress=show)
+    seconds = time.process_time() - started
+    scores = suite_report("", results, data="", seed=1).scores.values()
+    return [
+        *([score.title, score.count, score.shown_with_interval] for score in scores),
+        ["Processor seconds", "", f"{seconds:.0f}"],
+        ["Peak memory in MB", "", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:,.0f}"],
+    ]
 
 
 def plan(bot: Chatbot, sampling: Sampling) -> list[str]:
@@ -124,22 +206,19 @@ def plan(bot: Chatbot, sampling: Sampling) -> list[str]:
 def main() -> None:
     """Run one part and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("repetition", "settings", "plan"))
+    parser.add_argument("part", choices=("repetition", "settings", "suite", "plan"))
     parser.add_argument("--run", help="a dialogue run; default: the base as it is")
+    parser.add_argument("--base", default=BASE, help="the base that answers where there is no run")
     arguments = parser.parse_args()
     default = Sampling(max_new_tokens=TOKENS, seed=1)
-    with closing(opened(arguments.run)) as bot:
+    with closing(opened(arguments.run, arguments.base)) as bot:
         if arguments.part == "repetition":
             lines = table(("Repeated runs", "Ended", "Words"), [repetition(bot, default)])
         elif arguments.part == "settings":
-            head = (
-                "Temperature",
-                "Penalty",
-                "Passed",
-                *(topic.capitalize() for topic in CHECKS),
-                "All that end",
-            )
+            head = ("Temperature", "Penalty", "Length", "Passed", "Ended", "Within", "Across", "Difference")
             lines = table(head, settings_rows(bot))
+        elif arguments.part == "suite":
+            lines = table(("Topic", "Count", "Share"), suite_rows(bot))
         else:
             lines = plan(bot, default)
     print("\n".join(lines))

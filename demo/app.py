@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,27 +22,22 @@ from nlpkit.generation.runtimes import AUTO
 
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
-    from demo.models import Loader
+    from demo.offer import Models
     from demo.scoring import TextScorer
+    from demo.servers import Servers
 
 TITLE = "nlpkit"
-# Light or dark like the system, until the user chooses
-ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
-if (kept) document.body.classList.toggle('dark', kept === 'dark');
-document.documentElement.lang = 'en';
-const board = navigator.clipboard, write = board?.writeText.bind(board);
-if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
-const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
-  if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
-// On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
-if (innerWidth >= 900) document.querySelector('#sidebar:not(.open) .toggle-button')?.click();
-name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-"""
-TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
-localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 
 
-def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limits: DemoLimits) -> Any:
+def build(
+    pool: ModelPool,
+    scorer: TextScorer,
+    *,
+    runs: Path,
+    folder: Path,
+    limits: DemoLimits,
+    servers: Servers | None = None,
+) -> Any:
     """Build the page.
 
     Args:
@@ -52,40 +46,46 @@ def build(pool: ModelPool, scorer: TextScorer, *, runs: Path, folder: Path, limi
         runs: the folder whose runs have reports.
         folder: keeps scored files until the server ends.
         limits: how much a visitor may send.
+        servers: those that the page connects; None: it connects none.
     """
     import gradio as gr
 
     from demo.api import Endpoints
-    from demo.chat_parts import lay_out_list, lay_out_side, lay_out_talk
-    from demo.chat_tab import ChatTab
-    from demo.replies import Replies
+    from demo.chat_parts import lay_out_side, lay_out_talk
+    from demo.chat_wiring import wire_chat
+    from demo.connect import Connect
+    from demo.list_parts import lay_out_list
+    from demo.page_script import DETAILS, TOGGLE
     from demo.reports_tab import ReportsTab
     from demo.score_tab import ScoreTab
     from demo.view import View
 
     scores, reports = ScoreTab(scorer, folder, limits), ReportsTab(runs)
+    connect = Connect(servers) if servers is not None and servers.can_connect else None
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as page:
         with gr.Row(elem_id="masthead"):
             gr.HTML(f"<h1>{TITLE}</h1>", elem_classes="masthead")
+            details = gr.Button("Details", size="sm", scale=0, min_width=80, elem_id="details")
             toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="toggle")
         with gr.Sidebar(open=False, width=300, elem_id="sidebar"):
             listed = lay_out_list()
-        with gr.Tab("Chat", elem_id="tab-chat"), gr.Row():
-            with gr.Column(scale=5, min_width=320):
+        with gr.Tab("Chat", elem_id="tab-chat"), gr.Row(elem_id="talk-row"):
+            with gr.Column(scale=5, min_width=0, elem_id="talk"):
                 talk = lay_out_talk()
-            with gr.Column(scale=3, min_width=280):
-                side = lay_out_side(pool)
+            with gr.Column(scale=3, min_width=0, elem_id="panel"):
+                side = lay_out_side(pool, connect.lay_out if connect else None)
         with gr.Tab("Score", elem_id="tab-score"):
             scores.lay_out()
         with gr.Tab("Reports", elem_id="tab-reports") as tab:
             reports.lay_out()
         view = View(pool, listed, talk, side, limits)
-        replies = Replies(view)
-        replies.wire()
-        ChatTab(view, replies).wire(page)
+        wire_chat(view, page)
+        if connect is not None:
+            connect.wire(view, page)
         scores.wire()
         reports.wire(tab)
         toggle.click(None, None, None, js=TOGGLE)
+        details.click(None, None, None, js=DETAILS)
         Endpoints(view, scorer).publish()
     page.queue(max_size=limits.waiting, default_concurrency_limit=8, api_open=False)
     return page
@@ -105,11 +105,14 @@ def serve(
 
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
-    from demo.gradio_limits import set_limits
+    from demo.drafts import DRAFTS
+    from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
     from demo.keyboard import KEYS
+    from demo.page_script import ON_LOAD
     from demo.theme import CSS, theme
     from demo.user_files import UserFiles, keep_files_apart
+    from demo.web_app import HEAD, ICON, WebApp
 
     set_limits()
     keep_files_apart()
@@ -118,7 +121,7 @@ def serve(
     guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
     app, address, _ = page.launch(
         server_name=host,
-        server_port=port,
+        server_port=port or free_port(host),
         share=False,
         run_history=False,
         footer_links=["api"],
@@ -136,9 +139,15 @@ def serve(
         inbrowser=False,
         prevent_thread_lock=True,
         theme=theme(),
-        css=CSS.read_text(encoding="utf-8"),
-        js=f"{ON_LOAD}{KEYS}}}",
-        app_kwargs={"middleware": [guard, (UserFiles, (), {})], "docs_url": None, "redoc_url": None},
+        css="".join(file.read_text(encoding="utf-8") for file in CSS),
+        js=f"{ON_LOAD}{KEYS}{DRAFTS}}}",
+        head=HEAD,
+        favicon_path=ICON,
+        app_kwargs={
+            "middleware": [guard, (WebApp, (), {}), (UserFiles, (), {})],
+            "docs_url": None,
+            "redoc_url": None,
+        },
     )
     print(f"nlpkit is at {address}", flush=True)
     if block:
@@ -159,6 +168,17 @@ def run(
     ] = None,
     policy: Policy = "drop_oldest",
     runtime: Runtime = AUTO,
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL[#MODEL]",
+            help="Also offer a model of this OpenAI-compatible server, such as http://localhost:8000/v1.",
+        ),
+    ] = None,
+    connect_key_file: Annotated[
+        Path | None,
+        typer.Option(help="The file with the key of --connect. Default: the key in NLPKIT_REMOTE_KEY."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
@@ -184,7 +204,8 @@ def run(
     ] = False,
 ) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
-    from demo.models import find_chat_models
+    from demo.offer import Models
+    from demo.servers import named_server
 
     try:
         if add_user is not None:
@@ -202,12 +223,18 @@ def run(
                     "--mcp: its tools have no login, and would let everyone in; "
                     "hint: use --login or --mcp, not both"
                 )
-        address = Address(host=host, port=port, login=login, runs=runs, store=store, rate=rate, mcp=mcp)
-        _serve(
-            lambda: find_chat_models(run, runs, model=model, policy=policy, runtime=runtime),
-            classifier,
-            address,
+        address = Address(host=host, port=port, login=login, store=store, rate=rate, mcp=mcp)
+        models = Models(
+            run=run,
+            model=model,
+            policy=policy,
+            runtime=runtime,
+            runs=runs,
+            connected=named_server(connect, connect_key_file, run),
+            # Whoever names an address makes this machine send requests there
+            can_connect=host in LOOPBACK and login is None and not anyone,
         )
+        _serve(models, classifier, address)
     except NlpkitError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
@@ -220,13 +247,12 @@ class Address:
     host: str
     port: int
     login: Path | None
-    runs: Path
     store: Path | None
     rate: int
     mcp: bool
 
 
-def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None, address: Address) -> None:
+def _serve(models: Models, classifier: str | None, address: Address) -> None:
     from demo.login import checker
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
@@ -238,13 +264,12 @@ def _serve(chat_models: Callable[[], dict[str, Loader]], classifier: str | None,
         Store.open(address.store or default_store()) as opened,
     ):
         quiet_gradio(Path(folder))
-        from demo.model_pool import ModelPool
-
         scorer = Classifier.load(classifier)
-        pool = ModelPool(opened, chat_models, scorer)
-        pool.load()  # so that the first visitor need not wait for the weights
+        servers = models.servers(opened)
+        pool = models.pool(opened, scorer, servers)
         limits = DemoLimits(messages_a_minute=address.rate)
-        page = build(pool, scorer, runs=address.runs, folder=Path(folder) / "scored", limits=limits)
+        scored = Path(folder) / "scored"
+        page = build(pool, scorer, runs=models.runs, folder=scored, limits=limits, servers=servers)
         try:
             serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
         finally:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import gradio as gr
 
+from demo.list_parts import ListParts
+from demo.markup import DELIMITERS
+from demo.message_tools import TOOLS
 from demo.model_pool import ModelPool
 from demo.sampling_controls import lay_out_sampling
-
-# A click on a button of the list names its conversation; other clicks do nothing
-PICK = """element.addEventListener('click', event => {
-  const button = event.target.closest('button[data-chat]');
-  if (button) trigger('click', {chat: button.dataset.chat});
-});"""
-
+from demo.suggested import SAY
 
 # A button of the status line presses the one that it names
 PRESS = """element.addEventListener('click', event => {
@@ -25,36 +23,30 @@ PRESS = """element.addEventListener('click', event => {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListParts:
-    """The list of conversations, and the actions on the open one."""
-
-    new: Any
-    query: Any
-    chats: Any
-    title: Any
-    rename: Any
-    delete: Any
-    confirm: Any
-    sure: Any
-    keep: Any
-    as_markdown: Any
-    as_jsonl: Any
-
-
-@dataclass(frozen=True, kw_only=True)
 class TalkParts:
     """The conversation itself."""
 
     chat: Any
     """The open conversation's id. The page holds it, so that its owner is checked each time."""
+    seen: Any
+    """The open conversation's id and the id of its last message, as the page shows it."""
     visit: Any
     """Opens the conversation in the address."""
     file_name: Any
     file_text: Any
     chatbot: Any
+    facts: Any
+    """What the page adds to each message; a click on it asks for another version."""
     status: Any
     mood: Any
     """The mood in words above the message box; only narrow pages show it."""
+    opened: Any
+    """When a conversation was opened, and its id."""
+    suggestions: Any
+    file: Any
+    """The name of the attached file, with a button that presses `detach`."""
+    attach: Any
+    detach: Any
     box: Any
     send: Any
     stop: Any
@@ -62,12 +54,9 @@ class TalkParts:
     resume: Any
     """Continues the last reply; the status line presses it."""
     undo: Any
-    cycle: Any
     compare: Any
-    versus: Any
-    first: Any
-    second: Any
     pick_first: Any
+    """Chooses the first of two replies; its button in the conversation presses it."""
     pick_second: Any
     pair: Any
     """The ids of the two replies to choose from."""
@@ -83,6 +72,8 @@ class SideParts:
 
     sentiment: Any
     context: Any
+    file: Any
+    """The entry of the attached file in the ledger."""
     run: Any
     other_run: Any
     system: Any
@@ -97,45 +88,10 @@ def components(*parts: ListParts | TalkParts | SideParts) -> list[Any]:
     return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
-def lay_out_list() -> ListParts:
-    """Lay out the list of conversations, for the side of the page."""
-    new = gr.Button("New conversation", variant="primary", elem_id="new-chat")
-    query = gr.Textbox(label="Search", placeholder="Words of a message", elem_id="search", max_length=200)
-    chats = gr.HTML("", js_on_load=PICK, elem_id="chats")
-    with gr.Accordion("This conversation", open=False, elem_id="this-chat"):
-        title = gr.Textbox(label="Title", elem_id="title")
-        rename = gr.Button("Rename", size="sm", elem_id="rename")
-        with gr.Row():
-            as_markdown = gr.Button("Save as Markdown", size="sm", elem_id="as-markdown")
-            as_jsonl = gr.Button("Save as JSONL", size="sm", elem_id="as-jsonl")
-        delete = gr.Button("Delete ...", size="sm", elem_id="delete")
-        with gr.Group(visible=False, elem_id="confirm") as confirm:
-            gr.HTML(
-                '<p role="alert" class="confirm">'
-                "Delete this conversation permanently? This cannot be undone.</p>"
-            )
-            with gr.Row():
-                sure = gr.Button("Delete permanently", variant="stop", size="sm", elem_id="sure")
-                keep = gr.Button("Keep it", size="sm", elem_id="keep")
-    return ListParts(
-        new=new,
-        query=query,
-        chats=chats,
-        title=title,
-        rename=rename,
-        delete=delete,
-        confirm=confirm,
-        sure=sure,
-        keep=keep,
-        as_markdown=as_markdown,
-        as_jsonl=as_jsonl,
-    )
-
-
 def lay_out_talk() -> TalkParts:
     """Lay out the conversation, the message box, and the buttons below."""
-    chat, pair, rated, file_name, file_text = (
-        gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(5)
+    chat, seen, pair, rated, file_name, file_text = (
+        gr.Textbox(visible="hidden", show_label=False, container=False) for _ in range(6)
     )
     chatbot = gr.Chatbot(
         label="Conversation",
@@ -147,21 +103,25 @@ def lay_out_talk() -> TalkParts:
         elem_id="chatbot",
         sanitize_html=True,
         allow_tags=False,
-        latex_delimiters=[],
+        latex_delimiters=DELIMITERS,
         layout="bubble",
         group_consecutive_messages=False,
         allow_file_downloads=False,
         placeholder="<p>Write a message below.</p>",
     )
+    suggested = gr.HTML("", js_on_load=SAY, elem_id="suggestions")
     status = gr.HTML("", js_on_load=PRESS, elem_id="status", elem_classes="quiet")
     reason, choice = _lay_out_reason(), _lay_out_choice()
     message, buttons = _lay_out_message(), _lay_out_buttons()
     return TalkParts(
         chat=chat,
+        seen=seen,
         visit=gr.Button("Open the address", visible="hidden", elem_id="visit"),
         file_name=file_name,
         file_text=file_text,
         chatbot=chatbot,
+        facts=gr.HTML("", js_on_load=TOOLS, visible="hidden", elem_id="facts"),
+        suggestions=suggested,
         status=status,
         pair=pair,
         rated=rated,
@@ -180,19 +140,14 @@ def _lay_out_reason() -> dict[str, Any]:
 
 
 def _lay_out_choice() -> dict[str, Any]:
-    with gr.Group(visible=False, elem_id="versus") as versus, gr.Row():
-        with gr.Column(min_width=240):
-            first = gr.Markdown("", elem_classes="versus", elem_id="first", sanitize_html=True)
-            pick_first = gr.Button("Choose the first", elem_id="pick-first")
-        with gr.Column(min_width=240):
-            second = gr.Markdown("", elem_classes="versus", elem_id="second", sanitize_html=True)
-            pick_second = gr.Button("Choose the second", elem_id="pick-second")
-    replies = {"first": first, "second": second}
-    return replies | {"versus": versus, "pick_first": pick_first, "pick_second": pick_second}
+    pick_first = gr.Button("Choose the first", visible="hidden", elem_id="pick-first")
+    pick_second = gr.Button("Choose the second", visible="hidden", elem_id="pick-second")
+    return {"pick_first": pick_first, "pick_second": pick_second}
 
 
 def _lay_out_message() -> dict[str, Any]:
     mood = gr.HTML("", elem_id="mood-strip", elem_classes="quiet")
+    file = gr.HTML("", js_on_load=PRESS, elem_id="file-strip")
     with gr.Row(elem_id="write"):
         box = gr.Textbox(
             label="Your message",
@@ -208,7 +163,15 @@ def _lay_out_message() -> dict[str, Any]:
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=90, elem_id="send")
         stop = gr.Button("Stop", variant="stop", scale=1, min_width=90, visible=False, elem_id="stop")
-    return {"mood": mood, "box": box, "send": send, "stop": stop}
+    opened = gr.Textbox(visible="hidden", show_label=False, container=False)
+    return {
+        "mood": mood,
+        "opened": opened,
+        "file": file,
+        "box": box,
+        "send": send,
+        "stop": stop,
+    }
 
 
 def _lay_out_buttons() -> dict[str, Any]:
@@ -216,9 +179,17 @@ def _lay_out_buttons() -> dict[str, Any]:
         retry = gr.Button("Retry", size="sm", min_width=80, elem_id="retry")
         resume = gr.Button("Continue", visible="hidden", elem_id="resume")
         undo = gr.Button("Undo", size="sm", min_width=80, elem_id="undo")
-        cycle = gr.Button("Other version", size="sm", min_width=110, visible=False, elem_id="cycle")
+        attach = gr.UploadButton("Attach a text file", size="sm", min_width=130, elem_id="attach")
+        detach = gr.Button("Remove the file", visible="hidden", elem_id="detach")
         compare = gr.Button("Compare two replies", size="sm", min_width=150, elem_id="other")
-    return {"retry": retry, "resume": resume, "undo": undo, "cycle": cycle, "compare": compare}
+    return {
+        "retry": retry,
+        "resume": resume,
+        "undo": undo,
+        "attach": attach,
+        "detach": detach,
+        "compare": compare,
+    }
 
 
 # A click on a point of the mood shows the user's message that it is of
@@ -226,16 +197,20 @@ JUMP = """element.addEventListener('click', event => {
   const point = event.target.closest('a[data-turn]');
   if (!point) return;
   event.preventDefault();
+  if (point.closest('#panel.open')) document.getElementById('details').click();
   const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
   message?.scrollIntoView({block: 'center'});
   message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);
 });"""
 
 
-def lay_out_side(pool: ModelPool) -> SideParts:
-    """Lay out the mood, what the model sees, and the settings, which are folded."""
+def lay_out_side(pool: ModelPool, connect: Callable[[], None] | None = None) -> SideParts:
+    """Lay out the mood, what the model sees, the fields of `connect`, and the settings, which are folded."""
     sentiment = gr.HTML("", js_on_load=JUMP, elem_id="mood", elem_classes="side")
     context = gr.HTML("", elem_id="context", elem_classes="side")
+    file = gr.HTML("", elem_id="file-entry", elem_classes="side")
+    if connect is not None:
+        connect()
     names = pool.names
     is_choice = len(names) > 1
     with gr.Accordion("Model and persona", open=False, elem_id="persona"):
@@ -258,6 +233,7 @@ def lay_out_side(pool: ModelPool) -> SideParts:
     return SideParts(
         sentiment=sentiment,
         context=context,
+        file=file,
         run=run,
         other_run=other_run,
         system=system,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import NoReturn
 
 from demo.guard import ASGIApp, Receive, Scope, Send
@@ -37,3 +38,13 @@ def set_limits() -> None:
     # Gradio fetches by the first, and looks names up by the second
     safehttpx.get = refuse_url
     safehttpx.async_validate_url = refuse_url
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on; Gradio takes none by itself for 0."""
+    with socket.create_server((host.strip("[]"), 0), family=_family(host)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

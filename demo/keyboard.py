@@ -8,7 +8,7 @@ const press = selector => { const button = document.querySelector(selector);
 const toBox = () => document.querySelector('#box textarea')?.focus();
 const keys = {
   // A dialog or a list that is open takes Escape itself
-  Escape: event => event.target.getAttribute?.('aria-expanded') !== 'true' && press('#stop'),
+  Escape: event => !event.target.closest?.('#chats input, [aria-expanded="true"]') && press('#stop'),
   Enter: event => event.ctrlKey || event.metaKey
     ? event.target.closest('#score-text') && press('#score-button')
     : !event.shiftKey && event.target.matches('#chatbot textarea')

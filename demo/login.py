@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from demo.servers import write_private
 from nlpkit.errors import ConfigError
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
@@ -38,12 +39,7 @@ def add_user(file: Path, name: str, password: str) -> None:
     users = read_users(file) if file.exists() else {}
     salt = secrets.token_bytes(16)
     users[name] = (salt, hashed(password, salt))
-    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    with os.fdopen(
-        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as stream:
-        stream.writelines(f"{user}:{salt.hex()}:{digest}\n" for user, (salt, digest) in users.items())
-    fresh.replace(file)
+    write_private(file, "".join(f"{user}:{salt.hex()}:{digest}\n" for user, (salt, digest) in users.items()))
 
 
 def read_users(file: Path) -> dict[str, tuple[bytes, str]]:

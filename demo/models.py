@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+from demo.servers import Server
 from nlpkit.chat.serving import load_chat_model
 from nlpkit.errors import RunError
+from nlpkit.generation.addresses import is_address, public_address, split_address
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.promoted import FILE, promoted_run
+from nlpkit.generation.remote import server_name
 from nlpkit.generation.runtimes import AUTO
 from nlpkit.generation.sampling import MAX_NEW_TOKENS
-from nlpkit.run import Run
+from nlpkit.run import BUILT_IN_CHAT_MODEL, PACKAGE, Run
 from nlpkit.tasks.task import task_from
 
 BUILT_IN = "built-in model"
@@ -42,13 +47,22 @@ class Loader:
 
         window = WINDOW
         if self.run is not None:
-            if _is_address(self.run):
+            if is_address(self.run):
                 return MAX_NEW_TOKENS  # its server knows
             try:
                 window = Run(Path(self.run)).read().max_tokens
             except RunError:
                 return MAX_NEW_TOKENS  # it cannot be loaded either
         return max(1, min(MAX_NEW_TOKENS, int(window * REPLY_SHARE)))
+
+    @property
+    def base(self) -> str:
+        """Return the source of the base model, without loading it; empty if it is not known."""
+        run = str(PACKAGE / BUILT_IN_CHAT_MODEL) if self.run is None else self.run
+        try:
+            return "" if is_address(run) else Run(Path(run)).read().base.source
+        except RunError:
+            return ""
 
 
 def find_chat_models(
@@ -58,11 +72,13 @@ def find_chat_models(
     model: str | None = None,
     policy: Policy = "drop_oldest",
     runtime: str = AUTO,
-) -> dict[str, Loader]:
-    """Return the loaders by name for the folder as it is now; that of `run` comes first."""
-    loaders: dict[str, Loader] = {}
+    servers: Mapping[str, Server] = MappingProxyType({}),
+) -> dict[str, Loader | Server]:
+    """Return the loaders by name for the folder as it is now; that of `run` comes first, then the servers."""
+    loaders: dict[str, Loader | Server] = {}
     if run is not None:
         loaders[_name(run, model)] = Loader(run=_resolve(run), model=model, policy=policy, runtime=runtime)
+    loaders |= servers
     loaders[BUILT_IN] = Loader(policy=policy, runtime=runtime)
     if promoted := _promoted(folder / FILE):
         loaders.setdefault(PROMOTED, Loader(run=promoted, policy=policy, runtime=runtime))
@@ -102,14 +118,10 @@ def _resolve(run: str) -> str:
     return (_promoted(file) if file.name == FILE else None) or run
 
 
-def _is_address(run: str) -> bool:
-    return run.startswith(("http://", "https://"))
-
-
 def _name(run: str, model: str | None) -> str:
-    if _is_address(run):
-        from nlpkit.generation.addresses import public_address
-
-        return f"{model} at {public_address(run)}" if model else public_address(run)
+    if is_address(run):
+        address, named = split_address(run)
+        model = model or named
+        return server_name(model, address) if model else public_address(address)
     path = Path(run)
     return PROMOTED if path.name == FILE or _resolve(run) != run else path.name or run

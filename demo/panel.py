@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from html import escape
 
 from demo.charts import sentiment_plot, tone
+from nlpkit.chat.console_text import tokens_sent
 from nlpkit.chat.messages import INTERRUPTED, Chat, ChatMessage
 from nlpkit.chat.sentiment import SentimentTrend
 from nlpkit.generation.context import Context
@@ -75,8 +75,15 @@ def context_page(chat: Chat | None, context: Context | None, chat_model: str) ->
     head = f'<h2>What the model sees</h2><p class="quiet">{escape(chat_model)}</p>'
     if chat is None or not any(message.role == "assistant" for message in chat.messages):
         return f'{head}<p class="quiet">Nothing yet.</p>'
+    by = {message.chat_model for message in chat.messages if message.chat_model}
+    if len(by) > 1:
+        last = next(message for message in reversed(chat.messages) if message.role == "assistant")
+        head += f'<p class="quiet">The last reply is by {escape(last.chat_model)}.</p>'
     if context is None:
         return f'{head}<p class="quiet">A server answered; it does not report which turns it reads.</p>'
+    if not context.is_known:
+        words = f"{tokens_sent(context)}. The server decides which turns it reads, and does not report it."
+        return f'{head}<p class="seen-count">{escape(words[:1].upper() + words[1:])}</p>'
     # the context describes the turns before the last reply
     turns = chat.conversation.turns[: len(context.seen) + len(context.recalled) + len(context.dropped)]
     seen, recalled = set(context.seen), set(context.recalled)
@@ -116,29 +123,8 @@ def _state(number: int, seen: set[int], recalled: set[int]) -> str:
     return "seen" if number in seen else "recalled" if number in recalled else "dropped"
 
 
-def list_page(chats: Sequence[Chat], current: str, query: str = "") -> str:
-    """Return the conversations as a list of buttons, newest first, with the open one marked."""
-    if not chats:
-        return f'<p class="quiet">{"No conversation matches." if query else "None yet: write a message."}</p>'
-    rows = "".join(
-        f'<li><button type="button" data-chat="{escape(chat.id, quote=True)}"{_current(chat.id == current)}>'
-        f'<span class="title" dir="auto">{escape(chat.title or "New conversation")}</span>'
-        f'<span class="when">{_when(chat.updated)}</span></button></li>'
-        for chat in chats
-    )
-    return f'<nav aria-label="Conversations"><ul class="chats">{rows}</ul></nav>'
-
-
-def _current(is_current: bool) -> str:
-    return ' aria-current="true"' if is_current else ""
-
-
-def _when(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%d %b %Y, %H:%M")
-
-
 def status(messages: Sequence[ChatMessage], note: str = "") -> str:
-    """Return a line about the last reply: interrupted, stopped, cut, one of several, rated.
+    """Return a line about the last reply: interrupted, stopped, cut, rated.
 
     `note` says why no reply came, or why it ended early.
     """
@@ -150,11 +136,10 @@ def status(messages: Sequence[ChatMessage], note: str = "") -> str:
     parts = [escape(note)] if note else []
     if last.finish in ENDINGS:
         parts.append(ENDINGS[last.finish])
-        # Without a context a server replied, which continues no reply
-        parts += [_press("resume", "Continue")] if last.context else []
+        # A server continues no reply
+        is_local = last.context is not None and last.context.counted_by == "model"
+        parts += [_press("resume", "Continue")] if is_local else []
         parts += [_press("retry", "Retry")] if last.finish == INTERRUPTED else []
-    if last.versions > 1:
-        parts.append(f"Reply {last.version} of {last.versions}.")
     if last.rating:
         reason = f": {escape(last.reason)}" if last.reason else ""
         parts.append(f"You rated it {'good' if last.rating == 'up' else 'bad'}{reason}.")

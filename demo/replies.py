@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 from demo.chat_parts import components
-from demo.markup import shown, typed
 from demo.running_reply import TICK, RunningReply
 from demo.sampling_controls import sampling_of
-from demo.view import WAITING, Updates, View, note, owner_of, showing_errors, visitor_of, with_reply
-from nlpkit.chat.session import MOOD, SAMPLING, Session
+from demo.view import Updates, View, facts_of, note, owner_of, showing_errors, visitor_of, with_reply
+from nlpkit.chat.chat_prompt import MOOD, SAMPLING
+from nlpkit.chat.session import Session
 from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import DataError
 from nlpkit.generation.completion import ChatModel
@@ -30,8 +30,8 @@ FOLLOWING: dict[str, Any] = {"concurrency_limit": 24, "concurrency_id": "replies
 MAX_WAIT = 5.0
 """Seconds that a page waits at most until it shows no more of a reply."""
 
-Start: TypeAlias = Callable[[str, Sampling, ChatModel], RunningReply]
-"""Starts a reply for an owner."""
+Start: TypeAlias = Callable[[str, str, Sampling, ChatModel], RunningReply]
+"""Starts a reply for an owner in a conversation."""
 
 
 class Follower:
@@ -62,11 +62,12 @@ class Replies:
         settings = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
         for trigger in (talk.box.submit, talk.send.click):
             trigger(self.say, [talk.box, *settings], **every)
+        as_seen = [talk.seen, *settings[1:]]
         for trigger in (talk.retry.click, talk.chatbot.retry):
-            trigger(self.retry, settings, **every)
-        talk.resume.click(self.resume, settings, **every)
-        talk.chatbot.edit(self.edit, settings, **every)
-        talk.compare.click(self.compare, [talk.box, side.other_run, *settings], **every)
+            trigger(self.retry, as_seen, **every)
+        talk.resume.click(self.resume, as_seen, **every)
+        talk.chatbot.edit(self.edit, as_seen, **every)
+        talk.suggestions.click(self.say_suggested, settings, **every)
         talk.stop.click(
             self.stop, [talk.chat], None, queue=False, show_progress="hidden", api_visibility="private"
         )
@@ -84,103 +85,48 @@ class Replies:
         """Start the reply to a message, and show it."""
         owner = owner_of(request)
         with showing_errors():
-            sampling = self._check(controls, request)
-            chat_model = self.view.pool.load(run)
+            sampling = self.check(controls, request)
+            chat_model = self.view.pool.answering(run)
             clean_message(text, self.session.limits)  # before a conversation is created for it
             if not chat_id:
-                chat_id = self.session.start(
-                    owner, system=system, run=run, settings=_settings(sampling, sentiment)
-                ).id
+                chat_id = self.begin(owner, run, system, sentiment, sampling)
             else:
                 self._save_settings(chat_id, owner, run, system, sentiment, sampling)
             running = self.running.say(owner, chat_id, text, sampling, chat_model)
             yield from self._show(request, chat_id, running, text)
             return
-        yield self.view.whole(chat_id, owner)
+        yield from self.now(request, chat_id)
 
-    def retry(
-        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any
-    ) -> Iterator[Updates]:
+    def say_suggested(self, event: gr.EventData, request: gr.Request, *settings: Any) -> Iterator[Updates]:
+        """Send a suggestion; what is in the message box stays there."""
+        for updates in self.say(request, str(event._data.get("text", "")), *settings):
+            yield {part: value for part, value in updates.items() if part is not self.talk.box}
+
+    def retry(self, request: gr.Request, seen: str, *settings: Any) -> Iterator[Updates]:
         """Start another reply to the last message, and show it."""
+        yield from self._again(self.running.retry, request, seen, *settings)
 
-        def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
-            return self.running.retry(owner, chat_id, sampling, chat_model)
-
-        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
-
-    def resume(
-        self, request: gr.Request, chat_id: str, run: str, system: str, sentiment: bool, *controls: Any
-    ) -> Iterator[Updates]:
+    def resume(self, request: gr.Request, seen: str, *settings: Any) -> Iterator[Updates]:
         """Start the rest of the last reply, and show it."""
+        yield from self._again(self.running.resume, request, seen, *settings)
 
-        def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
-            return self.running.resume(owner, chat_id, sampling, chat_model)
-
-        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
-
-    def edit(
-        self,
-        request: gr.Request,
-        data: gr.EditData,
-        chat_id: str,
-        run: str,
-        system: str,
-        sentiment: bool,
-        *controls: Any,
-    ) -> Iterator[Updates]:
+    def edit(self, request: gr.Request, data: gr.EditData, seen: str, *settings: Any) -> Iterator[Updates]:
         """Start the reply to an edited message, and show it.
 
         The old message stays in the store as a branch.
         """
 
-        def start(owner: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
-            message, text = self.message_at(chat_id, owner, data.index), typed(str(data.value))
+        def start(owner: str, chat_id: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
+            message, text = self.message_at(chat_id, owner, data.index), str(data.value)
             clean_message(text, self.session.limits)
             return self.running.edit(owner, chat_id, message, text, sampling, chat_model)
 
-        yield from self._again(start, request, chat_id, run, system, sentiment, controls)
+        yield from self._again(start, request, seen, *settings)
 
-    def compare(
-        self,
-        request: gr.Request,
-        text: str,
-        other_run: str,
-        chat_id: str,
-        run: str,
-        system: str,
-        sentiment: bool,
-        *controls: Any,
-    ) -> Iterator[Updates]:
-        """Show a second reply to the last message, or to the one in the box, to choose from."""
-        owner = owner_of(request)
-        if text.strip():
-            for updates in self.say(request, text, chat_id, run, system, sentiment, *controls):
-                chat_id = updates.get(self.talk.chat, chat_id)
-                yield updates
-        with showing_errors():
-            chat = self.store.read(chat_id, owner) if chat_id else None
-            if chat is None or not chat.messages or chat.messages[-1].role != "assistant":
-                raise DataError("there is no reply yet to compare with; hint: write a message first")
-            sampling = self._check(controls, request)
-            if sampling.seed is not None:
-                # The same seed would give the same reply
-                sampling = sampling.model_copy(update={"seed": sampling.seed + 1})
-            first = chat.messages[-1]
-            running = self.running.retry(owner, chat_id, sampling, self.view.pool.load(other_run))
-            both = {self.talk.versus: gr.update(visible=True), self.talk.first: shown(first.text)}
-            with self._following(request) as follower:
-                yield both | {self.talk.second: WAITING} | self.view.busy(True)
-                for reply in running.growing(follower.left):
-                    yield {self.talk.second: shown(reply)}
-            if follower.left.is_set():
-                return
-            after = self.view.whole(chat_id, owner, note=note(running.error))
-            last = self.store.read(chat_id, owner).messages[-1]
-            if last.role == "assistant" and last.id != first.id:
-                after |= both | {self.talk.second: shown(last.text), self.talk.pair: f"{first.id} {last.id}"}
-            yield after
-            return
-        yield self.view.whole(chat_id, owner)
+    def begin(self, owner: str, run: str, system: str, sentiment: bool, sampling: Sampling) -> str:
+        """Create a conversation with the settings of the page, and return its id."""
+        settings = _settings(sampling, sentiment)
+        return self.session.start(owner, system=system, run=run, settings=settings).id
 
     def follow(self, chat_id: str, request: gr.Request) -> Iterator[Updates]:
         """Show the reply that grows in the conversation that was opened, if one does."""
@@ -206,7 +152,7 @@ class Replies:
         """Return the id of the message at an index that the page sent.
 
         Raises:
-            DataError: there is none, because another page changed the conversation.
+            DataError: there is none, because the page shows more than is stored.
         """
         messages = self.store.read(chat_id, owner).messages
         number = index[0] if isinstance(index, (list, tuple)) and index else index
@@ -218,20 +164,26 @@ class Replies:
         self,
         start: Start,
         request: gr.Request,
-        chat_id: str,
+        seen: str,
         run: str,
         system: str,
         sentiment: bool,
-        controls: tuple[Any, ...],
+        *controls: Any,
     ) -> Iterator[Updates]:
         owner = owner_of(request)
         with showing_errors():
-            sampling = self._check(controls, request)
+            chat_id = self.view.unchanged(seen, owner)
+            sampling = self.check(controls, request)
             self._save_settings(chat_id, owner, run, system, sentiment, sampling)
-            running = start(owner, sampling, self.view.pool.load(run))
+            running = start(owner, chat_id, sampling, self.view.pool.answering(run))
             yield from self._show(request, chat_id, running)
             return
-        yield self.view.whole(chat_id, owner)
+        yield from self.now(request, seen.partition(" ")[0])
+
+    def now(self, request: gr.Request, chat_id: str) -> Iterator[Updates]:
+        """Show a conversation as it is now, and the reply that another page has begun in it."""
+        yield self.view.whole(chat_id, owner_of(request))
+        yield from self.follow(chat_id, request)
 
     def _show(
         self, request: gr.Request, chat_id: str, running: RunningReply, text: str = ""
@@ -241,8 +193,9 @@ class Replies:
         `text` leaves the message box; it comes back if it was refused, so that it is in no conversation.
         """
         chatbot, owner = self.talk.chatbot, owner_of(request)
-        with self._following(request) as follower:
-            first = {chatbot: with_reply(running), self.talk.chat: chat_id, self.talk.status: ""}
+        with self.following(request) as follower:
+            first = {chatbot: with_reply(running), self.talk.facts: facts_of(running)}
+            first |= {self.talk.chat: chat_id, self.talk.status: ""}
             yield first | self.view.busy(True) | ({self.talk.box: ""} if text else {})
             for number, _ in enumerate(running.growing(follower.left)):
                 side = self.view.side_panel(self.view.read(chat_id, owner), words=False) if not number else {}
@@ -253,7 +206,7 @@ class Replies:
             yield after | ({self.talk.box: text} if is_refused else {})
 
     @contextmanager
-    def _following(self, request: gr.Request) -> Iterator[Follower]:
+    def following(self, request: gr.Request) -> Iterator[Follower]:
         """Let this page follow a reply, and no other one than this."""
         follower = Follower()
         with self._lock:
@@ -269,7 +222,7 @@ class Replies:
                     del self._followers[request.session_hash]
             follower.ended.set()
 
-    def _check(self, controls: tuple[Any, ...], request: gr.Request) -> Sampling:
+    def check(self, controls: tuple[Any, ...], request: gr.Request) -> Sampling:
         """Count the request of the visitor, and return the sampling settings."""
         self.view.rate.take(visitor_of(request))
         return sampling_of(*controls)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.chat.messages import Chat
 from nlpkit.chat.refusals import BusyError
+from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
-from nlpkit.generation.completion import ChatModel, OverloadedError
+from nlpkit.generation.completion import ChatModel, Completion, OverloadedError, loaded
 from nlpkit.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ MAX_REPLIES = 16
 """Replies that may be generated at the same time."""
 
 MAX_WAIT = 10.0
-"""Seconds that the end of the server waits at most for replies to be saved."""
+"""Seconds to wait at most for a message, or at the end of the server for replies, to be saved."""
 
 Said: TypeAlias = tuple[str, str]
 """The role and the text of a message."""
@@ -39,14 +41,16 @@ class RunningReply:
         self.before = tuple(before)
         """The messages that are shown above it."""
         self.error: Exception | None = None
+        self.asked = Event()
+        """Is set when the message that it answers is saved, or was refused."""
         self.ended = Event()
         self._stream: StreamingReply | None = None
         self._is_stopped = False
 
     @property
     def text(self) -> str:
-        """Return the text so far."""
-        return self._stream.text if self._stream else ""
+        """Return the text that is saved so far: nothing else is shown, so that a kill loses nothing shown."""
+        return self._stream.saved if self._stream else ""
 
     @property
     def has_begun(self) -> bool:
@@ -86,7 +90,29 @@ class RunningReply:
             raise
         finally:
             forget()
+            self.asked.set()
             self.ended.set()
+
+
+class AskedModel:
+    """A chat model that tells when it is asked: the message that it answers is saved then."""
+
+    def __init__(self, chat_model: ChatModel, asked: Event) -> None:
+        self._chat_model, self._asked = chat_model, asked
+
+    @property
+    def name(self) -> str:
+        """The chat model's name."""
+        return self._chat_model.name
+
+    def load_now(self) -> ChatModel:
+        """Tell, and load the chat model."""
+        self._asked.set()
+        return loaded(self._chat_model)
+
+    def stream(self, conversation: Conversation, **settings: Any) -> Completion:
+        """Tell, and start the reply."""
+        return self.load_now().stream(conversation, **settings)
 
 
 class RunningReplies:
@@ -101,7 +127,10 @@ class RunningReplies:
     def get(self, owner: str, chat: str) -> RunningReply | None:
         """Return the reply that grows in a conversation, if one does."""
         with self._lock:
-            return self._replies.get((owner, chat))
+            running = self._replies.get((owner, chat))
+        if running is not None:
+            running.asked.wait(MAX_WAIT)  # no page shows a message before it is saved
+        return running
 
     def say(
         self, owner: str, chat: str, text: str, sampling: Sampling, chat_model: ChatModel
@@ -114,10 +143,10 @@ class RunningReplies:
         """
         before = [*said(self._session.store.read(chat, owner)), ("user", text)]
 
-        def ask() -> StreamingReply:
+        def ask(chat_model: ChatModel) -> StreamingReply:
             return self._session.say(chat, owner, text, sampling, chat_model=chat_model)
 
-        return self._start(owner, chat, before, ask)
+        return self._start(owner, chat, before, ask, chat_model)
 
     def edit(
         self, owner: str, chat: str, message: str, text: str, sampling: Sampling, chat_model: ChatModel
@@ -125,26 +154,26 @@ class RunningReplies:
         """Replace a message and start the reply; raises as `say` does."""
         until = said(self._session.store.read(chat, owner, until=message))[:-1]
 
-        def ask() -> StreamingReply:
+        def ask(chat_model: ChatModel) -> StreamingReply:
             return self._session.edit(chat, owner, message, text, sampling, chat_model=chat_model)
 
-        return self._start(owner, chat, [*until, ("user", text)], ask)
+        return self._start(owner, chat, [*until, ("user", text)], ask, chat_model)
 
     def retry(self, owner: str, chat: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
         """Start another reply to the last message; raises as `say` does."""
 
-        def ask() -> StreamingReply:
+        def ask(chat_model: ChatModel) -> StreamingReply:
             return self._session.retry(chat, owner, sampling, chat_model=chat_model)
 
-        return self._start(owner, chat, self._until_question(owner, chat), ask)
+        return self._start(owner, chat, self._until_question(owner, chat), ask, chat_model)
 
     def resume(self, owner: str, chat: str, sampling: Sampling, chat_model: ChatModel) -> RunningReply:
         """Start the rest of the last reply; raises as `say` does."""
 
-        def ask() -> StreamingReply:
+        def ask(chat_model: ChatModel) -> StreamingReply:
             return self._session.resume(chat, owner, sampling, chat_model=chat_model)
 
-        return self._start(owner, chat, self._until_question(owner, chat), ask)
+        return self._start(owner, chat, self._until_question(owner, chat), ask, chat_model)
 
     def stop(self, owner: str, chat: str, *, wait: float = 0.0) -> None:
         """Stop the reply that grows in a conversation, and wait until it is saved."""
@@ -167,7 +196,12 @@ class RunningReplies:
         return said(store.read(chat, owner, until=store.question(chat, owner).id))
 
     def _start(
-        self, owner: str, chat: str, before: Iterable[Said], ask: Callable[[], StreamingReply]
+        self,
+        owner: str,
+        chat: str,
+        before: Iterable[Said],
+        ask: Callable[[ChatModel], StreamingReply],
+        chat_model: ChatModel,
     ) -> RunningReply:
         key, running = (owner, chat), RunningReply(before)
         with self._lock:
@@ -176,7 +210,10 @@ class RunningReplies:
             if self._is_closed or len(self._replies) >= MAX_REPLIES:
                 raise OverloadedError("too many replies are being written; hint: try again in a moment")
             self._replies[key] = running
-        Thread(target=running.read, args=(ask, lambda: self._forget(key)), name="reply", daemon=True).start()
+        asked = partial(ask, AskedModel(chat_model, running.asked))
+        read = partial(running.read, asked, lambda: self._forget(key))
+        Thread(target=read, name="reply", daemon=True).start()
+        running.asked.wait(MAX_WAIT)
         return running
 
     def _forget(self, key: tuple[str, str]) -> None:

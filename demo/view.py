@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import functools
 import re
+import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -16,23 +18,30 @@ from typing import Any
 
 import gradio as gr
 
-from demo.chat_parts import ListParts, SideParts, TalkParts
+from demo.chat_parts import SideParts, TalkParts
+from demo.file_pages import file_entry, file_strip
 from demo.guard import DemoLimits, RateLimiter
-from demo.markup import shown
-from demo.model_pool import ModelPool
-from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
+from demo.list_parts import ListParts
+from demo.markup import bubble
+from demo.message_tools import facts_page, message_facts
+from demo.model_pool import GoneError, ModelPool
+from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
+from demo.suggested import suggestions
+from nlpkit.chat.attached_file import start_of_file
 from nlpkit.chat.messages import Chat, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
-from nlpkit.errors import DataError, NlpkitError
+from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.sampling import Sampling
+from nlpkit.generation.server_errors import ServerError
 
 Updates = dict[Any, Any]
 """New values of components."""
 
 RATING_MARKS = {"up": "Like", "down": "Dislike", None: None}
 WAITING = "…"
+CHANGED = "this conversation has changed meanwhile, and is now shown as it is; hint: try again"
 
 
 class View:
@@ -54,7 +63,7 @@ class View:
         )
         self._sentiment_lock = threading.Lock()
 
-    def whole(self, chat_id: str, owner: str, query: str = "", note: str = "") -> Updates:
+    def whole(self, chat_id: str, owner: str, note: str = "") -> Updates:
         """Update all components for a conversation; without such a conversation the page is empty.
 
         `note` says why no reply came, or why it ended early.
@@ -62,13 +71,16 @@ class View:
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
-            self.listed.query: query,
-            self.listed.chats: list_page(self.store.chats(owner, query), chat.id if chat else "", query),
+            **self.listed_again(),
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
             **self.conversation(chat, owner, note),
             **self.side_panel(chat),
         }
+
+    def listed_again(self) -> Updates:
+        """List the conversations again; the page knows which, and how many."""
+        return {self.listed.changed: secrets.token_hex(8)}
 
     def settings(self, chat: Chat | None) -> Updates:
         """Set the controls to the settings of the conversation; invalid stored settings are ignored."""
@@ -83,6 +95,7 @@ class View:
         seed = "" if sampling.seed is None else str(sampling.seed)
         return {
             **dict(zip(self.side.sampling, [*values, self.length(run, sampling), seed], strict=True)),
+            self.talk.opened: f"{time.time_ns()} {chat.id if chat else ''} {_last_text(chat)}",
             self.side.run: gr.update(choices=names, value=run, interactive=len(names) > 1),
             self.side.other_run: gr.update(choices=names, value=names[0], visible=len(names) > 1),
             self.side.system: chat.system if chat else "",
@@ -103,16 +116,23 @@ class View:
         is_free = running is None and last is not None
         return {
             self.talk.chatbot: gr.update(value=shown, feedback_value=ratings(chat)),
+            self.talk.seen: f"{chat.id} {last.id if last else ''}" if chat else "",
+            self.talk.facts: facts_of(running) if running else message_facts(chat),
             self.talk.status: status(messages, note) if running is None else "",
-            self.talk.versus: gr.update(visible=False),
             self.talk.why_row: gr.update(visible=False),
+            **self.file(chat, owner),
             **self.busy(running is not None),
+            self.talk.suggestions: suggestions(chat) if running is None else "",
             self.talk.retry: gr.update(interactive=is_free),
             self.talk.undo: gr.update(interactive=is_free),
-            self.talk.cycle: gr.update(
-                interactive=is_free, visible=bool(last and last.role == "assistant" and last.versions > 1)
-            ),
         }
+
+    def file(self, chat: Chat | None, owner: str) -> Updates:
+        """Update what is shown of the attached file."""
+        file = self.store.files.read(chat.id, owner) if chat else None
+        chat_model = self.pool.loaded(self.pool.name_of(chat.run)) if chat and file else None
+        start = start_of_file(file, chat_model) if file and chat_model else None
+        return {self.talk.file: file_strip(file), self.side.file: file_entry(file, start)}
 
     def side_panel(self, chat: Chat | None, *, words: bool = True) -> Updates:
         """Update the mood, and what the model sees."""
@@ -128,6 +148,18 @@ class View:
         except NlpkitError:
             return None
 
+    def unchanged(self, seen: str, owner: str) -> str:
+        """Return the id of the conversation that a page shows, as long as it is as the page shows it.
+
+        Raises:
+            DataError: there is none, or another page has changed it.
+        """
+        chat_id, _, last = seen.partition(" ")
+        messages = self.store.read(chat_id, owner).messages
+        if last != (messages[-1].id if messages else ""):
+            raise DataError(CHANGED)
+        return chat_id
+
     def busy(self, is_busy: bool) -> Updates:
         """Update the buttons while a reply is generated, and after it."""
         talk = self.talk
@@ -135,12 +167,11 @@ class View:
             talk.send: gr.update(visible=not is_busy),
             talk.stop: gr.update(visible=is_busy),
             talk.compare: gr.update(interactive=not is_busy),
+            talk.suggestions: "",
         }
         # When there is no reply, `conversation` decides which of these are active
         if is_busy:
-            buttons |= {
-                button: gr.update(interactive=False) for button in (talk.retry, talk.undo, talk.cycle)
-            }
+            buttons |= {button: gr.update(interactive=False) for button in (talk.retry, talk.undo)}
         return buttons
 
     def _sentiment(self, chat: Chat | None, *, words: bool) -> Updates:
@@ -160,9 +191,10 @@ class View:
 
         `name` is the chat model of the next one, if it changes.
         """
-        name = name or self.pool.name_of(chat.run if chat else "")
+        former = chat.run if chat and not name else ""
+        name = name or self.pool.name_of(former)
         replies = [message for message in chat.messages if message.role == "assistant"] if chat else []
-        return context_page(chat, replies[-1].context if replies else None, self.pool.described(name))
+        return context_page(chat, replies[-1].context if replies else None, self.pool.described(name, former))
 
 
 def with_reply(running: RunningReply) -> list[dict[str, str]]:
@@ -171,9 +203,9 @@ def with_reply(running: RunningReply) -> list[dict[str, str]]:
     return [bubble(role, text) for role, text in messages]
 
 
-def bubble(role: str, text: str) -> dict[str, str]:
-    """Return one message for the chatbot component."""
-    return {"role": role, "content": shown(text)}
+def facts_of(running: RunningReply) -> str:
+    """Return the facts of the messages above a growing reply; none has other versions while it grows."""
+    return facts_page([], running.before)
 
 
 def note(error: Exception | None) -> str:
@@ -182,11 +214,21 @@ def note(error: Exception | None) -> str:
         return ""
     if isinstance(error, DataError):  # about the message or the conversation
         return f"{error}."
+    if isinstance(error, (ServerError, GoneError)):
+        return f"The model could not answer. {plain(error)}"
     if isinstance(error, OverloadedError):
         return "The model has too much to do just now. Try again in a moment."
+    if isinstance(error, RunError):
+        return "The model cannot be loaded: its files are gone or have changed. Choose another model."
     if isinstance(error, NlpkitError):
         return "The model could not answer. Its server may be off, or refuse what it is asked."
     return "The model failed. The log of the demo's server has the details."
+
+
+def plain(error: NlpkitError) -> str:
+    """Return an error in sentences, the hint as the last one."""
+    words, _, hint = str(error).partition("; hint: ")
+    return f"{words}. {hint[:1].upper()}{hint[1:]}." if hint else f"{words}."
 
 
 def ratings(chat: Chat | None) -> list[str | None]:
@@ -222,6 +264,12 @@ def showing_errors(path: str | None = None) -> Iterator[None]:
 def refused(error: NlpkitError) -> gr.Error:
     """Return the error in the form that an endpoint raises."""
     return gr.Error(str(error), print_exception=False)
+
+
+def _last_text(chat: Chat | None) -> str:
+    """Return what the user said last."""
+    messages = reversed(chat.messages) if chat else ()
+    return next((message.text for message in messages if message.role == "user"), "")
 
 
 def _as_mapping(value: object) -> Mapping[str, Any]:

@@ -82,11 +82,13 @@ class ChatRows:
             "UPDATE chats SET head = ?, updated = ? WHERE number = ?", number, time.time(), chat["number"]
         )
 
-    def set_reply(self, reply: sqlite3.Row, text: str, finish: str) -> ChatMessage:
-        """Replace the text of a reply, in the search index too, and how it ended."""
+    def set_reply(self, reply: sqlite3.Row, text: str, finish: str, context: Context | None) -> ChatMessage:
+        """Replace the text of a reply, in the search index too, how it ended, and what the model saw."""
         number = reply["number"]
         self.select("INSERT INTO found (found, rowid, text) VALUES ('delete', ?, ?)", number, reply["text"])
-        self.select("UPDATE messages SET text = ?, finish = ? WHERE number = ?", text, finish, number)
+        changed = "text = ?, finish = ?, context = coalesce(?, context)"
+        query = f"UPDATE messages SET {changed} WHERE number = ?"  # noqa: S608
+        self.select(query, text, finish, as_json(context), number)
         self.select("INSERT INTO found (rowid, text) VALUES (?, ?)", number, text)
         return self.read_message(number)
 

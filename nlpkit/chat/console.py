@@ -184,9 +184,7 @@ class Console:
     def _context(self, _: str) -> None:
         context = self._session.context(self._current().id, "")
         if context is None:
-            raise DataError(
-                "unknown: the chat model has not replied yet, or it is a server that does not report it"
-            )
+            raise DataError("unknown: the chat model has not replied yet")
         for line in context_lines(context):
             self._note(line)
 

@@ -36,11 +36,21 @@ def sentiment_lines(trend: SentimentTrend, effects: Sequence[tuple[str, float]])
 
 def context_lines(context: Context) -> Iterator[str]:
     """Yield the tokens used, and which turns were recalled or not seen."""
+    if not context.is_known:
+        yield f"{tokens_sent(context)}; the server decides which turns it reads, and does not report it"
+        return
     seen = len(context.seen)
     yield f"{context.tokens:,} tokens of {context.token_budget:,}; {seen} turns seen word for word"
     for what, turns in (("recalled", context.recalled), ("not seen", context.dropped)):
         if turns:
             yield f"{what}: turns {ranges([turn + 1 for turn in turns])}"
+
+
+def tokens_sent(context: Context) -> str:
+    """Return the tokens that were sent to a server, and what counted them."""
+    if context.counted_by == "estimate":
+        return f"about {context.tokens:,} tokens sent, by an estimate: the server reported no count"
+    return f"{context.tokens:,} tokens read, by the server's count"
 
 
 def bar(score: float, half: int = 10) -> str:

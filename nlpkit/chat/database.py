@@ -61,8 +61,8 @@ class Database:
         with self._lock.writing(), clear_errors(self.path), self._transaction("BEGIN IMMEDIATE"):
             yield
 
-    def erase(self, where: str, *values: object) -> int:
-        """Remove rows of `chats` with their messages, erase their bytes, and return how many there were.
+    def erase(self, where: str, *values: object, table: str = "chats") -> int:
+        """Remove rows of `chats` with all that is theirs, or of `table`, erase their bytes, and count them.
 
         Raises:
             DataError: another program is still reading, so that the bytes are erased when the store is next
@@ -70,7 +70,7 @@ class Database:
         """
         with self._lock.writing():
             with self.writing():
-                removed = len(self.rows(f"DELETE FROM chats WHERE {where} RETURNING number", *values))  # noqa: S608
+                removed = len(self.rows(f"DELETE FROM {table} WHERE {where} RETURNING 1", *values))  # noqa: S608
                 self.rows("INSERT OR IGNORE INTO pending VALUES ('erase')")
             with clear_errors(self.path):
                 self._wipe()

@@ -97,3 +97,11 @@ class ReplyLock:
                 with contextlib.suppress(OSError):
                     os.unlink(self._path)
                 self._file.release()
+
+    def __enter__(self) -> ReplyLock:
+        """Return the lock itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release the lock."""
+        self.release()

@@ -30,12 +30,11 @@ ONE = f"{_MESSAGE} FROM messages m WHERE m.number = ?"
 SIBLINGS = f"{_MESSAGE} FROM messages m WHERE m.chat = ? AND m.parent IS ? AND m.role = ? ORDER BY m.number"
 """Messages of one role that follow the same message."""
 
-LAST_AFTER = """WITH RECURSIVE down (number, depth) AS (
-    SELECT ?, 0
-    UNION ALL SELECT (SELECT max(m.number) FROM messages m WHERE m.parent = down.number), depth + 1 FROM down
-    WHERE EXISTS (SELECT 1 FROM messages m WHERE m.parent = down.number)
-) SELECT number FROM down ORDER BY depth DESC LIMIT 1"""
-"""The end of the newest path that leads on from a message."""
+LAST_AFTER = """WITH RECURSIVE after (number) AS (
+    SELECT ?
+    UNION ALL SELECT m.number FROM messages m JOIN after ON m.parent = after.number
+) SELECT max(number) AS number FROM after"""
+"""The newest message that follows a message, on whatever path: the end of where one went on last."""
 
 ALL = "SELECT * FROM messages WHERE chat = ? ORDER BY number"
 

@@ -99,7 +99,8 @@ def trend_of(messages: Iterable[ChatMessage]) -> SentimentTrend:
 def visibility_of(messages: Sequence[ChatMessage]) -> dict[str, Visibility]:
     """Return, by id, what the chat model saw of each message before the last reply; empty if unknown."""
     last = max((index for index, message in enumerate(messages) if message.role == "assistant"), default=0)
-    if not messages or (context := messages[last].context) is None:
+    context = messages[last].context if messages else None
+    if context is None or not context.is_known:
         return {}
     visibility: dict[str, Visibility] = {}
     turn = -1
@@ -154,7 +155,10 @@ def as_json(value: Sentiment | Context | None) -> str | None:
 def context_record(context: Context) -> dict[str, Any]:
     """Return the context with the keys of stored messages and of the server's responses."""
     stored = {"token_budget": "room"}  # an old name
-    return {stored.get(name, name): value for name, value in asdict(context).items()}
+    record = {stored.get(name, name): value for name, value in asdict(context).items()}
+    if context.counted_by == "model":
+        del record["counted_by"]
+    return record
 
 
 def _context(stored: str | None) -> Context | None:

@@ -12,7 +12,7 @@ from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import DataError
-from nlpkit.generation.completion import ChatModel, Completion
+from nlpkit.generation.completion import ChatModel, Completion, loaded
 from nlpkit.generation.sampling import Sampling
 
 
@@ -26,8 +26,8 @@ class TurnRequest:
     """Returns the user's turn, saved now or before."""
     begun: ChatMessage | None = None
     """The reply that is continued, if there is one."""
-    prompt: Callable[[Chat], Conversation]
-    """Returns the conversation as the chat models read it."""
+    prompt: Callable[[Chat, ChatModel], Conversation]
+    """Returns the conversation as a chat model reads it."""
     sampling: Callable[[Chat], Sampling]
 
 
@@ -68,10 +68,12 @@ class PendingTurn:
         if any(shown.id == message.id for shown in chat.messages):
             self._replaced = self._head_before
         until = request.begun.id if request.begun else message.id
-        conversation = request.prompt(self.store.read(request.chat, request.owner, until=until))
-        for number, chat_model in enumerate(chat_models):
+        current = self.store.read(request.chat, request.owner, until=until)
+        # The turn is saved: a chat model that cannot be loaded loses no message
+        for number, chat_model in enumerate(map(loaded, chat_models)):
             # A chat model that answers twice needs two sessions, so that their caches stay apart
             session = f"{request.chat}/{number}" if number else request.chat
+            conversation = request.prompt(current, chat_model)
             answer = chat_model.stream(conversation, sampling=sampling, session=session)
             save = self._saver(message, chat_model, answer)
             begun = request.begun.text.rstrip() if request.begun else ""
@@ -91,7 +93,8 @@ class PendingTurn:
                     chat_model=chat_model.name, finish=finish, context=answer.context,
                 )  # fmt: skip
             else:
-                reply = self.store.set_reply(chat, owner, reply.id, text, finish)
+                # A server may report only at the end what its model saw
+                reply = self.store.set_reply(chat, owner, reply.id, text, finish, answer.context)
             return reply
 
         return save

@@ -76,7 +76,20 @@ _FIRST = (
     END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_PINS = (
+    "ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX chats_listed ON chats (owner, pinned, updated)",
+)
+
+_FILES = (
+    """CREATE TABLE files (
+        chat INTEGER PRIMARY KEY REFERENCES chats ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        text TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, (*_PINS, *_FILES))
 """The statements that lead from each version to the next; a released one never changes."""
 
 _MESSAGES = {

@@ -117,7 +117,7 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
 
 def _seen(context: Context | None) -> dict[str, Any]:
     """Return which turns the model saw, as an addition to the protocol, without the text of the summary."""
-    if context is None:
+    if context is None or not context.is_known:
         return {}
     turns = context_record(context)
     turns.pop("summary", None)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlpkit.errors import ConfigError, SourceError, nearest
+from nlpkit.generation.addresses import is_address
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.runtimes import AUTO
+
+if TYPE_CHECKING:
+    from nlpkit.generation.remote import RemoteBot
 
 REMOTE_KEY = "NLPKIT_REMOTE_KEY"
 """The environment variable with the key for a chat model at an address."""
@@ -34,12 +39,12 @@ def load_chat_model(
         ConfigError: an address with several models and none is named, a model without an address, or a
             runtime that is not installed.
     """
-    if name is not None and name.startswith(("http://", "https://")):
+    if name is not None and is_address(name):
         if runtime != AUTO:
             raise ConfigError(
                 f"--runtime {runtime}: a server chooses its own runtime; hint: leave out --runtime"
             )
-        return _remote(name, model)
+        return load_server(name, model=model, key=os.environ.get(REMOTE_KEY))
     if model is not None:
         raise ConfigError(
             f"--model {model!r}: only a server has models to choose from; "
@@ -58,11 +63,38 @@ def load_chat_model(
     )
 
 
-def _remote(address: str, model: str | None) -> ChatModel:
+def load_server(address: str, *, model: str | None = None, key: str | None = None) -> RemoteBot:
+    """Return the chat model at an address, which may name it after `#`; of one model, it need not.
+
+    Raises:
+        SourceError: the server does not list its models.
+        ConfigError: it has several and none is named, two are named, or the address or the key is invalid.
+    """
+    from nlpkit.generation.addresses import split_address
     from nlpkit.generation.remote import RemoteBot
 
-    key = os.environ.get(REMOTE_KEY) or None
-    return RemoteBot(address, model or _only_model(address, key), key=key)
+    address, named = split_address(address)
+    if named and model and named != model:
+        raise ConfigError(f"--model {model!r}: the address names {named!r}; hint: leave out one of them")
+    key = (key or "").strip() or None
+    return RemoteBot(address, model or named or _only_model(address, key), key=key)
+
+
+def read_key(file: Path) -> str:
+    """Return the key in a file.
+
+    Raises:
+        ConfigError: it cannot be read, or holds none.
+    """
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{file}: cannot be read: {error}; hint: write the key into a file of its own"
+        ) from None
+    if not key:
+        raise ConfigError(f"{file}: is empty; expected a key; hint: write the key into it")
+    return key
 
 
 def _only_model(address: str, key: str | None) -> str:
@@ -73,9 +105,7 @@ def _only_model(address: str, key: str | None) -> str:
     try:
         names = list_models(address, key)
     except SourceError as error:
-        raise SourceError(
-            f"{error}; hint: check that it is running and accepts the key in {REMOTE_KEY}, or use --model"
-        ) from None
+        raise SourceError(f"{error}, or name the model with --model") from None
     if len(names) != 1:
         raise ConfigError(
             f"{public_address(address)}: has {len(names)} models; hint: --model NAME{nearest('', names)}"

@@ -10,10 +10,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from nlpkit.chat import text_limits
+from nlpkit.chat.chat_prompt import prompt_of, sampling_of
 from nlpkit.chat.messages import Chat, ChatMessage, Rating, Visibility, trend_of, visibility_of
 from nlpkit.chat.pending_turn import PendingTurn, TurnRequest
 from nlpkit.chat.refusals import LimitError
@@ -21,25 +21,17 @@ from nlpkit.chat.sentiment import (
     Sentiment,
     SentimentClassifier,
     SentimentTrend,
-    describe_sentiment,
     predict_sentiments,
 )
 from nlpkit.chat.store import Store
 from nlpkit.chat.streaming_reply import StreamingReply
 from nlpkit.chat.text_limits import ChatLimits
-from nlpkit.data.examples import Conversation
 from nlpkit.errors import ConfigError
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
 
 DEFAULT_LIMITS = ChatLimits()
-
-MOOD, SAMPLING = "mood", "sampling"
-"""Settings of a conversation: whether the chat model knows the user's mood, and the sampling.
-
-They override the session's.
-"""
 
 
 class Session:
@@ -200,11 +192,17 @@ class Session:
         Raises:
             BusyError: a reply is on its way.
         """
-        lock = self.store.hold(chat, owner)
-        try:
+        with self.store.hold(chat, owner):
             return self.store.undo(chat, owner)
-        finally:
-            lock.release()
+
+    def switch(self, chat: str, owner: str, message: str) -> Chat:
+        """Show another version of a message, and what followed it; the next turn goes on from there.
+
+        Raises:
+            BusyError: a reply is on its way.
+        """
+        with self.store.hold(chat, owner):
+            return self.store.switch(chat, owner, message)
 
     def rate(
         self, chat: str, owner: str, message: str, rating: Rating | None, reason: str = ""
@@ -260,32 +258,17 @@ class Session:
         *,
         begun: ChatMessage | None = None,
     ) -> list[StreamingReply]:
-        def sampling_of(current: Chat) -> Sampling:
-            if sampling is not None:
-                return sampling
-            stored = current.settings.get(SAMPLING)
-            return Sampling.of(
-                stored if isinstance(stored, Mapping) else {},
-                where=f"the sampling settings of conversation {current.id}",
-            )
-
         request = TurnRequest(
             chat=chat,
             owner=owner,
             save_turn=save_turn,
-            prompt=self._prompt,
-            sampling=sampling_of,
+            prompt=lambda current, chat_model: prompt_of(
+                current, chat_model, self.store.files.read(chat, owner), mood=self.mood
+            ),
+            sampling=lambda current: sampling or sampling_of(current),
             begun=begun,
         )
         return PendingTurn(self.store, request, chat_models).streams
-
-    def _prompt(self, chat: Chat) -> Conversation:
-        """Return the conversation, with the user's sentiment in the system prompt if that is switched on."""
-        conversation = chat.conversation
-        if not chat.settings.get(MOOD, self.mood):
-            return conversation
-        parts = (conversation.system.strip(), describe_sentiment(trend_of(chat.messages).sentiments))
-        return dataclasses.replace(conversation, system="\n\n".join(filter(None, parts)))
 
     def _sentiment(self, text: str) -> Sentiment | None:
         return predict_sentiments(self.classifier, [text])[0] if self.classifier else None

@@ -3,7 +3,8 @@
 * Store
   x chat_rows     rows of conversations and messages: edits and retries are branches, one path is current
   x database      transactions, and the removal of deleted data; x schema, x lock below it
-  x search        a search query as a condition
+  x search        a search query as conditions; x summaries, the rows of a list
+  x attached_file a text file of a conversation
   x transcripts, feedback     what leaves the store
 """
 
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from nlpkit.chat import feedback, message_queries, transcripts
+from nlpkit.chat.attached_file import AttachedFiles
 from nlpkit.chat.chat_rows import ChatRows
 from nlpkit.chat.database import Database
 from nlpkit.chat.lock import ReplyLock
 from nlpkit.chat.messages import Chat, ChatMessage, Rating, chat_of, message_of
 from nlpkit.chat.refusals import LimitError
-from nlpkit.chat.search import search_condition
+from nlpkit.chat.search import search_of
+from nlpkit.chat.summaries import ChatSummary, read_summaries
 from nlpkit.chat.text_limits import settings_json, storable
 from nlpkit.data.examples import Role
 
@@ -41,6 +44,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = ChatRows(database)
+        self.files = AttachedFiles(database, self._rows)
+        """The text files that users have attached."""
         self.path = database.path
 
     @classmethod
@@ -102,7 +107,8 @@ class Store:
         The words are searched in the title and in all messages, also in branches that are not current.
         """
         with self._database.reading():
-            condition, values = search_condition(query)
+            search = search_of(query)
+            condition, values = (search.in_chat, search.values) if search else ("1", ())
             order = "ORDER BY chats.updated DESC, chats.number DESC LIMIT ?"
             rows = self._database.rows(
                 f"SELECT * FROM chats WHERE owner = ? AND {condition} {order}",  # noqa: S608
@@ -111,6 +117,23 @@ class Store:
                 limit,
             )
         return [chat_of(row) for row in rows]
+
+    def summaries(self, owner: str, query: str = "", *, limit: int = 50) -> list[ChatSummary]:
+        """Return the rows of a list: what matches, pinned ones first, each with a line of a message."""
+        with self._database.reading():
+            return read_summaries(self._database, storable(owner, "the owner"), search_of(query), limit)
+
+    def matches(self, id: str, owner: str, query: str) -> list[str]:
+        """Return the ids of the messages with the words of a query, oldest first; branches are included."""
+        with self._database.reading():
+            chat, search = self._rows.find_chat(id, owner), search_of(query)
+            if search is None:
+                return []
+            rows = self._database.rows(
+                f"SELECT id FROM messages WHERE chat = ? AND {search.in_message} ORDER BY number",  # noqa: S608
+                chat["number"], *search.message_values,
+            )  # fmt: skip
+        return [row["id"] for row in rows]
 
     def read(self, id: str, owner: str, *, until: str | None = None) -> Chat:
         """Return the conversation with its current messages, or with those up to the message `until`."""
@@ -140,8 +163,12 @@ class Store:
                 sentiment=sentiment, context=context, instead_of=replaced,
             )  # fmt: skip
 
-    def set_reply(self, id: str, owner: str, message: str, text: str, finish: str) -> ChatMessage:
-        """Replace the text of a reply that grows, and how it ended; it is on disk on return.
+    def set_reply(
+        self, id: str, owner: str, message: str, text: str, finish: str, context: Context | None = None
+    ) -> ChatMessage:
+        """Replace the text of a reply that grows, how it ended, and what the model saw, if that is given.
+
+        It is on disk on return.
 
         Raises:
             DataError: there is no such message, or it is no reply.
@@ -150,7 +177,7 @@ class Store:
             reply = self._rows.find_message(self._rows.find_chat(id, owner), message)
             if reply["role"] != "assistant":
                 raise LimitError("only replies grow")
-            return self._rows.set_reply(reply, storable(text, "the reply"), finish)
+            return self._rows.set_reply(reply, storable(text, "the reply"), finish, context)
 
     def edit(
         self, id: str, owner: str, message: str, text: str, *, sentiment: Sentiment | None = None
@@ -215,6 +242,12 @@ class Store:
     def rename(self, id: str, owner: str, title: str) -> Chat:
         """Change the title."""
         return self._set(id, owner, "title", storable(title, "the title"))
+
+    def pin(self, id: str, owner: str, is_pinned: bool = True) -> None:
+        """Pin the conversation to the top of the list, or unpin it; it does not count as changed."""
+        with self._database.writing():
+            number = self._rows.find_chat(id, owner)["number"]
+            self._database.rows("UPDATE chats SET pinned = ? WHERE number = ?", bool(is_pinned), number)
 
     def set_system(self, id: str, owner: str, system: str) -> Chat:
         """Change the system prompt."""

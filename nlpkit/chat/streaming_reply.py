@@ -12,8 +12,11 @@ from nlpkit.chat.text_limits import clean, is_visible
 from nlpkit.generation.completion import Completion, FinishReason, Usage
 from nlpkit.generation.context import Context
 
-SAVE_EVERY = 0.5
-"""Seconds between two saves of a growing reply: what a kill may lose of it."""
+SAVE_EVERY = 0.05
+"""Seconds between two saves of a growing reply: as often as a page is updated."""
+
+SAVE_SHARE = 0.1
+"""Saving takes at most this share of the time, on a slow disk too."""
 
 
 class StreamingReply:
@@ -47,8 +50,9 @@ class StreamingReply:
         self._answer = answer
         self._save = save
         self._done = done
+        self._begun = begun
         self._chunks = [begun]
-        self._saved_at = time.monotonic()
+        self._save_at = 0.0
         self._ended = False
         self._finish: FinishReason | None = None
         self._lock = threading.RLock()
@@ -73,6 +77,11 @@ class StreamingReply:
         """Return the text so far."""
         return "".join(self._chunks)
 
+    @property
+    def saved(self) -> str:
+        """Return the text that is saved: what no kill can take away."""
+        return self.reply.text if self.reply else self._begun
+
     def __iter__(self) -> Iterator[str]:
         """Return the iterator itself."""
         return self
@@ -85,7 +94,7 @@ class StreamingReply:
             try:
                 chunk = next(self._answer)
                 self._chunks.append(chunk)
-                if time.monotonic() - self._saved_at >= SAVE_EVERY:
+                if time.monotonic() >= self._save_at:
                     self._save_text(INTERRUPTED)
             except StopIteration:
                 self._end(self._answer.finish or "stop")
@@ -130,8 +139,10 @@ class StreamingReply:
             self._done()
 
     def _save_text(self, finish: str) -> None:
+        began = time.monotonic()
         # A chat model may write control characters too
         text = clean(self.text, len(self.text), what="the reply")
         if is_visible(text):
             self.reply = self._save(text, finish)
-        self._saved_at = time.monotonic()
+        now = time.monotonic()
+        self._save_at = now + max(SAVE_EVERY, (now - began) / SAVE_SHARE)

@@ -14,10 +14,12 @@ import typer
 from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.terminal import note, printable, talk, write
 from nlpkit.errors import ConfigError, DataError
+from nlpkit.generation.addresses import is_address
 from nlpkit.generation.runtimes import AUTO, FAST, RUNTIMES
 
 RUN_HELP = (
-    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server. "
+    "A run's folder, a promoted.json, or the address of an OpenAI-compatible server, "
+    "such as http://localhost:8000/v1#MODEL. "
     "Default: the built-in chat model."
 )
 
@@ -119,7 +121,7 @@ def chat(
             note=note,
             sampling=sampling,
             system=system,
-            run=run or "",
+            run=chat_model.name if is_address(run or "") else run or "",  # without a password in the address
             prompts=prompts,
         ).run()
 

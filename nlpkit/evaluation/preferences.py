@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from nlpkit.data.preferences import Preference, RatedReply
@@ -130,7 +131,7 @@ def report_comparison(run: Run) -> None:
     pairs = {"perplexity": comparison.perplexity, comparison.measure: comparison.preference}
     scores = {name: pair.new for name, pair in pairs.items()}
     baseline = Baseline(
-        name=record.data["parent"]["run"],
+        name=Path(record.data["parent"]["run"]).name,
         scores={name: pair.old for name, pair in pairs.items()},
         tests={name: pair.test for name, pair in pairs.items()},
     )
@@ -142,14 +143,16 @@ def report_comparison(run: Run) -> None:
         seed=record.seed,
         unit="replies",
         measured=reply_count(comparison.held_out, None),
-        summary=reply_summary(findings),
+        summary=(
+            f"The new run is {comparison.verdict}: {'; '.join(comparison.reasons)}.",
+            *reply_summary(findings),
+        ),
         scores=scores,
         headlines=reply_headlines(findings),
         baselines=(baseline,),
         data_card=DataCard(
             counts={name.replace("_", " "): rows for name, rows in record.data["rows"].items()},
             sources=tuple(source_card(name) for name in record.data["sources"]),
-            notes=(f"The new run was {comparison.verdict}: {'; '.join(comparison.reasons)}.",),
             unit="replies",
         ),
         versions=record.versions,

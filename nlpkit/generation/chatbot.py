@@ -222,6 +222,10 @@ class Chatbot:
         """Tokens of a conversation and its reply together."""
         return self.profile.window
 
+    def tokens(self, text: str) -> int:
+        """Return how many tokens the text has in a conversation."""
+        return len(self.template.content(text))
+
     def stream(
         self,
         conversation: Conversation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from nlpkit.data.examples import Conversation
 from nlpkit.errors import NlpkitError
@@ -43,7 +43,7 @@ class Completion(Protocol):
 
     @property
     def context(self) -> Context | None:
-        """What of the conversation the model sees; None where a server decides."""
+        """What of the conversation the model sees. Of a server only the tokens may be known, at the end."""
 
     @property
     def usage(self) -> Usage | None:
@@ -62,6 +62,18 @@ class Completion(Protocol):
 
     def close(self) -> None:
         """Stop generation, as nobody reads on."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A chat model whose tokens can be counted before it replies: one on this machine."""
+
+    @property
+    def window(self) -> int:
+        """Tokens of a conversation and its reply together."""
+
+    def tokens(self, text: str) -> int:
+        """Return how many tokens the text has."""
 
 
 class ChatModel(Protocol):
@@ -90,6 +102,23 @@ class ChatModel(Protocol):
         Raises:
             DataError: the last turn does not fit, or the model cannot continue a reply.
             OverloadedError: too many replies are waiting.
-            SourceError: a server cannot be reached.
+            SourceError: a server cannot be reached; reading the reply may raise it, too.
             ReplyFormatError: no reply can be in this format.
         """
+
+
+@runtime_checkable
+class LoadedLater(Protocol):
+    """A chat model that is loaded only when it answers."""
+
+    def load_now(self) -> ChatModel:
+        """Load the chat model.
+
+        Raises:
+            NlpkitError: it cannot be loaded, or is gone.
+        """
+
+
+def loaded(chat_model: ChatModel) -> ChatModel:
+    """Return a chat model that is ready to answer."""
+    return chat_model.load_now() if isinstance(chat_model, LoadedLater) else chat_model

@@ -15,6 +15,9 @@ from nlpkit.prompts.template import ChatTemplate, Parts
 Policy: TypeAlias = Literal["drop_oldest", "recall"]
 """What becomes of turns that no longer fit: dropped, or quoted where they matter to the last turn."""
 
+CountedBy: TypeAlias = Literal["model", "server", "estimate"]
+"""What counted the tokens: the model's tokenizer, the server that replied, or nothing but their bytes."""
+
 REFILL_SHARE = 0.75
 """Share of the token budget that stays in use when turns are dropped.
 
@@ -53,6 +56,12 @@ class Context:
     policy: Policy = "drop_oldest"
     found_by: FoundBy | None = None
     """What chose the recalled turns: the encoder or, without one, the words they share with the last turn."""
+    counted_by: CountedBy = "model"
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether it says of each turn if it is seen; most servers do not report that."""
+        return bool(self.seen or self.recalled or self.dropped)
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Context:

@@ -21,6 +21,14 @@ TOLERANCE = 1e-2
 """How far logits of a shared pass may be from those of separate passes, relative to the largest logit."""
 
 
+SHARING = (
+    ("full_attention", "DynamicLayer"),
+    ("sliding_attention", "DynamicSlidingWindowLayer"),
+)
+"""Kinds of layers whose cache returns just the keys that one new token may attend to, so that no mask is
+needed."""
+
+
 class TorchDecoder:
     """Reads with a causal model. Its caches are those of transformers."""
 
@@ -106,7 +114,7 @@ class TorchDecoder:
             for cache, shared_cache, ids in zip(separate, shared, prompts, strict=True):
                 self.read(cache, ids)
                 self.read(shared_cache, ids)
-            if not all(type(layer).__name__ == "DynamicLayer" for cache in shared for layer in cache.layers):
+            if not self._needs_no_mask(shared[0]):
                 return False
             expected = [self.read(cache, [token]) for cache, token in zip(separate, last, strict=True)]
             together = self._step_together(shared, last)
@@ -116,6 +124,12 @@ class TorchDecoder:
             np.abs(logits - reference).max() <= TOLERANCE * np.abs(reference).max()
             for logits, reference in zip(together, expected, strict=True)
         )
+
+    def _needs_no_mask(self, cache: Any) -> bool:
+        config = self.model.config.get_text_config(decoder=True)
+        kinds = getattr(config, "layer_types", None) or [SHARING[0][0]] * len(cache.layers)
+        layers = [type(layer).__name__ for layer in cache.layers]
+        return len(kinds) == len(layers) and set(zip(kinds, layers, strict=True)) <= set(SHARING)
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

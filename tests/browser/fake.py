@@ -61,10 +61,17 @@ class FakeAnswer:
 class FakeBot:
     """Says back what was said, with the number of the turn and, where it may draw, of the try."""
 
-    def __init__(self, name: str = "echo", pause: float = 0.01) -> None:
+    def __init__(self, name: str = "echo", pause: float = 0.01, late: float = 0.0) -> None:
+        """`late`: seconds before it accepts a message."""
         self.name = name
         self.pause = pause
+        self.late = late
         self.asked: list[Conversation] = []
+
+    window = 500
+
+    def tokens(self, text: str) -> int:
+        return len(text.split())
 
     def stream(
         self,
@@ -74,6 +81,7 @@ class FakeBot:
         session: str = "",
         reply_format: object = None,
     ) -> FakeAnswer:
+        time.sleep(self.late)
         self.asked.append(conversation)
         said = conversation.turns[-1].text
         count = len(conversation.turns)
@@ -144,11 +152,20 @@ def main() -> None:
         chat_models = {
             "echo": FakeBot,
             "other": lambda: FakeBot("other"),
+            "late": lambda: FakeBot("late", 0.1, late=0.6),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
-        pool = ModelPool(Store.open(store), chat_models, FakeScorer())
+        from demo.servers import Servers
+
+        opened, file = Store.open(store), store.with_name("servers.json")
+        # With a login the page connects no servers
+        servers = Servers(file if len(sys.argv) <= 4 else None)
+        pool = ModelPool(
+            opened, lambda: chat_models | servers.offer, FakeScorer(), can_connect=servers.can_connect
+        )
         limits = DemoLimits(messages_a_minute=1000, scorings_a_minute=1000, rows=500)
-        page = build(pool, FakeScorer(), runs=runs, folder=Path(folder) / "scored", limits=limits)
+        scored = Path(folder) / "scored"
+        page = build(pool, FakeScorer(), runs=runs, folder=scored, limits=limits, servers=servers)
         print(f"built in {time.perf_counter() - begun:.1f} s", flush=True)
         users = checker(Path(sys.argv[4])) if len(sys.argv) > 4 else None
         serve(page, host="127.0.0.1", port=port, limits=limits, check=users, mcp=users is None)

@@ -89,16 +89,20 @@ def served(folder: Path) -> str:
 
     quiet_gradio(folder)
     from demo.model_pool import ModelPool
+    from demo.servers import Servers
 
     scorer = Classifier.load()
     chat_models = {"a scripted bot": lambda: Scripted("a scripted bot"), "another bot": FakeBot}
-    pool = ModelPool(Store.open(folder / "chat.sqlite"), chat_models, scorer)
+    servers = Servers(folder / "servers.json")
+    store = Store.open(folder / "chat.sqlite")
+    pool = ModelPool(store, lambda: chat_models | servers.offer, scorer, can_connect=True)
     page = build(
         pool,
         scorer,
         runs=Path(sys.argv[2]) if len(sys.argv) > 2 else folder,
         folder=folder / "scored",
         limits=DemoLimits(),
+        servers=servers,
     )
     return serve(page, host="127.0.0.1", port=free_port(), limits=DemoLimits(), block=False)[0]
 
@@ -138,7 +142,7 @@ def take(page: Any, address: str, target: Path, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "films.csv"
         file.write_text("text\n" + "".join(f'"{one}"\n' for one in FILM * 6), encoding="utf-8")
-        page.set_input_files("input[type=file]", str(file))
+        page.set_input_files("#upload input[type=file]", str(file))
         page.wait_for_function("() => document.querySelector('#about-file').innerText.includes('films.csv')")
         page.click("#score-file")
         page.wait_for_selector("#file-answer svg")

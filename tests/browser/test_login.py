@@ -40,6 +40,7 @@ def visitor(browser: Any, server: Server, name: str) -> Visit:
     made.page.goto(server.address)
     enter(made.page, name, WORDS[name])
     made.page.wait_for_selector("#context h2")
+    assert made.page.locator("#connect").count() == 0  # nobody makes this machine send requests anywhere
     return made
 
 
@@ -47,6 +48,7 @@ def test_each_sees_only_what_is_theirs(browser: Any, server: Server) -> None:
     ann = visitor(browser, server, "ann")
     ann.say("the plan of ann")
     bob = visitor(browser, server, "bob")
+    bob.until("#chats", "None yet")
     assert bob.chats() == []
     bob.page.goto(ann.page.url)
     bob.page.wait_for_selector("#context h2")
@@ -54,6 +56,7 @@ def test_each_sees_only_what_is_theirs(browser: Any, server: Server) -> None:
     bob.say("words of bob")
     ann.page.reload()
     ann.until("#chatbot", "the plan of ann")
+    ann.page.wait_for_selector("#chats .title")
     assert ann.chats() == ["the plan of ann"]
     assert ann.outside == bob.outside == []
     for one in (ann, bob):

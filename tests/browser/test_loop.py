@@ -1,4 +1,4 @@
-"""Fifty ratings given in the browser become a new run that is compared, promoted, and used in the chat."""
+"""Fifty ratings, some by clicks, become a new run that is compared, promoted, and used in the chat."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+from nlpkit.chat.messages import Rating
+from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
+from nlpkit.generation.chatbot import Chatbot
+from nlpkit.generation.sampling import Sampling
 from nlpkit.run import Run
 from tests.browser.conftest import ROOT, Server, Visit
 from tests.toy_bot import train_bot
 
-RATING_MARKS = 50
+RATING_MARKS, CLICKED = 50, 12
 
 LIKED = """
 recipe: preference
@@ -70,6 +74,21 @@ def rate(visit: Visit, label: str) -> None:
     visit.until("#status", f"You rated it {'good' if label == 'Like' else 'bad'}")
 
 
+def rate_without_the_page(store: Path, run: Path, numbers: range) -> list[str]:
+    """Return the replies in new conversations of the demo's store, rated as in the browser."""
+    replies = []
+    with Store.open(store) as opened:
+        session = Session(opened, Chatbot.load(Run(run)))
+        for number in numbers:
+            chat = session.start("", run=run.name).id
+            sampling = Sampling(temperature=0.3, repetition_penalty=1, seed=number)
+            with session.say(chat, "", f"hello {number}", sampling) as reply:
+                replies.append("".join(reply))
+            rating: Rating = "up" if replies[-1].startswith("thanks") else "down"
+            session.rate(chat, "", opened.read(chat, "").messages[-1].id, rating)
+    return replies
+
+
 def choose(visit: Visit, field: str, name: str) -> None:
     visit.page.locator(f"{field} input").click()
     visit.page.get_by_role("option", name=name, exact=True).click()
@@ -80,12 +99,13 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
 ) -> None:
     visit.page.click("#sampling button")
     before = []
-    for number in range(RATING_MARKS):
+    for number in range(CLICKED):
         if number:
             begin(visit)
         before.append(ask(visit, number))
         # who sits here likes to be thanked
         rate(visit, "Like" if before[-1].startswith("thanks") else "Dislike")
+    before += rate_without_the_page(server.store, server.runs / "toy", range(CLICKED, RATING_MARKS))
     thanked = sum(one == "thanks" for one in before)
     assert 5 <= thanked <= RATING_MARKS - 5  # else there would be nothing to learn
 
@@ -110,7 +130,7 @@ def test_fifty_thumbs_become_a_run_that_is_compared_promoted_and_served(
     visit.page.click("#persona button")
     visit.page.click("#sampling button")
     after = []
-    for number in range(RATING_MARKS, RATING_MARKS + 8):
+    for number in range(RATING_MARKS, RATING_MARKS + 6):
         begin(visit)
         choose(visit, "#run", "promoted")
         visit.until("#context", "promoted")

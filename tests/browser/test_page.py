@@ -77,7 +77,7 @@ def test_fifty_payloads_are_seen_and_do_nothing(visit: Visit) -> None:
         visit.page.click("#new-chat")
         visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
         visit.say(payload)
-    visit.page.locator("#chats button").nth(3).click()
+    visit.page.locator("#chats .pick").nth(3).click()
     # the conversation with all of them is open, as typed, for the user and for the chat model that echoes it
     text = "document.querySelector('#chatbot').innerText.replaceAll('\u2060', '')"
     shown = f"() => {text}.split('<img src=x onerror=alert(1)>').length > 4"
@@ -101,9 +101,7 @@ def test_fifty_payloads_are_seen_and_do_nothing(visit: Visit) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 860), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_critical_or_serious(
-    visit: Visit, browser: Any, scheme: str, width: int, height: int
-) -> None:
+def test_axe_finds_nothing(visit: Visit, browser: Any, scheme: str, width: int, height: int) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -119,8 +117,7 @@ def test_axe_finds_nothing_critical_or_serious(
             page.page.wait_for_selector("#text-answer .answer")
             page.page.wait_for_selector("#text-answer .pending", state="detached")  # an old answer is dimmed
         for one in Axe().run(page.page, options=WCAG).response["violations"]:
-            if one["impact"] in ("critical", "serious"):
-                found.append((tab, one["id"], [node["html"][:160] for node in one["nodes"][:3]]))
+            found.append((tab, one["id"], one["impact"], [node["html"][:160] for node in one["nodes"][:3]]))
     context.close()
     assert found == []
 

@@ -18,7 +18,7 @@ def open_score(visit: Visit) -> None:
 def score(visit: Visit, file: Path) -> None:
     """Choose a file and have it scored."""
     open_score(visit)
-    visit.page.set_input_files("input[type=file]", str(file))
+    visit.page.set_input_files("#upload input[type=file]", str(file))
     visit.until("#about-file", file.name)
     visit.page.click("#score-file")
 
@@ -44,9 +44,7 @@ def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> 
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows)
     open_score(visit)
-    visit.page.set_input_files(
-        "#upload input[type=file], input[type=file]#upload, input[type=file]", str(file)
-    )
+    visit.page.set_input_files("#upload input[type=file]", str(file))
     visit.until("#about-file", "columns: text, note")
     visit.page.click("#score-file")
     visit.until("#file-answer", "4 rows scored")

@@ -72,4 +72,8 @@ def test_j2_ratings_over_http_make_a_promoted_run(tmp_path: Path) -> None:
     said = nlpkit("train", "preference", f"run={run}", source, "name=liked", output, *settings)
     assert "promoted: " in said
     assert Run(run.parent / "liked").read().data["comparison"]["verdict"] == "promoted"
+    page = (run.parent / "liked" / "report.html").read_text(encoding="utf-8")
+    assert page.index(" toy (") < page.index("<nav")
+    assert page.index("The new run is promoted: ") < page.index("<nav")
+    assert str(tmp_path) not in page
     assert json.loads((run.parent / "promoted.json").read_text(encoding="utf-8")) == {"run": "liked"}

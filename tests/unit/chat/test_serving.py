@@ -58,14 +58,16 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         serving.load_chat_model(str(tmp_path), model="x")
     with pytest.raises(ConfigError, match="--runtime onnx: a server chooses its own runtime"):
         serving.load_chat_model("http://127.0.0.1:9/v1", runtime="onnx")
+    with pytest.raises(ConfigError, match="the address names 'b'"):
+        serving.load_chat_model("http://127.0.0.1:9/v1#b", model="a")
 
 
 def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(serving.REMOTE_KEY, "a long secret key")
     said = Conversation(system="be", turns=(Turn(role="user", text="hello there"),))
     with live(create_app(there := FakeBot("parrot"), keys=["a long secret key"])) as url:
-        for model in (None, "parrot"):
-            chat_model = serving.load_chat_model(f"{url}/v1", model=model)
+        for name, model in ((f"{url}/v1", None), (f"{url}/v1", "parrot"), (f"{url}/v1#parrot", None)):
+            chat_model = serving.load_chat_model(name, model=model)
             answer = chat_model.stream(
                 said, sampling=Sampling(temperature=0, seed=4, max_new_tokens=9, top_k=5)
             )
@@ -74,10 +76,10 @@ def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: py
             assert isinstance(answer.usage, Usage)
             assert answer.usage.new_tokens == 3
             chat_model.close()  # type: ignore[attr-defined]
-        assert there.asked == [said, said]
+        assert there.asked == [said, said, said]
         assert there.samplings[0] == Sampling(temperature=0, seed=4, max_new_tokens=9, top_k=5)
         monkeypatch.setenv(serving.REMOTE_KEY, "another")
-        with pytest.raises(SourceError, match=r"cannot be asked for its models: .*401"):
+        with pytest.raises(SourceError, match=r"answered 401: .*NLPKIT_REMOTE_KEY.*--model"):
             serving.load_chat_model(f"{url}/v1")
     with pytest.raises(SourceError, match="hint"):
         serving.load_chat_model("http://127.0.0.1:9/v1")
@@ -209,6 +211,24 @@ def test_a_piped_line_is_answered_on_stdout_alone(
     assert "turns seen" in said.err
     with Store.open(tmp_path / "deep" / "chat.sqlite") as store:
         assert len(store.chats("")) == 1
+
+
+def test_c7_a_chat_with_a_server_stores_its_name_without_the_password_of_its_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n/context\n"))
+    file = tmp_path / "chat.sqlite"
+    with live(create_app(FakeBot("parrot"))) as url:
+        address = url.replace("http://", "http://me:word@")
+        words = ("chat", f"{address}/v1#parrot", "--store", file, "--classifier", "none")
+        assert command(monkeypatch, *words) == 0
+        # the turns seen, as this server reports them
+        assert "1 turns seen" in capsys.readouterr().err
+        with Store.open(file) as store:
+            assert [chat.run for chat in store.chats("")] == [f"parrot at {url}/v1"]
+    assert not any(b"me:word" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
 
 def test_a_served_bot_can_be_asked_with_curl_as_the_guide_says() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from nlpkit.chat.messages import INTERRUPTED
 from nlpkit.chat.refusals import BusyError, LimitError, MissingError
 from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
@@ -51,12 +52,11 @@ def whole(stream) -> str:
 # One turn
 
 
-def test_a_turn_is_saved_before_the_first_piece_and_the_reply_at_the_end(session, chat, store):
+def test_a_turn_is_saved_before_its_reply_and_each_chunk_before_it_is_read(session, chat, store):
     stream = session.say(chat, "", "hello there")
     assert seen(session, chat) == [("hello there", "")]
     assert next(stream) == "1:"
-    assert stream.reply is None
-    assert seen(session, chat) == [("hello there", "")]
+    assert seen(session, chat) == [("hello there", ""), ("1:", INTERRUPTED)]
     assert whole(stream) == " hello there"
     assert seen(session, chat) == [("hello there", ""), ("1: hello there", "stop")]
     assert stream.reply == store.read(chat, "").messages[1]

@@ -222,6 +222,8 @@ CALLS = {
     "branches": lambda store, id, one: store.branches(id, "eve", one[0]),
     "switch": lambda store, id, one: store.switch(id, "eve", one[0]),
     "rename": lambda store, id, one: store.rename(id, "eve", "x"),
+    "pin": lambda store, id, one: store.pin(id, "eve"),
+    "matches": lambda store, id, one: store.matches(id, "eve", "a"),
     "system": lambda store, id, one: store.set_system(id, "eve", "x"),
     "run": lambda store, id, one: store.set_run(id, "eve", "x"),
     "settings": lambda store, id, one: store.set_settings(id, "eve", {}),
@@ -662,12 +664,12 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
     monkeypatch.setattr(
         schema,
         "MIGRATIONS",
-        (*schema.MIGRATIONS, ("ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",)),
+        (*schema.MIGRATIONS, ("ALTER TABLE chats ADD COLUMN color INTEGER NOT NULL DEFAULT 0",)),
     )
     with Store.open(path) as store:
         assert said(store, id) == ["a", "A"]
-        assert store._database.rows("SELECT pinned FROM chats")[0][0] == 0
-        assert store._database.rows("PRAGMA user_version")[0][0] == 2
+        assert store._database.rows("SELECT color FROM chats")[0][0] == 0
+        assert store._database.rows("PRAGMA user_version")[0][0] == len(schema.MIGRATIONS)
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
@@ -675,13 +677,13 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     with Store.open(path) as store:
         id = talk(store, "a")
     with monkeypatch.context() as patch:
-        wrong = ("ALTER TABLE chats ADD COLUMN pinned INTEGER", "ALTER TABLE nowhere ADD COLUMN x")
+        wrong = ("ALTER TABLE chats ADD COLUMN color INTEGER", "ALTER TABLE nowhere ADD COLUMN x")
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, wrong))
         with pytest.raises(DataError, match="no such table: nowhere"):
             Store.open(path)
     with Store.open(path) as store:
         assert said(store, id) == ["a"]
-        assert "pinned" not in [row["name"] for row in store._database.rows("PRAGMA table_info(chats)")]
+        assert "color" not in [row["name"] for row in store._database.rows("PRAGMA table_info(chats)")]
 
 
 # Several at once
@@ -775,3 +777,18 @@ def test_a_conversation_held_by_another_process_is_busy_until_that_is_killed(sto
         child.kill()
         child.communicate()
     store.hold(id, "").release()
+
+
+def test_d10_a_version_is_shown_with_what_followed_it_last(store: Store) -> None:
+    chat = store.create("ann").id
+    question = store.append(chat, "ann", "user", "one")
+    first = store.append(chat, "ann", "assistant", "a", after=question.id)
+    store.append(chat, "ann", "assistant", "b", after=question.id, instead_of=first.id)
+    store.switch(chat, "ann", first.id)
+    store.append(chat, "ann", "user", "two")
+    edited = store.edit(chat, "ann", question.id, "other")
+    assert [message.text for message in store.read(chat, "ann").messages] == ["other"]
+    # back to where the conversation went on, though another reply is newer than the one that it followed
+    shown = store.switch(chat, "ann", question.id)
+    assert [message.text for message in shown.messages] == ["one", "a", "two"]
+    assert [version.id for version in store.branches(chat, "ann", edited.id)] == [question.id, edited.id]

@@ -376,7 +376,7 @@ def test_evaluate_prints_scores_and_compares(nlpkit, toy_run: Path, tmp_path: Pa
     assert "Macro F1" in table.out
     # S21: a run does not differ from itself
     assert "compared with toy" in table.out
-    assert re.search(r"Accuracy .* \+0\.0 points .* 1\.000 .* not shown", table.out)
+    assert re.search(r"Accuracy .* \+0\.0 points .* 1\.000 .* unclear", table.out)
     stars = write_csv(
         tmp_path / "stars.csv", [("good food", "5"), ("bad food", "1"), ("sad place", "1")], ("body", "stars")
     )

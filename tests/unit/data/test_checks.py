@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from nlpkit.data import text_checks
-from nlpkit.data.check_findings import Finding, shown
+from nlpkit.data.check_findings import Finding, Severity, shown
 from nlpkit.data.check_report import CheckReport
 from nlpkit.data.checks import check
 from nlpkit.data.examples import LabeledText
@@ -379,10 +379,32 @@ def test_plots_without_labels_or_rows() -> None:
 
 def test_d9_findings_stand_before_plots_and_the_page_has_a_dark_theme() -> None:
     page = hostile().to_html()
-    assert page.index("<h2>Findings</h2>") < page.index("<h2>Rows</h2>") < page.index("<h2>Plots</h2>")
+    places = ['class="contents"', "<h2>Rows</h2>", "<h2>Findings</h2>", "<h2>Plots</h2>"]
+    assert sorted(places, key=page.index) == places
     assert "prefers-color-scheme:dark" in page
     named = hostile().model_copy(update={"files": ("<b>.csv",)}).to_html()
     assert named.count("&lt;b&gt;.csv") == 2  # in the title and below the heading
+
+
+@pytest.mark.parametrize(
+    ("severities", "expected"),
+    [
+        ((), "Ready for training: no errors, no warnings"),
+        (("info",), "Ready for training: no errors, no warnings"),
+        (("warning", "info"), "Can be trained on; 1 warning to look at first"),
+        (("error", "warning", "warning"), "Not ready for training: 1 error, 2 warnings"),
+    ],
+)
+def test_d9_the_page_begins_with_the_file_and_a_verdict(
+    severities: tuple[Severity, ...], expected: str
+) -> None:
+    found = tuple(
+        Finding(kind="k", severity=name, part="data", message="<m>", hint="h", rows=1) for name in severities
+    )
+    page = report(plain()).model_copy(update={"findings": found, "files": ("mine.csv",)}).to_html()
+    assert page.index("<h1>mine.csv</h1>") < page.index("30 rows") < page.index(f">{expected}</p>")
+    assert page.index(expected) < page.index("<h2>Rows</h2>")
+    assert page.count('href="#finding-1"') == page.count('id="finding-1"') == (1 if severities else 0)
 
 
 def test_terminal_and_markdown() -> None:

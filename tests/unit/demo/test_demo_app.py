@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from demo.app import run
+from demo.gradio_limits import free_port
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
@@ -51,6 +53,12 @@ def test_a_store_that_is_none_is_refused_by_name(content: bytes, tmp_path: Path)
     assert done.exit_code == 3
     assert "chat.sqlite" in done.stderr
     assert file.read_bytes() == content
+
+
+def test_i7_port_0_is_a_port_that_is_free() -> None:
+    for host, family in (("127.0.0.1", socket.AF_INET), ("localhost", socket.AF_INET)):
+        with socket.create_server((host, free_port(host)), family=family) as listener:
+            assert listener.getsockname()[1] > 0
 
 
 def test_the_commands_of_the_guide_are_taken() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.model_pool import ModelPool
+from demo.model_pool import GoneError, ModelPool
 from demo.models import BUILT_IN, Loader, find_chat_models
 from nlpkit.chat.store import Store
-from nlpkit.errors import DataError
+from nlpkit.errors import RunError
 from nlpkit.generation.promoted import promote
 from nlpkit.generation.sampling import Sampling
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
@@ -96,7 +96,7 @@ def test_a_bot_is_loaded_once_until_another_one_bears_its_name(tmp_path: Path) -
         assert loaded == ["a", "b", "c", "a"]
         offer["a"] = loader("a, the next one")
         assert pool.load("a").name == "a, the next one"
-        with pytest.raises(DataError, match="is not in this demo"):
+        with pytest.raises(RunError, match="is not in this demo"):
             pool.load("aa")
         chat = pool.session.start("").id
         assert "".join(pool.session.say(chat, "", "hello", Sampling())) == "a, the next one 1 heard: hello"
@@ -145,9 +145,43 @@ def test_d1_the_built_in_model_is_called_a_demo_model_and_what_replies_is_named(
     class Local(FakeBot):
         runs_on = "onnx-int8"
 
+    class Strict(FakeBot):
+        left_out = ("top_k", "seed")
+
     with Store.open(tmp_path / "chat.db") as store:
-        pool = ModelPool(store, {"mine": Local, BUILT_IN: Local})
+        pool = ModelPool(store, {"mine": Local, BUILT_IN: Local, "strict": Strict})
+        pool.load("strict")
+        assert pool.described("strict") == "strict, which does not take top_k, seed"
         assert pool.described("mine") == "mine"  # not loaded yet
         pool.load("mine")
         assert pool.described("mine") == "mine by onnx-int8"
         assert pool.described(BUILT_IN).startswith(f"{BUILT_IN}. It is a demo model of 135M parameters")
+
+
+def test_d4_a_message_to_a_model_that_is_gone_is_kept_and_answered_once_it_is_back(tmp_path: Path) -> None:
+    offer = {"other": FakeBot, "mine": lambda: FakeBot("mine")}
+    with Store.open(tmp_path / "chat.db") as store:
+        pool = ModelPool(store, lambda: offer)
+        chat, chat_model = pool.session.start("", run="mine").id, pool.answering("mine")
+        mine = offer.pop("mine")
+        with pytest.raises(GoneError, match="'mine' is not in this demo now; hint: choose another model"):
+            pool.session.say(chat, "", "hello", Sampling(), chat_model=chat_model)
+        assert [message.text for message in store.read(chat, "").messages] == ["hello"]
+        assert pool.described("other", former="mine").startswith("mine is not in this demo now, so that")
+        offer["mine"] = mine
+        "".join(pool.session.retry(chat, "", Sampling(), chat_model=chat_model))
+        hello, reply = store.read(chat, "").messages
+        assert (hello.text, reply.text, reply.chat_model) == ("hello", "mine 1 heard: hello", "mine")
+
+
+def test_d4_a_model_that_is_deleted_while_it_talks_ends_its_reply(tmp_path: Path) -> None:
+    offer = {"other": FakeBot, "mine": lambda: FakeBot("mine")}
+    with Store.open(tmp_path / "chat.db") as store:
+        pool = ModelPool(store, lambda: offer)
+        chat = pool.session.start("", run="mine").id
+        stream = pool.session.say(chat, "", "hello", Sampling(), chat_model=pool.answering("mine"))
+        next(stream)
+        del offer["mine"]
+        "".join(stream)
+        reply = store.read(chat, "").messages[-1]
+        assert (reply.text, reply.chat_model, reply.finish) == ("mine 1 heard: hello", "mine", "stop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,17 +12,21 @@ from hypothesis import strategies as st
 from scipy.stats import theilslopes
 
 from demo.charts import bars, histogram, sentiment_plot
+from demo.file_pages import file_entry, file_strip
 from demo.guard import DemoLimits
-from demo.panel import context_page, list_page, mood_strip, sentiment_page, status
+from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
 from demo.score_pages import file_page, text_page, upload_page
 from demo.scoring import binned, look, score_text, score_upload
+from demo.suggested import FOLLOW_UPS, STARTERS, suggestions
 from demo.view import note, showing_errors
+from nlpkit.chat.attached_file import AttachedFile, FileStart
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
-from nlpkit.errors import DataError, SourceError
+from nlpkit.errors import DataError, RunError, SourceError
 from nlpkit.generation.completion import OverloadedError
-from nlpkit.generation.context import Context
+from nlpkit.generation.context import Context, CountedBy
+from nlpkit.generation.server_errors import ServerError
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from tests.browser.fake import FakeScorer
 
@@ -146,18 +151,11 @@ def test_the_ledger_has_a_square_for_each_turn() -> None:
     assert "<img" not in page
 
 
-def test_a_list_is_escaped_and_marks_the_open_one() -> None:
-    page = list_page([chat("a")], "1")
-    assert 'aria-current="true"' in page
-    assert "<img" not in page
-    assert "No conversation matches" in list_page([], "", "words")
-
-
 def test_the_last_reply_is_told_about() -> None:
     said = status(
         chat("a", "b", finish="stopped", versions=2, version=2, rating="down", reason=EVIL).messages
     )
-    assert said.startswith("You stopped this reply. Reply 2 of 2. You rated it bad: ")
+    assert said.startswith("You stopped this reply. You rated it bad: ")
     assert "<img" not in said
     assert status(()) == ""
 
@@ -168,6 +166,9 @@ def test_d3_an_interrupted_reply_offers_continue_and_retry_in_place() -> None:
     assert line.startswith("This reply was interrupted.")
     assert re.findall(r'data-press="(\w+)"', line) == ["resume", "retry"]
     # a server continues no reply
+    context = dataclasses.replace(context, counted_by="server")
+    line = status(chat("a", "b", finish="interrupted", context=context).messages)
+    assert re.findall(r'data-press="(\w+)"', line) == ["retry"]
     assert re.findall(r'data-press="(\w+)"', status(chat("a", "b", finish="interrupted").messages)) == [
         "retry"
     ]
@@ -181,6 +182,11 @@ def test_d4_a_failure_is_told_in_plain_words() -> None:
         assert "model" in words
         assert not any(sign in words for sign in ("http", "{", "500", "CUDA"))
     assert note(None) == ""
+    # of a server these are plain words already, and name it
+    words = note(ServerError("http://10.0.0.1:9/v1: cannot be reached; hint: start it"))
+    assert words == "The model could not answer. http://10.0.0.1:9/v1: cannot be reached. Start it."
+    # of a run they name files of the machine
+    assert "/home" not in note(RunError("/home/me/runs/bot: no such run"))
     line = status(chat("a").messages, note(SourceError(raw)) + EVIL)
     assert "<img" not in line
     assert 'data-press="retry"' in line
@@ -352,3 +358,32 @@ def test_a_report_is_found_and_shut_in_a_frame(tmp_path: Path) -> None:
     # all of the report is inside the attribute
     assert re.findall(r"<\w+", page) == ["<iframe"]
     assert "&lt;script&gt;" in page
+
+
+def test_d10_the_ledger_says_how_much_of_a_file_is_read() -> None:
+    file = AttachedFile(name=EVIL, text="x" * 3000)
+    assert "all 3,000 characters, 750 tokens" in file_entry(file, FileStart(text="x" * 3000, tokens=750))
+    assert "the first 1,200 of 3,000 characters, 300 tokens" in file_entry(
+        file, FileStart(text="x" * 1200, tokens=300)
+    )
+    assert "the server counts" in file_entry(file, FileStart(text="x" * 3000, tokens=None))
+    assert "the next reply counts" in file_entry(file, None)
+    assert "<img" not in file_entry(file, None) + file_strip(file)
+    assert file_entry(None, None) == file_strip(None) == ""
+
+
+def test_d10_an_empty_conversation_and_a_reply_have_suggestions() -> None:
+    assert re.findall(r'data-say="([^"]+)"', suggestions(None)) == list(STARTERS)
+    assert re.findall(r'data-say="([^"]+)"', suggestions(chat("a", "b"))) == list(FOLLOW_UPS)
+    assert suggestions(chat("a")) == ""
+
+
+def test_d10_what_a_server_counted_and_who_replied_is_said() -> None:
+    def page(counted_by: CountedBy) -> str:
+        context = Context(
+            seen=(), recalled=(), dropped=(), tokens=1234, token_budget=0, counted_by=counted_by
+        )
+        return context_page(chat("a", "b", context=context), context, "tiny at http://x/v1")
+
+    assert "1,234 tokens read, by the server&#x27;s count. The server decides" in page("server")
+    assert "About 1,234 tokens sent, by an estimate: the server reported no count." in page("estimate")

@@ -15,6 +15,7 @@ import pytest
 
 from demo import running_reply
 from demo.running_reply import RunningReplies, RunningReply
+from nlpkit.chat import streaming_reply
 from nlpkit.chat.messages import INTERRUPTED
 from nlpkit.chat.refusals import BusyError, LimitError
 from nlpkit.chat.session import Session
@@ -28,9 +29,10 @@ from tests.fakes import FakeBot
 
 WORDS = [f"w{number}" for number in range(60)]
 WHOLE = " ".join(WORDS)
-PAUSE, SAVE_EVERY = 0.004, 0.02
-"""Seconds before each word, and between two saves, in the tests."""
-MOMENTS, KILLS = 24, 6
+PAUSE = 0.004
+"""Seconds before each word."""
+MOMENTS, KILLS, AT_ONCE = 30, 6, 5
+"""Moments at which pages leave a reply; how often the server is killed, and how many replies grow then."""
 
 
 def says(conversation: Conversation, _: Sampling) -> str:
@@ -48,6 +50,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def replies(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningReplies]:
     monkeypatch.setattr(running_reply, "TICK", 0.002)
+    monkeypatch.setattr(streaming_reply, "SAVE_EVERY", 0.002)
     made = RunningReplies(Session(store, FakeBot()))
     yield made
     made.close()
@@ -76,6 +79,8 @@ def test_d3_pages_that_come_and_go_at_random_moments_lose_and_double_nothing(
         running.ended.wait(moments.uniform(0, len(WORDS) * PAUSE))
         left.set()  # it is reloaded, closed, or loses its connection
         page.join(20)
+        if first:
+            assert pages(store, chat)[1][1].startswith(first[-1])
         if again := replies.get("", chat):
             taken_up += 1
             assert again.before == (("user", f"question {number}"),)
@@ -92,9 +97,10 @@ def test_d3_pages_that_come_and_go_at_random_moments_lose_and_double_nothing(
     assert taken_up > MOMENTS / 2
 
 
-SERVER = f"""
-import json, sys
-from nlpkit.chat import streaming_reply
+SERVER = """
+import json, os, sys
+from itertools import chain
+from threading import Thread
 from demo.running_reply import RunningReplies
 from nlpkit.chat.session import Session
 from nlpkit.chat.store import Store
@@ -102,55 +108,57 @@ from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot
 from tests.unit.demo.test_demo_running_reply import says
 
-streaming_reply.SAVE_EVERY = {SAVE_EVERY}
-store = Store.open(sys.argv[1])
-replies = RunningReplies(Session(store, FakeBot()))
-bot = FakeBot(says=says, delay={PAUSE})
-for line in sys.stdin:
-    running = replies.say("", line.strip(), "question", Sampling(), bot)
-    for text in running.growing():
-        print(json.dumps(text), flush=True)
+replies = RunningReplies(Session(Store.open(sys.argv[1]), FakeBot()))
+
+def follow(chat):
+    running = replies.say("", chat, "question", Sampling(), FakeBot(says=says, delay=0.02))
+    for text in chain([""], running.growing()):
+        os.write(1, (json.dumps([chat, text]) + chr(10)).encode())
+
+for chat in sys.argv[2:]:
+    Thread(target=follow, args=[chat]).start()
 """
 
 
-def test_d3_a_kill_at_random_moments_leaves_what_was_saved_to_be_continued(
+def kill_server(store: Store, chats: list[str], seconds: float) -> dict[str, list[str]]:
+    """Answer in these conversations, kill the server, and return what each page showed."""
+    shown: dict[str, list[str]] = {chat: [] for chat in chats}
+    command = [sys.executable, "-c", SERVER, str(store.path), *chats]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        lines = [server.stdout.readline()]
+        threading.Event().wait(seconds)
+        server.kill()
+        lines += [line for line in server.stdout if line.endswith("\n")]
+    for line in lines:
+        chat, text = json.loads(line)
+        shown[chat].append(text)
+    return shown
+
+
+def test_d3_a_kill_at_thirty_random_moments_loses_and_doubles_nothing_shown(
     store: Store, replies: RunningReplies
 ) -> None:
     moments, interrupted = random.Random(3), 0
     for _ in range(KILLS):
-        chat = store.create("").id
-        server = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(store.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert server.stdin
-        assert server.stdout
-        server.stdin.write(f"{chat}\n")
-        server.stdin.flush()
-        shown = [json.loads(server.stdout.readline())]
-        threading.Event().wait(moments.uniform(0, len(WORDS) * PAUSE))
-        server.kill()
-        shown += [json.loads(line) for line in server.stdout if line.endswith("\n")]
-        server.wait(20)
-        server.stdout.close()
-        server.stdin.close()
-        saved = pages(store, chat)
-        assert saved[0] == ("user", "question", "")
-        text, finish = saved[1][1:] if len(saved) > 1 else ("", INTERRUPTED)
-        assert WHOLE.startswith(text)
-        # A word takes PAUSE at least, so that no more of them fall between two saves
-        assert len(shown[-1].split()) - len(text.split()) <= SAVE_EVERY / PAUSE + 2
-        if finish == "stop":
-            assert text == WHOLE
-            continue
-        interrupted += 1
-        assert finish == INTERRUPTED
-        go_on = replies.resume if text else replies.retry
-        assert go_on("", chat, Sampling(), FakeBot(says=says)).ended.wait(20)
-        assert pages(store, chat) == [("user", "question", ""), ("assistant", WHOLE, "stop")]
-    assert interrupted > KILLS / 2
+        chats = [store.create("").id for _ in range(AT_ONCE)]
+        for chat, texts in kill_server(store, chats, moments.uniform(0, 1.2)).items():
+            saved = pages(store, chat)
+            if not texts:  # its message was not shown yet
+                continue
+            assert saved[0] == ("user", "question", "")
+            text, finish = saved[1][1:] if len(saved) > 1 else ("", INTERRUPTED)
+            assert text.startswith(texts[-1])
+            assert WHOLE.startswith(text)
+            if finish == "stop":
+                assert text == WHOLE
+                continue
+            interrupted += 1
+            assert finish == INTERRUPTED
+            go_on = replies.resume if text else replies.retry
+            assert go_on("", chat, Sampling(), FakeBot(says=says)).ended.wait(20)
+            assert pages(store, chat) == [("user", "question", ""), ("assistant", WHOLE, "stop")]
+    assert interrupted > KILLS * AT_ONCE / 2
 
 
 def test_d3_an_interrupted_reply_is_found_by_its_words(store: Store, replies: RunningReplies) -> None:

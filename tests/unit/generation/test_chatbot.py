@@ -158,6 +158,44 @@ def test_answers_made_together_are_those_made_alone(bot: Chatbot) -> None:
     assert decoder._shares_passes is True
 
 
+def gemma(layer_types: Sequence[str]) -> Any:
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+
+    torch.manual_seed(0)
+    config = Gemma3TextConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=len(layer_types),
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=8,
+        layer_types=list(layer_types),
+    )  # fmt: skip
+    return Gemma3ForCausalLM(config).eval()
+
+
+def test_d1_replies_share_passes_beyond_a_sliding_window() -> None:
+    model = gemma(["sliding_attention", "sliding_attention", "full_attention"])
+    decoder = TorchDecoder(model)
+    texts = [list(range(5, 25)), [7, 8], [3] * 8, list(range(40, 49))]  # windows: full, open, just full
+    caches = [decoder.new_cache() for _ in texts]
+    for cache, ids in zip(caches, texts, strict=True):
+        decoder.read(cache, ids)
+    for token in range(30, 42):
+        shared = decoder.step(caches, [token] * len(texts))
+        texts = [[*ids, token] for ids in texts]
+        for ids, logits in zip(texts, shared, strict=True):
+            # The whole text at once, with the model's own mask
+            expected = decoder.read(decoder.new_cache(), ids)
+            assert logits == pytest.approx(expected, abs=1e-4)
+    assert decoder._shares_passes is True
+
+
+def test_d1_attention_in_chunks_shares_no_passes() -> None:
+    model = gemma(["sliding_attention", "full_attention"])
+    model.config.attention_chunk_size = 8
+    model.config.layer_types = ["chunked_attention", "full_attention"]  # has the cache of a sliding window
+    decoder = TorchDecoder(model)
+    assert type(decoder.new_cache().layers[0]).__name__ == "DynamicSlidingWindowLayer"
+    assert not decoder._needs_no_mask(decoder.new_cache())
+
+
 def test_a_model_that_computes_otherwise_together_is_asked_one_by_one(
     language: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.metrics.values import VALUE_METRICS
 from nlpkit.reports import html, plots
+from nlpkit.reports.headline import score_headline
 from nlpkit.reports.label_sections import LABEL_SECTIONS, Rows, label_summary
 from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
 from nlpkit.reports.report import Report
@@ -128,6 +129,40 @@ def test_the_page_is_whole_and_asks_nobody() -> None:
     assert not re.search(r"""(?:src|href)=["'](?!#)|@import|url\((?!#)""", page)
     assert "#0102" not in page
     assert "#0103" not in page
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.1, 0.3, "Accuracy 80.0%: better than always answering yes (60.0%)"),
+        (-0.1, 0.3, "Accuracy 80.0%: no clear difference from always answering yes (60.0%)"),
+        (-0.3, -0.1, "Accuracy 80.0%: worse than always answering yes (60.0%)"),
+    ],
+)
+def test_d9_the_page_says_first_how_good_and_compared_with_what(
+    low: float, high: float, expected: str
+) -> None:
+    shared: dict[str, Any] = {"title": "Accuracy", "percent": True, "higher_is_better": True, "count": 50}
+    scores = {"accuracy": Score(value=0.8, meaning="Share that is right", **shared)}
+    baseline = Baseline(
+        name="always answering yes",
+        scores={"accuracy": Score(value=0.6, **shared)},
+        tests={
+            "accuracy": PairedTest(
+                metric="accuracy", difference=0.2, low=low, high=high, p=0.1, count=50, resamples=9
+            )
+        },
+    )
+    made = Report(
+        run="mine", data="/home/me/test.csv", task="polarity", scores=scores, baselines=(baseline,),
+        headlines=(score_headline(scores, baseline, "accuracy"),),
+        config="data:\n  train: /home/me/train.csv\n  more: [a]\n- 'C:\\me\\x.csv'\nsystem: /help\n",
+    )  # fmt: skip
+    page = html.to_html(made)
+    assert page.index("<h1>") < page.index(f">{expected}</p>") < page.index("<nav")
+    assert "Share that is right. Higher is better." in page
+    assert "/home" not in page
+    assert "train: train.csv\n  more: [a]\n- &#39;x.csv&#39;\nsystem: /help" in page
 
 
 def test_ids_are_unique_and_every_link_has_its_place() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.sources import entries
-from nlpkit.sources.entries import Entry, Wheel
+from nlpkit.sources.entry import Entry, Wheel
 
 _FILES = {"pack/model/config.json": b'{"hidden_size": 8}', "pack/model/vocab.txt": b"a\nb\n"}
 

@@ -17,6 +17,7 @@ def test_the_catalogue_holds_what_the_documentation_promises() -> None:
         "mpnet-base",
         "multilingual-e5-small",
         "smollm2-135m",
+        "gemma3-270m",
         "movie-reviews",
         "tweets",
         "sentiment-ratings",

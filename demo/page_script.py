@@ -1,0 +1,27 @@
+"""JavaScript of the page: what it does when it opens, light or dark, and the panel on a narrow page."""
+
+from __future__ import annotations
+
+# Light or dark like the system, until the user chooses
+ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
+if (kept) document.body.classList.toggle('dark', kept === 'dark');
+document.documentElement.lang = 'en';
+const board = navigator.clipboard, write = board?.writeText.bind(board);
+if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
+const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
+  if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
+document.querySelector('meta[name=viewport]').content +=
+  ', viewport-fit=cover, interactive-widget=resizes-content';
+// On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
+const wide = matchMedia('(min-width: 900px)');
+const fit = () => { document.querySelector('#panel.open') && document.getElementById('details').click();
+  document.querySelector(`#sidebar${wide.matches ? ':not(.open)' : '.open'} .toggle-button`)?.click(); };
+fit(); wide.addEventListener('change', fit);
+name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+"""
+TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
+localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
+
+# On a narrow page the panel covers the chat
+DETAILS = """() => { const open = document.getElementById('panel').classList.toggle('open');
+document.getElementById('details').setAttribute('aria-expanded', open); }"""
