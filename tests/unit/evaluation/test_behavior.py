@@ -118,7 +118,7 @@ def test_a_model_that_cannot_answer_neutral_is_refused() -> None:
         RunError, match=r"answers \['negative', 'positive'\]; the suite expects \['neutral'\]"
     ):
         run_suite(lambda texts: two, suite)
-    with pytest.raises(RunError, match="answers with a number"):
+    with pytest.raises(RunError, match="does not answer with one label a text"):
         run_suite(lambda texts: [Prediction(value=0.3)], suite)
 
 
