@@ -97,7 +97,12 @@ class Emotions(Settings):
         labels = labels_in(examples)
         if not labels:
             raise DataError("the training rows hold no label; expected at least one")
-        return self.model_validate({**self.model_dump(), "labels": sorted(labels)})
+        if comma := next((label for label in sorted(labels) if "," in label), None):
+            raise DataError(
+                f"the label {comma!r} holds a comma, which stands between labels in a scored file; "
+                "hint: give it another name with `labels:` below the source in the config"
+            )
+        return self.model_copy(update={"labels": tuple(sorted(labels))})
 
     def input(self, example: LabelSetText) -> TextInput:
         """Return the text."""

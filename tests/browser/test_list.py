@@ -85,7 +85,7 @@ def test_d10_groups_lines_pins_and_a_title_typed_in_place(visit: Visit, server: 
     page.wait_for_timeout(500)
     with Store.open(server.store) as store:
         summaries = store.summaries("")
-    assert [(one.title, one.is_pinned) for one in summaries] == [
+    assert [(summary.title, summary.is_pinned) for summary in summaries] == [
         ("a tram", True), ("the <b>red</b> chair", False), ("a lamp", False),
     ]  # fmt: skip
 
@@ -182,6 +182,7 @@ def test_d7_a_narrow_window_shows_the_chat_and_not_the_list(visit: Visit) -> Non
     page.set_viewport_size({"width": 700, "height": 800})
     page.wait_for_selector("#sidebar:not(.open)", state="attached")
     page.click("#box textarea")  # nothing lies over it
+    assert page.evaluate("document.activeElement.closest('#box') !== null")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.wait_for_selector("#sidebar.open")
 

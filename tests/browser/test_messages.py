@@ -220,5 +220,5 @@ def test_d10_axe_finds_nothing_in_code_versions_and_two_replies(visit: Visit) ->
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
         page.wait_for_timeout(500)
         violations = Axe().run(page, options=WCAG).response["violations"]
-        serious = [one["id"] for one in violations if one["impact"] in ("critical", "serious")]
+        serious = [found["id"] for found in violations if found["impact"] in ("critical", "serious")]
         assert serious == []

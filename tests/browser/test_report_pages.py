@@ -46,8 +46,8 @@ def test_d9_axe_finds_nothing_and_every_part_is_reached_by_the_keyboard(
 
     page.goto(pages[name].as_uri())
     found = [
-        (one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]])
-        for one in Axe().run(page).response["violations"]
+        (violation["id"], violation["impact"], [node["html"][:120] for node in violation["nodes"][:3]])
+        for violation in Axe().run(page).response["violations"]
     ]
     assert found == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -74,16 +74,16 @@ def test_what_was_said_to_be_saved_survives_ten_kills(tmp_path: Path) -> None:
 
         with Store.open(path) as store:
             messages = store.read(chat, "").messages
-            found = {one.id: one for one in messages}
+            found = {message.id: message for message in messages}
             assert [id for role, id in acknowledged if id not in found or found[id].role != role] == []
-            whole = [one for one in messages if one.finish != INTERRUPTED]
-            assert [one.id for one in whole if not is_sealed(one.text)] == []
-            for before, one in pairwise(messages):
-                assert one.parent == before.id
-                assert before.role == "user" or one.role == "user"
+            whole = [message for message in messages if message.finish != INTERRUPTED]
+            assert [message.id for message in whole if not is_sealed(message.text)] == []
+            for before, after in pairwise(messages):
+                assert after.parent == before.id
+                assert before.role == "user" or after.role == "user"
             # What was being deleted is gone or whole
-            others = [one for one in store.chats("") if one.id != chat]
-            assert all(is_sealed(one.text) for other in others for one in store.read(other.id, "").messages)
+            others = [other for other in store.chats("") if other.id != chat]
+            assert all(is_sealed(kept.text) for other in others for kept in store.read(other.id, "").messages)
             assert store._database.rows("PRAGMA integrity_check")[0][0] == "ok"
             store._database.rows("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
             store.hold(chat, "").release()

@@ -88,6 +88,8 @@ def test_labels_are_found_in_the_data_and_spellings_refused() -> None:
         Emotions().fit([*rows, LabelSetText(text="c", labels=("Joy",), where="a.csv, row 3")])
     with pytest.raises(DataError, match="hold no label"):
         Emotions().fit([LabelSetText(text="c", labels=())])
+    with pytest.raises(DataError, match=r"'joy, great' holds a comma.*hint: give it another name"):
+        Emotions().fit([LabelSetText(text="c", labels=("joy, great",))])
 
 
 def test_preflight_refuses_a_label_that_no_row_or_every_row_has() -> None:
