@@ -10,6 +10,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.codebook import LabelsInWords, codebook_of
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError
+from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.label_readers import ReaderSettings, read_words, text_window
 from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, window_of
 from nlpkit.tasks.polarity import Polarity
@@ -89,6 +90,6 @@ def zero_shot_classifier(
 @functools.lru_cache(maxsize=KEPT)
 def _base(reader: str, source: str) -> tuple[Any, Any, int]:
     folder, _ = find_base(source)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = with_emoji_names(load_tokenizer(folder))
     model = ReaderSettings(name=reader).row.load(folder)
     return model.to(pick_device()).eval(), tokenizer, window_of(folder, tokenizer)

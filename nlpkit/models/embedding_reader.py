@@ -69,7 +69,7 @@ class EmbeddingReader(nn.Module):
             padded = [row + [pad] * (width - len(row)) for row in rows]
             mask = [[1] * len(row) + [0] * (width - len(row)) for row in rows]
             device = self.label_weight.device
-            with torch.inference_mode():
+            with torch.no_grad():
                 units = self._pooled(torch.tensor(padded, device=device), torch.tensor(mask, device=device))
             pooled[numbers] = units.float().cpu()
         return pooled

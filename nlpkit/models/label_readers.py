@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from nlpkit.data.codebook import Codebook
+from nlpkit.data.codebook import Codebook, read_codebook
 from nlpkit.errors import ConfigError, RunError, nearest
-from nlpkit.models.pretrained import load_body, load_language_model, load_merged
+from nlpkit.models.pretrained import load_body, load_language_model, load_merged, pick_device
+from nlpkit.run import Run, RunRecord
 from nlpkit.settings import Settings
 from nlpkit.tasks.encoding import Frame
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import torch
 
     Weights: TypeAlias = Mapping[str, torch.Tensor]
+
+LABEL_WEIGHTS = "label_weights.safetensors"
+"""The file of a zero-shot run that holds what the labels' words became."""
 
 LEAST_TEXT = 16
 """Tokens that must be left for a text next to the labels in words."""
@@ -69,8 +73,8 @@ class LabelReader:
     """Return the torch module of a model, its tokenizer and the labels: ids and mask in, logits out."""
     needs_prior: bool
     """Whether its answers to an empty text say more of the labels' words than of the texts."""
-    is_exported: bool
-    """Whether other runtimes can compute it."""
+    is_traced: bool
+    """Whether it is one graph, which other runtimes can compute."""
 
 
 def _embedding(model: Any, tokenizer: Any, codebook: Codebook, _: ReaderSettings) -> Any:
@@ -99,7 +103,7 @@ _ROWS = (
         load=load_body,
         make=_embedding,
         needs_prior=False,
-        is_exported=True,
+        is_traced=True,
     ),
     LabelReader(
         name="likelihood",
@@ -108,7 +112,7 @@ _ROWS = (
         load=load_language_model,
         make=_likelihood,
         needs_prior=True,
-        is_exported=False,
+        is_traced=False,
     ),
     LabelReader(
         name="entailment",
@@ -117,7 +121,7 @@ _ROWS = (
         load=load_merged,
         make=_entailment,
         needs_prior=False,
-        is_exported=False,
+        is_traced=False,
     ),
 )
 
@@ -129,7 +133,8 @@ def read_words(model: Any, tokenizer: Any, codebook: Codebook, settings: ReaderS
     import torch
 
     module = settings.row.make(model, tokenizer, codebook, settings).to(model.device).eval()
-    with torch.inference_mode():
+    module.requires_grad_(False)
+    with torch.no_grad():
         module.take_words()
         if settings.subtracts_empty:
             ids = torch.tensor([Frame.of(tokenizer).around([])], device=model.device)
@@ -156,6 +161,39 @@ def restore(
     for name, buffer in own_weights(module).items():
         buffer.copy_(weights[name])
     return module
+
+
+def load_reader(run: Run, record: RunRecord, folder: Path, tokenizer: Any) -> Any:
+    """Return the module of a zero-shot run, on the fastest device here.
+
+    Raises:
+        RunError: a newer nlpkit made it, or its parts do not belong together.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        settings = ReaderSettings.model_validate(record.reader)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise RunError(f"{run.marker}: reader: {reason}; hint: pip install --upgrade nlpkit") from None
+    model = settings.row.load(folder).to(pick_device()).eval()
+    weights = load_file(run.reader / LABEL_WEIGHTS, device=str(model.device))
+    return restore(model, tokenizer, read_codebook(run.codebook), settings, weights)
+
+
+def save_reader(module: Any, folder: Path) -> None:
+    """Write the weights that stand for the labels."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(exist_ok=True)
+    own = {name: weight.cpu().contiguous() for name, weight in own_weights(module).items()}
+    save_file(own, folder / LABEL_WEIGHTS)
+
+
+def exports(reader: Mapping[str, Any], form: str) -> bool:
+    """Return whether a zero-shot run of this reader can be exported: as a graph, but to no plain model."""
+    row = READERS.get(str(reader.get("name")))
+    return row is not None and row.is_traced and form != "merged"
 
 
 def own_weights(module: Any) -> dict[str, torch.Tensor]:

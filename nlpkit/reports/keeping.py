@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nlpkit.data.codebook import read_codebook
 from nlpkit.files import write_whole
 from nlpkit.reports.card import model_card
 from nlpkit.reports.parts import Cost, SourceCard, Step
@@ -38,7 +39,9 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
         write_whole(place(run, report.data, ending), text)
     if card is not None:
         write_whole(run.report, page)
-        write_whole(run.card, model_card(report, run.read().model_dump(mode="json"), card))
+        codebook = read_codebook(run.codebook) if run.codebook.is_file() else None
+        page = model_card(report, run.read().model_dump(mode="json"), card, codebook=codebook)
+        write_whole(run.card, page)
 
 
 def of_run(run: Run) -> dict[str, Any]:
