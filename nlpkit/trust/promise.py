@@ -88,7 +88,10 @@ def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int 
         counts = np.array([len(weight) for weight in weights])[:, None]
         given = _by_label(weights, answered)
         missed = (_by_label(weights, mistaken) * counts + 1) / (counts + 1)
-        errors.append((drawn @ missed) / np.maximum(drawn @ given, 1e-9))
+        labeled = np.maximum((drawn @ given) * tally.texts, 1)
+        rate = np.minimum((drawn @ missed) * tally.texts / labeled, 1)
+        # How many of the file's own labels are wrong varies too
+        errors.append(draws.binomial(np.ceil(labeled).astype(int), rate) / labeled)
     bounds = np.quantile(np.array(errors), CONFIDENCE, axis=0)
     kept = np.flatnonzero(bounds <= max_error)
     if not kept.size:
