@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
     from nlpkit.classifiers.predict import predict
+    from nlpkit.classifiers.readings import Readings
     from nlpkit.classifiers.zero_shot import zero_shot
     from nlpkit.data.check_report import CheckReport
     from nlpkit.data.examples import Conversation, LabeledText, Turn
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
     from nlpkit.training.train import train, train_seeds
+    from nlpkit.trust.file_shares import file_shares
 
 __version__ = "0.1.0"
 
@@ -50,6 +52,7 @@ __all__ = [
     "LanguageModel",
     "NlpkitError",
     "Prediction",
+    "Readings",
     "Record",
     "RemoteBot",
     "Report",
@@ -66,6 +69,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "file_shares",
     "predict",
     "read_records",
     "resolve",
@@ -88,6 +92,7 @@ _HOMES = {
     "LanguageModel": "nlpkit.generation.language_model",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
+    "Readings": "nlpkit.classifiers.readings",
     "Record": "nlpkit.data.records",
     "RemoteBot": "nlpkit.generation.remote",
     "Report": "nlpkit.reports.report",
@@ -106,6 +111,7 @@ _HOMES = {
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
+    "file_shares": "nlpkit.trust.file_shares",
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",

@@ -36,6 +36,7 @@ class EmbeddingReader(nn.Module):
         self.register_buffer("label_bias", torch.zeros(count))
 
     overhead = 0
+    base_model_prefix = "body"
 
     def take_words(self) -> None:
         """Point each label's weights to the mean of its words, its description and its examples."""

@@ -63,6 +63,19 @@ def test_a_zero_shot_run_is_a_run_like_any_other(calibrated: Run, tmp_path: Path
     assert "peft" not in card.casefold()
 
 
+def test_two_codebooks_are_read_in_one_pass(
+    calibrated: Run, settings: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    book = tmp_path / "book.yaml"
+    book.write_text("labels: [food, film, place]", encoding="utf-8")
+    other = nlpkit.train(settings("topics", codebook=str(book)))
+    both = nlpkit.Readings.load([calibrated, other])
+    assert both.shared == {"topics": 2}  # both layers of the base
+    for run in (calibrated, other):
+        (alone,) = Classifier.load(run, runtime="torch").predict("the food was fine")
+        assert both.predict("the food was fine")[0].by_name[run.name] == alone
+
+
 def test_a_run_is_loaded_with_the_weights_that_it_saved(calibrated: Run) -> None:
     weights = calibrated.reader / "label_weights.safetensors"
     saved = weights.read_bytes()
