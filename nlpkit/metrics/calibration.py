@@ -24,9 +24,9 @@ def fit_temperature(logits: Array, truth: Array) -> float:
     """Return the temperature T for which softmax(logits / T) fits the truth best (Guo et al. 2017,
     arXiv:1706.04599).
 
-    Each truth counts as (n + 1) / (n + k) right, as in Platt 1999: a small or perfect validation set then
-    gives the confidence
-    that its size can justify, and not T = 0.
+    Each truth counts as (n + 1) / (n + 2) right, as in Platt 1999, and the rest is spread over the other
+    labels: a small or perfect validation set then gives the confidence that its size can justify, and not
+    T = 0. How many labels there are changes nothing of that.
 
     Args:
         logits: (n, k), of rows that the model was not trained on.
@@ -46,8 +46,8 @@ def fit_temperature(logits: Array, truth: Array) -> float:
             "expected at least one, all finite"
         )
     rows, labels = logits.shape
-    target = np.full(logits.shape, 1 / (rows + labels))
-    target[np.arange(rows), truth] = (rows + 1) / (rows + labels)
+    target = np.full(logits.shape, 1 / ((rows + 2) * max(1, labels - 1)))
+    target[np.arange(rows), truth] = (rows + 1) / (rows + 2)
 
     def loss(log_temperature: float) -> float:
         return -float((target * log_softmax(logits / np.exp(log_temperature), axis=1)).sum() / rows)
