@@ -9,11 +9,11 @@ import pytest
 import nlpkit
 
 
-@pytest.mark.parametrize("form", ["onnx", "onnx-int8", "openvino"])
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
 def test_a_reader_by_embedding_is_exported_as_any_classifier(
     form: str, tiny_base: Path, toy_csv: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("onnxscript" if form.startswith("onnx") else "openvino")
+    pytest.importorskip("onnxscript" if form == "onnx" else "openvino")
     book = tmp_path / "book.yaml"
     book.write_text("labels: {negative: the film was bad, positive: the film was good}", encoding="utf-8")
     run = nlpkit.train(
@@ -24,5 +24,4 @@ def test_a_reader_by_embedding_is_exported_as_any_classifier(
     texts = ["a good film", "", "very bad food " * 60]
     before, after = nlpkit.predict(texts, run, runtime="torch"), nlpkit.predict(texts, folder)
     for first, second in zip(before, after, strict=True):
-        assert second.probabilities["positive"] == pytest.approx(first.probabilities["positive"], abs=0.05)
-    assert nlpkit.predict(texts, run, runtime=form)[0].label == after[0].label
+        assert second.probabilities["positive"] == pytest.approx(first.probabilities["positive"], abs=1e-3)
