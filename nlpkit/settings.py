@@ -179,6 +179,9 @@ class Data(Settings):
     """Sources, or the share of the training rows that is held out to report on."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+    leave_out: str | None = None
+    """A file with the columns text and label, as `nlpkit check --doubts` writes it: these rows of `train`
+    are left out."""
 
     @model_validator(mode="after")
     def _shares(self) -> Data:

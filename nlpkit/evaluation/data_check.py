@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,11 +11,13 @@ from nlpkit.data.check_report import CheckReport
 from nlpkit.data.checks import Tokens
 from nlpkit.data.checks import check as check_examples
 from nlpkit.data.examples import LabeledText, LabelSetText, TextExample
-from nlpkit.data.personal import Detector
+from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.data.rows import LeftOut
 from nlpkit.data.text_language import added, scripts_of, unreadable_line
 from nlpkit.errors import DataError
+from nlpkit.evaluation.label_doubt import BASE, doubted_labels, doubts_csv, doubts_finding
+from nlpkit.files import write_whole
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
 from nlpkit.settings import LabelSetSource
@@ -43,6 +45,8 @@ def check(
     window: int | None = None,
     near_duplicates: float = 0.8,
     pii: Detector = "patterns",
+    doubts: str | Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CheckReport:
     """Check labeled rows before training: counts, lengths, and findings with the gravest first.
 
@@ -62,13 +66,16 @@ def check(
         window: how many tokens the model reads; only used with `tokens`.
         near_duplicates: texts that share this much (Jaccard similarity of word pairs) count as near-equal.
         pii: `presidio` finds more kinds of numbers and needs the extra `pii`.
+        doubts: write the rows whose label is likely wrong to this CSV, judged on the features of `base`,
+            by default minilm-l6; needs the extra `noise`.
+        progress: gets how many texts of how many the base has read for `doubts`.
 
     Returns:
         The report. A row that can't be read, and an empty text, are findings.
 
     Raises:
-        ConfigError: `pii` asks for presidio, which is not installed.
-        DataError: there is no such file or column.
+        ConfigError: `pii` asks for presidio, or `doubts` for cleanlab, which is not installed.
+        DataError: there is no such file or column, or labels that can't be doubted.
         SourceError: the data or the base can't be fetched.
     """
     bad: dict[str, list[BadRow]] = {}
@@ -99,11 +106,28 @@ def check(
     unreadable = tuple(_unreadable(part, rows, severity) for part, rows in bad.items() if rows)
     left_out = tuple(left_out_finding(part, row) for part, rows in passed.items() for row in rows)
     unknown = counter.findings(", ".join(parts)) if counter else ()
+    wrong = _doubted(parts, Path(doubts), base=base or BASE, pii=pii, progress=progress) if doubts else ()
     findings = sorted(
-        (*unreadable, *unknown, *report.findings, *left_out),
+        (*unreadable, *unknown, *report.findings, *wrong, *left_out),
         key=lambda finding: GRAVEST_FIRST.index(finding.severity),
     )
     return report.model_copy(update={"findings": tuple(findings), "files": tuple(files)})
+
+
+def _doubted(
+    parts: Mapping[str, Sequence[TextExample]],
+    path: Path,
+    *,
+    base: str,
+    pii: Detector,
+    progress: Callable[[int, int], None],
+) -> tuple[Finding, ...]:
+    """Write the rows of the first part whose label is likely wrong, and return the finding."""
+    name, examples = next(iter(parts.items()))
+    doubts = doubted_labels(examples, base=base, progress=progress)
+    write_whole(path, doubts_csv(doubts))
+    finding = doubts_finding(name, doubts, path, scanner(pii))
+    return (finding,) if finding else ()
 
 
 class _Counter:

@@ -12,6 +12,7 @@ from nlpkit.data.splits import hold_out, split
 from nlpkit.settings import ConversationData, Data
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task, TextTask
+from nlpkit.training.left_out import without
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -85,6 +86,10 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
     reading = read_examples(task, data.train, seed=seed)
     train, skipped, unused = reading.examples, list(reading.skipped), list(reading.unused)
     left_out = reading.left_out
+    if isinstance(data, Data) and data.leave_out:
+        train, reason = without(train, data.leave_out)
+        left_out += len(reading.examples) - len(train)
+        skipped.append(reason)
     fitted = task.fit(train)
     held: dict[str, tuple[Any, ...]] = {"validation": (), "test": ()}
     shares = {"validation": 0.0, "test": 0.0}
