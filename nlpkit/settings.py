@@ -90,7 +90,19 @@ class RowSource(Settings):
     """What to do about rows that cannot be used: stop and list them, or skip and count them."""
 
 
-class LabelSource(RowSource):
+def _as_columns(value: object) -> object:
+    return (value,) if isinstance(value, (str, int)) else value
+
+
+class AnnotatedSource(RowSource):
+    """Where rows come from that several people may have answered."""
+
+    annotators: Annotated[tuple[Column, ...], BeforeValidator(_as_columns)] = ()
+    """The columns that hold each person's answer, or one that holds a list: a report then shows how far they
+    agree."""
+
+
+class LabelSource(AnnotatedSource):
     """Where labeled rows come from, and what their labels stand for."""
 
     labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
@@ -99,7 +111,7 @@ class LabelSource(RowSource):
     """Cut points that turn a number into the task's labels, from the lowest to the highest."""
 
 
-class NumberSource(RowSource):
+class NumberSource(AnnotatedSource):
     """Where rows with a number come from."""
 
     spread: Column | None = None

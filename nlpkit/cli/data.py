@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from nlpkit.cli.options import (
+    Annotators,
     Bot,
     ConversationColumn,
     Encoding,
@@ -23,6 +24,7 @@ from nlpkit.cli.options import (
     System,
     Text,
     mapping_of,
+    names_of,
 )
 from nlpkit.cli.terminal import as_options, bar, talk
 from nlpkit.errors import ConfigError
@@ -42,6 +44,7 @@ def check_data(
         str | None,
         typer.Option(help="The file's labels and what they are to be read as, as YAML."),
     ] = None,
+    annotators: Annotators = None,
     test: Annotated[str | None, typer.Option(help="Held-out rows, to find overlap with.")] = None,
     base: Annotated[
         str | None,
@@ -104,6 +107,7 @@ def check_data(
             report = check_conversations(source, **shared)
     else:
         columns: dict[str, Any] = {"text": text, "label": label, "labels": mapping_of(labels)}
+        columns["annotators"] = names_of(annotators)
         with bar("reading") if doubts else nullcontext(lambda *done: None) as show:
             report = check(
                 data, format=format, encoding=encoding, doubts=doubts,

@@ -21,6 +21,8 @@ class LabeledText:
     """How much this example counts in the loss, such as the annotators' confidence."""
     where: str = ""
     """The file and the row that it came from, for messages."""
+    annotations: tuple[str | float, ...] = ()
+    """What several people answered, where that is known."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -16,12 +16,14 @@ from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.data.rows import LeftOut
 from nlpkit.data.text_language import added, scripts_of, unreadable_line
 from nlpkit.errors import DataError
+from nlpkit.evaluation.annotator_check import agreement_finding
 from nlpkit.evaluation.label_doubt import BASE, doubted_labels, doubts_csv, doubts_finding
 from nlpkit.files import write_whole
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
-from nlpkit.settings import LabelSetSource
+from nlpkit.settings import LabelSetSource, LabelSource
 from nlpkit.sources import resolve
+from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.encoding import is_unreadable, token_ids
 from nlpkit.tasks.label_names import label_list
 
@@ -35,6 +37,7 @@ def check(
     *,
     text: str = "text",
     label: str = "label",
+    annotators: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     test: Sources | None = None,
     base: str | None = None,
@@ -56,6 +59,7 @@ def check(
         data: a file, a folder, `hub:org/name` or a catalog name, or several; or examples, by part.
         text: the column that holds the text.
         label: the column that holds the label.
+        annotators: the columns that hold each person's answer, or one that holds a list of them.
         labels: what the files call a label -> what it is to be read as, like `labels` of a config.
         test: held-out rows, to find overlap with.
         base: a base whose tokens lengths are counted in; else they are counted in words.
@@ -91,7 +95,14 @@ def check(
             example
             for source in listed
             for example in _examples(
-                source, columns, labels or {}, format=format, encoding=encoding, bad=rows, left_out=left_out
+                source,
+                columns,
+                labels or {},
+                annotators=annotators,
+                format=format,
+                encoding=encoding,
+                bad=rows,
+                left_out=left_out,
             )
         ]
 
@@ -107,8 +118,9 @@ def check(
     left_out = tuple(left_out_finding(part, row) for part, rows in passed.items() for row in rows)
     unknown = counter.findings(", ".join(parts)) if counter else ()
     wrong = _doubted(parts, Path(doubts), base=base or BASE, pii=pii, progress=progress) if doubts else ()
+    agreed = tuple(filter(None, (agreement_finding(part, rows) for part, rows in parts.items())))
     findings = sorted(
-        (*unreadable, *unknown, *report.findings, *wrong, *left_out),
+        (*unreadable, *unknown, *report.findings, *wrong, *agreed, *left_out),
         key=lambda finding: GRAVEST_FIRST.index(finding.severity),
     )
     return report.model_copy(update={"findings": tuple(findings), "files": tuple(files)})
@@ -174,6 +186,7 @@ def _examples(
     columns: tuple[str, str],
     labels: Mapping[str, str],
     *,
+    annotators: Sequence[str],
     format: str | None,
     encoding: str | None,
     bad: list[BadRow],
@@ -181,7 +194,7 @@ def _examples(
 ) -> list[TextExample]:
     path = resolve(str(source), kind="data")
     examples = []
-    roles = dict(zip(columns, ("text", "label"), strict=True))
+    roles = dict(zip(columns, ("text", "label"), strict=True)) | dict.fromkeys(annotators, "annotators")
     records = read_records(
         path,
         format=format,
@@ -192,13 +205,15 @@ def _examples(
     )
     for record in records:
         try:
-            examples.append(_example(record, *columns, labels))
+            examples.append(_example(record, *columns, labels, annotators))
         except DataError as error:
             bad.append(BadRow(file=record.file, row=record.row, reason=str(error), raw=""))
     return examples
 
 
-def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -> TextExample:
+def _example(
+    record: Record, text: str, label: str, labels: Mapping[str, str], annotators: Sequence[str]
+) -> TextExample:
     value = record.fields.get(label)
     if isinstance(value, list) or (isinstance(value, str) and value.startswith("[")):
         names = label_list(record, LabelSetSource(source=record.file, label=label))
@@ -206,7 +221,13 @@ def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -
         return LabelSetText(text=text_of(record, text, empty="allow"), labels=known, where=record.where)
     name = "" if value is None else str(value).strip()
     text_label = labels.get(name, name) or None
-    return LabeledText(text=text_of(record, text, empty="allow"), label=text_label, where=record.where)
+    people = LabelSource(source=record.file, annotators=tuple(annotators), labels=dict(labels))
+    return LabeledText(
+        text=text_of(record, text, empty="allow"),
+        label=text_label,
+        where=record.where,
+        annotations=annotated_labels(record, people, ()) if annotators else (),
+    )
 
 
 def left_out_finding(part: str, row: LeftOut) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.data.annotations import people_of
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
@@ -133,6 +134,7 @@ def measure(
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
+        people=people_of(examples),
         seed=record.seed,
     )
     sections = (make(outcomes, rows) for make in family.report.sections)

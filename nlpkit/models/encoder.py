@@ -63,21 +63,27 @@ class Encoder:
         return [embedded[index] for index in range(len(ids))]
 
     def features(
-        self, texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        texts: Sequence[str],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        depth: float = 1.0,
     ) -> NDArray[Any]:
         """Return (texts, size): the mean over each text's tokens, special tokens included.
 
         Args:
             texts: what to embed; one longer than the window is read up to there.
+            depth: the layer whose states are taken, as a share of all; 1 is the last.
             progress: gets how many texts of how many are done.
         """
         import numpy as np
 
         ids = self._framed(texts)
         pooled = np.empty((len(ids), self.model.config.hidden_size), dtype=np.float32)
+        layer = round(depth * self.model.config.num_hidden_layers)
         done = 0
         for batch in batches([len(text_ids) for text_ids in ids], FEATURE_TOKENS):
-            states, mask = self._states([ids[index] for index in batch])
+            states, mask = self._states([ids[index] for index in batch], layer)
             weight = mask[..., None].to(states.dtype)
             pooled[batch] = ((states * weight).sum(1) / weight.sum(1)).cpu().numpy()
             done += len(batch)
@@ -95,8 +101,8 @@ class Encoder:
             state[before : before + len(text_ids) - size] for state, text_ids in zip(states, ids, strict=True)
         ]
 
-    def _states(self, ids: list[list[int]]) -> tuple[Any, Any]:
-        """Return the last layer's states, (texts, tokens, size), and the mask of the tokens that count."""
+    def _states(self, ids: list[list[int]], layer: int = -1) -> tuple[Any, Any]:
+        """Return a layer's states, (texts, tokens, size), and the mask of the tokens that count."""
         import torch
 
         width = max(map(len, ids))
@@ -104,5 +110,5 @@ class Encoder:
         inputs = torch.tensor([row + [pad] * (width - len(row)) for row in ids], device=device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids], device=device)
         with torch.inference_mode():
-            states = self.model(input_ids=inputs, attention_mask=mask).last_hidden_state.float()
-        return states, mask
+            outputs = self.model(input_ids=inputs, attention_mask=mask, output_hidden_states=True)
+        return outputs.hidden_states[layer].float(), mask

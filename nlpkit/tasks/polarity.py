@@ -13,6 +13,7 @@ from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.settings import ClassifierTraining, LabelSource, Settings
+from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
@@ -78,7 +79,11 @@ class Polarity(Settings):
         label = self._label(record, source)
         known_label(label, self.labels, record, source.label)
         return LabeledText(
-            text=text, label=label, weight=weight_of(record, source.weight), where=record.where
+            text=text,
+            label=label,
+            weight=weight_of(record, source.weight),
+            where=record.where,
+            annotations=annotated_labels(record, source, self.labels),
         )
 
     def _label(self, record: Record, source: LabelSource) -> str:
@@ -94,7 +99,8 @@ class Polarity(Settings):
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        columns = {source.text: "text", source.label: "label", source.weight: "weight"}
+        columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
+        columns |= {source.weight: "weight", **dict.fromkeys(source.annotators, "annotators")}
         return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Polarity:

@@ -195,6 +195,7 @@ class OneLabel:
                 [[answer.probabilities[label] for label in names] for answer in predictions]
             ),
             given=np.array([names.index(str(answer.label)) for answer in predictions]),
+            ordered=self.ordered,
         )
 
     def signs(self, outcomes: LabelOutcomes) -> tuple[str, ...]:
