@@ -38,7 +38,9 @@ class FewShotConfig(SeededSettings):
     """Draw rows, heads and batches: one run each, with their mean and standard deviation."""
 
     @model_validator(mode="after")
-    def _only_keys_of_the_task(self) -> FewShotConfig:
+    def _only_what_it_does(self) -> FewShotConfig:
+        if self.lora.init != "default":
+            raise ValueError(f"lora.init: few_shot has no {self.lora.init!r}; hint: lora.init=default")
         refuse_foreign_keys(self.task, self.data, ClassifierTraining())
         return self
 

@@ -24,7 +24,7 @@ def annotated_labels(record: Record, source: LabelSource, labels: Sequence[str])
 
 
 def _label(record: Record, column: str, value: Any, source: LabelSource, labels: Sequence[str]) -> str:
-    if source.bins:
+    if source.bins and labels:
         return labels[bisect.bisect_left(source.bins, _number(record, column, value))]
     name = str(value).strip()
     return known_label(source.labels.get(name, name), labels, record, column)

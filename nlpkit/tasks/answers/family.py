@@ -242,6 +242,8 @@ def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -
 
 
 def text_identity(example: Any) -> tuple[Any, ...]:
-    """Return all fields of an example that a training depends on."""
-    unused = ("where", "annotations")
+    """Return all fields of an example that a training depends on: not where it came from, its group, or what
+    people answered.
+    """
+    unused = ("where", "group", "annotations")
     return tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)

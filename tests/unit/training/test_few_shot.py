@@ -97,7 +97,12 @@ def test_what_few_rows_cannot_do_is_refused(toy_csv: Path, tiny_base: Path, tmp_
     text = SETTINGS.format(data=toy_csv, base=tiny_base, output=tmp_path)
     config = tmp_path / "few.yaml"
     config.write_text(text)
-    for keys in ({"training": {"freeze": 1}}, {"data": {"validation": 0.1}}, {"data": {"per_label": 65}}):
+    for keys in (
+        {"lora": {"init": "pissa"}},
+        {"training": {"freeze": 1}},
+        {"data": {"validation": 0.1}},
+        {"data": {"per_label": 65}},
+    ):
         with pytest.raises(ConfigError, match="|".join(next(iter(keys.values())))):
             nlpkit.train_seeds(config, **keys)
     config.write_text(text.replace("{kind: polarity, labels: [negative, positive]}", "{kind: emotions}"))
