@@ -19,15 +19,13 @@ def people_of(examples: Sequence[TextExample]) -> list[tuple[str | float, ...]]:
     if any(own):
         return own
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, example in enumerate(labeled):
-        if example and (example.label or example.value is not None):
+    given = [(*example.labels, *example.numbers) if example else () for example in labeled]
+    for row, (example, answers) in enumerate(zip(labeled, given, strict=True)):
+        if example and answers:
             rows[example.text].append(row)
-    repeated = [places for places in rows.values() if len(places) > 1]
+    repeated = [numbers for numbers in rows.values() if len(numbers) > 1]
     if 2 * sum(map(len, repeated)) < max(1, len(examples)):
         return own
-    for places in repeated:
-        answers = [labeled[number] for number in places]
-        own[places[0]] = tuple(
-            answer.label or answer.value or 0.0 for answer in answers if answer is not None
-        )
+    for numbers in repeated:
+        own[numbers[0]] = tuple(answer for number in numbers for answer in given[number])
     return own
