@@ -19,7 +19,9 @@ def people_of(examples: Sequence[TextExample]) -> list[tuple[str | float, ...]]:
     if any(own):
         return own
     rows: dict[str, list[int]] = defaultdict(list)
-    given = [(*example.labels, *example.numbers) if example else () for example in labeled]
+    given: list[tuple[str | float, ...]] = [
+        (*example.labels, *example.numbers) if example else () for example in labeled
+    ]
     for row, (example, answers) in enumerate(zip(labeled, given, strict=True)):
         if example and answers:
             rows[example.text].append(row)

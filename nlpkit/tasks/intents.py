@@ -95,7 +95,8 @@ class Intents(Settings):
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
         columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
-        columns |= {source.weight: "weight", **dict.fromkeys(source.annotators, "annotators")}
+        columns |= {source.weight: "weight"}
+        columns |= dict.fromkeys(source.annotators, "annotators")
         return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Intents:
