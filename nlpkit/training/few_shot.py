@@ -13,6 +13,7 @@ from pydantic import Field
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.run import Run
 from nlpkit.settings import Base, ClassifierTraining, Data, Lora
+from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.classifier import Held, build
@@ -84,6 +85,7 @@ class FewShot:
             f"labels     {', '.join(self.task.head.names[:20])}",
             f"cut        {cut:,} texts lose tokens at their end",
             f"ways       {', '.join(self.training.ways)}, cross-validated in {self._folds} folds",
+            *(f"warning    left out: {reason}" for reason in rows.skipped[:SHOWN_REASONS]),
         ]
 
     @property

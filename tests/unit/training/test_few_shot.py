@@ -93,6 +93,15 @@ def test_few_rows_make_an_ordinary_run_of_each_draw(toy_csv: Path, tiny_base: Pa
     assert lines[-2].endswith("trained already") or any("trained already" in line for line in lines[-4:])
 
 
+def test_rows_that_were_left_out_are_reported(toy_csv: Path, tiny_base: Path, tmp_path: Path) -> None:
+    config, named = tmp_path / "few.yaml", tmp_path / "doubts.csv"
+    config.write_text(SETTINGS.format(data=toy_csv, base=tiny_base, output=tmp_path))
+    named.write_text("\n".join(toy_csv.read_text().splitlines()[:4]) + "\n")
+    lines: list[str] = []
+    nlpkit.train_seeds(config, check=True, talk=lines.append, given=[f"data.leave_out={named}"])
+    assert f"warning    left out: {named}: names 3 training rows" in lines
+
+
 def test_what_few_rows_cannot_do_is_refused(toy_csv: Path, tiny_base: Path, tmp_path: Path) -> None:
     text = SETTINGS.format(data=toy_csv, base=tiny_base, output=tmp_path)
     config = tmp_path / "few.yaml"
