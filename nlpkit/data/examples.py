@@ -59,9 +59,18 @@ TextExample: TypeAlias = LabeledText | LabelSetText
 """A text with its answer, as checks of data see it."""
 
 
+BETWEEN = ", "
+"""What stands between labels; no label holds a comma."""
+
+
 def in_words(labels: Iterable[str]) -> str:
     """Return labels as a file and a page show them, such as "joy, love"; empty where none applies."""
-    return ", ".join(labels)
+    return BETWEEN.join(labels)
+
+
+def from_words(words: str) -> list[str]:
+    """Return the labels that `in_words` wrote."""
+    return words.split(BETWEEN) if words else []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,9 @@ from html import escape
 from nlpkit.data.examples import in_words
 from nlpkit.errors import RunError
 
+SEVERAL = "labels"
+"""The output column of all labels that are given, in words."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
@@ -39,7 +42,7 @@ class Prediction:
         """
         fields: dict[str, str | float | None] = {
             "label": self.label,
-            "labels": None if self.labels is None else in_words(self.labels),
+            SEVERAL: None if self.labels is None else in_words(self.labels),
             "value": self.value,
             "spread": self.spread,
             "score": self.score,

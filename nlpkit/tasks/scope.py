@@ -75,7 +75,7 @@ def fit_scope(logits: np.ndarray, inside: np.ndarray, labels: int, *, false_alar
     if (~inside).sum() >= FEW:
         name = max(names, key=lambda each: float(roc_auc_score(inside, scores[each])))
     values = scores[name]
-    threshold = float(np.quantile(values[inside], false_alarms, method="lower"))
+    threshold = _between(values, float(np.quantile(values[inside], false_alarms, method="lower")))
     refused = values < threshold
     if inside.all():
         slope = -1 / (float(values.std()) or 1.0)
@@ -91,3 +91,9 @@ def fit_scope(logits: np.ndarray, inside: np.ndarray, labels: int, *, false_alar
         false_alarms=float(refused[inside].mean()),
         recall=None if inside.all() else float(refused[~inside].mean()),
     )
+
+
+def _between(values: np.ndarray, value: float) -> float:
+    """Return the middle between a value and the next lower one, so that rounding moves no row across it."""
+    lower = values[values < value]
+    return (value + float(lower.max())) / 2 if lower.size else value - 1e-3

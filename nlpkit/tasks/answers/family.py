@@ -28,6 +28,9 @@ TONE = 0.25
 """A score beyond this, in [-1, 1], is shown as positive or negative."""
 
 
+SHOWN = 6
+"""Labels above which the terminal and the demo show the probabilities of the likeliest only."""
+
 MANY = 30
 """Labels above which a line names only the commonest and the rarest."""
 
@@ -198,6 +201,13 @@ def tone_of(score: float | None) -> Tone:
     if score is None or -TONE <= score <= TONE:
         return "neutral"
     return "positive" if score > 0 else "negative"
+
+
+def likeliest(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Return the probability of each label, in its order; of many labels the SHOWN highest, highest first."""
+    if len(probabilities) <= SHOWN:
+        return tuple(probabilities.items())
+    return tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:SHOWN])
 
 
 def shares_of(counts: Mapping[str, int], labels: Sequence[str], rows: int) -> list[str]:

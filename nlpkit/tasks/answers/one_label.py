@@ -25,6 +25,7 @@ from nlpkit.tasks.answers.family import (
     Shown,
     TargetFindings,
     changed_answers,
+    likeliest,
     shares_of,
     text_groups,
     text_identity,
@@ -276,12 +277,13 @@ class OneLabel:
         return changed_answers(labels[0], labels[1], truth, limits)
 
     def shown(self, answer: Prediction) -> Shown:
-        """Return the label with the probability of each."""
+        """Return the label, and the most probable ones; of a text outside, that no label fits."""
+        is_outside = bool(self.outside) and answer.label == self.outside
         return Shown(
-            headline=str(answer.label),
+            headline=f"{self.outside}: none of the labels fits" if is_outside else str(answer.label),
             tone=tone_of(answer.score),
             score=answer.score,
-            shares=tuple(answer.probabilities.items()),
+            shares=likeliest(answer.probabilities),
         )
 
 
