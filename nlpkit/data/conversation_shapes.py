@@ -36,6 +36,8 @@ class Line:
     speaker: object
     text: object
     where: str
+    label: object = None
+    """What stands in the column of labels, where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,8 @@ class Layout:
     asked: str = ""
     reply: str = ""
     system: str | None = None
+    label: str | None = None
+    """The column, or the key of a message, that holds the label of a turn."""
 
     def conversations(self, records: Iterable[Record]) -> Iterator[list[Record]]:
         """Yield the rows of each conversation, in the order of their first rows."""
@@ -88,11 +92,11 @@ class Layout:
         if self.shape == "turns":
             key = self._conversation_of(first)
             where = f"{first.file}, conversation {key!r:.80}"
-            lines, roles = _rows(rows, source, where), False
+            lines, roles = _rows(rows, source, where, self.label), False
         elif self.shape == "messages":
             key = _id(first, source)
             preferred = "from" if source.shape == "sharegpt" else "role"
-            lines, roles, keys = _messages(first, self.column, preferred)
+            lines, roles, keys = _messages(first, self.column, preferred, self.label)
             unused += [f"{self.column}.{name}" for name in keys]
         else:
             key = _id(first, source)
@@ -112,7 +116,7 @@ class Layout:
     def _unused(self, record: Record) -> list[str]:
         source, is_turn = self.source, self.shape == "turns"
         used = {source.conversation, *_IDS, self.column, self.asked, self.reply, self.system}
-        used |= {source.speaker, source.text} if is_turn else set()
+        used |= {source.speaker, source.text, self.label} if is_turn else set()
         used |= set(_ASIDES) if self.asked else set()
         return unused_columns(record, used, reply=self.reply or self.column, is_turn=is_turn)
 
@@ -150,9 +154,11 @@ class Layout:
         )
 
 
-def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[Layout, Iterator[Record]]:
+def layout_of(
+    records: Iterator[Record], source: ConversationSource, *, label: str | None = None
+) -> tuple[Layout, Iterator[Record]]:
     """Find out how conversations lie in records (at least one), by the config or the columns; return all
-    records too.
+    records too. `label` is the column, or the key of a message, of a turn's label.
 
     Raises:
         DataError: a column that the shape needs is not there, or no shape fits the columns.
@@ -164,15 +170,20 @@ def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[La
     system = source.system
     if system is not None:
         require([system], columns, file=file)
-    shape = _shape(columns, source, file)
+    shape = _shape(columns, source, file) if label is None else _labeled_shape(columns, source)
     needed = (_list_column(columns, source),) if shape == "messages" else _needed(source, columns)[shape]
+    if label is not None and shape == "turns":
+        keys = (*needed, label)
+        require(
+            dict(zip(keys, ("conversation", "speaker", "text", "label"), strict=True)), columns, file=file
+        )
     require(needed, columns, file=file)
     if system is None and "system" in columns and "system" not in needed:
         system = "system"
     if shape == "messages":
-        return Layout(source=source, shape=shape, column=needed[0], system=system), records
+        return Layout(source=source, shape=shape, column=needed[0], system=system, label=label), records
     if shape == "turns":
-        return Layout(source=source, shape=shape, system=system), records
+        return Layout(source=source, shape=shape, system=system, label=label), records
     asked, reply = needed
     return Layout(source=source, shape=shape, asked=asked, reply=reply, system=system), records
 
@@ -194,6 +205,12 @@ def _shape(columns: Sequence[str], source: ConversationSource, file: str) -> Sha
     looked += f"{_words(needed['alpaca'])} (alpaca), {_words(needed['pairs'])} (pairs)"
     problem = f"no shape of conversations fits the columns {', '.join(columns)}"
     raise DataError(f"{file}: {problem}; looked for {looked}; hint: {_suggestion(columns)}")
+
+
+def _labeled_shape(columns: Sequence[str], source: ConversationSource) -> Shape:
+    """Return the shape of conversations whose turns have labels: a list of messages, or a row a turn."""
+    is_a_row_a_turn = source.speaker in columns or source.text in columns
+    return "messages" if _list_column(columns, source) in columns and not is_a_row_a_turn else "turns"
 
 
 def _by_name(source: ConversationSource) -> tuple[Shape, Shape]:
@@ -247,16 +264,18 @@ def _key(value: object) -> str:
     )
 
 
-def _rows(rows: Sequence[Record], source: ConversationSource, where: str) -> list[Line]:
+def _rows(rows: Sequence[Record], source: ConversationSource, where: str, label: str | None) -> list[Line]:
     lines = []
     for turn, row in enumerate(rows, start=1):
         line = f"{where}, turn {turn} (row {row.row})"
         speaker, text = (_held(row.fields, name, line) for name in (source.speaker, source.text))
-        lines.append(Line(speaker=speaker, text=text, where=line))
+        lines.append(Line(speaker=speaker, text=text, where=line, label=row.fields.get(label or "")))
     return lines
 
 
-def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], bool, list[str]]:
+def _messages(
+    record: Record, column: str, preferred: str, label: str | None
+) -> tuple[list[Line], bool, list[str]]:
     """Return the lines of a list of messages, whether their speakers are roles, and the unused keys."""
     where = record.where
     listed = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
@@ -273,8 +292,9 @@ def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], 
     unused: list[str] = []
     for turn, message in enumerate(messages, start=1):
         line = f"{where}, turn {turn}"
-        unused += unused_keys(message, (speaker, text), line)
-        lines.append(Line(speaker=_held(message, speaker, line), text=_held(message, text, line), where=line))
+        unused += unused_keys(message, (speaker, text, label or ""), line)
+        held = {"speaker": _held(message, speaker, line), "text": _held(message, text, line)}
+        lines.append(Line(**held, where=line, label=message.get(label or "")))
     return lines, _SPEAKERS[speaker], unused
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.data.examples import TextInput, turn_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
@@ -25,6 +27,9 @@ from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
 from nlpkit.tasks.task import task_from
+
+ALONE = "the same run without the turns before"
+"""What the report calls a run's answers to turns of which it reads nothing that was said before."""
 
 
 def evaluate(
@@ -122,21 +127,23 @@ def measure(
         raise DataError(f"{data}: no rows; expected labeled texts to measure on")
     record = run.read()
     started = time.monotonic()
-    predictions = classifier.predict([classifier.task.input(example) for example in examples])
+    inputs = [classifier.task.input(example) for example in examples]
+    predictions = classifier.predict(inputs)
     seconds = time.monotonic() - started
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
     given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
     constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
-    baselines = (*given, constant)
+    alone = _alone(outcomes, classifier, examples, record.seed, own)
+    baselines = (*given, constant, *alone)
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
         seed=record.seed,
     )
     sections = (make(outcomes, rows) for make in family.report.sections)
-    _write_predictions(run, data, family, examples, predictions)
+    _write_predictions(run, data, family, examples, inputs, predictions)
     report = Report(
         **of_run(run),
         data=data,
@@ -168,8 +175,26 @@ def _against(
     metrics = (*classifier.task.family.metrics, *own)
     predictions = baseline.predict([baseline.task.input(example) for example in examples])
     answers = baseline.task.family.outcomes(examples, predictions)
+    return _compared(baseline.name, answers, outcomes, metrics, seed)
+
+
+def _alone(
+    outcomes: Any, classifier: Classifier, examples: Sequence[Any], seed: int, own: Sequence[Metric[Any]]
+) -> tuple[Baseline, ...]:
+    """Return the classifier's answers without the turns before, where it reads such."""
+    inputs = [classifier.task.input(example) for example in examples]
+    if not any(given.context for given in inputs):
+        return ()
+    family = classifier.task.family
+    predictions = classifier.predict([replace(given, context=()) for given in inputs])
+    answers = family.outcomes(examples, predictions)
+    return (_compared(ALONE, answers, outcomes, (*family.metrics, *own), seed),)
+
+
+def _compared(name: str, answers: Any, outcomes: Any, metrics: Sequence[Metric[Any]], seed: int) -> Baseline:
+    """Return other answers to the same rows as a baseline, each of their scores with its paired test."""
     return Baseline(
-        name=baseline.name,
+        name=name,
         scores=bootstrap(answers, metrics, seed=seed),
         tests={metric.name: paired(metric, outcomes, answers, seed=seed) for metric in metrics},
     )
@@ -199,7 +224,12 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
 
 
 def _write_predictions(
-    run: Run, data: str, family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction]
+    run: Run,
+    data: str,
+    family: ClassifierFamily,
+    examples: Sequence[Any],
+    inputs: Sequence[TextInput],
+    predictions: Sequence[Prediction],
 ) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
@@ -207,14 +237,16 @@ def _write_predictions(
 
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
+    has_turns = any(given.context or given.speaker for given in inputs)
     rows = [
         {
             "where": example.where,
             "text": example.text,
             "truth": family.truth(example),
             **answer.row(),
+            **(turn_columns(given) if has_turns else {}),
         }
-        for example, answer in zip(examples, predictions, strict=True)
+        for example, given, answer in zip(examples, inputs, predictions, strict=True)
     ]
     draft = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), draft)

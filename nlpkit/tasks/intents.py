@@ -41,6 +41,7 @@ class Intents(Settings):
     scope: Scope | None = None
     """How texts outside are recognized: fitted after the training."""
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -82,7 +83,7 @@ class Intents(Settings):
         text = text_of(record, source.text)
         label = label_of(record, source)
         if label != self.outside:
-            known_label(label, self.labels, record, source.label)
+            known_label(label, self.labels, record.where, source.label)
         return LabeledText(
             text=text, label=label, weight=weight_of(record, source.weight), where=record.where
         )

@@ -251,6 +251,22 @@ def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -
     return near_groups([example.text for example in examples], threshold=near_duplicates, seed=seed)
 
 
+def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+    """Group turns by their conversation, together with those of equal and near-equal conversations."""
+    from nlpkit.data.near import near_groups
+
+    spoken: dict[str, list[str]] = {}
+    for example in examples:
+        spoken.setdefault(example.conversation, []).append(example.text)
+    texts = ["\n".join(turns) for turns in spoken.values()]
+    groups = dict(zip(spoken, near_groups(texts, threshold=near_duplicates, seed=seed), strict=True))
+    return [groups[example.conversation] for example in examples]
+
+
 def text_identity(example: Any) -> tuple[Any, ...]:
     """Return all fields of an example but the place that it came from."""
-    return tuple(getattr(example, field.name) for field in fields(example) if field.name != "where")
+    return tuple(
+        getattr(example, field.name)
+        for field in fields(example)
+        if field.name not in ("where", "conversation")
+    )
