@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from demo.panel import sentiment_page
+from nlpkit.chat.messages import trend_of
+from nlpkit.chat.session import Session
+from nlpkit.chat.store import Store
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.export import export_run
 from nlpkit.classifiers.export_record import ExportRecord
@@ -26,6 +30,7 @@ from nlpkit.settings import TurnSource
 from nlpkit.tasks.turn_emotions import TurnEmotions
 from nlpkit.tasks.turn_encoding import encode_turns
 from tests.conftest import make_base, train_toy
+from tests.fakes import FakeBot
 
 ROWS = [
     {"conversation": 1, "speaker": "Ann", "text": "the film is bad", "label": "anger"},
@@ -299,3 +304,17 @@ def test_an_export_answers_as_it_does_on_turns(moods: Path, tmp_path: Path) -> N
     # Half of the turns can only be known from the turn before: it was read
     assert parity.accuracy is not None
     assert parity.accuracy == parity.exported_accuracy > 0.9
+
+
+def test_the_mood_of_a_chat_is_read_with_what_was_said_before(moods: Path, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "chats.sqlite") as store:
+        session = Session(
+            store, FakeBot(says=lambda conversation, sampling: "the film was bad"), Classifier.load(moods)
+        )
+        chat = session.start("").id
+        for text in ("this is that", "this is that"):
+            list(session.say(chat, "", text))
+        first, second = trend_of(store.read(chat, "").messages).sentiments
+        assert second.score < min(first.score, 0)
+        assert second.label == "anger"
+        assert "anger" in sentiment_page(trend_of(store.read(chat, "").messages))
