@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
     from nlpkit.classifiers.predict import predict
+    from nlpkit.classifiers.readings import Readings
     from nlpkit.data.check_report import CheckReport
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
@@ -49,6 +50,7 @@ __all__ = [
     "LanguageModel",
     "NlpkitError",
     "Prediction",
+    "Readings",
     "Record",
     "RemoteBot",
     "Report",
@@ -86,6 +88,7 @@ _HOMES = {
     "LanguageModel": "nlpkit.generation.language_model",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
+    "Readings": "nlpkit.classifiers.readings",
     "Record": "nlpkit.data.records",
     "RemoteBot": "nlpkit.generation.remote",
     "Report": "nlpkit.reports.report",

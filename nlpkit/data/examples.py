@@ -20,6 +20,9 @@ class LabeledText:
     spread: float | None = None
     weight: float = 1.0
     """How much this example counts in the loss, such as the annotators' confidence."""
+    group: str = ""
+    """Whose scores a report shows by themselves, such as a language: the value of the column that
+    `by` names."""
     where: str = ""
     """The file and the row that it came from, for messages."""
 
@@ -47,6 +50,9 @@ class LabelSetText:
     labels: tuple[str, ...]
     weight: float = 1.0
     """How much this example counts in the loss."""
+    group: str = ""
+    """Whose scores a report shows by themselves, such as a language: the value of the column that
+    `by` names."""
     where: str = ""
     """The file and the row that it came from, for messages."""
 
@@ -82,6 +88,8 @@ class LabeledTurn:
     weight: float = 1.0
     where: str = ""
     """The file and the row that it came from, for messages."""
+    group: str = ""
+    """Whose scores a report shows by themselves; empty where it shows no groups."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -8,17 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.data.examples import TextInput, turn_columns
+from nlpkit.data.examples import turn_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
+from nlpkit.reports.group_section import group_table
 from nlpkit.reports.headline import score_headline
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Section
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings import DialogueEvaluation
@@ -26,7 +28,7 @@ from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.task import TextTask, task_from
 
 ALONE = "the same run without the turns before"
 """What the report calls a run's answers to turns of which it reads nothing that was said before."""
@@ -127,23 +129,22 @@ def measure(
         raise DataError(f"{data}: no rows; expected labeled texts to measure on")
     record = run.read()
     started = time.monotonic()
-    inputs = [classifier.task.input(example) for example in examples]
-    predictions = classifier.predict(inputs)
+    predictions = classifier.predict([classifier.task.input(example) for example in examples])
     seconds = time.monotonic() - started
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
     given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
     constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
-    alone = _alone(outcomes, classifier, examples, record.seed, own)
-    baselines = (*given, constant, *alone)
+    baselines = (*given, constant, *_alone(outcomes, classifier, examples, record.seed, own))
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
         seed=record.seed,
     )
-    sections = (make(outcomes, rows) for make in family.report.sections)
-    _write_predictions(run, data, family, examples, inputs, predictions)
+    sections = [make(outcomes, rows) for make in family.report.sections]
+    sections.append(_groups(family, examples, predictions, record.seed))
+    _write_predictions(run, data, classifier.task, examples, predictions)
     report = Report(
         **of_run(run),
         data=data,
@@ -161,6 +162,32 @@ def measure(
     )
     cost = Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1))
     return report.model_copy(update={"cost": cost})
+
+
+def _groups(
+    family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction], seed: int
+) -> Section | None:
+    """Return the scores of each group by the metrics that stand for all; None where rows have no groups."""
+    members: dict[str, list[int]] = {}
+    for row, example in enumerate(examples):
+        members.setdefault(example.group, []).append(row)
+    if members.keys() == {""}:
+        return None
+    metrics = [
+        metric
+        for metric in family.metrics
+        if metric.name in (family.report.headline, family.best_by.name, "accuracy")
+    ]
+    return group_table(
+        {
+            group: bootstrap(
+                family.outcomes([examples[row] for row in rows], [predictions[row] for row in rows]),
+                metrics,
+                seed=seed,
+            )
+            for group, rows in members.items()
+        }
+    )
 
 
 def _against(
@@ -224,12 +251,7 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
 
 
 def _write_predictions(
-    run: Run,
-    data: str,
-    family: ClassifierFamily,
-    examples: Sequence[Any],
-    inputs: Sequence[TextInput],
-    predictions: Sequence[Prediction],
+    run: Run, data: str, task: TextTask, examples: Sequence[Any], predictions: Sequence[Prediction]
 ) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
@@ -237,12 +259,13 @@ def _write_predictions(
 
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
+    inputs = [task.input(example) for example in examples]
     has_turns = any(given.context or given.speaker for given in inputs)
     rows = [
         {
             "where": example.where,
             "text": example.text,
-            "truth": family.truth(example),
+            "truth": task.family.truth(example),
             **answer.row(),
             **(turn_columns(given) if has_turns else {}),
         }

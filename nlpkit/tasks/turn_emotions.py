@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -149,12 +150,16 @@ class TurnEmotions(Settings):
 
     def input(self, example: LabeledTurn) -> TextInput:
         """Return the turn with its speaker and those turns before it that are read."""
-        before = example.context[max(0, len(example.context) - self.turns) :]
-        return TextInput(text=example.text, context=before, speaker=example.speaker)
+        given = TextInput(text=example.text, context=example.context, speaker=example.speaker)
+        return self._read(given)
 
     def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
         """Encode turns, each with as many of the turns before it as fit."""
-        return encode_turns(inputs, tokenizer, max_tokens)
+        return encode_turns([self._read(given) for given in inputs], tokenizer, max_tokens)
+
+    def _read(self, given: TextInput) -> TextInput:
+        """Return a turn with no more turns before it than the task reads."""
+        return replace(given, context=given.context[max(0, len(given.context) - self.turns) :])
 
     def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledTurn]) -> TurnEmotions:
         """Return the task with the temperature that fits held-out logits best."""

@@ -23,6 +23,7 @@ PUBLIC = [
     "LanguageModel",
     "NlpkitError",
     "Prediction",
+    "Readings",
     "Record",
     "RemoteBot",
     "Report",

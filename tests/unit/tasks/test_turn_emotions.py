@@ -187,6 +187,9 @@ def test_the_turn_is_read_whole_before_any_of_its_context(tokenizer: TextTokeniz
     for size in range(9, 64):
         (encoded,) = encode_turns([turn], tokenizer, size)
         assert max(map(len, encoded.windows)) <= size
+    (one,), (both,) = (TurnEmotions(turns=turns).encode([turn], tokenizer, 64) for turns in (1, 2))
+    assert words_of(tokenizer, one.windows[0]) == [1, 5, 1, 7]
+    assert words_of(tokenizer, both.windows[0]) == sizes[64]
     long = TextInput(text="good " * 100, context=before, speaker="a")
     (encoded,) = encode_turns([long], tokenizer, 20)
     assert len(encoded.windows) > 1
