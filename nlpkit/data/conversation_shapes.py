@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, TypeAlias
 
-from nlpkit.data.conversation_columns import RefusedError, in_words, unused_columns, unused_keys
+from nlpkit.data.conversation_columns import RefusedError, in_words, unused_columns
+from nlpkit.data.conversation_lines import Line, held, message_lines, row_lines
 from nlpkit.data.records import Record
 from nlpkit.data.rows import require
-from nlpkit.errors import DataError, nearest
+from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
 
 Shape: TypeAlias = Literal["messages", "alpaca", "pairs", "turns"]
@@ -20,24 +21,10 @@ _HEAD = 20
 _LISTS = ("conversations", "conversation")
 """Other names of the column with the list of messages."""
 _IDS = ("id", "conversation_id")
-_SPEAKERS = {"role": True, "from": True, "sender": False, "speaker": False}
-"""Keys of a message that name its speaker, and whether they hold a role (else a name)."""
-_TEXTS = ("content", "value", "text")
 _ASIDES = ("input", "context")
 """Columns of what a question is about. It is read after the question."""
 _REPLIES = ("output", "response")
 """Columns of the reply to an `instruction`: Alpaca's and Dolly's."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """What one row or message holds, as it stands there."""
-
-    speaker: object
-    text: object
-    where: str
-    label: object = None
-    """What stands in the column of labels, where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,11 +79,11 @@ class Layout:
         if self.shape == "turns":
             key = self._conversation_of(first)
             where = f"{first.file}, conversation {key!r:.80}"
-            lines, roles = _rows(rows, source, where, self.label), False
+            lines, roles = row_lines(rows, source, where, self.label), False
         elif self.shape == "messages":
             key = _id(first, source)
             preferred = "from" if source.shape == "sharegpt" else "role"
-            lines, roles, keys = _messages(first, self.column, preferred, self.label)
+            lines, roles, keys = message_lines(first, self.column, preferred, self.label)
             unused += [f"{self.column}.{name}" for name in keys]
         else:
             key = _id(first, source)
@@ -123,7 +110,7 @@ class Layout:
     def _exchange(self, record: Record) -> list[Line]:
         """Return a question, with what it is about, and its reply."""
         where, fields = record.where, record.fields
-        asked = _held(fields, self.asked, where)
+        asked = held(fields, self.asked, where)
         for name in _ASIDES:
             if name in (self.asked, self.reply, self.system):
                 continue
@@ -137,7 +124,7 @@ class Layout:
             Line(speaker="user", text=asked, where=f"{where}, turn 1, column {self.asked!r}"),
             Line(
                 speaker="assistant",
-                text=_held(fields, self.reply, where),
+                text=held(fields, self.reply, where),
                 where=f"{where}, turn 2, column {self.reply!r}",
             ),
         ]
@@ -262,72 +249,3 @@ def _key(value: object) -> str:
         if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip()
         else ""
     )
-
-
-def _rows(rows: Sequence[Record], source: ConversationSource, where: str, label: str | None) -> list[Line]:
-    lines = []
-    for turn, row in enumerate(rows, start=1):
-        line = f"{where}, turn {turn} (row {row.row})"
-        speaker, text = (_held(row.fields, name, line) for name in (source.speaker, source.text))
-        lines.append(Line(speaker=speaker, text=text, where=line, label=row.fields.get(label or "")))
-    return lines
-
-
-def _messages(
-    record: Record, column: str, preferred: str, label: str | None
-) -> tuple[list[Line], bool, list[str]]:
-    """Return the lines of a list of messages, whether their speakers are roles, and the unused keys."""
-    where = record.where
-    listed = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
-    messages: list[Mapping[str, object]] = []
-    for turn, message in enumerate(listed, start=1):
-        if not isinstance(message, Mapping):
-            detail = f"expected an object such as {{'role': ..., 'content': ...}}, found {in_words(message)}"
-            raise RefusedError(f"{where}, turn {turn}", "a message that is no object", detail)
-        messages.append(message)
-    names = (preferred, *(name for name in _SPEAKERS if name != preferred))
-    speaker = _used(messages, names)
-    text = _used(messages, ("value", "content", "text") if preferred == "from" else _TEXTS)
-    lines: list[Line] = []
-    unused: list[str] = []
-    for turn, message in enumerate(messages, start=1):
-        line = f"{where}, turn {turn}"
-        unused += unused_keys(message, (speaker, text, label or ""), line)
-        held = {"speaker": _held(message, speaker, line), "text": _held(message, text, line)}
-        lines.append(Line(**held, where=line, label=message.get(label or "")))
-    return lines, _SPEAKERS[speaker], unused
-
-
-def _listed(value: object, where: str) -> Sequence[object]:
-    """Return the list, read from its JSON where it stands in a cell."""
-    if isinstance(value, str):
-        import orjson
-
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise RefusedError(
-                where,
-                "messages that are no JSON",
-                f"expected a list of messages as JSON, found text: {error}",
-            ) from error
-    if not isinstance(value, (list, tuple)):
-        raise RefusedError(
-            where, "no list of messages", f"expected a list of messages, found {in_words(value)}"
-        )
-    return value
-
-
-def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
-    """Return the name that the messages use; the first where they use none."""
-    # In Parquet every message has every key, and those that it does not use are null.
-    return next(
-        (name for name in names if any(message.get(name) is not None for message in messages)), names[0]
-    )
-
-
-def _held(fields: Mapping[str, object], name: str, where: str) -> object:
-    """Return what stands under the name, null too."""
-    if name not in fields:
-        raise RefusedError(where, f"a turn without {name!r}", f"no {name!r}{nearest(name, fields)}")
-    return fields[name]

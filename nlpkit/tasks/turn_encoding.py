@@ -43,34 +43,34 @@ def encode_turns(inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: 
         name, text = ids[given.speaker][:named], ids[given.text]
         cut = windows(text, size - len(name) - 1)
         read = [[*name, separator, *window] for window in cut]
+        turns_cut = len(given.context)
         if len(read) == 1:
             before = [(ids[turn.speaker][:named], ids[turn.text]) for turn in reversed(given.context)]
-            read = [_with_context(read[0], before, separator, size)]
+            turns_cut -= _add_context(read[0], before, separator, size)
         encoded.append(
             Encoded(
                 windows=[frame.around(window) for window in read],
                 tokens=len(name) + 1 + len(text),
                 partial=len(given.text) > MAX_CHARACTERS
                 or (len(cut) == MAX_WINDOWS and len(text) > MAX_WINDOWS * size),
+                turns_cut=turns_cut,
                 unknown=0 if tokenizer.unknown_id is None else text.count(tokenizer.unknown_id),
             )
         )
     return encoded
 
 
-def _with_context(
+def _add_context(
     turn: list[int], before: Sequence[tuple[list[int], list[int]]], separator: int, size: int
-) -> list[int]:
-    """Put the turns before, the latest first, after a turn, as far as they fit."""
-    read = list(turn)
-    for name, text in before:
-        left = size - len(read) - len(name) - 2
-        if left < min(len(text), FEWEST):
-            break
-        read += [separator, *name, separator, *text[max(0, len(text) - left) :]]
+) -> int:
+    """Put the turns before, the latest first, after a turn, as far as they fit; return how many fit whole."""
+    for number, (name, text) in enumerate(before):
+        left = size - len(turn) - len(name) - 2
+        if left >= min(len(text), FEWEST):
+            turn += [separator, *name, separator, *text[max(0, len(text) - left) :]]
         if left < len(text):
-            break
-    return read
+            return number
+    return len(before)
 
 
 def _separator(frame: Frame) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from nlpkit.data.examples import LabeledText, LabeledTurn
 from nlpkit.errors import DataError
@@ -33,13 +33,15 @@ from nlpkit.tasks.answers.family import (
     turn_groups,
 )
 from nlpkit.tasks.prediction import Prediction
-from nlpkit.tasks.scope import Scope, certainty, fit_scope
+from nlpkit.tasks.scope import Scope, fit_scope, with_outside
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from nlpkit.settings import ClassifierTraining
+
+Labeled: TypeAlias = LabeledText | LabeledTurn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +116,12 @@ class OneLabel:
             f"the validation rows with a label are refused{seen}"
         )
 
-    def target(self, example: LabeledText | LabeledTurn) -> list[float]:
+    def target(self, example: Labeled) -> list[float]:
         """Return the output of the label; -1 for a text outside where those are not learned."""
         names = self.head.names
         return [float(names.index(str(example.label))) if example.label in names else -1.0]
 
-    def truth(self, example: LabeledText | LabeledTurn) -> str:
+    def truth(self, example: Labeled) -> str:
         """Return the label."""
         return str(example.label)
 
@@ -150,7 +152,7 @@ class OneLabel:
         counts = [sum(target[0] == index for target in targets) for index in range(self.head.outputs)]
         return [len(targets) / (len(counts) * count) for count in counts]
 
-    def fit(self, logits: np.ndarray, examples: Sequence[LabeledText | LabeledTurn]) -> dict[str, Any]:
+    def fit(self, logits: np.ndarray, examples: Sequence[Labeled]) -> dict[str, Any]:
         """Return the temperature, and where texts may be outside the scope, that fit held-out logits best."""
         import numpy as np
 
@@ -173,7 +175,7 @@ class OneLabel:
         scores = probabilities @ (self.valence or np.linspace(-1, 1, count))
         best = probabilities.argmax(axis=1)
         if self.outside:
-            probabilities, best = self._with_outside(outputs, probabilities, best)
+            probabilities, best = with_outside(self.scope or Scope(), outputs, probabilities)
         names = self.answers
         return [
             Prediction(
@@ -184,24 +186,7 @@ class OneLabel:
             for row in range(len(outputs))
         ]
 
-    def _with_outside(
-        self, outputs: np.ndarray, probabilities: np.ndarray, best: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the probabilities with that of a text outside as the last, and the answers."""
-        import numpy as np
-        from scipy.special import expit
-
-        scope = self.scope or Scope()
-        value = certainty(scope.score, outputs, len(self.labels))
-        beyond = expit(scope.slope * value + scope.offset)[:, None]
-        return (
-            np.concatenate([probabilities * (1 - beyond), beyond], axis=1),
-            np.where(value < scope.threshold, len(self.labels), best),
-        )
-
-    def outcomes(
-        self, examples: Sequence[LabeledText | LabeledTurn], predictions: Sequence[Prediction]
-    ) -> LabelOutcomes:
+    def outcomes(self, examples: Sequence[Labeled], predictions: Sequence[Prediction]) -> LabelOutcomes:
         """Pair true labels and predicted probabilities."""
         import numpy as np
 
@@ -232,8 +217,8 @@ class OneLabel:
 
     def preflight(
         self,
-        train: Sequence[LabeledText | LabeledTurn],
-        validation: Sequence[LabeledText | LabeledTurn],
+        train: Sequence[Labeled],
+        validation: Sequence[Labeled],
         training: ClassifierTraining,
     ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
@@ -262,11 +247,11 @@ class OneLabel:
         grouped = turn_groups if self.of_turns else text_groups
         return grouped(examples, near_duplicates=near_duplicates, seed=seed)
 
-    def strata(self, examples: Sequence[LabeledText | LabeledTurn]) -> list[str]:
+    def strata(self, examples: Sequence[Labeled]) -> list[str]:
         """Return the label of each example."""
         return [f"label {example.label}" for example in examples]
 
-    def describe(self, parts: Mapping[str, Sequence[LabeledText | LabeledTurn]]) -> dict[str, Any]:
+    def describe(self, parts: Mapping[str, Sequence[Labeled]]) -> dict[str, Any]:
         """Count the examples of each label, part by part."""
         return {
             "labels": {
@@ -275,11 +260,11 @@ class OneLabel:
             }
         }
 
-    def identity(self, example: LabeledText | LabeledTurn) -> tuple[Any, ...]:
+    def identity(self, example: Labeled) -> tuple[Any, ...]:
         """Return all fields but the place."""
         return text_identity(example)
 
-    def texts(self, example: LabeledText | LabeledTurn) -> list[str]:
+    def texts(self, example: Labeled) -> list[str]:
         """Return the text, with the turns before it."""
         return [example.full_text]
 
@@ -305,9 +290,7 @@ class OneLabel:
         )
 
 
-def _warnings(
-    counts: Counter[str], validation: Sequence[LabeledText | LabeledTurn], training: ClassifierTraining
-) -> list[str]:
+def _warnings(counts: Counter[str], validation: Sequence[Labeled], training: ClassifierTraining) -> list[str]:
     warnings = []
     if max(counts.values()) > 10 * min(counts.values()):
         rarest = min(counts, key=lambda label: counts[label])

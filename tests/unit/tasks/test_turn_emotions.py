@@ -179,6 +179,8 @@ def test_the_turn_is_read_whole_before_any_of_its_context(tokenizer: TextTokeniz
     sizes = {
         n: words_of(tokenizer, encode_turns([turn], tokenizer, n)[0].windows[0]) for n in (64, 20, 14, 9)
     }
+    lost = {n: encode_turns([turn], tokenizer, n)[0].turns_cut for n in sizes}
+    assert lost == {64: 0, 20: 1, 14: 2, 9: 2}
     # speaker, turn, speaker, turn before, ...; "it" is two tokens
     assert sizes[64] == [1, 5, 1, 7, 1, 4]
     assert sizes[20] == [1, 5, 1, 7]
