@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
     from nlpkit.training.train import train, train_seeds
+    from nlpkit.trust.file_shares import file_shares
 
 __version__ = "0.1.0"
 
@@ -67,6 +68,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "file_shares",
     "predict",
     "read_records",
     "resolve",
@@ -107,6 +109,7 @@ _HOMES = {
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
+    "file_shares": "nlpkit.trust.file_shares",
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",

@@ -40,6 +40,7 @@ PUBLIC = [
     "check",
     "evaluate",
     "export",
+    "file_shares",
     "predict",
     "read_records",
     "resolve",

@@ -20,7 +20,7 @@ from nlpkit.classifiers.export_record import ExportRecord
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import LabeledTurn, SpokenTurn, TextInput
 from nlpkit.data.splits import split
-from nlpkit.errors import ConfigError, DataError
+from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.evaluation.evaluate import ALONE, evaluate
 from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.reports.report import Report
@@ -29,6 +29,7 @@ from nlpkit.scoring.score import score_file
 from nlpkit.settings import TurnSource
 from nlpkit.tasks.turn_emotions import TurnEmotions
 from nlpkit.tasks.turn_encoding import encode_turns
+from nlpkit.trust.calibration_rows import calibration_rows
 from tests.conftest import make_base, train_toy
 from tests.fakes import FakeBot
 
@@ -289,6 +290,11 @@ def test_a_file_of_turns_is_scored_with_what_was_said_before(moods: Path, tmp_pa
         score_file(Classifier.load(moods), source, tmp_path / "c.csv")
     done = score_file(Classifier.load(moods), source, tmp_path / "c.csv", on_error="skip", overwrite=True)
     assert (done.rows, done.rejected) == (3, 1)
+
+
+def test_what_samples_single_texts_is_refused(moods: Path) -> None:
+    with pytest.raises(RunError, match="reads turns with the turns before them"):
+        calibration_rows(Run.open(moods), Classifier.load(moods))
 
 
 def test_a_new_file_is_evaluated_and_a_lone_text_predicted(moods: Path, tmp_path: Path) -> None:
