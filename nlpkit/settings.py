@@ -117,7 +117,17 @@ class LabelSetSource(RowSource):
     """A column for each label, which holds 1 where it applies and 0 where not; in place of `label`."""
 
 
-class DataSource(LabelSource, LabelSetSource, NumberSource):
+class OpinionSource(RowSource):
+    """Where texts with opinions by aspect come from."""
+
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a polarity -> what the task calls it, such as `{POS: positive}`."""
+    positions: Literal["tokens", "characters"] = "tokens"
+    """What a list of numbers is: the positions of tokens that blanks separate, as in ASTE data, or the first
+    character and the one behind the last. `{start, end}` is always characters, and text stands for itself."""
+
+
+class DataSource(LabelSource, LabelSetSource, NumberSource, OpinionSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 

@@ -62,7 +62,7 @@ class TextModel:
         return self.task.encode(inputs, self.tokenizer, self.max_tokens)
 
     def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
-        """Return the raw outputs, (texts, outputs).
+        """Return the raw outputs, as `logits_of` does.
 
         Raises:
             NlpkitError: a single window does not fit the device's memory.
@@ -70,14 +70,21 @@ class TextModel:
         return self.logits_of(self.encode(texts))
 
     def logits_of(self, encoded: Sequence[Encoded]) -> np.ndarray:
-        """Return the raw outputs, (texts, outputs).
+        """Return the raw outputs: (texts, outputs), or of a head for tokens (tokens of all windows, outputs).
 
-        A long text's are the mean over its windows, each weighted by its length.
+        A long text's are the mean over its windows, each weighted by its length; those of tokens stay apart.
         """
         import numpy as np
 
         windows = [window for text in encoded for window in text.windows]
-        outputs = self._forward(windows, self.budget)
+        rows = self._forward(windows, self.budget)
+        if self.task.head.level == "token":
+            before, frame = len(self.tokenizer.frame.before), self.tokenizer.frame.size
+            kept = [
+                row[before : before + len(window) - frame] for row, window in zip(rows, windows, strict=True)
+            ]
+            return np.concatenate(kept)
+        outputs = np.stack(rows)
         lengths = np.array([len(window) for window in windows], dtype=np.float64) - self.tokenizer.frame.size
         owner = np.repeat(np.arange(len(encoded)), [len(text.windows) for text in encoded])
         sizes = np.maximum(lengths, 1)  # a text of no tokens still has an answer
@@ -113,33 +120,32 @@ class TextModel:
     def _budgets(self) -> tuple[int, ...]:
         return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
-    def _forward(self, sequences: Sequence[list[int]], budget: int) -> np.ndarray:
-        """Return the outputs of sequences with their special tokens, (sequences, outputs)."""
-        import numpy as np
-
-        outputs = np.empty((len(sequences), self.task.head.outputs), dtype=np.float64)
+    def _forward(self, sequences: Sequence[list[int]], budget: int) -> list[np.ndarray]:
+        """Return the outputs of each sequence with its special tokens: (outputs,), or of a head for tokens
+        (time, outputs), padding included.
+        """
+        outputs: dict[int, np.ndarray] = {}
 
         def compute(batch: list[int]) -> None:
-            outputs[batch] = self._halving([sequences[index] for index in batch])
+            rows = self._halving([sequences[index] for index in batch])
+            outputs.update(zip(batch, rows, strict=True))
 
         plan = batches([len(sequence) for sequence in sequences], budget)
         if not self.runtime.workers:
             for batch in plan:
                 compute(batch)
-            return outputs
-        with (
-            self.runtime.single_threaded(),
-            ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
-        ):
-            list(pool.map(compute, plan))
-        return outputs
+        else:
+            with (
+                self.runtime.single_threaded(),
+                ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
+            ):
+                list(pool.map(compute, plan))
+        return [outputs[index] for index in range(len(sequences))]
 
-    def _halving(self, sequences: list[list[int]]) -> np.ndarray:
+    def _halving(self, sequences: list[list[int]]) -> list[np.ndarray]:
         """Compute a batch; where memory runs out, its halves."""
-        import numpy as np
-
         try:
-            return self._run(sequences)
+            return list(self._run(sequences).astype("float64"))
         except OutOfMemoryError as error:
             if len(sequences) == 1:
                 raise NlpkitError(
@@ -147,7 +153,7 @@ class TextModel:
                 ) from error
         self.runtime.free()
         half = len(sequences) // 2
-        return np.concatenate([self._halving(sequences[:half]), self._halving(sequences[half:])])
+        return [*self._halving(sequences[:half]), *self._halving(sequences[half:])]
 
     def _run(self, sequences: list[list[int]]) -> np.ndarray:
         """Compute one padded batch."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.first_token import first_token_only
@@ -41,7 +41,8 @@ def build(
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )
-    return add_lora(first_token_only(plain), lora, freeze=freeze)
+    kind: Literal["SEQ_CLS", "TOKEN_CLS"] = "TOKEN_CLS" if task.head.level == "token" else "SEQ_CLS"
+    return add_lora(first_token_only(plain), lora, kind=kind, freeze=freeze)
 
 
 def finish(
@@ -57,8 +58,8 @@ def finish(
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
     _verify(model, saved, rows)
-    logits = saved.logits([rows.task.input(example) for example in rows.validation])
-    task = rows.task.calibrate(logits, rows.validation)
+    encoded = saved.encode([rows.task.input(example) for example in rows.validation])
+    task = rows.task.calibrate(saved.model.logits_of(encoded), rows.validation, encoded)
     if task.family.calibration:
         job.options.talk(f"calibrated: {task.family.calibration}")
     described, outputs = task.model_dump(mode="json"), task.head.outputs
@@ -89,12 +90,17 @@ def _verify(model: Any, saved: Classifier, rows: Rows[TextTask]) -> None:
 
     inputs = _short(rows, saved)
     ids = [encoded.windows[0] for encoded in saved.encode(inputs)]
+    frame = saved.model.tokenizer.frame
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():
-        trained = np.concatenate(
-            [model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids]
-        )
+        outputs = [
+            model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids
+        ]
+    if rows.task.head.level == "token":
+        before, after = len(frame.before), len(frame.after)
+        outputs = [logits[0, before : logits.shape[1] - after] for logits in outputs]
+    trained = np.concatenate(outputs)
     difference = float(np.abs(trained - saved.logits(inputs)).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
         raise RunError(

@@ -30,6 +30,7 @@ from nlpkit.tasks.answers.family import (
     text_identity,
     tone_of,
 )
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.scope import Scope, certainty, fit_scope
 
@@ -98,7 +99,7 @@ class OneLabel:
             f"the validation rows with a label are refused{seen}"
         )
 
-    def target(self, example: LabeledText) -> list[float]:
+    def target(self, example: LabeledText, encoded: Encoded | None = None) -> list[float]:
         """Return the output of the label; -1 for a text outside where those are not learned."""
         names = self.head.names
         return [float(names.index(str(example.label))) if example.label in names else -1.0]
@@ -217,6 +218,7 @@ class OneLabel:
         train: Sequence[LabeledText],
         validation: Sequence[LabeledText],
         training: ClassifierTraining,
+        targets: Sequence[Sequence[float]] = (),
     ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
 

@@ -15,16 +15,19 @@ CLASSES = {
     "Intensity",
     "Emotions",
     "Intents",
+    "Aspects",
     "Dialogue",
     "OneLabel",
     "LabelSet",
     "Number",
+    "Spans",
     "Reply",
     "LabelOutcomes",
     "LabelSetOutcomes",
     "ValueOutcomes",
+    "OpinionOutcomes",
 }
-KINDS = {"polarity", "intensity", "emotions", "intents", "dialogue", "labels", "values"}
+KINDS = {"polarity", "intensity", "emotions", "intents", "aspects", "dialogue", "labels", "values"}
 """What a kind is compared with: of a task, of outcomes, of a report."""
 
 ANSWER_FIELDS = {"label", "value"}
