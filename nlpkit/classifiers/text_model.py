@@ -74,10 +74,14 @@ class TextModel:
 
         A long text's are the mean over its windows, each weighted by its length; those of tokens stay apart.
         """
+        windows = [window for text in encoded for window in text.windows]
+        return self.pooled(encoded, self.forward(windows))
+
+    def pooled(self, encoded: Sequence[Encoded], rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the raw outputs of texts; `rows` are those of all their windows, as `forward` returns."""
         import numpy as np
 
         windows = [window for text in encoded for window in text.windows]
-        rows = self._forward(windows, self.budget)
         if self.task.head.level == "token":
             before, frame = len(self.tokenizer.frame.before), self.tokenizer.frame.size
             kept = [
@@ -107,7 +111,7 @@ class TextModel:
         for _ in range(3):
             for budget in self._budgets:
                 before = time.perf_counter()
-                self._forward(sample, budget)
+                self.forward(sample, budget)
                 seconds[budget] = min(seconds[budget], time.perf_counter() - before)
             if time.perf_counter() - started > TUNING_SECONDS / 2:
                 break
@@ -120,7 +124,7 @@ class TextModel:
     def _budgets(self) -> tuple[int, ...]:
         return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
-    def _forward(self, sequences: Sequence[list[int]], budget: int) -> list[np.ndarray]:
+    def forward(self, sequences: Sequence[list[int]], budget: int | None = None) -> list[np.ndarray]:
         """Return the outputs of each sequence with its special tokens: (outputs,), or of a head for tokens
         (time, outputs), padding included.
         """
@@ -130,16 +134,16 @@ class TextModel:
             rows = self._halving([sequences[index] for index in batch])
             outputs.update(zip(batch, rows, strict=True))
 
-        plan = batches([len(sequence) for sequence in sequences], budget)
+        plan = batches([len(sequence) for sequence in sequences], budget or self.budget)
         if not self.runtime.workers:
             for batch in plan:
                 compute(batch)
-        else:
-            with (
-                self.runtime.single_threaded(),
-                ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
-            ):
-                list(pool.map(compute, plan))
+            return [outputs[index] for index in range(len(sequences))]
+        with (
+            self.runtime.single_threaded(),
+            ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
+        ):
+            list(pool.map(compute, plan))
         return [outputs[index] for index in range(len(sequences))]
 
     def _halving(self, sequences: list[list[int]]) -> list[np.ndarray]:
