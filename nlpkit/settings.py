@@ -158,7 +158,17 @@ class TurnSource(Settings):
     """What to do about an invalid conversation: stop with its place, or skip it and count it."""
 
 
-class DataSource(LabelSource, LabelSetSource, NumberSource, TurnSource):
+class OpinionSource(RowSource):
+    """Where texts with opinions by aspect come from."""
+
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a polarity -> what the task calls it, such as `{POS: positive}`."""
+    positions: Literal["tokens", "characters"] = "tokens"
+    """What a list of numbers is: the positions of tokens that blanks separate, as in ASTE data, or the first
+    character and the one behind the last. `{start, end}` is always characters, and text stands for itself."""
+
+
+class DataSource(LabelSource, LabelSetSource, NumberSource, TurnSource, OpinionSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 

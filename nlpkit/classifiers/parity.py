@@ -97,9 +97,7 @@ def compare(original: TextModel, exported: TextModel, rows: ParityRows, limits: 
     max_difference = float(np.abs(before - after).max())
     count = len(rows.texts)
     # The run's task decodes both: the export has the same columns
-    answers, new_answers = (
-        original.task.decode(logits[:count], encoded[:count]) for logits in (before, after)
-    )
+    answers, new_answers = (original.task.decode(logits, encoded)[:count] for logits in (before, after))
     differences = original.task.family.parity(answers, new_answers, rows.truth, limits)
     failures = differences.failures
     if limits.difference is not None and not max_difference <= limits.difference:

@@ -39,7 +39,8 @@ class Runtime(Protocol):
         """All that the last bits of an answer depend on, besides weights, tokenizer and batches."""
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return (batch, outputs) for int64 ids and mask, (batch, time).
+        """Return (batch, outputs), or of a head for tokens (batch, time, outputs), for int64 ids and mask,
+        (batch, time).
 
         Raises:
             OutOfMemoryError: the batch does not fit.

@@ -69,6 +69,54 @@ class LabelSetText:
         return ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Span:
+    """A part of a text: the characters from `start` up to, without, `end`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opinion:
+    """What is spoken of, what is said of it, and how that is meant."""
+
+    aspect: Span
+    opinion: Span | None
+    """None where only the aspect is marked."""
+    polarity: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpinionText:
+    """A text with the opinions in it: none, one or several, each named once."""
+
+    text: str
+    opinions: tuple[Opinion, ...]
+    weight: float = 1.0
+    """How much this example counts in the loss."""
+    group: str = ""
+    """Whose scores a report shows by themselves, such as a language: the value of the column that
+    `by` names."""
+    where: str = ""
+    """The file and the row that it came from, for messages."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The polarities of its opinions, each once."""
+        return tuple(dict.fromkeys(opinion.polarity for opinion in self.opinions))
+
+    @property
+    def label(self) -> str:
+        """The polarities in words."""
+        return in_words(self.labels)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """No numbers."""
+        return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpokenTurn:
     """What one of any number of speakers said."""
@@ -109,7 +157,7 @@ class LabeledTurn:
         return "\n".join((*(turn.text for turn in self.context), self.text))
 
 
-TextExample: TypeAlias = LabeledText | LabelSetText | LabeledTurn
+TextExample: TypeAlias = LabeledText | LabelSetText | LabeledTurn | OpinionText
 """A text with its answer, as checks of data see it."""
 
 

@@ -75,6 +75,12 @@ LABEL_SET_USAGE = Usage(
     tags=("sentiment", "multi-label"),
     limits=LABEL_USAGE.limits,
 )
+OPINION_USAGE = Usage(
+    template="usage_opinion.md.jinja",
+    pipeline_tag="token-classification",
+    tags=("sentiment", "aspect-based-sentiment-analysis"),
+    limits=LABEL_USAGE.limits,
+)
 VALUE_USAGE = Usage(
     template="usage_value.md.jinja",
     pipeline_tag="text-classification",

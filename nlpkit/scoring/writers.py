@@ -136,7 +136,8 @@ class ColumnarWriter:
 
     def __init__(self, columns: Columns, name: str) -> None:
         self._name = name
-        self._kinds = {} if columns.schema is not None else dict(columns.given or {})
+        given = {} if columns.schema is not None else dict(columns.given or {})
+        self._kinds = {**given, **columns.added}
         self._schema = _schema(columns)
 
     def header(self) -> bytes:

@@ -113,7 +113,9 @@ class Emotions(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabelSetText]) -> Emotions:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabelSetText], encoded: Sequence[Encoded] = ()
+    ) -> Emotions:
         """Return the task with the slope, offset and thresholds that fit held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

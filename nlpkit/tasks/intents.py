@@ -119,7 +119,9 @@ class Intents(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Intents:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
+    ) -> Intents:
         """Return the task with the temperature and the scope that fit held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

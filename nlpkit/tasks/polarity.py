@@ -133,7 +133,9 @@ class Polarity(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Polarity:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
+    ) -> Polarity:
         """Return the task with the temperature that fits held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

@@ -13,6 +13,7 @@ from nlpkit.data.examples import TextInput
 from nlpkit.data.records import Record
 from nlpkit.errors import RunError, nearest
 from nlpkit.tasks.answers.family import ClassifierFamily, Family, Head
+from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.encoding import Encoded, Tokenizer
@@ -72,11 +73,13 @@ class TextTask(Task, Protocol):
     def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
         """Encode inputs in windows of at most `max_tokens`."""
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[Any]) -> Self:
+    def calibrate(self, logits: np.ndarray, examples: Sequence[Any], encoded: Sequence[Encoded]) -> Self:
         """Return the task with what it fits to held-out logits, such as its temperature."""
 
     def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the answers that outputs, (inputs, head.outputs), stand for."""
+        """Return the answers that outputs stand for: (inputs, head.outputs), or of a head for tokens (tokens
+        of all windows, head.outputs).
+        """
 
 
 TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
@@ -86,6 +89,7 @@ TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
         "emotions": Emotions,
         "intents": Intents,
         "turn_emotions": TurnEmotions,
+        "aspects": Aspects,
     }
 )
 """The tasks of classifiers. A new task is a module and its row here."""

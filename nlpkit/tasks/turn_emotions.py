@@ -161,7 +161,9 @@ class TurnEmotions(Settings):
         """Return a turn with no more turns before it than the task reads."""
         return replace(given, context=given.context[max(0, len(given.context) - self.turns) :])
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledTurn]) -> TurnEmotions:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabeledTurn], encoded: Sequence[Encoded] = ()
+    ) -> TurnEmotions:
         """Return the task with the temperature that fits held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.first_token import first_token_only
@@ -45,7 +45,8 @@ def build(
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )
-    return add_lora(first_token_only(plain), lora, freeze=freeze)
+    kind: Literal["SEQ_CLS", "TOKEN_CLS"] = "TOKEN_CLS" if task.head.level == "token" else "SEQ_CLS"
+    return add_lora(first_token_only(plain), lora, kind=kind, freeze=freeze)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +79,11 @@ def finish(
     saved = _load_saved(run, base, rows.task)
     inputs = [rows.task.input(example) for example in (held.examples if held else rows.validation)]
     _verify(model, saved, inputs)
+    encoded = saved.encode(inputs)
     if held:
-        task = rows.task.calibrate(held.logits, held.examples)
+        task = rows.task.calibrate(held.logits, held.examples, encoded)
     else:
-        task = rows.task.calibrate(saved.logits(inputs), rows.validation)
+        task = rows.task.calibrate(saved.model.logits_of(encoded), rows.validation, encoded)
     if task.family.calibration:
         job.options.talk(f"calibrated: {task.family.calibration}")
     described, outputs = task.model_dump(mode="json"), task.head.outputs
@@ -112,12 +114,17 @@ def _verify(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> None:
 
     inputs = _short(inputs, saved)
     ids = [encoded.windows[0] for encoded in saved.encode(inputs)]
+    frame = saved.model.tokenizer.frame
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():
-        trained = np.concatenate(
-            [model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids]
-        )
+        outputs = [
+            model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids
+        ]
+    if saved.task.head.level == "token":
+        before, after = len(frame.before), len(frame.after)
+        outputs = [logits[0, before : logits.shape[1] - after] for logits in outputs]
+    trained = np.concatenate(outputs)
     difference = float(np.abs(trained - saved.logits(inputs)).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
         raise RunError(

@@ -41,7 +41,7 @@ def preflight(
     """
     _refuse(rows, train, base.max_tokens)
     trainable, total = count_weights(model)
-    targets = rows.task.family.preflight(rows.train, rows.validation, training)
+    targets = rows.task.family.preflight(rows.train, rows.validation, training, [row.target for row in train])
     lengths = sorted(len(row.input_ids) for row in train)
     cut = sum(row.cut > 0 for row in train)
     lost = sum(row.cut for row in train)

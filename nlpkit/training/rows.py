@@ -134,7 +134,7 @@ def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: 
     return [
         TrainingRow(
             input_ids=read.windows[0],
-            target=task.family.target(example),
+            target=task.family.target(example, read),
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
             cut=max(0, read.tokens - size),
             turns_cut=read.turns_cut,

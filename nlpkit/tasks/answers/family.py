@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.encoding import Encoded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
-ColumnType: TypeAlias = Literal["string", "float"]
+ColumnType: TypeAlias = Literal["string", "float", "json"]
+
+PADDING = -1.0
+"""Fills up targets of which some have fewer numbers than others. Not -100, which the trainer does not count
+as a number of an example.
+"""
 
 Loss: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
 """(logits, targets) -> the loss of each example, (batch,)."""
@@ -159,17 +164,16 @@ class ClassifierFamily(Family, Protocol):
     def report(self) -> FamilyReport:
         """What a report and a model card show besides scores."""
 
-    def target(self, example: Any) -> list[float]:
-        """Return the numbers that the loss compares the outputs with."""
+    def target(self, example: Any, encoded: Encoded) -> list[float]:
+        """Return the numbers that the loss compares the outputs with; of a head for tokens any number of
+        them.
+        """
 
     def truth(self, example: Any) -> Any:
         """Return what the predictions file holds as the truth."""
 
     def loss(self, training: Any, targets: Sequence[Sequence[float]]) -> Loss:
         """Return the loss that the training settings ask for; `targets` are those of the training rows."""
-
-    def decode(self, outputs: np.ndarray) -> list[Prediction]:
-        """Return the answers that outputs, (texts, outputs), stand for."""
 
     def outcomes(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Any:
         """Pair truth and prediction, row by row."""
@@ -180,8 +184,14 @@ class ClassifierFamily(Family, Protocol):
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
         """Pair raw outputs and targets, as training evaluates them before anything is calibrated."""
 
-    def preflight(self, train: Sequence[Any], validation: Sequence[Any], training: Any) -> TargetFindings:
-        """Describe the targets.
+    def preflight(
+        self,
+        train: Sequence[Any],
+        validation: Sequence[Any],
+        training: Any,
+        targets: Sequence[Sequence[float]],
+    ) -> TargetFindings:
+        """Describe the targets; `targets` are those of the training rows.
 
         Raises:
             DataError: there is nothing to learn from them.

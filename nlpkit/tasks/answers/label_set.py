@@ -30,6 +30,7 @@ from nlpkit.tasks.answers.family import (
     text_groups,
     text_identity,
 )
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import SEVERAL, Prediction
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class LabelSet:
             words += f", thresholds {min(given):.2f} to {max(given):.2f}"
         return words + (f"; {never} labels are never given" if never else "")
 
-    def target(self, example: LabelSetText) -> list[float]:
+    def target(self, example: LabelSetText, encoded: Encoded | None = None) -> list[float]:
         """Return 1 for each label that applies, and 0 for the others."""
         return [float(label in example.labels) for label in self.labels]
 
@@ -155,7 +156,11 @@ class LabelSet:
         )
 
     def preflight(
-        self, train: Sequence[LabelSetText], validation: Sequence[LabelSetText], training: LabelSetTraining
+        self,
+        train: Sequence[LabelSetText],
+        validation: Sequence[LabelSetText],
+        training: LabelSetTraining,
+        targets: Sequence[Sequence[float]] = (),
     ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
 

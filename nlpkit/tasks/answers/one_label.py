@@ -32,6 +32,7 @@ from nlpkit.tasks.answers.family import (
     tone_of,
     turn_groups,
 )
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.scope import Scope, fit_scope, with_outside
 
@@ -116,7 +117,7 @@ class OneLabel:
             f"the validation rows with a label are refused{seen}"
         )
 
-    def target(self, example: Labeled) -> list[float]:
+    def target(self, example: Labeled, encoded: Encoded | None = None) -> list[float]:
         """Return the output of the label; -1 for a text outside where those are not learned."""
         names = self.head.names
         return [float(names.index(str(example.label))) if example.label in names else -1.0]
@@ -221,6 +222,7 @@ class OneLabel:
         train: Sequence[Labeled],
         validation: Sequence[Labeled],
         training: ClassifierTraining,
+        targets: Sequence[Sequence[float]] = (),
     ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
 
