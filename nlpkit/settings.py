@@ -131,7 +131,34 @@ class LabelSetSource(RowSource):
     """A column for each label, which holds 1 where it applies and 0 where not; in place of `label`."""
 
 
-class DataSource(LabelSource, LabelSetSource, NumberSource):
+class TurnSource(Settings):
+    """Where conversations with labeled turns come from: a row a turn, or a list of messages a row."""
+
+    source: str
+    """A file, a folder or `hub:org/name`."""
+    conversation: Column = "conversation"
+    """The column that tells conversations apart, where a row is a turn."""
+    speaker: Column = "speaker"
+    """The column of who speaks, where a row is a turn."""
+    text: Column = "text"
+    """The column of what is said, where a row is a turn."""
+    label: Column = "label"
+    """The column, or the key of a message, of a turn's label; empty for a turn that is only read."""
+    messages: Column = "messages"
+    """The column that holds the list of messages, each with speaker, text and label."""
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a label -> what the task calls it."""
+    format: str | None = None
+    """Where the file's name or content does not say it."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many conversations, chosen by the seed."""
+    on_bad: Literal["stop", "skip"] = "stop"
+    """What to do about an invalid conversation: stop with its place, or skip it and count it."""
+
+
+class DataSource(LabelSource, LabelSetSource, NumberSource, TurnSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 

@@ -105,6 +105,11 @@ class Readings:
         return f"{REFERENCE} {fingerprint(parts)}"
 
     @property
+    def turns(self) -> int | None:
+        """How many turns before a turn any of them reads at most; None where all read texts."""
+        return max((each.turns for each in self.classifiers.values() if each.turns is not None), default=None)
+
+    @property
     def budget(self) -> int:
         """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self._joined.budget

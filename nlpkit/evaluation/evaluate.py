@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.annotations import people_of
+from nlpkit.data.examples import turn_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
@@ -27,7 +29,10 @@ from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.task import TextTask, task_from
+
+ALONE = "the same run without the turns before"
+"""What the report calls a run's answers to turns of which it reads nothing that was said before."""
 
 
 def evaluate(
@@ -132,7 +137,7 @@ def measure(
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
     given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
     constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
-    baselines = (*given, constant)
+    baselines = (*given, constant, *_alone(outcomes, classifier, examples, record.seed, own))
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
@@ -141,7 +146,7 @@ def measure(
     )
     sections = [make(outcomes, rows) for make in family.report.sections]
     sections.append(_groups(family, examples, predictions, record.seed))
-    _write_predictions(run, data, family, examples, predictions)
+    _write_predictions(run, data, classifier.task, examples, predictions)
     report = Report(
         **of_run(run),
         data=data,
@@ -199,8 +204,26 @@ def _against(
     metrics = (*classifier.task.family.metrics, *own)
     predictions = baseline.predict([baseline.task.input(example) for example in examples])
     answers = baseline.task.family.outcomes(examples, predictions)
+    return _compared(baseline.name, answers, outcomes, metrics, seed)
+
+
+def _alone(
+    outcomes: Any, classifier: Classifier, examples: Sequence[Any], seed: int, own: Sequence[Metric[Any]]
+) -> tuple[Baseline, ...]:
+    """Return the classifier's answers without the turns before, where it reads such."""
+    inputs = [classifier.task.input(example) for example in examples]
+    if not any(given.context for given in inputs):
+        return ()
+    family = classifier.task.family
+    predictions = classifier.predict([replace(given, context=()) for given in inputs])
+    answers = family.outcomes(examples, predictions)
+    return (_compared(ALONE, answers, outcomes, (*family.metrics, *own), seed),)
+
+
+def _compared(name: str, answers: Any, outcomes: Any, metrics: Sequence[Metric[Any]], seed: int) -> Baseline:
+    """Return other answers to the same rows as a baseline, each of their scores with its paired test."""
     return Baseline(
-        name=baseline.name,
+        name=name,
         scores=bootstrap(answers, metrics, seed=seed),
         tests={metric.name: paired(metric, outcomes, answers, seed=seed) for metric in metrics},
     )
@@ -230,7 +253,7 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
 
 
 def _write_predictions(
-    run: Run, data: str, family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction]
+    run: Run, data: str, task: TextTask, examples: Sequence[Any], predictions: Sequence[Prediction]
 ) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
@@ -238,14 +261,17 @@ def _write_predictions(
 
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
+    inputs = [task.input(example) for example in examples]
+    has_turns = any(given.context or given.speaker for given in inputs)
     rows = [
         {
             "where": example.where,
             "text": example.text,
-            "truth": family.truth(example),
+            "truth": task.family.truth(example),
             **answer.row(),
+            **(turn_columns(given) if has_turns else {}),
         }
-        for example, answer in zip(examples, predictions, strict=True)
+        for example, given, answer in zip(examples, inputs, predictions, strict=True)
     ]
     draft = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), draft)

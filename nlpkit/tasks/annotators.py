@@ -27,7 +27,7 @@ def _label(record: Record, column: str, value: Any, source: LabelSource, labels:
     if source.bins and labels:
         return labels[bisect.bisect_left(source.bins, _number(record, column, value))]
     name = str(value).strip()
-    return known_label(source.labels.get(name, name), labels, record, column)
+    return known_label(source.labels.get(name, name), labels, record.where, column)
 
 
 def annotated_numbers(record: Record, source: AnnotatedSource) -> tuple[float, ...]:

@@ -43,6 +43,7 @@ class Intensity(Settings):
             raise ValueError(f"low must lie below high, found {self.low} and {self.high}")
         return self
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[NumberSource]] = NumberSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 

@@ -42,6 +42,7 @@ class Intents(Settings):
     scope: Scope | None = None
     """How texts outside are recognized: fitted after the training."""
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -83,7 +84,7 @@ class Intents(Settings):
         text = text_of(record, source.text)
         label = label_of(record, source)
         known = (*self.labels, self.outside) if self.labels else ()
-        known_label(label, known, record, source.label)
+        known_label(label, known, record.where, source.label)
         return LabeledText(
             text=text,
             label=label,

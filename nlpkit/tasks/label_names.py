@@ -21,7 +21,7 @@ def as_names(value: Any) -> Any:
     return tuple(str(label) for label in value) if isinstance(value, (list, tuple)) else value
 
 
-def known_label(label: str, labels: Sequence[str], record: Record, column: str) -> str:
+def known_label(label: str, labels: Sequence[str], where: str, column: str) -> str:
     """Return the label, if the task has it or has no labels yet.
 
     Raises:
@@ -32,7 +32,7 @@ def known_label(label: str, labels: Sequence[str], record: Record, column: str) 
     spelled = spellings({label: 0} | dict.fromkeys(labels, 1))
     hint = f"; hint: {spelled.hint}" if label in spelled.mapping else nearest(label, labels)
     raise DataError(
-        f"{record.where}: column {column!r} holds the label {label!r}, which the task does not have{hint}"
+        f"{where}: column {column!r} holds the label {label!r}, which the task does not have{hint}"
     )
 
 

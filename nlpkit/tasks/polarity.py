@@ -48,6 +48,7 @@ class Polarity(Settings):
     )
     """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -77,7 +78,7 @@ class Polarity(Settings):
         """
         text = text_of(record, source.text)
         label = self._label(record, source)
-        known_label(label, self.labels, record, source.label)
+        known_label(label, self.labels, record.where, source.label)
         return LabeledText(
             text=text,
             label=label,

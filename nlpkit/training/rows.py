@@ -71,6 +71,8 @@ class TrainingRow:
     weight: float
     cut: int
     """How many tokens of the text did not fit."""
+    turns_cut: int = 0
+    """How many turns before it did not fit."""
 
 
 def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Rows[AnyTask]:
@@ -135,6 +137,7 @@ def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: 
             target=task.family.target(example),
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
             cut=max(0, read.tokens - size),
+            turns_cut=read.turns_cut,
         )
         for example, read in zip(examples, encoded, strict=True)
     ]

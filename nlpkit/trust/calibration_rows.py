@@ -51,11 +51,16 @@ def calibration_rows(
         fields: settings of the source `held_out`, such as `label`.
 
     Raises:
-        RunError: its answers are not labels, or it has no held-out rows of its own.
+        RunError: its answers are not labels, it reads turns with those before, or it has no held-out rows.
         DataError: a file or a row of `held_out` is wrong.
     """
     family = classifier.task.family
     labels = labels_of(family)
+    if classifier.turns is not None:
+        raise RunError(
+            f"{classifier.name}: reads turns with the turns before them; expected a run that reads texts; "
+            "hint: `nlpkit score` answers a file of turns"
+        )
     if held_out is not None:
         tree = {**fields, "source": str(held_out)}
         source = validate(tree, classifier.task.source_settings, where=Path(str(held_out)))
