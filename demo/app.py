@@ -168,7 +168,10 @@ def run(
     ] = Path("runs"),
     classifier: Annotated[
         str | None,
-        typer.Option(help="The run that predicts moods and scores texts. Default: the built-in classifier."),
+        typer.Option(
+            help="The run that scores texts and predicts moods, such as one of turn emotions. "
+            "Default: the built-in classifier."
+        ),
     ] = None,
     policy: Policy = "drop_oldest",
     runtime: Runtime = AUTO,
@@ -258,6 +261,7 @@ class Address:
 
 def _serve(models: Models, classifier: str | None, address: Address) -> None:
     from demo.login import checker
+    from nlpkit.chat.sentiment import has_sentiment
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
@@ -269,8 +273,12 @@ def _serve(models: Models, classifier: str | None, address: Address) -> None:
     ):
         quiet_gradio(Path(folder))
         scorer = Classifier.load(classifier)
+        if not has_sentiment(scorer):
+            print(
+                f"no moods: the labels of {scorer.name} do not lie between negative and positive", flush=True
+            )
         servers = models.servers(opened)
-        pool = models.pool(opened, scorer, servers)
+        pool = models.pool(opened, scorer if has_sentiment(scorer) else None, servers)
         limits = DemoLimits(messages_a_minute=address.rate)
         scored = Path(folder) / "scored"
         page = build(pool, scorer, runs=models.runs, folder=scored, limits=limits, servers=servers)

@@ -88,9 +88,23 @@ class RowSource(Settings):
     """Take at most this many rows, chosen by the seed."""
     on_bad: Literal["stop", "skip"] = "stop"
     """What to do about rows that cannot be used: stop and list them, or skip and count them."""
+    by: Column | None = None
+    """The column whose values get scores of their own in a report, such as a language or a product."""
 
 
-class LabelSource(RowSource):
+def _as_columns(value: object) -> object:
+    return (value,) if isinstance(value, (str, int)) else value
+
+
+class AnnotatedSource(RowSource):
+    """Where rows come from that several people may have answered."""
+
+    annotators: Annotated[tuple[Column, ...], BeforeValidator(_as_columns)] = ()
+    """The columns that hold each person's answer, or one that holds a list: a report then shows how far they
+    agree."""
+
+
+class LabelSource(AnnotatedSource):
     """Where labeled rows come from, and what their labels stand for."""
 
     labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
@@ -99,7 +113,7 @@ class LabelSource(RowSource):
     """Cut points that turn a number into the task's labels, from the lowest to the highest."""
 
 
-class NumberSource(RowSource):
+class NumberSource(AnnotatedSource):
     """Where rows with a number come from."""
 
     spread: Column | None = None
@@ -117,7 +131,34 @@ class LabelSetSource(RowSource):
     """A column for each label, which holds 1 where it applies and 0 where not; in place of `label`."""
 
 
-class DataSource(LabelSource, LabelSetSource, NumberSource):
+class TurnSource(Settings):
+    """Where conversations with labeled turns come from: a row a turn, or a list of messages a row."""
+
+    source: str
+    """A file, a folder or `hub:org/name`."""
+    conversation: Column = "conversation"
+    """The column that tells conversations apart, where a row is a turn."""
+    speaker: Column = "speaker"
+    """The column of who speaks, where a row is a turn."""
+    text: Column = "text"
+    """The column of what is said, where a row is a turn."""
+    label: Column = "label"
+    """The column, or the key of a message, of a turn's label; empty for a turn that is only read."""
+    messages: Column = "messages"
+    """The column that holds the list of messages, each with speaker, text and label."""
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a label -> what the task calls it."""
+    format: str | None = None
+    """Where the file's name or content does not say it."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many conversations, chosen by the seed."""
+    on_bad: Literal["stop", "skip"] = "stop"
+    """What to do about an invalid conversation: stop with its place, or skip it and count it."""
+
+
+class DataSource(LabelSource, LabelSetSource, NumberSource, TurnSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 
@@ -179,6 +220,9 @@ class Data(Settings):
     """Sources, or the share of the training rows that is held out to report on."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+    leave_out: str | None = None
+    """A file with the columns text and label, as `nlpkit check --doubts` writes it: these rows of `train`
+    are left out."""
 
     @model_validator(mode="after")
     def _shares(self) -> Data:

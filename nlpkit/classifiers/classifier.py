@@ -96,6 +96,11 @@ class Classifier:
         return self.task.family.columns
 
     @property
+    def turns(self) -> int | None:
+        """How many turns before a turn it reads at most; None where it reads texts, not turns."""
+        return self.task.turns
+
+    @property
     def budget(self) -> int:
         """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self.model.budget
@@ -129,7 +134,11 @@ class Classifier:
         if not asked:
             return []
         encoded = self.model.encode(asked)
-        answers = self.task.decode(self.model.logits_of(encoded), encoded)
+        return self.answers(encoded, self.model.logits_of(encoded))
+
+    def answers(self, encoded: Sequence[Encoded], logits: np.ndarray) -> list[Prediction]:
+        """Return the predictions that the raw outputs of encoded texts stand for."""
+        answers = self.task.decode(logits, encoded)
         return [
             answer
             if len(text.windows) == 1 and not text.partial and not text.is_unreadable

@@ -25,6 +25,11 @@ LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 """Panels of the help."""
 
 
+def names_of(columns: str | None) -> tuple[str, ...]:
+    """Return the columns that an option names, separated by commas."""
+    return tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+
+
 def column(help: str, panel: str | None = None, default: str = "") -> typer.models.OptionInfo:
     """Return an option that names a column; `default` is only shown."""
     option: typer.models.OptionInfo = typer.Option(
@@ -33,6 +38,13 @@ def column(help: str, panel: str | None = None, default: str = "") -> typer.mode
     return option
 
 
+Annotators = Annotated[
+    str | None,
+    typer.Option(
+        help="The columns with each person's answer, such as ann,ben, or the one with a list of them.",
+        rich_help_panel=LABELS,
+    ),
+]
 Shape = Annotated[
     str | None,
     typer.Option(
@@ -87,3 +99,10 @@ def mapping_of(labels: str | None) -> dict[str, str]:
             f"--labels: expected a mapping, found {labels}; hint: --labels '{{1: negative, 5: positive}}'"
         )
     return {str(key): str(label) for key, label in mapping.items()}
+
+
+HeldOut = Annotated[
+    str | None,
+    typer.Option(help="Labeled rows that the run was not trained on.", show_default="those of its training"),
+]
+HeldOutLabel = Annotated[str | None, column("the label of --held-out", default="label")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, Json, RuntimeChoice, Text, renamed
+from nlpkit.cli.options import (
+    ConversationColumn,
+    Encoding,
+    HeldOut,
+    HeldOutLabel,
+    Json,
+    RuntimeChoice,
+    Speaker,
+    Text,
+    renamed,
+)
 from nlpkit.cli.terminal import (
     WithAddress,
     bar,
@@ -28,6 +38,7 @@ from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from nlpkit.scoring.locations import ScoringPlan
+    from nlpkit.scoring.options import ScoreOptions
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -36,8 +47,8 @@ def score(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="[RUN] INPUT",
-            help="No RUN: nlpkit's own classifier. INPUT: a file, a folder; - is stdin.",
+            metavar="[RUN[,RUN...]] INPUT",
+            help="No RUN: nlpkit's own classifier. Several answer together. INPUT: a file, a folder, or -.",
         ),
     ],
     output: Annotated[
@@ -48,6 +59,8 @@ def score(
     ],
     text: Text = "text",
     text_column: OldText = None,
+    conversation: ConversationColumn = None,
+    speaker: Speaker = None,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5)."),
@@ -83,6 +96,17 @@ def score(
             metavar="[HOST:PORT]", help="Score on a Ray cluster: the one there, or here, started if need be."
         ),
     ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Promise that at most this share of the labels is wrong, with 95% confidence: texts that "
+            "are too uncertain get no label.",
+            min=0.001,
+            max=0.5,
+        ),
+    ] = None,
+    held_out: HeldOut = None,
+    label: HeldOutLabel = None,
     raw_csv: Annotated[
         bool,
         typer.Option("--raw-csv", help="Leave cells that a spreadsheet would run as formulas as they are."),
@@ -105,15 +129,20 @@ def score(
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
-        text=text, format=format, output_format=output_format, encoding=encoding, on_error=on_error,
-        rejects=rejects, overwrite=overwrite, raw_csv=raw_csv, prefix=prefix,
+        text=text, conversation=conversation, speaker=speaker, format=format, output_format=output_format,
+        encoding=encoding, on_error=on_error, rejects=rejects, overwrite=overwrite, raw_csv=raw_csv,
+        prefix=prefix,
     )  # fmt: skip
     plan = plan_location(source, output, options)
+    promised = None
+    if max_error is not None:
+        fields = {} if label is None else {"label": label}
+        promised = partial(_promised, source, options, max_error, held_out, fields)
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
     with (
         resumable(again),
         skippable(on_error),
-        _models(run, threads, ray, runtime, plan) as classifier,
+        _models(run, threads, ray, runtime, plan, promised) as classifier,
         bar("scoring") as show,
     ):
         summary = plan.score(
@@ -145,7 +174,7 @@ def predict(
 
     named, texts = _split(arguments) if old_run is None else (None, arguments)
     run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
-    classifier = _classifier(run, None, runtime)
+    classifier = _classifier(run, runtime, None)
     answers = classifier.predict(texts)
     for text, answer in zip(texts, answers, strict=True):
         if as_json:
@@ -176,31 +205,102 @@ def register(app: typer.Typer) -> None:
     app.command(
         cls=WithAddress,
         epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   "
-        "nlpkit score runs/mine reviews.parquet -o scored.parquet --text body --ray",
+        "nlpkit score runs/mine reviews.parquet -o scored.parquet --text body --ray   |   "
+        "nlpkit score runs/polarity,runs/emotions reviews.csv -o scored.csv",
     )(score)
 
 
-def _classifier(run: str | None, threads: int | None, runtime: str) -> Any:
+def _classifier(run: str | None, runtime: str, threads: int | None) -> Any:
     from nlpkit.classifiers.classifier import Classifier
 
     return Classifier.load(run, runtime=runtime, threads=threads)
 
 
+def _promised(
+    source: str,
+    options: ScoreOptions,
+    max_error: float,
+    held_out: str | None,
+    fields: dict[str, str],
+    run: str | None,
+    classifier: Any,
+) -> float:
+    """Return the least certainty for a label at which the promise holds for the input."""
+    from nlpkit.classifiers.classifier import default_run
+    from nlpkit.run import Run
+    from nlpkit.trust.calibration_rows import calibration_rows
+    from nlpkit.trust.promise import promise_for_file
+
+    opened = default_run() if run is None else Run.open(run)
+    promise = promise_for_file(
+        classifier,
+        calibration_rows(opened, classifier, held_out, **fields),
+        source,
+        max_error=max_error,
+        text=options.text,
+        format=options.format,
+        encoding=options.encoding,
+        skips_bad_rows=options.skips_bad_rows,
+    )
+    talk(promise.in_words())
+    return promise.threshold
+
+
+def _load(runs: list[str], runtime: str, threads: int | None, least: float | None = None) -> Any:
+    """Load one classifier, or several that answer together; `least` is the certainty that a label needs."""
+    from nlpkit.classifiers.readings import Readings
+
+    if len(runs) < 2:
+        classifier = _classifier(runs[0] if runs else None, runtime, threads)
+        if least is None:
+            return classifier
+        from nlpkit.trust.promise import Abstaining
+
+        return Abstaining(classifier, least)
+    if runtime not in ("auto", "torch"):
+        raise ConfigError(f"--runtime {runtime}: several runs answer together by torch; hint: leave it out")
+    readings = Readings.load(runs, threads=threads)
+    for name, layers in readings.shared.items():
+        if not layers:
+            talk(
+                f"{name} shares no layers with {next(iter(readings.classifiers))}: it takes its full time; "
+                "hint: train both with training.freeze=0.67"
+            )
+    return readings
+
+
+def _runs(run: str | None) -> list[str]:
+    """Return the names in `a,b,c`; a folder whose own name has a comma is one run."""
+    return [] if run is None else [run] if Path(run).exists() else run.split(",")
+
+
 @contextmanager
 def _models(
-    run: str | None, threads: int | None, ray: str | None, runtime: str, plan: ScoringPlan
+    run: str | None,
+    threads: int | None,
+    ray: str | None,
+    runtime: str,
+    plan: ScoringPlan,
+    promised: Callable[[str | None, Any], float] | None,
 ) -> Iterator[Any]:
-    """Yield a classifier in this process, or with `--ray` one for each core of a cluster."""
+    """Yield a classifier in this process, or with `--ray` one for each core of a cluster.
+
+    `promised` returns the least certainty for a label, of a run and its classifier.
+    """
     from nlpkit.classifiers.opening import resolve_runtime
 
-    runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
+    # The path must mean the same in a worker of Ray, whose working folder is another.
+    runs = [str(Path(name).absolute()) if Path(name).exists() else name for name in _runs(run)]
+    if len(runs) < 2:
+        runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
+    if len(runs) > 1 and promised:
+        raise ConfigError("--max-error: is a promise about one run; hint: score each by itself")
+    least = promised(runs[0] if runs else None, _load(runs, runtime, threads)) if promised else None
     if ray is None:
-        yield _classifier(run, threads, runtime)
+        yield _load(runs, runtime, threads, least)
         return
     from nlpkit.scoring.cluster import open_fleet
 
-    # Each has one core. The path must mean the same in a worker, whose working folder is another.
-    named = str(Path(run).absolute()) if run and Path(run).exists() else run
-    load = partial(_classifier, named, 1, runtime)
+    load = partial(_load, runs, runtime, 1, least)  # each has one core
     with open_fleet(load, ray or None, workers=threads) as fleet:
         yield fleet

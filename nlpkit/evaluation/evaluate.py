@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.data.annotations import people_of
+from nlpkit.data.examples import turn_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
+from nlpkit.reports.group_section import group_table
 from nlpkit.reports.headline import score_headline
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Section
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings import DialogueEvaluation
@@ -24,7 +29,10 @@ from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.task import TextTask, task_from
+
+ALONE = "the same run without the turns before"
+"""What the report calls a run's answers to turns of which it reads nothing that was said before."""
 
 
 def evaluate(
@@ -129,14 +137,16 @@ def measure(
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
     given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
     constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
-    baselines = (*given, constant)
+    baselines = (*given, constant, *_alone(outcomes, classifier, examples, record.seed, own))
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
+        people=people_of(examples),
         seed=record.seed,
     )
-    sections = (make(outcomes, rows) for make in family.report.sections)
-    _write_predictions(run, data, family, examples, predictions)
+    sections = [make(outcomes, rows) for make in family.report.sections]
+    sections.append(_groups(family, examples, predictions, record.seed))
+    _write_predictions(run, data, classifier.task, examples, predictions)
     report = Report(
         **of_run(run),
         data=data,
@@ -156,6 +166,32 @@ def measure(
     return report.model_copy(update={"cost": cost})
 
 
+def _groups(
+    family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction], seed: int
+) -> Section | None:
+    """Return the scores of each group by the metrics that stand for all; None where rows have no groups."""
+    members: dict[str, list[int]] = {}
+    for row, example in enumerate(examples):
+        members.setdefault(example.group, []).append(row)
+    if members.keys() == {""}:
+        return None
+    metrics = [
+        metric
+        for metric in family.metrics
+        if metric.name in (family.report.headline, family.best_by.name, "accuracy")
+    ]
+    return group_table(
+        {
+            group: bootstrap(
+                family.outcomes([examples[row] for row in rows], [predictions[row] for row in rows]),
+                metrics,
+                seed=seed,
+            )
+            for group, rows in members.items()
+        }
+    )
+
+
 def _against(
     outcomes: Any,
     classifier: Classifier,
@@ -168,8 +204,26 @@ def _against(
     metrics = (*classifier.task.family.metrics, *own)
     predictions = baseline.predict([baseline.task.input(example) for example in examples])
     answers = baseline.task.family.outcomes(examples, predictions)
+    return _compared(baseline.name, answers, outcomes, metrics, seed)
+
+
+def _alone(
+    outcomes: Any, classifier: Classifier, examples: Sequence[Any], seed: int, own: Sequence[Metric[Any]]
+) -> tuple[Baseline, ...]:
+    """Return the classifier's answers without the turns before, where it reads such."""
+    inputs = [classifier.task.input(example) for example in examples]
+    if not any(given.context for given in inputs):
+        return ()
+    family = classifier.task.family
+    predictions = classifier.predict([replace(given, context=()) for given in inputs])
+    answers = family.outcomes(examples, predictions)
+    return (_compared(ALONE, answers, outcomes, (*family.metrics, *own), seed),)
+
+
+def _compared(name: str, answers: Any, outcomes: Any, metrics: Sequence[Metric[Any]], seed: int) -> Baseline:
+    """Return other answers to the same rows as a baseline, each of their scores with its paired test."""
     return Baseline(
-        name=baseline.name,
+        name=name,
         scores=bootstrap(answers, metrics, seed=seed),
         tests={metric.name: paired(metric, outcomes, answers, seed=seed) for metric in metrics},
     )
@@ -199,7 +253,7 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
 
 
 def _write_predictions(
-    run: Run, data: str, family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction]
+    run: Run, data: str, task: TextTask, examples: Sequence[Any], predictions: Sequence[Prediction]
 ) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
@@ -207,14 +261,17 @@ def _write_predictions(
 
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
+    inputs = [task.input(example) for example in examples]
+    has_turns = any(given.context or given.speaker for given in inputs)
     rows = [
         {
             "where": example.where,
             "text": example.text,
-            "truth": family.truth(example),
+            "truth": task.family.truth(example),
             **answer.row(),
+            **(turn_columns(given) if has_turns else {}),
         }
-        for example, answer in zip(examples, predictions, strict=True)
+        for example, given, answer in zip(examples, inputs, predictions, strict=True)
     ]
     draft = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), draft)

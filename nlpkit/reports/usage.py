@@ -63,6 +63,12 @@ LABEL_USAGE = Usage(
         _PREJUDICE,
     ),
 )
+TURN_USAGE = Usage(
+    template="usage_turn.md.jinja",
+    pipeline_tag="text-classification",
+    tags=("sentiment", "emotion-recognition-in-conversation"),
+    limits=(_KNOWN.format(what="talk", file="your-talks.csv"), *LABEL_USAGE.limits[1:]),
+)
 LABEL_SET_USAGE = Usage(
     template="usage_label_set.md.jinja",
     pipeline_tag="text-classification",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from nlpkit.tasks.answers.family import ColumnType
 from nlpkit.tasks.prediction import Prediction
@@ -24,8 +24,8 @@ class ScoringModel(Protocol):
 class Predictor(ScoringModel, Protocol):
     """A model in this process; Classifier is one."""
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return one prediction for each text; the same list gives the same predictions."""
+    def predict(self, texts: Sequence[Any]) -> list[Prediction]:
+        """Return one prediction for each text or turn; the same list gives the same predictions."""
 
 
 @runtime_checkable
@@ -37,5 +37,5 @@ class Tunable(Protocol):
     budget: int
     """Max tokens per batch."""
 
-    def tune(self, texts: Sequence[str]) -> int:
+    def tune(self, texts: Sequence[Any]) -> int:
         """Return the budget that is fastest for such texts, which the model has from now on."""

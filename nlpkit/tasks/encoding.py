@@ -32,6 +32,8 @@ class Encoded:
     """Whether it is so long that the windows leave some of it out."""
     unknown: int = 0
     """Tokens that stand for what the tokenizer does not know."""
+    turns_cut: int = 0
+    """Turns before it that are not read, or not from their beginning, because they do not fit."""
 
     @property
     def is_unreadable(self) -> bool:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Protocol, runtime_checkable
 
 from nlpkit.data.examples import in_words
 from nlpkit.errors import RunError
+
+ABSTAINED = ""
+"""The label where a classifier is too uncertain to give one."""
+SEVERAL = "labels"
+"""The output column of all labels that are given, in words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +21,7 @@ class Prediction:
     """The answer for one text. `row()` is what a scored file holds of it."""
 
     label: str | None = None
-    """The most probable label; None where an answer is a number, or several labels."""
+    """The most probable label, or ABSTAINED; None where an answer is a number, or several labels."""
     labels: tuple[str, ...] | None = None
     """All labels that are given, the most probable first; None where an answer is one label or a number."""
     score: float | None = None
@@ -39,7 +45,7 @@ class Prediction:
         """
         fields: dict[str, str | float | None] = {
             "label": self.label,
-            "labels": None if self.labels is None else in_words(self.labels),
+            SEVERAL: None if self.labels is None else in_words(self.labels),
             "value": self.value,
             "spread": self.spread,
             "score": self.score,
@@ -58,6 +64,20 @@ class Prediction:
         part = ", not all of it" if self.partial else ""
         note = f"<caption>read in {self.windows} windows{part}</caption>" if self.windows > 1 else ""
         return f"<table>{note}{cells}</table>"
+
+
+@runtime_checkable
+class TurnReader(Protocol):
+    """A classifier that may read turns of conversations."""
+
+    @property
+    def turns(self) -> int | None:
+        """How many turns before a turn it reads at most; None where it reads texts, not turns."""
+
+
+def turns_read_by(classifier: object) -> int | None:
+    """Return how many turns before a turn a classifier reads; None where it reads texts, not turns."""
+    return classifier.turns if isinstance(classifier, TurnReader) else None
 
 
 def labels_of(predictions: Sequence[Prediction]) -> list[str]:

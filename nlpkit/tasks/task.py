@@ -21,6 +21,7 @@ from nlpkit.tasks.intents import Intents
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading
+from nlpkit.tasks.turn_emotions import TurnEmotions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,10 @@ class TextTask(Task, Protocol):
     def family(self) -> ClassifierFamily: ...
     @property
     def head(self) -> Head: ...
+    @property
+    def turns(self) -> int | None:
+        """How many turns before a turn it reads at most; None where it reads texts, not turns."""
+
     def parse(self, record: Record, source: Any) -> Any:
         """Return the example that a record holds."""
 
@@ -75,7 +80,13 @@ class TextTask(Task, Protocol):
 
 
 TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
-    {"polarity": Polarity, "intensity": Intensity, "emotions": Emotions, "intents": Intents}
+    {
+        "polarity": Polarity,
+        "intensity": Intensity,
+        "emotions": Emotions,
+        "intents": Intents,
+        "turn_emotions": TurnEmotions,
+    }
 )
 """The tasks of classifiers. A new task is a module and its row here."""
 

@@ -28,6 +28,9 @@ TONE = 0.25
 """A score beyond this, in [-1, 1], is shown as positive or negative."""
 
 
+SHOWN = 6
+"""Labels above which the terminal and the demo show the probabilities of the likeliest only."""
+
 MANY = 30
 """Labels above which a line names only the commonest and the rarest."""
 
@@ -200,6 +203,13 @@ def tone_of(score: float | None) -> Tone:
     return "positive" if score > 0 else "negative"
 
 
+def likeliest(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Return the probability of each label, in its order; of many labels the SHOWN highest, highest first."""
+    if len(probabilities) <= SHOWN:
+        return tuple(probabilities.items())
+    return tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:SHOWN])
+
+
 def shares_of(counts: Mapping[str, int], labels: Sequence[str], rows: int) -> list[str]:
     """Return each label with its rows and their share; of many labels the commonest and the rarest."""
     is_long = len(labels) > MANY
@@ -241,6 +251,21 @@ def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -
     return near_groups([example.text for example in examples], threshold=near_duplicates, seed=seed)
 
 
+def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+    """Group turns by their conversation, together with those of equal and near-equal conversations."""
+    from nlpkit.data.near import near_groups
+
+    spoken: dict[str, list[str]] = {}
+    for example in examples:
+        spoken.setdefault(example.conversation, []).append(example.text)
+    texts = ["\n".join(turns) for turns in spoken.values()]
+    groups = dict(zip(spoken, near_groups(texts, threshold=near_duplicates, seed=seed), strict=True))
+    return [groups[example.conversation] for example in examples]
+
+
 def text_identity(example: Any) -> tuple[Any, ...]:
-    """Return all fields of an example but the place that it came from."""
-    return tuple(getattr(example, field.name) for field in fields(example) if field.name != "where")
+    """Return all fields of an example that a training depends on: not where it came from, its group, or what
+    people answered.
+    """
+    unused = ("where", "conversation", "group", "annotations")
+    return tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)

@@ -15,6 +15,7 @@ CLASSES = {
     "Intensity",
     "Emotions",
     "Intents",
+    "TurnEmotions",
     "Dialogue",
     "OneLabel",
     "LabelSet",
@@ -24,7 +25,7 @@ CLASSES = {
     "LabelSetOutcomes",
     "ValueOutcomes",
 }
-KINDS = {"polarity", "intensity", "emotions", "intents", "dialogue", "labels", "values"}
+KINDS = {"polarity", "intensity", "emotions", "intents", "turn_emotions", "dialogue", "labels", "values"}
 """What a kind is compared with: of a task, of outcomes, of a report."""
 
 ANSWER_FIELDS = {"label", "value"}
