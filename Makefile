@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat wheel test test-browser lint lock audit bench clean
+.PHONY: quickstart install chat wheel test test-browser coverage lint lock audit bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -40,6 +40,12 @@ test-browser: install
 	then apt-get update -qq && apt-get install -qq -y chromium; \
 	else echo "The browser tests need Chromium: apt-get install chromium" >&2; exit 1; fi
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser
+
+# At least 95% of the lines must be run by unit tests and those integration tests that stay in their process
+coverage: install
+	$(MAKE) test ARGS="tests/unit tests/legacy $(wildcard tests/integration/test_export*.py) \
+		tests/integration/test_genai.py tests/integration/test_notebook.py tests/integration/test_preference.py \
+		--cov --cov-report=term:skip-covered --cov-fail-under=95"
 
 # Chat, rate, export, train on the ratings, from an installed wheel in an empty environment: some minutes
 wheel: install

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
     from nlpkit.classifiers.predict import predict
+    from nlpkit.classifiers.readings import Readings
     from nlpkit.data.check_report import CheckReport
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
     from nlpkit.training.train import train, train_seeds
+    from nlpkit.trust.file_shares import file_shares
 
 __version__ = "0.1.0"
 
@@ -49,6 +51,7 @@ __all__ = [
     "LanguageModel",
     "NlpkitError",
     "Prediction",
+    "Readings",
     "Record",
     "RemoteBot",
     "Report",
@@ -65,6 +68,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "file_shares",
     "predict",
     "read_records",
     "resolve",
@@ -86,6 +90,7 @@ _HOMES = {
     "LanguageModel": "nlpkit.generation.language_model",
     "NlpkitError": "nlpkit.errors",
     "Prediction": "nlpkit.tasks.prediction",
+    "Readings": "nlpkit.classifiers.readings",
     "Record": "nlpkit.data.records",
     "RemoteBot": "nlpkit.generation.remote",
     "Report": "nlpkit.reports.report",
@@ -104,6 +109,7 @@ _HOMES = {
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
+    "file_shares": "nlpkit.trust.file_shares",
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",

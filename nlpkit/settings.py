@@ -88,6 +88,8 @@ class RowSource(Settings):
     """Take at most this many rows, chosen by the seed."""
     on_bad: Literal["stop", "skip"] = "stop"
     """What to do about rows that cannot be used: stop and list them, or skip and count them."""
+    by: Column | None = None
+    """The column whose values get scores of their own in a report, such as a language or a product."""
 
 
 class LabelSource(RowSource):

@@ -129,7 +129,11 @@ class Classifier:
         if not asked:
             return []
         encoded = self.model.encode(asked)
-        answers = self.task.decode(self.model.logits_of(encoded), encoded)
+        return self.answers(encoded, self.model.logits_of(encoded))
+
+    def answers(self, encoded: Sequence[Encoded], logits: np.ndarray) -> list[Prediction]:
+        """Return the predictions that the raw outputs of encoded texts stand for."""
+        answers = self.task.decode(logits, encoded)
         return [
             answer
             if len(text.windows) == 1 and not text.partial and not text.is_unreadable

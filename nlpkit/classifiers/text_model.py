@@ -74,10 +74,15 @@ class TextModel:
 
         A long text's are the mean over its windows, each weighted by its length.
         """
+        windows = [window for text in encoded for window in text.windows]
+        return self.pooled(encoded, self.forward(windows))
+
+    def pooled(self, encoded: Sequence[Encoded], rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the raw outputs of texts; `rows` are those of all their windows, as `forward` returns."""
         import numpy as np
 
         windows = [window for text in encoded for window in text.windows]
-        outputs = self._forward(windows, self.budget)
+        outputs = np.stack(rows)
         lengths = np.array([len(window) for window in windows], dtype=np.float64) - self.tokenizer.frame.size
         owner = np.repeat(np.arange(len(encoded)), [len(text.windows) for text in encoded])
         sizes = np.maximum(lengths, 1)  # a text of no tokens still has an answer
@@ -102,7 +107,7 @@ class TextModel:
         for _ in range(3):
             for budget in self._budgets:
                 before = time.perf_counter()
-                self._forward(sample, budget)
+                self.forward(sample, budget)
                 seconds[budget] = min(seconds[budget], time.perf_counter() - before)
             if time.perf_counter() - started > TUNING_SECONDS / 2:
                 break
@@ -115,33 +120,30 @@ class TextModel:
     def _budgets(self) -> tuple[int, ...]:
         return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
-    def _forward(self, sequences: Sequence[list[int]], budget: int) -> np.ndarray:
-        """Return the outputs of sequences with their special tokens, (sequences, outputs)."""
-        import numpy as np
-
-        outputs = np.empty((len(sequences), self.task.head.outputs), dtype=np.float64)
+    def forward(self, sequences: Sequence[list[int]], budget: int | None = None) -> list[np.ndarray]:
+        """Return the outputs of each sequence with its special tokens."""
+        outputs: dict[int, np.ndarray] = {}
 
         def compute(batch: list[int]) -> None:
-            outputs[batch] = self._halving([sequences[index] for index in batch])
+            rows = self._halving([sequences[index] for index in batch])
+            outputs.update(zip(batch, rows, strict=True))
 
-        plan = batches([len(sequence) for sequence in sequences], budget)
+        plan = batches([len(sequence) for sequence in sequences], budget or self.budget)
         if not self.runtime.workers:
             for batch in plan:
                 compute(batch)
-            return outputs
+            return [outputs[index] for index in range(len(sequences))]
         with (
             self.runtime.single_threaded(),
             ThreadPoolExecutor(self.threads, initializer=self.runtime.begin) as pool,
         ):
             list(pool.map(compute, plan))
-        return outputs
+        return [outputs[index] for index in range(len(sequences))]
 
-    def _halving(self, sequences: list[list[int]]) -> np.ndarray:
+    def _halving(self, sequences: list[list[int]]) -> list[np.ndarray]:
         """Compute a batch; where memory runs out, its halves."""
-        import numpy as np
-
         try:
-            return self._run(sequences)
+            return list(self._run(sequences).astype("float64"))
         except OutOfMemoryError as error:
             if len(sequences) == 1:
                 raise NlpkitError(
@@ -149,7 +151,7 @@ class TextModel:
                 ) from error
         self.runtime.free()
         half = len(sequences) // 2
-        return np.concatenate([self._halving(sequences[:half]), self._halving(sequences[half:])])
+        return [*self._halving(sequences[:half]), *self._halving(sequences[half:])]
 
     def _run(self, sequences: list[list[int]]) -> np.ndarray:
         """Compute one padded batch."""

@@ -56,6 +56,9 @@ def evaluate_run(
             rich_help_panel=LABELS,
         ),
     ] = None,
+    by: Annotated[
+        str | None, column("what the report also scores by itself, such as a language", LABELS)
+    ] = None,
     shape: Shape = None,
     bot: Bot = None,
     system: System = None,
@@ -88,6 +91,7 @@ def evaluate_run(
         "text": text, "format": format, "encoding": encoding, "label": label,
         "on_bad": None if on_error == "stop" else on_error,
         "labels": None if labels is None else yaml_value(labels, where="--labels"),
+        "by": by,
         "bins": None if bins is None else yaml_value(bins, where="--bins"),
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
         "conversation": conversation, "speaker": speaker, "items": items, "generate": generate,

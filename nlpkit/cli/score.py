@@ -36,8 +36,8 @@ def score(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="[RUN] INPUT",
-            help="No RUN: nlpkit's own classifier. INPUT: a file, a folder; - is stdin.",
+            metavar="[RUN[,RUN...]] INPUT",
+            help="No RUN: nlpkit's own classifier. Several answer together. INPUT: a file, a folder, or -.",
         ),
     ],
     output: Annotated[
@@ -145,7 +145,7 @@ def predict(
 
     named, texts = _split(arguments) if old_run is None else (None, arguments)
     run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
-    classifier = _classifier(run, None, runtime)
+    classifier = _classifier(run, runtime, None)
     answers = classifier.predict(texts)
     for text, answer in zip(texts, answers, strict=True):
         if as_json:
@@ -176,14 +176,38 @@ def register(app: typer.Typer) -> None:
     app.command(
         cls=WithAddress,
         epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   "
-        "nlpkit score runs/mine reviews.parquet -o scored.parquet --text body --ray",
+        "nlpkit score runs/mine reviews.parquet -o scored.parquet --text body --ray   |   "
+        "nlpkit score runs/polarity,runs/emotions reviews.csv -o scored.csv",
     )(score)
 
 
-def _classifier(run: str | None, threads: int | None, runtime: str) -> Any:
+def _classifier(run: str | None, runtime: str, threads: int | None) -> Any:
     from nlpkit.classifiers.classifier import Classifier
 
     return Classifier.load(run, runtime=runtime, threads=threads)
+
+
+def _load(runs: list[str], runtime: str, threads: int | None) -> Any:
+    """Load one classifier, or several that answer together."""
+    from nlpkit.classifiers.readings import Readings
+
+    if len(runs) < 2:
+        return _classifier(runs[0] if runs else None, runtime, threads)
+    if runtime not in ("auto", "torch"):
+        raise ConfigError(f"--runtime {runtime}: several runs answer together by torch; hint: leave it out")
+    readings = Readings.load(runs, threads=threads)
+    for name, layers in readings.shared.items():
+        if not layers:
+            talk(
+                f"{name} shares no layers with {next(iter(readings.classifiers))}: it takes its full time; "
+                "hint: train both with training.freeze=0.67"
+            )
+    return readings
+
+
+def _runs(run: str | None) -> list[str]:
+    """Return the names in `a,b,c`; a folder whose own name has a comma is one run."""
+    return [] if run is None else [run] if Path(run).exists() else run.split(",")
 
 
 @contextmanager
@@ -193,14 +217,15 @@ def _models(
     """Yield a classifier in this process, or with `--ray` one for each core of a cluster."""
     from nlpkit.classifiers.opening import resolve_runtime
 
-    runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
+    # The path must mean the same in a worker of Ray, whose working folder is another.
+    runs = [str(Path(name).absolute()) if Path(name).exists() else name for name in _runs(run)]
+    if len(runs) < 2:
+        runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
     if ray is None:
-        yield _classifier(run, threads, runtime)
+        yield _load(runs, runtime, threads)
         return
     from nlpkit.scoring.cluster import open_fleet
 
-    # Each has one core. The path must mean the same in a worker, whose working folder is another.
-    named = str(Path(run).absolute()) if run and Path(run).exists() else run
-    load = partial(_classifier, named, 1, runtime)
+    load = partial(_load, runs, runtime, 1)  # each has one core
     with open_fleet(load, ray or None, workers=threads) as fleet:
         yield fleet

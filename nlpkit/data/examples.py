@@ -19,6 +19,9 @@ class LabeledText:
     spread: float | None = None
     weight: float = 1.0
     """How much this example counts in the loss, such as the annotators' confidence."""
+    group: str = ""
+    """Whose scores a report shows by themselves, such as a language: the value of the column that
+    `by` names."""
     where: str = ""
     """The file and the row that it came from, for messages."""
 
@@ -41,6 +44,9 @@ class LabelSetText:
     labels: tuple[str, ...]
     weight: float = 1.0
     """How much this example counts in the loss."""
+    group: str = ""
+    """Whose scores a report shows by themselves, such as a language: the value of the column that
+    `by` names."""
     where: str = ""
     """The file and the row that it came from, for messages."""
 

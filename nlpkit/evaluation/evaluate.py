@@ -14,11 +14,13 @@ from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
+from nlpkit.reports.group_section import group_table
 from nlpkit.reports.headline import score_headline
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Section
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings import DialogueEvaluation
@@ -135,7 +137,8 @@ def measure(
         where=[example.where for example in examples],
         seed=record.seed,
     )
-    sections = (make(outcomes, rows) for make in family.report.sections)
+    sections = [make(outcomes, rows) for make in family.report.sections]
+    sections.append(_groups(family, examples, predictions, record.seed))
     _write_predictions(run, data, family, examples, predictions)
     report = Report(
         **of_run(run),
@@ -169,6 +172,32 @@ def _answered(classifier: Classifier, examples: Sequence[Any]) -> tuple[list[Pre
     cost = {"texts_per_second": round(len(examples) / (time.monotonic() - started), 1)}
     return predictions, cost | (
         classifier.runtime.take_cost() if isinstance(classifier.runtime, Metered) else {}
+    )
+
+
+def _groups(
+    family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction], seed: int
+) -> Section | None:
+    """Return the scores of each group by the metrics that stand for all; None where rows have no groups."""
+    members: dict[str, list[int]] = {}
+    for row, example in enumerate(examples):
+        members.setdefault(example.group, []).append(row)
+    if members.keys() == {""}:
+        return None
+    metrics = [
+        metric
+        for metric in family.metrics
+        if metric.name in (family.report.headline, family.best_by.name, "accuracy")
+    ]
+    return group_table(
+        {
+            group: bootstrap(
+                family.outcomes([examples[row] for row in rows], [predictions[row] for row in rows]),
+                metrics,
+                seed=seed,
+            )
+            for group, rows in members.items()
+        }
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,14 +86,18 @@ def read_rows(
         path,
         format=source.format,
         encoding=source.encoding,
-        columns={column: key for column, key in columns.items() if column},
+        columns={column: key for column, key in {**columns, source.by: "by"}.items() if column},
         on_bad=bad.append,
         on_left_out=left_out.append,
     )
     examples = []
     for record in records:
         try:
-            examples.append(task.parse(record, source))
+            example = task.parse(record, source)
+            if source.by:
+                group = group_of(record, source.by)
+                example = dataclasses.replace(example, group=group)  # type: ignore[type-var]  # all examples are
+            examples.append(example)
         except DataError as error:
             if not str(error).startswith(record.where):  # not about this row
                 raise
@@ -105,6 +110,12 @@ def read_rows(
     skipped = [f"{len(bad):,} rows left out; {_listed(bad, source)}"] if bad else []
     skipped += [row.words for row in left_out]
     return Reading(examples=tuple(examples), skipped=tuple(skipped), left_out=len(bad))
+
+
+def group_of(record: Record, column: str) -> str:
+    """Return what a column holds as the name of a group; "(empty)" where it holds nothing."""
+    held = record.fields.get(column)
+    return "(empty)" if held is None or not str(held).strip() else str(held).strip()
 
 
 def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:

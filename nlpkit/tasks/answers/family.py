@@ -242,5 +242,6 @@ def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -
 
 
 def text_identity(example: Any) -> tuple[Any, ...]:
-    """Return all fields of an example but the place that it came from."""
-    return tuple(getattr(example, field.name) for field in fields(example) if field.name != "where")
+    """Return all fields of an example that a training depends on: not where it came from, nor its group."""
+    own = (field.name for field in fields(example) if field.name not in ("where", "group"))
+    return tuple(getattr(example, name) for name in own)

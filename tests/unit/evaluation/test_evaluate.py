@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -186,3 +187,29 @@ def test_s19_a_baseline_that_was_trained_on_the_rows_is_named_too(
     run.text_hashes.unlink()
     report = evaluate(run, DataSource(source=str(toy_csv)), baseline=Run.open(toy_run))
     assert any(warning.startswith("toy was trained on 144 of the 240") for warning in report.warnings)
+
+
+def test_each_group_has_scores_of_its_own(toy_run: Path, tmp_path: Path) -> None:
+    """Of the second group every label is turned around, so that its accuracy is what the other's misses."""
+    turned = {"negative": "positive", "positive": "negative"}
+    rows = sentences(40, seed=31)
+    held = tmp_path / "languages.csv"
+    with held.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("text", "label", "language"))
+        writer.writerows((text, label, "de") for text, label in rows)
+        writer.writerows((text, turned[label], "fr") for text, label in rows)
+        writer.writerow((*rows[0], " "))
+    report = evaluate(Run.open(toy_run), DataSource(source=str(held), by="language"))
+    answers = Classifier.load(toy_run).predict([text for text, _ in rows])
+    right = sum(answer.label == label for answer, (_, label) in zip(answers, rows, strict=True))
+    (groups,) = (section for section in report.sections if section.id == "groups")
+    assert isinstance(groups, Table)
+    assert [column.name for column in groups.columns[:3]] == ["Group", "Texts", "Accuracy"]
+    assert [row[:2] for row in groups.rows] == [("de", 40), ("fr", 40), ("(empty)", 1)]
+    assert [row[2].split(" ")[0] for row in groups.rows[:2]] == [f"{right / 40:.1%}", f"{1 - right / 40:.1%}"]
+
+
+def test_a_group_by_a_column_that_is_not_there_is_an_error(toy_run: Path, held: Path) -> None:
+    with pytest.raises(DataError, match="language"):
+        evaluate(Run.open(toy_run), DataSource(source=str(held), by="language"))

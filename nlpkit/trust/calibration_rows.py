@@ -1,0 +1,95 @@
+"""Rows with known labels that a run was not trained on: what every promise about its answers is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.classifiers.classifier import Classifier
+from nlpkit.errors import RunError
+from nlpkit.run import Run
+from nlpkit.tasks.answers.family import ClassifierFamily
+from nlpkit.tasks.reading import read_examples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PARTS = ("test", "validation")
+"""Held-out parts of a training, the one that chose nothing first."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CalibrationRows:
+    """What a run answers to rows whose labels are known."""
+
+    source: str
+    labels: tuple[str, ...]
+    probabilities: NDArray[Any]
+    """(rows, labels)."""
+    truth: NDArray[Any]
+    """(rows, labels): whether each label is true."""
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
+def calibration_rows(run: Run, classifier: Classifier, source: Any | None = None) -> CalibrationRows:
+    """Return what a run answers to held-out rows.
+
+    Args:
+        run: completed.
+        classifier: its classifier.
+        source: a `DataSource` with labeled rows that it was not trained on; default: the test rows of its
+            training, or where there are none the validation rows.
+
+    Raises:
+        RunError: its answers are not labels, or it has no held-out rows of its own.
+        DataError: a file or a row of the source is wrong.
+    """
+    family = classifier.task.family
+    labels = labels_of(family)
+    if source is not None:
+        examples = read_examples(classifier.task, [source], seed=0).examples
+        predictions = classifier.predict([classifier.task.input(example) for example in examples])
+        truth = [example.labels for example in examples]
+        return _rows(source.source, labels, [answer.probabilities for answer in predictions], truth)
+    for part in PARTS:
+        path = run.evaluation / f"{part}.predictions.parquet"
+        if path.is_file():
+            from pyarrow import parquet
+
+            kept = parquet.read_table(path).to_pylist()
+            answers = [{label: row[f"p_{label}"] for label in labels} for row in kept]
+            is_set = "labels" in family.columns
+            truth = [tuple(row["truth"].split(", ")) if is_set else (row["truth"],) for row in kept]
+            return _rows(f"{part} rows of {run.name}", labels, answers, truth)
+    raise RunError(
+        f"{run.path}: holds no predictions for held-out rows; "
+        "hint: name a file with labels that it was not trained on, with --held-out FILE"
+    )
+
+
+def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
+    """Return the labels that a family gives probabilities of.
+
+    Raises:
+        RunError: its answers are not labels.
+    """
+    names = tuple(name.removeprefix("p_") for name in family.columns if name.startswith("p_"))
+    if not names:
+        raise RunError(f"the run answers with {', '.join(family.columns)}; expected one that gives labels")
+    return names
+
+
+def _rows(
+    source: str, labels: Sequence[str], answers: Sequence[Any], truth: Sequence[Sequence[str]]
+) -> CalibrationRows:
+    import numpy as np
+
+    return CalibrationRows(
+        source=source,
+        labels=tuple(labels),
+        probabilities=np.array([[answer[label] for label in labels] for answer in answers], dtype=float),
+        truth=np.array([[label in true for label in labels] for true in truth], dtype=bool),
+    )

@@ -1,0 +1,208 @@
+"""The share of each label in a file, corrected for what the classifier confuses, with its interval.
+
+Counting what a classifier says is biased: its mistakes do not cancel out where the shares of a file are not
+those of its training (Forman 2008, doi:10.1007/s10618-008-0097-y). A label shift is assumed: texts of a label
+look the same in both, only the shares of the labels differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.errors import DataError
+from nlpkit.trust.calibration_rows import CalibrationRows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEWEST = 10
+"""Held-out rows of a label, or texts of a group, below which nothing is said."""
+RESAMPLES = 1000
+ENDS = (0.025, 0.975)
+SAMPLE = 20_000
+"""Texts that the assumption is checked on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """The share of one label."""
+
+    label: str
+    counted: float
+    """The share of the texts that were given the label."""
+    share: float
+    """Corrected: the probabilistic adjusted count (Bella et al. 2010, doi:10.1109/ICDM.2010.75)."""
+    low: float
+    high: float
+    is_doubtful: bool
+    """Whether another correction, expectation maximization, lies far outside the interval: texts of a label
+    may not look like those of the held-out rows.
+    """
+
+
+class Tally:
+    """Sums over the answers for a file or a group of it: all that the shares need, however many texts."""
+
+    def __init__(self, labels: int, seed: int) -> None:
+        import numpy as np
+
+        self.texts = 0
+        self.given = np.zeros(labels)
+        """Texts that were given each label."""
+        self.mass = np.zeros(labels)
+        """The sum of the probabilities."""
+        self.products = np.zeros((labels, labels))
+        """The sum of their products."""
+        self.sample = np.zeros((0, labels))
+        """Probabilities of at most SAMPLE texts, drawn at random."""
+        self._keys = np.zeros(0)
+        self._random = np.random.default_rng(seed)
+
+    def add(self, probabilities: NDArray[Any], given: NDArray[Any]) -> None:
+        """Add texts: (texts, labels) probabilities, and whether each was given each label."""
+        import numpy as np
+
+        self.texts += len(probabilities)
+        self.given += given.sum(axis=0)
+        self.mass += probabilities.sum(axis=0)
+        self.products += probabilities.T @ probabilities
+        keys = np.concatenate([self._keys, self._random.random(len(probabilities))])
+        kept = np.argsort(keys, kind="stable")[:SAMPLE]
+        self._keys, self.sample = keys[kept], np.concatenate([self.sample, probabilities])[kept]
+
+
+class SharesEstimator:
+    """Turns the tally of any file into shares. It is fitted to held-out rows.
+
+    Args:
+        rows: what the classifier answers to rows whose labels are known.
+        is_set: whether a text has any number of labels, so that the share of each stands alone.
+        seed: draws the resamples.
+
+    Raises:
+        DataError: a label has too few held-out rows.
+    """
+
+    def __init__(self, rows: CalibrationRows, *, is_set: bool = False, seed: int = 1) -> None:
+        self._rows, self._is_set, self._seed = rows, is_set, seed
+        for label, count in zip(rows.labels, rows.truth.sum(axis=0), strict=True):
+            if min(count, len(rows) - count if is_set else FEWEST) < FEWEST:
+                raise DataError(
+                    f"{rows.source}: {count:,} of {len(rows):,} are {label!r}; expected at least {FEWEST} "
+                    "with and without it, to know how often it is confused; "
+                    "hint: more labeled rows, with --held-out FILE"
+                )
+
+    def shares(self, tally: Tally) -> list[Share]:
+        """Return the share of each label.
+
+        Raises:
+            DataError: there are too few texts.
+        """
+        import numpy as np
+
+        if tally.texts < FEWEST:
+            raise DataError(f"{tally.texts} texts; expected at least {FEWEST} for a share with an interval")
+        rows = self._rows
+        mean = tally.mass / tally.texts
+        covariance = tally.products / tally.texts - np.outer(mean, mean)
+        if not self._is_set:
+            parts = [
+                self._estimate(rows.probabilities, rows.truth, mean, covariance, tally.texts, tally.sample)
+            ]
+        else:
+            parts = [
+                self._estimate(
+                    _pair(rows.probabilities[:, label]),
+                    _pair(rows.truth[:, label]),
+                    _pair(mean[label])[0],
+                    covariance[label, label] * np.array([[1.0, -1.0], [-1.0, 1.0]]),
+                    tally.texts,
+                    _pair(tally.sample[:, label]),
+                )[:1]
+                for label in range(len(rows.labels))
+            ]
+        numbers = np.concatenate(parts)
+        return [
+            Share(
+                label=label,
+                counted=count / tally.texts,
+                share=share,
+                low=low,
+                high=high,
+                is_doubtful=not 2 * low - share <= maximized <= 2 * high - share,
+            )
+            for label, count, (share, low, high, maximized) in zip(
+                rows.labels, tally.given.tolist(), numbers.tolist(), strict=True
+            )
+        ]
+
+    def _estimate(
+        self,
+        probabilities: NDArray[Any],
+        truth: NDArray[Any],
+        mean: NDArray[Any],
+        covariance: NDArray[Any],
+        texts: int,
+        sample: NDArray[Any],
+    ) -> NDArray[Any]:
+        """Return (labels, 4): the share, the ends of its interval, and what expectation maximization says.
+
+        Resampled are the held-out rows of each label, and the mean of the file by its normal distribution.
+        """
+        import numpy as np
+
+        by_label = [probabilities[column] for column in truth.T]
+        random = np.random.default_rng(self._seed)
+        means = random.multivariate_normal(mean, covariance / texts, size=RESAMPLES, method="eigh")
+        drawn = np.empty((RESAMPLES, truth.shape[1]))
+        for number in range(RESAMPLES):
+            resampled = [rows[random.integers(len(rows), size=len(rows))].mean(axis=0) for rows in by_label]
+            drawn[number] = adjusted(np.stack(resampled, axis=1), means[number])
+        share = adjusted(np.stack([rows.mean(axis=0) for rows in by_label], axis=1), mean)
+        maximized = maximized_likelihood(sample, truth.mean(axis=0))
+        return np.stack([share, *np.quantile(drawn, ENDS, axis=0), maximized], axis=1)
+
+
+def adjusted(confusion: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:
+    """Return the shares, at least 0 and of sum 1, whose mixture of answers comes closest to the mean answer.
+
+    Args:
+        confusion: (labels, labels), a column for each true label: the mean answer to its rows.
+        mean: (labels,), the mean answer to the file.
+    """
+    import numpy as np
+    from scipy.optimize import nnls
+
+    heavy = 1e4  # the sum is as good as a constraint
+    left = np.vstack([confusion, np.full(confusion.shape[1], heavy)])
+    parts = nnls(left, np.append(mean, heavy))[0]
+    shares: NDArray[Any] = parts / parts.sum()
+    return shares
+
+
+def maximized_likelihood(probabilities: NDArray[Any], prior: NDArray[Any]) -> NDArray[Any]:
+    """Return the shares that make the answers likeliest (Saerens et al. 2002).
+
+    Args:
+        probabilities: (texts, labels), calibrated where the labels have the shares `prior`.
+        prior: (labels,).
+    """
+    import numpy as np
+
+    shares = prior
+    for _ in range(1000):
+        weighted = probabilities * (shares / prior)
+        before, shares = shares, (weighted / weighted.sum(axis=1, keepdims=True)).mean(axis=0)
+        if np.abs(shares - before).max() < 1e-6:
+            break
+    return shares
+
+
+def _pair(values: Any) -> NDArray[Any]:
+    """Return (rows, 2): a label's values, and those of not having it."""
+    import numpy as np
+
+    values = np.atleast_1d(values)
+    return np.stack([values, ~values if values.dtype == bool else 1 - values], axis=1)
