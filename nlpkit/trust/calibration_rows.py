@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import RunError
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.reading import read_examples
@@ -51,7 +52,8 @@ def calibration_rows(run: Run, classifier: Classifier, source: Any | None = None
     labels = labels_of(family)
     if source is not None:
         examples = read_examples(classifier.task, [source], seed=0).examples
-        predictions = classifier.predict([classifier.task.input(example) for example in examples])
+        with naming_rows((example.text, example.where) for example in examples):
+            predictions = classifier.predict([classifier.task.input(example) for example in examples])
         truth = [example.labels for example in examples]
         return _rows(source.source, labels, [answer.probabilities for answer in predictions], truth)
     for part in PARTS:

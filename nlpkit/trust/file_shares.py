@@ -12,6 +12,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import DataError, nearest
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.numbers import number_of
 from nlpkit.tasks.reading import group_of
@@ -140,7 +141,9 @@ def _answers(
         numbers = [[number_of(record, column) for column in columns] for record in batch]
         answers = [str(record.fields[name] or "").split(", ") for record in batch]
     else:
-        predictions = classifier.predict([text_of(record, text) for record in batch])
+        texts = [text_of(record, text) for record in batch]
+        with naming_rows(zip(texts, (record.where for record in batch), strict=True)):
+            predictions = classifier.predict(texts)
         numbers = [[answer.probabilities[label] for label in labels] for answer in predictions]
         answers = [str(answer.row()[name]).split(", ") for answer in predictions]
     given = [[label in answer for label in labels] for answer in answers]
