@@ -87,3 +87,10 @@ def mapping_of(labels: str | None) -> dict[str, str]:
             f"--labels: expected a mapping, found {labels}; hint: --labels '{{1: negative, 5: positive}}'"
         )
     return {str(key): str(label) for key, label in mapping.items()}
+
+
+HeldOut = Annotated[
+    str | None,
+    typer.Option(help="Labeled rows that the run was not trained on.", show_default="those of its training"),
+]
+HeldOutLabel = Annotated[str | None, column("the label of --held-out", default="label")]

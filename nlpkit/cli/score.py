@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, Json, RuntimeChoice, Text, renamed
+from nlpkit.cli.options import Encoding, HeldOut, HeldOutLabel, Json, RuntimeChoice, Text, renamed
 from nlpkit.cli.terminal import (
     WithAddress,
     bar,
@@ -28,6 +28,7 @@ from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from nlpkit.scoring.locations import ScoringPlan
+    from nlpkit.scoring.options import ScoreOptions
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -83,6 +84,17 @@ def score(
             metavar="[HOST:PORT]", help="Score on a Ray cluster: the one there, or here, started if need be."
         ),
     ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Promise that at most this share of the labels is wrong, with 95% confidence: texts that "
+            "are too uncertain get no label.",
+            min=0.001,
+            max=0.5,
+        ),
+    ] = None,
+    held_out: HeldOut = None,
+    label: HeldOutLabel = None,
     raw_csv: Annotated[
         bool,
         typer.Option("--raw-csv", help="Leave cells that a spreadsheet would run as formulas as they are."),
@@ -109,11 +121,15 @@ def score(
         rejects=rejects, overwrite=overwrite, raw_csv=raw_csv, prefix=prefix,
     )  # fmt: skip
     plan = plan_location(source, output, options)
+    promised = None
+    if max_error is not None:
+        fields = {} if label is None else {"label": label}
+        promised = partial(_promised, source, options, max_error, held_out, fields)
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
     with (
         resumable(again),
         skippable(on_error),
-        _models(run, threads, ray, runtime, plan) as classifier,
+        _models(run, threads, ray, runtime, plan, promised) as classifier,
         bar("scoring") as show,
     ):
         summary = plan.score(
@@ -187,12 +203,47 @@ def _classifier(run: str | None, runtime: str, threads: int | None) -> Any:
     return Classifier.load(run, runtime=runtime, threads=threads)
 
 
-def _load(runs: list[str], runtime: str, threads: int | None) -> Any:
-    """Load one classifier, or several that answer together."""
+def _promised(
+    source: str,
+    options: ScoreOptions,
+    max_error: float,
+    held_out: str | None,
+    fields: dict[str, str],
+    run: str | None,
+    classifier: Any,
+) -> float:
+    """Return the least certainty for a label at which the promise holds for the input."""
+    from nlpkit.classifiers.classifier import default_run
+    from nlpkit.run import Run
+    from nlpkit.trust.calibration_rows import calibration_rows
+    from nlpkit.trust.promise import promise_for_file
+
+    opened = default_run() if run is None else Run.open(run)
+    promise = promise_for_file(
+        classifier,
+        calibration_rows(opened, classifier, held_out, **fields),
+        source,
+        max_error=max_error,
+        text=options.text,
+        format=options.format,
+        encoding=options.encoding,
+        skips_bad_rows=options.skips_bad_rows,
+    )
+    talk(promise.in_words())
+    return promise.threshold
+
+
+def _load(runs: list[str], runtime: str, threads: int | None, least: float | None = None) -> Any:
+    """Load one classifier, or several that answer together; `least` is the certainty that a label needs."""
     from nlpkit.classifiers.readings import Readings
 
     if len(runs) < 2:
-        return _classifier(runs[0] if runs else None, runtime, threads)
+        classifier = _classifier(runs[0] if runs else None, runtime, threads)
+        if least is None:
+            return classifier
+        from nlpkit.trust.promise import Abstaining
+
+        return Abstaining(classifier, least)
     if runtime not in ("auto", "torch"):
         raise ConfigError(f"--runtime {runtime}: several runs answer together by torch; hint: leave it out")
     readings = Readings.load(runs, threads=threads)
@@ -212,20 +263,31 @@ def _runs(run: str | None) -> list[str]:
 
 @contextmanager
 def _models(
-    run: str | None, threads: int | None, ray: str | None, runtime: str, plan: ScoringPlan
+    run: str | None,
+    threads: int | None,
+    ray: str | None,
+    runtime: str,
+    plan: ScoringPlan,
+    promised: Callable[[str | None, Any], float] | None,
 ) -> Iterator[Any]:
-    """Yield a classifier in this process, or with `--ray` one for each core of a cluster."""
+    """Yield a classifier in this process, or with `--ray` one for each core of a cluster.
+
+    `promised` returns the least certainty for a label, of a run and its classifier.
+    """
     from nlpkit.classifiers.opening import resolve_runtime
 
     # The path must mean the same in a worker of Ray, whose working folder is another.
     runs = [str(Path(name).absolute()) if Path(name).exists() else name for name in _runs(run)]
     if len(runs) < 2:
         runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
+    if len(runs) > 1 and promised:
+        raise ConfigError("--max-error: is a promise about one run; hint: score each by itself")
+    least = promised(runs[0] if runs else None, _load(runs, runtime, threads)) if promised else None
     if ray is None:
-        yield _load(runs, runtime, threads)
+        yield _load(runs, runtime, threads, least)
         return
     from nlpkit.scoring.cluster import open_fleet
 
-    load = partial(_load, runs, runtime, 1)  # each has one core
+    load = partial(_load, runs, runtime, 1, least)  # each has one core
     with open_fleet(load, ray or None, workers=threads) as fleet:
         yield fleet

@@ -219,6 +219,9 @@ def show_summary(summary: Any, as_json: bool) -> None:
     )
     if summary.partly_read:
         talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
+    if summary.abstained:
+        share = summary.abstained / summary.rows
+        talk(f"{summary.abstained:,} texts ({share:.1%}) got no label: the model is not certain enough")
     warn_unreadable(summary.unreadable, summary.rows)
     if summary.guarded:
         talk(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nlpkit.cli.options import LABELS, Encoding, Format, Json, Text, column
+from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, Text, column
 from nlpkit.cli.terminal import as_options, bar, escaped, talk
 
 if TYPE_CHECKING:
@@ -25,13 +25,8 @@ def shares(
     by: Annotated[str | None, column("the groups that get shares of their own, such as a month")] = None,
     format: Format = None,
     encoding: Encoding = None,
-    held_out: Annotated[
-        str | None,
-        typer.Option(
-            help="Labeled rows that the run was not trained on.", show_default="those of its training"
-        ),
-    ] = None,
-    label: Annotated[str | None, column("the label of --held-out", LABELS, "label")] = None,
+    held_out: HeldOut = None,
+    label: HeldOutLabel = None,
     as_json: Json = False,
 ) -> None:
     """Estimate the share of each label in a file, corrected for the classifier's mistakes, with intervals."""
@@ -54,10 +49,10 @@ def shares(
     if few := ", ".join(f"{group} ({texts})" for group, texts in estimated.left_out.items()):
         talk(f"too few texts for shares of their own: {few}")
     talk(f"corrected by {estimated.held_out_rows:,} labeled rows: {estimated.held_out}")
-    if doubtful := [share.label for share in estimated.shares if share.is_doubtful]:
+    if estimated.is_unlike:
         talk(
-            f"warning: two ways to correct disagree about {', '.join(doubtful)}: these texts may not be "
-            "like the labeled rows; hint: label some of them, and name them with --held-out"
+            "warning: these texts are not like the labeled rows, and their shares may be wrong; "
+            "hint: label some of them, and name them with --held-out"
         )
 
 
@@ -65,10 +60,16 @@ def _show(title: str, shares: Sequence[Share]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("label", "share", "95% interval", "counted", title=escaped(title))
+    table = Table("label", "share", "95% interval", "counted", "likeliest", title=escaped(title))
     for share in shares:
         interval = f"{share.low:.1%} to {share.high:.1%}"
-        table.add_row(escaped(share.label), f"{share.share:.1%}", interval, f"{share.counted:.1%}")
+        table.add_row(
+            escaped(share.label),
+            f"{share.share:.1%}",
+            interval,
+            f"{share.counted:.1%}",
+            f"{share.likeliest:.1%}",
+        )
     Console().print(table)
 
 

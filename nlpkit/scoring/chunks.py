@@ -17,6 +17,7 @@ from nlpkit.scoring.output_columns import Columns
 from nlpkit.scoring.predictors import Predictor, ScoringModel
 from nlpkit.scoring.state import Chunk, State
 from nlpkit.scoring.writers import RowWriter
+from nlpkit.tasks.prediction import ABSTAINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ class ChunkPlan:
             rows=len(rows),
             rejected=len(batch.bad),
             partly_read=sum(answers[text].partial for text in batch.inputs),
+            abstained=sum(answers[text].label == ABSTAINED for text in batch.inputs),
             guarded=guarded,
             unreadable=scripts_of(text for text in batch.inputs if answers[text].is_unreadable),
         )

@@ -195,6 +195,7 @@ class FolderTotals:
             rows=rows,
             rejected=rejected,
             partly_read=sum(file.partly_read for file in self._files),
+            abstained=sum(file.abstained for file in self._files),
             guarded=sum(file.guarded for file in self._files),
             unreadable=added(*(file.unreadable for file in self._files)),
             seconds=seconds,

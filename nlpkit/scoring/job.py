@@ -34,6 +34,8 @@ class ScoreSummary:
     rejected: int
     partly_read: int
     """Texts so long that not all of them was read."""
+    abstained: int
+    """Texts that the model gave no label, as it was not certain enough."""
     guarded: int
     """Cells of a CSV or TSV with an apostrophe before what a spreadsheet would run as a formula."""
     unreadable: Mapping[str, int]
@@ -236,6 +238,7 @@ def _summary(state: State, output: Output, clock: ProgressClock) -> ScoreSummary
         rows=state.rows,
         rejected=state.rejected,
         partly_read=state.partly_read,
+        abstained=state.abstained,
         guarded=state.guarded,
         unreadable=state.unreadable,
         seconds=clock.seconds,

@@ -63,6 +63,8 @@ class State(BaseModel):
     rejected: int = 0
     partly_read: int = 0
     """Texts that were too long to be read whole."""
+    abstained: int = 0
+    """Texts that the model gave no label, as it was not certain enough."""
     guarded: int = 0
     """Cells with an apostrophe before what a spreadsheet would run."""
     unreadable: Mapping[str, int] = {}
@@ -117,6 +119,7 @@ class Chunk:
     rows: int
     rejected: int
     partly_read: int
+    abstained: int
     guarded: int
     unreadable: Mapping[str, int]
 
@@ -128,6 +131,7 @@ class Chunk:
                 "rows": before.rows + self.rows,
                 "rejected": before.rejected + self.rejected,
                 "partly_read": before.partly_read + self.partly_read,
+                "abstained": before.abstained + self.abstained,
                 "guarded": before.guarded + self.guarded,
                 "unreadable": added(before.unreadable, self.unreadable),
                 "size": before.size + len(self.data),

@@ -256,6 +256,7 @@ class _StoredFile:
                     "rows": summary.rows,
                     "rejected": summary.rejected,
                     "partly_read": summary.partly_read,
+                    "abstained": summary.abstained,
                     "guarded": summary.guarded,
                     "unreadable": dict(summary.unreadable),
                 }
@@ -294,7 +295,8 @@ class _StoredFile:
             return None
         kept = self._kept()
         if kept and {name: kept.get(name) for name in asked} == asked:
-            counts = {name: int(kept.get(name, 0)) for name in ("rows", "rejected", "partly_read", "guarded")}
+            names = ("rows", "rejected", "partly_read", "abstained", "guarded")
+            counts = {name: int(kept.get(name, 0)) for name in names}
             before = counts["rows"] + counts["rejected"]
             return ScoreSummary(
                 **counts,

@@ -9,13 +9,16 @@ from html import escape
 from nlpkit.data.examples import in_words
 from nlpkit.errors import RunError
 
+ABSTAINED = ""
+"""The label where a classifier is too uncertain to give one."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
     """The answer for one text. `row()` is what a scored file holds of it."""
 
     label: str | None = None
-    """The most probable label; None where an answer is a number, or several labels."""
+    """The most probable label, or ABSTAINED; None where an answer is a number, or several labels."""
     labels: tuple[str, ...] | None = None
     """All labels that are given, the most probable first; None where an answer is one label or a number."""
     score: float | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.config import validate
 from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
@@ -28,6 +30,8 @@ class CalibrationRows:
     labels: tuple[str, ...]
     probabilities: NDArray[Any]
     """(rows, labels)."""
+    given: NDArray[Any]
+    """(rows, labels): whether the run gave each label."""
     truth: NDArray[Any]
     """(rows, labels): whether each label is true."""
 
@@ -35,37 +39,41 @@ class CalibrationRows:
         return len(self.truth)
 
 
-def calibration_rows(run: Run, classifier: Classifier, source: Any | None = None) -> CalibrationRows:
+def calibration_rows(
+    run: Run, classifier: Classifier, held_out: Path | str | None = None, **fields: Any
+) -> CalibrationRows:
     """Return what a run answers to held-out rows.
 
     Args:
         run: completed.
         classifier: its classifier.
-        source: a `DataSource` with labeled rows that it was not trained on; default: the test rows of its
-            training, or where there are none the validation rows.
+        held_out: labeled rows that it was not trained on; default: the test rows of its training, or where
+            there are none the validation rows.
+        fields: settings of the source `held_out`, such as `label`.
 
     Raises:
         RunError: its answers are not labels, or it has no held-out rows of its own.
-        DataError: a file or a row of the source is wrong.
+        DataError: a file or a row of `held_out` is wrong.
     """
     family = classifier.task.family
     labels = labels_of(family)
-    if source is not None:
+    if held_out is not None:
+        tree = {**fields, "source": str(held_out)}
+        source = validate(tree, classifier.task.source_settings, where=Path(str(held_out)))
         examples = read_examples(classifier.task, [source], seed=0).examples
         with naming_rows((example.text, example.where) for example in examples):
             predictions = classifier.predict([classifier.task.input(example) for example in examples])
         truth = [example.labels for example in examples]
-        return _rows(source.source, labels, [answer.probabilities for answer in predictions], truth)
+        return _rows(source.source, labels, [answer.row() for answer in predictions], truth)
     for part in PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
         if path.is_file():
             from pyarrow import parquet
 
             kept = parquet.read_table(path).to_pylist()
-            answers = [{label: row[f"p_{label}"] for label in labels} for row in kept]
             is_set = "labels" in family.columns
             truth = [tuple(row["truth"].split(", ")) if is_set else (row["truth"],) for row in kept]
-            return _rows(f"{part} rows of {run.name}", labels, answers, truth)
+            return _rows(f"{part} rows of {run.name}", labels, kept, truth)
     raise RunError(
         f"{run.path}: holds no predictions for held-out rows; "
         "hint: name a file with labels that it was not trained on, with --held-out FILE"
@@ -84,14 +92,30 @@ def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
     return names
 
 
+def matrices(
+    answers: Sequence[Mapping[str, Any]], labels: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return, (rows, labels) each, the probabilities in answers' columns, and which labels were given."""
+    import numpy as np
+
+    probabilities = [[float(answer[f"p_{label}"]) for label in labels] for answer in answers]
+    given = [
+        str(answer["labels"] or "").split(", ") if "labels" in answer else (answer["label"],)
+        for answer in answers
+    ]
+    return np.array(probabilities), np.array([[label in names for label in labels] for names in given])
+
+
 def _rows(
-    source: str, labels: Sequence[str], answers: Sequence[Any], truth: Sequence[Sequence[str]]
+    source: str, labels: Sequence[str], answers: Sequence[Mapping[str, Any]], truth: Sequence[Sequence[str]]
 ) -> CalibrationRows:
     import numpy as np
 
+    probabilities, given = matrices(answers, labels)
     return CalibrationRows(
         source=source,
         labels=tuple(labels),
-        probabilities=np.array([[answer[label] for label in labels] for answer in answers], dtype=float),
+        probabilities=probabilities,
+        given=given,
         truth=np.array([[label in true for label in labels] for true in truth], dtype=bool),
     )

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.config import validate
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import DataError, nearest
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.numbers import number_of
 from nlpkit.tasks.reading import group_of
-from nlpkit.trust.calibration_rows import calibration_rows, labels_of
+from nlpkit.trust.calibration_rows import calibration_rows, labels_of, matrices
 from nlpkit.trust.shares import FEWEST, Share, SharesEstimator, Tally
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ class FileShares:
     """Where the labeled rows come from that the correction is fitted to."""
     held_out_rows: int
     shares: tuple[Share, ...]
+    is_unlike: bool
+    """Whether these texts do not look like the labeled rows, so that the shares may be wrong."""
     by_group: Mapping[str, tuple[Share, ...]]
     """Group -> its shares; empty without groups."""
     group_texts: Mapping[str, int]
@@ -82,11 +83,7 @@ def file_shares(
     opened = run if isinstance(run, Run) else Run.open(run)
     classifier = Classifier.load(opened)
     labels = labels_of(classifier.task.family)
-    source = None
-    if held_out is not None:
-        tree = {**fields, "source": str(held_out)}
-        source = validate(tree, classifier.task.source_settings, where=Path(str(held_out)))
-    rows = calibration_rows(opened, classifier, source)
+    rows = calibration_rows(opened, classifier, held_out, **fields)
     estimator = SharesEstimator(rows, is_set="labels" in classifier.columns)
     tallies: dict[str, Tally] = {}
     for batch in _batches(read_records(file, format=format, encoding=encoding)):
@@ -98,12 +95,14 @@ def file_shares(
     if not tallies:
         raise DataError(f"{file}: no rows; expected texts")
     whole = tallies.pop(EVERY)
+    shares = estimator.shares(whole)
     large = {group: tally for group, tally in sorted(tallies.items()) if tally.texts >= FEWEST}
     return FileShares(
         texts=whole.texts,
         held_out=rows.source,
         held_out_rows=len(rows),
-        shares=tuple(estimator.shares(whole)),
+        shares=tuple(shares),
+        is_unlike=estimator.is_unlike(whole, shares),
         by_group={group: tuple(estimator.shares(tally)) for group, tally in large.items()},
         group_texts={group: tally.texts for group, tally in large.items()},
         left_out={group: tally.texts for group, tally in tallies.items() if group not in large},
@@ -133,18 +132,14 @@ def _answers(
 
     They are those of the columns of a scored file, where it has them.
     """
-    import numpy as np
-
     name = "labels" if "labels" in classifier.columns else "label"
     columns = [f"p_{label}" for label in labels]
     if batch[0].fields.keys() >= {name, *columns}:
-        numbers = [[number_of(record, column) for column in columns] for record in batch]
-        answers = [str(record.fields[name] or "").split(", ") for record in batch]
-    else:
-        texts = [text_of(record, text) for record in batch]
-        with naming_rows(zip(texts, (record.where for record in batch), strict=True)):
-            predictions = classifier.predict(texts)
-        numbers = [[answer.probabilities[label] for label in labels] for answer in predictions]
-        answers = [str(answer.row()[name]).split(", ") for answer in predictions]
-    given = [[label in answer for label in labels] for answer in answers]
-    return np.array(numbers), np.array(given)
+        for record in batch:
+            for column in columns:
+                number_of(record, column)
+        return matrices([record.fields for record in batch], labels)
+    texts = [text_of(record, text) for record in batch]
+    with naming_rows(zip(texts, (record.where for record in batch), strict=True)):
+        predictions = classifier.predict(texts)
+    return matrices([answer.row() for answer in predictions], labels)

@@ -7,6 +7,7 @@ look the same in both, only the shares of the labels differ.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from nlpkit.errors import DataError
 from nlpkit.trust.calibration_rows import CalibrationRows
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 FEWEST = 10
@@ -21,7 +23,9 @@ FEWEST = 10
 RESAMPLES = 1000
 ENDS = (0.025, 0.975)
 SAMPLE = 20_000
-"""Texts that the assumption is checked on."""
+"""Texts that are looked at one by one, whose sums do not suffice."""
+LEAST_LIKE = 1.95
+"""The critical value of the Kolmogorov-Smirnov test for a level of 0.001."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,8 @@ class Share:
     """Corrected: the probabilistic adjusted count (Bella et al. 2010, doi:10.1109/ICDM.2010.75)."""
     low: float
     high: float
-    is_doubtful: bool
-    """Whether another correction, expectation maximization, lies far outside the interval: texts of a label
-    may not look like those of the held-out rows.
-    """
+    likeliest: float
+    """By another correction, which needs calibrated probabilities: expectation maximization."""
 
 
 class Tally:
@@ -58,6 +60,18 @@ class Tally:
         """Probabilities of at most SAMPLE texts, drawn at random."""
         self._keys = np.zeros(0)
         self._random = np.random.default_rng(seed)
+
+    @property
+    def mean(self) -> NDArray[Any]:
+        """(labels,): the mean answer."""
+        return self.mass / self.texts
+
+    @property
+    def covariance(self) -> NDArray[Any]:
+        """(labels, labels): the covariance of the answers."""
+        import numpy as np
+
+        return self.products / self.texts - np.outer(self.mean, self.mean)
 
     def add(self, probabilities: NDArray[Any], given: NDArray[Any]) -> None:
         """Add texts: (texts, labels) probabilities, and whether each was given each label."""
@@ -104,9 +118,7 @@ class SharesEstimator:
 
         if tally.texts < FEWEST:
             raise DataError(f"{tally.texts} texts; expected at least {FEWEST} for a share with an interval")
-        rows = self._rows
-        mean = tally.mass / tally.texts
-        covariance = tally.products / tally.texts - np.outer(mean, mean)
+        rows, mean, covariance = self._rows, tally.mean, tally.covariance
         if not self._is_set:
             parts = [
                 self._estimate(rows.probabilities, rows.truth, mean, covariance, tally.texts, tally.sample)
@@ -126,17 +138,32 @@ class SharesEstimator:
         numbers = np.concatenate(parts)
         return [
             Share(
-                label=label,
-                counted=count / tally.texts,
-                share=share,
-                low=low,
-                high=high,
-                is_doubtful=not 2 * low - share <= maximized <= 2 * high - share,
+                label=label, counted=count / tally.texts, share=share, low=low, high=high, likeliest=likeliest
             )
-            for label, count, (share, low, high, maximized) in zip(
+            for label, count, (share, low, high, likeliest) in zip(
                 rows.labels, tally.given.tolist(), numbers.tolist(), strict=True
             )
         ]
+
+    def is_unlike(self, tally: Tally, shares: Sequence[Share]) -> bool:
+        """Return whether the file's texts of some label do not look like its held-out rows.
+
+        By the shares, the certainties of the file must be a mixture of those of the labels' rows: a
+        Kolmogorov-Smirnov test at a level of 0.001. Where a text has several labels it is not known.
+        """
+        import numpy as np
+
+        if self._is_set:
+            return False
+        file = np.sort(tally.sample.max(axis=1))
+        certain, truth = self._rows.probabilities.max(axis=1), self._rows.truth
+        counts = truth.sum(axis=0)
+        weights = truth @ np.array([share.share for share in shares] / counts)
+        order = np.argsort(certain)
+        mixture = np.cumsum(weights[order])
+        below = np.searchsorted(file, certain[order], side="right") / len(file)
+        distance = float(np.abs(mixture - below).max())
+        return distance > LEAST_LIKE * float(np.sqrt((weights**2).sum() + 1 / len(file)))
 
     def _estimate(
         self,
@@ -155,14 +182,35 @@ class SharesEstimator:
 
         by_label = [probabilities[column] for column in truth.T]
         random = np.random.default_rng(self._seed)
-        means = random.multivariate_normal(mean, covariance / texts, size=RESAMPLES, method="eigh")
-        drawn = np.empty((RESAMPLES, truth.shape[1]))
-        for number in range(RESAMPLES):
-            resampled = [rows[random.integers(len(rows), size=len(rows))].mean(axis=0) for rows in by_label]
-            drawn[number] = adjusted(np.stack(resampled, axis=1), means[number])
+        drawn = [shares for _, shares in resamples(by_label, mean, covariance / texts, random)]
         share = adjusted(np.stack([rows.mean(axis=0) for rows in by_label], axis=1), mean)
         maximized = maximized_likelihood(sample, truth.mean(axis=0))
         return np.stack([share, *np.quantile(drawn, ENDS, axis=0), maximized], axis=1)
+
+
+def resamples(
+    by_label: Sequence[NDArray[Any]],
+    mean: NDArray[Any],
+    covariance: NDArray[Any],
+    random: np.random.Generator,
+) -> Iterator[tuple[list[NDArray[Any]], NDArray[Any]]]:
+    """Yield, RESAMPLES times, how much each held-out row of each label counts, and the shares that follow.
+
+    Args:
+        by_label: for each label the answers to its held-out rows, (rows, labels).
+        mean: (labels,), the mean answer to the file.
+        covariance: (labels, labels), of the mean.
+        random: draws.
+    """
+    import numpy as np
+
+    for drawn in random.multivariate_normal(mean, covariance, size=RESAMPLES, method="eigh"):
+        weights = [
+            np.bincount(random.integers(len(rows), size=len(rows)), minlength=len(rows)) / len(rows)
+            for rows in by_label
+        ]
+        columns = [weight @ rows for weight, rows in zip(weights, by_label, strict=True)]
+        yield weights, adjusted(np.stack(columns, axis=1), drawn)
 
 
 def adjusted(confusion: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:

@@ -34,8 +34,13 @@ def draw(counts: list[int], random: np.random.Generator) -> tuple[np.ndarray, np
 
 def held(chances: np.ndarray, truth: np.ndarray) -> CalibrationRows:
     labels = tuple("abcdef"[: chances.shape[1]])
+    one_hot = np.eye(len(labels), dtype=bool)
     return CalibrationRows(
-        source="test rows", labels=labels, probabilities=chances, truth=np.eye(len(labels), dtype=bool)[truth]
+        source="test rows",
+        labels=labels,
+        probabilities=chances,
+        given=one_hot[chances.argmax(1)],
+        truth=one_hot[truth],
     )
 
 
@@ -58,11 +63,11 @@ def test_corrections_are_those_of_quapy() -> None:
     assert by_chances == pytest.approx([0.13855564, 0.22945439, 0.63198997], abs=1e-5)
     by_labels = adjusted(confusion(np.eye(3)[known.argmax(1)]), np.eye(3)[file.argmax(1)].mean(axis=0))
     assert by_labels == pytest.approx([0.1373592, 0.2360752, 0.6265656], abs=1e-5)
-    # QuaPy stops earlier
     maximized = maximized_likelihood(file, np.full(3, 1 / 3))
-    assert maximized == pytest.approx([0.08524674, 0.27386201, 0.64089124], abs=1e-3)
+    assert maximized == pytest.approx([0.08524674, 0.27386201, 0.64089124], abs=1e-3)  # EMQ stops earlier
     shares = SharesEstimator(held(known, truth)).shares(tally_of(file))
     assert [share.share for share in shares] == pytest.approx(by_chances.tolist())
+    assert [share.likeliest for share in shares] == pytest.approx(maximized.tolist())
     assert [share.counted for share in shares] == pytest.approx([0.19, 0.29, 0.52])
 
 
@@ -83,20 +88,26 @@ def test_intervals_hold_the_shares_of_shifted_files() -> None:
     assert np.mean(errors) < np.mean(counted) / 2
 
 
-def test_texts_unlike_the_held_out_rows_are_doubtful() -> None:
+def test_texts_unlike_the_held_out_rows_are_noticed() -> None:
     """All answers are unsure: no mixture of the labels' own rows looks so."""
     random = np.random.default_rng(5)
-    known, truth = draw([200, 200], random)
-    flat = np.column_stack([chances := random.uniform(0.6, 0.7, 2000), 1 - chances])
-    assert any(share.is_doubtful for share in SharesEstimator(held(known, truth)).shares(tally_of(flat)))
-    same, _ = draw([500, 1500], random)
-    assert not any(share.is_doubtful for share in SharesEstimator(held(known, truth)).shares(tally_of(same)))
+    estimator = SharesEstimator(held(*draw([200, 200], random)))
+
+    def is_unlike(chances: np.ndarray) -> bool:
+        tally = tally_of(chances)
+        return estimator.is_unlike(tally, estimator.shares(tally))
+
+    unsure = random.uniform(0.6, 0.7, 2000)
+    assert is_unlike(np.column_stack([unsure, 1 - unsure]))
+    assert not any(is_unlike(draw(counts, random)[0]) for counts in ([500, 1500], [30, 0], [900, 900]))
 
 
 def test_of_a_set_each_label_stands_alone() -> None:
     """A perfect classifier of two labels that both apply to a quarter of the texts."""
     truth = np.array([[True, True], [True, False], [False, True], [False, False]] * 20)
-    rows = CalibrationRows(source="rows", labels=("a", "b"), probabilities=truth.astype(float), truth=truth)
+    rows = CalibrationRows(
+        source="rows", labels=("a", "b"), probabilities=truth.astype(float), given=truth, truth=truth
+    )
     tally = Tally(2, seed=1)
     tally.add(np.repeat([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]], [10, 30, 60], axis=0), np.zeros((100, 2)))
     shares = SharesEstimator(rows, is_set=True).shares(tally)

@@ -1,0 +1,220 @@
+"""A promise about errors: the least certainty at which at most a share of the answers is wrong.
+
+Below it the classifier gives no label. The promise is made for the very file: the held-out rows of each label
+count as much as the label's share there (`shares`), so that it holds where only these shares differ.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.classifiers.classifier import Classifier
+from nlpkit.data.records import Record, read_records, text_of
+from nlpkit.errors import ConfigError, DataError
+from nlpkit.tasks.answers.family import ColumnType
+from nlpkit.tasks.prediction import ABSTAINED, Prediction
+from nlpkit.trust.calibration_rows import CalibrationRows, matrices
+from nlpkit.trust.shares import SAMPLE, SharesEstimator, Tally, resamples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+"""How often such a promise is kept."""
+THRESHOLDS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """At most `max_error` of the answers are wrong, with 95% confidence."""
+
+    max_error: float
+    threshold: float
+    """A text whose label is less probable gets none."""
+    answered: float
+    """The expected share of texts that get a label."""
+    held_out: str
+    held_out_rows: int
+
+    def in_words(self) -> str:
+        """Return the promise as a sentence."""
+        return (
+            f"at most {self.max_error:.1%} of the labels given are wrong, with {CONFIDENCE:.0%} confidence, "
+            f"as far as texts of a label look like the {self.held_out_rows:,} labeled rows "
+            f"({self.held_out}); about {self.answered:.0%} of the texts get a label"
+        )
+
+
+def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int = 1) -> Promise:
+    """Return the promise for a file that answers as many texts as can be.
+
+    A threshold keeps it where the 95th percentile of the share of errors does not exceed `max_error`, over
+    resamples of the held-out rows and of the file's shares of labels. For each label one wrong answer more
+    than was seen is counted, so that few rows promise little. Of the thresholds that keep it, and above which
+    all others do, the lowest is taken.
+
+    Args:
+        rows: what the classifier answers to rows whose labels are known.
+        tally: of the file's texts, or of a sample of them.
+        max_error: the share of wrong labels among those given.
+        seed: draws the resamples.
+
+    Raises:
+        DataError: it cannot be kept; says why.
+    """
+    import numpy as np
+
+    estimator = SharesEstimator(rows, seed=seed)
+    if estimator.is_unlike(tally, estimator.shares(tally)):
+        raise DataError(
+            f"no promise of at most {max_error:.1%} errors: these texts are not like those of {rows.source}; "
+            "hint: label some of them, and name them with --held-out"
+        )
+    certain = (rows.probabilities * rows.given).max(axis=1)
+    wrong = ~(rows.truth & rows.given).any(axis=1)
+    thresholds = np.unique(np.quantile(certain, np.linspace(0, 0.99, THRESHOLDS)))
+    columns = list(rows.truth.T)
+    answered = [(certain[column][:, None] >= thresholds).astype(float) for column in columns]
+    mistaken = [given * wrong[column][:, None] for given, column in zip(answered, columns, strict=True)]
+    errors = []
+    by_label = [rows.probabilities[column] for column in columns]
+    draws = np.random.default_rng(seed)
+    for weights, drawn in resamples(by_label, tally.mean, tally.covariance / tally.texts, draws):
+        counts = np.array([len(weight) for weight in weights])[:, None]
+        given = _by_label(weights, answered)
+        missed = (_by_label(weights, mistaken) * counts + 1) / (counts + 1)
+        labeled = np.maximum((drawn @ given) * tally.texts, 1)
+        rate = np.minimum((drawn @ missed) * tally.texts / labeled, 1)
+        # How many of the file's own labels are wrong varies too
+        errors.append(draws.binomial(np.ceil(labeled).astype(int), rate) / labeled)
+    bounds = np.quantile(np.array(errors), CONFIDENCE, axis=0)
+    kept = np.flatnonzero(bounds <= max_error)
+    if not kept.size:
+        raise DataError(
+            f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
+            f"bear out no less than {bounds.min():.1%}; hint: --max-error {_rounded_up(bounds.min())}, "
+            "or more labeled rows with --held-out FILE"
+        )
+    lowest = int(kept[-1])
+    while lowest > 0 and bounds[lowest - 1] <= max_error:
+        lowest -= 1
+    threshold = float(thresholds[lowest])
+    return Promise(
+        max_error=max_error,
+        threshold=threshold,
+        answered=float((tally.sample.max(axis=1) >= threshold).mean()),
+        held_out=rows.source,
+        held_out_rows=len(rows),
+    )
+
+
+def promise_for_file(
+    classifier: Classifier,
+    rows: CalibrationRows,
+    file: Path | str,
+    *,
+    max_error: float,
+    text: str = "text",
+    format: str | None = None,
+    encoding: str | None = None,
+    skips_bad_rows: bool = False,
+    seed: int = 1,
+) -> Promise:
+    """Return the promise for a file or folder, by what the classifier answers to at most SAMPLE of its texts.
+
+    Raises:
+        ConfigError: the classifier doesn't give one label a text, or the file can be read only once.
+        DataError: the file or a row is wrong, or the promise cannot be kept.
+    """
+    if "label" not in classifier.columns:
+        raise ConfigError(
+            f"--max-error: {classifier.name} answers with {', '.join(classifier.columns)}; "
+            "expected a run that gives one label a text"
+        )
+    if str(file) == "-" or "://" in str(file):
+        raise ConfigError(
+            f"--max-error: {file} can be read only once; hint: score a copy of it in a file on this machine"
+        )
+    texts = _sampled(
+        _texts(read_records(file, format=format, encoding=encoding), text, skips_bad_rows),
+        random.Random(seed),  # noqa: S311
+    )
+    tally = Tally(len(rows.labels), seed)
+    if texts:
+        tally.add(*matrices([answer.row() for answer in classifier.predict(texts)], rows.labels))
+    return promise(rows, tally, max_error=max_error, seed=seed)
+
+
+def _texts(records: Iterable[Record], column: str, skips_bad_rows: bool) -> Iterator[str]:
+    for record in records:
+        try:
+            yield text_of(record, column)
+        except DataError:
+            if not skips_bad_rows:
+                raise
+
+
+def _sampled(texts: Iterable[str], draws: random.Random) -> list[str]:
+    """Return at most SAMPLE of the texts, each as likely as any other (Vitter's algorithm R)."""
+    kept: list[str] = []
+    for number, text in enumerate(texts):
+        if number < SAMPLE:
+            kept.append(text)
+        elif (slot := draws.randrange(number + 1)) < SAMPLE:
+            kept[slot] = text
+    return kept
+
+
+def _by_label(weights: Sequence[NDArray[Any]], values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return (labels, thresholds): the weighted means over the rows of each label."""
+    import numpy as np
+
+    return np.stack([weight @ rows for weight, rows in zip(weights, values, strict=True)])
+
+
+def _rounded_up(share: float) -> str:
+    return f"{math.ceil(100 * share) / 100:.2f}"
+
+
+class Abstaining:
+    """A classifier that gives no label where it is less certain than a promise asks for."""
+
+    def __init__(self, classifier: Classifier, threshold: float) -> None:
+        self.classifier, self.threshold = classifier, threshold
+
+    @property
+    def columns(self) -> Mapping[str, ColumnType]:
+        """The columns that a scored file gains."""
+        return self.classifier.columns
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever may change an answer, but for the budget."""
+        return f"{self.classifier.fingerprint} from {self.threshold:.6f}"
+
+    @property
+    def budget(self) -> int:
+        """Max tokens per batch."""
+        return self.classifier.budget
+
+    @budget.setter
+    def budget(self, budget: int) -> None:
+        self.classifier.budget = budget
+
+    def tune(self, texts: Sequence[str]) -> int:
+        """Choose, use and return the budget that is fastest for such texts."""
+        return self.classifier.tune(texts)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return one prediction for each text, with an empty label where the classifier is not certain."""
+        return [
+            answer
+            if answer.probabilities[str(answer.label)] >= self.threshold
+            else replace(answer, label=ABSTAINED)
+            for answer in self.classifier.predict(texts)
+        ]

@@ -1,0 +1,132 @@
+"""The promise about errors: kept in simulation, refused with a reason, and carried out by the scorer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nlpkit.cli.app import app
+from nlpkit.errors import ConfigError, DataError
+from nlpkit.trust.calibration_rows import CalibrationRows
+from nlpkit.trust.promise import promise
+from nlpkit.trust.shares import Tally
+from tests.conftest import sentences, write_csv
+
+
+def draw(counts: tuple[int, int], random: np.random.Generator) -> CalibrationRows:
+    """Rows of two labels, of which the second is harder: its texts are often taken for the first."""
+    truth = np.repeat([0, 1], counts)
+    points = random.normal(np.where(truth == 0, -2.0, 0.8), np.where(truth == 0, 1.0, 1.2))
+    chances = 1 / (1 + np.exp(np.stack([2 * points, -2 * points], axis=1)))
+    one_hot = np.eye(2, dtype=bool)
+    return CalibrationRows(
+        source="test rows",
+        labels=("easy", "hard"),
+        probabilities=chances,
+        given=one_hot[chances.argmax(1)],
+        truth=one_hot[truth],
+    )
+
+
+def tally_of(rows: CalibrationRows) -> Tally:
+    tally = Tally(2, seed=1)
+    tally.add(rows.probabilities, rows.given)
+    return tally
+
+
+def errors(rows: CalibrationRows, threshold: float) -> float:
+    """The share of wrong labels among those given."""
+    certain = (rows.probabilities * rows.given).max(axis=1) >= threshold
+    return float((~(rows.truth & rows.given).any(axis=1))[certain].mean())
+
+
+def test_a_promise_is_kept_where_the_shares_of_labels_differ() -> None:
+    """40 files of mostly hard texts: a threshold that the labeled rows alone bear out breaks most."""
+    random = np.random.default_rng(2)
+    kept, naive, answered = [], [], []
+    for _ in range(40):
+        held, file = draw((700, 300), random), draw((200, 1300), random)
+        made = promise(held, tally_of(file), max_error=0.2)
+        kept.append(errors(file, made.threshold) <= 0.2)
+        answered.append(made.answered)
+        grid = np.unique((held.probabilities * held.given).max(axis=1))
+        naive.append(errors(file, next(t for t in grid if errors(held, t) <= 0.2)) <= 0.2)
+    assert np.mean(kept) >= 0.9
+    assert np.mean(naive) < 0.2
+    assert np.mean(answered) > 0.3
+
+
+def test_the_lowest_threshold_that_keeps_it_is_taken() -> None:
+    """A classifier that is right wherever it is at least 0.9 sure, and wrong by half below."""
+    certain = np.linspace(0.5, 1, 2000, endpoint=False)
+    given = np.arange(2000) % 2
+    truth = np.where((certain < 0.9) & (np.arange(2000) % 4 < 2), 1 - given, given)
+    one_hot = np.eye(2, dtype=bool)
+    rows = CalibrationRows(
+        source="rows",
+        labels=("a", "b"),
+        probabilities=np.where(one_hot[given], certain[:, None], 1 - certain[:, None]),
+        given=one_hot[given],
+        truth=one_hot[truth],
+    )
+    made = promise(rows, tally_of(rows), max_error=0.03)
+    assert 0.87 <= made.threshold <= 0.92
+    assert made.answered == pytest.approx((1 - made.threshold) / 0.5, abs=0.01)
+
+
+def test_a_promise_that_nothing_bears_out_is_refused_with_one_that_is() -> None:
+    random = np.random.default_rng(4)
+    held, file = draw((40, 40), random), draw((500, 500), random)
+    with pytest.raises(
+        DataError, match=r"80 labeled rows .* bear out no less than .*--max-error 0\.\d"
+    ) as refused:
+        promise(held, tally_of(file), max_error=0.001)
+    smallest = float(str(refused.value).partition("--max-error ")[2].split(",")[0])
+    assert promise(held, tally_of(file), max_error=smallest).answered > 0
+
+
+def test_texts_unlike_the_labeled_rows_are_refused() -> None:
+    random = np.random.default_rng(5)
+    unsure = random.uniform(0.6, 0.7, 1000)
+    tally = Tally(2, seed=1)
+    tally.add(np.stack([unsure, 1 - unsure], axis=1), np.tile([True, False], (1000, 1)))
+    with pytest.raises(DataError, match="not like those of test rows"):
+        promise(draw((400, 400), random), tally, max_error=0.1)
+
+
+def test_a_scored_file_has_empty_labels_where_the_model_is_not_certain(toy_run: Path, tmp_path: Path) -> None:
+    held = write_csv(tmp_path / "held.csv", sentences(200, seed=31))
+    texts = write_csv(tmp_path / "in.csv", sentences(120, seed=99), header=("text", "truth"))
+    out = tmp_path / "out.csv"
+    asked = ["score", str(toy_run), str(texts), "-o", str(out), "--json", "--held-out", str(held)]
+    result = CliRunner().invoke(app, [*asked, "--max-error", "0.2"])
+    assert result.exit_code == 0, result.output
+    assert "at most 20.0% of the labels given are wrong, with 95% confidence" in result.stderr
+    with out.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    empty = [row for row in rows if not row["label"]]
+    assert json.loads(result.stdout)["abstained"] == len(empty)
+    certain = [max(float(row["p_negative"]), float(row["p_positive"])) for row in rows]
+    if empty:
+        least = min(value for row, value in zip(rows, certain, strict=True) if row["label"])
+        assert max(value for row, value in zip(rows, certain, strict=True) if not row["label"]) <= least
+
+
+def test_a_promise_about_a_stream_or_several_runs_is_refused(toy_run: Path, tmp_path: Path) -> None:
+    texts = write_csv(tmp_path / "in.csv", sentences(20))
+    for asked, reason in (
+        ([str(toy_run), "-", "--format", "csv"], "can be read only once"),
+        ([f"{toy_run},{toy_run}", str(texts)], "is a promise about one run"),
+    ):
+        result = CliRunner().invoke(
+            app,
+            ["score", *asked, "-o", str(tmp_path / "out.csv"), "--max-error", "0.1"],
+            input="text\nfine\n",
+        )
+        assert isinstance(result.exception, ConfigError)
+        assert reason in str(result.exception)
