@@ -406,8 +406,10 @@ class JudgeSettings(Settings):
     """A model that says which of two replies suits better. Its API key is read from NLPKIT_JUDGE_KEY."""
 
     address: str
-    """An OpenAI-compatible endpoint, up to and with `/v1`."""
+    """An OpenAI-compatible endpoint or a decision model, up to and with `/v1`."""
     model: str
+    protocol: Literal["openai", "systemone"] = "openai"
+    """`systemone`: a decision model, which chooses between the replies and a tie."""
 
 
 class DialogueEvaluation(Settings):

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.annotations import people_of
 from nlpkit.data.examples import turn_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
 from nlpkit.reports.group_section import group_table
@@ -129,9 +131,7 @@ def measure(
     if not examples:
         raise DataError(f"{data}: no rows; expected labeled texts to measure on")
     record = run.read()
-    started = time.monotonic()
-    predictions = classifier.predict([classifier.task.input(example) for example in examples])
-    seconds = time.monotonic() - started
+    predictions, cost = _answered(classifier, examples)
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
@@ -162,8 +162,24 @@ def measure(
         data_card=_data_card(record.data),
         versions=versions(),
     )
-    cost = Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1))
-    return report.model_copy(update={"cost": cost})
+    return report.model_copy(update={"cost": Cost(**{**record.cost, **cost})})
+
+
+def _answered(classifier: Classifier, examples: Sequence[Any]) -> tuple[list[Prediction], dict[str, Any]]:
+    """Return the predictions for examples, and what they cost.
+
+    Raises:
+        DecisionError: a server that answers for the run does not, or with something else; names the row.
+    """
+    inputs = [classifier.task.input(example) for example in examples]
+    places = zip((given.text for given in inputs), (example.where for example in examples), strict=True)
+    started = time.monotonic()
+    with naming_rows(places):
+        predictions = classifier.predict(inputs)
+    cost = {"texts_per_second": round(len(examples) / (time.monotonic() - started), 1)}
+    return predictions, cost | (
+        classifier.runtime.take_cost() if isinstance(classifier.runtime, Metered) else {}
+    )
 
 
 def _groups(
@@ -202,7 +218,7 @@ def _against(
 ) -> Baseline:
     refuse_other_answers(classifier, baseline)
     metrics = (*classifier.task.family.metrics, *own)
-    predictions = baseline.predict([baseline.task.input(example) for example in examples])
+    predictions, _ = _answered(baseline, examples)
     answers = baseline.task.family.outcomes(examples, predictions)
     return _compared(baseline.name, answers, outcomes, metrics, seed)
 

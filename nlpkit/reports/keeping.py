@@ -38,7 +38,8 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
         write_whole(place(run, report.data, ending), text)
     if card is not None:
         write_whole(run.report, page)
-        write_whole(run.card, model_card(report, run.read().model_dump(mode="json"), card))
+        if not (record := run.read()).engine:  # whose model is not here to be described
+            write_whole(run.card, model_card(report, record.model_dump(mode="json"), card))
 
 
 def of_run(run: Run) -> dict[str, Any]:

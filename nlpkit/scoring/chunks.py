@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from nlpkit.data.text_language import scripts_of
 from nlpkit.errors import NlpkitError
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.scoring.ahead import ahead
 from nlpkit.scoring.batches import Batch, TextRows, plain, reject_lines
 from nlpkit.scoring.output_columns import Columns
@@ -44,10 +45,11 @@ class ChunkPlan:
 
         Raises:
             DataError: a row does not fit the columns of the output.
-            NlpkitError: the model's answer is not a number.
+            NlpkitError: the model's answer is not a number, or a server gives none.
         """
         distinct = list(dict.fromkeys(batch.inputs))
-        answers = dict(zip(distinct, predictor.predict(distinct), strict=True)) if distinct else {}
+        with naming_rows(zip(batch.inputs, (record.where for record in batch.records), strict=True)):
+            answers = dict(zip(distinct, predictor.predict(distinct), strict=True)) if distinct else {}
         rows: list[dict[str, object]] = []
         for record, given in zip(batch.records, batch.inputs, strict=True):
             self.columns.check(record)

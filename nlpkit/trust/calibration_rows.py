@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
 from nlpkit.errors import RunError
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.reading import read_examples
@@ -65,7 +66,8 @@ def calibration_rows(
         tree = {**fields, "source": str(held_out)}
         source = validate(tree, classifier.task.source_settings, where=Path(str(held_out)))
         examples = read_examples(classifier.task, [source], seed=0).examples
-        predictions = classifier.predict([classifier.task.input(example) for example in examples])
+        with naming_rows((example.text, example.where) for example in examples):
+            predictions = classifier.predict([classifier.task.input(example) for example in examples])
         truth = [example.labels for example in examples]
         return _rows(source.source, labels, [answer.row() for answer in predictions], truth)
     for part in PARTS:
