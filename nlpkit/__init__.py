@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nlpkit.classifiers.classifier import Classifier
     from nlpkit.classifiers.predict import predict
     from nlpkit.classifiers.readings import Readings
+    from nlpkit.classifiers.zero_shot import zero_shot
     from nlpkit.data.check_report import CheckReport
     from nlpkit.data.examples import Conversation, LabeledText, Turn
     from nlpkit.data.records import Record, read_records
@@ -75,6 +76,7 @@ __all__ = [
     "score_file",
     "train",
     "train_seeds",
+    "zero_shot",
 ]
 
 _HOMES = {
@@ -113,6 +115,7 @@ _HOMES = {
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",
+    "zero_shot": "nlpkit.classifiers.zero_shot",
 }
 """Where each public name is defined."""
 

@@ -68,6 +68,8 @@ class RunRecord(BaseModel):
     task: dict[str, Any]
     """The task with all that is fitted to data: labels, range, temperature."""
     base: BaseModelIdentity
+    reader: dict[str, Any] | None = None
+    """Of a zero-shot run: how it reads the labels of its codebook; None for a trained one."""
     outputs: Annotated[int, Field(ge=1)] | None = None
     """The size of a classifier's head."""
     max_tokens: Annotated[int, Field(ge=1)]
@@ -78,8 +80,8 @@ class RunRecord(BaseModel):
     cost: dict[str, Any]
     versions: dict[str, str]
     files: dict[str, str] = {}
-    """SHA-256 of the config, of each file of the adapter, its head included, of the tokenizer, and of the
-    hashes of texts.
+    """SHA-256 of the config, of the codebook, of each file of the adapter, its head included, of a reader, of
+    the tokenizer, and of the hashes of texts.
 
     Older runs have none, or none of the config.
     """
@@ -119,6 +121,16 @@ class Run:
     def adapter(self) -> Path:
         """PEFT's own folder, the classifier's head included."""
         return self.path / "adapter"
+
+    @property
+    def reader(self) -> Path:
+        """Of a zero-shot run, in place of an adapter: the weights that stand for its labels."""
+        return self.path / "reader"
+
+    @property
+    def codebook(self) -> Path:
+        """The labels in words; a run may have none."""
+        return self.path / "codebook.yaml"
 
     @property
     def tokenizer(self) -> Path:
@@ -258,7 +270,7 @@ class Run:
                 that was saved; or one is far too large, or a link out of the run.
         """
         record = self.read()
-        refuse_unsafe([self.adapter, self.tokenizer, self.config], self.path)
+        refuse_unsafe([self.adapter, self.reader, self.tokenizer, self.config, self.codebook], self.path)
         saved = {name: known for name, known in record.files.items() if name != self.text_hashes.name}
         hashes = self._hashes() if saved else {}
         for name in sorted(saved.keys() | hashes.keys()):
@@ -278,12 +290,13 @@ class Run:
         return f"hint: restore it from a copy, or train again: {again}"
 
     def _hashes(self) -> dict[str, str]:
-        """Return the SHA-256 of the config and each file that answers depend on, by its path in the run."""
-        files = [file for folder in (self.adapter, self.tokenizer) for file in folder.rglob("*")]
+        """Return the SHA-256 of config, codebook and each file that answers depend on, by its path."""
+        folders = (self.adapter, self.reader, self.tokenizer)
+        files = [file for folder in folders for file in folder.rglob("*")]
         read = [file for file in files if file.suffix in HASHED and not file.name.startswith(".")]
         return {
             file.relative_to(self.path).as_posix(): sha256_of([file])
-            for file in sorted([*read, self.config])
+            for file in sorted([*read, self.config, self.codebook])
             if file.is_file()
         }
 

@@ -8,9 +8,9 @@ A recipe holds the order of a training; how each step is done is in nlpkit.
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
@@ -20,6 +20,7 @@ from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings
 from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.classifier import build, finish
+from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.frozen import frozen, plan_lines
 from nlpkit.training.loaded_base import LoadedBase, load_classifier_base, save_initial
 from nlpkit.training.precision import Precision, choose_precision
@@ -35,6 +36,8 @@ class SentimentConfig(SeededSettings):
 
     recipe: Literal["sentiment"]
     task: TextTaskSettings = Polarity()
+    codebook: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    """A YAML file with the labels in words, which gives the task its labels and their order."""
     data: Data
     base: Base = Base()
     lora: Lora = Lora()
@@ -54,7 +57,8 @@ Config = SentimentConfig
 def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     """Train one run a seed, measure and report each; none when only checked."""
     own = load_metrics(config.metrics, config.task.family.metrics)
-    rows = load_rows(config.task, config.data, seed=config.seed)
+    task = with_codebook(config.task, config.codebook)
+    rows = load_rows(task, config.data, seed=config.seed)
     base = load_classifier_base(config.base)
     precision = choose_precision(config.training.precision)
     parts = {"validation": rows.validation, "test": rows.test}

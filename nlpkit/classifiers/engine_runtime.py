@@ -19,7 +19,7 @@ from nlpkit.files import fingerprint, sha256_of
 from nlpkit.generation.decision_server import Decision, DecisionServer
 from nlpkit.generation.server_errors import REMOTE_KEY
 from nlpkit.run import Run
-from nlpkit.tasks.encoding import MAX_CHARACTERS, Frame
+from nlpkit.tasks.encoding import MAX_CHARACTERS, Frame, Offsets
 from nlpkit.tasks.task import TextTask, text_task_from
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def engine_model(engine: Engine, task: TextTask, *, answers: Path, name: str, id
     """Return the text model of a server, which reads a text by its characters."""
     return TextModel(
         EngineRuntime(engine=engine, task=task, store=AnswerStore(answers)),
-        TextTokenizer(ids=_code_points, frame=Frame((), ()), pad_id=0),
+        TextTokenizer(ids=_code_points, placed=_placed, frame=Frame((), ()), pad_id=0),
         task,
         max_tokens=engine.characters,
         threads=engine.concurrency,
@@ -168,6 +168,10 @@ def load_engine(run: Run) -> TextModel:
         name=run.name,
         identity=sha256_of([run.marker]),
     )
+
+
+def _placed(texts: Sequence[str]) -> list[tuple[list[int], Offsets]]:
+    return [(ids, [(at, at + 1) for at in range(len(ids))]) for ids in _code_points(texts)]
 
 
 def _code_points(texts: Sequence[str]) -> list[list[int]]:

@@ -12,8 +12,9 @@ from nlpkit.classifiers.loading import identity_of, load_export, load_model, loa
 from nlpkit.classifiers.parity import ParityRows, compare, describe, held_out, require
 from nlpkit.classifiers.runtimes import EXPORTS, ClassifierRuntime
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
-from nlpkit.errors import ConfigError
+from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import fingerprint, sha256_of, write_whole
+from nlpkit.models.label_readers import exports
 from nlpkit.models.runtimes import find_runtime
 from nlpkit.run import Run, versions
 from nlpkit.sources import cache_folder
@@ -108,6 +109,12 @@ def _write(run: Run, runtime: ClassifierRuntime, folder: Path) -> None:
     write = runtime.write
     if write is None:
         raise ValueError(f"the runtime {runtime.name} has no export")
+    reader = run.read().reader
+    if reader is not None and not exports(reader, runtime.name):
+        raise RunError(
+            f"{run.path}: a zero-shot run that reads by {reader.get('name')} cannot be exported to "
+            f"{runtime.name}; hint: --runtime torch"
+        )
     model, tokenizer = load_model(run)
     with quiet():
         tokenizer.save_pretrained(folder)

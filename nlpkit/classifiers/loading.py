@@ -12,6 +12,7 @@ from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.errors import RunError
 from nlpkit.files import sha256_of
 from nlpkit.models.adapter import WEIGHTS
+from nlpkit.models.label_readers import LABEL_WEIGHTS, load_reader
 from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import (
     load_classifier,
@@ -30,7 +31,9 @@ def default_run() -> Run:
 
 def identity_of(run: Run) -> str:
     """Return a hash of all that a run's answers depend on: adapter and head, task, base, tokenizer."""
-    return sha256_of([run.adapter / WEIGHTS, run.marker, *sorted(run.tokenizer.glob("*.json"))])
+    labels = [run.adapter / WEIGHTS, run.reader / LABEL_WEIGHTS]
+    weights = [file for file in labels if file.is_file()]
+    return sha256_of([*weights, run.marker, *sorted(run.tokenizer.glob("*.json"))])
 
 
 def load_model(run: Run) -> tuple[Any, Any]:
@@ -50,6 +53,8 @@ def load_model(run: Run) -> tuple[Any, Any]:
     task = text_task_from(record.task)
     folder = find_run_base(run, record, outputs=task.head.outputs)
     tokenizer = load_tokenizer(run.tokenizer)
+    if record.reader is not None:
+        return load_reader(run, record, folder, tokenizer), tokenizer
     plain = load_classifier(folder, head=task.head, pad_id=tokenizer.pad_token_id)
     return load_adapter(plain, run.adapter).to(pick_device()), tokenizer
 

@@ -237,11 +237,18 @@ def share_layers(first: TorchRuntime, others: Sequence[TorchRuntime]) -> list[in
 
 
 def _equal_layers(first: Any, model: Any) -> int:
-    """Return how many of the lowest layers hold the same weights; 0 unless all that stands below does too."""
+    """Return how many of the lowest layers hold the same weights; 0 unless all that stands below does too.
+
+    A model without a body of its own, such as a reader of labels by likelihood, gives its layers other tokens
+    than those of the text, and shares none.
+    """
     import torch
 
+    prefix = getattr(first, "base_model_prefix", None)
+    if prefix is None:
+        return 0
     layers, of_first, weights = list(layers_of(first)), first.state_dict(), model.state_dict()
-    body = f"{first.base_model_prefix}."
+    body = f"{prefix}."
     above = (*(f"{layer}." for layer in layers), f"{body}pooler.")
     below = [name for name in of_first if name.startswith(body) and not name.startswith(above)]
     count = 0

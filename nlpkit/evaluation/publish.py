@@ -10,8 +10,9 @@ from nlpkit.run import HASHED, Run
 PUBLISHED = (
     "README.md",
     "config.yaml",
+    "codebook.yaml",
     "run.json",
-    *(f"{folder}/*{ending}" for folder in ("adapter", "tokenizer") for ending in HASHED),
+    *(f"{folder}/*{ending}" for folder in ("adapter", "reader", "tokenizer") for ending in HASHED),
 )
 """Texts of the data are in none of these: predictions and reports stay at home."""
 

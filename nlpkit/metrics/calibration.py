@@ -24,9 +24,9 @@ def fit_temperature(logits: Array, truth: Array) -> float:
     """Return the temperature T for which softmax(logits / T) fits the truth best (Guo et al. 2017,
     arXiv:1706.04599).
 
-    Each truth counts as (n + 1) / (n + k) right, as in Platt 1999: a small or perfect validation set then
-    gives the confidence
-    that its size can justify, and not T = 0.
+    Each truth counts as (n + 1) / (n + 2) right, as in Platt 1999, and the rest is spread over the other
+    labels: a small or perfect validation set then gives the confidence that its size can justify, and not
+    T = 0. How many labels there are changes nothing of that.
 
     Args:
         logits: (n, k), of rows that the model was not trained on.
@@ -46,14 +46,48 @@ def fit_temperature(logits: Array, truth: Array) -> float:
             "expected at least one, all finite"
         )
     rows, labels = logits.shape
-    target = np.full(logits.shape, 1 / (rows + labels))
-    target[np.arange(rows), truth] = (rows + 1) / (rows + labels)
+    target = np.full(logits.shape, 1 / ((rows + 2) * max(1, labels - 1)))
+    target[np.arange(rows), truth] = (rows + 1) / (rows + 2)
 
     def loss(log_temperature: float) -> float:
         return -float((target * log_softmax(logits / np.exp(log_temperature), axis=1)).sum() / rows)
 
     fitted = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(fitted.x))
+
+
+def fit_bias(logits: Array, truth: Array) -> Array:
+    """Return what to add to the logits of each label so that labels are predicted as often as they are true.
+
+    A temperature and the biases are fitted together; a normal prior keeps the bias of a label with few rows
+    near 0 (vector scaling without the scales, Guo et al. 2017, arXiv:1706.04599).
+
+    Args:
+        logits: (n, k), of rows that the model was not trained on.
+        truth: (n,), the index of the true label.
+    """
+    import numpy as np
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax, softmax
+
+    rows, labels = logits.shape
+    scaled = logits / max(float(np.std(logits)), 1e-9)
+    target = np.zeros((rows, labels))
+    target[np.arange(rows), truth] = 1
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        # parameters: the log of the slope, then the biases, both of scaled logits
+        slope, bias = np.exp(parameters[0]), parameters[1:]
+        values = slope * scaled + bias
+        excess = softmax(values, axis=1) - target
+        gradient = np.concatenate([[(excess * slope * scaled).sum()], excess.sum(axis=0)]) + parameters
+        return -float((target * log_softmax(values, axis=1)).sum()) + float(
+            parameters @ parameters
+        ) / 2, gradient
+
+    fitted = minimize(loss, np.zeros(labels + 1), jac=True, method="L-BFGS-B").x
+    bias: Array = fitted[1:] / np.exp(fitted[0]) * max(float(np.std(logits)), 1e-9)
+    return bias
 
 
 def reliability(outcomes: LabelOutcomes, bins: int = BINS) -> tuple[Bin, ...]:

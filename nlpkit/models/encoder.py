@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.errors import RunError
 from nlpkit.models.batching import batches
-from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, quiet, window_of
+from nlpkit.models.pretrained import find_base, load_body, load_tokenizer, pick_device, window_of
 from nlpkit.tasks.encoding import Frame, token_ids
 
 if TYPE_CHECKING:
@@ -36,18 +35,10 @@ class Encoder:
             RunError: it is no encoder.
             SourceError: it cannot be brought here.
         """
-        from transformers import AutoModel
-
         folder, _ = find_base(source)
         tokenizer = load_tokenizer(folder)
-        with quiet():
-            try:
-                model = AutoModel.from_pretrained(
-                    folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
-                )
-            except (OSError, ValueError, KeyError, RuntimeError) as error:
-                raise RunError(f"{folder}: no encoder can be made of this model: {error}") from None
-        return cls(model.float().to(pick_device()), tokenizer, window=window_of(folder, tokenizer))
+        model = load_body(folder)
+        return cls(model.to(pick_device()), tokenizer, window=window_of(folder, tokenizer))
 
     def embed(self, texts: Sequence[str]) -> list[NDArray[Any]]:
         """Return (tokens, size) for each text, without its special tokens.

@@ -141,6 +141,24 @@ def load_merged(folder: Path) -> Any:
             raise RunError(f"{folder}: no classifier can be loaded: {_first_line(error)}") from None
 
 
+def load_body(folder: Path) -> Any:
+    """Load the base alone, without a head.
+
+    Raises:
+        RunError: it is no encoder.
+    """
+    from transformers import AutoModel
+
+    refuse_pickles(folder)
+    with quiet():
+        try:
+            return AutoModel.from_pretrained(
+                folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
+            ).float()
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise RunError(f"{folder}: no encoder can be made of this model: {error}") from None
+
+
 def load_language_model(
     folder: Path, *, dropout: float | None = None, quantize: Literal["none", "4bit"] = "none"
 ) -> Any:

@@ -24,7 +24,8 @@ def find_run_base(run: Run, record: RunRecord, *, outputs: int = 0) -> Path:
     """
     folder, base = find_base(source_of(record.base))
     refuse_other_base(run.path, record.base, base)
-    read_adapter(run.adapter, outputs=outputs)
+    if record.reader is None:
+        read_adapter(run.adapter, outputs=outputs)
     _refuse_larger(run.tokenizer / "tokenizer.json", folder / "tokenizer.json")
     return folder
 

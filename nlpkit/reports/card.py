@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from nlpkit.data.codebook import Codebook
+from nlpkit.reports.guide import label_list
 from nlpkit.reports.markdown import baseline_table, score_table
 from nlpkit.reports.parts import ReportContent
 from nlpkit.reports.usage import Usage
@@ -20,6 +22,7 @@ def model_card(
     record: Mapping[str, Any],
     usage: Usage,
     *,
+    codebook: Codebook | None = None,
     language: str | None = None,
     license: str | None = None,
 ) -> str:
@@ -30,6 +33,7 @@ def model_card(
         report: of the held-out rows.
         record: what `run.json` holds.
         usage: what a run of this family of answers is, and how it is used.
+        codebook: the run's labels in words, if it has them.
         language: ISO 639 code of the texts, where known.
         license: of the adapter, as the hub spells it, where known.
     """
@@ -39,16 +43,18 @@ def model_card(
     base = hub_id(source)
     data = ModelCardData(
         base_model=base,
-        library_name="peft",
+        library_name="nlpkit" if record.get("reader") else "peft",
         model_name=report.run,
         eval_results=_hub_results(report, usage.pipeline_tag) or None,
         language=language,
         license=license,
         pipeline_tag=usage.pipeline_tag,
-        tags=["nlpkit", "lora", *usage.tags],
+        tags=["nlpkit", "zero-shot" if record.get("reader") else "lora", *usage.tags],
     )
     values = {
         "record": record,
+        "reader": record.get("reader"),
+        "is_calibrated": not record.get("reader") or record["data"]["rows"].get("calibration"),
         "base": base or source,
         "revision": record["base"].get("revision") if source.startswith("hub:") else None,
     }
@@ -61,6 +67,7 @@ def model_card(
         scores=score_table(report.scores),
         baselines=[(row.name, baseline_table(report.scores, row)) for row in report.baselines],
         license=license,
+        codebook=label_list(codebook) if codebook else "",
         **values,
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nlpkit.data.codebook import read_codebook
 from nlpkit.files import write_whole
 from nlpkit.reports.card import model_card
 from nlpkit.reports.parts import Cost, SourceCard, Step
@@ -39,7 +40,8 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
     if card is not None:
         write_whole(run.report, page)
         if not (record := run.read()).engine:  # whose model is not here to be described
-            write_whole(run.card, model_card(report, record.model_dump(mode="json"), card))
+            codebook = read_codebook(run.codebook) if run.codebook.is_file() else None
+            write_whole(run.card, model_card(report, record.model_dump(mode="json"), card, codebook=codebook))
 
 
 def of_run(run: Run) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class ChunkPlan:
             NlpkitError: the model's answer is not a number, or a server gives none.
         """
         distinct = list(dict.fromkeys(batch.inputs))
-        with naming_rows(zip(batch.inputs, (record.where for record in batch.records), strict=True)):
+        texts = (given if isinstance(given, str) else given.text for given in batch.inputs)
+        with naming_rows(zip(texts, (record.where for record in batch.records), strict=True)):
             answers = dict(zip(distinct, predictor.predict(distinct), strict=True)) if distinct else {}
         rows: list[dict[str, object]] = []
         for record, given in zip(batch.records, batch.inputs, strict=True):

@@ -75,7 +75,8 @@ def complete_engine(job: RunInProgress, engine: Engine, rows: Rows[TextTask]) ->
         model = engine_model(engine, task, answers=job.run.answers, name=job.run.name, identity="")
         inputs = [task.input(example) for example in examples]
         with naming_rows((given.text, row.where) for given, row in zip(inputs, examples, strict=True)):
-            task = task.calibrate(model.logits(inputs), examples)
+            encoded = model.encode(inputs)
+            task = task.calibrate(model.logits_of(encoded), examples, encoded)
         if task.family.calibration:
             job.options.talk(f"calibrated: {task.family.calibration}")
     source = f"{public_address(engine.address)}#{engine.model}"

@@ -56,7 +56,9 @@ class Rows(Generic[AnyTask]):
             "near_duplicates_dropped": self.dropped,
             "skipped": self.left_out,
             "sha256": {
-                name: _hash([family.identity(row) for row in rows]) for name, rows in parts.items() if rows
+                name: fingerprint_of([family.identity(row) for row in rows])
+                for name, rows in parts.items()
+                if rows
             },
             **self.extra,
         }
@@ -143,7 +145,8 @@ def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: 
     ]
 
 
-def _hash(rows: Sequence[tuple[Any, ...]]) -> str:
+def fingerprint_of(rows: Sequence[tuple[Any, ...]]) -> str:
+    """Return a hash of rows."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr(row).encode("utf-8", "backslashreplace"))

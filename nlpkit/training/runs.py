@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from nlpkit.config import to_yaml
 from nlpkit.data.text_hashes import keep_hashes
 from nlpkit.errors import ConfigError, NlpkitError
-from nlpkit.files import fingerprint, room_left
+from nlpkit.files import fingerprint, room_left, write_whole
 from nlpkit.run import Run, RunRecord, versions
+from nlpkit.training.codebooks import find_codebook
 
 NOT_TRAINED_ON = frozenset({"seeds", "output", "name", "text_hashes"})
 """Keys of a config that no weight depends on."""
@@ -141,6 +142,8 @@ class RunInProgress:
         if self.options.overwrite:
             self.run.remove()
         Run.create(self.run.path, config=to_yaml(self.config))
+        if codebook := getattr(self.config, "codebook", None):
+            write_whole(self.run.codebook, to_yaml(find_codebook(codebook)))
         return True
 
     def finish(self, save: Callable[[], object]) -> None:
@@ -196,6 +199,8 @@ def train_seeds(
         NlpkitError: another process trains this run.
     """
     kept = config.model_dump(mode="json", exclude=set(NOT_TRAINED_ON | not_trained_on))
+    if codebook := getattr(config, "codebook", None):
+        kept["codebook"] = find_codebook(codebook).model_dump()
     seeds: tuple[int, ...] = getattr(config, "seeds", None) or (config.seed,)  # type: ignore[attr-defined]
     folder = config.output / config.name  # type: ignore[attr-defined]
     runs = []

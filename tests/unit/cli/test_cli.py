@@ -17,7 +17,7 @@ from tests.conftest import sentences, write_csv
 from tests.fakes import FakeClassifier
 
 COMMANDS = (
-    *("train", "evaluate", "score", "predict", "check", "export"),
+    *("train", "evaluate", "score", "predict", "check", "export", "zero-shot", "guide"),
     *("chat", "demo", "serve", "feedback", "push", "runs"),
 )
 
@@ -496,3 +496,19 @@ def test_score_reads_stdin_and_writes_stdout_with_nothing_but_data(toy_run: Path
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["label"] for row in rows] == ["positive", "negative"]
     assert b"2 rows scored" in done.stderr
+
+
+def test_a_codebook_becomes_a_guide_and_a_run(nlpkit, tiny_base: Path, reviews: Path, tmp_path: Path) -> None:
+    said = nlpkit("guide", "sentiment")
+    assert said.code == 0
+    assert said.out.startswith("# Sentiment of a review\n")
+    run = tmp_path / "runs" / "words"
+    said = nlpkit("zero-shot", "sentiment", "--base", tiny_base, "--calibration", reviews, "-o", run)
+    assert said.code == 0, said.talk
+    assert f"report: {run / 'report.html'}" in said.talk
+    assert json.loads(nlpkit("predict", run, "good", "--json").out)["label"] in ("negative", "positive")
+    assert nlpkit("guide", run, "-o", tmp_path / "guide.md").code == 0
+    assert (tmp_path / "guide.md").read_text(encoding="utf-8") == nlpkit("guide", "sentiment").out
+    said = nlpkit("zero-shot", "sentimnt", "-o", run)
+    assert said.code == 2
+    assert "did you mean 'sentiment'?" in said.talk

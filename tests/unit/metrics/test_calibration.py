@@ -105,3 +105,12 @@ def test_bins_add_up_to_the_calibration_error() -> None:
     outcomes = LabelOutcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 2, axis=1))
     gaps = [one.count * abs((one.confidence or 0) - (one.accuracy or 0)) for one in reliability(outcomes)]
     assert sum(gaps) / 500 == pytest.approx(expected_calibration_error(outcomes))
+
+
+def test_few_rows_of_many_labels_are_calibrated_as_well_as_of_two() -> None:
+    # The outputs mean what they say already, for 77 labels and 250 rows: T must stay near 1
+    draw = np.random.default_rng(0)
+    logits = 3 * draw.normal(size=(250, 77))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.array([draw.choice(77, p=row) for row in shares])
+    assert fit_temperature(logits, truth) == pytest.approx(1, abs=0.12)
