@@ -10,6 +10,8 @@ import pytest
 
 from demo.score_pages import text_page
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.export import export_run
+from nlpkit.classifiers.export_record import ExportRecord
 from nlpkit.data.examples import Opinion, Span
 from nlpkit.data.records import Record, read_records
 from nlpkit.errors import DataError
@@ -212,6 +214,19 @@ def test_the_demo_shows_each_opinion_with_its_probability(opinions: Path) -> Non
     assert "pizza: great (positive); story: awful (negative)" in page
     assert page.count("story: awful (negative)") == 2
     assert "no opinion" in text_page(classifier.shown(classifier.predict(["the place"])[0]), partial=False)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the exporter
+def test_its_export_answers_like_the_run(opinions: Path, tmp_path: Path) -> None:
+    folder = export_run(Run.open(opinions), "onnx", tmp_path / "onnx")
+    parity = ExportRecord.read(folder).parity
+    assert parity is not None
+    assert (parity.failures, parity.changed_labels, parity.accuracy) == ((), 0, parity.exported_accuracy)
+    answers = [
+        Classifier.load(opinions, runtime="torch").predict([TWO]), Classifier.load(folder).predict([TWO])
+    ]  # fmt: skip
+    ours, theirs = ([opinion.plain for opinion in answer[0].opinions or ()] for answer in answers)
+    assert ours == theirs != []
 
 
 def test_a_long_text_is_read_in_windows_and_no_opinion_is_given_twice(opinions: Path) -> None:
