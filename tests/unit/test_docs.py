@@ -19,6 +19,7 @@ import nlpkit
 from nlpkit import errors
 from nlpkit.cli.app import app
 from nlpkit.config import read_config, validate
+from nlpkit.data.codebook import Codebook
 from nlpkit.tasks.task import TEXT_TASKS
 from nlpkit.training.recipes import load_recipe
 from tests.fakes import FakeBot, FakeClassifier
@@ -72,6 +73,9 @@ def test_every_config_is_valid(document: str, tmp_path: Path) -> None:
         path = tmp_path / "config.yaml"
         path.write_text(block, encoding="utf-8")
         tree, lines = read_config(path)
+        if "recipe" not in tree:  # the labels of a task in words
+            validate(tree, Codebook, where=path, lines=lines)
+            continue
         if str(tree["recipe"]).endswith(".py"):  # a recipe of the user's own, shown in the same document
             own = next(code for code in blocks(document, "python") if "class Config" in code)
             (tmp_path / tree["recipe"]).write_text(own, encoding="utf-8")
