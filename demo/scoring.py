@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heappushpop
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from demo.guard import DemoLimits
 from nlpkit.chat.sentiment import measure_word_effects
@@ -47,6 +47,9 @@ class TextScorer(Predictor, Protocol):
 
     def shown(self, answer: Prediction) -> Shown:
         """Return how an answer is shown."""
+
+    def predict(self, texts: Sequence[Any]) -> list[Prediction]:
+        """Return one prediction for each text."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ def _answer(name: str, question: DecisionQuestion, prediction: Prediction) -> di
 def _score(levels: list[Any], prediction: Prediction, where: str) -> dict[str, Any]:
     """Return the mean level, and how much more the levels agree than if all were as likely."""
     names = [level if isinstance(level, str) else "" for level in levels]
-    if prediction.value is None:
+    if prediction.probabilities:
         shares = list(_shares(names, prediction, where).values())
     else:
         shares = _around(prediction.value, names, where)
@@ -114,13 +114,13 @@ def _shares(options: Sequence[str], prediction: Prediction, where: str) -> dict[
     return {option: share / total if total else 1 / len(shares) for option, share in shares.items()}
 
 
-def _around(value: float, levels: Sequence[str], where: str) -> list[float]:
+def _around(value: float | None, levels: Sequence[str], where: str) -> list[float]:
     """Return shares of the two levels next to a number, whose mean is the number."""
     try:
         numbers = [float(level) for level in levels]
     except ValueError:
         numbers = []
-    if not numbers or not all(low < high for low, high in itertools.pairwise(numbers)):
+    if value is None or not numbers or not all(low < high for low, high in itertools.pairwise(numbers)):
         raise _unknown(
             f"{where}.criteria", "the model answers with a number; expected rising numbers as levels"
         )

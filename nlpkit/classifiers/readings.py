@@ -42,6 +42,11 @@ class Answers:
         """Whether so much of the text is unknown to their tokenizer that the answers mean little."""
         return any(answer.is_unreadable for answer in self.by_name.values())
 
+    @property
+    def is_abstention(self) -> bool:
+        """False: a promise about errors is one about a single classifier."""
+        return False
+
     def row(self) -> dict[str, Any]:
         """Return the output columns of all, each behind its run's name: `emotions_labels`."""
         return {

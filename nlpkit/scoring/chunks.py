@@ -17,7 +17,6 @@ from nlpkit.scoring.output_columns import Columns
 from nlpkit.scoring.predictors import Predictor, ScoringModel
 from nlpkit.scoring.state import Chunk, State
 from nlpkit.scoring.writers import RowWriter
-from nlpkit.tasks.prediction import ABSTAINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ class ChunkPlan:
             rows=len(rows),
             rejected=len(batch.bad),
             partly_read=sum(answers[given].partial for given in batch.inputs),
-            abstained=sum(answers[given].label == ABSTAINED for given in batch.inputs),
+            abstained=sum(answers[given].is_abstention for given in batch.inputs),
             guarded=guarded,
             unreadable=scripts_of(plain(given) for given in batch.inputs if answers[given].is_unreadable),
         )

@@ -89,6 +89,11 @@ class Prediction:
     is_unreadable: bool = False
     """Whether so much of the text is unknown to the model's tokenizer that the answer means little."""
 
+    @property
+    def is_abstention(self) -> bool:
+        """Whether no label is given, as the classifier is too uncertain."""
+        return self.label == ABSTAINED
+
     def row(self) -> dict[str, Any]:
         """Return the output columns, by name: label, labels, score, p_<label>, value, spread, opinions, as
         far as they apply.
