@@ -198,6 +198,7 @@ def limits(folder: Path) -> dict[str, float]:
         rows=CHUNK_ROWS,
         rejected=0,
         partly_read=0,
+        abstained=0,
         guarded=0,
         unreadable={},
     )

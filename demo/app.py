@@ -54,6 +54,7 @@ def build(
     from demo.chat_parts import lay_out_side, lay_out_talk
     from demo.chat_wiring import wire_chat
     from demo.connect import Connect
+    from demo.keyboard import SHOW_HELP
     from demo.list_parts import lay_out_list
     from demo.page_script import DETAILS, TOGGLE
     from demo.reports_tab import ReportsTab
@@ -66,6 +67,7 @@ def build(
         with gr.Row(elem_id="masthead"):
             gr.HTML(f"<h1>{TITLE}</h1>", elem_classes="masthead")
             details = gr.Button("Details", size="sm", scale=0, min_width=80, elem_id="details")
+            keys = gr.Button("Keys", size="sm", scale=0, min_width=80, elem_id="keys")
             toggle = gr.Button("Light or dark", size="sm", scale=0, min_width=120, elem_id="toggle")
         with gr.Sidebar(open=False, width=300, elem_id="sidebar"):
             listed = lay_out_list()
@@ -85,6 +87,7 @@ def build(
         scores.wire()
         reports.wire(tab)
         toggle.click(None, None, None, js=TOGGLE)
+        keys.click(None, None, None, js=SHOW_HELP)
         details.click(None, None, None, js=DETAILS)
         Endpoints(view, scorer).publish()
     page.queue(max_size=limits.waiting, default_concurrency_limit=8, api_open=False)
@@ -106,9 +109,10 @@ def serve(
     `mcp` also offers the endpoints as tools to programs that speak MCP.
     """
     from demo.drafts import DRAFTS
+    from demo.focus import FOCUS
     from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
-    from demo.keyboard import KEYS
+    from demo.keyboard import HELP, KEYS
     from demo.page_script import ON_LOAD
     from demo.theme import CSS, theme
     from demo.user_files import UserFiles, keep_files_apart
@@ -140,7 +144,7 @@ def serve(
         prevent_thread_lock=True,
         theme=theme(),
         css="".join(file.read_text(encoding="utf-8") for file in CSS),
-        js=f"{ON_LOAD}{KEYS}{DRAFTS}}}",
+        js=f"{ON_LOAD}{KEYS}{FOCUS}{HELP}{DRAFTS}}}",
         head=HEAD,
         favicon_path=ICON,
         app_kwargs={
@@ -164,7 +168,10 @@ def run(
     ] = Path("runs"),
     classifier: Annotated[
         str | None,
-        typer.Option(help="The run that predicts moods and scores texts. Default: the built-in classifier."),
+        typer.Option(
+            help="The run that scores texts and predicts moods, such as one of turn emotions. "
+            "Default: the built-in classifier."
+        ),
     ] = None,
     policy: Policy = "drop_oldest",
     runtime: Runtime = AUTO,
@@ -254,6 +261,7 @@ class Address:
 
 def _serve(models: Models, classifier: str | None, address: Address) -> None:
     from demo.login import checker
+    from nlpkit.chat.sentiment import has_sentiment
     from nlpkit.chat.serving import default_store
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
@@ -265,8 +273,12 @@ def _serve(models: Models, classifier: str | None, address: Address) -> None:
     ):
         quiet_gradio(Path(folder))
         scorer = Classifier.load(classifier)
+        if not has_sentiment(scorer):
+            print(
+                f"no moods: the labels of {scorer.name} do not lie between negative and positive", flush=True
+            )
         servers = models.servers(opened)
-        pool = models.pool(opened, scorer, servers)
+        pool = models.pool(opened, scorer if has_sentiment(scorer) else None, servers)
         limits = DemoLimits(messages_a_minute=address.rate)
         scored = Path(folder) / "scored"
         page = build(pool, scorer, runs=models.runs, folder=scored, limits=limits, servers=servers)

@@ -69,8 +69,9 @@ class Connect:
             "show_progress": "hidden",
         }
         fields = [talk.chat, self.address, self.key, self.model, *side.sampling]
-        for trigger in (self.connect.click, self.address.submit, self.key.submit, self.model.input):
+        for trigger in (self.connect.click, self.address.submit, self.key.submit):
             trigger(self.add, fields, trigger_mode="once", **every)
+        self.model.input(self.choose, fields, trigger_mode="once", **every)
         self.address.input(self.changed, None, [self.model, self.about], **_quiet())
         self.disconnect.click(self.remove, [talk.chat, self.connected, side.run], **every)
         page.load(self.known, None, [self.row, self.connected], **_quiet())
@@ -106,6 +107,12 @@ class Connect:
             }
         except NlpkitError as error:
             return {self.about: _line(plain(error))}
+
+    def choose(
+        self, request: gr.Request, chat_id: str, address: str, key: str, model: str | None, *controls: Any
+    ) -> Updates:
+        """Connect the chosen model; a list that is left without a choice connects nothing."""
+        return self.add(request, chat_id, address, key, model, *controls) if model else {}
 
     def changed(self) -> Updates:
         """Forget the models of another address."""

@@ -79,8 +79,8 @@ element.addEventListener('keydown', event => {
 });
 element.addEventListener('focusin', event => { last = chatOf(event.target) || last; });
 document.addEventListener('focusin', event => { if (!element.contains(event.target)) last = ''; });
-document.querySelector('#search')?.addEventListener('keydown', event => {
-  if (event.key !== 'ArrowDown' || event.isComposing) return;
+document.addEventListener('keydown', event => {
+  if (event.key !== 'ArrowDown' || event.isComposing || !event.target.closest?.('#search')) return;
   event.preventDefault();
   focusOn(rows()[0]);
 });

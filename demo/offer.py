@@ -39,7 +39,7 @@ class Models:
         # A page that others see, too, must not answer with the servers and the keys of one
         return Servers(file if self.can_connect else None, self.connected)
 
-    def pool(self, store: Store, classifier: SentimentClassifier, servers: Servers) -> ModelPool:
+    def pool(self, store: Store, classifier: SentimentClassifier | None, servers: Servers) -> ModelPool:
         """Return the chat models, of which the default one is loaded, so that no visitor waits for it."""
         from demo.model_pool import ModelPool
 

@@ -14,9 +14,25 @@ document.querySelector('meta[name=viewport]').content +=
   ', viewport-fit=cover, interactive-widget=resizes-content';
 // On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
 const wide = matchMedia('(min-width: 900px)');
-const fit = () => { document.querySelector('#panel.open') && document.getElementById('details').click();
-  document.querySelector(`#sidebar${wide.matches ? ':not(.open)' : '.open'} .toggle-button`)?.click(); };
+const [list, panel] = ['sidebar', 'panel'].map(id => document.getElementById(id));
+const isOpen = part => part.classList.contains('open');
+const listButton = list.querySelector('.toggle-button'), details = document.getElementById('details');
+const fit = () => { if (isOpen(panel)) details.click();
+  if (isOpen(list) !== wide.matches) listButton.click(); };
 fit(); wide.addEventListener('change', fit);
+// What is closed or covered takes no focus
+const cover = () => {
+  const isCovered = isOpen(list) && !wide.matches;
+  list.querySelector('.sidebar-content').inert = !isOpen(list);
+  document.querySelectorAll('#masthead, .tabs').forEach(part => { part.inert = isCovered; });
+  document.getElementById('talk').inert = isOpen(panel) && !wide.matches;
+};
+const closeCover = () => { const [part, button] = isOpen(list) ? [list, listButton] : [panel, details];
+  if (wide.matches || !isOpen(part)) return false;
+  button.click(); button.focus(); return true; };
+cover(); wide.addEventListener('change', cover);
+const changed = new MutationObserver(cover);
+[list, panel].forEach(part => changed.observe(part, {attributes: true, attributeFilter: ['class']}));
 name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 """
 TOGGLE = """() => { const dark = document.body.classList.toggle('dark');

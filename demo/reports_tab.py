@@ -59,9 +59,11 @@ class ReportsTab:
         return gr.update(choices=[run.name for run in runs], value=chosen), about, page
 
     def show(self, name: str | None) -> tuple[str, str]:
-        """Return what a run is, and its report."""
+        """Return what a run is, and its report; nothing where no run is chosen."""
+        if not name:
+            return "", ""
         with showing_errors():
-            run = self._run(str(name))
+            run = self._run(name)
             return f'<p class="quiet">{escape(run.recipe)}, made {_when(run.created)}</p>', frame(run)
         return "", ""
 

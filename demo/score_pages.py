@@ -9,6 +9,8 @@ from demo.panel import colored_words
 from demo.scoring import ScoredFile, Strong, Truth, Upload
 from nlpkit.tasks.answers.family import Shown
 
+SEVERAL_LABELS = "Rows that have each label; a row may have several"
+
 
 def text_page(answer: Shown, *, partial: bool) -> str:
     """Return an answer as HTML."""
@@ -40,7 +42,7 @@ def file_page(scored: ScoredFile) -> str:
         counts = {
             f"{name} ({count / summary.rows:.0%})": float(count) for name, count in scored.labels.items()
         }
-        parts.append(bars(counts, spoken="Rows by label"))
+        parts.append(bars(counts, spoken=SEVERAL_LABELS if scored.are_several else "Rows by label"))
     if scored.truth:
         parts.append(_truth_page(scored.truth))
     if any(scored.bins):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heappushpop
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from demo.guard import DemoLimits
 from nlpkit.chat.sentiment import measure_word_effects
+from nlpkit.data.examples import from_words
 from nlpkit.data.likely_columns import columns_as, likely
 from nlpkit.data.records import columns_of, count_rows, read_records
 from nlpkit.errors import DataError, RunError, nearest
@@ -21,7 +22,7 @@ from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
 from nlpkit.tasks.answers.family import Shown
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.prediction import SEVERAL, Prediction
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 BINS = 20
@@ -31,6 +32,8 @@ EXPLAINED = 40
 """Words of a shown text up to which the effect of each is measured: each costs one prediction."""
 SAMPLED = 200
 """Rows from which the columns of the text and of the true label are guessed."""
+NONE = "none of the labels"
+"""What rows are counted under that may have several labels and have none."""
 CHUNK = 256
 """Rows between two checks whether to go on: about a second."""
 
@@ -45,6 +48,9 @@ class TextScorer(Predictor, Protocol):
     def shown(self, answer: Prediction) -> Shown:
         """Return how an answer is shown."""
 
+    def predict(self, texts: Sequence[Any]) -> list[Prediction]:
+        """Return one prediction for each text."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredFile:
@@ -53,6 +59,9 @@ class ScoredFile:
     path: Path
     summary: ScoreSummary
     labels: dict[str, int]
+    """Rows that have each label; NONE counts those without any."""
+    are_several: bool
+    """Whether a row may have several of the labels."""
     bins: list[int]
     strongest: dict[str, list[Strong]]
     """The rows at each end, by what the end is called."""
@@ -212,16 +221,20 @@ def _summarize(path: Path, summary: ScoreSummary, text: str, scorer: TextScorer,
     them.
     """
     counted = next((name for name, type in scorer.columns.items() if type == "string"), "")
+    are_several = counted == SEVERAL
     shares = {name: name.removeprefix("p_") for name in scorer.columns if name.startswith("p_")}
     labels: Counter[str] = Counter()
     scores: list[float] = []
     ends: dict[str, list[tuple[float, int, str, str]]] = {}
-    truth = _true_labels(path, text, scorer, prefix, set(shares.values()))
+    truth = None if are_several else _true_labels(path, text, scorer, prefix, set(shares.values()))
     pairs: Counter[tuple[str, str]] = Counter()
     for number, record in enumerate(read_records(path)):
         fields = record.fields
-        answer = str(fields.get(f"{prefix}{counted}", "") if counted else "")
-        if answer:
+        answer = str(fields.get(f"{prefix}{counted}") or "" if counted else "")
+        if are_several:
+            labels.update(from_words(answer) or [NONE])
+            answer = answer or NONE
+        elif answer:
             labels[answer] += 1
         if truth and answer and (true := str(fields.get(truth) or "").strip()):
             pairs[true, answer] += 1
@@ -242,6 +255,7 @@ def _summarize(path: Path, summary: ScoreSummary, text: str, scorer: TextScorer,
         path=path,
         summary=summary,
         labels=dict(sorted(labels.items())),
+        are_several=are_several,
         bins=binned(scores, -1.0, 1.0),
         strongest={end: _explained(rows, scorer) for end, rows in sorted(ends.items(), reverse=True)},
         truth=Truth(column=truth, counts=dict(pairs)) if truth and pairs else None,

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from nlpkit.chat.serving import REMOTE_KEY, load_server, read_key
+from nlpkit.chat.serving import load_server, read_key
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.generation.addresses import is_address, split_address
 from nlpkit.generation.completion import ChatModel
+from nlpkit.generation.server_errors import REMOTE_KEY
 
 MAX_SERVERS = 50
 

@@ -29,7 +29,7 @@ from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.running_reply import RunningReply
 from demo.suggested import suggestions
 from nlpkit.chat.attached_file import start_of_file
-from nlpkit.chat.messages import Chat, trend_of
+from nlpkit.chat.messages import Chat, last_said, trend_of
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.errors import DataError, NlpkitError, RunError
 from nlpkit.generation.completion import OverloadedError
@@ -59,7 +59,7 @@ class View:
         classifier = pool.session.classifier
         # Each word costs a prediction; a page that is drawn again must not pay twice
         self._words = functools.lru_cache(256)(
-            lambda text: measure_word_effects(classifier, text) if classifier else []
+            lambda text, before: measure_word_effects(classifier, text, before) if classifier else []
         )
         self._sentiment_lock = threading.Lock()
 
@@ -180,9 +180,9 @@ class View:
         users = [message for message in chat.messages if message.role == "user"] if chat else []
         turns = [turn for turn, message in enumerate(users) if message.sentiment]
         trend = trend_of(users)
-        last = users[turns[-1]].text if turns else ""
+        last, before = last_said(chat.messages) if chat else ("", ())
         with self._sentiment_lock:
-            driving = self._words(last) if words and trend.now and trend.now.is_sure else []
+            driving = self._words(last, before) if words and trend.now and trend.now.is_sure else []
         page = sentiment_page(trend, driving, last, turns=turns)
         return {self.side.sentiment: page, self.talk.mood: mood_strip(trend)}
 

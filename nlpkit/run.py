@@ -85,6 +85,8 @@ class RunRecord(BaseModel):
 
     Older runs have none, or none of the config.
     """
+    engine: Annotated[dict[str, Any], Field(exclude_if=lambda engine: not engine)] = {}
+    """Settings of the server that answers in place of a base and an adapter; empty where there is none."""
 
 
 def in_current_format(tree: Any) -> Any:
@@ -163,6 +165,11 @@ class Run:
     def distillation(self) -> Path:
         """Of a distilled run: its comparison with its teacher; a Markdown page has the same name."""
         return self.path / "distillation.json"
+
+    @property
+    def answers(self) -> Path:
+        """Of a run that a server answers for: what it answered, kept so that no text is asked about twice."""
+        return self.path / "answers.sqlite"
 
     @property
     def text_hashes(self) -> Path:

@@ -92,7 +92,19 @@ class RowSource(Settings):
     """The column whose values get scores of their own in a report, such as a language or a product."""
 
 
-class LabelSource(RowSource):
+def _as_columns(value: object) -> object:
+    return (value,) if isinstance(value, (str, int)) else value
+
+
+class AnnotatedSource(RowSource):
+    """Where rows come from that several people may have answered."""
+
+    annotators: Annotated[tuple[Column, ...], BeforeValidator(_as_columns)] = ()
+    """The columns that hold each person's answer, or one that holds a list: a report then shows how far they
+    agree."""
+
+
+class LabelSource(AnnotatedSource):
     """Where labeled rows come from, and what their labels stand for."""
 
     labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
@@ -101,7 +113,7 @@ class LabelSource(RowSource):
     """Cut points that turn a number into the task's labels, from the lowest to the highest."""
 
 
-class NumberSource(RowSource):
+class NumberSource(AnnotatedSource):
     """Where rows with a number come from."""
 
     spread: Column | None = None
@@ -119,7 +131,44 @@ class LabelSetSource(RowSource):
     """A column for each label, which holds 1 where it applies and 0 where not; in place of `label`."""
 
 
-class DataSource(LabelSource, LabelSetSource, NumberSource):
+class TurnSource(Settings):
+    """Where conversations with labeled turns come from: a row a turn, or a list of messages a row."""
+
+    source: str
+    """A file, a folder or `hub:org/name`."""
+    conversation: Column = "conversation"
+    """The column that tells conversations apart, where a row is a turn."""
+    speaker: Column = "speaker"
+    """The column of who speaks, where a row is a turn."""
+    text: Column = "text"
+    """The column of what is said, where a row is a turn."""
+    label: Column = "label"
+    """The column, or the key of a message, of a turn's label; empty for a turn that is only read."""
+    messages: Column = "messages"
+    """The column that holds the list of messages, each with speaker, text and label."""
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a label -> what the task calls it."""
+    format: str | None = None
+    """Where the file's name or content does not say it."""
+    encoding: str | None = None
+    """The text encoding, when it is not UTF-8."""
+    limit: int | None = Field(default=None, ge=1)
+    """Take at most this many conversations, chosen by the seed."""
+    on_bad: Literal["stop", "skip"] = "stop"
+    """What to do about an invalid conversation: stop with its place, or skip it and count it."""
+
+
+class OpinionSource(RowSource):
+    """Where texts with opinions by aspect come from."""
+
+    labels: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """What the file calls a polarity -> what the task calls it, such as `{POS: positive}`."""
+    positions: Literal["tokens", "characters"] = "tokens"
+    """What a list of numbers is: the positions of tokens that blanks separate, as in ASTE data, or the first
+    character and the one behind the last. `{start, end}` is always characters, and text stands for itself."""
+
+
+class DataSource(LabelSource, LabelSetSource, NumberSource, TurnSource, OpinionSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 
@@ -181,6 +230,9 @@ class Data(Settings):
     """Sources, or the share of the training rows that is held out to report on."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""
+    leave_out: str | None = None
+    """A file with the columns text and label, as `nlpkit check --doubts` writes it: these rows of `train`
+    are left out."""
 
     @model_validator(mode="after")
     def _shares(self) -> Data:
@@ -354,8 +406,10 @@ class JudgeSettings(Settings):
     """A model that says which of two replies suits better. Its API key is read from NLPKIT_JUDGE_KEY."""
 
     address: str
-    """An OpenAI-compatible endpoint, up to and with `/v1`."""
+    """An OpenAI-compatible endpoint or a decision model, up to and with `/v1`."""
     model: str
+    protocol: Literal["openai", "systemone"] = "openai"
+    """`systemone`: a decision model, which chooses between the replies and a tie."""
 
 
 class DialogueEvaluation(Settings):

@@ -30,6 +30,11 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([*_SLOW, *_SLOW_PARTS])
 
 
+def preload(*modules: str) -> None:
+    """Import these modules instead of the slow libraries, where no program was started yet."""
+    _context.set_forkserver_preload(list(modules))
+
+
 class Forked:
     """A running program; its methods are those of subprocess.Popen.
 

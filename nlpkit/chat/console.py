@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from nlpkit.chat.console_text import context_lines, list_lines, sentiment_lines
-from nlpkit.chat.messages import Chat, Rating
+from nlpkit.chat.messages import Chat, Rating, last_said
 from nlpkit.chat.sentiment import measure_word_effects
 from nlpkit.chat.session import Session
 from nlpkit.chat.streaming_reply import StreamingReply
@@ -177,8 +177,8 @@ class Console:
         trend = self._session.sentiment_trend(chat.id, "")
         if self._session.classifier is None or trend.now is None:
             raise DataError("no mood yet: the conversation has no turn of yours, or there is no classifier")
-        last = [message.text for message in chat.messages if message.role == "user"][-1]
-        for line in sentiment_lines(trend, measure_word_effects(self._session.classifier, last)):
+        last, before = last_said(chat.messages)
+        for line in sentiment_lines(trend, measure_word_effects(self._session.classifier, last, before)):
             self._note(line)
 
     def _context(self, _: str) -> None:

@@ -10,18 +10,21 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 from fastapi import Request  # noqa: TC002
 from fastapi.responses import Response, StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from nlpkit.chat.client_gone import GoneError, unless_gone
 from nlpkit.chat.counters import ServerCounters
+from nlpkit.chat.decisions import DecidingClassifier, decide
 from nlpkit.chat.middleware import Receive, Scope, Send
 from nlpkit.chat.protocol import (
     CompletionRequest,
     parse_chat_request,
+    parse_decision_request,
     parse_feedback_request,
     parse_score_request,
 )
@@ -38,6 +41,8 @@ from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.run import now
 
+Scored = TypeVar("Scored")
+
 Remember: TypeAlias = Callable[[str, ReplyEnd], None]
 
 GONE = 499
@@ -47,10 +52,8 @@ READING = 60
 """Seconds that a client may take to read the rest after generation has ended."""
 
 
-class NamedClassifier(SentimentClassifier, Protocol):
-    """Scores texts and has a name, as a Classifier does."""
-
-    name: str
+class NamedClassifier(SentimentClassifier, DecidingClassifier, Protocol):
+    """Scores texts, answers questions about them, and has a name, as a Classifier does."""
 
 
 class Endpoints:
@@ -85,11 +88,11 @@ class Endpoints:
         try:
             if question.stream:
                 # The first chunk shows whether this is a reply or an error, which has another status
-                first = await _unless_gone(request, anext(events))
+                first = await unless_gone(request, anext(events))
                 chunks = self._stream(job, writer, question, first, events, remember)
                 return _Stream(chunks, job, self._limits.seconds + READING)
-            text, ended = await _unless_gone(request, _read_all(events))
-        except _GoneError:
+            text, ended = await unless_gone(request, _read_all(events))
+        except GoneError:
             return Response(status_code=GONE)
         finally:
             if not question.stream:
@@ -150,31 +153,39 @@ class Endpoints:
 
     async def score(self, request: Request) -> Response:
         """Score texts."""
+        classifier = self._needed_classifier()
+        texts = parse_score_request(await self._body(request), self._limits, model=classifier.name)
+        predictions = await self._scored(partial(classifier.predict, texts))
+        self._counters.scored(len(texts))
+        results = [prediction.row() for prediction in predictions]
+        return _json({"object": "list", "model": classifier.name, "results": results})
+
+    async def decide(self, request: Request) -> Response:
+        """Answer questions about a text, of the decision protocol."""
+        classifier = self._needed_classifier()
+        asked = parse_decision_request(await self._body(request), self._limits, model=classifier.name)
+        answers = await self._scored(partial(decide, classifier, asked))
+        self._counters.scored(1)
+        return _json(answers)
+
+    def _needed_classifier(self) -> NamedClassifier:
         if self._classifier is None:
-            raise ApiError(
-                404,
-                "this server has no classifier; hint: start it without --classifier none",
-                code="no_classifier",
-            )
-        texts = parse_score_request(await self._body(request), self._limits, model=self._classifier.name)
+            reason = "this server has no classifier; hint: start it without --classifier none"
+            raise ApiError(404, reason, code="no_classifier")
+        return self._classifier
+
+    async def _scored(self, work: Callable[[], Scored]) -> Scored:
+        """Return what the classifier answers, when it is this request's turn."""
         if self._to_score >= self._limits.queue:
             raise ApiError(503, "the queue is full; try again in a moment", code="overloaded", retry=2)
         self._to_score += 1
         try:
             async with self._scoring:  # prediction uses all cores
-                predictions = await asyncio.to_thread(self._classifier.predict, texts)
+                return await asyncio.to_thread(work)
         except NlpkitError as error:
             raise ApiError(500, str(error), code="server_error") from None
         finally:
             self._to_score -= 1
-        self._counters.scored(len(texts))
-        return _json(
-            {
-                "object": "list",
-                "model": self._classifier.name,
-                "results": [prediction.row() for prediction in predictions],
-            }
-        )
 
     async def models(self) -> Response:
         """List the models of this server."""
@@ -246,30 +257,6 @@ class _Stream(StreamingResponse):
                     await super().__call__(scope, receive, send)
         finally:
             self._job.stop()
-
-
-class _GoneError(Exception):
-    """The client left."""
-
-
-async def _unless_gone(request: Request, wanted: Any) -> Any:
-    """Wait for a result, but give it up when the client leaves."""
-    work = asyncio.ensure_future(wanted)
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        raise _GoneError
-    finally:
-        for task in (work, gone):
-            task.cancel()
-        await asyncio.gather(work, gone, return_exceptions=True)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _read_all(events: AsyncIterator[str | ReplyEnd]) -> tuple[str, ReplyEnd]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
-from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.examples import Conversation, Role, SpokenTurn, Turn
 
 if TYPE_CHECKING:
     from nlpkit.generation.context import Context
@@ -110,6 +110,17 @@ def visibility_of(messages: Sequence[ChatMessage]) -> dict[str, Visibility]:
             "seen" if turn in context.seen else "recalled" if turn in context.recalled else "dropped"
         )
     return visibility
+
+
+def spoken(messages: Sequence[ChatMessage]) -> tuple[SpokenTurn, ...]:
+    """Return messages as a classifier of turns reads them."""
+    return tuple(SpokenTurn(speaker=message.role, text=message.text) for message in messages)
+
+
+def last_said(messages: Sequence[ChatMessage]) -> tuple[str, tuple[SpokenTurn, ...]]:
+    """Return the user's last message whose sentiment is known, and what was said before it; else nothing."""
+    known = [at for at, message in enumerate(messages) if message.role == "user" and message.sentiment]
+    return (messages[known[-1]].text, spoken(messages[: known[-1]])) if known else ("", ())
 
 
 def chat_of(row: sqlite3.Row, messages: Sequence[ChatMessage] = ()) -> Chat:

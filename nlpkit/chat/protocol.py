@@ -17,6 +17,8 @@ from nlpkit.chat.request_models import (
     SAMPLED,
     WITHOUT_EFFECT,
     ChatRequest,
+    DecisionQuestion,
+    DecisionRequest,
     FeedbackRequest,
     RequestMessage,
     ScoreRequest,
@@ -101,6 +103,28 @@ def parse_score_request(body: bytes, limits: ServerLimits, *, model: str) -> lis
         if reason := unreadable_text(text):
             raise ApiError(400, f"{param}: {reason}", param=param, code="invalid_value")
     return request.texts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecisionText:
+    """A valid request for decisions about a text."""
+
+    text: str
+    questions: Mapping[str, DecisionQuestion]
+
+
+def parse_decision_request(body: bytes, limits: ServerLimits, *, model: str) -> DecisionText:
+    """Return the text and the questions about it.
+
+    Raises:
+        ApiError: names the field and what was expected.
+    """
+    request = _validate(DecisionRequest, _without_nulls(_parse_json(body)))
+    _check_model(request.model, model)
+    _check_length(request.state, "state", limits)
+    if reason := unreadable_text(request.state):
+        raise ApiError(400, f"state: {reason}", param="state", code="invalid_value")
+    return DecisionText(text=request.state, questions=request.questions)
 
 
 def parse_feedback_request(body: bytes) -> FeedbackRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from nlpkit.data.text_parts import join_parts
 from nlpkit.generation.reply_format import ReplyFormat
@@ -224,6 +224,67 @@ class ScoreRequest(_Strict):
         list[Annotated[str, Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]], Field(min_length=1)
     ]
     model: str | None = None
+
+
+class DecisionQuestion(_Strict):
+    """A question about a text, of the decision protocol."""
+
+    type: Literal["choice", "score", "noul"]
+    instructions: Any = None
+    """A classifier reads none: the question is known by its options, or by its name."""
+    criteria: Annotated[
+        dict[str, Any] | list[Any] | None,
+        Field(
+            description="Options and what they mean; of `score` a list of levels; of `noul` true and false."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _has_options(self) -> DecisionQuestion:
+        if self.type == "noul":
+            is_valid = self.criteria is None or (
+                isinstance(self.criteria, dict) and self.criteria.keys() <= {"true", "false"}
+            )
+            expected = "an object with 'true' and 'false', or nothing"
+        else:
+            kind = dict if self.type == "choice" else list
+            is_valid = isinstance(self.criteria, kind) and bool(self.criteria)
+            expected = "options with descriptions" if self.type == "choice" else "a list of levels"
+        if not is_valid:
+            raise ValueError(f"criteria: expected {expected} for the type {self.type!r}")
+        return self
+
+
+def _state_text(state: object) -> object:
+    """Return the text of a state, which the protocol also writes as an object or as a list of parts."""
+    if isinstance(state, dict):
+        if len(state) != 1 or not isinstance(text := next(iter(state.values())), str):
+            raise ValueError("a classifier reads one text; expected a text, or an object with a single text")
+        return text
+    return _joined(state)
+
+
+_STATE = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^[^\u0000]*$"},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": {"type": "string"},
+        },
+        {"type": "array", "items": {"type": "object"}},
+    ]
+}
+
+
+class DecisionRequest(_Strict):
+    """The body of /v1/systemone."""
+
+    state: Annotated[str, BeforeValidator(_state_text), WithJsonSchema(_STATE)]
+    questions: Annotated[dict[str, DecisionQuestion], Field(min_length=1, max_length=64)]
+    model: str | None = None
+    assets: Annotated[dict[str, Any], Field(max_length=0, description="Images: not read here.")] = {}
 
 
 class FeedbackRequest(_Strict):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from nlpkit.chat.slope import Slope, fit_slope
+from nlpkit.data.examples import SpokenTurn, TextInput
 from nlpkit.errors import RunError
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.prediction import Prediction, turns_read_by
 
 Direction: TypeAlias = Literal["rising", "falling", "steady"]
 
@@ -35,6 +36,11 @@ SLOPE = 0.02
 
 MOST_WORDS = 256
 """Words of a text whose effect is measured: each costs one prediction."""
+
+NO_SENTIMENT = (
+    "sentiment needs labels on a line from negative to positive, and this classifier has others; "
+    "hint: name a sentiment run with --classifier"
+)
 
 _NAMED = (
     (-0.6, "very unhappy", "Respond with deep sympathy and comfort."),
@@ -60,8 +66,8 @@ _WORD = re.compile(
 class SentimentClassifier(Protocol):
     """Predicts the sentiment of texts, as a Classifier does."""
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return the prediction for each text, in order."""
+    def predict(self, texts: Sequence[Any]) -> list[Prediction]:
+        """Return the prediction for each text or turn, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,16 +160,33 @@ class SentimentTrend:
         return sentences
 
 
-def predict_sentiments(classifier: SentimentClassifier, texts: Sequence[str]) -> list[Sentiment]:
-    """Return the sentiment of each text.
+def has_sentiment(classifier: object) -> bool:
+    """Return whether a classifier's answers have a score from -1 to 1, as far as its columns show."""
+    columns = getattr(classifier, "columns", None)
+    return columns is None or "score" in columns
+
+
+def predict_sentiments(
+    classifier: SentimentClassifier, texts: Sequence[str], before: Sequence[SpokenTurn] = ()
+) -> list[Sentiment]:
+    """Return the sentiment of each text, as what the user says after the turns `before`.
+
+    Only a classifier of turns reads those.
 
     Raises:
         RunError: the classifier's labels do not lie on a line from negative to positive.
     """
-    return [_sentiment(prediction) for prediction in classifier.predict(texts)]
+    turns = turns_read_by(classifier)
+    if turns is None:
+        return [_sentiment(prediction) for prediction in classifier.predict(texts)]
+    context = tuple(before[max(0, len(before) - turns) :])
+    inputs = [TextInput(text=text, context=context, speaker="user") for text in texts]
+    return [_sentiment(prediction) for prediction in classifier.predict(inputs)]
 
 
-def measure_word_effects(classifier: SentimentClassifier, text: str) -> list[tuple[str, float]]:
+def measure_word_effects(
+    classifier: SentimentClassifier, text: str, before: Sequence[SpokenTurn] = ()
+) -> list[tuple[str, float]]:
     """Return the words of a text in order, each with its effect on the score.
 
     The effect is the score of the text minus the score without the word. Punctuation and emoji count as
@@ -173,7 +196,7 @@ def measure_word_effects(classifier: SentimentClassifier, text: str) -> list[tup
     if not spans:
         return []
     without = [f"{text[:start]}{text[end:]}" for start, end in spans]
-    whole, *rest = (sentiment.score for sentiment in predict_sentiments(classifier, [text, *without]))
+    whole, *rest = (sentiment.score for sentiment in predict_sentiments(classifier, [text, *without], before))
     return [(text[start:end], whole - score) for (start, end), score in zip(spans, rest, strict=True)]
 
 
@@ -202,10 +225,7 @@ def describe_sentiment(sentiments: Sequence[Sentiment]) -> str:
 
 def _sentiment(prediction: Prediction) -> Sentiment:
     if prediction.score is None:
-        raise RunError(
-            "sentiment needs labels on a line from negative to positive, and this classifier has others; "
-            "hint: name a sentiment run with --classifier"
-        )
+        raise RunError(NO_SENTIMENT)
     return Sentiment(
         label=prediction.label or name_score(prediction.score),
         score=prediction.score,

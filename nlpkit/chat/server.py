@@ -18,7 +18,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from nlpkit.chat import openapi
 from nlpkit.chat.counters import ServerCounters
 from nlpkit.chat.middleware import AccessMiddleware, RateLimiter, headers_of
-from nlpkit.chat.request_models import ChatRequest, FeedbackRequest, ScoreRequest, ServerLimits
+from nlpkit.chat.request_models import (
+    ChatRequest,
+    DecisionRequest,
+    FeedbackRequest,
+    ScoreRequest,
+    ServerLimits,
+)
 from nlpkit.chat.request_queue import RequestQueue
 from nlpkit.chat.serialization import ApiError
 from nlpkit.errors import ConfigError
@@ -52,7 +58,7 @@ def create_app(
 
     Args:
         chat_model: answers /v1/chat/completions.
-        classifier: answers /v1/score; None serves no scores.
+        classifier: answers /v1/score and /v1/systemone; None serves neither.
         keys: accepted API keys; empty accepts every request.
         limits: how much is accepted from a client.
         sampling: the settings that a request does not name.
@@ -82,6 +88,8 @@ def create_app(
         responses=openapi.streamed(),
     )
     add_route("/v1/score", routes.score, methods=["POST"], openapi_extra=openapi.body_of(ScoreRequest))
+    decision = openapi.body_of(DecisionRequest)
+    add_route("/v1/systemone", routes.decide, methods=["POST"], openapi_extra=decision)
     add_route(
         "/v1/feedback", routes.feedback, methods=["POST"], openapi_extra=openapi.body_of(FeedbackRequest)
     )
@@ -89,7 +97,7 @@ def create_app(
     add_route("/v1/models/{name:path}", routes.model, methods=["GET"])
     add_route("/health", routes.health, methods=["GET"])
     add_route("/metrics", routes.metrics, methods=["GET"], response_class=PlainTextResponse)
-    bodies = (ChatRequest, ScoreRequest, FeedbackRequest)
+    bodies = (ChatRequest, ScoreRequest, DecisionRequest, FeedbackRequest)
     app.openapi = partial(openapi.schema_of, app, bodies)  # type: ignore[method-assign]
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
@@ -162,7 +170,8 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
     reason = "no such path" if status == 404 else "this path does not take that method"
     refusal = ApiError(
         status,
-        f"{reason}; expected POST /v1/chat/completions, /v1/score or /v1/feedback, or GET /v1/models",
+        f"{reason}; expected POST /v1/chat/completions, /v1/score, /v1/systemone or /v1/feedback, "
+        "or GET /v1/models",
         code="unknown_path",
     )
     allowed = getattr(error, "headers", None) or {}

@@ -12,12 +12,10 @@ from nlpkit.generation.addresses import is_address
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.context import Policy
 from nlpkit.generation.runtimes import AUTO
+from nlpkit.generation.server_errors import REMOTE_KEY
 
 if TYPE_CHECKING:
     from nlpkit.generation.remote import RemoteBot
-
-REMOTE_KEY = "NLPKIT_REMOTE_KEY"
-"""The environment variable with the key for a chat model at an address."""
 
 MIN_KEY_LENGTH = 16
 """Characters that make a key hard to guess."""

@@ -11,16 +11,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 
 from nlpkit.chat import text_limits
 from nlpkit.chat.chat_prompt import prompt_of, sampling_of
-from nlpkit.chat.messages import Chat, ChatMessage, Rating, Visibility, trend_of, visibility_of
+from nlpkit.chat.messages import Chat, ChatMessage, Rating, Visibility, spoken, trend_of, visibility_of
 from nlpkit.chat.pending_turn import PendingTurn, TurnRequest
 from nlpkit.chat.refusals import LimitError
 from nlpkit.chat.sentiment import (
+    NO_SENTIMENT,
     Sentiment,
     SentimentClassifier,
     SentimentTrend,
+    has_sentiment,
     predict_sentiments,
 )
 from nlpkit.chat.store import Store
@@ -56,8 +59,10 @@ class Session:
             limits: how long texts and conversations may be.
 
         Raises:
-            ConfigError: `mood` without a classifier.
+            ConfigError: `mood` without a classifier, or a classifier that predicts no sentiment.
         """
+        if classifier is not None and not has_sentiment(classifier):
+            raise ConfigError(NO_SENTIMENT)
         if mood and classifier is None:
             raise ConfigError(
                 "mood: needs a classifier; hint: name one with --classifier, or leave out --mood"
@@ -182,7 +187,9 @@ class Session:
         edited = text_limits.clean_message(text, self.limits)
 
         def save() -> ChatMessage:
-            return self.store.edit(chat, owner, message, edited, sentiment=self._sentiment(edited))
+            messages = self.store.read(chat, owner).messages
+            before = list(takewhile(lambda earlier: earlier.id != message, messages))
+            return self.store.edit(chat, owner, message, edited, sentiment=self._sentiment(edited, before))
 
         return self._answer(chat, owner, [chat_model or self.chat_model], sampling, save)[0]
 
@@ -241,12 +248,13 @@ class Session:
         return visibility_of(self.store.read(chat, owner).messages)
 
     def _save(self, chat: str, owner: str, text: str) -> ChatMessage:
-        turns = sum(message.role == "user" for message in self.store.read(chat, owner).messages)
+        messages = self.store.read(chat, owner).messages
+        turns = sum(message.role == "user" for message in messages)
         if turns >= self.limits.max_turns:
             raise LimitError(
                 f"this conversation has {turns:,} turns, the maximum; hint: begin a new conversation"
             )
-        return self.store.append(chat, owner, "user", text, sentiment=self._sentiment(text))
+        return self.store.append(chat, owner, "user", text, sentiment=self._sentiment(text, messages))
 
     def _answer(
         self,
@@ -270,8 +278,10 @@ class Session:
         )
         return PendingTurn(self.store, request, chat_models).streams
 
-    def _sentiment(self, text: str) -> Sentiment | None:
-        return predict_sentiments(self.classifier, [text])[0] if self.classifier else None
+    def _sentiment(self, text: str, before: Sequence[ChatMessage]) -> Sentiment | None:
+        if self.classifier is None:
+            return None
+        return predict_sentiments(self.classifier, [text], spoken(before))[0]
 
     def _title(self, title: str) -> str:
         return " ".join(text_limits.clean(title, self.limits.max_title, what="the title").split())

@@ -96,6 +96,11 @@ class Classifier:
         return self.task.family.columns
 
     @property
+    def turns(self) -> int | None:
+        """How many turns before a turn it reads at most; None where it reads texts, not turns."""
+        return self.task.turns
+
+    @property
     def budget(self) -> int:
         """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self.model.budget

@@ -9,6 +9,7 @@ from nlpkit.classifiers.export_record import ExportRecord
 from nlpkit.classifiers.runtimes import EXPORTS, REFERENCE, RUNTIMES
 from nlpkit.classifiers.text_model import TextModel, usable_cores
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
+from nlpkit.errors import RunError
 from nlpkit.files import sha256_of
 from nlpkit.models.adapter import WEIGHTS
 from nlpkit.models.label_readers import LABEL_WEIGHTS, load_reader
@@ -39,10 +40,16 @@ def load_model(run: Run) -> tuple[Any, Any]:
     """Return a run's model, its adapter merged, on the fastest device here, and its tokenizer.
 
     Raises:
-        RunError: its base, tokenizer or adapter is not the one that it was trained with.
+        RunError: its base, tokenizer or adapter is not the one that it was trained with, or a server answers
+            for it.
         SourceError: its base cannot be brought here.
     """
     record = run.read_verified()
+    if record.engine:
+        raise RunError(
+            f"{run.path}: a server answers for it, so that there is no model to load; "
+            f"hint: train a model of your own on its answers: nlpkit train CONFIG with `teacher: {run.path}`"
+        )
     task = text_task_from(record.task)
     folder = find_run_base(run, record, outputs=task.head.outputs)
     tokenizer = load_tokenizer(run.tokenizer)

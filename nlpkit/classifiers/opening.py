@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from nlpkit.classifiers.engine_runtime import load_engine
 from nlpkit.classifiers.export import Talk, export_run
 from nlpkit.classifiers.export_record import ExportRecord, cache_path, is_export
 from nlpkit.classifiers.loading import default_run, identity_of, load_export, load_run
@@ -38,6 +39,10 @@ def open_model(run: Run | Path | str | None, *, runtime: str = AUTO, threads: in
             )
         return load_export(Path(run), threads=threads)
     run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
+    if run.read().engine:
+        if runtime != AUTO:
+            raise ConfigError(f"--runtime {runtime}: a server answers for {run.path}; hint: leave it out")
+        return load_engine(run)
     folder = cached_export(run, runtime)
     if folder:
         return load_export(folder, threads=threads)
@@ -97,6 +102,8 @@ def resolve_runtime(
     if runtime != AUTO:
         return runtime
     opened = Run.open(run) if run is not None else default_run()
+    if opened.read().engine:
+        return runtime
     if (begun := (begun_with() or "").partition(" ")[0]) in RUNTIMES:
         talk(f"runtime: {begun}, with which the work began")
         return begun

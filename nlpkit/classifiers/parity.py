@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from nlpkit.classifiers.export_record import Parity
 from nlpkit.classifiers.text_model import TextModel
+from nlpkit.data.examples import TURN, TextInput, input_in
 from nlpkit.errors import RunError
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import Limits
@@ -27,7 +28,7 @@ Element = TypeVar("Element")
 class ParityRows:
     """Texts to compare an export with its run on."""
 
-    texts: tuple[str, ...]
+    texts: tuple[str | TextInput, ...]
     truth: tuple[object, ...]
     """Labels or numbers, one a text; empty where they are not known."""
     source: str
@@ -39,10 +40,16 @@ def held_out(run: Run) -> ParityRows:
     if files:
         from pyarrow import parquet
 
-        tables = [parquet.read_table(file, columns=["text", "truth"]) for file in files]
+        wanted = ("text", "truth", TURN)
+        tables = [
+            parquet.read_table(
+                file, columns=[name for name in wanted if name in parquet.read_schema(file).names]
+            )
+            for file in files
+        ]
         rows = _spread([row for table in tables for row in table.to_pylist()])
         return ParityRows(
-            texts=tuple(row["text"] for row in rows),
+            texts=tuple(map(input_in, rows)),
             truth=tuple(row["truth"] for row in rows),
             source="held-out rows",
         )
@@ -90,9 +97,7 @@ def compare(original: TextModel, exported: TextModel, rows: ParityRows, limits: 
     max_difference = float(np.abs(before - after).max())
     count = len(rows.texts)
     # The run's task decodes both: the export has the same columns
-    answers, new_answers = (
-        original.task.decode(logits[:count], encoded[:count]) for logits in (before, after)
-    )
+    answers, new_answers = (original.task.decode(logits, encoded)[:count] for logits in (before, after))
     differences = original.task.family.parity(answers, new_answers, rows.truth, limits)
     failures = differences.failures
     if limits.difference is not None and not max_difference <= limits.difference:

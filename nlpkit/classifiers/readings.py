@@ -42,6 +42,11 @@ class Answers:
         """Whether so much of the text is unknown to their tokenizer that the answers mean little."""
         return any(answer.is_unreadable for answer in self.by_name.values())
 
+    @property
+    def is_abstention(self) -> bool:
+        """False: a promise about errors is one about a single classifier."""
+        return False
+
     def row(self) -> dict[str, Any]:
         """Return the output columns of all, each behind its run's name: `emotions_labels`."""
         return {
@@ -103,6 +108,11 @@ class Readings:
         """Changes with whatever may change an answer, but for the budget."""
         parts = {name: classifier.fingerprint for name, classifier in self.classifiers.items()}
         return f"{REFERENCE} {fingerprint(parts)}"
+
+    @property
+    def turns(self) -> int | None:
+        """How many turns before a turn any of them reads at most; None where all read texts."""
+        return max((each.turns for each in self.classifiers.values() if each.turns is not None), default=None)
 
     @property
     def budget(self) -> int:

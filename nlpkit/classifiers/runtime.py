@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,9 @@ More fill the caches, fewer make small products.
 GPU_BUDGETS = (16_384, 32_768, 65_536)
 """Likewise on a GPU."""
 
+SERVER = "server"
+"""The device of a runtime that asks a server."""
+
 
 class Runtime(Protocol):
     """A model that answers one padded batch at a time."""
@@ -28,7 +31,7 @@ class Runtime(Protocol):
 
     @property
     def device(self) -> str:
-        """The device that it computes on: cpu, cuda:0, mps."""
+        """The device that it computes on: cpu, cuda:0, mps, or SERVER."""
 
     @property
     def workers(self) -> bool:
@@ -39,7 +42,8 @@ class Runtime(Protocol):
         """All that the last bits of an answer depend on, besides weights, tokenizer and batches."""
 
     def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return (batch, outputs) for int64 ids and mask, (batch, time).
+        """Return (batch, outputs), or of a head for tokens (batch, time, outputs), for int64 ids and mask,
+        (batch, time).
 
         Raises:
             OutOfMemoryError: the batch does not fit.
@@ -53,6 +57,14 @@ class Runtime(Protocol):
 
     def begin(self) -> None:
         """Prepare a worker thread; called once in each."""
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A runtime whose answers cost something."""
+
+    def take_cost(self) -> dict[str, Any]:
+        """Return what the answers since the last call cost, as fields of a report's cost."""
 
 
 class OutOfMemoryError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, OutOfMemoryError, Runtime
+from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, SERVER, OutOfMemoryError, Runtime
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import NlpkitError
@@ -62,7 +62,7 @@ class TextModel:
         return self.task.encode(inputs, self.tokenizer, self.max_tokens)
 
     def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
-        """Return the raw outputs, (texts, outputs).
+        """Return the raw outputs, as `logits_of` does.
 
         Raises:
             NlpkitError: a single window does not fit the device's memory.
@@ -70,9 +70,9 @@ class TextModel:
         return self.logits_of(self.encode(texts))
 
     def logits_of(self, encoded: Sequence[Encoded]) -> np.ndarray:
-        """Return the raw outputs, (texts, outputs).
+        """Return the raw outputs: (texts, outputs), or of a head for tokens (tokens of all windows, outputs).
 
-        A long text's are the mean over its windows, each weighted by its length.
+        A long text's are the mean over its windows, each weighted by its length; those of tokens stay apart.
         """
         windows = [window for text in encoded for window in text.windows]
         return self.pooled(encoded, self.forward(windows))
@@ -82,6 +82,12 @@ class TextModel:
         import numpy as np
 
         windows = [window for text in encoded for window in text.windows]
+        if self.task.head.level == "token":
+            before, frame = len(self.tokenizer.frame.before), self.tokenizer.frame.size
+            kept = [
+                row[before : before + len(window) - frame] for row, window in zip(rows, windows, strict=True)
+            ]
+            return np.concatenate(kept)
         outputs = np.stack(rows)
         lengths = np.array([len(window) for window in windows], dtype=np.float64) - self.tokenizer.frame.size
         owner = np.repeat(np.arange(len(encoded)), [len(text.windows) for text in encoded])
@@ -98,6 +104,8 @@ class TextModel:
         Returns:
             The budget, which the model uses from now on.
         """
+        if self.runtime.device == SERVER:  # measuring would be paid for, and the budget changes no answer
+            return self.budget
         sequences = [text.windows[0] for text in self.encode(texts)]
         sample = _resized(sequences, max(TUNING_TOKENS * self.threads, 2 * max(self._budgets)))
         seconds = dict.fromkeys(self._budgets, float("inf"))
@@ -119,7 +127,9 @@ class TextModel:
         return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
     def forward(self, sequences: Sequence[list[int]], budget: int | None = None) -> list[np.ndarray]:
-        """Return the outputs of each sequence with its special tokens."""
+        """Return the outputs of each sequence with its special tokens: (outputs,), or of a head for tokens
+        (time, outputs), padding included.
+        """
         outputs: dict[int, np.ndarray] = {}
 
         def compute(batch: list[int]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.errors import RunError
-from nlpkit.tasks.encoding import MAX_CHARACTERS, Frame, token_ids
+from nlpkit.tasks.encoding import MAX_CHARACTERS, Frame, Offsets, placed_ids, token_ids
 
 FILE = "tokenizer.json"
 
@@ -20,6 +20,8 @@ class TextTokenizer:
 
     ids: Callable[[Sequence[str]], list[list[int]]]
     """The ids of each text, neither cut nor framed; no text can write a special token."""
+    placed: Callable[[Sequence[str]], list[tuple[list[int], Offsets]]]
+    """The ids of each text, and the characters of each token."""
     frame: Frame
     pad_id: int
     unknown_id: int | None = None
@@ -30,6 +32,7 @@ class TextTokenizer:
         """Wrap a transformers tokenizer."""
         return cls(
             ids=partial(token_ids, tokenizer),
+            placed=partial(placed_ids, tokenizer),
             frame=Frame.of(tokenizer),
             pad_id=tokenizer.pad_token_id,
             unknown_id=tokenizer.unk_token_id,
@@ -57,7 +60,12 @@ class TextTokenizer:
             cut = [text[:MAX_CHARACTERS] for text in texts]
             return [encoding.ids for encoding in tokenizer.encode_batch_fast(cut, add_special_tokens=False)]
 
-        return cls(ids=ids, frame=frame, pad_id=pad_id, unknown_id=_unknown_id(tokenizer))
+        def placed(texts: Sequence[str]) -> list[tuple[list[int], Offsets]]:
+            cut = [text[:MAX_CHARACTERS] for text in texts]
+            encoded = tokenizer.encode_batch(cut, add_special_tokens=False)
+            return [(encoding.ids, encoding.offsets) for encoding in encoded]
+
+        return cls(ids=ids, placed=placed, frame=frame, pad_id=pad_id, unknown_id=_unknown_id(tokenizer))
 
 
 def _unknown_id(tokenizer: Any) -> int | None:

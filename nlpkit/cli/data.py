@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from nlpkit.cli.options import (
+    Annotators,
     Bot,
     ConversationColumn,
     Encoding,
@@ -22,8 +24,10 @@ from nlpkit.cli.options import (
     System,
     Text,
     mapping_of,
+    names_of,
 )
-from nlpkit.cli.terminal import as_options, talk
+from nlpkit.cli.terminal import as_options, bar, talk
+from nlpkit.errors import ConfigError
 
 
 def check_data(
@@ -40,6 +44,7 @@ def check_data(
         str | None,
         typer.Option(help="The file's labels and what they are to be read as, as YAML."),
     ] = None,
+    annotators: Annotators = None,
     test: Annotated[str | None, typer.Option(help="Held-out rows, to find overlap with.")] = None,
     base: Annotated[
         str | None,
@@ -55,6 +60,13 @@ def check_data(
         Literal["patterns", "presidio"],
         typer.Option(help="How to find personal data; presidio needs the extra pii."),
     ] = "patterns",
+    doubts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the rows whose label is likely wrong to this CSV, judged by a model on --base "
+            "(default: minilm-l6); needs the extra noise."
+        ),
+    ] = None,
     shape: Shape = None,
     bot: Bot = None,
     system: System = None,
@@ -76,9 +88,10 @@ def check_data(
     from nlpkit.files import refuse_path, write_whole
     from nlpkit.settings import ConversationSource
 
-    if html:
-        inputs = {"the data": Path(data), **({"the test data": Path(test)} if test else {})}
-        refuse_path(html, inputs, hint="--html check.html")
+    inputs = {"the data": Path(data), **({"the test data": Path(test)} if test else {})}
+    for path, hint in ((html, "--html check.html"), (doubts, "--doubts doubts.csv")):
+        if path:
+            refuse_path(path, inputs, hint=hint)
     named = {
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
         "conversation": conversation, "speaker": speaker,
@@ -86,23 +99,25 @@ def check_data(
     named = {name: value for name, value in named.items() if value is not None}
     shared: dict[str, Any] = {"test": test, "base": base, "on_error": on_error, "pii": pii}
     if named or holds_conversations(data, label=label, format=format, encoding=encoding):
+        if doubts:
+            raise ConfigError("--doubts: conversations have no labels to doubt; hint: leave it out")
         fields = {**named, "source": data, "text": text, "format": format, "encoding": encoding}
         source = validate(fields, ConversationSource, where=Path(data))
         with as_options():
             report = check_conversations(source, **shared)
     else:
-        report = check(
-            data,
-            text=text,
-            label=label,
-            labels=mapping_of(labels),
-            format=format,
-            encoding=encoding,
-            **shared,
-        )
+        columns: dict[str, Any] = {"text": text, "label": label, "labels": mapping_of(labels)}
+        columns["annotators"] = names_of(annotators)
+        with bar("reading") if doubts else nullcontext(lambda *done: None) as show:
+            report = check(
+                data, format=format, encoding=encoding, doubts=doubts,
+                progress=lambda done, total: show(done, total, ""), **columns, **shared,
+            )  # fmt: skip
     if html:
         write_whole(html, report.to_html())
         talk(f"page: {html}")
+    if doubts:
+        talk(f"doubts: {doubts}")
     for finding in report.findings:
         for row in finding.examples if finding.kind == "unreadable" else ():
             talk(f"unreadable: {row.where}: {row.note}")

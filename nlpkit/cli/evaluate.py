@@ -10,6 +10,7 @@ import typer
 from nlpkit.cli.options import (
     CONVERSATIONS,
     LABELS,
+    Annotators,
     Bot,
     ConversationColumn,
     Encoding,
@@ -23,6 +24,7 @@ from nlpkit.cli.options import (
     Speaker,
     System,
     column,
+    names_of,
 )
 from nlpkit.cli.terminal import as_options, bar, show_scores, show_warnings, skippable, talk
 
@@ -49,6 +51,7 @@ def evaluate_run(
         str | None,
         typer.Option(help="The file's labels as the run calls them, as YAML.", rich_help_panel=LABELS),
     ] = None,
+    annotators: Annotators = None,
     bins: Annotated[
         str | None,
         typer.Option(
@@ -91,6 +94,7 @@ def evaluate_run(
         "text": text, "format": format, "encoding": encoding, "label": label,
         "on_bad": None if on_error == "stop" else on_error,
         "labels": None if labels is None else yaml_value(labels, where="--labels"),
+        "annotators": names_of(annotators) or None,
         "by": by,
         "bins": None if bins is None else yaml_value(bins, where="--bins"),
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,

@@ -25,6 +25,11 @@ LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 """Panels of the help."""
 
 
+def names_of(columns: str | None) -> tuple[str, ...]:
+    """Return the columns that an option names, separated by commas."""
+    return tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+
+
 def column(help: str, panel: str | None = None, default: str = "") -> typer.models.OptionInfo:
     """Return an option that names a column; `default` is only shown."""
     option: typer.models.OptionInfo = typer.Option(
@@ -33,6 +38,13 @@ def column(help: str, panel: str | None = None, default: str = "") -> typer.mode
     return option
 
 
+Annotators = Annotated[
+    str | None,
+    typer.Option(
+        help="The columns with each person's answer, such as ann,ben, or the one with a list of them.",
+        rich_help_panel=LABELS,
+    ),
+]
 Shape = Annotated[
     str | None,
     typer.Option(

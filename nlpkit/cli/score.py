@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, HeldOut, HeldOutLabel, Json, RuntimeChoice, Text, renamed
+from nlpkit.cli.options import (
+    ConversationColumn,
+    Encoding,
+    HeldOut,
+    HeldOutLabel,
+    Json,
+    RuntimeChoice,
+    Speaker,
+    Text,
+    renamed,
+)
 from nlpkit.cli.terminal import (
     WithAddress,
     bar,
@@ -49,6 +59,8 @@ def score(
     ],
     text: Text = "text",
     text_column: OldText = None,
+    conversation: ConversationColumn = None,
+    speaker: Speaker = None,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5)."),
@@ -117,8 +129,9 @@ def score(
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
-        text=text, format=format, output_format=output_format, encoding=encoding, on_error=on_error,
-        rejects=rejects, overwrite=overwrite, raw_csv=raw_csv, prefix=prefix,
+        text=text, conversation=conversation, speaker=speaker, format=format, output_format=output_format,
+        encoding=encoding, on_error=on_error, rejects=rejects, overwrite=overwrite, raw_csv=raw_csv,
+        prefix=prefix,
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None

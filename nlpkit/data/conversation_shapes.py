@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, TypeAlias
 
-from nlpkit.data.conversation_columns import RefusedError, in_words, unused_columns, unused_keys
+from nlpkit.data.conversation_columns import RefusedError, in_words, unused_columns
+from nlpkit.data.conversation_lines import Line, held, message_lines, row_lines
 from nlpkit.data.records import Record
 from nlpkit.data.rows import require
-from nlpkit.errors import DataError, nearest
+from nlpkit.errors import DataError
 from nlpkit.settings import ConversationSource
 
 Shape: TypeAlias = Literal["messages", "alpaca", "pairs", "turns"]
@@ -20,22 +21,10 @@ _HEAD = 20
 _LISTS = ("conversations", "conversation")
 """Other names of the column with the list of messages."""
 _IDS = ("id", "conversation_id")
-_SPEAKERS = {"role": True, "from": True, "sender": False, "speaker": False}
-"""Keys of a message that name its speaker, and whether they hold a role (else a name)."""
-_TEXTS = ("content", "value", "text")
 _ASIDES = ("input", "context")
 """Columns of what a question is about. It is read after the question."""
 _REPLIES = ("output", "response")
 """Columns of the reply to an `instruction`: Alpaca's and Dolly's."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """What one row or message holds, as it stands there."""
-
-    speaker: object
-    text: object
-    where: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +54,8 @@ class Layout:
     asked: str = ""
     reply: str = ""
     system: str | None = None
+    label: str | None = None
+    """The column, or the key of a message, that holds the label of a turn."""
 
     def conversations(self, records: Iterable[Record]) -> Iterator[list[Record]]:
         """Yield the rows of each conversation, in the order of their first rows."""
@@ -88,11 +79,11 @@ class Layout:
         if self.shape == "turns":
             key = self._conversation_of(first)
             where = f"{first.file}, conversation {key!r:.80}"
-            lines, roles = _rows(rows, source, where), False
+            lines, roles = row_lines(rows, source, where, self.label), False
         elif self.shape == "messages":
             key = _id(first, source)
             preferred = "from" if source.shape == "sharegpt" else "role"
-            lines, roles, keys = _messages(first, self.column, preferred)
+            lines, roles, keys = message_lines(first, self.column, preferred, self.label)
             unused += [f"{self.column}.{name}" for name in keys]
         else:
             key = _id(first, source)
@@ -112,14 +103,14 @@ class Layout:
     def _unused(self, record: Record) -> list[str]:
         source, is_turn = self.source, self.shape == "turns"
         used = {source.conversation, *_IDS, self.column, self.asked, self.reply, self.system}
-        used |= {source.speaker, source.text} if is_turn else set()
+        used |= {source.speaker, source.text, self.label} if is_turn else set()
         used |= set(_ASIDES) if self.asked else set()
         return unused_columns(record, used, reply=self.reply or self.column, is_turn=is_turn)
 
     def _exchange(self, record: Record) -> list[Line]:
         """Return a question, with what it is about, and its reply."""
         where, fields = record.where, record.fields
-        asked = _held(fields, self.asked, where)
+        asked = held(fields, self.asked, where)
         for name in _ASIDES:
             if name in (self.asked, self.reply, self.system):
                 continue
@@ -133,7 +124,7 @@ class Layout:
             Line(speaker="user", text=asked, where=f"{where}, turn 1, column {self.asked!r}"),
             Line(
                 speaker="assistant",
-                text=_held(fields, self.reply, where),
+                text=held(fields, self.reply, where),
                 where=f"{where}, turn 2, column {self.reply!r}",
             ),
         ]
@@ -150,9 +141,11 @@ class Layout:
         )
 
 
-def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[Layout, Iterator[Record]]:
+def layout_of(
+    records: Iterator[Record], source: ConversationSource, *, label: str | None = None
+) -> tuple[Layout, Iterator[Record]]:
     """Find out how conversations lie in records (at least one), by the config or the columns; return all
-    records too.
+    records too. `label` is the column, or the key of a message, of a turn's label.
 
     Raises:
         DataError: a column that the shape needs is not there, or no shape fits the columns.
@@ -164,15 +157,20 @@ def layout_of(records: Iterator[Record], source: ConversationSource) -> tuple[La
     system = source.system
     if system is not None:
         require([system], columns, file=file)
-    shape = _shape(columns, source, file)
+    shape = _shape(columns, source, file) if label is None else _labeled_shape(columns, source)
     needed = (_list_column(columns, source),) if shape == "messages" else _needed(source, columns)[shape]
+    if label is not None and shape == "turns":
+        keys = (*needed, label)
+        require(
+            dict(zip(keys, ("conversation", "speaker", "text", "label"), strict=True)), columns, file=file
+        )
     require(needed, columns, file=file)
     if system is None and "system" in columns and "system" not in needed:
         system = "system"
     if shape == "messages":
-        return Layout(source=source, shape=shape, column=needed[0], system=system), records
+        return Layout(source=source, shape=shape, column=needed[0], system=system, label=label), records
     if shape == "turns":
-        return Layout(source=source, shape=shape, system=system), records
+        return Layout(source=source, shape=shape, system=system, label=label), records
     asked, reply = needed
     return Layout(source=source, shape=shape, asked=asked, reply=reply, system=system), records
 
@@ -194,6 +192,12 @@ def _shape(columns: Sequence[str], source: ConversationSource, file: str) -> Sha
     looked += f"{_words(needed['alpaca'])} (alpaca), {_words(needed['pairs'])} (pairs)"
     problem = f"no shape of conversations fits the columns {', '.join(columns)}"
     raise DataError(f"{file}: {problem}; looked for {looked}; hint: {_suggestion(columns)}")
+
+
+def _labeled_shape(columns: Sequence[str], source: ConversationSource) -> Shape:
+    """Return the shape of conversations whose turns have labels: a list of messages, or a row a turn."""
+    is_a_row_a_turn = source.speaker in columns or source.text in columns
+    return "messages" if _list_column(columns, source) in columns and not is_a_row_a_turn else "turns"
 
 
 def _by_name(source: ConversationSource) -> tuple[Shape, Shape]:
@@ -245,69 +249,3 @@ def _key(value: object) -> str:
         if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip()
         else ""
     )
-
-
-def _rows(rows: Sequence[Record], source: ConversationSource, where: str) -> list[Line]:
-    lines = []
-    for turn, row in enumerate(rows, start=1):
-        line = f"{where}, turn {turn} (row {row.row})"
-        speaker, text = (_held(row.fields, name, line) for name in (source.speaker, source.text))
-        lines.append(Line(speaker=speaker, text=text, where=line))
-    return lines
-
-
-def _messages(record: Record, column: str, preferred: str) -> tuple[list[Line], bool, list[str]]:
-    """Return the lines of a list of messages, whether their speakers are roles, and the unused keys."""
-    where = record.where
-    listed = _listed(_held(record.fields, column, where), f"{where}, column {column!r}")
-    messages: list[Mapping[str, object]] = []
-    for turn, message in enumerate(listed, start=1):
-        if not isinstance(message, Mapping):
-            detail = f"expected an object such as {{'role': ..., 'content': ...}}, found {in_words(message)}"
-            raise RefusedError(f"{where}, turn {turn}", "a message that is no object", detail)
-        messages.append(message)
-    names = (preferred, *(name for name in _SPEAKERS if name != preferred))
-    speaker = _used(messages, names)
-    text = _used(messages, ("value", "content", "text") if preferred == "from" else _TEXTS)
-    lines: list[Line] = []
-    unused: list[str] = []
-    for turn, message in enumerate(messages, start=1):
-        line = f"{where}, turn {turn}"
-        unused += unused_keys(message, (speaker, text), line)
-        lines.append(Line(speaker=_held(message, speaker, line), text=_held(message, text, line), where=line))
-    return lines, _SPEAKERS[speaker], unused
-
-
-def _listed(value: object, where: str) -> Sequence[object]:
-    """Return the list, read from its JSON where it stands in a cell."""
-    if isinstance(value, str):
-        import orjson
-
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise RefusedError(
-                where,
-                "messages that are no JSON",
-                f"expected a list of messages as JSON, found text: {error}",
-            ) from error
-    if not isinstance(value, (list, tuple)):
-        raise RefusedError(
-            where, "no list of messages", f"expected a list of messages, found {in_words(value)}"
-        )
-    return value
-
-
-def _used(messages: Sequence[Mapping[str, object]], names: Sequence[str]) -> str:
-    """Return the name that the messages use; the first where they use none."""
-    # In Parquet every message has every key, and those that it does not use are null.
-    return next(
-        (name for name in names if any(message.get(name) is not None for message in messages)), names[0]
-    )
-
-
-def _held(fields: Mapping[str, object], name: str, where: str) -> object:
-    """Return what stands under the name, null too."""
-    if name not in fields:
-        raise RefusedError(where, f"a turn without {name!r}", f"no {name!r}{nearest(name, fields)}")
-    return fields[name]

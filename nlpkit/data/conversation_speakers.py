@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 
 from nlpkit.data.conversation_columns import OR_LEAVE_OUT, RefusedError, in_words
-from nlpkit.data.conversation_shapes import Line, Script
+from nlpkit.data.conversation_lines import Line
+from nlpkit.data.conversation_shapes import Script
 from nlpkit.errors import nearest
 
 _ROLES = {

@@ -2,7 +2,8 @@
 refused. All other speakers are the user.
 
 * conversations_in
-  x conversation_shapes     rows of every shape -> scripts: who says what, where
+  x conversation_scripts    what is left out, and counted
+    x conversation_shapes   rows of every shape -> scripts: who says what, where
     x conversation_columns  what else stands in a row: refused where it changes the meaning, or listed
   x views                   a script -> conversations: roles given, turns of one side merged
     x conversation_speakers which role or name a line has, and whom the model learns to be
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, groupby
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
-from nlpkit.data.conversation_columns import LEAVE_OUT, OR_LEAVE_OUT, RefusedError, in_words
-from nlpkit.data.conversation_shapes import Layout, Script, layout_of
+from nlpkit.data.conversation_columns import LEAVE_OUT, RefusedError
+from nlpkit.data.conversation_scripts import ScriptReading, scripts_in, scripts_of, text_in
+from nlpkit.data.conversation_shapes import Script
 from nlpkit.data.conversation_speakers import (
     CALLED,
     SIDES,
@@ -27,10 +29,7 @@ from nlpkit.data.conversation_speakers import (
     speaker_of,
 )
 from nlpkit.data.examples import Conversation, Role, Turn
-from nlpkit.data.records import BadRow, Record, read_records
-from nlpkit.data.rows import LeftOut, unreadable_text
-from nlpkit.data.text_parts import is_parts, join_parts
-from nlpkit.errors import DataError
+from nlpkit.data.records import BadRow, Record
 from nlpkit.settings import ConversationSource
 
 
@@ -48,26 +47,6 @@ class Reading:
     """How many messages each speaker has, by the name or the role in the file."""
 
 
-@dataclass(kw_only=True, slots=True)
-class _Left:
-    """What is left out: how often for each reason, and the first message of it."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def add(self, kind: str, message: str) -> None:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        for done in (f"; {LEAVE_OUT}", OR_LEAVE_OUT):
-            message = message.removesuffix(done)
-        self.first.setdefault(kind, message)
-
-    def words(self) -> tuple[str, ...]:
-        most_first = sorted(self.counts, key=lambda kind: -self.counts[kind])
-        return tuple(
-            f"{self.counts[kind]:,} left out: {kind}; the first: {self.first[kind]}" for kind in most_first
-        )
-
-
 def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
     """Read the conversations of a file or a folder.
 
@@ -76,17 +55,8 @@ def conversations_in(path: Path | str, source: ConversationSource) -> Reading:
     Raises:
         DataError: the file cannot be read, lacks a column or holds no conversation, or one is invalid.
     """
-    bad: list[BadRow] = []
-    left_out: list[LeftOut] = []
-    records = read_records(
-        path,
-        format=source.format,
-        encoding=source.encoding,
-        on_bad=bad.append if source.on_bad == "skip" else None,
-        on_left_out=left_out.append,
-    )
-    reading = conversations_of(records, source, bad=bad)
-    return replace(reading, skipped=(*(row.words for row in left_out), *reading.skipped))
+    conversations = _Views(bot=source.bot)
+    return conversations.reading(scripts_in(path, source, conversations.add))
 
 
 def conversations_of(
@@ -97,53 +67,38 @@ def conversations_of(
     Raises:
         DataError: a column is not there, no shape fits, no conversation is left, or one is invalid.
     """
-    records = iter(records)
-    if (start := next(records, None)) is None:
-        why = f"; the first: {bad[0].where}: {bad[0].reason}" if bad else ""
-        raise DataError(f"{source.source}: no row that can be read{why}")
-    layout, records = layout_of(chain([start], records), source)
-    left = _Left()
-    one_sided = 0
-    conversations: list[Conversation] = []
-    unused: dict[str, None] = {}
-    speakers: Counter[str] = Counter()
-    for rows in layout.conversations(records):
-        try:
-            script = layout.script(rows)
-            found_views = views(script, source.bot)
-        except RefusedError as error:
-            if source.on_bad == "stop":
-                raise
-            left.add(error.kind, str(error))
-            continue
-        conversations += found_views
-        unused.update(dict.fromkeys(script.unused))
-        speakers.update(speaker_of(line, script, source.bot) for line in script.lines)
-        one_sided += source.bot == "each" and len(found_views) == 1
-    _count_bad(bad, layout, left)
-    skipped = left.words()
-    if one_sided:
-        skipped += (f"{one_sided:,} conversations stand there from one side only: the other answers nothing",)
-    if not conversations:
-        raise DataError(f"{source.source}: no conversations{''.join(f'; {reason}' for reason in skipped)}")
-    return Reading(
-        conversations=tuple(conversations),
-        skipped=skipped,
-        left_out=sum(left.counts.values()),
-        unused=tuple(unused),
-        speakers=speakers,
-    )
+    conversations = _Views(bot=source.bot)
+    return conversations.reading(scripts_of(records, source, conversations.add, bad=bad))
 
 
-def _count_bad(bad: Sequence[BadRow], layout: Layout, left: _Left) -> None:
-    parts = [row for row in bad if not row.is_conversation]
-    if parts and layout.shape == "turns":
-        raise DataError(
-            f"{parts[0].where}: {parts[0].reason}; it cannot be left out, "
-            "because the conversation that it belongs to, which is not known, would have a hole"
+@dataclass(kw_only=True, slots=True)
+class _Views:
+    """The conversations of scripts that were read so far."""
+
+    bot: str | None
+    made: list[Conversation] = field(default_factory=list)
+    speakers: Counter[str] = field(default_factory=Counter)
+    one_sided: int = 0
+
+    def add(self, script: Script) -> None:
+        sides = views(script, self.bot)
+        self.made += sides
+        self.speakers.update(speaker_of(line, script, self.bot) for line in script.lines)
+        self.one_sided += self.bot == "each" and len(sides) == 1
+
+    def reading(self, read: ScriptReading) -> Reading:
+        skipped = read.skipped
+        if self.one_sided:
+            skipped += (
+                f"{self.one_sided:,} conversations stand there from one side only: the other answers nothing",
+            )
+        return Reading(
+            conversations=tuple(self.made),
+            skipped=skipped,
+            left_out=read.left_out,
+            unused=read.unused,
+            speakers=self.speakers,
         )
-    for row in bad:
-        left.add("a row that cannot be read", f"{row.where}: {row.reason}")
 
 
 def views(script: Script, bot: str | None) -> list[Conversation]:
@@ -165,7 +120,7 @@ def views(script: Script, bot: str | None) -> list[Conversation]:
 def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]:
     """Return the system prompt, and the turns of all speakers, those of one in a row merged."""
     prompts = [
-        _text(part, f"{script.where}, system", empty=True)
+        text_in(part, f"{script.where}, system", empty=True)
         for value in script.system
         for part in _parts(value)
     ]
@@ -174,9 +129,9 @@ def _heard(script: Script, bot: str | None) -> tuple[str, list[tuple[str, str]]]
     for line in script.lines:
         speaker = speaker_of(line, script, bot)
         if CALLED.get(speaker.casefold()) == "system":
-            prompts.append(_text(line.text, line.where, empty=True))
+            prompts.append(text_in(line.text, line.where, empty=True))
             continue
-        text = _text(line.text, line.where)
+        text = text_in(line.text, line.where)
         speakers[speaker] = None
         if len(speakers) > 2 and bot in SIDES:
             detail = (
@@ -211,28 +166,6 @@ def _parts(value: object) -> Iterable[object]:
     if value is None:
         return ()
     return value if isinstance(value, (list, tuple)) else (value,)
-
-
-def _text(value: object, where: str, *, empty: bool = False) -> str:
-    """Return the text as it is, or its parts joined; null counts as empty only where a text may be empty."""
-    if is_parts(value):
-        try:
-            value = join_parts(value)
-        except ValueError as error:
-            detail = f"expected parts of text, found {error}; {LEAVE_OUT}"
-            raise RefusedError(where, "a part that is not text", detail) from None
-    if not isinstance(value, str):
-        if value is None and empty:
-            return ""
-        raise RefusedError(where, "a turn that is not text", f"expected text, found {in_words(value)}")
-    # Most text passes both checks at once; only the rest is checked more closely.
-    if (not value.isascii() or "\0" in value) and (reason := unreadable_text(value)):
-        raise RefusedError(where, "text that cannot be used", reason)
-    if not empty and not value.strip():
-        raise RefusedError(
-            where, "an empty turn", "the turn is empty; hint: fill it, or remove the conversation"
-        )
-    return value
 
 
 def _too_short(script: Script, turns: Sequence[tuple[str, Sequence[str]]]) -> RefusedError:

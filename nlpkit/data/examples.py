@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -24,6 +25,8 @@ class LabeledText:
     `by` names."""
     where: str = ""
     """The file and the row that it came from, for messages."""
+    annotations: tuple[str | float, ...] = ()
+    """What several people answered, where that is known."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -34,6 +37,11 @@ class LabeledText:
     def numbers(self) -> tuple[float, ...]:
         """The numbers that it holds, which checks compare by size: its value, where it has one."""
         return tuple(number for number in (self.value,) if number is not None)
+
+    @property
+    def full_text(self) -> str:
+        """All that a model reads of it: the text."""
+        return self.text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +69,110 @@ class LabelSetText:
         return ()
 
 
-TextExample: TypeAlias = LabeledText | LabelSetText
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Span:
+    """A part of a text: the characters from `start` up to, without, `end`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opinion:
+    """What is spoken of, what is said of it, and how that is meant."""
+
+    aspect: Span
+    opinion: Span | None
+    """None where only the aspect is marked."""
+    polarity: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpinionText:
+    """A text with the opinions in it: none, one or several, each named once."""
+
+    text: str
+    opinions: tuple[Opinion, ...]
+    weight: float = 1.0
+    """How much this example counts in the loss."""
+    group: str = ""
+    """Whose scores a report shows by themselves, such as a language: the value of the column that
+    `by` names."""
+    where: str = ""
+    """The file and the row that it came from, for messages."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The polarities of its opinions, each once."""
+        return tuple(dict.fromkeys(opinion.polarity for opinion in self.opinions))
+
+    @property
+    def label(self) -> str:
+        """The polarities in words."""
+        return in_words(self.labels)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """No numbers."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenTurn:
+    """What one of any number of speakers said."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabeledTurn:
+    """A turn of a conversation with its label, who speaks, and the turns before it, oldest first."""
+
+    text: str
+    label: str
+    speaker: str
+    context: tuple[SpokenTurn, ...] = ()
+    conversation: str = ""
+    """Equal for all turns of one conversation, so that a split keeps them on one side."""
+    weight: float = 1.0
+    where: str = ""
+    """The file and the row that it came from, for messages."""
+    group: str = ""
+    """Whose scores a report shows by themselves; empty where it shows no groups."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label."""
+        return (self.label,)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """No numbers."""
+        return ()
+
+    @property
+    def full_text(self) -> str:
+        """All that a model reads of it: the turns before it, and its own text."""
+        return "\n".join((*(turn.text for turn in self.context), self.text))
+
+
+TextExample: TypeAlias = LabeledText | LabelSetText | LabeledTurn | OpinionText
 """A text with its answer, as checks of data see it."""
+
+
+BETWEEN = ", "
+"""What stands between labels; no label holds a comma."""
 
 
 def in_words(labels: Iterable[str]) -> str:
     """Return labels as a file and a page show them, such as "joy, love"; empty where none applies."""
-    return ", ".join(labels)
+    return BETWEEN.join(labels)
+
+
+def from_words(words: str) -> list[str]:
+    """Return the labels that `in_words` wrote."""
+    return words.split(BETWEEN) if words else []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,9 +190,26 @@ class TextInput:
     """
 
     text: str
-    context: tuple[Turn, ...] = ()
+    context: tuple[SpokenTurn, ...] = ()
     """The turns before it, oldest first."""
     speaker: str = ""
+
+
+TURN = "turn"
+"""The column of `turn_columns`."""
+
+
+def turn_columns(given: TextInput) -> dict[str, str]:
+    """Return the column of a table that holds who speaks and the turns before, as JSON."""
+    before = [[turn.speaker, turn.text] for turn in given.context]
+    return {TURN: json.dumps([given.speaker, before], ensure_ascii=False)}
+
+
+def input_in(row: Mapping[str, str]) -> TextInput:
+    """Return the input that a row of a table holds: its text, and what `turn_columns` wrote, if anything."""
+    speaker, before = json.loads(row[TURN]) if TURN in row else ("", [])
+    turns = tuple(SpokenTurn(speaker=name, text=text) for name, text in before)
+    return TextInput(text=row["text"], context=turns, speaker=speaker)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,6 +73,8 @@ READERS = {
                 endings=(),
                 stream=labeled_lines.stream,
                 count=labeled_lines.count,
+                found_in=labeled_lines.FOUND_IN.get(name, ()),
+                fits=partial(labeled_lines.fits, name),
                 looks_like=looks_like,
             )
             for name, (_, _, looks_like) in labeled_lines.FORMATS.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,15 +11,19 @@ from nlpkit.data.check_report import CheckReport
 from nlpkit.data.checks import Tokens
 from nlpkit.data.checks import check as check_examples
 from nlpkit.data.examples import LabeledText, LabelSetText, TextExample
-from nlpkit.data.personal import Detector
+from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.data.rows import LeftOut
 from nlpkit.data.text_language import added, scripts_of, unreadable_line
 from nlpkit.errors import DataError
+from nlpkit.evaluation.annotator_check import agreement_finding
+from nlpkit.evaluation.label_doubt import BASE, doubted_labels, doubts_csv, doubts_finding
+from nlpkit.files import write_whole
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
-from nlpkit.settings import LabelSetSource
+from nlpkit.settings import LabelSetSource, LabelSource
 from nlpkit.sources import resolve
+from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.encoding import is_unreadable, token_ids
 from nlpkit.tasks.label_names import label_list
 
@@ -33,6 +37,7 @@ def check(
     *,
     text: str = "text",
     label: str = "label",
+    annotators: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     test: Sources | None = None,
     base: str | None = None,
@@ -43,6 +48,8 @@ def check(
     window: int | None = None,
     near_duplicates: float = 0.8,
     pii: Detector = "patterns",
+    doubts: str | Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CheckReport:
     """Check labeled rows before training: counts, lengths, and findings with the gravest first.
 
@@ -52,6 +59,7 @@ def check(
         data: a file, a folder, `hub:org/name` or a catalog name, or several; or examples, by part.
         text: the column that holds the text.
         label: the column that holds the label.
+        annotators: the columns that hold each person's answer, or one that holds a list of them.
         labels: what the files call a label -> what it is to be read as, like `labels` of a config.
         test: held-out rows, to find overlap with.
         base: a base whose tokens lengths are counted in; else they are counted in words.
@@ -62,13 +70,16 @@ def check(
         window: how many tokens the model reads; only used with `tokens`.
         near_duplicates: texts that share this much (Jaccard similarity of word pairs) count as near-equal.
         pii: `presidio` finds more kinds of numbers and needs the extra `pii`.
+        doubts: write the rows whose label is likely wrong to this CSV, judged on the features of `base`,
+            by default minilm-l6; needs the extra `noise`.
+        progress: gets how many texts of how many the base has read for `doubts`.
 
     Returns:
         The report. A row that can't be read, and an empty text, are findings.
 
     Raises:
-        ConfigError: `pii` asks for presidio, which is not installed.
-        DataError: there is no such file or column.
+        ConfigError: `pii` asks for presidio, or `doubts` for cleanlab, which is not installed.
+        DataError: there is no such file or column, or labels that can't be doubted.
         SourceError: the data or the base can't be fetched.
     """
     bad: dict[str, list[BadRow]] = {}
@@ -84,7 +95,14 @@ def check(
             example
             for source in listed
             for example in _examples(
-                source, columns, labels or {}, format=format, encoding=encoding, bad=rows, left_out=left_out
+                source,
+                columns,
+                labels or {},
+                annotators=annotators,
+                format=format,
+                encoding=encoding,
+                bad=rows,
+                left_out=left_out,
             )
         ]
 
@@ -99,11 +117,29 @@ def check(
     unreadable = tuple(_unreadable(part, rows, severity) for part, rows in bad.items() if rows)
     left_out = tuple(left_out_finding(part, row) for part, rows in passed.items() for row in rows)
     unknown = counter.findings(", ".join(parts)) if counter else ()
+    wrong = _doubted(parts, Path(doubts), base=base or BASE, pii=pii, progress=progress) if doubts else ()
+    agreed = tuple(filter(None, (agreement_finding(part, rows) for part, rows in parts.items())))
     findings = sorted(
-        (*unreadable, *unknown, *report.findings, *left_out),
+        (*unreadable, *unknown, *report.findings, *wrong, *agreed, *left_out),
         key=lambda finding: GRAVEST_FIRST.index(finding.severity),
     )
     return report.model_copy(update={"findings": tuple(findings), "files": tuple(files)})
+
+
+def _doubted(
+    parts: Mapping[str, Sequence[TextExample]],
+    path: Path,
+    *,
+    base: str,
+    pii: Detector,
+    progress: Callable[[int, int], None],
+) -> tuple[Finding, ...]:
+    """Write the rows of the first part whose label is likely wrong, and return the finding."""
+    name, examples = next(iter(parts.items()))
+    doubts = doubted_labels(examples, base=base, progress=progress)
+    write_whole(path, doubts_csv(doubts))
+    finding = doubts_finding(name, doubts, path, scanner(pii))
+    return (finding,) if finding else ()
 
 
 class _Counter:
@@ -150,6 +186,7 @@ def _examples(
     columns: tuple[str, str],
     labels: Mapping[str, str],
     *,
+    annotators: Sequence[str],
     format: str | None,
     encoding: str | None,
     bad: list[BadRow],
@@ -157,7 +194,7 @@ def _examples(
 ) -> list[TextExample]:
     path = resolve(str(source), kind="data")
     examples = []
-    roles = dict(zip(columns, ("text", "label"), strict=True))
+    roles = dict(zip(columns, ("text", "label"), strict=True)) | dict.fromkeys(annotators, "annotators")
     records = read_records(
         path,
         format=format,
@@ -168,13 +205,15 @@ def _examples(
     )
     for record in records:
         try:
-            examples.append(_example(record, *columns, labels))
+            examples.append(_example(record, *columns, labels, annotators))
         except DataError as error:
             bad.append(BadRow(file=record.file, row=record.row, reason=str(error), raw=""))
     return examples
 
 
-def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -> TextExample:
+def _example(
+    record: Record, text: str, label: str, labels: Mapping[str, str], annotators: Sequence[str]
+) -> TextExample:
     value = record.fields.get(label)
     if isinstance(value, list) or (isinstance(value, str) and value.startswith("[")):
         names = label_list(record, LabelSetSource(source=record.file, label=label))
@@ -182,7 +221,13 @@ def _example(record: Record, text: str, label: str, labels: Mapping[str, str]) -
         return LabelSetText(text=text_of(record, text, empty="allow"), labels=known, where=record.where)
     name = "" if value is None else str(value).strip()
     text_label = labels.get(name, name) or None
-    return LabeledText(text=text_of(record, text, empty="allow"), label=text_label, where=record.where)
+    people = LabelSource(source=record.file, annotators=tuple(annotators), labels=dict(labels))
+    return LabeledText(
+        text=text_of(record, text, empty="allow"),
+        label=text_label,
+        where=record.where,
+        annotations=annotated_labels(record, people, ()) if annotators else (),
+    )
 
 
 def left_out_finding(part: str, row: LeftOut) -> Finding:

@@ -6,12 +6,14 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.evaluate import refuse_other_answers
 from nlpkit.files import write_whole
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.score import PairedTest, Part, Score
@@ -44,7 +46,9 @@ class Side(Part):
     tests: dict[str, PairedTest]
     """The student's score minus this one's; empty for the student."""
     texts_per_second: float
-    """The median of the rounds."""
+    """The median of the rounds; of a server what its answers took, which may have been kept from before."""
+    dollars_per_million: float | None = None
+    """Of a server with a price: for a million such texts."""
 
 
 class DistillationReport(Part):
@@ -88,6 +92,11 @@ class DistillationReport(Part):
             f"Speed: {self.timed} of the texts, {self.threads} threads, in turn, the median of "
             f"{self.rounds} rounds; MB in float32."
         ]
+        for side in self.sides:
+            if side.dollars_per_million is not None:
+                lines.append(
+                    f"The {side.role}'s answers cost ${side.dollars_per_million:,.2f} a million texts."
+                )
         return "\n".join(lines) + "\n"
 
     def _against_constant(self, constant: Baseline) -> str:
@@ -124,18 +133,20 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
     for classifier in classifiers.values():
         refuse_other_answers(classifiers["student"], classifier)
     texts = [example.text for example in examples]
-    outcomes = {
-        role: classifier.task.family.outcomes(examples, classifier.predict(texts))
-        for role, classifier in classifiers.items()
-    }
-    speeds = speed(classifiers, texts)
+    with naming_rows((example.text, example.where) for example in examples):
+        outcomes = {
+            role: classifier.task.family.outcomes(examples, classifier.predict(texts))
+            for role, classifier in classifiers.items()
+        }
+    costs = _server_costs(classifiers)
+    speeds = speed({role: each for role, each in classifiers.items() if role not in costs}, texts)
     seed, family = records["student"].seed, classifiers["student"].task.family
     sides = tuple(
         Side(
             role=role,
             run=runs[role].name,
             base=records[role].base.source,
-            weights=(weights := served_weights(records[role])),
+            weights=(weights := 0 if role in costs else served_weights(records[role])),
             megabytes=round(4 * weights / 1e6, 1),
             scores=bootstrap(outcomes[role], METRICS, seed=seed),
             tests={}
@@ -144,7 +155,8 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
                 metric.name: paired(metric, outcomes["student"], outcomes[role], seed=seed)
                 for metric in METRICS
             },
-            texts_per_second=round(speeds[role], 1),
+            texts_per_second=round(speeds[role], 1) if role in speeds else _rate(costs[role]),
+            dollars_per_million=_price(costs.get(role), len(texts)),
         )
         for role in runs
     )
@@ -153,6 +165,24 @@ def compare(runs: Mapping[Role, Run], examples: Sequence[LabeledText], *, data: 
         timed=min(TIMED, len(texts)), rounds=ROUNDS, sides=sides, gap_closed=gap_closed(sides),
         constant=family.report.constant(outcomes["student"]).baseline(outcomes["student"], seed),
     )  # fmt: skip
+
+
+def _server_costs(classifiers: Mapping[Role, Classifier]) -> dict[Role, dict[str, Any]]:
+    """Return what the answers of those cost for which a server answers."""
+    return {
+        role: classifier.runtime.take_cost()
+        for role, classifier in classifiers.items()
+        if isinstance(classifier.runtime, Metered)
+    }
+
+
+def _rate(cost: Mapping[str, Any]) -> float:
+    """Return how many texts a second a server answers when it is asked about one after the other."""
+    return float(round(1 / max(cost["seconds_per_text"], 1e-9), 2))
+
+
+def _price(cost: Mapping[str, Any] | None, texts: int) -> float | None:
+    return None if cost is None or cost["dollars"] is None else 1e6 * cost["dollars"] / texts
 
 
 def gap_closed(sides: Sequence[Side]) -> float | None:
@@ -198,5 +228,7 @@ def _row(side: Side) -> str:
     tests = ["", ""]
     if test := side.tests.get("accuracy"):
         tests = [difference(side.scores["accuracy"], test), p_value(test)]
-    numbers = [f"{side.weights / 1e6:,.1f}M", f"{side.megabytes:,.0f}", f"{side.texts_per_second:,.0f}"]
+    weights = [f"{side.weights / 1e6:,.1f}M", f"{side.megabytes:,.0f}"] if side.weights else ["server", ""]
+    rate = side.texts_per_second
+    numbers = [*weights, f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"]
     return f"| {' | '.join([side.role, side.run, side.base, *scores, *tests, *numbers])} |"

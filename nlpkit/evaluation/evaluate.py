@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.runtime import Metered
+from nlpkit.data.annotations import people_of
+from nlpkit.data.examples import turn_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric
 from nlpkit.reports.group_section import group_table
@@ -26,7 +31,10 @@ from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
-from nlpkit.tasks.task import task_from
+from nlpkit.tasks.task import TextTask, task_from
+
+ALONE = "the same run without the turns before"
+"""What the report calls a run's answers to turns of which it reads nothing that was said before."""
 
 
 def evaluate(
@@ -123,23 +131,22 @@ def measure(
     if not examples:
         raise DataError(f"{data}: no rows; expected labeled texts to measure on")
     record = run.read()
-    started = time.monotonic()
-    predictions = classifier.predict([classifier.task.input(example) for example in examples])
-    seconds = time.monotonic() - started
+    predictions, cost = _answered(classifier, examples)
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
     given = (_against(outcomes, classifier, baseline, examples, record.seed, own),) if baseline else ()
     constant = family.report.constant(outcomes).baseline(outcomes, record.seed)
-    baselines = (*given, constant)
+    baselines = (*given, constant, *_alone(outcomes, classifier, examples, record.seed, own))
     rows = Rows(
         texts=[example.text for example in examples],
         where=[example.where for example in examples],
+        people=people_of(examples),
         seed=record.seed,
     )
     sections = [make(outcomes, rows) for make in family.report.sections]
     sections.append(_groups(family, examples, predictions, record.seed))
-    _write_predictions(run, data, family, examples, predictions)
+    _write_predictions(run, data, classifier.task, examples, predictions)
     report = Report(
         **of_run(run),
         data=data,
@@ -155,8 +162,24 @@ def measure(
         data_card=_data_card(record.data),
         versions=versions(),
     )
-    cost = Cost(**record.cost, texts_per_second=round(len(examples) / seconds, 1))
-    return report.model_copy(update={"cost": cost})
+    return report.model_copy(update={"cost": Cost(**{**record.cost, **cost})})
+
+
+def _answered(classifier: Classifier, examples: Sequence[Any]) -> tuple[list[Prediction], dict[str, Any]]:
+    """Return the predictions for examples, and what they cost.
+
+    Raises:
+        DecisionError: a server that answers for the run does not, or with something else; names the row.
+    """
+    inputs = [classifier.task.input(example) for example in examples]
+    places = zip((given.text for given in inputs), (example.where for example in examples), strict=True)
+    started = time.monotonic()
+    with naming_rows(places):
+        predictions = classifier.predict(inputs)
+    cost = {"texts_per_second": round(len(examples) / (time.monotonic() - started), 1)}
+    return predictions, cost | (
+        classifier.runtime.take_cost() if isinstance(classifier.runtime, Metered) else {}
+    )
 
 
 def _groups(
@@ -195,10 +218,28 @@ def _against(
 ) -> Baseline:
     refuse_other_answers(classifier, baseline)
     metrics = (*classifier.task.family.metrics, *own)
-    predictions = baseline.predict([baseline.task.input(example) for example in examples])
+    predictions, _ = _answered(baseline, examples)
     answers = baseline.task.family.outcomes(examples, predictions)
+    return _compared(baseline.name, answers, outcomes, metrics, seed)
+
+
+def _alone(
+    outcomes: Any, classifier: Classifier, examples: Sequence[Any], seed: int, own: Sequence[Metric[Any]]
+) -> tuple[Baseline, ...]:
+    """Return the classifier's answers without the turns before, where it reads such."""
+    inputs = [classifier.task.input(example) for example in examples]
+    if not any(given.context for given in inputs):
+        return ()
+    family = classifier.task.family
+    predictions = classifier.predict([replace(given, context=()) for given in inputs])
+    answers = family.outcomes(examples, predictions)
+    return (_compared(ALONE, answers, outcomes, (*family.metrics, *own), seed),)
+
+
+def _compared(name: str, answers: Any, outcomes: Any, metrics: Sequence[Metric[Any]], seed: int) -> Baseline:
+    """Return other answers to the same rows as a baseline, each of their scores with its paired test."""
     return Baseline(
-        name=baseline.name,
+        name=name,
         scores=bootstrap(answers, metrics, seed=seed),
         tests={metric.name: paired(metric, outcomes, answers, seed=seed) for metric in metrics},
     )
@@ -228,7 +269,7 @@ def _data_card(data: Mapping[str, Any]) -> DataCard:
 
 
 def _write_predictions(
-    run: Run, data: str, family: ClassifierFamily, examples: Sequence[Any], predictions: Sequence[Prediction]
+    run: Run, data: str, task: TextTask, examples: Sequence[Any], predictions: Sequence[Prediction]
 ) -> None:
     """Every row with its truth and its answer, so that the numbers can be defended one by one."""
     import pyarrow
@@ -236,14 +277,17 @@ def _write_predictions(
 
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
+    inputs = [task.input(example) for example in examples]
+    has_turns = any(given.context or given.speaker for given in inputs)
     rows = [
         {
             "where": example.where,
             "text": example.text,
-            "truth": family.truth(example),
+            "truth": task.family.truth(example),
             **answer.row(),
+            **(turn_columns(given) if has_turns else {}),
         }
-        for example, answer in zip(examples, predictions, strict=True)
+        for example, given, answer in zip(examples, inputs, predictions, strict=True)
     ]
     draft = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), draft)

@@ -93,7 +93,7 @@ def report_chat_suite(
 
 def judge_of(settings: DialogueEvaluation) -> Judge | None:
     """Return the judge that the settings name."""
-    return Judge(address=settings.judge.address, model=settings.judge.model) if settings.judge else None
+    return Judge(**settings.judge.model_dump()) if settings.judge else None
 
 
 def report_dialogue(

@@ -1,16 +1,21 @@
-"""A judge that prefers one of two replies: any OpenAI-compatible endpoint, asked in both orders."""
+"""A judge that prefers one of two replies: an OpenAI-compatible endpoint or a decision model, asked in both
+orders.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from nlpkit.errors import SourceError
 from nlpkit.generation.addresses import endpoint, public_address
+from nlpkit.generation.decision_questions import Question
+from nlpkit.generation.decision_server import DecisionProtocol, DecisionServer
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.ratio import Ratio, ratio_metric
@@ -43,6 +48,9 @@ TASK = (
     "End with one line that holds only A, B or TIE."
 )
 
+CHOICE = TASK.rpartition(" End with")[0]
+"""What a decision model is asked, whose options are the answers."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
@@ -53,6 +61,8 @@ class Judge:
     model: str
     timeout: float = 60.0
     """Seconds for one answer."""
+    protocol: DecisionProtocol = "openai"
+    """`systemone` for a decision model."""
 
     @property
     def name(self) -> str:
@@ -101,6 +111,8 @@ class Judge:
     def _ask(self, client: httpx2.Client, exchange: Exchange, first: str, second: str) -> Seat | None:
         import httpx2
 
+        if self.protocol == "systemone":
+            return self._decide(question(exchange, first, second))
         body = {
             "model": self.model,
             "temperature": 0,
@@ -126,6 +138,18 @@ class Judge:
                 f"{' '.join(answer.text.split())[:200]}{hint}"
             )
         return read_answer(_content(answer, where))
+
+    @functools.cached_property
+    def _server(self) -> DecisionServer:
+        key = os.environ.get(KEY) or None
+        return DecisionServer(self.address, self.model, key=key, timeout=self.timeout)
+
+    def _decide(self, text: str) -> Seat:
+        """Return the likeliest of a decision model's options."""
+        asked = Question(name="better", kind="choice", instructions=CHOICE, options=get_args(Seat))
+        shares = self._server.decide(text, [asked]).probabilities[0]
+        seats: tuple[Seat, ...] = get_args(Seat)
+        return max(zip(shares, seats, strict=True))[1]
 
 
 def _result(ours_first: Seat, theirs_first: Seat) -> float:

@@ -23,7 +23,10 @@ MAX_SECONDS = 20.0
 MAX_WORDS = 200
 """Characters of a server's own words that an error quotes."""
 
-KEY_HINT = "set the key that the server expects: in NLPKIT_REMOTE_KEY, or where the demo connects a server"
+REMOTE_KEY = "NLPKIT_REMOTE_KEY"
+"""The environment variable with the key for a model at an address."""
+
+KEY_HINT = f"set the key that the server expects: in {REMOTE_KEY}, or where the demo connects a server"
 
 HINTS = {
     401: KEY_HINT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.metrics.metric import Bootstrap, Metric
@@ -42,6 +43,13 @@ def macro_f1(outcomes: LabelOutcomes) -> float:
     return float(
         f1_score(outcomes.truth, outcomes.predicted, labels=present, average="macro", zero_division=0.0)
     )
+
+
+def weighted_f1(outcomes: LabelOutcomes) -> float:
+    """Return the mean of the F1 of every label, each counting by how many rows truly have it."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(outcomes.truth, outcomes.predicted, average="weighted", zero_division=0.0))
 
 
 def mcc(outcomes: LabelOutcomes) -> float:
@@ -179,7 +187,7 @@ def _confusions(outcomes: LabelOutcomes) -> Statistic:
     return lambda drawn: (transposed @ drawn.T).T.reshape(-1, labels, labels)
 
 
-def _macro_f1_resampled(outcomes: LabelOutcomes) -> Bootstrap:
+def _f1_resampled(outcomes: LabelOutcomes, *, weighted: bool) -> Bootstrap:
     import numpy as np
 
     confusions = _confusions(outcomes)
@@ -188,7 +196,7 @@ def _macro_f1_resampled(outcomes: LabelOutcomes) -> Bootstrap:
         counts = confusions(drawn)
         right, true, given = np.einsum("rii->ri", counts), counts.sum(axis=2), counts.sum(axis=1)
         f1 = np.where(true > 0, 2 * right / np.maximum(true + given, 1), np.nan)
-        means: Array = np.nanmean(f1, axis=1)
+        means: Array = np.nansum(f1 * true, axis=1) / true.sum(axis=1) if weighted else np.nanmean(f1, axis=1)
         return means
 
     return Bootstrap(statistic=statistic)
@@ -276,9 +284,18 @@ MACRO_F1 = Metric[LabelOutcomes](
     meaning="Precision and recall in one number, every label counting the same however rare.",
     scale=(0, 1),
     compute=macro_f1,
-    resample=_macro_f1_resampled,
+    resample=partial(_f1_resampled, weighted=False),
     hub_name="f1",
     class_name="MacroF1",
+)
+WEIGHTED_F1 = Metric[LabelOutcomes](
+    name="weighted_f1",
+    title="Weighted F1",
+    meaning="Precision and recall in one number, every label counting by how many texts have it.",
+    scale=(0, 1),
+    compute=weighted_f1,
+    resample=partial(_f1_resampled, weighted=True),
+    hub_name="f1",
 )
 MCC = Metric[LabelOutcomes](
     name="mcc",

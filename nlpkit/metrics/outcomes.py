@@ -29,6 +29,8 @@ class LabelOutcomes:
     """(n, labels), each row sums to 1."""
     given: Array | None = None
     """(n,): indices of the labels that were given; default: the most probable ones."""
+    ordered: bool = False
+    """Whether the labels lie on a line."""
 
     def __post_init__(self) -> None:
         _refuse_empty(self.truth)

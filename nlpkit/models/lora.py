@@ -13,7 +13,11 @@ from nlpkit.settings import Lora
 
 
 def add_lora(
-    model: Any, lora: Lora, *, kind: Literal["SEQ_CLS", "CAUSAL_LM"] = "SEQ_CLS", freeze: float = 0
+    model: Any,
+    lora: Lora,
+    *,
+    kind: Literal["SEQ_CLS", "TOKEN_CLS", "CAUSAL_LM"] = "SEQ_CLS",
+    freeze: float = 0,
 ) -> Any:
     """Add LoRA to the model's linear layers above the frozen ones (`frozen_count`).
 
@@ -30,7 +34,7 @@ def add_lora(
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=_targets(model, lora, freeze),
-        modules_to_save=_head(model) if kind == "SEQ_CLS" else None,
+        modules_to_save=None if kind == "CAUSAL_LM" else _head(model),
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         init_lora_weights="pissa" if lora.init == "pissa" else True,

@@ -86,7 +86,7 @@ def load_classifier(
         RunError: transformers cannot make a classifier of it.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     with quiet():
         try:
@@ -98,7 +98,7 @@ def load_classifier(
             if config.pad_token_id is None:
                 config.pad_token_id = pad_id
             _set_dropout(config, dropout)
-            return AutoModelForSequenceClassification.from_pretrained(
+            return _model_for(head.level).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -114,20 +114,27 @@ def load_classifier(
             ) from None
 
 
+def _model_for(level: Literal["text", "token"]) -> Any:
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+    return AutoModelForTokenClassification if level == "token" else AutoModelForSequenceClassification
+
+
 def load_merged(folder: Path) -> Any:
     """Load a classifier that was saved with its head.
 
     Raises:
         RunError: it is none.
     """
-    from transformers import AutoModelForSequenceClassification
-
     refuse_pickles(folder)
     with quiet():
         try:
-            return AutoModelForSequenceClassification.from_pretrained(
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            of_tokens = any("TokenClassification" in name for name in config.get("architectures") or ())
+            model = _model_for("token" if of_tokens else "text").from_pretrained(
                 folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
-            ).float()
+            )
+            return model.float()
         except NlpkitError:
             raise
         except Exception as error:  # transformers raises whatever a broken file makes it trip over

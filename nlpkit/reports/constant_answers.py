@@ -10,6 +10,7 @@ from nlpkit.metrics.calibration import COLDEST, HOTTEST
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, BRIER, LOG_LOSS, MACRO_F1
 from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.opinions import TERM_F1, TRIPLET_F1, OpinionOutcomes
 from nlpkit.metrics.outcomes import LabelOutcomes, LabelSetOutcomes, ValueOutcomes
 from nlpkit.metrics.values import MAE, RMSE
 from nlpkit.reports.parts import Baseline
@@ -79,6 +80,20 @@ def median_value(outcomes: ValueOutcomes) -> ConstantAnswer:
         name=f"always answering the median {median:.4g}",
         outcomes=ValueOutcomes(truth=outcomes.truth, predicted=np.full(len(outcomes), median)),
         metrics=(MAE, RMSE),
+    )
+
+
+def no_opinion(outcomes: OpinionOutcomes) -> ConstantAnswer:
+    """Return the only answer about parts of a text that fits every text: none."""
+    return ConstantAnswer(
+        name="always answering nothing",
+        outcomes=OpinionOutcomes(
+            polarities=outcomes.polarities,
+            pairs=outcomes.pairs,
+            truth=outcomes.truth,
+            given=[() for _ in outcomes.truth],
+        ),
+        metrics=(TRIPLET_F1,) if outcomes.pairs else (TERM_F1,),
     )
 
 

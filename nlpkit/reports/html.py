@@ -13,7 +13,7 @@ from nlpkit.metrics.score import Score
 from nlpkit.reports import plots
 from nlpkit.reports.markdown import cost_rows
 from nlpkit.reports.parts import Baseline, Headline, ReportContent, Verdict
-from nlpkit.reports.sections import Section
+from nlpkit.reports.sections import Section, pieces_of
 from nlpkit.reports.wording import (
     VERDICTS,
     config_without_folders,
@@ -237,7 +237,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else visible(value),
     )
-    made.globals.update(verdicts=VERDICTS, heat=heat, shares=shares)
+    made.globals.update(verdicts=VERDICTS, heat=heat, shares=shares, pieces_of=pieces_of)
     made.filters["number"] = number
     made.filters["no_folder"] = without_folder
     made.filters["no_folders"] = config_without_folders

@@ -39,9 +39,9 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
         write_whole(place(run, report.data, ending), text)
     if card is not None:
         write_whole(run.report, page)
-        codebook = read_codebook(run.codebook) if run.codebook.is_file() else None
-        page = model_card(report, run.read().model_dump(mode="json"), card, codebook=codebook)
-        write_whole(run.card, page)
+        if not (record := run.read()).engine:  # whose model is not here to be described
+            codebook = read_codebook(run.codebook) if run.codebook.is_file() else None
+            write_whole(run.card, model_card(report, record.model_dump(mode="json"), card, codebook=codebook))
 
 
 def of_run(run: Run) -> dict[str, Any]:

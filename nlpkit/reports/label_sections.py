@@ -13,11 +13,13 @@ from nlpkit.metrics.calibration import reliability
 from nlpkit.metrics.labels import ACCURACY, confusion_matrix, per_class
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.reports.constant_answers import commonest_label
+from nlpkit.reports.people_section import people_table
 from nlpkit.reports.sections import Column, Example, Panel, Plot, Section, Series, Table, Tag, Texts
 from nlpkit.reports.usage import LABEL_USAGE, FamilyReport
 from nlpkit.reports.wording import compared, in_interval, no_better, short
 
 if TYPE_CHECKING:
+    from nlpkit.metrics.agreement import Scale
     from nlpkit.metrics.score import Bin, Score
     from nlpkit.reports.parts import Baseline
 
@@ -39,6 +41,8 @@ class Rows:
     texts: Sequence[str] = ()
     where: Sequence[str] = ()
     """File and row of each."""
+    people: Sequence[Sequence[str | float]] = ()
+    """What several people answered to each; empty where that is not known."""
     seed: int = 0
     """Chooses what a plot of too many rows shows."""
 
@@ -152,6 +156,14 @@ def each_label_table(
         rows=tuple(rows),
         half=len(rows) <= 4,
     )
+
+
+def people_and_labels(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
+    """Return how far people agree, and the run compared with one of them."""
+    number = {label: index for index, label in enumerate(outcomes.labels)}
+    answers = [[number[str(answer)] for answer in text if answer in number] for text in rows.people]
+    scale: Scale = "ordinal" if outcomes.ordered else "nominal"
+    return people_table(answers, outcomes.predicted.tolist(), scale)
 
 
 def reliability_diagram(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
@@ -324,6 +336,7 @@ def _cut(text: str) -> str:
 LABEL_SECTIONS: tuple[Callable[[LabelOutcomes, Rows], Section | None], ...] = (
     confusion,
     each_label,
+    people_and_labels,
     reliability_diagram,
     probabilities,
     worst_mistakes,

@@ -55,6 +55,11 @@ def cost_rows(cost: Cost) -> list[tuple[str, str]]:
         ("Training", None if cost.train_seconds is None else f"{cost.train_seconds:,.0f} s"),
         ("Peak memory", None if cost.peak_memory_mb is None else f"{cost.peak_memory_mb:,.0f} MB"),
         ("Texts per second", None if cost.texts_per_second is None else f"{cost.texts_per_second:,.0f}"),
+        ("Requests to the server", None if cost.requests is None else f"{cost.requests:,}"),
+        ("Seconds for a text", None if cost.seconds_per_text is None else f"{cost.seconds_per_text:,.3g}"),
+        ("Tokens read by the server", f"{cost.input_tokens:,}" if cost.input_tokens else None),
+        ("Tokens written by the server", f"{cost.output_tokens:,}" if cost.output_tokens else None),
+        ("Price of these answers", None if cost.dollars is None else f"${cost.dollars:,.4f}"),
         (
             "Trained parameters",
             None if cost.trainable_parameters is None else f"{cost.trainable_parameters:,}",

@@ -103,6 +103,14 @@ class Cost(Part):
     train_seconds: float | None = None
     peak_memory_mb: float | None = None
     texts_per_second: float | None = None
+    requests: int | None = None
+    """To the server that answers in place of a model; this and what follows for the texts that were measured
+    on."""
+    seconds_per_text: float | None = None
+    """From asking the server to its answer."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    dollars: float | None = None
     trainable_parameters: int | None = None
     total_parameters: int | None = None
 

@@ -6,6 +6,7 @@ A section is made by a function from outcomes, which a family of answers names: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
@@ -132,16 +133,46 @@ class Message(Part):
     role: Literal["system", "user", "assistant", "person", "run", "baseline"]
 
 
+class Mark(Part):
+    """A part of a text that stands out."""
+
+    start: int
+    end: int
+    name: str
+    """What it is."""
+    kind: Literal["found", "missed", "invented", "plain"] = "plain"
+
+
+class Piece(Part):
+    """A part of a text, marked or not."""
+
+    text: str
+    mark: Mark | None = None
+
+
 class Example(Part):
     """A text with what was made of it, or a conversation with its answers."""
 
     text: str = ""
+    marks: tuple[Mark, ...] = ()
+    """Parts of the text."""
     tags: tuple[Tag, ...] = ()
     where: str = ""
     """File and row."""
     messages: tuple[Message, ...] = ()
     answers: tuple[Message, ...] = ()
     """Next to one another, below the messages."""
+
+
+def pieces_of(text: str, marks: Sequence[Mark]) -> list[Piece]:
+    """Cut a text into its marked parts and those between them; of marks that overlap the first one counts."""
+    pieces, at = [], 0
+    for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
+        if mark.start < at:
+            continue
+        pieces += [Piece(text=text[at : mark.start]), Piece(text=text[mark.start : mark.end], mark=mark)]
+        at = mark.end
+    return [piece for piece in (*pieces, Piece(text=text[at:])) if piece.text]
 
 
 class Texts(_Section):

@@ -63,10 +63,22 @@ LABEL_USAGE = Usage(
         _PREJUDICE,
     ),
 )
+TURN_USAGE = Usage(
+    template="usage_turn.md.jinja",
+    pipeline_tag="text-classification",
+    tags=("sentiment", "emotion-recognition-in-conversation"),
+    limits=(_KNOWN.format(what="talk", file="your-talks.csv"), *LABEL_USAGE.limits[1:]),
+)
 LABEL_SET_USAGE = Usage(
     template="usage_label_set.md.jinja",
     pipeline_tag="text-classification",
     tags=("sentiment", "multi-label"),
+    limits=LABEL_USAGE.limits,
+)
+OPINION_USAGE = Usage(
+    template="usage_opinion.md.jinja",
+    pipeline_tag="token-classification",
+    tags=("sentiment", "aspect-based-sentiment-analysis"),
     limits=LABEL_USAGE.limits,
 )
 VALUE_USAGE = Usage(

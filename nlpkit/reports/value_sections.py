@@ -12,6 +12,7 @@ from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.values import MAE
 from nlpkit.reports.constant_answers import median_value
 from nlpkit.reports.label_sections import WORST, Rows, mistake, mistakes
+from nlpkit.reports.people_section import people_table
 from nlpkit.reports.sections import Panel, Plot, Section, Series
 from nlpkit.reports.usage import VALUE_USAGE, FamilyReport
 from nlpkit.reports.wording import compared, in_interval
@@ -37,6 +38,12 @@ def value_summary(scores: dict[str, Score], baselines: tuple[Baseline, ...] = ()
     if mae is not None and mae.value is not None:
         sentences.append(f"On average it is {mae.shown(mae.value)} off (mean absolute error).")
     return (*sentences, *compared(scores, baselines))
+
+
+def people_and_values(outcomes: ValueOutcomes, rows: Rows) -> Section | None:
+    """Return how far people agree, and the run compared with one of them."""
+    answers = [[float(answer) for answer in text] for text in rows.people]
+    return people_table(answers, outcomes.predicted.tolist(), "interval")
 
 
 def scatter(outcomes: ValueOutcomes, rows: Rows) -> Section | None:
@@ -133,6 +140,7 @@ def largest_errors(outcomes: ValueOutcomes, rows: Rows) -> Section | None:
 VALUE_SECTIONS: tuple[Callable[[ValueOutcomes, Rows], Section | None], ...] = (
     scatter,
     errors,
+    people_and_values,
     largest_errors,
 )
 """In the order in which they are shown."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
+from nlpkit.data.examples import TextInput
 from nlpkit.data.opened_file import OpenedFile
 from nlpkit.data.records import text_of
 from nlpkit.data.rows import BadRow, Record
 from nlpkit.errors import DataError, NlpkitError
 from nlpkit.scoring.json_values import json_text
+from nlpkit.scoring.turn_rows import TurnColumns, TurnHistory
 
 _CHARACTERS = 8 << 20
 """Text of one batch, so that a file of very long texts takes no more memory than another."""
@@ -25,7 +28,7 @@ class Batch:
 
     records: list[Record]
     """Those that can be scored, in order."""
-    inputs: list[str]
+    inputs: list[str | TextInput]
     """What the model is given for each of them."""
     bad: list[BadRow]
     read: int
@@ -41,6 +44,8 @@ class TextRows:
     """The column that holds the text."""
     skip: bool
     """Whether bad rows are collected; else the first one is an error."""
+    turns: TurnColumns | None = None
+    """What makes a row a turn, for a model that reads turns."""
 
     def records(self, bad: list[BadRow] | None) -> Iterator[Record]:
         """Yield the readable rows, in order; the others go to `bad` as they are met, or are errors where it
@@ -54,23 +59,36 @@ class TextRows:
         """
         bad: list[BadRow] = []
         records = self.records(bad if self.skip else None)
-        for _ in islice(records, done):
+        input_of = self._inputs()
+        for record in islice(records, done):
             bad.clear()
-        while batch := self._batch(islice(records, rows), bad):
+            if self.turns:
+                with contextlib.suppress(DataError):  # it was rejected in its turn
+                    input_of(record)
+        while batch := self._batch(islice(records, rows), bad, input_of):
             yield batch
             bad.clear()
 
-    def _batch(self, records: Iterator[Record], bad: list[BadRow]) -> Batch | None:
+    def _inputs(self) -> Callable[[Record], str | TextInput]:
+        """Return what makes inputs of records, which are read in order."""
+        if self.turns is None:
+            return lambda record: text_of(record, self.text)
+        history = TurnHistory(self.turns)
+        return lambda record: history.input_of(record, self.text)
+
+    def _batch(
+        self, records: Iterator[Record], bad: list[BadRow], input_of: Callable[[Record], str | TextInput]
+    ) -> Batch | None:
         """Split the next records into good and bad; `bad` fills while they are read. None after the last."""
         good: list[Record] = []
-        texts: list[str] = []
+        inputs: list[str | TextInput] = []
         read = size = 0
         for record in records:
             read += 1
             try:
-                texts.append(text_of(record, self.text))
+                inputs.append(input_of(record))
                 good.append(record)
-                size += len(texts[-1])
+                size += len(text_of(record, self.text))
             except DataError as error:
                 if not self.skip:
                     raise
@@ -80,7 +98,12 @@ class TextRows:
                 )
             if size >= _CHARACTERS:
                 break
-        return Batch(records=good, inputs=texts, bad=list(bad), read=read) if read or bad else None
+        return Batch(records=good, inputs=inputs, bad=list(bad), read=read) if read or bad else None
+
+
+def plain(given: str | TextInput) -> str:
+    """Return the text of an input, without the turns before it."""
+    return given if isinstance(given, str) else given.text
 
 
 def put_back(first: Batch | None, rest: Generator[Batch]) -> Generator[Batch]:
@@ -108,7 +131,7 @@ class Pipe:
         """
         taken: list[Batch] = []
         rest, failed, end = self.batches, None, time.monotonic() + SLOW
-        while (known := sum(len(text) for batch in taken for text in batch.inputs)) < size:
+        while (known := sum(len(plain(given)) for batch in taken for given in batch.inputs)) < size:
             try:
                 batch = next(rest, None) if time.monotonic() < end else None
             except NlpkitError as error:

@@ -10,13 +10,13 @@ from typing import Protocol, runtime_checkable
 
 from nlpkit.data.text_language import scripts_of
 from nlpkit.errors import NlpkitError
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.scoring.ahead import ahead
-from nlpkit.scoring.batches import Batch, TextRows, reject_lines
+from nlpkit.scoring.batches import Batch, TextRows, plain, reject_lines
 from nlpkit.scoring.output_columns import Columns
 from nlpkit.scoring.predictors import Predictor, ScoringModel
 from nlpkit.scoring.state import Chunk, State
 from nlpkit.scoring.writers import RowWriter
-from nlpkit.tasks.prediction import ABSTAINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,16 @@ class ChunkPlan:
 
         Raises:
             DataError: a row does not fit the columns of the output.
-            NlpkitError: the model's answer is not a number.
+            NlpkitError: the model's answer is not a number, or a server gives none.
         """
         distinct = list(dict.fromkeys(batch.inputs))
-        answers = dict(zip(distinct, predictor.predict(distinct), strict=True)) if distinct else {}
+        texts = (given if isinstance(given, str) else given.text for given in batch.inputs)
+        with naming_rows(zip(texts, (record.where for record in batch.records), strict=True)):
+            answers = dict(zip(distinct, predictor.predict(distinct), strict=True)) if distinct else {}
         rows: list[dict[str, object]] = []
-        for record, text in zip(batch.records, batch.inputs, strict=True):
+        for record, given in zip(batch.records, batch.inputs, strict=True):
             self.columns.check(record)
-            rows.append({**record.fields, **self._cells(answers[text].row(), record.where)})
+            rows.append({**record.fields, **self._cells(answers[given].row(), record.where)})
         data, guarded = self.writer.rows(rows)
         return Chunk(
             data=data,
@@ -59,10 +61,10 @@ class ChunkPlan:
             read=batch.read,
             rows=len(rows),
             rejected=len(batch.bad),
-            partly_read=sum(answers[text].partial for text in batch.inputs),
-            abstained=sum(answers[text].label == ABSTAINED for text in batch.inputs),
+            partly_read=sum(answers[given].partial for given in batch.inputs),
+            abstained=sum(answers[given].is_abstention for given in batch.inputs),
             guarded=guarded,
-            unreadable=scripts_of(text for text in batch.inputs if answers[text].is_unreadable),
+            unreadable=scripts_of(plain(given) for given in batch.inputs if answers[given].is_unreadable),
         )
 
     def _cells(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:

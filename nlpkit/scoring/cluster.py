@@ -37,7 +37,7 @@ class RayFleet:
         self._planned: list[_PlannedFile] = []
         self._stream: _ChunkStream | None = None
         facts: ModelFacts = self._ask("facts")
-        self.columns, self.fingerprint = facts.columns, facts.fingerprint
+        self.columns, self.fingerprint, self.turns = facts.columns, facts.fingerprint, facts.turns
         self._budget = facts.budget
 
     @property
@@ -53,7 +53,7 @@ class RayFleet:
             )
         self._budget = budget
 
-    def tune(self, texts: Sequence[str]) -> int | None:
+    def tune(self, texts: Sequence[Any]) -> int | None:
         """Measure the fastest budget on one of the workers; all have it from now on."""
         if self._budget is not None:
             self._budget = int(self._ask("tune", list(texts)))

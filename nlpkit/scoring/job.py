@@ -80,6 +80,7 @@ class ScoringJob:
             "output format": self.output.format,
             "rows of a chunk": str(self.plan.chunk_rows),
             "raw csv": str(self.raw_csv),
+            **({"turns": str(self.plan.rows.turns)} if self.plan.rows.turns else {}),
         }
 
     @property

@@ -20,6 +20,10 @@ class ScoreOptions:
 
     text: str = "text"
     """The column that holds the text."""
+    conversation: str | None = None
+    """The column that tells conversations apart, for a model that reads turns; None is `conversation`."""
+    speaker: str | None = None
+    """The column of who speaks, for a model that reads turns; None is `speaker`."""
     format: str | None = None
     """csv, tsv, tsv-plain, jsonl, parquet or arrow; None where the input's name shows it."""
     output_format: str | None = None

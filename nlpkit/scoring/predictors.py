@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from nlpkit.tasks.answers.family import ColumnType
-from nlpkit.tasks.prediction import Prediction
 
 
 class ScoringModel(Protocol):
@@ -21,11 +20,30 @@ class ScoringModel(Protocol):
         """The columns that its predictions fill, with their types."""
 
 
+class Answer(Protocol):
+    """What a model says of a text; Prediction is one."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether not all of the text was read."""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether so much of the text is unknown to the model that the answer means little."""
+
+    @property
+    def is_abstention(self) -> bool:
+        """Whether no label is given, as the model is too uncertain."""
+
+    def row(self) -> Mapping[str, Any]:
+        """Return the output columns, by name."""
+
+
 class Predictor(ScoringModel, Protocol):
     """A model in this process; Classifier is one."""
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return one prediction for each text; the same list gives the same predictions."""
+    def predict(self, texts: Sequence[Any]) -> Sequence[Answer]:
+        """Return one answer for each text or turn; the same list gives the same answers."""
 
 
 @runtime_checkable
@@ -37,5 +55,5 @@ class Tunable(Protocol):
     budget: int
     """Max tokens per batch."""
 
-    def tune(self, texts: Sequence[str]) -> int:
+    def tune(self, texts: Sequence[Any]) -> int:
         """Return the budget that is fastest for such texts, which the model has from now on."""

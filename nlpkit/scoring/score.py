@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from nlpkit.data.opened_file import OpenedFile, open_file
+from nlpkit.errors import ConfigError
 from nlpkit.scoring.batches import Pipe, TextRows, put_back
 from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob
@@ -19,7 +20,9 @@ from nlpkit.scoring.output_columns import Columns, Kind, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.state import begun_with
+from nlpkit.scoring.turn_rows import turn_columns_of
 from nlpkit.scoring.writers import RowWriter, writer_of
+from nlpkit.tasks.prediction import turns_read_by
 
 __all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
 
@@ -42,6 +45,8 @@ def score_file(
     chunk_rows: int = CHUNK_ROWS,
     budget: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    conversation: str | None = None,
+    speaker: str | None = None,
     text_column: str | None = None,
 ) -> ScoreSummary:
     """Score a file into another, and return the summary once the output is complete and in its place.
@@ -68,6 +73,9 @@ def score_file(
         budget: max tokens per batch, which decides the last bits; default: what is measured to be fastest for
             the first rows. A scoring that goes on keeps the one it began with.
         progress: called after each chunk, from another thread.
+        conversation: the column that tells conversations apart, for a model that reads turns; default:
+            `conversation`. Each row is then scored with the turns before it.
+        speaker: the column of who speaks, for such a model; default: `speaker`.
         text_column: the former name of `text`.
 
     Raises:
@@ -80,6 +88,8 @@ def score_file(
         warnings.warn("text_column= is now text=", DeprecationWarning, stacklevel=2)
     options = ScoreOptions(
         text=text_column or text,
+        conversation=conversation,
+        speaker=speaker,
         format=format,
         output_format=output_format,
         encoding=encoding,
@@ -127,6 +137,21 @@ class FilePlan:
     def _rows(self) -> TextRows:
         return TextRows(file=self.file, text=self.options.text, skip=self.options.skips_bad_rows)
 
+    def _rows_for(self, model: Predictor | Fleet) -> TextRows:
+        """Return the rows as the model reads them: texts, or turns.
+
+        Raises:
+            ConfigError: it reads turns, and a column of them is missing or the input is standard input.
+        """
+        turns = turns_read_by(model)
+        if turns is not None and self.file.path is None:
+            raise ConfigError(
+                "standard input: this model reads turns with the turns before them, and needs a file; "
+                "hint: write the rows to a file first, such as turns.jsonl"
+            )
+        columns = self.file.header.columns if self.file.header else ()
+        return replace(self._rows, turns=turn_columns_of(turns, self.options, columns))
+
     @cached_property
     def _pipe(self) -> Pipe | None:
         """Standard input, where that is the input: it can be read only once."""
@@ -140,7 +165,7 @@ class FilePlan:
             ConfigError: the input has a column that the model adds.
             DataError: the input is bad.
         """
-        options, output, rows = self.options, self.output, self._rows
+        options, output, rows = self.options, self.output, self._rows_for(model)
         # Standard input can be read only once: its first rows are read now, for the columns, and put back.
         piped = self._pipe.batches if self._pipe else None
         first = next(piped, None) if piped else None

@@ -19,6 +19,7 @@ from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.predictors import Predictor, Tunable
 from nlpkit.scoring.state import Chunk
 from nlpkit.tasks.answers.family import ColumnType
+from nlpkit.tasks.prediction import turns_read_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class ModelFacts:
     columns: Mapping[str, ColumnType]
     fingerprint: str
     budget: int | None
+    turns: int | None = None
+    """How many turns before a turn it reads; None for a model that reads texts."""
 
 
 def packed(items: Iterable[object]) -> Any:
@@ -120,9 +123,14 @@ class ModelProbe:
         if isinstance(predictor, NlpkitError):
             return predictor
         budget = predictor.budget if isinstance(predictor, Tunable) else None
-        return ModelFacts(columns=dict(predictor.columns), fingerprint=predictor.fingerprint, budget=budget)
+        return ModelFacts(
+            columns=dict(predictor.columns),
+            fingerprint=predictor.fingerprint,
+            budget=budget,
+            turns=turns_read_by(predictor),
+        )
 
-    def tune(self, texts: list[str]) -> int | NlpkitError:
+    def tune(self, texts: list[Any]) -> int | NlpkitError:
         """Measure the budget that is fastest here."""
         predictor = self._predictor
         if isinstance(predictor, NlpkitError):

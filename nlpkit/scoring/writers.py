@@ -9,34 +9,19 @@ from __future__ import annotations
 
 import csv
 import gzip
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from operator import ne
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from nlpkit.data.spreadsheets import inert
 from nlpkit.errors import DataError
 from nlpkit.scoring.json_values import json_text
 from nlpkit.scoring.output_columns import Columns
 
 Row = Mapping[str, object]
 
-_FORMULA = re.compile(
-    r"""
-    [\s\0]*                                    # a spreadsheet may drop what stands before
-    (?: [=＝]                                   # always a formula
-      | [@＠] [\w.]+ [(|]                       # a function or a program; not the name of an account
-      | [+\-＋－] (?: \S+ \Z                    # a reference, a sum, a single word
-                   | [\d\s.,+\-*/^%()]+ \Z     # a calculation with spaces
-                   | .* \w [ ]? [(|]            # a function or a program
-                   | .* [\w'] ! [$]? [A-Za-z]{1,3} [$]? \d )  # a cell of another sheet
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-"""What a spreadsheet would run. A text that merely begins with such a sign, as `- good food`, it does not."""
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _ROW_GROUP = 65_536
 """Rows of one Parquet row group, whatever the chunks were, unless their values are large."""
 _ROW_GROUP_BYTES = 32 << 20
@@ -97,7 +82,7 @@ class DelimitedWriter:
     ) -> None:
         self._names = [*(columns.given or {}), *columns.added]
         self._delimiter, self._compress = delimiter, compress
-        self._safe = _as_is if raw else _inert
+        self._safe = _as_is if raw else inert
 
     def header(self) -> bytes:
         """Return the line of column names."""
@@ -146,19 +131,13 @@ def _as_is(text: str) -> str:
     return text
 
 
-def _inert(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return "'" + text
-    return text
-
-
 class ColumnarWriter:
     """Parquet and Arrow: typed columns."""
 
     def __init__(self, columns: Columns, name: str) -> None:
         self._name = name
-        self._kinds = {} if columns.schema is not None else dict(columns.given or {})
+        given = {} if columns.schema is not None else dict(columns.given or {})
+        self._kinds = {**given, **columns.added}
         self._schema = _schema(columns)
 
     def header(self) -> bytes:

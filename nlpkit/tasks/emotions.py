@@ -39,6 +39,7 @@ class Emotions(Settings):
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     """The probability above which each label is given: chosen after the training."""
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSetSource]] = LabelSetSource
     training_settings: ClassVar[type[LabelSetTraining]] = LabelSetTraining
 
@@ -76,7 +77,7 @@ class Emotions(Settings):
         """
         names = [source.labels.get(label, label) for label in label_list(record, source)]
         for label in names:
-            known_label(label, self.labels, record, source.label)
+            known_label(label, self.labels, record.where, source.label)
         return LabelSetText(
             text=text_of(record, source.text),
             labels=tuple(dict.fromkeys(names)),
@@ -112,7 +113,9 @@ class Emotions(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabelSetText]) -> Emotions:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabelSetText], encoded: Sequence[Encoded] = ()
+    ) -> Emotions:
         """Return the task with the slope, offset and thresholds that fit held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

@@ -14,6 +14,7 @@ from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.settings import NumberSource, Settings, TextTraining
+from nlpkit.tasks.annotators import annotated_numbers
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.number import Number
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
@@ -42,6 +43,7 @@ class Intensity(Settings):
             raise ValueError(f"low must lie below high, found {self.low} and {self.high}")
         return self
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[NumberSource]] = NumberSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 
@@ -78,12 +80,14 @@ class Intensity(Settings):
             spread=number_of(record, source.spread) if source.spread else None,
             weight=weight_of(record, source.weight),
             where=record.where,
+            annotations=annotated_numbers(record, source),
         )
 
     def read(self, path: Path, source: NumberSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
         columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
         columns |= {source.spread: "spread", source.weight: "weight"}
+        columns |= dict.fromkeys(source.annotators, "annotators")
         return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Intensity:
@@ -103,7 +107,9 @@ class Intensity(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Intensity:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
+    ) -> Intensity:
         """Return the task as it is: a number is not calibrated."""
         return self
 

@@ -12,6 +12,7 @@ from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.settings import ClassifierTraining, LabelSource, Settings
+from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
@@ -41,6 +42,7 @@ class Intents(Settings):
     scope: Scope | None = None
     """How texts outside are recognized: fitted after the training."""
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -81,15 +83,21 @@ class Intents(Settings):
         """
         text = text_of(record, source.text)
         label = label_of(record, source)
-        if label != self.outside:
-            known_label(label, self.labels, record, source.label)
+        known = (*self.labels, self.outside) if self.labels else ()
+        known_label(label, known, record.where, source.label)
         return LabeledText(
-            text=text, label=label, weight=weight_of(record, source.weight), where=record.where
+            text=text,
+            label=label,
+            weight=weight_of(record, source.weight),
+            where=record.where,
+            annotations=annotated_labels(record, source, known),
         )
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        columns = {source.text: "text", source.label: "label", source.weight: "weight"}
+        columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
+        columns |= {source.weight: "weight"}
+        columns |= dict.fromkeys(source.annotators, "annotators")
         return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Intents:
@@ -111,7 +119,9 @@ class Intents(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Intents:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
+    ) -> Intents:
         """Return the task with the temperature and the scope that fit held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

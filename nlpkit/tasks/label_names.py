@@ -21,7 +21,7 @@ def as_names(value: Any) -> Any:
     return tuple(str(label) for label in value) if isinstance(value, (list, tuple)) else value
 
 
-def known_label(label: str, labels: Sequence[str], record: Record, column: str) -> str:
+def known_label(label: str, labels: Sequence[str], where: str, column: str) -> str:
     """Return the label, if the task has it or has no labels yet.
 
     Raises:
@@ -32,7 +32,7 @@ def known_label(label: str, labels: Sequence[str], record: Record, column: str) 
     spelled = spellings({label: 0} | dict.fromkeys(labels, 1))
     hint = f"; hint: {spelled.hint}" if label in spelled.mapping else nearest(label, labels)
     raise DataError(
-        f"{record.where}: column {column!r} holds the label {label!r}, which the task does not have{hint}"
+        f"{where}: column {column!r} holds the label {label!r}, which the task does not have{hint}"
     )
 
 
@@ -82,8 +82,7 @@ def label_list(record: Record, source: LabelSetSource) -> list[str]:
     if source.label not in record.fields:
         raise DataError(f"{record.where}: no column {source.label!r}{nearest(source.label, record.fields)}")
     held = record.fields[source.label]
-    if isinstance(held, str) and held.lstrip().startswith("["):
-        held = _parsed(held)
+    held = parsed_list(held)
     if isinstance(held, str) and held.lstrip().startswith("["):
         raise DataError(f"{record.where}: column {source.label!r} holds no whole list: {held[:40]!r}")
     if isinstance(held, str):
@@ -103,14 +102,16 @@ def label_list(record: Record, source: LabelSetSource) -> list[str]:
     return [str(label).strip() for label in labels]
 
 
-def _parsed(text: str) -> Any:
-    """Return the list that a text spells, as JSON or as Python prints it; else the text."""
+def parsed_list(held: Any) -> Any:
+    """Return the list that a text spells, as JSON or as Python prints it; anything else as it is."""
+    if not (isinstance(held, str) and held.lstrip().startswith("[")):
+        return held
     for parse in (json.loads, ast.literal_eval):
         try:
-            return parse(text)
+            return parse(held)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-    return text
+    return held
 
 
 def _is_set(record: Record, column: str) -> bool:

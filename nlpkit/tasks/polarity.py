@@ -13,6 +13,7 @@ from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.settings import ClassifierTraining, LabelSource, Settings
+from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
@@ -47,6 +48,7 @@ class Polarity(Settings):
     )
     """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
 
+    turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -76,9 +78,13 @@ class Polarity(Settings):
         """
         text = text_of(record, source.text)
         label = self._label(record, source)
-        known_label(label, self.labels, record, source.label)
+        known_label(label, self.labels, record.where, source.label)
         return LabeledText(
-            text=text, label=label, weight=weight_of(record, source.weight), where=record.where
+            text=text,
+            label=label,
+            weight=weight_of(record, source.weight),
+            where=record.where,
+            annotations=annotated_labels(record, source, self.labels),
         )
 
     def _label(self, record: Record, source: LabelSource) -> str:
@@ -94,7 +100,9 @@ class Polarity(Settings):
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        columns = {source.text: "text", source.label: "label", source.weight: "weight"}
+        columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
+        columns |= {source.weight: "weight"}
+        columns |= dict.fromkeys(source.annotators, "annotators")
         return read_rows(self, path, source, columns)
 
     def fit(self, examples: Sequence[LabeledText]) -> Polarity:
@@ -125,7 +133,9 @@ class Polarity(Settings):
         """Encode texts."""
         return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> Polarity:
+    def calibrate(
+        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
+    ) -> Polarity:
         """Return the task with the temperature that fits held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

@@ -5,12 +5,63 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any, Protocol, runtime_checkable
 
-from nlpkit.data.examples import in_words
+from nlpkit.data.examples import Opinion, Span, in_words
 from nlpkit.errors import RunError
 
 ABSTAINED = ""
 """The label where a classifier is too uncertain to give one."""
+SEVERAL = "labels"
+"""The output column of all labels that are given, in words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundOpinion:
+    """An opinion in a text: what is spoken of, what is said of it, and how that is meant."""
+
+    text: str
+    """The whole text."""
+    aspect: Span
+    opinion: Span | None
+    """None where the model finds aspects alone."""
+    polarity: str
+    probability: float | None
+    """Calibrated, that all parts are right; None of what people marked."""
+
+    @property
+    def likely(self) -> float:
+        """The probability; 1 of what people marked."""
+        return 1.0 if self.probability is None else self.probability
+
+    @property
+    def plain(self) -> Opinion:
+        """The opinion without text and probability."""
+        return Opinion(aspect=self.aspect, opinion=self.opinion, polarity=self.polarity)
+
+    @property
+    def in_words(self) -> str:
+        """The opinion as a page shows it, such as "pizza: the best (positive)"."""
+        stated = "" if self.opinion is None else f": {self._words(self.opinion)}"
+        return f"{self._words(self.aspect)}{stated} ({self.polarity})"
+
+    def place(self) -> tuple[Span, Span]:
+        """Return what it is sorted by: where it stands."""
+        return self.aspect, self.opinion or self.aspect
+
+    def as_json(self) -> dict[str, object]:
+        """Return the opinion as a scored file holds it; `start` and `end` count Python's characters."""
+        spans = {"aspect": self.aspect, "opinion": self.opinion}
+        held: dict[str, object] = {
+            name: {"text": self._words(span), "start": span.start, "end": span.end}
+            for name, span in spans.items()
+            if span is not None
+        }
+        held["polarity"] = self.polarity
+        return held if self.probability is None else held | {"probability": self.probability}
+
+    def _words(self, span: Span) -> str:
+        return self.text[span.start : span.end]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +80,8 @@ class Prediction:
     """The intensity in the units of the data; None for labels."""
     spread: float | None = None
     """The expected standard deviation of human ratings, where the model learned it."""
+    opinions: tuple[FoundOpinion, ...] | None = None
+    """The opinions in the text, in its order; None where the answer is about the whole text."""
     windows: int = 1
     """How many overlapping windows the text was read in."""
     partial: bool = False
@@ -36,13 +89,19 @@ class Prediction:
     is_unreadable: bool = False
     """Whether so much of the text is unknown to the model's tokenizer that the answer means little."""
 
-    def row(self) -> dict[str, str | float]:
-        """Return the output columns, by name: label, labels, score, p_<label>, value, spread, as far as they
-        apply.
+    @property
+    def is_abstention(self) -> bool:
+        """Whether no label is given, as the classifier is too uncertain."""
+        return self.label == ABSTAINED
+
+    def row(self) -> dict[str, Any]:
+        """Return the output columns, by name: label, labels, score, p_<label>, value, spread, opinions, as
+        far as they apply.
         """
-        fields: dict[str, str | float | None] = {
+        fields: dict[str, Any] = {
             "label": self.label,
-            "labels": None if self.labels is None else in_words(self.labels),
+            SEVERAL: None if self.labels is None else in_words(self.labels),
+            "opinions": None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
             "value": self.value,
             "spread": self.spread,
             "score": self.score,
@@ -55,12 +114,26 @@ class Prediction:
         """Return a small table for a notebook: the output columns, with a note on a text read in windows."""
         cells = "".join(
             f"<tr><th>{escape(name)}</th>"
-            f"<td>{escape(value if isinstance(value, str) else f'{value:.3f}')}</td></tr>"
+            f"<td>{escape(f'{value:.3f}' if isinstance(value, float) else str(value))}</td></tr>"
             for name, value in self.row().items()
         )
         part = ", not all of it" if self.partial else ""
         note = f"<caption>read in {self.windows} windows{part}</caption>" if self.windows > 1 else ""
         return f"<table>{note}{cells}</table>"
+
+
+@runtime_checkable
+class TurnReader(Protocol):
+    """A classifier that may read turns of conversations."""
+
+    @property
+    def turns(self) -> int | None:
+        """How many turns before a turn it reads at most; None where it reads texts, not turns."""
+
+
+def turns_read_by(classifier: object) -> int | None:
+    """Return how many turns before a turn a classifier reads; None where it reads texts, not turns."""
+    return classifier.turns if isinstance(classifier, TurnReader) else None
 
 
 def labels_of(predictions: Sequence[Prediction]) -> list[str]:

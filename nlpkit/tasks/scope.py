@@ -75,7 +75,7 @@ def fit_scope(logits: np.ndarray, inside: np.ndarray, labels: int, *, false_alar
     if (~inside).sum() >= FEW:
         name = max(names, key=lambda each: float(roc_auc_score(inside, scores[each])))
     values = scores[name]
-    threshold = float(np.quantile(values[inside], false_alarms, method="lower"))
+    threshold = _between(values, float(np.quantile(values[inside], false_alarms, method="lower")))
     refused = values < threshold
     if inside.all():
         slope = -1 / (float(values.std()) or 1.0)
@@ -91,3 +91,29 @@ def fit_scope(logits: np.ndarray, inside: np.ndarray, labels: int, *, false_alar
         false_alarms=float(refused[inside].mean()),
         recall=None if inside.all() else float(refused[~inside].mean()),
     )
+
+
+def with_outside(
+    scope: Scope, outputs: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (texts, labels + 1), the probabilities with that of a text outside as the last; and the answers.
+
+    Args:
+        scope: how a text outside is recognized.
+        outputs: (texts, outputs), those of the labels first.
+        probabilities: (texts, labels).
+    """
+    import numpy as np
+    from scipy.special import expit
+
+    labels = probabilities.shape[1]
+    value = certainty(scope.score, outputs, labels)
+    beyond = expit(scope.slope * value + scope.offset)[:, None]
+    answers = np.where(value < scope.threshold, labels, probabilities.argmax(axis=1))
+    return np.concatenate([probabilities * (1 - beyond), beyond], axis=1), answers
+
+
+def _between(values: np.ndarray, value: float) -> float:
+    """Return the middle between a value and the next lower one, so that rounding moves no row across it."""
+    lower = values[values < value]
+    return (value + float(lower.max())) / 2 if lower.size else value - 1e-3

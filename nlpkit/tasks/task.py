@@ -13,6 +13,7 @@ from nlpkit.data.examples import TextInput
 from nlpkit.data.records import Record
 from nlpkit.errors import RunError, nearest
 from nlpkit.tasks.answers.family import ClassifierFamily, Family, Head
+from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.encoding import Encoded, Tokenizer
@@ -21,6 +22,7 @@ from nlpkit.tasks.intents import Intents
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading
+from nlpkit.tasks.turn_emotions import TurnEmotions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +58,10 @@ class TextTask(Task, Protocol):
     def family(self) -> ClassifierFamily: ...
     @property
     def head(self) -> Head: ...
+    @property
+    def turns(self) -> int | None:
+        """How many turns before a turn it reads at most; None where it reads texts, not turns."""
+
     def parse(self, record: Record, source: Any) -> Any:
         """Return the example that a record holds."""
 
@@ -67,15 +73,24 @@ class TextTask(Task, Protocol):
     def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
         """Encode inputs in windows of at most `max_tokens`."""
 
-    def calibrate(self, logits: np.ndarray, examples: Sequence[Any]) -> Self:
+    def calibrate(self, logits: np.ndarray, examples: Sequence[Any], encoded: Sequence[Encoded]) -> Self:
         """Return the task with what it fits to held-out logits, such as its temperature."""
 
     def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the answers that outputs, (inputs, head.outputs), stand for."""
+        """Return the answers that outputs stand for: (inputs, head.outputs), or of a head for tokens (tokens
+        of all windows, head.outputs).
+        """
 
 
 TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
-    {"polarity": Polarity, "intensity": Intensity, "emotions": Emotions, "intents": Intents}
+    {
+        "polarity": Polarity,
+        "intensity": Intensity,
+        "emotions": Emotions,
+        "intents": Intents,
+        "turn_emotions": TurnEmotions,
+        "aspects": Aspects,
+    }
 )
 """The tasks of classifiers. A new task is a module and its row here."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.metrics.metric import find_metric
 from nlpkit.settings import TextTraining
-from nlpkit.tasks.answers.family import ClassifierFamily, Loss
+from nlpkit.tasks.answers.family import PADDING, ClassifierFamily, Loss
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.objective import Batch, Objective
 from nlpkit.training.rows import TrainingRow
@@ -32,9 +32,11 @@ def classification_objective(
     """
     family = task.family
     metric, greater_is_better = checkpoint_metric(family, training.metric)
+    # As many numbers for each example: how many there are is what the trainer counts examples by
+    width = max(len(row.target) for row in (*train, *validation))
     return Objective(
-        train=[asdict(row) for row in train],
-        validation=[asdict(row) for row in validation],
+        train=[_padded(row, width) for row in train],
+        validation=[_padded(row, width) for row in validation],
         lengths=[len(row.input_ids) for row in train],
         collate=collator(tokenizer.pad_token_id),
         loss=_loss(family.loss(training, [row.target for row in train])),
@@ -42,6 +44,10 @@ def classification_objective(
         greater_is_better=greater_is_better,
         metrics=metrics_of(family, metric),
     )
+
+
+def _padded(row: TrainingRow, width: int) -> dict[str, Any]:
+    return {**asdict(row), "target": [*row.target, *[PADDING] * (width - len(row.target))]}
 
 
 def checkpoint_metric(family: ClassifierFamily, name: str | None) -> tuple[str, bool]:

@@ -4,9 +4,10 @@ calibrated.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.first_token import first_token_only
@@ -20,6 +21,9 @@ from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TOLERANCE = 1e-3
 """How far the logits of a saved run may lie from those of the model that was trained: float32 rounding of
@@ -41,13 +45,30 @@ def build(
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )
-    return add_lora(first_token_only(plain), lora, freeze=freeze)
+    kind: Literal["SEQ_CLS", "TOKEN_CLS"] = "TOKEN_CLS" if task.head.level == "token" else "SEQ_CLS"
+    return add_lora(first_token_only(plain), lora, kind=kind, freeze=freeze)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Examples, and the logits of models that were trained without them."""
+
+    examples: Sequence[Any]
+    logits: NDArray[Any]
 
 
 def finish(
-    job: RunInProgress, model: Any, base: LoadedBase, rows: Rows[TextTask], *, initial: Path | None
+    job: RunInProgress,
+    model: Any,
+    base: LoadedBase,
+    rows: Rows[TextTask],
+    *,
+    initial: Path | None,
+    held: Held | None = None,
 ) -> None:
     """Save the trained model, verify that it loads as it was, calibrate it, and complete the run.
+
+    It is calibrated on its answers to the validation rows, or on `held`.
 
     Raises:
         RunError: what was saved answers differently from what was trained.
@@ -56,9 +77,13 @@ def finish(
     save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
-    _verify(model, saved, rows)
-    logits = saved.logits([rows.task.input(example) for example in rows.validation])
-    task = rows.task.calibrate(logits, rows.validation)
+    inputs = [rows.task.input(example) for example in (held.examples if held else rows.validation)]
+    _verify(model, saved, inputs)
+    encoded = saved.encode(inputs)
+    if held:
+        task = rows.task.calibrate(held.logits, held.examples, encoded)
+    else:
+        task = rows.task.calibrate(saved.model.logits_of(encoded), rows.validation, encoded)
     if task.family.calibration:
         job.options.talk(f"calibrated: {task.family.calibration}")
     described, outputs = task.model_dump(mode="json"), task.head.outputs
@@ -80,21 +105,26 @@ def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:
     )
 
 
-def _verify(model: Any, saved: Classifier, rows: Rows[TextTask]) -> None:
-    """Compare trained and saved logits on a few validation texts: a head that is lost or drawn anew shows
+def _verify(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> None:
+    """Compare trained and saved logits on a few texts: a head that is lost or drawn anew shows
     here.
     """
     import numpy as np
     import torch
 
-    inputs = _short(rows, saved)
+    inputs = _short(inputs, saved)
     ids = [encoded.windows[0] for encoded in saved.encode(inputs)]
+    frame = saved.model.tokenizer.frame
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():
-        trained = np.concatenate(
-            [model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids]
-        )
+        outputs = [
+            model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids
+        ]
+    if saved.task.head.level == "token":
+        before, after = len(frame.before), len(frame.after)
+        outputs = [logits[0, before : logits.shape[1] - after] for logits in outputs]
+    trained = np.concatenate(outputs)
     difference = float(np.abs(trained - saved.logits(inputs)).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
         raise RunError(
@@ -103,10 +133,9 @@ def _verify(model: Any, saved: Classifier, rows: Rows[TextTask]) -> None:
         )
 
 
-def _short(rows: Rows[TextTask], saved: Classifier, count: int = 16) -> list[TextInput]:
+def _short(inputs: Sequence[TextInput], saved: Classifier, count: int = 16) -> list[TextInput]:
     """Return a few inputs, their texts cut, that fit one window."""
-    inputs = [rows.task.input(example) for example in rows.validation[:count]]
-    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in inputs]
+    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in inputs[:count]]
     return [
         given
         for given, encoded in zip(cut, saved.encode(cut), strict=True)

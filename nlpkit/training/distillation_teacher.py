@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.first_token import READ_FIRST
 from nlpkit.classifiers.loading import load_model
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import fingerprint, room_left, sha256_of, write_whole
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.models.batching import batches
 from nlpkit.models.pretrained import in_bf16, pick_device
 from nlpkit.run import Run, RunRecord
@@ -45,10 +47,8 @@ class Teacher:
     @property
     def identity(self) -> dict[str, str]:
         """Which run it is, for the student's record."""
-        return {
-            "run": str(self.run.path),
-            "adapter_sha256": sha256_of(sorted(self.run.adapter.glob("*.safetensors"))),
-        }
+        answering = [self.run.marker] if self.record.engine else self.run.adapter.glob("*.safetensors")
+        return {"run": str(self.run.path), "adapter_sha256": sha256_of(sorted(answering))}
 
     def saw(self, hashes: dict[str, str]) -> bool:
         """Tell whether it may have been trained on what is held out now: some part is none that was held
@@ -105,7 +105,8 @@ def label_texts(
 
     Raises:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
-        ConfigError: states are asked of a model whose head does not read the first token.
+        ConfigError: states are asked of a model whose head does not read the first token, or of a server.
+        DecisionError: a server that answers for it does not, or with something else.
     """
     import numpy as np
 
@@ -120,7 +121,7 @@ def label_texts(
     if not is_main_process():
         _wait(folder, wanted, len(texts))
     elif done < len(texts):
-        model = _Model(teacher, states=states, half=half)
+        model = _Asked(teacher, states=states) if teacher.record.engine else _Model(teacher, states, half)
         files = _files(
             folder, len(texts), teacher.task.head.outputs, model.size if states else None, fresh=not done
         )
@@ -128,7 +129,9 @@ def label_texts(
             chunk = texts[start : start + CHUNK]
             state = {"fingerprint": wanted, "texts": start + len(chunk)}
             with room_left(folder):
-                for file, values in zip(files, model(chunk), strict=False):
+                with naming_rows((text, f"text {start + at:,}") for at, text in enumerate(chunk, 1)):
+                    answered = model(chunk)
+                for file, values in zip(files, answered, strict=False):
                     file[start : start + len(chunk)] = values
                     file.flush()
                 write_whole(folder / "done.json", json.dumps(state))
@@ -171,10 +174,27 @@ def _files(folder: Path, rows: int, labels: int, size: int | None, *, fresh: boo
     ]
 
 
+class _Asked:
+    """A server that answers for the teacher: texts in, logits out."""
+
+    size = None
+
+    def __init__(self, teacher: Teacher, *, states: bool) -> None:
+        if states:
+            raise ConfigError(
+                f"distillation.hidden_weight: a server answers for {teacher.run.path}, and shows no states; "
+                "hint: distillation.hidden_weight=0"
+            )
+        self._classifier = Classifier.load(teacher.run)
+
+    def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any]]:
+        return (self._classifier.logits(texts),)
+
+
 class _Model:
     """The teacher's weights: texts in, logits and the states that its head reads out."""
 
-    def __init__(self, teacher: Teacher, *, states: bool, half: bool) -> None:
+    def __init__(self, teacher: Teacher, states: bool, half: bool) -> None:
         self.model, self.tokenizer = load_model(teacher.run)
         if states:
             refuse_headless(self.model, str(teacher.run.path))

@@ -41,7 +41,7 @@ def preflight(
     """
     _refuse(rows, train, base.max_tokens)
     trainable, total = count_weights(model)
-    targets = rows.task.family.preflight(rows.train, rows.validation, training)
+    targets = rows.task.family.preflight(rows.train, rows.validation, training, [row.target for row in train])
     lengths = sorted(len(row.input_ids) for row in train)
     cut = sum(row.cut > 0 for row in train)
     lost = sum(row.cut for row in train)
@@ -53,6 +53,7 @@ def preflight(
         f"{lengths[int(0.95 * (len(lengths) - 1))]}, "
         f"longest {lengths[-1]} of {base.max_tokens}",
         f"cut        {cut:,} texts ({cut / len(train):.1%}) lose {lost:,} tokens at their end",
+        *_turns_cut(train),
         f"dropped    {rows.dropped:,} training rows that stand, nearly equal, in the held-out ones",
         f"learned    {trainable:,} of {total:,} weights ({trainable / total:.1%}) in {steps:,} steps",
     )
@@ -64,6 +65,17 @@ def preflight(
         *_unreadable_warnings(rows, train, base),
     )
     return Preflight(lines=lines, warnings=warnings)
+
+
+def _turns_cut(train: Sequence[TrainingRow]) -> list[str]:
+    """Report the turns before a turn that do not fit with it."""
+    cut = sum(row.turns_cut > 0 for row in train)
+    if not cut:
+        return []
+    lost = sum(row.turns_cut for row in train)
+    return [
+        f"           {cut:,} turns ({cut / len(train):.1%}) lose {lost:,} earlier turns, the oldest first"
+    ]
 
 
 def _refuse(rows: Rows[TextTask], train: Sequence[TrainingRow], max_tokens: int) -> None:

@@ -12,6 +12,7 @@ from nlpkit.data.splits import hold_out, split
 from nlpkit.settings import ConversationData, Data
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task, TextTask
+from nlpkit.training.left_out import without
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -72,6 +73,8 @@ class TrainingRow:
     weight: float
     cut: int
     """How many tokens of the text did not fit."""
+    turns_cut: int = 0
+    """How many turns before it did not fit."""
 
 
 def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Rows[AnyTask]:
@@ -87,6 +90,10 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
     reading = read_examples(task, data.train, seed=seed)
     train, skipped, unused = reading.examples, list(reading.skipped), list(reading.unused)
     left_out = reading.left_out
+    if isinstance(data, Data) and data.leave_out:
+        train, reason = without(train, data.leave_out)
+        left_out += len(reading.examples) - len(train)
+        skipped.append(reason)
     fitted = task.fit(train)
     held: dict[str, tuple[Any, ...]] = {"validation": (), "test": ()}
     shares = {"validation": 0.0, "test": 0.0}
@@ -129,9 +136,10 @@ def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: 
     return [
         TrainingRow(
             input_ids=read.windows[0],
-            target=task.family.target(example),
+            target=task.family.target(example, read),
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
             cut=max(0, read.tokens - size),
+            turns_cut=read.turns_cut,
         )
         for example, read in zip(examples, encoded, strict=True)
     ]

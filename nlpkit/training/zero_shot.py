@@ -16,6 +16,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.metrics.calibration import fit_bias
 from nlpkit.models.label_readers import ReaderSettings, save_reader
 from nlpkit.settings import DataSource, Settings, Share, _as_tuple
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.codebooks import find_codebook
@@ -140,11 +141,12 @@ def make_run(
         talk(f"warning: {names[0]!r} and {names[1]!r} mean nearly the same to the base (cosine {cosine:.2f})")
     task = rows.task
     if rows.calibration:
-        logits = classifier.logits([task.input(row) for row in rows.calibration])
-        bias = _bias(logits, task, rows.calibration)
+        encoded = classifier.encode([task.input(row) for row in rows.calibration])
+        logits = classifier.model.logits_of(encoded)
+        bias = _bias(logits, task, rows.calibration, encoded)
         module.label_bias += module.label_bias.new_tensor(bias)
         padded = logits[:, : len(bias)] + bias
-        task = task.calibrate(padded, rows.calibration)
+        task = task.calibrate(padded, rows.calibration, encoded)
         talk(f"calibrated: {task.family.calibration}, and a bias for each label")
     save_reader(module, job.run.reader)
     base.tokenizer.save_pretrained(job.run.tokenizer)
@@ -156,10 +158,11 @@ def make_run(
     job.complete(record, [row.text for row in rows.calibration])
 
 
-def _bias(logits: Any, task: TextTask, examples: Sequence[Any]) -> Any:
+def _bias(logits: Any, task: TextTask, examples: Sequence[Any], encoded: Sequence[Encoded]) -> Any:
     """Fit the biases on the rows that have a label: those outside the labels have none."""
     import numpy as np
 
-    truth = np.array([int(task.family.target(example)[0]) for example in examples])
+    targets = (task.family.target(example, read) for example, read in zip(examples, encoded, strict=True))
+    truth = np.array([int(target[0]) for target in targets])
     known = truth >= 0
     return fit_bias(logits[known], truth[known])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
 from nlpkit.errors import RunError
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.reading import read_examples
@@ -51,16 +52,22 @@ def calibration_rows(
         fields: settings of the source `held_out`, such as `label`.
 
     Raises:
-        RunError: its answers are not labels, or it has no held-out rows of its own.
+        RunError: its answers are not labels, it reads turns with those before, or it has no held-out rows.
         DataError: a file or a row of `held_out` is wrong.
     """
     family = classifier.task.family
     labels = labels_of(family)
+    if classifier.turns is not None:
+        raise RunError(
+            f"{classifier.name}: reads turns with the turns before them; expected a run that reads texts; "
+            "hint: `nlpkit score` answers a file of turns"
+        )
     if held_out is not None:
         tree = {**fields, "source": str(held_out)}
         source = validate(tree, classifier.task.source_settings, where=Path(str(held_out)))
         examples = read_examples(classifier.task, [source], seed=0).examples
-        predictions = classifier.predict([classifier.task.input(example) for example in examples])
+        with naming_rows((example.text, example.where) for example in examples):
+            predictions = classifier.predict([classifier.task.input(example) for example in examples])
         truth = [example.labels for example in examples]
         return _rows(source.source, labels, [answer.row() for answer in predictions], truth)
     for part in PARTS:

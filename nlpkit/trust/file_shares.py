@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import DataError, nearest
+from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.numbers import number_of
 from nlpkit.tasks.reading import group_of
@@ -138,5 +139,7 @@ def _answers(
             for column in columns:
                 number_of(record, column)
         return matrices([record.fields for record in batch], labels)
-    predictions = classifier.predict([text_of(record, text) for record in batch])
+    texts = [text_of(record, text) for record in batch]
+    with naming_rows(zip(texts, (record.where for record in batch), strict=True)):
+        predictions = classifier.predict(texts)
     return matrices([answer.row() for answer in predictions], labels)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.forked import Forked
+from tests.forked import Forked, preload
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
@@ -24,6 +24,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def chromium() -> str | None:
@@ -76,6 +77,7 @@ class Server:
 
     def start(self) -> Server:
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        preload("gradio")  # the scripted demo needs no other slow library
         self.process = Forked(*self.words, environment=environment, output=self.folder / "server.log")
         deadline = time.monotonic() + 300
         while True:
@@ -180,15 +182,28 @@ class Visit:
         return list(self.page.locator("#chats .title").all_inner_texts())
 
 
-@pytest.fixture
-def visit(browser: Any, server: Server) -> Iterator[Visit]:
-    context = browser.new_context(
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Iterator[Any]:
+    """Keep what pages load, so that only a module's first one loads all of it."""
+    opened = browser.new_context(
         viewport={"width": 1280, "height": 860}, color_scheme="light", accept_downloads=True
     )
-    context.set_default_timeout(60_000)
-    made = Visit(context.new_page(), server)
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def visit(context: Any, server: Server) -> Iterator[Visit]:
+    """Open a page in which no former one has left anything."""
+    page = context.new_page()
+    kept = {"origin": server.address, "storageTypes": "local_storage"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
+    made = Visit(page, server)
     made.open()
     yield made
-    context.close()
+    context.clear_permissions()
+    for opened in context.pages:
+        opened.close()
     assert made.outside == []
     assert made.alerts == []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from nlpkit.chat.store import Store
 from tests.browser.conftest import Server, Visit
 from tests.browser.fake import SLOW
@@ -321,40 +319,13 @@ def test_what_cannot_be_said_is_refused_and_stays_in_the_box(visit: Visit) -> No
     assert visit.said() == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_toggle_is_kept(visit: Visit, theme: str) -> None:
-    def dark() -> bool:
-        return bool(visit.page.evaluate("document.body.classList.contains('dark')"))
-
-    if dark() != (theme == "dark"):
-        visit.page.click("#toggle")
-    visit.page.reload()
-    visit.page.wait_for_selector("#box textarea")
-    visit.page.wait_for_function(
-        "want => document.body.classList.contains('dark') == want", arg=theme == "dark"
-    )
-    assert dark() == (theme == "dark")
-
-
-def test_a_keyboard_is_enough(visit: Visit) -> None:
+def test_the_toggle_is_kept(visit: Visit) -> None:
     page = visit.page
-    page.evaluate("document.activeElement.blur()")
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.closest('#box') !== null"):
-            break
-    page.keyboard.type("typed by keys")
-    page.keyboard.press("Enter")
-    visit.until("#chatbot", "heard: typed by keys")
-    visit.done()
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id == 'retry'"):
-            break
-    page.keyboard.press("Enter")
-    visit.until("#chatbot .versions", "2/2")
-    visit.done()
-    assert visit.said() == ["typed by keys"]
+    for is_dark in (True, False):
+        page.click("#toggle")
+        page.reload()
+        page.wait_for_selector("#box textarea")
+        page.wait_for_function("want => document.body.classList.contains('dark') == want", arg=is_dark)
 
 
 def test_d6_escape_stops_and_the_edit_box_sends_on_enter(visit: Visit) -> None:

@@ -15,13 +15,14 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.errors",),
-    ("nlpkit.files", "nlpkit.model_files", "nlpkit.config", "nlpkit.settings"),
-    ("nlpkit.run", "nlpkit.data.records", "nlpkit.data.examples", "nlpkit.metrics"),
+    ("nlpkit.files", "nlpkit.model_files", "nlpkit.config", "nlpkit.settings", "nlpkit.data.examples"),
+    ("nlpkit.run", "nlpkit.data.records", "nlpkit.metrics"),
     ("nlpkit.sources", "nlpkit.data", "nlpkit.prompts"),
     ("nlpkit.reports",),
     ("nlpkit.tasks",),
     ("nlpkit.models",),
-    ("nlpkit.classifiers", "nlpkit.generation"),
+    ("nlpkit.generation",),
+    ("nlpkit.classifiers",),
     ("nlpkit.training", "nlpkit.evaluation", "nlpkit.trust", "nlpkit.scoring", "nlpkit.chat"),
     ("nlpkit.cli",),
     ("nlpkit.__main__", "recipes", "demo", "benchmarks"),

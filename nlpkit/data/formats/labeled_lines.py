@@ -5,16 +5,23 @@ A row's number is its line's number; blank lines are skipped.
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from typing import Any
 
 from nlpkit.data.rows import BadRow, DataFile, Header, Record, Stream, require, unreadable_text
 from nlpkit.data.text_files import count_lines, parsed_text
 
 FASTTEXT = "__label__"
 
-Parse = Callable[[str], tuple[str, ...]]
+TRIPLETS = "####"
+"""What stands between a text and its triplets."""
+
+POLARITIES = {"POS": "positive", "NEG": "negative", "NEU": "neutral"}
+
+Parse = Callable[[str], tuple[Any, ...]]
 """Line -> its text and, where it has one, its label.
 
 Raises:
@@ -49,9 +56,34 @@ def label_text(line: str) -> tuple[str, ...]:
     return text, label.strip()
 
 
+def aste(line: str) -> tuple[Any, ...]:
+    """Read `the pizza is great####[([1], [3], 'POS')]`: tokens separated by blanks, and a list of triplets
+    of token positions and a polarity (the form of ASTE-Data-V2).
+    """
+    text, mark, held = line.rpartition(TRIPLETS)
+    try:
+        triplets = ast.literal_eval(held) if mark else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        triplets = None
+    if not isinstance(triplets, list):
+        raise ValueError(f"no triplets; expected TEXT{TRIPLETS}[([1], [3], 'POS'), ...]")
+    named = [
+        (*triplet[:-1], POLARITIES.get(triplet[-1], triplet[-1]))
+        if isinstance(triplet, tuple) and triplet and isinstance(triplet[-1], str)
+        else triplet
+        for triplet in triplets
+    ]
+    return text, named
+
+
 def lines(line: str) -> tuple[str, ...]:
     """Read a line as a text."""
     return (line,)
+
+
+def looks_like_aste(line: str) -> bool:
+    """Return whether a line is a text with triplets."""
+    return f"{TRIPLETS}[" in line
 
 
 def looks_like_fasttext(line: str) -> bool:
@@ -75,9 +107,19 @@ FORMATS: dict[str, tuple[Parse, tuple[str, ...], Callable[[str], bool]]] = {
     "fasttext": (fasttext, ("text", "label"), looks_like_fasttext),
     "label-text": (label_text, ("text", "label"), looks_like_label_text),
     "text-at-label": (text_at_label, ("text", "label"), looks_like_text_at_label),
+    "aste": (aste, ("text", "triplets"), looks_like_aste),
     "lines": (lines, ("text",), bool),
 }
 """Format -> what reads a line of it, its columns, and whether a line looks like one of it."""
+
+
+FOUND_IN: dict[str, tuple[str, ...]] = {"aste": (".txt",)}
+"""Formats that a first line shows for certain, and the endings under which they are looked for."""
+
+
+def fits(format: str, start: str) -> bool:
+    """Return whether a file that starts with a text is certainly of the format."""
+    return format in FOUND_IN and FORMATS[format][2](start.partition("\n")[0])
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from nlpkit.data.formats import delimited, json_document, json_lines
+from nlpkit.data.formats.labeled_spans import has_spans, opinions_of
 from nlpkit.data.formats.labeling_answers import (
     SPANS,
     UNLABELED,
@@ -99,11 +100,24 @@ def label_studio(task: Task) -> Row:
     kept = [annotation for annotation in annotations if not annotation.get("was_cancelled")]
     if not kept:
         return unlabeled(fields, "was skipped by its annotators" if annotations else UNLABELED)
+    given = [annotation.get("result") or [] for annotation in kept]
+    if any(map(has_spans, given)) and "triplets" not in fields and isinstance(fields.get("text"), str):
+        fields["triplets"] = _agreed_opinions(given, fields["text"])
     answers: dict[str, list[Labels]] = {}
     for annotation in kept:
         for question, labels in _results(annotation.get("result") or []).items():
             answers.setdefault(question, []).append(labels)
     return answered(fields, answers)
+
+
+def _agreed_opinions(given: Sequence[Sequence[Task]], text: str) -> list[dict[str, Any]] | str:
+    """Return the opinions that all annotators marked, or in words why there are none."""
+    try:
+        marked = [opinions_of(results, text) for results in given]
+    except ValueError as error:
+        return str(error)
+    keys = {json.dumps(sorted(map(json.dumps, opinions))) for opinions in marked}
+    return marked[0] if len(keys) == 1 else f"spans on which its {len(marked)} annotators disagree"
 
 
 def _results(results: Sequence[Task]) -> dict[str, Labels]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.encoding import Encoded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
-ColumnType: TypeAlias = Literal["string", "float"]
+ColumnType: TypeAlias = Literal["string", "float", "json"]
+
+PADDING = -1.0
+"""Fills up targets of which some have fewer numbers than others. Not -100, which the trainer does not count
+as a number of an example.
+"""
 
 Loss: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
 """(logits, targets) -> the loss of each example, (batch,)."""
@@ -27,6 +32,9 @@ Loss: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
 TONE = 0.25
 """A score beyond this, in [-1, 1], is shown as positive or negative."""
 
+
+SHOWN = 6
+"""Labels above which the terminal and the demo show the probabilities of the likeliest only."""
 
 MANY = 30
 """Labels above which a line names only the commonest and the rarest."""
@@ -156,17 +164,16 @@ class ClassifierFamily(Family, Protocol):
     def report(self) -> FamilyReport:
         """What a report and a model card show besides scores."""
 
-    def target(self, example: Any) -> list[float]:
-        """Return the numbers that the loss compares the outputs with."""
+    def target(self, example: Any, encoded: Encoded) -> list[float]:
+        """Return the numbers that the loss compares the outputs with; of a head for tokens any number of
+        them.
+        """
 
     def truth(self, example: Any) -> Any:
         """Return what the predictions file holds as the truth."""
 
     def loss(self, training: Any, targets: Sequence[Sequence[float]]) -> Loss:
         """Return the loss that the training settings ask for; `targets` are those of the training rows."""
-
-    def decode(self, outputs: np.ndarray) -> list[Prediction]:
-        """Return the answers that outputs, (texts, outputs), stand for."""
 
     def outcomes(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Any:
         """Pair truth and prediction, row by row."""
@@ -177,8 +184,14 @@ class ClassifierFamily(Family, Protocol):
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
         """Pair raw outputs and targets, as training evaluates them before anything is calibrated."""
 
-    def preflight(self, train: Sequence[Any], validation: Sequence[Any], training: Any) -> TargetFindings:
-        """Describe the targets.
+    def preflight(
+        self,
+        train: Sequence[Any],
+        validation: Sequence[Any],
+        training: Any,
+        targets: Sequence[Sequence[float]],
+    ) -> TargetFindings:
+        """Describe the targets; `targets` are those of the training rows.
 
         Raises:
             DataError: there is nothing to learn from them.
@@ -198,6 +211,13 @@ def tone_of(score: float | None) -> Tone:
     if score is None or -TONE <= score <= TONE:
         return "neutral"
     return "positive" if score > 0 else "negative"
+
+
+def likeliest(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Return the probability of each label, in its order; of many labels the SHOWN highest, highest first."""
+    if len(probabilities) <= SHOWN:
+        return tuple(probabilities.items())
+    return tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:SHOWN])
 
 
 def shares_of(counts: Mapping[str, int], labels: Sequence[str], rows: int) -> list[str]:
@@ -241,7 +261,21 @@ def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -
     return near_groups([example.text for example in examples], threshold=near_duplicates, seed=seed)
 
 
+def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+    """Group turns by their conversation, together with those of equal and near-equal conversations."""
+    from nlpkit.data.near import near_groups
+
+    spoken: dict[str, list[str]] = {}
+    for example in examples:
+        spoken.setdefault(example.conversation, []).append(example.text)
+    texts = ["\n".join(turns) for turns in spoken.values()]
+    groups = dict(zip(spoken, near_groups(texts, threshold=near_duplicates, seed=seed), strict=True))
+    return [groups[example.conversation] for example in examples]
+
+
 def text_identity(example: Any) -> tuple[Any, ...]:
-    """Return all fields of an example that a training depends on: not where it came from, nor its group."""
-    own = (field.name for field in fields(example) if field.name not in ("where", "group"))
-    return tuple(getattr(example, name) for name in own)
+    """Return all fields of an example that a training depends on: not where it came from, its group, or what
+    people answered.
+    """
+    unused = ("where", "conversation", "group", "annotations")
+    return tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)

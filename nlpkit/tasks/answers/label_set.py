@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from nlpkit.data.examples import LabelSetText, in_words
+from nlpkit.data.examples import LabelSetText, from_words, in_words
 from nlpkit.errors import DataError
 from nlpkit.metrics.label_sets import AUROC, LABEL_SET_METRICS, LOG_LOSS, MACRO_F1
 from nlpkit.metrics.metric import Metric
@@ -25,21 +25,19 @@ from nlpkit.tasks.answers.family import (
     Shown,
     TargetFindings,
     changed_answers,
+    likeliest,
     shares_of,
     text_groups,
     text_identity,
 )
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.prediction import SEVERAL, Prediction
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from nlpkit.settings import LabelSetTraining
-
-
-SHOWN = 6
-"""Labels whose probability the terminal and the demo show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ class LabelSet:
     @property
     def columns(self) -> Mapping[str, ColumnType]:
         """The labels that are given, and the probability of each label."""
-        return {"labels": "string", **dict.fromkeys((f"p_{label}" for label in self.labels), "float")}
+        return {SEVERAL: "string", **dict.fromkeys((f"p_{label}" for label in self.labels), "float")}
 
     @property
     def calibration(self) -> str:
@@ -82,7 +80,7 @@ class LabelSet:
             words += f", thresholds {min(given):.2f} to {max(given):.2f}"
         return words + (f"; {never} labels are never given" if never else "")
 
-    def target(self, example: LabelSetText) -> list[float]:
+    def target(self, example: LabelSetText, encoded: Encoded | None = None) -> list[float]:
         """Return 1 for each label that applies, and 0 for the others."""
         return [float(label in example.labels) for label in self.labels]
 
@@ -158,7 +156,11 @@ class LabelSet:
         )
 
     def preflight(
-        self, train: Sequence[LabelSetText], validation: Sequence[LabelSetText], training: LabelSetTraining
+        self,
+        train: Sequence[LabelSetText],
+        validation: Sequence[LabelSetText],
+        training: LabelSetTraining,
+        targets: Sequence[Sequence[float]] = (),
     ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
 
@@ -216,13 +218,15 @@ class LabelSet:
     ) -> Differences:
         """Count rows whose labels change, and compare how many rows are wholly right."""
         words = [[in_words(sorted(answer.labels or ())) for answer in answers] for answers in (before, after)]
-        true = [in_words(sorted(str(labels).split(", "))) for labels in truth]
+        true = [in_words(sorted(from_words(str(labels)))) for labels in truth]
         return changed_answers(words[0], words[1], true, limits)
 
     def shown(self, answer: Prediction) -> Shown:
-        """Return the given labels, and the SHOWN most probable ones."""
-        ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN]
-        return Shown(headline=in_words(answer.labels or ()) or "none of the labels", shares=tuple(ranked))
+        """Return the given labels, and the most probable ones."""
+        return Shown(
+            headline=in_words(answer.labels or ()) or "none of the labels",
+            shares=likeliest(answer.probabilities),
+        )
 
 
 def _sigmoid(outputs: np.ndarray, slope: float = 1.0, offset: float = 0.0) -> np.ndarray:

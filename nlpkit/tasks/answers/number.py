@@ -28,6 +28,7 @@ from nlpkit.tasks.answers.family import (
     text_identity,
     tone_of,
 )
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Number:
         """The value, its standard deviation where it is learned, and the score in [-1, 1]."""
         return dict.fromkeys((*self.head.names, "score"), "float")
 
-    def target(self, example: LabeledText) -> list[float]:
+    def target(self, example: LabeledText, encoded: Encoded | None = None) -> list[float]:
         """Return the value (and standard deviation) on a scale where the range is [-1, 1]."""
         scaled = [(float(example.value or 0.0) - self._middle) / self._half]
         return [*scaled, float(example.spread or 0.0) / self._half] if self.spread else scaled
@@ -122,6 +123,7 @@ class Number:
         train: Sequence[LabeledText],
         validation: Sequence[LabeledText],
         training: Any,
+        targets: Sequence[Sequence[float]] = (),
     ) -> TargetFindings:
         """Describe the range of the values.
 

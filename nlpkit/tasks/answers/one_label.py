@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from nlpkit.data.examples import LabeledText
+from nlpkit.data.examples import LabeledText, LabeledTurn
 from nlpkit.errors import DataError
-from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1
+from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1, WEIGHTED_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.outside import OUTSIDE_METRICS
 from nlpkit.reports.constant_answers import label_signs
 from nlpkit.reports.label_sections import LABEL_REPORT
-from nlpkit.reports.usage import FamilyReport
+from nlpkit.reports.usage import TURN_USAGE, FamilyReport
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -25,19 +25,24 @@ from nlpkit.tasks.answers.family import (
     Shown,
     TargetFindings,
     changed_answers,
+    likeliest,
     shares_of,
     text_groups,
     text_identity,
     tone_of,
+    turn_groups,
 )
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
-from nlpkit.tasks.scope import Scope, certainty, fit_scope
+from nlpkit.tasks.scope import Scope, fit_scope, with_outside
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from nlpkit.settings import ClassifierTraining
+
+Labeled: TypeAlias = LabeledText | LabeledTurn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +60,15 @@ class OneLabel:
     """The share of texts with a label that may be taken for outside."""
     scope: Scope | None = None
     """How they are recognized; None before it is fitted."""
+    valence: tuple[float, ...] = ()
+    """Where each label lies from -1 to 1, where labels without an order have such a place."""
+    of_turns: bool = False
+    """Whether the texts are turns: a split keeps those of one conversation together."""
 
     served_by: ClassVar[Literal["classifier"]] = "classifier"
     unit: ClassVar[str] = "rows"
     best_by: ClassVar[Metric[LabelOutcomes]] = MACRO_F1
     watched: ClassVar[tuple[Metric[LabelOutcomes], ...]] = (ACCURACY, MACRO_F1, LOG_LOSS)
-    report: ClassVar[FamilyReport] = LABEL_REPORT
     distillable: ClassVar[bool] = True
 
     @property
@@ -76,13 +84,24 @@ class OneLabel:
 
     @property
     def metrics(self) -> tuple[Metric[LabelOutcomes], ...]:
-        """Those of labels, and those of texts outside."""
-        return (*LABEL_METRICS, *OUTSIDE_METRICS) if self.outside else LABEL_METRICS
+        """Those of labels, and those of texts outside or of turns."""
+        more = (*(OUTSIDE_METRICS if self.outside else ()), *((WEIGHTED_F1,) if self.of_turns else ()))
+        return (*LABEL_METRICS, *more)
+
+    @property
+    def report(self) -> FamilyReport:
+        """That of labels; its model card says how turns are read."""
+        return replace(LABEL_REPORT, usage=TURN_USAGE) if self.of_turns else LABEL_REPORT
+
+    @property
+    def has_score(self) -> bool:
+        """Whether an answer has a score: labels lie on a line, or each has its place on one."""
+        return self.ordered or bool(self.valence)
 
     @property
     def columns(self) -> Mapping[str, ColumnType]:
         """The label, the score where labels are ordered, and the probability of each label."""
-        numbers = (*(("score",) if self.ordered else ()), *(f"p_{label}" for label in self.answers))
+        numbers = (*(("score",) if self.has_score else ()), *(f"p_{label}" for label in self.answers))
         return {"label": "string", **dict.fromkeys(numbers, "float")}
 
     @property
@@ -98,12 +117,12 @@ class OneLabel:
             f"the validation rows with a label are refused{seen}"
         )
 
-    def target(self, example: LabeledText) -> list[float]:
+    def target(self, example: Labeled, encoded: Encoded | None = None) -> list[float]:
         """Return the output of the label; -1 for a text outside where those are not learned."""
         names = self.head.names
         return [float(names.index(str(example.label))) if example.label in names else -1.0]
 
-    def truth(self, example: LabeledText) -> str:
+    def truth(self, example: Labeled) -> str:
         """Return the label."""
         return str(example.label)
 
@@ -134,7 +153,7 @@ class OneLabel:
         counts = [sum(target[0] == index for target in targets) for index in range(self.head.outputs)]
         return [len(targets) / (len(counts) * count) for count in counts]
 
-    def fit(self, logits: np.ndarray, examples: Sequence[LabeledText]) -> dict[str, Any]:
+    def fit(self, logits: np.ndarray, examples: Sequence[Labeled]) -> dict[str, Any]:
         """Return the temperature, and where texts may be outside the scope, that fit held-out logits best."""
         import numpy as np
 
@@ -154,36 +173,21 @@ class OneLabel:
 
         count = len(self.labels)
         probabilities = softmax(outputs[:, :count].astype(np.float64) / self.temperature, axis=1)
-        scores = probabilities @ np.linspace(-1, 1, count)
+        scores = probabilities @ (self.valence or np.linspace(-1, 1, count))
         best = probabilities.argmax(axis=1)
         if self.outside:
-            probabilities, best = self._with_outside(outputs, probabilities, best)
+            probabilities, best = with_outside(self.scope or Scope(), outputs, probabilities)
         names = self.answers
         return [
             Prediction(
                 label=names[best[row]],
-                score=float(scores[row]) if self.ordered else None,
+                score=float(scores[row]) if self.has_score else None,
                 probabilities=dict(zip(names, probabilities[row].tolist(), strict=True)),
             )
             for row in range(len(outputs))
         ]
 
-    def _with_outside(
-        self, outputs: np.ndarray, probabilities: np.ndarray, best: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the probabilities with that of a text outside as the last, and the answers."""
-        import numpy as np
-        from scipy.special import expit
-
-        scope = self.scope or Scope()
-        value = certainty(scope.score, outputs, len(self.labels))
-        beyond = expit(scope.slope * value + scope.offset)[:, None]
-        return (
-            np.concatenate([probabilities * (1 - beyond), beyond], axis=1),
-            np.where(value < scope.threshold, len(self.labels), best),
-        )
-
-    def outcomes(self, examples: Sequence[LabeledText], predictions: Sequence[Prediction]) -> LabelOutcomes:
+    def outcomes(self, examples: Sequence[Labeled], predictions: Sequence[Prediction]) -> LabelOutcomes:
         """Pair true labels and predicted probabilities."""
         import numpy as np
 
@@ -195,6 +199,7 @@ class OneLabel:
                 [[answer.probabilities[label] for label in names] for answer in predictions]
             ),
             given=np.array([names.index(str(answer.label)) for answer in predictions]),
+            ordered=self.ordered,
         )
 
     def signs(self, outcomes: LabelOutcomes) -> tuple[str, ...]:
@@ -214,9 +219,10 @@ class OneLabel:
 
     def preflight(
         self,
-        train: Sequence[LabeledText],
-        validation: Sequence[LabeledText],
+        train: Sequence[Labeled],
+        validation: Sequence[Labeled],
         training: ClassifierTraining,
+        targets: Sequence[Sequence[float]] = (),
     ) -> TargetFindings:
         """Count the labels, and warn of rare and missing ones.
 
@@ -239,15 +245,16 @@ class OneLabel:
             warnings=tuple(_warnings(counts, validation, training)),
         )
 
-    def groups(self, examples: Sequence[LabeledText], *, near_duplicates: float, seed: int) -> list[int]:
-        """Group near-equal texts."""
-        return text_groups(examples, near_duplicates=near_duplicates, seed=seed)
+    def groups(self, examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+        """Group near-equal texts, or the turns of near-equal conversations."""
+        grouped = turn_groups if self.of_turns else text_groups
+        return grouped(examples, near_duplicates=near_duplicates, seed=seed)
 
-    def strata(self, examples: Sequence[LabeledText]) -> list[str]:
+    def strata(self, examples: Sequence[Labeled]) -> list[str]:
         """Return the label of each example."""
         return [f"label {example.label}" for example in examples]
 
-    def describe(self, parts: Mapping[str, Sequence[LabeledText]]) -> dict[str, Any]:
+    def describe(self, parts: Mapping[str, Sequence[Labeled]]) -> dict[str, Any]:
         """Count the examples of each label, part by part."""
         return {
             "labels": {
@@ -256,13 +263,13 @@ class OneLabel:
             }
         }
 
-    def identity(self, example: LabeledText) -> tuple[Any, ...]:
+    def identity(self, example: Labeled) -> tuple[Any, ...]:
         """Return all fields but the place."""
         return text_identity(example)
 
-    def texts(self, example: LabeledText) -> list[str]:
-        """Return the text."""
-        return [example.text]
+    def texts(self, example: Labeled) -> list[str]:
+        """Return the text, with the turns before it."""
+        return [example.full_text]
 
     def parity(
         self,
@@ -276,18 +283,17 @@ class OneLabel:
         return changed_answers(labels[0], labels[1], truth, limits)
 
     def shown(self, answer: Prediction) -> Shown:
-        """Return the label with the probability of each."""
+        """Return the label, and the most probable ones; of a text outside, that no label fits."""
+        is_outside = bool(self.outside) and answer.label == self.outside
         return Shown(
-            headline=str(answer.label),
+            headline=f"{self.outside}: none of the labels fits" if is_outside else str(answer.label),
             tone=tone_of(answer.score),
             score=answer.score,
-            shares=tuple(answer.probabilities.items()),
+            shares=likeliest(answer.probabilities),
         )
 
 
-def _warnings(
-    counts: Counter[str], validation: Sequence[LabeledText], training: ClassifierTraining
-) -> list[str]:
+def _warnings(counts: Counter[str], validation: Sequence[Labeled], training: ClassifierTraining) -> list[str]:
     warnings = []
     if max(counts.values()) > 10 * min(counts.values()):
         rarest = min(counts, key=lambda label: counts[label])

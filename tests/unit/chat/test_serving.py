@@ -63,7 +63,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(serving.REMOTE_KEY, "a long secret key")
+    monkeypatch.setenv("NLPKIT_REMOTE_KEY", "a long secret key")
     said = Conversation(system="be", turns=(Turn(role="user", text="hello there"),))
     with live(create_app(there := FakeBot("parrot"), keys=["a long secret key"])) as url:
         for name, model in ((f"{url}/v1", None), (f"{url}/v1", "parrot"), (f"{url}/v1#parrot", None)):
@@ -78,7 +78,7 @@ def test_an_address_is_a_bot_elsewhere_and_our_own_server_is_one(monkeypatch: py
             chat_model.close()  # type: ignore[attr-defined]
         assert there.asked == [said, said, said]
         assert there.samplings[0] == Sampling(temperature=0, seed=4, max_new_tokens=9, top_k=5)
-        monkeypatch.setenv(serving.REMOTE_KEY, "another")
+        monkeypatch.setenv("NLPKIT_REMOTE_KEY", "another")
         with pytest.raises(SourceError, match=r"answered 401: .*NLPKIT_REMOTE_KEY.*--model"):
             serving.load_chat_model(f"{url}/v1")
     with pytest.raises(SourceError, match="hint"):

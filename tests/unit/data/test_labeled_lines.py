@@ -60,3 +60,15 @@ def test_r2_the_format_that_a_first_line_seems_to_be_of_is_proposed(tmp_path: Pa
     path.write_text(LINES[format][0])
     with pytest.raises(DataError, match=rf"hint: say it, as with --format {format}$"):
         read_records(path)
+
+
+def test_aste_data_is_known_by_its_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "train_triplets.txt"
+    path.write_text("The pizza is great####[([1], [3], 'POS')]\n\nFine .####[]\nNo triplets\n")
+    bad: list[BadRow] = []
+    first, second = read_records(path, on_bad=bad.append)
+    assert first.fields == {"text": "The pizza is great", "triplets": [([1], [3], "positive")]}
+    assert second.fields["triplets"] == []
+    assert [(row.row, row.reason) for row in bad] == [
+        (4, "no triplets; expected TEXT####[([1], [3], 'POS'), ...]")
+    ]

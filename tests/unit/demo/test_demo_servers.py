@@ -13,9 +13,9 @@ from demo.models import BUILT_IN, find_chat_models
 from demo.offer import Models
 from demo.servers import MAX_SERVERS, Server, Servers, named_server
 from nlpkit.chat.server import create_app
-from nlpkit.chat.serving import REMOTE_KEY
 from nlpkit.chat.store import Store
 from nlpkit.errors import ConfigError, DataError
+from nlpkit.generation.server_errors import REMOTE_KEY
 from tests.fakes import FakeBot
 from tests.served import live
 from tests.unit.demo.test_demo_app import program

@@ -89,6 +89,24 @@ def test_a_reply_wins_when_it_is_preferred_from_both_seats() -> None:
     assert {one["model"] for one in seen} == {"m"}
 
 
+def test_a_decision_model_judges_by_the_likeliest_option() -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, str]:
+        asked = body["questions"]["better"]
+        assert list(asked["criteria"]) == ["A", "B", "TIE"]
+        lines = body["state"].splitlines()
+        first = lines[next(at for at, line in enumerate(lines) if line.startswith("<<<REPLY A ")) + 1]
+        shares = {"A": 0.6, "B": 0.3, "TIE": 0.1} if "kind" in first else {"A": 0.1, "B": 0.6, "TIE": 0.3}
+        return 200, json.dumps({"answers": {"better": {"type": "choice", "probabilities": shares}}})
+
+    with endpoint(answer) as (address, seen):
+        judge = Judge(address=address, model="m", protocol="systemone")
+        found = judge.verdict(
+            [exchange("kind", "bad"), exchange("bad", "kind"), exchange("kind", "kind")], seed=0
+        )
+    assert (found.wins, found.losses, found.ties, found.unreadable) == (1, 1, 1, 0)
+    assert {body["path"] for body in seen} == {"/v1/systemone"}
+
+
 def test_a_judge_that_goes_by_the_seat_decides_nothing() -> None:
     with endpoint(lambda body: (200, says("A"))) as (address, _):
         found = Judge(address=address, model="m").verdict([exchange("x", "y")] * 3, seed=0)

@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 from nlpkit.errors import DataError
 from nlpkit.metrics import labels, values
-from nlpkit.metrics.labels import LABEL_METRICS
+from nlpkit.metrics.labels import LABEL_METRICS, WEIGHTED_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.values import VALUE_METRICS
@@ -47,6 +47,15 @@ def test_per_class_by_hand() -> None:
         "c": (None, 0.0, 0.0, 1),
     }
     assert labels.macro_f1(three()) == pytest.approx((0.5 + 2 / 3 + 0) / 3)
+
+
+def test_weighted_f1_by_hand_and_resampled_alike() -> None:
+    # F1 of a: 2 * 1 / (2 + 2), of b: 2 * 1 / (1 + 2), of c: 0; two rows have a, one has b, one has c
+    assert WEIGHTED_F1.value(three()) == pytest.approx((2 * 1 / 2 + 2 / 3 + 0) / 4)
+    drawn = np.array([[1, 1, 1, 1], [2, 0, 1, 1]])
+    resampled = WEIGHTED_F1.resample(three()).statistic(drawn)
+    # The first row twice, the second not at all: F1 of a is 4 / 5, of b 1
+    assert resampled == pytest.approx([5 / 12, (2 * 4 / 5 + 1) / 4])
 
 
 def test_a_label_that_never_occurs_has_no_recall_and_does_not_count_in_the_mean() -> None:

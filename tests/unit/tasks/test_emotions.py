@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from demo.guard import DemoLimits
+from demo.score_pages import file_page, text_page
+from demo.scoring import score_text, score_upload
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.export import export_run
+from nlpkit.classifiers.export_record import ExportRecord
 from nlpkit.data.examples import LabelSetText
 from nlpkit.data.records import Record
 from nlpkit.data.splits import split
@@ -217,6 +222,33 @@ def test_it_is_evaluated_and_scored_as_any_run(feelings: Path, tmp_path: Path) -
     with scored.open(newline="") as stream:
         answers = [set(row["m_labels"].split(", ")) for row in csv.DictReader(stream)]
     assert answers == [{"sadness"}, {"love", "sadness"}, {""}]
+
+
+def test_the_demo_counts_each_label_of_a_text_by_itself(feelings: Path, tmp_path: Path) -> None:
+    classifier = Classifier.load(feelings)
+    page = text_page(classifier.shown(score_text(classifier, BOTH, DemoLimits())), partial=False)
+    assert "sadness, love" in page or "love, sadness" in page
+    file = tmp_path / "new.csv"
+    file.write_text(f"text,note\n{SAD},joy\n{BOTH},\n{NEITHER},\n{SAD},\n")
+    scored = score_upload(classifier, file, tmp_path / "out", column="text", limits=DemoLimits())
+    assert scored.labels == {"love": 1, "sadness": 3, "none of the labels": 1}
+    page = file_page(scored)
+    assert "Rows that have each label; a row may have several" in page
+    assert "sadness (75%)" in page
+    assert scored.truth is None
+
+
+def test_an_export_answers_as_it_does(feelings: Path, tmp_path: Path) -> None:
+    folder = export_run(Run.open(feelings), "onnx", tmp_path / "onnx")
+    parity = ExportRecord.read(folder).parity
+    assert parity is not None
+    assert (parity.source, parity.changed_labels, parity.failures) == ("held-out rows", 0, ())
+    assert parity.accuracy == parity.exported_accuracy
+    texts = [SAD, BOTH, NEITHER]
+    before, after = Classifier.load(feelings, runtime="torch"), Classifier.load(folder)
+    for old, new in zip(before.predict(texts), after.predict(texts), strict=True):
+        assert old.labels == new.labels
+        assert old.probabilities == pytest.approx(new.probabilities, abs=1e-4)
 
 
 def test_its_data_is_checked_label_by_label(feelings: Path) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from demo.guard import DemoLimits
+from demo.score_pages import text_page
+from demo.scoring import score_upload
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.export import export_run
+from nlpkit.classifiers.export_record import ExportRecord
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError
+from nlpkit.evaluation.evaluate import evaluate
 from nlpkit.metrics.labels import ACCURACY
 from nlpkit.metrics.outside import OUTSIDE_METRICS
 from nlpkit.reports.label_sections import Rows, confusion
 from nlpkit.reports.report import Report
+from nlpkit.run import Run
+from nlpkit.scoring.score import score_file
 from nlpkit.settings import ClassifierTraining, DataSource
 from nlpkit.tasks.intents import Intents
 from nlpkit.tasks.scope import certainty, fit_scope
@@ -72,7 +81,10 @@ def test_the_threshold_keeps_to_the_rate_of_false_alarms_and_the_best_score_is_c
     refused = certainty(scope.score, logits, 5) < scope.threshold
     assert refused[inside].mean() == scope.false_alarms <= 0.05
     assert refused[~inside].mean() == scope.recall > 0.9
+    # No row lies so near the threshold that the rounding of an export could move it across
+    assert abs(certainty(scope.score, logits, 5) - scope.threshold).min() > 1e-4
     assert fit_scope(logits[inside], inside[inside], 5, false_alarms=0.05).recall is None
+    assert fit_scope(logits[inside], inside[inside], 5, false_alarms=0.0).false_alarms == 0
 
 
 def test_below_the_threshold_the_answer_is_outside() -> None:
@@ -121,20 +133,70 @@ output: {output}
 """
 
 
-def test_a_tiny_model_knows_what_it_does_not_know(tmp_path: Path, tiny_base: Path) -> None:
+@pytest.fixture(scope="module")
+def intents(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Path:
+    """A run on two words that have a label and one that has none."""
+    folder = tmp_path_factory.mktemp("intents")
     words = {"good": "praise", "bad": "complaint", "story": "other"}
     rows = [
         (f"{'the ' * (number % 7)}{word} {'film ' * (number % 5)}{'very ' * (number % 3)}", label)
         for number in range(105)
         for word, label in words.items()
     ]
-    config = tmp_path / "intents.yaml"
-    data = write_csv(tmp_path / "rows.csv", rows)
-    config.write_text(CONFIG.format(data=data, base=tiny_base, output=tmp_path / "runs"))
-    run = train_toy(config)[0]
-    answers = Classifier.load(run).predict(["the good film", "bad film very", "the story very"])
+    config = folder / "intents.yaml"
+    data = write_csv(folder / "rows.csv", rows)
+    config.write_text(CONFIG.format(data=data, base=tiny_base, output=folder / "runs"))
+    return train_toy(config)[0]
+
+
+def test_a_tiny_model_knows_what_it_does_not_know(intents: Path) -> None:
+    answers = Classifier.load(intents).predict(["the good film", "bad film very", "the story very"])
     assert [answer.label for answer in answers] == ["praise", "complaint", "other"]
-    report = Report.from_json((run / "evaluation" / "test.json").read_text())
+    report = Report.from_json((intents / "evaluation" / "test.json").read_text())
     assert report.scores["outside_recall"].value > 0.8
     assert report.scores["false_alarms"].value < 0.2
-    assert "a text belongs to none of them, it answers other" in (run / "README.md").read_text()
+    assert "a text belongs to none of them, it answers other" in (intents / "README.md").read_text()
+
+
+TEXTS = ("the good film", "bad film very", "the story very")
+
+
+def test_it_is_evaluated_and_scored_as_any_run(intents: Path, tmp_path: Path) -> None:
+    rows = write_csv(tmp_path / "new.csv", list(zip(TEXTS, ("praise", "complaint", "other"), strict=True)))
+    report = evaluate(Run.open(intents), DataSource(source=str(rows)))
+    assert report.scores["inside_accuracy"].value == report.scores["outside_recall"].value == 1.0
+    score_file(Classifier.load(intents), rows, tmp_path / "scored.csv", prefix="m_")
+    with (tmp_path / "scored.csv").open(newline="") as stream:
+        scored = list(csv.DictReader(stream))
+    assert [row["m_label"] for row in scored] == ["praise", "complaint", "other"]
+    assert float(scored[2]["m_p_other"]) > 0.5 > float(scored[0]["m_p_other"])
+
+
+def test_the_demo_says_plainly_that_no_label_fits(intents: Path, tmp_path: Path) -> None:
+    classifier = Classifier.load(intents)
+    pages = [text_page(classifier.shown(answer), partial=False) for answer in classifier.predict(TEXTS)]
+    assert ["none of the labels fits" in page for page in pages] == [False, False, True]
+    rows = write_csv(tmp_path / "new.csv", list(zip(TEXTS, ("praise", "praise", "other"), strict=True)))
+    scored = score_upload(classifier, rows, tmp_path / "out", column="text", limits=DemoLimits())
+    assert scored.labels == {"complaint": 1, "other": 1, "praise": 1}
+    assert scored.truth is not None
+    assert scored.truth.counts[("other", "other")] == 1
+
+
+def test_of_many_labels_the_likeliest_are_shown() -> None:
+    labels = tuple(f"label {number}" for number in range(40))
+    (answer,) = Intents(labels=labels).decode(np.arange(40.0)[None], [])
+    shown = Intents(labels=labels).family.shown(answer)
+    assert [name for name, _ in shown.shares] == [f"label {number}" for number in range(39, 33, -1)]
+
+
+def test_an_export_answers_as_it_does(intents: Path, tmp_path: Path) -> None:
+    folder = export_run(Run.open(intents), "onnx", tmp_path / "onnx")
+    parity = ExportRecord.read(folder).parity
+    assert parity is not None
+    assert (parity.source, parity.changed_labels, parity.failures) == ("held-out rows", 0, ())
+    assert [answer.label for answer in Classifier.load(folder).predict(TEXTS)] == [
+        "praise",
+        "complaint",
+        "other",
+    ]

@@ -15,16 +15,22 @@ CLASSES = {
     "Intensity",
     "Emotions",
     "Intents",
+    "TurnEmotions",
+    "Aspects",
     "Dialogue",
     "OneLabel",
     "LabelSet",
     "Number",
+    "Spans",
     "Reply",
     "LabelOutcomes",
     "LabelSetOutcomes",
     "ValueOutcomes",
+    "OpinionOutcomes",
 }
-KINDS = {"polarity", "intensity", "emotions", "intents", "dialogue", "labels", "values"}
+KINDS = {
+    "polarity", "intensity", "emotions", "intents", "turn_emotions", "aspects", "dialogue", "labels", "values"
+}  # fmt: skip
 """What a kind is compared with: of a task, of outcomes, of a report."""
 
 ANSWER_FIELDS = {"label", "value"}
