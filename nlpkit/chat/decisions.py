@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nlpkit.chat.protocol import DecisionText
 from nlpkit.chat.request_models import DecisionQuestion
 from nlpkit.chat.serialization import ApiError
+from nlpkit.errors import NlpkitError
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -24,46 +26,96 @@ class DecidingClassifier(Protocol):
     def encode(self, texts: Sequence[str]) -> list[Encoded]: ...
 
 
-def decide(classifier: DecidingClassifier, asked: DecisionText) -> dict[str, Any]:
+LabelReader: TypeAlias = Callable[[str, Mapping[str, str]], Sequence[float]]
+"""Returns the probability of each label for a text, from what the labels mean in words."""
+
+
+def decide(
+    classifier: DecidingClassifier, asked: DecisionText, reader: LabelReader | None = None
+) -> dict[str, Any]:
     """Return the answers to all questions about a text, as `transformers serve` shapes them.
 
+    Args:
+        classifier: answers the questions whose options are its labels.
+        asked: the text and the questions.
+        reader: answers the others, by what their options mean in words; None refuses them.
+
     Raises:
-        ApiError: a question is not one that the run can answer.
+        ApiError: a question cannot be answered.
     """
     (prediction,), (encoded,) = classifier.predict([asked.text]), classifier.encode([asked.text])
+    read = None if reader is None else partial(reader, asked.text)
     return {
         "model": classifier.name,
-        "answers": {name: _answer(name, question, prediction) for name, question in asked.questions.items()},
+        "answers": {
+            name: _answer(name, question, prediction, read) for name, question in asked.questions.items()
+        },
         "usage": {"input_tokens": sum(map(len, encoded.windows)), "output_tokens": 0},
     }
 
 
-def _answer(name: str, question: DecisionQuestion, prediction: Prediction) -> dict[str, Any]:
+def _answer(
+    name: str,
+    question: DecisionQuestion,
+    prediction: Prediction,
+    read: Callable[[Mapping[str, str]], Sequence[float]] | None,
+) -> dict[str, Any]:
     where = f"questions.{name[:60]}"
+    try:
+        shares = _known_shares(name, question, prediction, where)
+    except ApiError:
+        words = _in_words(question)
+        if read is None or len(words) < 2:
+            raise
+        try:
+            shares = list(read(words))
+        except NlpkitError as error:
+            raise _unknown(where, str(error)) from error
     if question.type == "noul":
-        return {"type": "noul", "noul": _yes(name, question, prediction, where)}
+        return {"type": "noul", "noul": float(shares[0])}
+    return _choice(question, shares) if question.type == "choice" else _score(question, shares)
+
+
+def _in_words(question: DecisionQuestion) -> dict[str, str]:
+    """Return what each option means in words; empty where that is not said."""
+    criteria = question.criteria or {}
+    if question.type == "noul":
+        meanings = criteria if isinstance(criteria, dict) else {}
+        yes, no = meanings.get("true"), meanings.get("false")
+        return {"yes": yes, "no": no} if isinstance(yes, str) and isinstance(no, str) else {}
+    if isinstance(criteria, dict):
+        return {option: text if isinstance(text, str) else option for option, text in criteria.items()}
+    return {str(level): str(level) for level in criteria}
+
+
+def _known_shares(name: str, question: DecisionQuestion, prediction: Prediction, where: str) -> list[float]:
+    """Return the probability of each option, all of which are labels of the run; of `noul` that of yes."""
+    if question.type == "noul":
+        return [_yes(name, question, prediction, where)]
     if prediction.labels is not None:
         raise _unknown(
             where,
             "the model gives several labels a text; expected a question of type 'noul' for each of "
             f"{_listed(prediction.probabilities)}, with the label as its name",
         )
-    if question.type == "choice":
-        options = list(question.criteria or ())
-        shares = _shares(options, prediction, where)
-        best = max(options, key=shares.__getitem__)
-        confidence = _above(shares[best], 1 / len(options))
-        return {"type": "choice", "choice": best, "confidence": confidence, "probabilities": shares}
-    return _score(list(question.criteria or ()), prediction, where)
+    options = list(question.criteria or ())
+    names = [option if isinstance(option, str) else "" for option in options]
+    if question.type == "score" and not prediction.probabilities:
+        return _around(prediction.value, names, where)
+    return list(_shares(names, prediction, where).values())
 
 
-def _score(levels: list[Any], prediction: Prediction, where: str) -> dict[str, Any]:
+def _choice(question: DecisionQuestion, shares: Sequence[float]) -> dict[str, Any]:
+    """Return the likeliest option, and how far it is above chance."""
+    by_option = dict(zip(question.criteria or (), map(float, shares), strict=True))
+    best = max(by_option, key=by_option.__getitem__)
+    confidence = _above(by_option[best], 1 / len(by_option))
+    return {"type": "choice", "choice": best, "confidence": confidence, "probabilities": by_option}
+
+
+def _score(question: DecisionQuestion, probabilities: Sequence[float]) -> dict[str, Any]:
     """Return the mean level, and how much more the levels agree than if all were as likely."""
-    names = [level if isinstance(level, str) else "" for level in levels]
-    if prediction.probabilities:
-        shares = list(_shares(names, prediction, where).values())
-    else:
-        shares = _around(prediction.value, names, where)
+    levels, shares = list(question.criteria or ()), list(map(float, probabilities))
     best = max(range(len(shares)), key=shares.__getitem__)
     distance = sum(share * abs(level - best) for level, share in enumerate(shares))
     uniform = sum(abs(level - (len(shares) - 1) / 2) for level in range(len(shares))) / len(shares)

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from nlpkit.chat.client_gone import GoneError, unless_gone
 from nlpkit.chat.counters import ServerCounters
-from nlpkit.chat.decisions import DecidingClassifier, decide
+from nlpkit.chat.decisions import DecidingClassifier, LabelReader, decide
 from nlpkit.chat.middleware import Receive, Scope, Send
 from nlpkit.chat.protocol import (
     CompletionRequest,
@@ -68,8 +68,10 @@ class Endpoints:
         limits: ServerLimits,
         sampling: Sampling,
         store: Store | None,
+        label_reader: LabelReader | None,
     ) -> None:
         self._chat_model, self._classifier, self._queue = chat_model, classifier, queue
+        self._label_reader = label_reader
         self._counters, self._limits, self._sampling = counters, limits, sampling
         self._recent = RecentReplies(store, chat_model.name) if store is not None else None
         self._scoring, self._rating = asyncio.Lock(), asyncio.Lock()
@@ -164,7 +166,7 @@ class Endpoints:
         """Answer questions about a text, of the decision protocol."""
         classifier = self._needed_classifier()
         asked = parse_decision_request(await self._body(request), self._limits, model=classifier.name)
-        answers = await self._scored(partial(decide, classifier, asked))
+        answers = await self._scored(partial(decide, classifier, asked, self._label_reader))
         self._counters.scored(1)
         return _json(answers)
 

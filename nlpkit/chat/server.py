@@ -34,6 +34,7 @@ from nlpkit.generation.sampling import Sampling
 if TYPE_CHECKING:
     import uvicorn
 
+    from nlpkit.chat.decisions import LabelReader
     from nlpkit.chat.endpoints import NamedClassifier
     from nlpkit.chat.store import Store
 
@@ -53,6 +54,7 @@ def create_app(
     sampling: Sampling | None = None,
     local_only: bool = True,
     store: Store | None = None,
+    label_reader: LabelReader | None = None,
 ) -> FastAPI:
     """Create the app that serves a chat model.
 
@@ -64,6 +66,8 @@ def create_app(
         sampling: the settings that a request does not name.
         local_only: refuse requests for another host name than this machine's.
         store: keeps the conversations whose reply is rated at /v1/feedback; None refuses ratings.
+        label_reader: answers questions at /v1/systemone whose options are no labels of the classifier; None
+            refuses them.
     """
     limits = limits or ServerLimits()
     queue = RequestQueue(chat_model, limits.queue)
@@ -78,7 +82,9 @@ def create_app(
     from nlpkit.chat.endpoints import Endpoints
 
     app = FastAPI(title="nlpkit", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
-    routes = Endpoints(chat_model, classifier, queue, metrics, limits, sampling or Sampling(), store)
+    routes = Endpoints(
+        chat_model, classifier, queue, metrics, limits, sampling or Sampling(), store, label_reader
+    )
     add_route = partial(app.add_api_route, responses=openapi.ERRORS)
     app.add_api_route(
         "/v1/chat/completions",

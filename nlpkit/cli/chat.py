@@ -146,6 +146,15 @@ def serve(
         ),
     ] = None,
     classifier: Classifier = None,
+    zero_shot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BASE",
+            help="Also answer questions at /v1/systemone whose options are no labels of the classifier, by "
+            "what they mean in words, with this sentence encoder: minilm-l6, ... Such answers are not "
+            "calibrated.",
+        ),
+    ] = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     max_tokens: MaxTokens = None,
@@ -185,6 +194,7 @@ def serve(
             sampling=sampling,
             local_only=is_local(host) and not keys,
             store=opened,
+            label_reader=_label_reader(zero_shot),
         )
         access = "with a key" if keys else "without a key, for this machine only"
         listen(
@@ -193,6 +203,16 @@ def serve(
             port,
             ready=lambda address: talk(f"{_named(chat_model)} at {address}/v1, {access}; Ctrl-C ends it"),
         )
+
+
+def _label_reader(base: str | None) -> Any:
+    """Return what reads labels in words; its base is loaded now, so that no request waits for it."""
+    if base is None:
+        return None
+    from nlpkit.classifiers.zero_shot import zero_shot
+
+    zero_shot("a text", ["good", "bad"], base=base)
+    return lambda text, labels: zero_shot(text, labels, base=base)[0].tolist()
 
 
 def _named(chat_model: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -214,3 +214,34 @@ def test_another_model_is_not_served_here(url: str) -> None:
     status, error = refused(url, {"state": "a", "questions": QUESTION, "model": "gpt"})
     assert (status, error["code"]) == (404, "model_not_found")
     assert httpx2.get(url).json()["error"]["code"] == "unknown_path"
+
+
+def test_questions_in_other_words_are_read_where_the_server_has_a_reader(reader: Reader) -> None:
+    read: list[dict[str, str]] = []
+
+    def by_words(text: str, labels: Mapping[str, str]) -> list[float]:
+        read.append(dict(labels))
+        return [0.75, 0.25]
+
+    with live(create_app(FakeBot(), reader, label_reader=by_words)) as address:
+        url = f"{address}/v1/systemone"
+        urgent = {"type": "choice", "criteria": {"urgent": "It can't wait.", "later": "It can."}}
+        assert ask(url, urgent) == {
+            "type": "choice",
+            "choice": "urgent",
+            "confidence": 0.5,
+            "probabilities": {"urgent": 0.75, "later": 0.25},
+        }
+        assert ask(url, {"type": "score", "criteria": ["calm", "angry"]})["score"] == 0.25
+        yes = {"type": "noul", "criteria": {"true": "Wants money back.", "false": "Doesn't."}}
+        assert ask(url, yes) == {"type": "noul", "noul": 0.75}
+        # The labels of the run stay with the run
+        known = {"type": "choice", "criteria": {"positive": "", "negative": ""}}
+        assert ask(url, known)["probabilities"]["positive"] == pytest.approx(0.6 / 0.7)
+        assert read == [
+            {"urgent": "It can't wait.", "later": "It can."},
+            {"calm": "calm", "angry": "angry"},
+            {"yes": "Wants money back.", "no": "Doesn't."},
+        ]
+        status, error = refused(url, {"state": "a text", "questions": {"q": {"type": "noul"}}})
+        assert (status, error["code"]) == (422, "unknown_question")
