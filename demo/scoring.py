@@ -246,8 +246,8 @@ def _summarize(path: Path, summary: ScoreSummary, text: str, scorer: TextScorer,
             surest = max((float(str(fields[f"{prefix}{name}"])) for name in shares), default=0.0)
             strengths = {"Surest": surest} if shares else {}
         for end, strength in strengths.items():
-            if strength > 0:
-                kept = ends.setdefault(end, [])
+            kept = ends.setdefault(end, [])
+            if strength > 0 and all(fields[text] != row[2] for row in kept):
                 (heappush if len(kept) < STRONGEST else heappushpop)(
                     kept, (strength, -number, str(fields[text]), answer)
                 )
@@ -257,7 +257,7 @@ def _summarize(path: Path, summary: ScoreSummary, text: str, scorer: TextScorer,
         labels=dict(sorted(labels.items())),
         are_several=are_several,
         bins=binned(scores, -1.0, 1.0),
-        strongest={end: _explained(rows, scorer) for end, rows in sorted(ends.items(), reverse=True)},
+        strongest={end: _explained(rows, scorer) for end, rows in sorted(ends.items(), reverse=True) if rows},
         truth=Truth(column=truth, counts=dict(pairs)) if truth and pairs else None,
     )
 

@@ -1,4 +1,4 @@
-"""The pictures of the guide: `python -m tests.browser.pictures docs`. Only the chat model is scripted."""
+"""The pictures of the guide: `python -m tests.browser.pictures docs RUNS`. Only the bot is scripted."""
 
 from __future__ import annotations
 
@@ -32,11 +32,21 @@ TALK = [
         "You're welcome. Until then, rest well. You have earned it.",
     ),
 ]
+HOURS = "The kitchen of the club is open from 10 to 14. On Fridays it serves fish, on other days soup.\n"
+QUESTION = ("When can I eat fish?", "On Friday, between 10 and 14.")
 FILM = [
     "A warm, funny and beautifully acted film.",
     "Two hours that I will never get back.",
     "It has a beginning and an end.",
     "Simply superb!",
+    "The plot makes no sense, and the jokes are stale.",
+    "I have seldom been so moved by a story.",
+    "It runs for 96 minutes.",
+    "Not bad, but I expected more of this director.",
+    "A dull script, saved by a great cast.",
+    "The worst sequel that I have seen.",
+    "My children loved every minute of it.",
+    "Loud, long and boring.",
 ]
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 
@@ -46,7 +56,7 @@ class Scripted(FakeBot):
 
     def stream(self, conversation: Any, **more: Any) -> FakeAnswer:
         answer = super().stream(conversation, **more)
-        reply = dict(TALK).get(conversation.turns[-1].text, "I see.")
+        reply = dict([*TALK, QUESTION]).get(conversation.turns[-1].text, "I see.")
         return FakeAnswer([f"{word} " for word in reply.split()], 0.0, answer.context)
 
 
@@ -58,14 +68,14 @@ def main(target: Path) -> None:
 
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-            chat = talked(browser, address)
+            chats = talked(browser, address, Path(folder))
             for scheme in ("light", "dark"):
                 for size, (width, height) in SIZES.items():
                     context = browser.new_context(
                         viewport={"width": width, "height": height}, color_scheme=scheme
                     )
                     context.set_default_timeout(120_000)
-                    take(context.new_page(), f"{address}?chat={chat}", target, f"{size}-{scheme}")
+                    take(context.new_page(), address, chats, target, f"{size}-{scheme}")
                     context.close()
             browser.close()
     for picture in target.glob("demo-*.png"):
@@ -107,8 +117,8 @@ def served(folder: Path) -> str:
     return serve(page, host="127.0.0.1", port=free_port(), limits=DemoLimits(), block=False)[0]
 
 
-def talked(browser: Any, address: str) -> str:
-    """The id of a conversation with something in it."""
+def talked(browser: Any, address: str, folder: Path) -> tuple[str, str]:
+    """Return the ids of a conversation with something in it, and of one with a file."""
     context = browser.new_context()
     context.set_default_timeout(120_000)
 
@@ -118,19 +128,34 @@ def talked(browser: Any, address: str) -> str:
     at: Any = At()
     at.address = address.rstrip("/")
     visit = Visit(context.new_page(), at).open()
-    visit.say("What should I cook tonight?")
+    (folder / "opening hours.txt").write_text(HOURS * 4, encoding="utf-8")
+    visit.page.set_input_files("input[type=file] >> nth=0", folder / "opening hours.txt")
+    visit.page.wait_for_selector("#file-strip .file")
+    visit.say(QUESTION[0])
+    with_file = visit.page.url.split("chat=")[1]
     visit.page.click("#new-chat")
     visit.page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
     for said, _ in TALK:
         visit.say(said)
     visit.page.locator('#chatbot button[aria-label="Like"]').last.click()
     visit.page.wait_for_selector("#why-row", state="visible")
+    talk = str(visit.page.url.split("chat=")[1])
     context.close()
-    return str(visit.page.url.split("chat=")[1])
+    return talk, str(with_file)
 
 
-def take(page: Any, address: str, target: Path, name: str) -> None:
+def take(page: Any, address: str, chats: tuple[str, str], target: Path, name: str) -> None:
+    """Take the pictures of each state."""
     page.goto(address)
+    page.wait_for_selector(".starters")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=target / f"demo-start-{name}.png")
+    page.goto(f"{address}?chat={chats[1]}")
+    page.wait_for_selector("#file-strip .file")
+    page.wait_for_selector("#mood circle", state="attached")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=target / f"demo-file-{name}.png")
+    page.goto(f"{address}?chat={chats[0]}")
     page.wait_for_selector("#chatbot .bot.message")
     page.wait_for_selector("#mood circle", state="attached")
     page.wait_for_timeout(1500)
@@ -141,7 +166,7 @@ def take(page: Any, address: str, target: Path, name: str) -> None:
     page.wait_for_selector("#text-answer .answer")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "films.csv"
-        file.write_text("text\n" + "".join(f'"{one}"\n' for one in FILM * 6), encoding="utf-8")
+        file.write_text("text\n" + "".join(f'"{one}"\n' for one in FILM * 2), encoding="utf-8")
         page.set_input_files("#upload input[type=file]", str(file))
         page.wait_for_function("() => document.querySelector('#about-file').innerText.includes('films.csv')")
         page.click("#score-file")
