@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ TASKS = {
     "emotions": ("{kind: emotions}", "emotions", 2),
     "intents": ("{kind: intents}", "intent", 1),
     "intensity": ("{kind: intensity}", "stars", 0),
+    "aspects": ("{kind: aspects, find: terms}", "opinions", 2),
 }
 
 TEXTS = ["the film was good", "awful", "", "a very lovely place and sad food " * 20]
@@ -45,11 +47,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = make_base(folder / "base", layers=3)
     with (folder / "rows.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(("text", "label", "emotions", "intent", "stars"))
+        writer.writerow(("text", "label", "emotions", "intent", "stars", "opinions"))
         for text, label in sentences(80):
             is_good = label == "positive"
             emotions = "joy,love" if is_good else "grief"
-            writer.writerow((text, label, emotions, "thank" if is_good else "complain", 5 if is_good else 1))
+            intent, stars = ("thank", 5) if is_good else ("complain", 1)
+            word = {"start": 0, "end": text.index(" ")}
+            opinions = json.dumps([{"aspect": word, "polarity": label}])
+            writer.writerow((text, label, emotions, intent, stars, opinions))
     made = {}
     for name, (task, column, freeze) in TASKS.items():
         config = folder / f"{name}.yaml"
@@ -65,7 +70,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_each_answers_as_it_does_alone(runs: dict[str, Path]) -> None:
     readings = Readings.load(list(runs.values()))
-    assert readings.shared == {"emotions": 2, "intents": 1, "intensity": 0}
+    assert readings.shared == {"emotions": 2, "intents": 1, "intensity": 0, "aspects": 2}
     together = readings.predict(TEXTS)
     for name, path in runs.items():
         alone = Classifier.load(path, runtime="torch").predict(TEXTS)
