@@ -191,12 +191,22 @@ def test_conversations_are_found_opened_pinned_renamed_saved_and_deleted(
     page.wait_for_function("() => document.title == 'my chair · nlpkit'")
     keys.to("#this-chat > button")
     keys.press("Enter")
+    keys.to("#as-markdown")
+    with page.expect_download() as download:
+        keys.press("Enter")
+    assert "A red one." in download.value.path().read_text()
     keys.to("#as-jsonl")
     with page.expect_download() as download:
         keys.press("Enter")
     row = json.loads(download.value.path().read_text())
     assert [message["content"] for message in row["messages"]] == ["a chair", "A red one."]
     keys.to("#delete")
+    keys.press("Enter")
+    page.wait_for_selector("#confirm", state="visible")
+    keys.to("#keep")
+    keys.press("Enter")
+    page.wait_for_selector("#confirm", state="hidden")
+    keys.at("#delete")
     keys.press("Enter")
     page.wait_for_selector("#confirm", state="visible")
     keys.to("#sure")
