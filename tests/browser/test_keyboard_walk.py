@@ -194,7 +194,7 @@ def test_conversations_are_found_opened_pinned_renamed_saved_and_deleted(
     keys.to("#as-markdown")
     with page.expect_download() as download:
         keys.press("Enter")
-    assert "A red one." in download.value.path().read_text()
+    assert "A red one" in download.value.path().read_text()
     keys.to("#as-jsonl")
     with page.expect_download() as download:
         keys.press("Enter")

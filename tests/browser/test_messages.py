@@ -129,6 +129,7 @@ def test_d10_drafts_are_kept_for_each_conversation(visit: Visit) -> None:
     visit.done()
     assert visit.said() == ["I had a long day at work.", "half a thought", "Explain more."]
     page.click("#new-chat")
+    page.wait_for_function("() => document.querySelectorAll('#chatbot .message').length == 0")
     box(visit, "another one")
     page.go_back()
     visit.until("#chatbot", "half a thought")
