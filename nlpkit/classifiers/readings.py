@@ -222,12 +222,13 @@ def share_layers(first: TorchRuntime, others: Sequence[TorchRuntime]) -> list[in
     class HandedOn(torch.nn.Module):
         """Returns what a layer of the first model computed, whatever it is given."""
 
-        def __init__(self, depth: int) -> None:
+        def __init__(self, depth: int, *, is_layer: bool = True) -> None:
             super().__init__()
-            self.depth = depth
+            self.depth, self.is_layer = depth, is_layer
 
         def forward(self, *_: Any, **__: Any) -> Any:
-            return getattr(states, str(self.depth))
+            state = getattr(states, str(self.depth))
+            return state[0] if isinstance(state, tuple) and not self.is_layer else state
 
     for depth in set(counts) - {0}:
 
@@ -238,6 +239,9 @@ def share_layers(first: TorchRuntime, others: Sequence[TorchRuntime]) -> list[in
     for runtime, count in zip(others, counts, strict=True):
         for name in list(layers)[:count]:
             runtime.model.set_submodule(name, HandedOn(count))
+        body = runtime.model.base_model
+        if count and hasattr(body, "embeddings"):  # what they answer is not used
+            body.embeddings = HandedOn(count, is_layer=False)
     return counts
 
 
