@@ -236,12 +236,12 @@ def share_layers(first: TorchRuntime, others: Sequence[TorchRuntime]) -> list[in
             setattr(states, str(depth), output)
 
         list(layers.values())[depth - 1].register_forward_hook(keep)
+    embeddings = f"{next(iter(layers)).partition('encoder.')[0]}embeddings"
     for runtime, count in zip(others, counts, strict=True):
         for name in list(layers)[:count]:
             runtime.model.set_submodule(name, HandedOn(count))
-        body = runtime.model.base_model
-        if count and hasattr(body, "embeddings"):  # what they answer is not used
-            body.embeddings = HandedOn(count, is_layer=False)
+        if count and embeddings in dict(runtime.model.named_modules()):  # what they answer is not used
+            runtime.model.set_submodule(embeddings, HandedOn(count, is_layer=False))
     return counts
 
 
