@@ -121,6 +121,7 @@ def score(
 
     A command that was killed resumes when it is run again.
     """
+    from nlpkit.scoring.labeling_writers import TASKS
     from nlpkit.scoring.locations import plan_location
     from nlpkit.scoring.options import ScoreOptions
 
@@ -135,6 +136,14 @@ def score(
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None
+    if max_error is None and (held_out or label):
+        raise ConfigError(
+            "--held-out and --label: are for a promise; hint: add --max-error 0.05, or leave them out"
+        )
+    if max_error is not None and output_format in TASKS:
+        raise ConfigError(
+            f"--max-error: texts without a label are no tasks of {output_format}; hint: leave it out there"
+        )
     if max_error is not None:
         fields = {} if label is None else {"label": label}
         promised = partial(_promised, source, options, max_error, held_out, fields)

@@ -166,7 +166,7 @@ def take(page: Any, address: str, chats: tuple[str, str], target: Path, name: st
     page.wait_for_selector("#text-answer .answer")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "films.csv"
-        file.write_text("text\n" + "".join(f'"{one}"\n' for one in FILM * 2), encoding="utf-8")
+        file.write_text("text\n" + "".join(f'"{text}"\n' for text in FILM * 2), encoding="utf-8")
         page.set_input_files("#upload input[type=file]", str(file))
         page.wait_for_function("() => document.querySelector('#about-file').innerText.includes('films.csv')")
         page.click("#score-file")

@@ -122,6 +122,7 @@ def test_a_promise_about_a_stream_or_several_runs_is_refused(toy_run: Path, tmp_
     for asked, reason in (
         ([str(toy_run), "-", "--format", "csv"], "can be read only once"),
         ([f"{toy_run},{toy_run}", str(texts)], "is a promise about one run"),
+        ([str(toy_run), str(texts), "--output-format", "doccano"], "are no tasks of doccano"),
     ):
         result = CliRunner().invoke(
             app,
@@ -130,3 +131,11 @@ def test_a_promise_about_a_stream_or_several_runs_is_refused(toy_run: Path, tmp_
         )
         assert isinstance(result.exception, ConfigError)
         assert reason in str(result.exception)
+
+
+def test_labeled_rows_without_a_promise_are_refused(toy_run: Path, tmp_path: Path) -> None:
+    texts = write_csv(tmp_path / "in.csv", sentences(20))
+    asked = ["score", str(toy_run), str(texts), "-o", str(tmp_path / "out.csv"), "--held-out", str(texts)]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, ConfigError)
+    assert "add --max-error 0.05" in str(result.exception)
