@@ -87,6 +87,8 @@ class RunRecord(BaseModel):
     """
     engine: Annotated[dict[str, Any], Field(exclude_if=lambda engine: not engine)] = {}
     """Settings of the server that answers in place of a base and an adapter; empty where there is none."""
+    cascade: Annotated[dict[str, Any], Field(exclude_if=lambda cascade: not cascade)] = {}
+    """When the second of two runs in the folder answers in place of the first; empty for a single model."""
 
 
 def in_current_format(tree: Any) -> Any:
@@ -126,6 +128,11 @@ class Run:
     def reader(self) -> Path:
         """Of a zero-shot run, in place of an adapter: the weights that stand for its labels."""
         return self.path / "reader"
+
+    @property
+    def members(self) -> tuple[Path, Path]:
+        """Of a cascade, in place of an adapter: the fast run and the slow one, or their exports."""
+        return self.path / "fast", self.path / "slow"
 
     @property
     def codebook(self) -> Path:

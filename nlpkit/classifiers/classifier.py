@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -130,23 +129,7 @@ class Classifier:
             DataError: something in the sequence is no text; names its position.
             NlpkitError: a single window does not fit the device's memory.
         """
-        asked = as_texts(texts)
-        if not asked:
-            return []
-        encoded = self.model.encode(asked)
-        return self.answers(encoded, self.model.logits_of(encoded))
-
-    def answers(self, encoded: Sequence[Encoded], logits: np.ndarray) -> list[Prediction]:
-        """Return the predictions that the raw outputs of encoded texts stand for."""
-        answers = self.task.decode(logits, encoded)
-        return [
-            answer
-            if len(text.windows) == 1 and not text.partial and not text.is_unreadable
-            else dataclasses.replace(
-                answer, windows=len(text.windows), partial=text.partial, is_unreadable=text.is_unreadable
-            )
-            for answer, text in zip(answers, encoded, strict=True)
-        ]
+        return self.model.predict(as_texts(texts))
 
     def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
         """Return each text as the model reads it: the ids of its windows, with special tokens."""

@@ -45,6 +45,11 @@ def load_model(run: Run) -> tuple[Any, Any]:
         SourceError: its base cannot be brought here.
     """
     record = run.read_verified()
+    if record.cascade:
+        raise RunError(
+            f"{run.path}: a cascade of two runs, which is no single model; hint: name one of them: "
+            f"{run.members[1]}"
+        )
     if record.engine:
         raise RunError(
             f"{run.path}: a server answers for it, so that there is no model to load; "

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from nlpkit.classifiers.cascade import Cascade, cascade_record
 from nlpkit.classifiers.engine_runtime import load_engine
 from nlpkit.classifiers.export import Talk, export_run
 from nlpkit.classifiers.export_record import ExportRecord, cache_path, is_export
@@ -39,7 +40,11 @@ def open_model(run: Run | Path | str | None, *, runtime: str = AUTO, threads: in
             )
         return load_export(Path(run), threads=threads)
     run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
-    if run.read().engine:
+    record = run.read()
+    if record.cascade:
+        fast, slow = (open_model(member, runtime=runtime, threads=threads) for member in run.members)
+        return Cascade(fast, slow, cascade_record(run), name=run.name)
+    if record.engine:
         if runtime != AUTO:
             raise ConfigError(f"--runtime {runtime}: a server answers for {run.path}; hint: leave it out")
         return load_engine(run)
@@ -102,7 +107,11 @@ def resolve_runtime(
     if runtime != AUTO:
         return runtime
     opened = Run.open(run) if run is not None else default_run()
-    if opened.read().engine:
+    record = opened.read()
+    if record.cascade:
+        for member in opened.members:
+            resolve_runtime(str(member), runtime, is_long=is_long, begun_with=begun_with, talk=talk)
+    if record.engine or record.cascade:
         return runtime
     if (begun := (begun_with() or "").partition(" ")[0]) in RUNTIMES:
         talk(f"runtime: {begun}, with which the work began")

@@ -145,7 +145,9 @@ class Readings:
         answers: list[list[Prediction]] = []
         for index, (name, classifier) in enumerate(self.classifiers.items()):
             own = [parts[tuple(window)][index] for text in encoded[name] for window in text.windows]
-            answers.append(classifier.answers(encoded[name], classifier.model.pooled(encoded[name], own)))
+            answers.append(
+                classifier.model.answers(encoded[name], classifier.model.pooled(encoded[name], own))
+            )
         return [
             Answers(by_name=dict(zip(self.classifiers, of_text, strict=True)))
             for of_text in zip(*answers, strict=True)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, SERVER, OutOfMemoryError, Runtime
@@ -14,6 +15,7 @@ from nlpkit.data.examples import TextInput
 from nlpkit.errors import NlpkitError
 from nlpkit.models.batching import batches
 from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.task import TextTask
 
 if TYPE_CHECKING:
@@ -60,6 +62,27 @@ class TextModel:
         """Return each text as the model reads it: the ids of its windows, with special tokens."""
         inputs = [TextInput(text=text) if isinstance(text, str) else text for text in texts]
         return self.task.encode(inputs, self.tokenizer, self.max_tokens)
+
+    def predict(self, texts: Sequence[str | TextInput]) -> list[Prediction]:
+        """Return the answer to each text, in order.
+
+        Raises:
+            NlpkitError: a single window does not fit the device's memory.
+        """
+        encoded = self.encode(texts)
+        return self.answers(encoded, self.logits_of(encoded)) if encoded else []
+
+    def answers(self, encoded: Sequence[Encoded], logits: np.ndarray) -> list[Prediction]:
+        """Return the answers that the raw outputs of encoded texts stand for."""
+        answers = self.task.decode(logits, encoded)
+        return [
+            answer
+            if len(text.windows) == 1 and not text.partial and not text.is_unreadable
+            else replace(
+                answer, windows=len(text.windows), partial=text.partial, is_unreadable=text.is_unreadable
+            )
+            for answer, text in zip(answers, encoded, strict=True)
+        ]
 
     def logits(self, texts: Sequence[str | TextInput]) -> np.ndarray:
         """Return the raw outputs, as `logits_of` does.

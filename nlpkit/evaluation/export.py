@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from nlpkit.classifiers.cascade import cascade_record, identity_of_member
 from nlpkit.classifiers.export import export_run
 from nlpkit.classifiers.loading import default_run
 from nlpkit.classifiers.opening import export_path
@@ -57,4 +60,31 @@ def export(
         return export_chat_model(opened, to, folder, force=force, talk=talk)
     if folder is None and not EXPORTS[to].is_cached:
         raise ConfigError(f"the export {to} goes to a folder of yours; hint: -o FOLDER")
+    if opened.read().cascade:
+        return _export_cascade(opened, to, folder, force=force, talk=talk)
     return export_run(opened, to, folder or export_path(opened, to), force=force, talk=talk)
+
+
+def _export_cascade(
+    run: Run, to: str, folder: Path | None, *, force: bool, talk: Callable[[str], None] | None
+) -> Path:
+    """Export both runs: into the cache, where the cascade looks for them, or as a cascade of two exports."""
+    record = cascade_record(run)
+    if folder is None:
+        for member in run.members:
+            export(member, to, talk=talk)
+        return run.path
+    if folder.exists():
+        raise ConfigError(f"{folder}: exists already; hint: name another folder, or delete it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
+        made = Run(Path(name) / "export")
+        made.path.mkdir()
+        for member, target in zip(run.members, made.members, strict=True):
+            export(member, to, target, force=force, talk=talk)
+        fast, slow = (identity_of_member(member) for member in made.members)
+        shutil.copyfile(run.config, made.config)
+        exported = record.model_copy(update={"members": (fast, slow)}).model_dump(mode="json")
+        made.finish(run.read().model_copy(update={"cascade": exported}))
+        made.path.rename(folder)  # complete from its first moment
+    return folder

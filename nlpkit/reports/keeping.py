@@ -39,7 +39,8 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
         write_whole(place(run, report.data, ending), text)
     if card is not None:
         write_whole(run.report, page)
-        if not (record := run.read()).engine:  # whose model is not here to be described
+        record = run.read()
+        if not (record.engine or record.cascade):  # which are no single model that is here
             codebook = read_codebook(run.codebook) if run.codebook.is_file() else None
             write_whole(run.card, model_card(report, record.model_dump(mode="json"), card, codebook=codebook))
 

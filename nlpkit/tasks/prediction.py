@@ -94,6 +94,18 @@ class Prediction:
         """Whether no label is given, as the classifier is too uncertain."""
         return self.label == ABSTAINED
 
+    @property
+    def certainty(self) -> float | None:
+        """How probable it is that the answer is right: of several labels, the least sure one counts.
+
+        None where an answer has no such probability.
+        """
+        if self.label is not None:
+            return self.probabilities.get(self.label)
+        if self.labels is not None:
+            return min(max(given, 1 - given) for given in self.probabilities.values())
+        return None
+
     def row(self) -> dict[str, Any]:
         """Return the output columns, by name: label, labels, score, p_<label>, value, spread, opinions, as
         far as they apply.

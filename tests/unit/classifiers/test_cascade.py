@@ -1,0 +1,141 @@
+"""A fast run and a slow one as one: who answers which text, what it may lose, and that it is a run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nlpkit.classifiers.classifier import Classifier
+from nlpkit.cli.app import app
+from nlpkit.errors import ConfigError, DataError, RunError
+from nlpkit.evaluation.export import export
+from nlpkit.run import Run
+from nlpkit.tasks.prediction import Prediction
+from nlpkit.training.cascade import lowest, points
+from tests.conftest import make_base, train_toy, write_csv
+
+TEXTS = ["good", "a bad film", "", "lovely food " * 200, "der die das", "awful awful good", "sad place"]
+
+CONFIG = """
+recipe: cascade
+name: both
+fast: {fast}
+slow: {slow}
+data: {{validation: [{{source: {data}}}]}}
+loses: 0.1
+output: {output}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, toy_config: Path, toy_run: Path, toy_csv: Path) -> Path:
+    """A cascade whose slow run is the toy run; the fast one has learned for two steps."""
+    folder = tmp_path_factory.mktemp("cascade")
+    base = make_base(folder / "base")
+    fast = train_toy(
+        toy_config, f"output={folder}", "name=small", f"base.source={base}", "training.max_steps=12"
+    )[0]
+    config = folder / "cascade.yaml"
+    config.write_text(CONFIG.format(fast=fast, slow=toy_run, data=toy_csv, output=folder))
+    made = train_toy(config)[0]
+    shutil.rmtree(fast)  # the cascade holds copies
+    return made
+
+
+def test_unsure_answers_are_those_of_the_slow_run(made: Path) -> None:
+    both = Classifier.load(made)
+    fast, slow = (Classifier.load(member).predict(TEXTS) for member in Run(made).members)
+    threshold = json.loads((made / "run.json").read_text())["cascade"]["threshold"]
+    expected = [
+        one if (one.certainty or 0) >= threshold else two for one, two in zip(fast, slow, strict=True)
+    ]
+    answers = both.predict(TEXTS)
+    assert [answer.label for answer in answers] == [answer.label for answer in expected]
+    for answer, other in zip(answers, expected, strict=True):
+        assert answer.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+        assert answer.windows == other.windows
+    assert both.predict([]) == []
+
+
+def test_a_threshold_loses_what_is_counted_by_hand() -> None:
+    certainty = np.array([0.9, 0.8, 0.8, 0.6])
+    fast = np.array([True, True, False, False])
+    slow = np.array([True, False, True, True])
+    found = points(certainty, fast, slow)
+    # Above 0.9 the slow run reads all; 0.8 stands for two rows, of which one is lost and one won
+    assert [(round(point.threshold, 6), point.slow, point.lost) for point in found] == [
+        (0.9, 1.0, 0.0),
+        (0.9, 0.75, 0.0),
+        (0.8, 0.25, 0.0),
+        (0.6, 0.0, 0.25),
+    ]
+    assert found[0].threshold > 0.9
+    # One more than was lost, and 1.645 standard deviations: (1 + 1.645) / 4
+    assert found[1].at_most == pytest.approx(0.66125)
+    # (2 - 1 + 1.645 * sqrt(3)) / 4
+    assert found[2].at_most == pytest.approx(0.9623056)
+    assert lowest(found, 4, 0.97).threshold == 0.8
+    with pytest.raises(DataError, match=r"on 4 rows .* may lose 66\.1[23]%; hint: loses=0\.662"):
+        lowest(found, 4, 0.5)
+
+
+def test_the_least_sure_of_several_labels_counts() -> None:
+    answer = Prediction(labels=("joy",), probabilities={"joy": 0.9, "grief": 0.2})
+    assert answer.certainty == pytest.approx(0.8)
+    assert Prediction(value=3.0).certainty is None
+
+
+def test_it_scores_evaluates_and_exports_as_a_run(made: Path, toy_csv: Path, tmp_path: Path) -> None:
+    report = json.loads((made / "evaluation" / "validation.json").read_text())
+    assert report["scores"]["accuracy"]["value"] > 0.9
+    out = tmp_path / "scored.csv"
+    scored = CliRunner().invoke(app, ["score", str(made), str(toy_csv), "-o", str(out), "--prefix", "model_"])
+    assert scored.exit_code == 0, scored.output
+    exported = export(made, "onnx", tmp_path / "exported")
+    assert Classifier.load(exported).runtime.name == "onnx"
+    before, after = (Classifier.load(run).predict(TEXTS) for run in (made, exported))
+    for one, other in zip(before, after, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
+    with pytest.raises(ConfigError, match="exists already"):
+        export(made, "onnx", tmp_path / "exported")
+
+
+def test_an_exchanged_run_is_refused(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    shutil.rmtree(copy / "fast")
+    shutil.copytree(copy / "slow", copy / "fast")
+    with pytest.raises(RunError, match="is not the run that the cascade was made with"):
+        Classifier.load(copy)
+    shutil.rmtree(copy / "fast")
+    with pytest.raises(RunError, match="no such run"):
+        Classifier.load(copy)
+
+
+def test_two_runs_of_other_answers_are_refused(
+    toy_config: Path, toy_run: Path, toy_csv: Path, tmp_path: Path
+) -> None:
+    data = write_csv(tmp_path / "stars.csv", [(f"text {row}", str(row % 5)) for row in range(60)])
+    number = train_toy(
+        toy_config, f"output={tmp_path}", "name=number", "task={kind: intensity}", "training.max_steps=1",
+        f"data.train=[{{source: {data}, label: label}}]",
+    )[0]  # fmt: skip
+    config = tmp_path / "cascade.yaml"
+    config.write_text(CONFIG.format(fast=number, slow=toy_run, data=toy_csv, output=tmp_path))
+    with pytest.raises(ConfigError, match="answers with value"):
+        train_toy(config)
+    config.write_text(CONFIG.format(fast=toy_run, slow=number, data=toy_csv, output=tmp_path))
+    with pytest.raises(ConfigError, match="expected a run that answers with labels"):
+        train_toy(config)
+    with pytest.raises(RunError, match="no such run"):
+        train_toy(config, f"fast={tmp_path / 'none'}")
+
+
+def test_what_needs_one_model_says_so(made: Path) -> None:
+    with pytest.raises(RunError, match="no outputs of its own"):
+        Classifier.load(made).logits(["good"])
