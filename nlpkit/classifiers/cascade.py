@@ -77,7 +77,7 @@ class Cascade(TextModel):
         )
 
     @property
-    def budget(self) -> int:  # type: ignore[override]  # of both models
+    def budget(self) -> int:
         """Max tokens per batch, padding included."""
         return self.slow.budget
 
