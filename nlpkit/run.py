@@ -54,6 +54,8 @@ class BaseModelIdentity(BaseModel):
     revision: str | None
     weights_sha256: str
     tokenizer_sha256: str
+    layers: Annotated[int | None, Field(ge=1, exclude_if=lambda layers: layers is None)] = None
+    """How many of its lowest layers are used; None for all."""
 
 
 class RunRecord(BaseModel):

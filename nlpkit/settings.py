@@ -266,6 +266,13 @@ class Base(Settings):
     """Dropout of the pretrained model in training; default: its own. 0 trains about 1.5 times as fast."""
 
 
+class EncoderBase(Base):
+    """The pretrained encoder."""
+
+    layers: Annotated[int, Field(ge=1)] | None = None
+    """Use only so many of its lowest layers: faster and less accurate; default: all."""
+
+
 class LanguageBase(Base):
     """The pretrained language model."""
 

@@ -14,7 +14,7 @@ from typing import Literal
 from nlpkit.evaluation.distillation import report_distillation
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import Base, Lora, SeededSettings
+from nlpkit.settings import EncoderBase, Lora, SeededSettings
 from nlpkit.training.classifier import finish
 from nlpkit.training.distillation_data import DistillationData, DistillationRows, load_distillation_rows
 from nlpkit.training.distillation_objective import (
@@ -42,7 +42,7 @@ class DistillConfig(SeededSettings):
     plain: Path | None = None
     """A run of the same base without a teacher, to compare with."""
     data: DistillationData
-    base: Base = Base()
+    base: EncoderBase = EncoderBase()
     lora: Lora = Lora(rank=32, alpha=64)
     distillation: Distillation = Distillation()
     training: DistillationTraining = DistillationTraining()

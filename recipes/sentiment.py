@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import Base, Data, Lora, SeededSettings, SentimentTraining
+from nlpkit.settings import Data, EncoderBase, Lora, SeededSettings, SentimentTraining
 from nlpkit.tasks.own_settings import refuse_foreign_keys, training_for
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings
@@ -39,7 +39,7 @@ class SentimentConfig(SeededSettings):
     codebook: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
     """A YAML file with the labels in words, which gives the task its labels and their order."""
     data: Data
-    base: Base = Base()
+    base: EncoderBase = EncoderBase()
     lora: Lora = Lora()
     training: SentimentTraining = SentimentTraining()
     metrics: tuple[str, ...] = ()

@@ -281,6 +281,7 @@ def _refuse_mixed(runs: Sequence[Run]) -> None:
         for what, expected, actual in (
             ("base", first.base.weights_sha256, record.base.weights_sha256),
             ("tokenizer", first.base.tokenizer_sha256, record.base.tokenizer_sha256),
+            ("base.layers", first.base.layers, record.base.layers),
             ("base.max_tokens", first.max_tokens, record.max_tokens),
         ):
             if expected != actual:

@@ -218,6 +218,7 @@ def served_weights(record: RunRecord) -> int:
     folder: Path = find_base(source_of(record.base))[0]
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     config.num_labels = record.outputs
+    config.num_hidden_layers = record.base.layers or config.num_hidden_layers
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
     return sum(weight.numel() for weight in model.parameters())

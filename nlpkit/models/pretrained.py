@@ -73,14 +73,31 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
+def depth_of(folder: Path) -> int:
+    """Return how many layers the model in a folder has.
+
+    Raises:
+        RunError: its configuration cannot be read.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # as for models
+        raise RunError(f"{folder}: its configuration cannot be read: {_first_line(error)}") from None
+    return int(config.num_hidden_layers)
+
+
 def load_classifier(
     folder: Path,
     *,
     head: Head,
+    layers: int | None = None,
     dropout: float | None = None,
     pad_id: int | None = None,
 ) -> Any:
-    """Load the base with a fresh head; seed torch before, since the head is drawn at random.
+    """Load the base, or its lowest layers, with a fresh head; seed torch before, since the head is drawn at
+    random.
 
     Raises:
         RunError: transformers cannot make a classifier of it.
@@ -98,6 +115,8 @@ def load_classifier(
             if config.pad_token_id is None:
                 config.pad_token_id = pad_id
             _set_dropout(config, dropout)
+            if layers is not None:
+                config.num_hidden_layers = layers
             return _model_for(head.level).from_pretrained(
                 folder,
                 config=config,

@@ -42,6 +42,7 @@ def build(
     plain = load_classifier(
         base.folder,
         head=task.head,
+        layers=base.identity.layers,
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )
@@ -98,6 +99,7 @@ def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:
     plain = load_classifier(
         base.folder,
         head=task.head,
+        layers=base.identity.layers,
         pad_id=tokenizer.pad_token_id,
     )
     return Classifier.of_model(

@@ -99,6 +99,7 @@ def build_student(
     plain = load_classifier(
         base.folder,
         head=task.head,
+        layers=base.identity.layers,
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
     )

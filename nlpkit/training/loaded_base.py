@@ -12,9 +12,9 @@ from typing import Any
 
 from nlpkit.errors import ConfigError
 from nlpkit.models.emoji_names import with_emoji_names
-from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, quiet, window_of
+from nlpkit.models.pretrained import depth_of, find_base, load_tokenizer, pick_device, quiet, window_of
 from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
-from nlpkit.settings import Base, Lora
+from nlpkit.settings import Base, EncoderBase, Lora
 from nlpkit.training.runs import RunInProgress
 
 
@@ -53,9 +53,20 @@ def load_base(base: Base) -> LoadedBase:
 
 
 def load_classifier_base(base: Base) -> LoadedBase:
-    """Load the config's base as `load_base` does; it reads emoji by name where it does not know them."""
+    """Load the config's base as `load_base` does; it reads emoji by name where it does not know them.
+
+    Raises:
+        ConfigError: it has fewer layers than are asked for.
+    """
     loaded = load_base(base)
-    return replace(loaded, tokenizer=with_emoji_names(loaded.tokenizer))
+    layers = base.layers if isinstance(base, EncoderBase) else None
+    if layers is not None and layers > (most := depth_of(loaded.folder)):
+        raise ConfigError(f"base.layers: {layers}; {base.source} has {most}")
+    return replace(
+        loaded,
+        identity=loaded.identity.model_copy(update={"layers": layers}),
+        tokenizer=with_emoji_names(loaded.tokenizer),
+    )
 
 
 def count_weights(model: Any) -> tuple[int, int]:

@@ -34,11 +34,16 @@ output: {output}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, toy_config: Path, toy_run: Path, toy_csv: Path) -> Path:
-    """A cascade whose slow run is the toy run; the fast one has learned for two steps."""
+    """A cascade whose slow run is the toy run; the fast one has one layer and has learned for a few steps."""
     folder = tmp_path_factory.mktemp("cascade")
     base = make_base(folder / "base")
     fast = train_toy(
-        toy_config, f"output={folder}", "name=small", f"base.source={base}", "training.max_steps=12"
+        toy_config,
+        f"output={folder}",
+        "name=small",
+        f"base.source={base}",
+        "base.layers=1",
+        "training.max_steps=12",
     )[0]
     config = folder / "cascade.yaml"
     config.write_text(CONFIG.format(fast=fast, slow=toy_run, data=toy_csv, output=folder))
@@ -60,6 +65,18 @@ def test_unsure_answers_are_those_of_the_slow_run(made: Path) -> None:
         assert answer.probabilities == pytest.approx(other.probabilities, abs=1e-6)
         assert answer.windows == other.windows
     assert both.predict([]) == []
+
+
+def test_a_base_of_fewer_layers_has_no_others(made: Path, toy_config: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(Run(made).members[0] / "adapter" / "adapter_model.safetensors", framework="np") as weights:
+        names = list(weights.keys())
+    assert any("layer.0." in name for name in names)
+    assert not any("layer.1." in name for name in names)
+    assert "num_hidden_layers=1" in (Run(made).members[0] / "README.md").read_text()
+    with pytest.raises(ConfigError, match=r"base\.layers: 9; .* has 2"):
+        train_toy(toy_config, "base.layers=9", "name=deep")
 
 
 def test_a_threshold_loses_what_is_counted_by_hand() -> None:
