@@ -161,6 +161,8 @@ def complete_cascade(job: RunInProgress, fast: Run, slow: Run, rows: Rows[TextTa
         f"accuracy {alone - chosen.lost:.1%}, of the slow run alone {alone:.1%}; with 95% confidence "
         f"at most {chosen.at_most:.1%} are lost"
     )
+    if time_share > 1:
+        job.options.talk(f"warning: {fast.name} and {slow.name} together are slower than {slow.name} alone")
     for member, folder in zip((fast, slow), job.run.members, strict=True):
         shutil.rmtree(folder, ignore_errors=True)  # of a making that was killed
         shutil.copytree(member.path, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
