@@ -97,16 +97,17 @@ def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
     return names
 
 
-def refuse_other_answers(classifier: Classifier, option: str) -> None:
-    """Refuse a classifier that does not give one label a text.
+def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[str] = ("label",)) -> None:
+    """Refuse a classifier that has none of these output columns.
 
     Raises:
         ConfigError: names the option that needs one.
     """
-    if "label" not in classifier.columns:
+    if not classifier.columns.keys() & set(names):
+        how = "one label a text" if len(names) == 1 else "labels"
         raise ConfigError(
             f"{option}: {classifier.name} answers with {', '.join(classifier.columns)}; "
-            "expected a run that gives one label a text"
+            f"expected a run that gives {how}"
         )
 
 

@@ -20,7 +20,7 @@ class Caution:
     """What an answer must reach."""
 
     threshold: float | None = None
-    """A text whose label is less probable gets none; None: each gets one."""
+    """A label that is less probable is not given; None: each is."""
     least: Mapping[str, float] | None = None
     """The least probability with which each label is in the prediction set; None: there are no sets."""
 
@@ -57,10 +57,13 @@ def caution_for(
         fields: settings of the source `held_out`, such as `label`.
 
     Raises:
-        ConfigError: the classifier doesn't give one label a text, or the file can be read only once.
+        ConfigError: the classifier gives no labels, for sets not one a text, or the file can't be read twice.
         DataError: a file or a row is wrong, or a promise cannot be kept.
     """
-    refuse_other_answers(classifier, "--sets" if max_error is None else "--max-error")
+    if sets is not None:
+        refuse_other_answers(classifier, "--sets")
+    else:
+        refuse_other_answers(classifier, "--max-error", ("label", "labels"))
     opened = default_run() if run is None else Run.open(run)
     rows = calibration_rows(opened, classifier, held_out, **fields)
     least, threshold = None, None
@@ -122,6 +125,9 @@ class Cautious:
 
     def _cautious(self, answer: Prediction) -> Prediction:
         chances, threshold, least = answer.probabilities, self.caution.threshold, self.caution.least
+        if answer.labels is not None:
+            kept = [name for name in answer.labels if threshold is None or chances[name] >= threshold]
+            return replace(answer, labels=tuple(kept))
         label = str(answer.label)
         if least is not None:
             inside = [name for name in chances if name == label or chances[name] >= least[name]]

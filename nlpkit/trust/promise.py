@@ -17,7 +17,8 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.trust.calibration_rows import CalibrationRows, matrices, refuse_other_answers
-from nlpkit.trust.shares import SAMPLE, SharesEstimator, Tally, resamples
+from nlpkit.trust.set_promise import false_bounds, is_unlike_rows
+from nlpkit.trust.shares import FEWEST, SAMPLE, SharesEstimator, Tally, resamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +52,9 @@ class Promise:
         )
 
 
-def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int = 1) -> Promise:
+def promise(
+    rows: CalibrationRows, tally: Tally, *, max_error: float, is_set: bool = False, seed: int = 1
+) -> Promise:
     """Return the promise for a file that answers as many texts as can be.
 
     A threshold keeps it where the percentile LEVEL of the share of errors does not exceed `max_error`, over
@@ -63,18 +66,29 @@ def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int 
         rows: what the classifier answers to rows whose labels are known.
         tally: of the file's texts, or of a sample of them.
         max_error: the share of wrong labels among those given.
+        is_set: whether a text has any number of labels.
         seed: draws the resamples.
 
     Raises:
         DataError: it cannot be kept; says why.
     """
-    estimator = SharesEstimator(rows, seed=seed)
-    if estimator.is_unlike(tally, estimator.shares(tally)):
+    if tally.texts < FEWEST:
+        raise DataError(f"{tally.texts} texts; expected at least {FEWEST} for a promise about them")
+    if is_set:
+        is_unlike = is_unlike_rows(rows, tally)
+    else:
+        estimator = SharesEstimator(rows, seed=seed)
+        is_unlike = estimator.is_unlike(tally, estimator.shares(tally))
+    if is_unlike:
         raise DataError(
             f"no promise of at most {max_error:.1%} errors: these texts are not like those of {rows.source}; "
             "hint: label some of them, and name them with --held-out"
         )
-    thresholds, bounds = error_bounds(rows, tally, seed=seed)
+    thresholds, bounds = (
+        false_bounds(rows, tally.texts, thresholds=THRESHOLDS, level=LEVEL, seed=seed)
+        if is_set
+        else error_bounds(rows, tally, seed=seed)
+    )
     threshold = lowest_threshold(thresholds, bounds, max_error)
     if threshold is None:
         raise DataError(
@@ -85,10 +99,17 @@ def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int 
     return Promise(
         max_error=max_error,
         threshold=threshold,
-        answered=float((tally.sample.max(axis=1) >= threshold).mean()),
+        answered=_answered(rows, tally, threshold, is_set),
         held_out=rows.source,
         held_out_rows=len(rows),
     )
+
+
+def _answered(rows: CalibrationRows, tally: Tally, threshold: float, is_set: bool) -> float:
+    """Return the expected share of texts that get a label; of sets that of the rows, which they are like."""
+    if is_set:
+        return float(((rows.probabilities >= threshold) & rows.given).any(axis=1).mean())
+    return float((tally.sample.max(axis=1) >= threshold).mean())
 
 
 def error_bounds(rows: CalibrationRows, tally: Tally, *, seed: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -149,10 +170,10 @@ def promise_for_file(
     """Return the promise for a file or folder, by what the classifier answers to at most SAMPLE of its texts.
 
     Raises:
-        ConfigError: the classifier doesn't give one label a text, or the file can be read only once.
+        ConfigError: the classifier gives no labels, or the file can be read only once.
         DataError: the file or a row is wrong, or the promise cannot be kept.
     """
-    refuse_other_answers(classifier, "--max-error")
+    refuse_other_answers(classifier, "--max-error", ("label", "labels"))
     if str(file) == "-" or "://" in str(file):
         raise ConfigError(
             f"--max-error: {file} can be read only once; hint: score a copy of it in a file on this machine"
@@ -164,7 +185,7 @@ def promise_for_file(
     tally = Tally(len(rows.labels), seed)
     if texts:
         tally.add(*matrices([answer.row() for answer in classifier.predict(texts)], rows.labels))
-    return promise(rows, tally, max_error=max_error, seed=seed)
+    return promise(rows, tally, max_error=max_error, is_set="labels" in classifier.columns, seed=seed)
 
 
 def _texts(records: Iterable[Record], column: str, skips_bad_rows: bool) -> Iterator[str]:

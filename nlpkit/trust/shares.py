@@ -208,13 +208,13 @@ def resamples(
 
     means = random.multivariate_normal(mean, covariance, size=RESAMPLES, method="eigh")
     for drawn in means.reshape(-1, BLOCK, len(mean)):
-        weights = [_drawn_weights(len(rows), random) for rows in by_label]
+        weights = [drawn_weights(len(rows), random) for rows in by_label]
         columns = [weight @ rows for weight, rows in zip(weights, by_label, strict=True)]
         shares = map(adjusted, np.stack(columns, axis=2), drawn)
         yield weights, np.stack(list(shares))
 
 
-def _drawn_weights(rows: int, random: np.random.Generator) -> NDArray[Any]:
+def drawn_weights(rows: int, random: np.random.Generator) -> NDArray[Any]:
     """Return (BLOCK, rows): the share of each row in as many draws with replacement."""
     import numpy as np
 
