@@ -1,14 +1,16 @@
-"""Whether shares of labels and promises about errors hold, on real answers in draws with shifted shares.
+"""Whether shares of labels, promises about errors and prediction sets hold, in draws from real answers.
 
-Takes the predictions that an evaluation left in a run. Half of the rows, drawn anew each time, stand for the
-labeled ones; from the other half a file is drawn whose labels have other shares.
+Takes the predictions that an evaluation left in a run. All rows stand for the world: labeled rows are drawn
+from them, and independently a file whose labels have other shares, both with replacement. Two halves of the
+rows are measured too, although they are not independent: where one has fewer errors, the other has more.
 
-Example: python -m benchmarks.trust tweets=runs/a/evaluation/test.predictions.parquet
+Example: python -m benchmarks.trust tweets=runs/a/evaluation/test.predictions.parquet@436
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +21,25 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.errors import DataError
 from nlpkit.trust.calibration_rows import CalibrationRows, matrices
-from nlpkit.trust.promise import promise
-from nlpkit.trust.shares import FEWEST, SharesEstimator, Tally
+from nlpkit.trust.prediction_sets import in_set, least_probabilities
+from nlpkit.trust.promise import error_bounds, lowest_threshold
+from nlpkit.trust.shares import FEWEST, Share, SharesEstimator, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE_ROWS = 500
 MAX_ERRORS = (0.05, 0.1)
-SHIFTS: Mapping[str, float | None] = {"none": None, "mild": 5.0, "strong": 1.0}
+COVERAGE = 0.9
+SHIFTS: Mapping[str, float | None] = {
+    "none": None,
+    "slight": 10.0,
+    "mild": 5.0,
+    "medium": 2.0,
+    "strong": 1.0,
+    "extreme": 0.5,
+    "none, halves": None,
+}
 """Concentration of the Dirichlet distribution that a file's shares are drawn from; None: as in the data."""
 
 
@@ -56,84 +68,133 @@ def taken(rows: CalibrationRows, chosen: NDArray[Any]) -> CalibrationRows:
 
 
 def drawn(
-    rows: CalibrationRows, concentration: float | None, random: np.random.Generator
+    rows: CalibrationRows, labeled: int, shift: str, random: np.random.Generator
 ) -> tuple[CalibrationRows, CalibrationRows]:
     """Return labeled rows, and a file whose labels have shares of their own."""
-    order = random.permutation(len(rows))
-    held, pool = taken(rows, order[: len(rows) // 2]), taken(rows, order[len(rows) // 2 :])
+    if "halves" in shift:
+        order = random.permutation(len(rows))
+        held, pool = taken(rows, order[: len(rows) // 2]), taken(rows, order[len(rows) // 2 :])
+    else:
+        held, pool = taken(rows, random.integers(len(rows), size=labeled)), rows
+    concentration = SHIFTS[shift]
     shares = pool.truth.mean(axis=0)
     if concentration is not None:
         shares = random.dirichlet(np.full(len(rows.labels), concentration))
     by_label = [np.flatnonzero(column) for column in pool.truth.T]
-    size = min(FILE_ROWS, len(pool))
-    counts = random.multinomial(size, shares)
-    # With replacement, as a rare label may be asked for more often than the pool holds it
+    counts = random.multinomial(FILE_ROWS, shares)
     chosen = [random.choice(of, count) for of, count in zip(by_label, counts, strict=True)]
     return held, taken(pool, np.concatenate(chosen))
 
 
-def errors(rows: CalibrationRows, threshold: float) -> float:
-    """Return the share of wrong labels among those given; 0 where none is."""
-    given = (rows.probabilities * rows.given).max(axis=1) >= threshold
+def errors(rows: CalibrationRows, answered: NDArray[Any]) -> float:
+    """Return the share of wrong labels among the rows that are answered; 0 where none is."""
     wrong = ~(rows.truth & rows.given).any(axis=1)
-    return float(wrong[given].mean()) if given.any() else 0.0
+    return float(wrong[answered].mean()) if answered.any() else 0.0
 
 
-def plain(held: CalibrationRows, max_error: float) -> float | None:
-    """Return the lowest threshold whose share of errors on the labeled rows is small enough; None without."""
-    certain = (held.probabilities * held.given).max(axis=1)
-    thresholds = np.unique(np.quantile(certain, np.linspace(0, 0.99, 50)))
-    return next((float(each) for each in thresholds if errors(held, each) <= max_error), None)
+def certain(rows: CalibrationRows) -> NDArray[Any]:
+    """Return the probability of the label that each row is given."""
+    probabilities: NDArray[Any] = (rows.probabilities * rows.given).max(axis=1)
+    return probabilities
 
 
-def measure(rows: CalibrationRows, *, draws: int, seed: int) -> list[dict[str, Any]]:
-    """Return for each shift how often intervals and promises hold."""
-    measured = []
-    for name, concentration in SHIFTS.items():
-        random = np.random.default_rng(seed)
-        inside: list[bool] = []
-        off: dict[str, list[float]] = {"share": [], "counted": [], "likeliest": []}
-        kept: dict[str, list[bool]] = {f"{error:.0%}": [] for error in MAX_ERRORS}
-        plain_kept: dict[str, list[bool]] = {f"{error:.0%}": [] for error in MAX_ERRORS}
-        answered: dict[str, list[float]] = {f"{error:.0%}": [] for error in MAX_ERRORS}
-        for _ in range(draws):
-            held, file = drawn(rows, concentration, random)
-            if held.truth.sum(axis=0).min() < FEWEST:
-                raise DataError(f"{rows.source}: too few rows of a label; expected {2 * FEWEST} or more")
-            tally = Tally(len(rows.labels), seed)
-            tally.add(file.probabilities, file.given)
-            real = file.truth.mean(axis=0)
-            for share, true in zip(SharesEstimator(held).shares(tally), real, strict=True):
-                inside.append(bool(share.low - 1e-9 <= true <= share.high + 1e-9))
-                for way in off:
-                    off[way].append(abs(getattr(share, way) - true))
-            for error in MAX_ERRORS:
-                key = f"{error:.0%}"
-                if (threshold := plain(held, error)) is not None:
-                    plain_kept[key].append(errors(file, threshold) <= error)
-                try:
-                    made = promise(held, tally, max_error=error)
-                except DataError:
-                    continue
-                kept[key].append(errors(file, made.threshold) <= error)
-                answered[key].append(made.answered)
-        measured.append(
-            {
-                "shift": name,
-                "intervals_hold": float(np.mean(inside)),
-                "mean_error": {way: float(np.mean(each)) for way, each in off.items()},
-                "promises": {
-                    key: {
-                        "given": len(kept[key]) / draws,
-                        "kept": float(np.mean(kept[key])) if kept[key] else None,
-                        "answered": float(np.mean(answered[key])) if answered[key] else None,
-                        "plain_kept": float(np.mean(plain_kept[key])) if plain_kept[key] else None,
-                    }
-                    for key in kept
-                },
-            }
+def by_plain_threshold(held: CalibrationRows, file: CalibrationRows, error: float) -> NDArray[Any] | None:
+    """Answer from the lowest threshold whose share of errors on the labeled rows is small enough."""
+    thresholds = np.unique(np.quantile(certain(held), np.linspace(0, 0.99, 50)))
+    for threshold in thresholds:
+        if errors(held, certain(held) >= threshold) <= error:
+            answered: NDArray[Any] = certain(file) >= threshold
+            return answered
+    return None
+
+
+def by_single_sets(held: CalibrationRows, file: CalibrationRows, error: float) -> NDArray[Any]:
+    """Answer where the set of plain split conformal prediction has one label."""
+    sets = in_set(file.probabilities, file.given, least_probabilities(held, 1 - error, by_label=False))
+    single: NDArray[Any] = sets.sum(axis=1) == 1
+    return single
+
+
+def sets_of(held: CalibrationRows, file: CalibrationRows, *, by_label: bool) -> tuple[float, float]:
+    """Return the share of sets that hold the true label, and their mean size."""
+    sets = in_set(file.probabilities, file.given, least_probabilities(held, COVERAGE, by_label=by_label))
+    return float((sets & file.truth).any(axis=1).mean()), float(sets.sum(axis=1).mean())
+
+
+def off(shares: Sequence[Share], real: NDArray[Any]) -> dict[str, list[float]]:
+    """Return how far off each estimate of a label's share is, and whether its interval holds the share."""
+    ways = ("share", "counted", "likeliest")
+    pairs = list(zip(shares, real.tolist(), strict=True))
+    errors_of = {way: [abs(getattr(share, way) - true) for share, true in pairs] for way in ways}
+    return {"inside": [share.low - 1e-9 <= true <= share.high + 1e-9 for share, true in pairs], **errors_of}
+
+
+def measure(rows: CalibrationRows, *, labeled: int, draws: int, seed: int) -> list[dict[str, Any]]:
+    """Return for each shift how often intervals, promises and sets hold."""
+    if rows.truth.sum(axis=0).min() < 3 * FEWEST * len(rows) / labeled:
+        raise DataError(
+            f"{rows.source}: too few rows of a label; expected {3 * FEWEST} among the labeled ones"
         )
-    return measured
+    return [measured_shift(rows, shift, labeled=labeled, draws=draws, seed=seed) for shift in SHIFTS]
+
+
+def measured_shift(
+    rows: CalibrationRows, shift: str, *, labeled: int, draws: int, seed: int
+) -> dict[str, Any]:
+    """Return how often intervals, promises and sets hold in draws with one shift."""
+    random = np.random.default_rng(seed)
+    shares: dict[str, list[float]] = {}
+    sets: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    rules: dict[float, dict[str, list[NDArray[Any] | None]]] = {
+        error: {"promise": [], "plain": [], "single": []} for error in MAX_ERRORS
+    }
+    files = []
+    for _ in range(draws):
+        held, file = drawn(rows, labeled, shift, random)
+        tally = Tally(len(rows.labels), seed)
+        tally.add(file.probabilities, file.given)
+        estimator = SharesEstimator(held)
+        estimated = estimator.shares(tally)
+        for way, values in off(estimated, file.truth.mean(axis=0)).items():
+            shares.setdefault(way, []).extend(values)
+        bounds = None if estimator.is_unlike(tally, estimated) else error_bounds(held, tally)
+        for by_label, measured in sets.items():
+            measured.append(sets_of(held, file, by_label=by_label))
+        for error, answers in rules.items():
+            least = None if bounds is None else lowest_threshold(*bounds, error)
+            answers["promise"].append(None if least is None else certain(file) >= least)
+            answers["plain"].append(by_plain_threshold(held, file, error))
+            answers["single"].append(by_single_sets(held, file, error))
+        files.append(file)
+    return {
+        "shift": shift,
+        "intervals_hold": float(np.mean(shares.pop("inside"))),
+        "mean_error": {way: float(np.mean(each)) for way, each in shares.items()},
+        "promises": {
+            f"{error:.0%}": {rule: _rule(files, answers, error) for rule, answers in of_error.items()}
+            for error, of_error in rules.items()
+        },
+        "sets": {
+            "class_conditional" if by_label else "plain": {
+                "held_truth": float(np.mean([held for held, _ in measured])),
+                "held_truth_lowest_5%": float(np.quantile([held for held, _ in measured], 0.05)),
+                "size": float(np.mean([size for _, size in measured])),
+            }
+            for by_label, measured in sets.items()
+        },
+    }
+
+
+def _rule(
+    files: Sequence[CalibrationRows], answers: Sequence[NDArray[Any] | None], error: float
+) -> dict[str, float | None]:
+    made = [(file, answered) for file, answered in zip(files, answers, strict=True) if answered is not None]
+    kept = [errors(file, answered) <= error for file, answered in made]
+    return {
+        "given": len(made) / len(files),
+        "kept": float(np.mean(kept)) if kept else None,
+        "answered": float(np.mean([answered.mean() for _, answered in made])) if made else None,
+    }
 
 
 def _share(value: float | None) -> str:
@@ -141,7 +202,7 @@ def _share(value: float | None) -> str:
 
 
 def _page(record: Mapping[str, Any]) -> list[str]:
-    lines = [f"{record['draws']} draws each; files of {FILE_ROWS} texts."]
+    lines = [f"Files of {FILE_ROWS} texts."]
     for name, task in record["tasks"].items():
         rows = [
             (
@@ -152,12 +213,19 @@ def _page(record: Mapping[str, Any]) -> list[str]:
             for each in task["measured"]
         ]
         head = ("shift", "intervals that hold", "mean error", "of counting", "of expectation maximization")
-        lines += ["", f"## {name}: {task['rows']:,} rows", "", *table(head, rows), ""]
+        lines += [
+            "",
+            f"## {name}: {task['rows']:,} rows, {task['labeled']:,} labeled, {task['draws']} draws each",
+            "",
+            *table(head, rows),
+            "",
+        ]
         promises = [
             (
                 each["shift"],
                 key,
-                *(_share(made[what]) for what in ("given", "kept", "answered", "plain_kept")),
+                *(_share(made["promise"][what]) for what in ("given", "kept", "answered")),
+                *(_share(made[rule]["kept"]) for rule in ("plain", "single")),
             )
             for each in task["measured"]
             for key, made in each["promises"].items()
@@ -169,22 +237,34 @@ def _page(record: Mapping[str, Any]) -> list[str]:
             "kept in",
             "texts answered",
             "plain threshold: kept in",
+            "sets of one label: kept in",
         )
         lines += table(heads, promises)
+        sets = [
+            (each["shift"], kind, *map(_share, list(of.values())[:2]), f"{of['size']:.2f}")
+            for each in task["measured"]
+            for kind, of in each["sets"].items()
+        ]
+        titles = ("shift", f"sets at {COVERAGE:.0%}", "hold the truth", "in the lowest 5% of draws", "labels")
+        lines += ["", *table(titles, sets)]
     return lines
 
 
 def bench(
-    predictions: Mapping[str, Path], *, draws: int, results: Path, talk: Callable[[str], None]
+    predictions: Mapping[str, str], *, draws: int, results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure, write trust.json and trust.md, and return the results."""
+    """Measure, write trust.json and trust.md, and return the results; earlier ones of other data stay."""
     machine = Machine()
-    tasks = {}
+    earlier = results / "trust.json"
+    tasks = json.loads(earlier.read_text(encoding="utf-8"))["tasks"] if earlier.is_file() else {}
     for name, path in predictions.items():
-        rows = read(path)
-        tasks[name] = {"rows": len(rows), "measured": measure(rows, draws=draws, seed=1)}
+        file, _, count = path.partition("@")
+        rows = read(Path(file))
+        labeled = int(count or len(rows) // 2)
+        measured = measure(rows, labeled=labeled, draws=draws, seed=1)
+        tasks[name] = {"rows": len(rows), "labeled": labeled, "draws": draws, "measured": measured}
         talk(f"{name}: done")
-    record = {"draws": draws, "tasks": tasks}
+    record = {"tasks": tasks}
     title = "Shares of labels and promises about errors, in draws from real answers"
     talk(save(results, "trust", record, title=title, machine=machine, lines=_page(record), timed=False))
     return record
@@ -193,13 +273,13 @@ def bench(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust", description=__doc__)
-    parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet")
+    parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet[@LABELED]")
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
     named = dict(each.split("=", 1) for each in asked.predictions)
     bench(
-        {name: Path(path) for name, path in named.items()},
+        named,
         draws=asked.draws,
         results=asked.results,
         talk=print,

@@ -38,7 +38,7 @@ from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from nlpkit.scoring.locations import ScoringPlan
-    from nlpkit.scoring.options import ScoreOptions
+    from nlpkit.trust.cautious import Caution
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -105,6 +105,15 @@ def score(
             max=0.5,
         ),
     ] = None,
+    sets: Annotated[
+        float | None,
+        typer.Option(
+            help="Add a column with the labels that a text may have: it holds the true one for at least this "
+            "share of the texts of each label.",
+            min=0.5,
+            max=0.999,
+        ),
+    ] = None,
     held_out: HeldOut = None,
     label: HeldOutLabel = None,
     raw_csv: Annotated[
@@ -136,17 +145,24 @@ def score(
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None
-    if max_error is None and (held_out or label):
+    if max_error is None and sets is None:
+        if held_out or label:
+            raise ConfigError(
+                "--held-out and --label: are for a promise; hint: add --max-error 0.05, or leave them out"
+            )
+    elif output_format in TASKS:
         raise ConfigError(
-            "--held-out and --label: are for a promise; hint: add --max-error 0.05, or leave them out"
+            f"--max-error, --sets: texts without a label, or with several, are no tasks of {output_format}; "
+            "hint: leave them out there"
         )
-    if max_error is not None and output_format in TASKS:
-        raise ConfigError(
-            f"--max-error: texts without a label are no tasks of {output_format}; hint: leave it out there"
-        )
-    if max_error is not None:
-        fields = {} if label is None else {"label": label}
-        promised = partial(_promised, source, options, max_error, held_out, fields)
+    else:
+        from nlpkit.trust.cautious import caution_for
+
+        fields: dict[str, Any] = {} if label is None else {"label": label}
+        promised = partial(
+            caution_for, file=source, max_error=max_error, sets=sets, held_out=held_out, talk=talk, text=text,
+            format=format, encoding=encoding, skips_bad_rows=options.skips_bad_rows, **fields,
+        )  # fmt: skip
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
     with (
         resumable(again),
@@ -225,47 +241,17 @@ def _classifier(run: str | None, runtime: str, threads: int | None) -> Any:
     return Classifier.load(run, runtime=runtime, threads=threads)
 
 
-def _promised(
-    source: str,
-    options: ScoreOptions,
-    max_error: float,
-    held_out: str | None,
-    fields: dict[str, str],
-    run: str | None,
-    classifier: Any,
-) -> float:
-    """Return the least certainty for a label at which the promise holds for the input."""
-    from nlpkit.classifiers.classifier import default_run
-    from nlpkit.run import Run
-    from nlpkit.trust.calibration_rows import calibration_rows
-    from nlpkit.trust.promise import promise_for_file
-
-    opened = default_run() if run is None else Run.open(run)
-    promise = promise_for_file(
-        classifier,
-        calibration_rows(opened, classifier, held_out, **fields),
-        source,
-        max_error=max_error,
-        text=options.text,
-        format=options.format,
-        encoding=options.encoding,
-        skips_bad_rows=options.skips_bad_rows,
-    )
-    talk(promise.in_words())
-    return promise.threshold
-
-
-def _load(runs: list[str], runtime: str, threads: int | None, least: float | None = None) -> Any:
-    """Load one classifier, or several that answer together; `least` is the certainty that a label needs."""
+def _load(runs: list[str], runtime: str, threads: int | None, caution: Caution | None = None) -> Any:
+    """Load one classifier, or several that answer together; `caution` is what an answer must reach."""
     from nlpkit.classifiers.readings import Readings
 
     if len(runs) < 2:
         classifier = _classifier(runs[0] if runs else None, runtime, threads)
-        if least is None:
+        if caution is None:
             return classifier
-        from nlpkit.trust.promise import Abstaining
+        from nlpkit.trust.cautious import Cautious
 
-        return Abstaining(classifier, least)
+        return Cautious(classifier, caution)
     if runtime not in ("auto", "torch"):
         raise ConfigError(f"--runtime {runtime}: several runs answer together by torch; hint: leave it out")
     readings = Readings.load(runs, threads=threads)
@@ -290,11 +276,11 @@ def _models(
     ray: str | None,
     runtime: str,
     plan: ScoringPlan,
-    promised: Callable[[str | None, Any], float] | None,
+    promised: Callable[[str | None, Any], Caution] | None,
 ) -> Iterator[Any]:
     """Yield a classifier in this process, or with `--ray` one for each core of a cluster.
 
-    `promised` returns the least certainty for a label, of a run and its classifier.
+    `promised` returns what an answer must reach, of a run and its classifier.
     """
     from nlpkit.classifiers.opening import resolve_runtime
 
@@ -303,13 +289,13 @@ def _models(
     if len(runs) < 2:
         runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
     if len(runs) > 1 and promised:
-        raise ConfigError("--max-error: is a promise about one run; hint: score each by itself")
-    least = promised(runs[0] if runs else None, _load(runs, runtime, threads)) if promised else None
+        raise ConfigError("--max-error, --sets: each is a promise about one run; hint: score each by itself")
+    caution = promised(runs[0] if runs else None, _load(runs, runtime, threads)) if promised else None
     if ray is None:
-        yield _load(runs, runtime, threads, least)
+        yield _load(runs, runtime, threads, caution)
         return
     from nlpkit.scoring.cluster import open_fleet
 
-    load = partial(_load, runs, runtime, 1, least)  # each has one core
+    load = partial(_load, runs, runtime, 1, caution)  # each has one core
     with open_fleet(load, ray or None, workers=threads) as fleet:
         yield fleet

@@ -131,7 +131,7 @@ def measure(
     if not examples:
         raise DataError(f"{data}: no rows; expected labeled texts to measure on")
     record = run.read()
-    predictions, cost = _answered(classifier, examples)
+    predictions, before, cost = _answered(classifier, examples)
     family = classifier.task.family
     outcomes = family.outcomes(examples, predictions)
     scores = bootstrap(outcomes, (*family.metrics, *own), seed=record.seed)
@@ -143,6 +143,7 @@ def measure(
         where=[example.where for example in examples],
         people=people_of(examples),
         seed=record.seed,
+        before=before,
     )
     sections = [make(outcomes, rows) for make in family.report.sections]
     sections.append(_groups(family, examples, predictions, record.seed))
@@ -165,20 +166,34 @@ def measure(
     return report.model_copy(update={"cost": Cost(**{**record.cost, **cost})})
 
 
-def _answered(classifier: Classifier, examples: Sequence[Any]) -> tuple[list[Prediction], dict[str, Any]]:
-    """Return the predictions for examples, and what they cost.
+def _answered(
+    classifier: Classifier, examples: Sequence[Any]
+) -> tuple[list[Prediction], Any, dict[str, Any]]:
+    """Return the predictions for examples, what they were before calibration, and what they cost.
+
+    They are those of `classifier.predict`.
 
     Raises:
         DecisionError: a server that answers for the run does not, or with something else; names the row.
     """
+    import numpy as np
+
     inputs = [classifier.task.input(example) for example in examples]
     places = zip((given.text for given in inputs), (example.where for example in examples), strict=True)
     started = time.monotonic()
     with naming_rows(places):
-        predictions = classifier.predict(inputs)
+        encoded = classifier.encode(inputs)
+        outputs = classifier.model.logits_of(encoded)
+        predictions = classifier.answers(encoded, outputs)
     cost = {"texts_per_second": round(len(examples) / (time.monotonic() - started), 1)}
-    return predictions, cost | (
-        classifier.runtime.take_cost() if isinstance(classifier.runtime, Metered) else {}
+    family, before = classifier.task.family, None
+    if family.distillable:  # its outputs are one distribution over labels
+        targets = np.array([family.target(*pair) for pair in zip(examples, encoded, strict=True)])
+        before = family.outcomes_of(outputs, targets) if (targets >= 0).all() else None
+    return (
+        predictions,
+        before,
+        cost | (classifier.runtime.take_cost() if isinstance(classifier.runtime, Metered) else {}),
     )
 
 
@@ -218,7 +233,7 @@ def _against(
 ) -> Baseline:
     refuse_other_answers(classifier, baseline)
     metrics = (*classifier.task.family.metrics, *own)
-    predictions, _ = _answered(baseline, examples)
+    predictions, _, _ = _answered(baseline, examples)
     answers = baseline.task.family.outcomes(examples, predictions)
     return _compared(baseline.name, answers, outcomes, metrics, seed)
 

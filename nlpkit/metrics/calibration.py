@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import DataError
 from nlpkit.metrics.labels import BINS, confidence_bins
+from nlpkit.metrics.metric import Bootstrap, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.score import Bin
 
@@ -59,35 +60,52 @@ def fit_temperature(logits: Array, truth: Array) -> float:
 def fit_bias(logits: Array, truth: Array) -> Array:
     """Return what to add to the logits of each label so that labels are predicted as often as they are true.
 
-    A temperature and the biases are fitted together; a normal prior keeps the bias of a label with few rows
-    near 0 (vector scaling without the scales, Guo et al. 2017, arXiv:1706.04599).
+    Args:
+        logits: (n, k), of rows that the model was not trained on.
+        truth: (n,), the index of the true label.
+    """
+    scale, bias = fit_scaling(logits, truth)
+    added: Array = bias / scale
+    return added
+
+
+def fit_scaling(logits: Array, truth: Array, *, by_label: bool = False) -> tuple[Array, Array]:
+    """Return scales and biases, (k,) each, for which softmax(scale x logits + bias) fits the truth best.
+
+    A normal prior keeps the bias of a label with few rows near 0 (vector scaling, Guo et al. 2017,
+    arXiv:1706.04599).
 
     Args:
         logits: (n, k), of rows that the model was not trained on.
         truth: (n,), the index of the true label.
+        by_label: whether each label has a scale of its own; else all have one.
     """
     import numpy as np
     from scipy.optimize import minimize
     from scipy.special import log_softmax, softmax
 
     rows, labels = logits.shape
-    scaled = logits / max(float(np.std(logits)), 1e-9)
+    deviation = max(float(np.std(logits)), 1e-9)
+    scaled = logits / deviation
     target = np.zeros((rows, labels))
     target[np.arange(rows), truth] = 1
+    slopes = labels if by_label else 1
 
     def loss(parameters: Array) -> tuple[float, Array]:
-        # parameters: the log of the slope, then the biases, both of scaled logits
-        slope, bias = np.exp(parameters[0]), parameters[1:]
+        # parameters: the logs of the slopes, then the biases, both of scaled logits
+        slope, bias = np.exp(parameters[:slopes]), parameters[slopes:]
         values = slope * scaled + bias
         excess = softmax(values, axis=1) - target
-        gradient = np.concatenate([[(excess * slope * scaled).sum()], excess.sum(axis=0)]) + parameters
-        return -float((target * log_softmax(values, axis=1)).sum()) + float(
-            parameters @ parameters
-        ) / 2, gradient
+        of_slopes = (excess * slope * scaled).sum(axis=0)
+        of_slopes = of_slopes if by_label else of_slopes.sum(keepdims=True)
+        gradient = np.concatenate([of_slopes, excess.sum(axis=0)]) + parameters
+        fit = -float((target * log_softmax(values, axis=1)).sum())
+        return fit + float(parameters @ parameters) / 2, gradient
 
-    fitted = minimize(loss, np.zeros(labels + 1), jac=True, method="L-BFGS-B").x
-    bias: Array = fitted[1:] / np.exp(fitted[0]) * max(float(np.std(logits)), 1e-9)
-    return bias
+    fitted = minimize(loss, np.zeros(slopes + labels), jac=True, method="L-BFGS-B").x
+    scale: Array = np.resize(np.exp(fitted[:slopes]), labels) / deviation
+    bias: Array = fitted[slopes:]
+    return scale, bias
 
 
 def reliability(outcomes: LabelOutcomes, bins: int = BINS) -> tuple[Bin, ...]:
@@ -118,3 +136,42 @@ def binned(confidence: Array, right: Array, where: Array, bins: int = BINS) -> t
         )
         for number, count in enumerate(counts)
     )
+
+
+def equal_mass_error(outcomes: LabelOutcomes) -> float:
+    """Return the gap between confidence and accuracy in 15 bins of equally many rows, weighted by rows
+    (Nixon et al. 2019, arXiv:1904.01685).
+    """
+    import numpy as np
+
+    return float(np.abs(_equal_mass_gaps(outcomes).sum(axis=0)).sum() / len(outcomes))
+
+
+def _equal_mass_gaps(outcomes: LabelOutcomes) -> Array:
+    """Return (n, bins): confidence minus accuracy of each row, in its bin's column."""
+    import numpy as np
+
+    confidence = outcomes.probabilities.max(axis=1)
+    gaps = np.zeros((len(outcomes), min(BINS, len(outcomes))))
+    for number, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), gaps.shape[1])):
+        gaps[rows, number] = confidence[rows] - outcomes.right[rows]
+    return gaps
+
+
+def _equal_mass_resampled(outcomes: LabelOutcomes) -> Bootstrap:
+    import numpy as np
+
+    gaps = _equal_mass_gaps(outcomes)
+    return Bootstrap(statistic=lambda drawn: np.abs(drawn @ gaps).sum(axis=1) / len(gaps))
+
+
+EQUAL_MASS_ERROR = Metric[LabelOutcomes](
+    name="equal_mass_calibration_error",
+    title="Calibration error, bins of equally many texts",
+    meaning="Mean gap between confidence and accuracy.",
+    higher_is_better=False,
+    percent=True,
+    scale=(0, 0.5),
+    compute=equal_mass_error,
+    resample=_equal_mass_resampled,
+)

@@ -50,6 +50,14 @@ class LabelOutcomes:
         return best
 
     @cached_property
+    def certain(self) -> Array:
+        """(n,): the probability of the label that was given."""
+        import numpy as np
+
+        chances: Array = self.probabilities[np.arange(len(self)), self.predicted]
+        return chances
+
+    @cached_property
     def right(self) -> Array:
         """(n,): whether the label that was given is the true one."""
         hits: Array = self.truth == self.predicted

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nlpkit.metrics.calibration import reliability
 from nlpkit.metrics.labels import ACCURACY, confusion_matrix, per_class
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.reports.certainty_sections import before_and_after, is_calibrated, reliability_plot, risk_plot
 from nlpkit.reports.constant_answers import commonest_label
 from nlpkit.reports.people_section import people_table
 from nlpkit.reports.sections import Column, Example, Panel, Plot, Section, Series, Table, Tag, Texts
@@ -20,7 +21,7 @@ from nlpkit.reports.wording import compared, in_interval, no_better, short
 
 if TYPE_CHECKING:
     from nlpkit.metrics.agreement import Scale
-    from nlpkit.metrics.score import Bin, Score
+    from nlpkit.metrics.score import Score
     from nlpkit.reports.parts import Baseline
 
 WORST = 30
@@ -45,6 +46,8 @@ class Rows:
     """What several people answered to each; empty where that is not known."""
     seed: int = 0
     """Chooses what a plot of too many rows shows."""
+    before: LabelOutcomes | None = None
+    """What the outputs stand for before they are calibrated, where they are probabilities of labels."""
 
 
 def label_summary(scores: dict[str, Score], baselines: tuple[Baseline, ...] = ()) -> tuple[str, ...]:
@@ -168,52 +171,20 @@ def people_and_labels(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
 
 def reliability_diagram(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
     """Return accuracy against confidence."""
-    return reliability_plot(reliability(outcomes))
+    before = reliability(rows.before) if rows.before and is_calibrated(rows.before, outcomes) else ()
+    return reliability_plot(reliability(outcomes), before)
 
 
-def reliability_plot(bins: Sequence[Bin]) -> Plot | None:
-    """Return accuracy against confidence, and how many texts have each confidence; None without rows."""
-    full = [bin_ for bin_ in bins if bin_.confidence is not None and bin_.accuracy is not None]
-    if not full:
+def calibration_table(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
+    """Return what calibration changed."""
+    if rows.before is None or not is_calibrated(rows.before, outcomes):
         return None
-    middles = tuple((bin_.low + bin_.high) / 2 for bin_ in full)
-    width = 0.9 * (full[0].high - full[0].low)
-    accuracy = tuple(bin_.accuracy or 0.0 for bin_ in full)
-    confidence = tuple(bin_.confidence or 0.0 for bin_ in full)
-    counts = tuple(float(bin_.count) for bin_ in full)
-    words = (
-        f"confidence {bin_.low:.2f} to {bin_.high:.2f}: {bin_.accuracy:.0%} of {bin_.count} right"
-        for bin_ in full
-    )
-    return Plot(
-        id="reliable",
-        title="Can its confidence be trusted?",
-        nav="Reliability",
-        note="Of the texts with a confidence of 80%, 80% should be right: bars on the dashed line. Below "
-        "the line it is "
-        "overconfident.",
-        words=f"Reliability diagram: {'; '.join(words)}",
-        height=1.4,
-        half=True,
-        panels=(
-            Panel(
-                series=(
-                    Series(mark="bars", x=middles, y=accuracy, width=width, opacity=0.35),
-                    Series(mark="line", x=confidence, y=accuracy, name="this run"),
-                ),
-                diagonal="perfectly calibrated",
-                y="accuracy",
-                x_range=(0, 1.01),
-                y_range=(0, 1.03),
-                height=3,
-            ),
-            Panel(
-                series=(Series(mark="bars", x=middles, y=counts, width=width, opacity=0.7),),
-                x="confidence in the label given",
-                y="texts",
-            ),
-        ),
-    )
+    return before_and_after(rows.before, outcomes, rows.seed)
+
+
+def risk_and_coverage(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
+    """Return how many of the surest answers are wrong."""
+    return risk_plot(outcomes.certain, ~outcomes.right)
 
 
 def probabilities(outcomes: LabelOutcomes, rows: Rows) -> Section | None:
@@ -338,6 +309,8 @@ LABEL_SECTIONS: tuple[Callable[[LabelOutcomes, Rows], Section | None], ...] = (
     each_label,
     people_and_labels,
     reliability_diagram,
+    calibration_table,
+    risk_and_coverage,
     probabilities,
     worst_mistakes,
 )

@@ -19,6 +19,7 @@ from nlpkit.metrics.label_sets import (
     row_log_losses,
 )
 from nlpkit.metrics.outcomes import LabelSetOutcomes
+from nlpkit.reports.certainty_sections import reliability_plot
 from nlpkit.reports.constant_answers import commonest_of_set
 from nlpkit.reports.label_sections import (
     WORST,
@@ -27,7 +28,6 @@ from nlpkit.reports.label_sections import (
     few_texts,
     mistake,
     mistakes,
-    reliability_plot,
 )
 from nlpkit.reports.sections import Column, Section, Table
 from nlpkit.reports.usage import LABEL_SET_USAGE, FamilyReport

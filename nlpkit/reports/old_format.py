@@ -13,7 +13,7 @@ from nlpkit.metrics.ranking import RANKING_METRICS
 from nlpkit.metrics.replies import REPLY_METRICS
 from nlpkit.metrics.score import Bin, Part, Score
 from nlpkit.metrics.values import VALUE_METRICS
-from nlpkit.reports import label_sections, value_sections
+from nlpkit.reports import certainty_sections, label_sections, value_sections
 from nlpkit.reports.parts import Baseline, Cost, DataCard, ReportContent, Step
 from nlpkit.reports.reply_findings import ContextUse, Exchange, JudgeVerdict, ReplyFindings
 from nlpkit.reports.reply_sections import REPLY_SECTIONS, reply_count, reply_headlines, reply_summary
@@ -121,7 +121,7 @@ def _labels(old: _OldClassifier) -> ReportContent:
         rows = [(row.label, row.precision, row.recall, row.f1, row.support) for row in findings.per_class]
         sections.append(label_sections.each_label_table(rows))
     sections += [
-        label_sections.reliability_plot(findings.reliability),
+        certainty_sections.reliability_plot(findings.reliability),
         label_sections.probability_plot([(row.name, row.edges, row.counts) for row in findings.histograms]),
         _mistakes(
             findings, f"{findings.mistakes:,} of {count:,} texts are wrong. " if findings.mistakes else ""

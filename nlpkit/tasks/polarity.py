@@ -16,6 +16,7 @@ from nlpkit.settings import ClassifierTraining, LabelSource, Settings
 from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
+from nlpkit.tasks.calibrator import Calibrator
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
 from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
 from nlpkit.tasks.numbers import number_of, weight_of
@@ -48,6 +49,9 @@ class Polarity(Settings):
     )
     """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
 
+    calibrator: Annotated[Calibrator | None, Field(exclude_if=lambda value: value is None)] = None
+    """What is done to the logits beyond that: fitted after the training, where it is of use."""
+
     turns: ClassVar[int | None] = None
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
@@ -62,7 +66,12 @@ class Polarity(Settings):
     @property
     def family(self) -> OneLabel:
         """One label a text."""
-        return OneLabel(labels=self.labels, ordered=self.ordered, temperature=self.temperature)
+        return OneLabel(
+            labels=self.labels,
+            ordered=self.ordered,
+            temperature=self.temperature,
+            calibrator=self.calibrator,
+        )
 
     @property
     def head(self) -> Head:
@@ -136,7 +145,7 @@ class Polarity(Settings):
     def calibrate(
         self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
     ) -> Polarity:
-        """Return the task with the temperature that fits held-out logits best."""
+        """Return the task with the calibration that fits held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 
     def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:

@@ -14,6 +14,8 @@ ABSTAINED = ""
 """The label where a classifier is too uncertain to give one."""
 SEVERAL = "labels"
 """The output column of all labels that are given, in words."""
+SET = "prediction_set"
+"""The output column of the labels that a text may have, in words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +74,8 @@ class Prediction:
     """The most probable label, or ABSTAINED; None where an answer is a number, or several labels."""
     labels: tuple[str, ...] | None = None
     """All labels that are given, the most probable first; None where an answer is one label or a number."""
+    prediction_set: tuple[str, ...] | None = None
+    """The labels that the text may have, the most probable first; None where sets are not asked for."""
     score: float | None = None
     """Signed polarity in [-1, 1]; None where the labels have no order."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
@@ -107,12 +111,13 @@ class Prediction:
         return None
 
     def row(self) -> dict[str, Any]:
-        """Return the output columns, by name: label, labels, score, p_<label>, value, spread, opinions, as
-        far as they apply.
+        """Return the output columns, by name: label, labels, prediction_set, score, p_<label>, value, spread,
+        opinions, as far as they apply.
         """
         fields: dict[str, Any] = {
             "label": self.label,
             SEVERAL: None if self.labels is None else in_words(self.labels),
+            SET: None if self.prediction_set is None else in_words(self.prediction_set),
             "opinions": None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
             "value": self.value,
             "spread": self.spread,

@@ -19,6 +19,7 @@ from nlpkit.errors import DataError
 from nlpkit.settings import ClassifierTraining, ConversationSource, LabelSource, Settings, TurnSource
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
+from nlpkit.tasks.calibrator import Calibrator
 from nlpkit.tasks.encoding import Encoded, Tokenizer
 from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
 from nlpkit.tasks.prediction import Prediction
@@ -63,6 +64,8 @@ class TurnEmotions(Settings):
     """How pleasant each label is, from -1 to 1, for the score; known for the usual names."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
+    calibrator: Annotated[Calibrator | None, Field(exclude_if=lambda value: value is None)] = None
+    """What is done to the logits beyond that: fitted after the training, where it is of use."""
 
     source_settings: ClassVar[type[TurnSource]] = TurnSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
@@ -81,6 +84,7 @@ class TurnEmotions(Settings):
             labels=self.labels,
             ordered=False,
             temperature=self.temperature,
+            calibrator=self.calibrator,
             valence=tuple(self.valence[label] for label in self.labels) if self.valence else (),
             of_turns=True,
         )
@@ -164,7 +168,7 @@ class TurnEmotions(Settings):
     def calibrate(
         self, logits: np.ndarray, examples: Sequence[LabeledTurn], encoded: Sequence[Encoded] = ()
     ) -> TurnEmotions:
-        """Return the task with the temperature that fits held-out logits best."""
+        """Return the task with the calibration that fits held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 
     def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
-from nlpkit.errors import RunError
+from nlpkit.errors import ConfigError, RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ClassifierFamily
@@ -95,6 +95,20 @@ def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
     if not names:
         raise RunError(f"the run answers with {', '.join(family.columns)}; expected one that gives labels")
     return names
+
+
+def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[str] = ("label",)) -> None:
+    """Refuse a classifier that has none of these output columns.
+
+    Raises:
+        ConfigError: names the option that needs one.
+    """
+    if not classifier.columns.keys() & set(names):
+        how = "one label a text" if len(names) == 1 else "labels"
+        raise ConfigError(
+            f"{option}: {classifier.name} answers with {', '.join(classifier.columns)}; "
+            f"expected a run that gives {how}"
+        )
 
 
 def matrices(

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.tasks.answers.family import ColumnType
-from nlpkit.tasks.prediction import ABSTAINED, Prediction
-from nlpkit.trust.calibration_rows import CalibrationRows, matrices
-from nlpkit.trust.shares import SAMPLE, SharesEstimator, Tally, resamples
+from nlpkit.trust.calibration_rows import CalibrationRows, matrices, refuse_other_answers
+from nlpkit.trust.set_promise import false_bounds, is_unlike_rows
+from nlpkit.trust.shares import FEWEST, SAMPLE, SharesEstimator, Tally, resamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 """How often such a promise is kept."""
+LEVEL = 0.975
+"""The percentile of the errors that must not exceed what is promised: more than CONFIDENCE, as the threshold
+is chosen among many."""
 THRESHOLDS = 50
 
 
@@ -50,10 +52,12 @@ class Promise:
         )
 
 
-def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int = 1) -> Promise:
+def promise(
+    rows: CalibrationRows, tally: Tally, *, max_error: float, is_set: bool = False, seed: int = 1
+) -> Promise:
     """Return the promise for a file that answers as many texts as can be.
 
-    A threshold keeps it where the 95th percentile of the share of errors does not exceed `max_error`, over
+    A threshold keeps it where the percentile LEVEL of the share of errors does not exceed `max_error`, over
     resamples of the held-out rows and of the file's shares of labels. For each label one wrong answer more
     than was seen is counted, so that few rows promise little. Of the thresholds that keep it, and above which
     all others do, the lowest is taken.
@@ -62,19 +66,62 @@ def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int 
         rows: what the classifier answers to rows whose labels are known.
         tally: of the file's texts, or of a sample of them.
         max_error: the share of wrong labels among those given.
+        is_set: whether a text has any number of labels.
         seed: draws the resamples.
 
     Raises:
         DataError: it cannot be kept; says why.
     """
-    import numpy as np
-
-    estimator = SharesEstimator(rows, seed=seed)
-    if estimator.is_unlike(tally, estimator.shares(tally)):
+    if tally.texts < FEWEST:
+        raise DataError(f"{tally.texts} texts; expected at least {FEWEST} for a promise about them")
+    if is_set:
+        is_unlike = is_unlike_rows(rows, tally)
+    else:
+        estimator = SharesEstimator(rows, seed=seed)
+        is_unlike = estimator.is_unlike(tally, estimator.shares(tally))
+    if is_unlike:
         raise DataError(
             f"no promise of at most {max_error:.1%} errors: these texts are not like those of {rows.source}; "
             "hint: label some of them, and name them with --held-out"
         )
+    thresholds, bounds = (
+        false_bounds(rows, tally.texts, thresholds=THRESHOLDS, level=LEVEL, seed=seed)
+        if is_set
+        else error_bounds(rows, tally, seed=seed)
+    )
+    threshold = lowest_threshold(thresholds, bounds, max_error)
+    if threshold is None:
+        raise DataError(
+            f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
+            f"bear out no less than {bounds.min():.1%}; hint: --max-error {_rounded_up(bounds.min())}, "
+            "or more labeled rows with --held-out FILE"
+        )
+    return Promise(
+        max_error=max_error,
+        threshold=threshold,
+        answered=_answered(rows, tally, threshold, is_set),
+        held_out=rows.source,
+        held_out_rows=len(rows),
+    )
+
+
+def _answered(rows: CalibrationRows, tally: Tally, threshold: float, is_set: bool) -> float:
+    """Return the expected share of texts that get a label; of sets that of the rows, which they are like."""
+    if is_set:
+        return float(((rows.probabilities >= threshold) & rows.given).any(axis=1).mean())
+    return float((tally.sample.max(axis=1) >= threshold).mean())
+
+
+def error_bounds(rows: CalibrationRows, tally: Tally, *, seed: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return thresholds, and for each what the share of wrong labels among those given rarely exceeds.
+
+    Args:
+        rows: what the classifier answers to rows whose labels are known.
+        tally: of the file's texts, or of a sample of them.
+        seed: draws the resamples.
+    """
+    import numpy as np
+
     certain = (rows.probabilities * rows.given).max(axis=1)
     wrong = ~(rows.truth & rows.given).any(axis=1)
     thresholds = np.unique(np.quantile(certain, np.linspace(0, 0.99, THRESHOLDS)))
@@ -85,32 +132,27 @@ def promise(rows: CalibrationRows, tally: Tally, *, max_error: float, seed: int 
     by_label = [rows.probabilities[column] for column in columns]
     draws = np.random.default_rng(seed)
     for weights, drawn in resamples(by_label, tally.mean, tally.covariance / tally.texts, draws):
-        counts = np.array([len(weight) for weight in weights])[:, None]
         given = _by_label(weights, answered)
+        counts = rows.truth.sum(axis=0)[:, None]
         missed = (_by_label(weights, mistaken) * counts + 1) / (counts + 1)
-        labeled = np.maximum((drawn @ given) * tally.texts, 1)
-        rate = np.minimum((drawn @ missed) * tally.texts / labeled, 1)
+        labeled = np.maximum(_mixed(drawn, given) * tally.texts, 1)
+        rate = np.minimum(_mixed(drawn, missed) * tally.texts / labeled, 1)
         # How many of the file's own labels are wrong varies too
         errors.append(draws.binomial(np.ceil(labeled).astype(int), rate) / labeled)
-    bounds = np.quantile(np.array(errors), CONFIDENCE, axis=0)
+    return thresholds, np.quantile(np.concatenate(errors), LEVEL, axis=0)
+
+
+def lowest_threshold(thresholds: NDArray[Any], bounds: NDArray[Any], max_error: float) -> float | None:
+    """Return the lowest threshold that keeps a promise with all up to the highest that does; None without."""
+    import numpy as np
+
     kept = np.flatnonzero(bounds <= max_error)
     if not kept.size:
-        raise DataError(
-            f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
-            f"bear out no less than {bounds.min():.1%}; hint: --max-error {_rounded_up(bounds.min())}, "
-            "or more labeled rows with --held-out FILE"
-        )
+        return None
     lowest = int(kept[-1])
     while lowest > 0 and bounds[lowest - 1] <= max_error:
         lowest -= 1
-    threshold = float(thresholds[lowest])
-    return Promise(
-        max_error=max_error,
-        threshold=threshold,
-        answered=float((tally.sample.max(axis=1) >= threshold).mean()),
-        held_out=rows.source,
-        held_out_rows=len(rows),
-    )
+    return float(thresholds[lowest])
 
 
 def promise_for_file(
@@ -128,14 +170,10 @@ def promise_for_file(
     """Return the promise for a file or folder, by what the classifier answers to at most SAMPLE of its texts.
 
     Raises:
-        ConfigError: the classifier doesn't give one label a text, or the file can be read only once.
+        ConfigError: the classifier gives no labels, or the file can be read only once.
         DataError: the file or a row is wrong, or the promise cannot be kept.
     """
-    if "label" not in classifier.columns:
-        raise ConfigError(
-            f"--max-error: {classifier.name} answers with {', '.join(classifier.columns)}; "
-            "expected a run that gives one label a text"
-        )
+    refuse_other_answers(classifier, "--max-error", ("label", "labels"))
     if str(file) == "-" or "://" in str(file):
         raise ConfigError(
             f"--max-error: {file} can be read only once; hint: score a copy of it in a file on this machine"
@@ -147,7 +185,7 @@ def promise_for_file(
     tally = Tally(len(rows.labels), seed)
     if texts:
         tally.add(*matrices([answer.row() for answer in classifier.predict(texts)], rows.labels))
-    return promise(rows, tally, max_error=max_error, seed=seed)
+    return promise(rows, tally, max_error=max_error, is_set="labels" in classifier.columns, seed=seed)
 
 
 def _texts(records: Iterable[Record], column: str, skips_bad_rows: bool) -> Iterator[str]:
@@ -171,50 +209,17 @@ def _sampled(texts: Iterable[str], draws: random.Random) -> list[str]:
 
 
 def _by_label(weights: Sequence[NDArray[Any]], values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Return (labels, thresholds): the weighted means over the rows of each label."""
+    """Return (resamples, labels, thresholds): the weighted means over the rows of each label."""
     import numpy as np
 
-    return np.stack([weight @ rows for weight, rows in zip(weights, values, strict=True)])
+    return np.stack([weight @ rows for weight, rows in zip(weights, values, strict=True)], axis=1)
+
+
+def _mixed(shares: NDArray[Any], of_labels: NDArray[Any]) -> NDArray[Any]:
+    """Return (resamples, thresholds): what holds for a file whose labels have these shares."""
+    mixed: NDArray[Any] = (shares[:, :, None] * of_labels).sum(axis=1)
+    return mixed
 
 
 def _rounded_up(share: float) -> str:
     return f"{math.ceil(100 * share) / 100:.2f}"
-
-
-class Abstaining:
-    """A classifier that gives no label where it is less certain than a promise asks for."""
-
-    def __init__(self, classifier: Classifier, threshold: float) -> None:
-        self.classifier, self.threshold = classifier, threshold
-
-    @property
-    def columns(self) -> Mapping[str, ColumnType]:
-        """The columns that a scored file gains."""
-        return self.classifier.columns
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with whatever may change an answer, but for the budget."""
-        return f"{self.classifier.fingerprint} from {self.threshold:.6f}"
-
-    @property
-    def budget(self) -> int:
-        """Max tokens per batch."""
-        return self.classifier.budget
-
-    @budget.setter
-    def budget(self, budget: int) -> None:
-        self.classifier.budget = budget
-
-    def tune(self, texts: Sequence[str]) -> int:
-        """Choose, use and return the budget that is fastest for such texts."""
-        return self.classifier.tune(texts)
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Return one prediction for each text, with an empty label where the classifier is not certain."""
-        return [
-            answer
-            if answer.probabilities[str(answer.label)] >= self.threshold
-            else replace(answer, label=ABSTAINED)
-            for answer in self.classifier.predict(texts)
-        ]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 FEWEST = 10
 """Held-out rows of a label, or texts of a group, below which nothing is said."""
-RESAMPLES = 1000
+RESAMPLES, BLOCK = 1000, 50
+"""How many there are, and how many are computed at once."""
 ENDS = (0.025, 0.975)
 SAMPLE = 20_000
 """Texts that are looked at one by one, whose sums do not suffice."""
@@ -182,7 +183,8 @@ class SharesEstimator:
 
         by_label = [probabilities[column] for column in truth.T]
         random = np.random.default_rng(self._seed)
-        drawn = [shares for _, shares in resamples(by_label, mean, covariance / texts, random)]
+        blocks = [shares for _, shares in resamples(by_label, mean, covariance / texts, random)]
+        drawn = np.concatenate(blocks)
         share = adjusted(np.stack([rows.mean(axis=0) for rows in by_label], axis=1), mean)
         maximized = maximized_likelihood(sample, truth.mean(axis=0))
         return np.stack([share, *np.quantile(drawn, ENDS, axis=0), maximized], axis=1)
@@ -194,7 +196,7 @@ def resamples(
     covariance: NDArray[Any],
     random: np.random.Generator,
 ) -> Iterator[tuple[list[NDArray[Any]], NDArray[Any]]]:
-    """Yield, RESAMPLES times, how much each held-out row of each label counts, and the shares that follow.
+    """Yield, in blocks, how much each held-out row counts in each resample, and the shares that follow.
 
     Args:
         by_label: for each label the answers to its held-out rows, (rows, labels).
@@ -204,13 +206,20 @@ def resamples(
     """
     import numpy as np
 
-    for drawn in random.multivariate_normal(mean, covariance, size=RESAMPLES, method="eigh"):
-        weights = [
-            np.bincount(random.integers(len(rows), size=len(rows)), minlength=len(rows)) / len(rows)
-            for rows in by_label
-        ]
+    means = random.multivariate_normal(mean, covariance, size=RESAMPLES, method="eigh")
+    for drawn in means.reshape(-1, BLOCK, len(mean)):
+        weights = [drawn_weights(len(rows), random) for rows in by_label]
         columns = [weight @ rows for weight, rows in zip(weights, by_label, strict=True)]
-        yield weights, adjusted(np.stack(columns, axis=1), drawn)
+        shares = map(adjusted, np.stack(columns, axis=2), drawn)
+        yield weights, np.stack(list(shares))
+
+
+def drawn_weights(rows: int, random: np.random.Generator) -> NDArray[Any]:
+    """Return (BLOCK, rows): the share of each row in as many draws with replacement."""
+    import numpy as np
+
+    drawn = random.integers(rows, size=(BLOCK, rows)) + rows * np.arange(BLOCK)[:, None]
+    return np.bincount(drawn.ravel(), minlength=BLOCK * rows).reshape(BLOCK, rows) / rows
 
 
 def adjusted(confusion: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:

@@ -32,6 +32,7 @@ from nlpkit.tasks.answers.family import (
     tone_of,
     turn_groups,
 )
+from nlpkit.tasks.calibrator import Calibrator, calibrated
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.scope import Scope, fit_scope, with_outside
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
 
     from nlpkit.settings import ClassifierTraining
 
+FURTHER = {
+    "bias": "a bias for each label",
+    "vector": "vector scaling",
+    "isotonic": "isotonic regression",
+}
 Labeled: TypeAlias = LabeledText | LabeledTurn
 
 
@@ -52,6 +58,8 @@ class OneLabel:
     labels: tuple[str, ...]
     ordered: bool
     temperature: float = 1.0
+    calibrator: Calibrator | None = None
+    """What follows the temperature; None where nothing does."""
     outside: str = ""
     """What a text is called that belongs to no label; empty where each text gets one."""
     learns_outside: bool = False
@@ -107,7 +115,8 @@ class OneLabel:
     @property
     def calibration(self) -> str:
         """The fitted numbers in words."""
-        words = f"temperature {self.temperature:.2f}"
+        further = f", then {FURTHER[self.calibrator.method]}" if self.calibrator else ""
+        words = f"temperature {self.temperature:.2f}{further}"
         scope = self.scope
         if scope is None:
             return words
@@ -154,25 +163,29 @@ class OneLabel:
         return [len(targets) / (len(counts) * count) for count in counts]
 
     def fit(self, logits: np.ndarray, examples: Sequence[Labeled]) -> dict[str, Any]:
-        """Return the temperature, and where texts may be outside the scope, that fit held-out logits best."""
+        """Return the calibration that fits held-out logits best: of texts that may be outside the scope a
+        temperature and the scope, of others what cross-fitting shows to be of use.
+        """
         import numpy as np
 
         from nlpkit.metrics.calibration import fit_temperature
+        from nlpkit.tasks.calibrator import fit_calibration
 
         truth = np.array([int(self.target(example)[0]) for example in examples])
-        fitted: dict[str, Any] = {"temperature": fit_temperature(logits[truth >= 0], truth[truth >= 0])}
-        if self.outside:
-            inside = np.array([example.label != self.outside for example in examples])
-            fitted["scope"] = fit_scope(logits, inside, len(self.labels), false_alarms=self.false_alarms)
-        return fitted
+        if not self.outside:
+            return fit_calibration(logits, truth)
+        inside = np.array([example.label != self.outside for example in examples])
+        return {
+            "temperature": fit_temperature(logits[truth >= 0], truth[truth >= 0]),
+            "scope": fit_scope(logits, inside, len(self.labels), false_alarms=self.false_alarms),
+        }
 
     def decode(self, outputs: np.ndarray) -> list[Prediction]:
         """Return label, probabilities and, where labels are ordered, the score of each row of logits."""
         import numpy as np
-        from scipy.special import softmax
 
         count = len(self.labels)
-        probabilities = softmax(outputs[:, :count].astype(np.float64) / self.temperature, axis=1)
+        probabilities = calibrated(outputs[:, :count].astype(np.float64) / self.temperature, self.calibrator)
         scores = probabilities @ (self.valence or np.linspace(-1, 1, count))
         best = probabilities.argmax(axis=1)
         if self.outside:

@@ -181,7 +181,7 @@ def test_ids_are_unique_and_every_link_has_its_place() -> None:
 def test_every_picture_has_words() -> None:
     page = html.to_html(full(("neg", "pos")))
     pictures = re.findall(r"<svg[^>]*>", page)
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     assert all('role="img"' in one and re.search(r'aria-label="[^"]{20,}"', one) for one in pictures)
 
 
@@ -239,7 +239,7 @@ def test_a_bare_report_and_a_report_of_many_labels() -> None:
     assert "no rows" in bare.text
     assert bare.tags["section"] == 0
     many = Page(html.to_html(full(tuple(f"label {number}" for number in range(20)))))
-    assert many.tags["svg"] == 3
+    assert many.tags["svg"] == 4
 
 
 def test_labels_in_any_script_are_drawn() -> None:

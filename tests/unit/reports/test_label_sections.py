@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nlpkit.metrics.outcomes import LabelOutcomes
@@ -27,6 +29,41 @@ def worst(rows: Rows) -> Texts:
 def test_every_section_has_an_id_of_its_own() -> None:
     made = [section for make in LABEL_SECTIONS if (section := make(labeled(), ROWS))]
     assert [section.id for section in made] == ["confusion", "labels", "reliable", "spread", "worst"]
+
+
+def test_calibration_is_shown_where_it_changed_the_answers() -> None:
+    """Before it, each answer is as right or wrong, at 0.9: gaps of 0.1, 0.9, 0.1 and 0.9."""
+    second = np.array([0.1, 0.9, 0.9, 0.1])
+    before = LabelOutcomes(
+        labels=("a", "b"), truth=np.array([0, 0, 1, 1]), probabilities=np.c_[1 - second, second]
+    )
+    assert label_sections.calibration_table(labeled(), ROWS) is None
+    assert label_sections.calibration_table(before, replace(ROWS, before=before)) is None
+    table = label_sections.calibration_table(labeled(), replace(ROWS, before=before))
+    assert isinstance(table, Table)
+    first, second_row = table.rows
+    assert str(first[1]).startswith("50.0% (")
+    assert str(second_row[1]).startswith("51.0% (")  # 0.32, 0.62, 0.2 and 0.9
+    assert str(first[2]).startswith("1.204")  # half of -ln 0.9 and -ln 0.1 each
+    plot = label_sections.reliability_diagram(labeled(), replace(ROWS, before=before))
+    assert isinstance(plot, Plot)
+    assert [series.name for series in plot.panels[0].series] == ["", "this run", "before calibration"]
+
+
+def test_the_surest_answers_have_the_errors_that_they_have() -> None:
+    """Of 100 answers the 40 at 0.9 are right, and half of those at 0.6 are wrong."""
+    sure = np.repeat([0.9, 0.6], [40, 60])
+    outcomes = LabelOutcomes(
+        labels=("a", "b"),
+        truth=np.where(np.arange(100) < 40, 0, np.arange(100) % 2),
+        probabilities=np.c_[sure, 1 - sure],
+    )
+    plot = label_sections.risk_and_coverage(outcomes, Rows())
+    assert isinstance(plot, Plot)
+    (line,) = plot.panels[0].series
+    at = dict(zip(np.round(line.x, 2).tolist(), line.y, strict=True))
+    assert (at[0.2], at[1.0]) == (0, 0.3)
+    assert "of the surest 50% 10.0%" in plot.words
 
 
 def test_the_confusion_matrix_and_each_label_hold_numbers() -> None:

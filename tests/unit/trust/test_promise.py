@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError, DataError
+from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.calibration_rows import CalibrationRows
+from nlpkit.trust.cautious import Caution, Cautious
 from nlpkit.trust.promise import promise
 from nlpkit.trust.shares import Tally
 from tests.conftest import sentences, write_csv
@@ -139,3 +141,54 @@ def test_labeled_rows_without_a_promise_are_refused(toy_run: Path, tmp_path: Pat
     result = CliRunner().invoke(app, asked)
     assert isinstance(result.exception, ConfigError)
     assert "add --max-error 0.05" in str(result.exception)
+
+
+def draw_sets(count: int, random: np.random.Generator) -> CalibrationRows:
+    """Rows of three labels that apply each by itself, as often as their probabilities say."""
+    chances = 1 / (1 + np.exp(-random.normal([-1.0, 0.0, -2.0], 2.0, size=(count, 3))))
+    return CalibrationRows(
+        source="test rows",
+        labels=("a", "b", "c"),
+        probabilities=chances,
+        given=chances > 0.4,
+        truth=random.random((count, 3)) < chances,
+    )
+
+
+def test_of_several_labels_a_share_of_those_given_is_wrong() -> None:
+    """40 files: of the labels given above the threshold, a fifth at most is false."""
+    random = np.random.default_rng(6)
+    kept, given = [], []
+    for _ in range(40):
+        held, file = draw_sets(500, random), draw_sets(600, random)
+        tally = Tally(3, seed=1)
+        tally.add(file.probabilities, file.given)
+        made = promise(held, tally, max_error=0.2, is_set=True)
+        above = file.given & (file.probabilities >= made.threshold)
+        kept.append((above & ~file.truth).sum() <= 0.2 * above.sum())
+        given.append(above.sum() / file.given.sum())
+        assert made.answered == pytest.approx(above.any(axis=1).mean(), abs=0.1)
+    assert np.mean(kept) >= 0.9
+    assert np.mean(given) > 0.3
+    with pytest.raises(DataError, match=r"500 labeled rows .* bear out no less than"):
+        promise(held, tally, max_error=0.001, is_set=True)
+    shifted = Tally(3, seed=1)
+    shifted.add(file.probabilities[:, ::-1], file.given[:, ::-1])
+    with pytest.raises(DataError, match="not like those of test rows"):
+        promise(held, shifted, max_error=0.2, is_set=True)
+
+
+def test_a_label_that_is_too_improbable_is_not_given() -> None:
+    answer = Prediction(labels=("joy", "love"), probabilities={"anger": 0.1, "joy": 0.9, "love": 0.6})
+    kept = Cautious(Constant(answer), Caution(threshold=0.7)).predict(["x"])  # type: ignore[arg-type]
+    assert [each.labels for each in kept] == [("joy",)]
+
+
+class Constant:
+    """Answers all texts alike."""
+
+    def __init__(self, answer: Prediction) -> None:
+        self.answer = answer
+
+    def predict(self, texts: list[str]) -> list[Prediction]:
+        return [self.answer for _ in texts]

@@ -1,0 +1,137 @@
+"""A classifier that gives no label, or a set of labels, where it is not certain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nlpkit.classifiers.classifier import Classifier, default_run
+from nlpkit.run import Run
+from nlpkit.tasks.answers.family import ColumnType
+from nlpkit.tasks.prediction import ABSTAINED, SET, Prediction
+from nlpkit.trust.calibration_rows import calibration_rows, refuse_other_answers
+from nlpkit.trust.prediction_sets import least_probabilities
+from nlpkit.trust.promise import promise_for_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caution:
+    """What an answer must reach."""
+
+    threshold: float | None = None
+    """A label that is less probable is not given; None: each is."""
+    least: Mapping[str, float] | None = None
+    """The least probability with which each label is in the prediction set; None: there are no sets."""
+
+
+def caution_for(
+    run: str | None,
+    classifier: Classifier,
+    *,
+    file: str,
+    max_error: float | None,
+    sets: float | None,
+    held_out: str | None,
+    talk: Callable[[str], None],
+    text: str = "text",
+    format: str | None = None,
+    encoding: str | None = None,
+    skips_bad_rows: bool = False,
+    **fields: Any,
+) -> Caution:
+    """Return what an answer must reach so that promises hold for a file, and tell what they are.
+
+    Args:
+        run: of the classifier; None: the built-in one.
+        classifier: that of the run.
+        file: what is scored.
+        max_error: the share of wrong labels among those given; None: each text gets one.
+        sets: the share of the texts of each label whose set must hold it; None: no sets.
+        held_out: labeled rows that it was not trained on; default: those of its training.
+        talk: gets the promises in words.
+        text: the column that holds the text.
+        format: of the file, as the name shows by default.
+        encoding: of a text file that is not UTF-8.
+        skips_bad_rows: whether rows without a text are left out.
+        fields: settings of the source `held_out`, such as `label`.
+
+    Raises:
+        ConfigError: the classifier gives no labels, for sets not one a text, or the file can't be read twice.
+        DataError: a file or a row is wrong, or a promise cannot be kept.
+    """
+    if sets is not None:
+        refuse_other_answers(classifier, "--sets")
+    else:
+        refuse_other_answers(classifier, "--max-error", ("label", "labels"))
+    opened = default_run() if run is None else Run.open(run)
+    rows = calibration_rows(opened, classifier, held_out, **fields)
+    least, threshold = None, None
+    if sets is not None:
+        least = dict(zip(rows.labels, least_probabilities(rows, sets).tolist(), strict=True))
+        talk(
+            f"sets that hold the true label of at least {sets:.1%} of the texts of each label, as far as "
+            f"these look like the {len(rows):,} labeled rows ({rows.source})"
+        )
+    if max_error is not None:
+        promise = promise_for_file(
+            classifier, rows, file, max_error=max_error, text=text, format=format, encoding=encoding,
+            skips_bad_rows=skips_bad_rows,
+        )  # fmt: skip
+        threshold = promise.threshold
+        talk(promise.in_words())
+    return Caution(threshold=threshold, least=least)
+
+
+class Cautious:
+    """A classifier with a caution."""
+
+    def __init__(self, classifier: Classifier, caution: Caution) -> None:
+        self.classifier, self.caution = classifier, caution
+
+    @property
+    def columns(self) -> Mapping[str, ColumnType]:
+        """The columns that a scored file gains."""
+        columns = dict(self.classifier.columns)
+        if self.caution.least is None:
+            return columns
+        return {"label": columns.pop("label"), SET: "string", **columns}
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever may change an answer, but for the budget."""
+        threshold, least = self.caution.threshold, self.caution.least
+        words = self.classifier.fingerprint
+        if threshold is not None:
+            words += f" from {threshold:.6f}"
+        return words if least is None else f"{words} sets {' '.join(f'{p:.6f}' for p in least.values())}"
+
+    @property
+    def budget(self) -> int:
+        """Max tokens per batch."""
+        return self.classifier.budget
+
+    @budget.setter
+    def budget(self, budget: int) -> None:
+        self.classifier.budget = budget
+
+    def tune(self, texts: Sequence[str]) -> int:
+        """Choose, use and return the budget that is fastest for such texts."""
+        return self.classifier.tune(texts)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return one prediction for each text."""
+        return [self._cautious(answer) for answer in self.classifier.predict(texts)]
+
+    def _cautious(self, answer: Prediction) -> Prediction:
+        chances, threshold, least = answer.probabilities, self.caution.threshold, self.caution.least
+        if answer.labels is not None:
+            kept = [name for name in answer.labels if threshold is None or chances[name] >= threshold]
+            return replace(answer, labels=tuple(kept))
+        label = str(answer.label)
+        if least is not None:
+            inside = [name for name in chances if name == label or chances[name] >= least[name]]
+            answer = replace(answer, prediction_set=tuple(sorted(inside, key=lambda name: -chances[name])))
+        if threshold is not None and chances[label] < threshold:
+            answer = replace(answer, label=ABSTAINED)
+        return answer
