@@ -82,6 +82,10 @@ def score(
     prefix: Annotated[
         str, typer.Option(help="Put before the new columns' names, if the input has the same ones.")
     ] = "",
+    row_per: Annotated[
+        Literal["text", "opinion"],
+        typer.Option(help="Of a run of aspects: one row a text, or one an opinion that is found in it."),
+    ] = "text",
     runtime: RuntimeChoice = "auto",
     threads: Annotated[
         int | None, typer.Option(help="Processor threads, or Ray's workers; default: all there are.", min=1)
@@ -132,7 +136,7 @@ def score(
     options = ScoreOptions(
         text=text, conversation=conversation, speaker=speaker, format=format, output_format=output_format,
         encoding=encoding, on_error=on_error, rejects=rejects, overwrite=overwrite, raw_csv=raw_csv,
-        prefix=prefix,
+        prefix=prefix, row_per=row_per,
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None

@@ -14,9 +14,10 @@ from nlpkit.scoring.batches import Pipe, TextRows, put_back
 from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob
 from nlpkit.scoring.labeling_writers import TASKS, LabelingWriter
-from nlpkit.scoring.options import CHUNK_ROWS, OnError, ScoreOptions
+from nlpkit.scoring.listed_rows import AnswerColumns
+from nlpkit.scoring.options import CHUNK_ROWS, OnError, RowPer, ScoreOptions
 from nlpkit.scoring.output import Output, plan_output
-from nlpkit.scoring.output_columns import Columns, Kind, plan_columns
+from nlpkit.scoring.output_columns import Columns, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.state import begun_with
@@ -42,6 +43,7 @@ def score_file(
     overwrite: bool = False,
     raw_csv: bool = False,
     prefix: str = "",
+    row_per: RowPer = "text",
     chunk_rows: int = CHUNK_ROWS,
     budget: int | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -69,6 +71,8 @@ def score_file(
         overwrite: replace an output that exists, and drop unfinished work that cannot go on.
         raw_csv: leave CSV cells that a spreadsheet would run as formulas as they are.
         prefix: put before the names of the new columns.
+        row_per: "opinion" writes one row an opinion that the model finds, for a run of aspects; a text
+            without any keeps one row.
         chunk_rows: rows that are computed and made safe together.
         budget: max tokens per batch, which decides the last bits; default: what is measured to be fastest for
             the first rows. A scoring that goes on keeps the one it began with.
@@ -99,6 +103,7 @@ def score_file(
         overwrite=overwrite,
         raw_csv=raw_csv,
         prefix=prefix,
+        row_per=row_per,
         chunk_rows=chunk_rows,
     )
     return plan_file(source, target, options).score(classifier, budget=budget, progress=progress)
@@ -169,16 +174,15 @@ class FilePlan:
         # Standard input can be read only once: its first rows are read now, for the columns, and put back.
         piped = self._pipe.batches if self._pipe else None
         first = next(piped, None) if piped else None
-        added: dict[str, Kind] = {
-            f"{options.prefix}{name}": column_type for name, column_type in model.columns.items()
-        }
+        answers = AnswerColumns.of(model.columns, options.row_per)
+        added = {f"{options.prefix}{name}": kind for name, kind in answers.kinds.items()}
         columns = plan_columns(rows, first.records if first else (), output.format, added)
         return ScoringJob(
             plan=ChunkPlan(
                 rows=rows,
                 columns=columns,
                 writer=self._writer(columns),
-                names=tuple(model.columns),
+                answers=answers,
                 prefix=options.prefix,
                 chunk_rows=options.chunk_rows,
             ),

@@ -14,6 +14,8 @@ ABSTAINED = ""
 """The label where a classifier is too uncertain to give one."""
 SEVERAL = "labels"
 """The output column of all labels that are given, in words."""
+OPINIONS = "opinions"
+"""The output column of the list of opinions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +103,7 @@ class Prediction:
         fields: dict[str, Any] = {
             "label": self.label,
             SEVERAL: None if self.labels is None else in_words(self.labels),
-            "opinions": None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
+            OPINIONS: None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
             "value": self.value,
             "spread": self.spread,
             "score": self.score,

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
-ColumnType: TypeAlias = Literal["string", "float", "json"]
+CellType: TypeAlias = Literal["string", "int", "float"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """The type of a column that holds a list, as JSON: its parts are the columns of a row an element."""
+
+    parts: Mapping[str, CellType]
+
+
+ColumnType: TypeAlias = CellType | Listed
 
 PADDING = -1.0
 """Fills up targets of which some have fewer numbers than others. Not -100, which the trainer does not count

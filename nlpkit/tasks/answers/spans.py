@@ -23,10 +23,12 @@ from nlpkit.reports.opinion_sections import TERM_REPORT, TRIPLET_REPORT
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.tasks.answers.family import (
     PADDING,
+    CellType,
     ColumnType,
     Differences,
     Head,
     Limits,
+    Listed,
     Loss,
     Shown,
     TargetFindings,
@@ -47,7 +49,7 @@ from nlpkit.tasks.answers.span_places import (
 )
 from nlpkit.tasks.answers.span_scores import NUMBERS, SIZE, tables_loss, window_tables
 from nlpkit.tasks.encoding import Encoded
-from nlpkit.tasks.prediction import FoundOpinion, Prediction
+from nlpkit.tasks.prediction import OPINIONS, FoundOpinion, Prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,7 +111,11 @@ class Spans:
     @property
     def columns(self) -> Mapping[str, ColumnType]:
         """One column, which holds all opinions."""
-        return {"opinions": "json"}
+        spans = ("aspect", "opinion") if self.pairs else ("aspect",)
+        parts: dict[str, CellType] = {}
+        for span in spans:
+            parts |= {span: "string", f"{span}_start": "int", f"{span}_end": "int"}
+        return {OPINIONS: Listed(parts={**parts, "polarity": "string", "probability": "float"})}
 
     @property
     def calibration(self) -> str:

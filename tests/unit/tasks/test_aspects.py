@@ -206,6 +206,13 @@ def test_a_scored_file_holds_opinions_as_json(opinions: Path, tmp_path: Path) ->
             json.loads(str(row.fields["opinions"])) for row in read_records(tmp_path / f"scored.{ending}")
         ]
         assert held == [first["opinions"], []]
+    score_file(Classifier.load(opinions), texts, tmp_path / "rows.csv", row_per="opinion")
+    rows = [record.fields for record in read_records(tmp_path / "rows.csv")]
+    assert [(row["source_row"], row["aspect"], row["opinion"], row["polarity"]) for row in rows] == [
+        ("1", "pizza", "great", "positive"),
+        ("1", "story", "awful", "negative"),
+        ("2", "", "", ""),
+    ]
 
 
 def test_the_demo_shows_each_opinion_with_its_probability(opinions: Path) -> None:
