@@ -48,6 +48,7 @@ from nlpkit.tasks.answers.span_places import (
     target_of,
 )
 from nlpkit.tasks.answers.span_scores import NUMBERS, SIZE, tables_loss, window_tables
+from nlpkit.tasks.answers.span_showing import shown_opinions
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import OPINIONS, FoundOpinion, Prediction
 
@@ -345,12 +346,8 @@ class Spans:
         return changed_answers(words[0], words[1], [key_of(json.loads(str(row))) for row in truth], limits)
 
     def shown(self, answer: Prediction) -> Shown:
-        """Return the opinions in words, each with its probability."""
-        opinions = answer.opinions or ()
-        return Shown(
-            headline="; ".join(opinion.in_words for opinion in opinions) or "no opinion",
-            shares=tuple((opinion.in_words, opinion.likely) for opinion in opinions),
-        )
+        """Return the opinions in words and as parts of their text."""
+        return shown_opinions(answer)
 
 
 def _counted(examples: Sequence[OpinionText]) -> Counter[str]:
