@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nlpkit.cli.options import (
+    AspectColumn,
     ConversationColumn,
     Encoding,
     HeldOut,
@@ -61,6 +62,7 @@ def score(
     text_column: OldText = None,
     conversation: ConversationColumn = None,
     speaker: Speaker = None,
+    aspect: AspectColumn = None,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5)."),
@@ -134,9 +136,9 @@ def score(
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
-        text=text, conversation=conversation, speaker=speaker, format=format, output_format=output_format,
-        encoding=encoding, on_error=on_error, rejects=rejects, overwrite=overwrite, raw_csv=raw_csv,
-        prefix=prefix, row_per=row_per,
+        text=text, conversation=conversation, speaker=speaker, aspect=aspect, format=format,
+        output_format=output_format, encoding=encoding, on_error=on_error, rejects=rejects,
+        overwrite=overwrite, raw_csv=raw_csv, prefix=prefix, row_per=row_per,
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None

@@ -83,6 +83,7 @@ class ScoringJob:
             "rows of a chunk": str(self.plan.chunk_rows),
             "raw csv": str(self.raw_csv),
             **({"turns": str(self.plan.rows.turns)} if self.plan.rows.turns else {}),
+            **({"aspect": self.plan.rows.aspect} if self.plan.rows.aspect else {}),
         }
 
     @property

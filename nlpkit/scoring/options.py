@@ -26,6 +26,8 @@ class ScoreOptions:
     """The column that tells conversations apart, for a model that reads turns; None is `conversation`."""
     speaker: str | None = None
     """The column of who speaks, for a model that reads turns; None is `speaker`."""
+    aspect: str | None = None
+    """The column of the aspect, for a model that is asked about one; None is `aspect`."""
     format: str | None = None
     """csv, tsv, tsv-plain, jsonl, parquet or arrow; None where the input's name shows it."""
     output_format: str | None = None

@@ -21,9 +21,9 @@ from nlpkit.scoring.output_columns import Columns, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.state import begun_with
-from nlpkit.scoring.turn_rows import turn_columns_of
+from nlpkit.scoring.turn_rows import aspect_column_of, turn_columns_of
 from nlpkit.scoring.writers import RowWriter, writer_of
-from nlpkit.tasks.prediction import turns_read_by
+from nlpkit.tasks.prediction import reads_aspects, turns_read_by
 
 __all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
 
@@ -49,6 +49,7 @@ def score_file(
     progress: Callable[[Progress], None] | None = None,
     conversation: str | None = None,
     speaker: str | None = None,
+    aspect: str | None = None,
     text_column: str | None = None,
 ) -> ScoreSummary:
     """Score a file into another, and return the summary once the output is complete and in its place.
@@ -80,6 +81,7 @@ def score_file(
         conversation: the column that tells conversations apart, for a model that reads turns; default:
             `conversation`. Each row is then scored with the turns before it.
         speaker: the column of who speaks, for such a model; default: `speaker`.
+        aspect: the column of the aspect, for a model that is asked about one; default: `aspect`.
         text_column: the former name of `text`.
 
     Raises:
@@ -94,6 +96,7 @@ def score_file(
         text=text_column or text,
         conversation=conversation,
         speaker=speaker,
+        aspect=aspect,
         format=format,
         output_format=output_format,
         encoding=encoding,
@@ -143,19 +146,25 @@ class FilePlan:
         return TextRows(file=self.file, text=self.options.text, skip=self.options.skips_bad_rows)
 
     def _rows_for(self, model: Predictor | Fleet) -> TextRows:
-        """Return the rows as the model reads them: texts, or turns.
+        """Return the rows as the model reads them: texts, turns, or texts with an aspect.
 
         Raises:
-            ConfigError: it reads turns, and a column of them is missing or the input is standard input.
+            ConfigError: a column that it reads is missing, or it reads turns or aspects and the input is
+                standard input.
         """
         turns = turns_read_by(model)
-        if turns is not None and self.file.path is None:
+        if (turns is not None or reads_aspects(model)) and self.file.path is None:
+            more = "the turns before" if turns is not None else "an aspect"
             raise ConfigError(
-                "standard input: this model reads turns with the turns before them, and needs a file; "
-                "hint: write the rows to a file first, such as turns.jsonl"
+                f"standard input: this model reads {more} with each text, and needs a file; "
+                "hint: write the rows to a file first, such as rows.jsonl"
             )
         columns = self.file.header.columns if self.file.header else ()
-        return replace(self._rows, turns=turn_columns_of(turns, self.options, columns))
+        return replace(
+            self._rows,
+            turns=turn_columns_of(turns, self.options, columns),
+            aspect=aspect_column_of(reads_aspects(model), self.options, columns),
+        )
 
     @cached_property
     def _pipe(self) -> Pipe | None:

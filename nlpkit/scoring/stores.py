@@ -209,6 +209,7 @@ def _recorded(options: ScoreOptions) -> dict[str, str]:
         "row_per": options.row_per,
         "conversation": options.conversation,
         "speaker": options.speaker,
+        "aspect": options.aspect,
         "chunk_rows": options.chunk_rows,
     }
     return {name: str(value) for name, value in kept.items()}

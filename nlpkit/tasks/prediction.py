@@ -138,6 +138,20 @@ def turns_read_by(classifier: object) -> int | None:
     return classifier.turns if isinstance(classifier, TurnReader) else None
 
 
+@runtime_checkable
+class AspectReader(Protocol):
+    """A classifier that may be asked about an aspect of each text."""
+
+    @property
+    def reads_aspects(self) -> bool:
+        """Whether it is asked about an aspect that is given with each text."""
+
+
+def reads_aspects(classifier: object) -> bool:
+    """Return whether a classifier is asked about an aspect that is given with each text."""
+    return isinstance(classifier, AspectReader) and classifier.reads_aspects
+
+
 def labels_of(predictions: Sequence[Prediction]) -> list[str]:
     """Return the label of each prediction.
 

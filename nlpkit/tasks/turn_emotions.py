@@ -16,6 +16,7 @@ from nlpkit.data.examples import LabeledTurn, TextInput
 from nlpkit.data.labeled_turns import labeled_turns
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
+from nlpkit.reports.usage import TURN_USAGE
 from nlpkit.settings import ClassifierTraining, ConversationSource, LabelSource, Settings, TurnSource
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
@@ -64,6 +65,7 @@ class TurnEmotions(Settings):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Divides the logits, so that probabilities are right as often as they say: fitted after the training."""
 
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[TurnSource]] = TurnSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -83,6 +85,7 @@ class TurnEmotions(Settings):
             temperature=self.temperature,
             valence=tuple(self.valence[label] for label in self.labels) if self.valence else (),
             of_turns=True,
+            usage=TURN_USAGE,
         )
 
     @property
