@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nlpkit.chat.sentiment import has_sentiment
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.export import export_run
 from nlpkit.classifiers.export_record import ExportRecord
@@ -104,6 +105,7 @@ def test_a_text_without_an_aspect_is_refused(towards: Path) -> None:
     assert answer.label == "positive"
     with pytest.raises(DataError, match=r"'the pizza and the story' comes without the aspect.*--aspect"):
         classifier.predict(TEXT)
+    assert not has_sentiment(classifier)  # a message of a chat has no aspect
     with pytest.raises(RunError, match="reads an aspect with each text"):
         calibration_rows(Run.open(towards), classifier)
 
