@@ -33,6 +33,7 @@ from nlpkit.scoring.batches import TextRows
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import open_fleet
 from nlpkit.scoring.journal import open_journal
+from nlpkit.scoring.listed_rows import AnswerColumns
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.output_columns import plan_columns
 from nlpkit.scoring.progress import Progress
@@ -182,7 +183,7 @@ def limits(folder: Path) -> dict[str, float]:
         rows=rows,
         columns=columns,
         writer=writer_of("csv", columns),
-        names=(),
+        answers=AnswerColumns(kinds={}),
         prefix="",
         chunk_rows=CHUNK_ROWS,
     )
@@ -196,6 +197,7 @@ def limits(folder: Path) -> dict[str, float]:
         rejects=b"",
         read=CHUNK_ROWS,
         rows=CHUNK_ROWS,
+        more=0,
         rejected=0,
         partly_read=0,
         abstained=0,

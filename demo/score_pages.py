@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
 from demo.charts import bars, histogram
 from demo.panel import colored_words
 from demo.scoring import ScoredFile, Strong, Truth, Upload
-from nlpkit.tasks.answers.family import Shown
+from nlpkit.tasks.answers.family import Shown, ShownPart
 
+KINDS = {"positive": "good", "negative": "bad", "neutral": "even"}
+"""Tone -> the class of its color."""
 SEVERAL_LABELS = "Rows that have each label; a row may have several"
 
 
 def text_page(answer: Shown, *, partial: bool) -> str:
     """Return an answer as HTML."""
     parts = [f'<p class="answer"><strong>{escape(answer.headline)}</strong>{_signed(answer.score)}</p>']
+    if answer.parts:
+        parts.append(
+            f'<p class="words" dir="auto">{marked_text(answer.text, answer.parts)}</p>'
+            '<p class="quiet">A number joins what the text speaks of and what it says of it.</p>'
+        )
     if answer.shares:
         shares = {name: round(100 * share, 1) for name, share in answer.shares}
         parts.append(bars(shares, spoken="Confidence", unit=" %"))
     if partial:
         parts.append('<p class="quiet">The text is too long; parts of it were not read.</p>')
     return "".join(parts)
+
+
+def marked_text(text: str, parts: Sequence[ShownPart]) -> str:
+    """Return a text in HTML with its parts colored by tone; what is said of a part stands behind it."""
+    edges = sorted({0, len(text), *(edge for part in parts for edge in (part.start, part.end))})
+    pieces = []
+    for start, end in pairwise(edges):
+        here = [part for part in parts if part.start <= start and end <= part.end]
+        names = ", ".join(dict.fromkeys(part.name for part in here if part.end == end))
+        tones = {part.tone for part in here}
+        kind = KINDS[tones.pop() if len(tones) == 1 else "neutral"]
+        name = f"<small> {escape(names)}</small>" if names else ""
+        piece = escape(text[start:end])
+        pieces.append(f'<mark class="{kind} part">{piece}{name}</mark>' if here else piece)
+    return "".join(pieces)
 
 
 def upload_page(file: str, upload: Upload) -> str:

@@ -168,7 +168,14 @@ class OpinionSource(RowSource):
     character and the one behind the last. `{start, end}` is always characters, and text stands for itself."""
 
 
-class DataSource(LabelSource, LabelSetSource, NumberSource, TurnSource, OpinionSource):
+class AspectSource(LabelSource):
+    """Where texts with an aspect each, and a label for how it is meant, come from."""
+
+    aspect: Column = "aspect"
+    """The column that holds the aspect: words of the text, or a category such as `service`."""
+
+
+class DataSource(AspectSource, LabelSetSource, NumberSource, TurnSource, OpinionSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 

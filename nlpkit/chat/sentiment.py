@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from nlpkit.chat.slope import Slope, fit_slope
 from nlpkit.data.examples import SpokenTurn, TextInput
 from nlpkit.errors import RunError
-from nlpkit.tasks.prediction import Prediction, turns_read_by
+from nlpkit.tasks.prediction import Prediction, reads_aspects, turns_read_by
 
 Direction: TypeAlias = Literal["rising", "falling", "steady"]
 
@@ -161,9 +161,9 @@ class SentimentTrend:
 
 
 def has_sentiment(classifier: object) -> bool:
-    """Return whether a classifier's answers have a score from -1 to 1, as far as its columns show."""
+    """Return whether a classifier gives a text alone a score from -1 to 1, as far as its columns show."""
     columns = getattr(classifier, "columns", None)
-    return columns is None or "score" in columns
+    return columns is None or ("score" in columns and not reads_aspects(classifier))
 
 
 def predict_sentiments(

@@ -100,6 +100,11 @@ class Classifier:
         return self.task.turns
 
     @property
+    def reads_aspects(self) -> bool:
+        """Whether it is asked about an aspect that is given with each text."""
+        return self.task.reads_aspects
+
+    @property
     def budget(self) -> int:
         """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self.model.budget

@@ -86,7 +86,8 @@ def questions_for(task: TextTask, engine: Engine) -> tuple[Question, ...]:
         raise ConfigError(
             f"engine.descriptions: {unknown[0]!r} is no label of the task; expected {', '.join(head.names)}"
         )
-    if head.level != "text" or (head.problem == "regression" and head.outputs > 1):
+    is_spread = head.problem == "regression" and head.outputs > 1
+    if head.level != "text" or is_spread or task.reads_aspects:
         raise ConfigError(
             f"engine: a server cannot answer the task {task.kind!r} with these settings; expected labels of "
             "a text, or one number; hint: task.kind: polarity"

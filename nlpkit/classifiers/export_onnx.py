@@ -82,8 +82,9 @@ class _Quantizer:
     def run(self) -> None:
         """Replace each product by a fixed matrix with one in 8 bits."""
         done: set[str] = set()
+        head = self._head()
         for node in self._graph.node:
-            if node.op_type != "MatMul" or node.input[1] not in self._matrices:
+            if node.op_type != "MatMul" or node.input[1] not in self._matrices or node.output[0] in head:
                 self._nodes.append(node)
                 continue
             if node.input[0] not in done:  # query, key and value share theirs
@@ -96,6 +97,14 @@ class _Quantizer:
         kept = [tensor for tensor in self._graph.initializer if tensor.name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(kept)
+
+    def _head(self) -> set[str]:
+        """Return the values that only a sum lies between and the logits: the product of a head for tokens."""
+        values = {output.name for output in self._graph.output}
+        for node in reversed(self._graph.node):
+            if node.op_type in ("Add", "Identity") and values & set(node.output):
+                values |= set(node.input)
+        return values
 
     def _shrink(self, values: str) -> None:
         """Turn each token's values into bytes and a scale."""

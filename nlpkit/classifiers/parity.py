@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from nlpkit.classifiers.export_record import Parity
 from nlpkit.classifiers.text_model import TextModel
-from nlpkit.data.examples import TURN, TextInput, input_in
+from nlpkit.data.examples import ABOUT, TURN, TextInput, input_in
 from nlpkit.errors import RunError
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import Limits
+from nlpkit.tasks.task import TextTask
 
 MOST_ROWS = 1000
 """Held-out rows that an export is tried on, spread evenly over all of them."""
@@ -40,7 +41,7 @@ def held_out(run: Run) -> ParityRows:
     if files:
         from pyarrow import parquet
 
-        wanted = ("text", "truth", TURN)
+        wanted = ("text", "truth", TURN, ABOUT)
         tables = [
             parquet.read_table(
                 file, columns=[name for name in wanted if name in parquet.read_schema(file).names]
@@ -76,6 +77,16 @@ def _spread(rows: Sequence[Element]) -> list[Element]:
     return [rows[index * len(rows) // count] for index in range(count)]
 
 
+def _inputs(task: TextTask, texts: Sequence[str | TextInput]) -> list[str | TextInput]:
+    """Return texts as a task reads them: one that is asked about an aspect gets the first word of each."""
+    if not task.reads_aspects:
+        return list(texts)
+    return [
+        TextInput(text=text, about=(text.split() or ["it"])[0]) if isinstance(text, str) else text
+        for text in texts
+    ]
+
+
 def compare(original: TextModel, exported: TextModel, rows: ParityRows, limits: Limits) -> Parity:
     """Compare the answers of an export with those of its run.
 
@@ -84,7 +95,7 @@ def compare(original: TextModel, exported: TextModel, rows: ParityRows, limits: 
     """
     import numpy as np
 
-    texts = [*rows.texts, *ODD]
+    texts = _inputs(original.task, (*rows.texts, *ODD))
     encoded = original.encode(texts)
     if encoded != exported.encode(texts):
         raise RunError(f"{exported.name}: the export's tokenizer gives other ids than the run's")

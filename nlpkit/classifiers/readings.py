@@ -115,6 +115,11 @@ class Readings:
         return max((each.turns for each in self.classifiers.values() if each.turns is not None), default=None)
 
     @property
+    def reads_aspects(self) -> bool:
+        """Whether any of them is asked about an aspect that is given with each text."""
+        return any(each.reads_aspects for each in self.classifiers.values())
+
+    @property
     def budget(self) -> int:
         """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self._joined.budget

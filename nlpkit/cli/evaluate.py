@@ -11,6 +11,7 @@ from nlpkit.cli.options import (
     CONVERSATIONS,
     LABELS,
     Annotators,
+    AspectColumn,
     Bot,
     ConversationColumn,
     Encoding,
@@ -70,6 +71,7 @@ def evaluate_run(
     reply: Reply = None,
     conversation: ConversationColumn = None,
     speaker: Speaker = None,
+    aspect: AspectColumn = None,
     items: Annotated[
         int | None,
         typer.Option(
@@ -98,7 +100,8 @@ def evaluate_run(
         "by": by,
         "bins": None if bins is None else yaml_value(bins, where="--bins"),
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
-        "conversation": conversation, "speaker": speaker, "items": items, "generate": generate,
+        "conversation": conversation, "speaker": speaker, "aspect": aspect, "items": items,
+        "generate": generate,
     }  # fmt: skip
     opened = Run.open(run)
     with skippable(on_error), as_options(), bar("measuring") as show:

@@ -66,6 +66,9 @@ Prompt = Annotated[str | None, column("the prompt of a pair", CONVERSATIONS, "pr
 Reply = Annotated[str | None, column("the reply of a pair", CONVERSATIONS, "reply")]
 ConversationColumn = Annotated[str | None, column("a turn's conversation", CONVERSATIONS, "conversation")]
 Speaker = Annotated[str | None, column("a turn's speaker", CONVERSATIONS, "speaker")]
+AspectColumn = Annotated[
+    str | None, column("the aspect that a run of aspect_polarity is asked about", LABELS, "aspect")
+]
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
 RuntimeChoice = Annotated[
     str,

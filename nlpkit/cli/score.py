@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nlpkit.cli.options import (
+    AspectColumn,
     ConversationColumn,
     Encoding,
     HeldOut,
@@ -61,6 +62,7 @@ def score(
     text_column: OldText = None,
     conversation: ConversationColumn = None,
     speaker: Speaker = None,
+    aspect: AspectColumn = None,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5)."),
@@ -82,6 +84,10 @@ def score(
     prefix: Annotated[
         str, typer.Option(help="Put before the new columns' names, if the input has the same ones.")
     ] = "",
+    row_per: Annotated[
+        Literal["text", "opinion"],
+        typer.Option(help="Of a run of aspects: one row a text, or one an opinion that is found in it."),
+    ] = "text",
     runtime: RuntimeChoice = "auto",
     threads: Annotated[
         int | None, typer.Option(help="Processor threads, or Ray's workers; default: all there are.", min=1)
@@ -139,9 +145,9 @@ def score(
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
-        text=text, conversation=conversation, speaker=speaker, format=format, output_format=output_format,
-        encoding=encoding, on_error=on_error, rejects=rejects, overwrite=overwrite, raw_csv=raw_csv,
-        prefix=prefix,
+        text=text, conversation=conversation, speaker=speaker, aspect=aspect, format=format,
+        output_format=output_format, encoding=encoding, on_error=on_error, rejects=rejects,
+        overwrite=overwrite, raw_csv=raw_csv, prefix=prefix, row_per=row_per,
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None

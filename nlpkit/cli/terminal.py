@@ -217,6 +217,8 @@ def show_summary(summary: Any, as_json: bool) -> None:
         f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: "
         f"{summary.output or 'standard output'}"
     )
+    if summary.written != summary.rows:
+        talk(f"{summary.written:,} rows written: one an opinion, and one for each text without any")
     if summary.partly_read:
         talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
     if summary.abstained:

@@ -15,6 +15,8 @@ class LabeledText:
     """A labeled text: its label, or its value with the standard deviation of the ratings behind it."""
 
     text: str
+    about: str = ""
+    """The aspect that the label is about; empty where it is about the whole text."""
     label: str | None = None
     value: float | None = None
     spread: float | None = None
@@ -40,8 +42,8 @@ class LabeledText:
 
     @property
     def full_text(self) -> str:
-        """All that a model reads of it: the text."""
-        return self.text
+        """All that a model reads of it: the text, and its aspect if it has one."""
+        return f"{self.about}\n{self.text}" if self.about else self.text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,23 +195,29 @@ class TextInput:
     context: tuple[SpokenTurn, ...] = ()
     """The turns before it, oldest first."""
     speaker: str = ""
+    about: str = ""
+    """The aspect that is asked about; empty where the whole text is."""
 
 
-TURN = "turn"
-"""The column of `turn_columns`."""
+TURN, ABOUT = "turn", "about"
+"""The columns of `input_columns`."""
 
 
-def turn_columns(given: TextInput) -> dict[str, str]:
-    """Return the column of a table that holds who speaks and the turns before, as JSON."""
+def input_columns(given: TextInput) -> dict[str, str]:
+    """Return the columns of a table that hold what is read with the text: who speaks and the turns before,
+    as JSON, and the aspect.
+    """
     before = [[turn.speaker, turn.text] for turn in given.context]
-    return {TURN: json.dumps([given.speaker, before], ensure_ascii=False)}
+    is_turn = bool(before or given.speaker)
+    turn = {TURN: json.dumps([given.speaker, before], ensure_ascii=False)} if is_turn else {}
+    return turn | ({ABOUT: given.about} if given.about else {})
 
 
 def input_in(row: Mapping[str, str]) -> TextInput:
-    """Return the input that a row of a table holds: its text, and what `turn_columns` wrote, if anything."""
-    speaker, before = json.loads(row[TURN]) if TURN in row else ("", [])
+    """Return the input that a row of a table holds: its text, and what `input_columns` wrote, if anything."""
+    speaker, before = json.loads(row[TURN]) if row.get(TURN) else ("", [])
     turns = tuple(SpokenTurn(speaker=name, text=text) for name, text in before)
-    return TextInput(text=row["text"], context=turns, speaker=speaker)
+    return TextInput(text=row["text"], context=turns, speaker=speaker, about=row.get(ABOUT) or "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

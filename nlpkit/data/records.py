@@ -132,6 +132,19 @@ def text_of(record: Record, column: str, *, empty: Literal["refuse", "allow"] = 
     raise DataError(f"{record.where}, column {column!r}: expected text, found {kind_of(value)}")
 
 
+def name_of(record: Record, column: str) -> str:
+    """Return the name or the number in a column, without space around it.
+
+    Raises:
+        DataError: the column is missing or holds neither.
+    """
+    value = record.fields.get(column)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
+        held = "nothing" if value is None or value == "" else kind_of(value)
+        raise DataError(f"{record.where}, column {column!r}: expected a name or a number, found {held}")
+    return str(value).strip()
+
+
 def kind_of(value: object) -> str:
     """Say in words what a value that is not text is."""
     if value is None:

@@ -10,7 +10,7 @@ from typing import Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.annotations import people_of
-from nlpkit.data.examples import turn_columns
+from nlpkit.data.examples import input_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
@@ -292,17 +292,17 @@ def _write_predictions(
 
     path = place(run, data, ".predictions.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
-    inputs = [task.input(example) for example in examples]
-    has_turns = any(given.context or given.speaker for given in inputs)
+    read = [input_columns(task.input(example)) for example in examples]
+    extra = dict.fromkeys(name for columns in read for name in columns)
     rows = [
         {
             "where": example.where,
             "text": example.text,
             "truth": task.family.truth(example),
             **answer.row(),
-            **(turn_columns(given) if has_turns else {}),
+            **(extra | columns),
         }
-        for example, given, answer in zip(examples, inputs, predictions, strict=True)
+        for example, columns, answer in zip(examples, read, predictions, strict=True)
     ]
     draft = path.with_name(f".{path.name}.part")
     parquet.write_table(pyarrow.Table.from_pylist(rows), draft)

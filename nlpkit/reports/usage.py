@@ -69,6 +69,12 @@ TURN_USAGE = Usage(
     tags=("sentiment", "emotion-recognition-in-conversation"),
     limits=(_KNOWN.format(what="talk", file="your-talks.csv"), *LABEL_USAGE.limits[1:]),
 )
+ASPECT_USAGE = Usage(
+    template="usage_aspect.md.jinja",
+    pipeline_tag="text-classification",
+    tags=("sentiment", "aspect-based-sentiment-analysis"),
+    limits=LABEL_USAGE.limits,
+)
 LABEL_SET_USAGE = Usage(
     template="usage_label_set.md.jinja",
     pipeline_tag="text-classification",

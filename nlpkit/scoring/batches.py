@@ -12,7 +12,7 @@ from itertools import islice
 
 from nlpkit.data.examples import TextInput
 from nlpkit.data.opened_file import OpenedFile
-from nlpkit.data.records import text_of
+from nlpkit.data.records import name_of, text_of
 from nlpkit.data.rows import BadRow, Record
 from nlpkit.errors import DataError, NlpkitError
 from nlpkit.scoring.json_values import json_text
@@ -46,6 +46,8 @@ class TextRows:
     """Whether bad rows are collected; else the first one is an error."""
     turns: TurnColumns | None = None
     """What makes a row a turn, for a model that reads turns."""
+    aspect: str | None = None
+    """The column that holds the aspect, for a model that is asked about one."""
 
     def records(self, bad: list[BadRow] | None) -> Iterator[Record]:
         """Yield the readable rows, in order; the others go to `bad` as they are met, or are errors where it
@@ -71,6 +73,8 @@ class TextRows:
 
     def _inputs(self) -> Callable[[Record], str | TextInput]:
         """Return what makes inputs of records, which are read in order."""
+        if (aspect := self.aspect) is not None:
+            return lambda record: TextInput(text=text_of(record, self.text), about=name_of(record, aspect))
         if self.turns is None:
             return lambda record: text_of(record, self.text)
         history = TurnHistory(self.turns)

@@ -6,13 +6,14 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from nlpkit.data.text_language import scripts_of
 from nlpkit.errors import NlpkitError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.scoring.ahead import ahead
 from nlpkit.scoring.batches import Batch, TextRows, plain, reject_lines
+from nlpkit.scoring.listed_rows import AnswerColumns
 from nlpkit.scoring.output_columns import Columns
 from nlpkit.scoring.predictors import Predictor, ScoringModel
 from nlpkit.scoring.state import Chunk, State
@@ -28,7 +29,7 @@ class ChunkPlan:
     rows: TextRows
     columns: Columns
     writer: RowWriter
-    names: tuple[str, ...]
+    answers: AnswerColumns
     """What the model calls its columns."""
     prefix: str
     chunk_rows: int
@@ -53,13 +54,17 @@ class ChunkPlan:
         rows: list[dict[str, object]] = []
         for record, given in zip(batch.records, batch.inputs, strict=True):
             self.columns.check(record)
-            rows.append({**record.fields, **self._cells(answers[given].row(), record.where)})
+            rows += (
+                {**record.fields, **self._cells(answer, record.where)}
+                for answer in self.answers.rows(answers[given].row(), record.row)
+            )
         data, guarded = self.writer.rows(rows)
         return Chunk(
             data=data,
             rejects=reject_lines(batch.bad),
             read=batch.read,
-            rows=len(rows),
+            rows=len(batch.records),
+            more=len(rows) - len(batch.records),
             rejected=len(batch.bad),
             partly_read=sum(answers[given].partial for given in batch.inputs),
             abstained=sum(answers[given].is_abstention for given in batch.inputs),
@@ -67,20 +72,29 @@ class ChunkPlan:
             unreadable=scripts_of(plain(given) for given in batch.inputs if answers[given].is_unreadable),
         )
 
-    def _cells(self, answer: Mapping[str, str | float], where: str) -> dict[str, object]:
+    def _cells(self, answer: Mapping[str, Any], where: str) -> dict[str, object]:
         """Return the new cells of a row, by column."""
-        cells: dict[str, object] = {}
-        for name in self.names:
-            value: object = answer.get(name)
-            if isinstance(value, float):
-                if not math.isfinite(value):
-                    raise NlpkitError(
-                        f"{where}: the model answers {value} for {name!r}; expected a number; "
-                        "hint: its weights may be damaged: train or export it again"
-                    )
-                value = round(value, 6) + 0.0  # No minus zero.
-            cells[self.prefix + name] = value
-        return cells
+        return {self.prefix + name: _rounded(answer.get(name), name, where) for name in self.answers.kinds}
+
+
+def _rounded(value: Any, name: str, where: str) -> Any:
+    """Return a value with all numbers in it to six decimals.
+
+    Raises:
+        NlpkitError: one is no number.
+    """
+    if isinstance(value, list):
+        return [_rounded(element, name, where) for element in value]
+    if isinstance(value, Mapping):
+        return {key: _rounded(part, name, where) for key, part in value.items()}
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        raise NlpkitError(
+            f"{where}: the model answers {value} for {name!r}; expected a number; "
+            "hint: its weights may be damaged: train or export it again"
+        )
+    return round(value, 6) + 0.0  # No minus zero.
 
 
 @runtime_checkable

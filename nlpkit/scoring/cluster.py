@@ -37,7 +37,8 @@ class RayFleet:
         self._planned: list[_PlannedFile] = []
         self._stream: _ChunkStream | None = None
         facts: ModelFacts = self._ask("facts")
-        self.columns, self.fingerprint, self.turns = facts.columns, facts.fingerprint, facts.turns
+        self.columns, self.fingerprint = facts.columns, facts.fingerprint
+        self.turns, self.reads_aspects = facts.turns, facts.reads_aspects
         self._budget = facts.budget
 
     @property

@@ -193,6 +193,7 @@ class FolderTotals:
         before = sum(file.resumed_from for file in self._files)
         return ScoreSummary(
             rows=rows,
+            written=sum(file.written for file in self._files),
             rejected=rejected,
             partly_read=sum(file.partly_read for file in self._files),
             abstained=sum(file.abstained for file in self._files),

@@ -30,7 +30,9 @@ class ScoreSummary:
     """What was done."""
 
     rows: int
-    """Rows in the output."""
+    """Rows that were scored."""
+    written: int
+    """Rows in the output: as many, unless there is one an opinion."""
     rejected: int
     partly_read: int
     """Texts so long that not all of them was read."""
@@ -81,6 +83,7 @@ class ScoringJob:
             "rows of a chunk": str(self.plan.chunk_rows),
             "raw csv": str(self.raw_csv),
             **({"turns": str(self.plan.rows.turns)} if self.plan.rows.turns else {}),
+            **({"aspect": self.plan.rows.aspect} if self.plan.rows.aspect else {}),
         }
 
     @property
@@ -237,6 +240,7 @@ def _summary(state: State, output: Output, clock: ProgressClock) -> ScoreSummary
     done = state.rows + state.rejected - clock.resumed_from
     return ScoreSummary(
         rows=state.rows,
+        written=state.rows + state.more,
         rejected=state.rejected,
         partly_read=state.partly_read,
         abstained=state.abstained,

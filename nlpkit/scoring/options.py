@@ -8,6 +8,8 @@ from typing import Literal
 
 OnError = Literal["stop", "skip"]
 
+RowPer = Literal["text", "opinion"]
+
 CHUNK_ROWS = 2048
 """Rows that are scored and made safe together: some seconds of work on a CPU, and enough to sort texts by
 length.
@@ -24,6 +26,8 @@ class ScoreOptions:
     """The column that tells conversations apart, for a model that reads turns; None is `conversation`."""
     speaker: str | None = None
     """The column of who speaks, for a model that reads turns; None is `speaker`."""
+    aspect: str | None = None
+    """The column of the aspect, for a model that is asked about one; None is `aspect`."""
     format: str | None = None
     """csv, tsv, tsv-plain, jsonl, parquet or arrow; None where the input's name shows it."""
     output_format: str | None = None
@@ -42,6 +46,8 @@ class ScoreOptions:
     """Whether CSV cells that a spreadsheet would run as formulas are left as they are."""
     prefix: str = ""
     """Put before the names of the new columns."""
+    row_per: RowPer = "text"
+    """Whether the output has one row a text, or one an opinion that was found in it."""
     chunk_rows: int = CHUNK_ROWS
     """Rows that are computed and made safe together."""
 

@@ -14,15 +14,16 @@ from nlpkit.scoring.batches import Pipe, TextRows, put_back
 from nlpkit.scoring.chunks import ChunkPlan, Fleet
 from nlpkit.scoring.job import ScoreSummary, ScoringJob
 from nlpkit.scoring.labeling_writers import TASKS, LabelingWriter
-from nlpkit.scoring.options import CHUNK_ROWS, OnError, ScoreOptions
+from nlpkit.scoring.listed_rows import AnswerColumns
+from nlpkit.scoring.options import CHUNK_ROWS, OnError, RowPer, ScoreOptions
 from nlpkit.scoring.output import Output, plan_output
-from nlpkit.scoring.output_columns import Columns, Kind, plan_columns
+from nlpkit.scoring.output_columns import Columns, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.state import begun_with
-from nlpkit.scoring.turn_rows import turn_columns_of
+from nlpkit.scoring.turn_rows import aspect_column_of, turn_columns_of
 from nlpkit.scoring.writers import RowWriter, writer_of
-from nlpkit.tasks.prediction import turns_read_by
+from nlpkit.tasks.prediction import reads_aspects, turns_read_by
 
 __all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
 
@@ -42,11 +43,13 @@ def score_file(
     overwrite: bool = False,
     raw_csv: bool = False,
     prefix: str = "",
+    row_per: RowPer = "text",
     chunk_rows: int = CHUNK_ROWS,
     budget: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     conversation: str | None = None,
     speaker: str | None = None,
+    aspect: str | None = None,
     text_column: str | None = None,
 ) -> ScoreSummary:
     """Score a file into another, and return the summary once the output is complete and in its place.
@@ -69,6 +72,8 @@ def score_file(
         overwrite: replace an output that exists, and drop unfinished work that cannot go on.
         raw_csv: leave CSV cells that a spreadsheet would run as formulas as they are.
         prefix: put before the names of the new columns.
+        row_per: "opinion" writes one row an opinion that the model finds, for a run of aspects; a text
+            without any keeps one row.
         chunk_rows: rows that are computed and made safe together.
         budget: max tokens per batch, which decides the last bits; default: what is measured to be fastest for
             the first rows. A scoring that goes on keeps the one it began with.
@@ -76,6 +81,7 @@ def score_file(
         conversation: the column that tells conversations apart, for a model that reads turns; default:
             `conversation`. Each row is then scored with the turns before it.
         speaker: the column of who speaks, for such a model; default: `speaker`.
+        aspect: the column of the aspect, for a model that is asked about one; default: `aspect`.
         text_column: the former name of `text`.
 
     Raises:
@@ -90,6 +96,7 @@ def score_file(
         text=text_column or text,
         conversation=conversation,
         speaker=speaker,
+        aspect=aspect,
         format=format,
         output_format=output_format,
         encoding=encoding,
@@ -99,6 +106,7 @@ def score_file(
         overwrite=overwrite,
         raw_csv=raw_csv,
         prefix=prefix,
+        row_per=row_per,
         chunk_rows=chunk_rows,
     )
     return plan_file(source, target, options).score(classifier, budget=budget, progress=progress)
@@ -138,19 +146,25 @@ class FilePlan:
         return TextRows(file=self.file, text=self.options.text, skip=self.options.skips_bad_rows)
 
     def _rows_for(self, model: Predictor | Fleet) -> TextRows:
-        """Return the rows as the model reads them: texts, or turns.
+        """Return the rows as the model reads them: texts, turns, or texts with an aspect.
 
         Raises:
-            ConfigError: it reads turns, and a column of them is missing or the input is standard input.
+            ConfigError: a column that it reads is missing, or it reads turns or aspects and the input is
+                standard input.
         """
         turns = turns_read_by(model)
-        if turns is not None and self.file.path is None:
+        if (turns is not None or reads_aspects(model)) and self.file.path is None:
+            more = "the turns before" if turns is not None else "an aspect"
             raise ConfigError(
-                "standard input: this model reads turns with the turns before them, and needs a file; "
-                "hint: write the rows to a file first, such as turns.jsonl"
+                f"standard input: this model reads {more} with each text, and needs a file; "
+                "hint: write the rows to a file first, such as rows.jsonl"
             )
         columns = self.file.header.columns if self.file.header else ()
-        return replace(self._rows, turns=turn_columns_of(turns, self.options, columns))
+        return replace(
+            self._rows,
+            turns=turn_columns_of(turns, self.options, columns),
+            aspect=aspect_column_of(reads_aspects(model), self.options, columns),
+        )
 
     @cached_property
     def _pipe(self) -> Pipe | None:
@@ -169,16 +183,15 @@ class FilePlan:
         # Standard input can be read only once: its first rows are read now, for the columns, and put back.
         piped = self._pipe.batches if self._pipe else None
         first = next(piped, None) if piped else None
-        added: dict[str, Kind] = {
-            f"{options.prefix}{name}": column_type for name, column_type in model.columns.items()
-        }
+        answers = AnswerColumns.of(model.columns, options.row_per)
+        added = {f"{options.prefix}{name}": kind for name, kind in answers.kinds.items()}
         columns = plan_columns(rows, first.records if first else (), output.format, added)
         return ScoringJob(
             plan=ChunkPlan(
                 rows=rows,
                 columns=columns,
                 writer=self._writer(columns),
-                names=tuple(model.columns),
+                answers=answers,
                 prefix=options.prefix,
                 chunk_rows=options.chunk_rows,
             ),

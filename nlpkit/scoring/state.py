@@ -60,6 +60,8 @@ class State(BaseModel):
     """Records that the reader has given."""
     rows: int = 0
     """Rows that were scored."""
+    more: int = 0
+    """Rows of the output beyond one a row that was scored."""
     rejected: int = 0
     partly_read: int = 0
     """Texts that were too long to be read whole."""
@@ -117,6 +119,7 @@ class Chunk:
     rejects: bytes
     read: int
     rows: int
+    more: int
     rejected: int
     partly_read: int
     abstained: int
@@ -129,6 +132,7 @@ class Chunk:
             update={
                 "read": before.read + self.read,
                 "rows": before.rows + self.rows,
+                "more": before.more + self.more,
                 "rejected": before.rejected + self.rejected,
                 "partly_read": before.partly_read + self.partly_read,
                 "abstained": before.abstained + self.abstained,

@@ -17,7 +17,7 @@ from nlpkit.errors import ConfigError, DataError, RunError, SourceError
 from nlpkit.scoring.chunks import Fleet
 from nlpkit.scoring.folder_scoring import RECORDS, REJECTS, FolderTotals
 from nlpkit.scoring.job import ScoreSummary
-from nlpkit.scoring.options import CHUNK_ROWS, ScoreOptions
+from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.output import unfinished
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
@@ -206,9 +206,12 @@ def _recorded(options: ScoreOptions) -> dict[str, str]:
         "encoding": options.encoding,
         "prefix": options.prefix,
         "raw_csv": options.raw_csv,
+        "row_per": options.row_per,
+        "conversation": options.conversation,
+        "speaker": options.speaker,
+        "aspect": options.aspect,
+        "chunk_rows": options.chunk_rows,
     }
-    if options.chunk_rows != CHUNK_ROWS:
-        kept["chunk_rows"] = options.chunk_rows
     return {name: str(value) for name, value in kept.items()}
 
 
@@ -254,6 +257,7 @@ class _StoredFile:
                     **asked,
                     "input": key,
                     "rows": summary.rows,
+                    "written": summary.written,
                     "rejected": summary.rejected,
                     "partly_read": summary.partly_read,
                     "abstained": summary.abstained,
@@ -279,8 +283,8 @@ class _StoredFile:
         """Return the record of an output that is complete."""
         if self.record is None or not self.record.ask("exists"):
             return None
-        kept: dict[str, Any] = json.loads(self.record.ask("cat_file"))
-        return kept
+        # What a record does not name was left at its default
+        return {**_recorded(ScoreOptions()), **json.loads(self.record.ask("cat_file"))}
 
     def _key(self) -> str:
         """Return what changes with the content of the input, as far as a store shows."""
@@ -297,6 +301,7 @@ class _StoredFile:
         if kept and {name: kept.get(name) for name in asked} == asked:
             names = ("rows", "rejected", "partly_read", "abstained", "guarded")
             counts = {name: int(kept.get(name, 0)) for name in names}
+            counts["written"] = int(kept.get("written", counts["rows"]))
             before = counts["rows"] + counts["rejected"]
             return ScoreSummary(
                 **counts,

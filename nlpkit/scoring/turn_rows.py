@@ -1,4 +1,6 @@
-"""Rows that are turns of conversations: each is scored with who speaks and the turns before it."""
+"""Rows of which more than a text is read: turns with their speaker and the turns before, texts with an
+aspect.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nlpkit.data.examples import SpokenTurn, TextInput
-from nlpkit.data.records import kind_of, text_of
+from nlpkit.data.records import name_of, text_of
 from nlpkit.data.rows import Record
-from nlpkit.errors import ConfigError, DataError, nearest
+from nlpkit.errors import ConfigError, nearest
 from nlpkit.scoring.options import ScoreOptions
 
 MOST_OPEN = 10_000
@@ -53,6 +55,25 @@ def turn_columns_of(turns: int | None, options: ScoreOptions, columns: Iterable[
     return columns_of_turns
 
 
+def aspect_column_of(reads_aspects: bool, options: ScoreOptions, columns: Iterable[str]) -> str | None:
+    """Return the column of aspects for a model that is asked about one; None for other models.
+
+    Raises:
+        ConfigError: the column is named, but the model reads texts alone; or there is no such column.
+    """
+    if not reads_aspects:
+        if options.aspect is not None:
+            raise ConfigError("--aspect: this model reads each text alone; hint: leave out --aspect")
+        return None
+    column, known = options.aspect or "aspect", list(columns)
+    if column not in known:
+        raise ConfigError(
+            f"no column {column!r}, and this model is asked about an aspect of each text"
+            f"{nearest(column, known)}; hint: name the column with --aspect"
+        )
+    return column
+
+
 class TurnHistory:
     """The last turns of the conversations that were read so far."""
 
@@ -67,8 +88,8 @@ class TurnHistory:
             DataError: it has no text, no conversation or no speaker.
         """
         text = text_of(record, text_column)
-        conversation = _name_in(record, self._columns.conversation)
-        speaker = _name_in(record, self._columns.speaker)
+        conversation = name_of(record, self._columns.conversation)
+        speaker = name_of(record, self._columns.speaker)
         before = self._before.setdefault(conversation, deque(maxlen=self._columns.turns))
         self._before.move_to_end(conversation)
         if len(self._before) > MOST_OPEN:
@@ -76,11 +97,3 @@ class TurnHistory:
         given = TextInput(text=text, context=tuple(before), speaker=speaker)
         before.append(SpokenTurn(speaker=speaker, text=text))
         return given
-
-
-def _name_in(record: Record, column: str) -> str:
-    value = record.fields.get(column)
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
-        held = "nothing" if value is None or value == "" else kind_of(value)
-        raise DataError(f"{record.where}, column {column!r}: expected a name or a number, found {held}")
-    return str(value).strip()

@@ -41,6 +41,7 @@ class Aspects(Settings):
     """The probability above which an opinion is given: chosen after the training."""
 
     turns: ClassVar[int | None] = None
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[OpinionSource]] = OpinionSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 

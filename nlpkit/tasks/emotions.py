@@ -40,6 +40,7 @@ class Emotions(Settings):
     """The probability above which each label is given: chosen after the training."""
 
     turns: ClassVar[int | None] = None
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSetSource]] = LabelSetSource
     training_settings: ClassVar[type[LabelSetTraining]] = LabelSetTraining
 

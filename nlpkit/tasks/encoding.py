@@ -185,10 +185,11 @@ def _encoded(text: str, ids: list[int], tokenizer: Tokenizer, max_tokens: int) -
 
 
 def whole_characters(text: str, offsets: Offsets) -> Offsets:
-    """Return offsets without space at their ends, and with the marks that belong to their last character.
+    """Return offsets without space at their ends, and with all that belongs to their first and last
+    character.
 
-    Some tokenizers count the space before a word to it, and leave out accents and signs that only change how
-    a character looks.
+    Some tokenizers count the space before a word to it, leave out accents and signs that only change how a
+    character looks, or cut before them.
     """
     shown = []
     for start, end in offsets:
@@ -201,6 +202,8 @@ def whole_characters(text: str, offsets: Offsets) -> Offsets:
             first, last = start, end
         while last < len(text) and last > first and _belongs_to_previous(text, last):
             last += 1
+        while 0 < first < last and _belongs_to_previous(text, first):
+            first -= 1
         shown.append((first, last))
     return shown
 
@@ -208,7 +211,7 @@ def whole_characters(text: str, offsets: Offsets) -> Offsets:
 def _belongs_to_previous(text: str, at: int) -> bool:
     # marks, variation selectors, skin tones, and what a zero-width joiner joins
     return (
-        unicodedata.category(text[at]) in ("Mn", "Me")
+        unicodedata.category(text[at]).startswith("M")
         or "\U0001f3fb" <= text[at] <= "\U0001f3ff"
         or text[at] == _JOINER
         or text[at - 1] == _JOINER

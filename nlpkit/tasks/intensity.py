@@ -44,6 +44,7 @@ class Intensity(Settings):
         return self
 
     turns: ClassVar[int | None] = None
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[NumberSource]] = NumberSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 

@@ -43,6 +43,7 @@ class Intents(Settings):
     """How texts outside are recognized: fitted after the training."""
 
     turns: ClassVar[int | None] = None
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -53,6 +53,7 @@ class Polarity(Settings):
     """What is done to the logits beyond that: fitted after the training, where it is of use."""
 
     turns: ClassVar[int | None] = None
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -86,8 +87,7 @@ class Polarity(Settings):
                 file and row.
         """
         text = text_of(record, source.text)
-        label = self._label(record, source)
-        known_label(label, self.labels, record.where, source.label)
+        label = label_or_bin(record, source, self.labels)
         return LabeledText(
             text=text,
             label=label,
@@ -96,43 +96,16 @@ class Polarity(Settings):
             annotations=annotated_labels(record, source, self.labels),
         )
 
-    def _label(self, record: Record, source: LabelSource) -> str:
-        if source.bins:
-            if len(source.bins) != len(self.labels) - 1:
-                raise DataError(
-                    f"{source.source}: {len(source.bins)} cut points in `bins` for {len(self.labels)} "
-                    "labels; "
-                    "expected one fewer than labels, and the labels in the config"
-                )
-            return self.labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
-        return label_of(record, source)
-
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
-        columns |= {source.weight: "weight"}
-        columns |= dict.fromkeys(source.annotators, "annotators")
-        return read_rows(self, path, source, columns)
+        return read_rows(self, path, source, labeled_columns(source))
 
     def fit(self, examples: Sequence[LabeledText]) -> Polarity:
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
-        labels = labels_in(examples)
-        if len(labels) < 2:
-            raise DataError(
-                f"the training rows hold only the label {', '.join(map(repr, labels))}; expected at least two"
-            )
-        for known in NEGATIVE_TO_POSITIVE:
-            if labels == {label for label in labels if label.casefold() in known} and len(labels) == len(
-                known
-            ):
-                return self._with(
-                    sorted(labels, key=lambda label: known.index(label.casefold())), ordered=True
-                )
-        if all(label.lstrip("-").replace(".", "", 1).isdecimal() for label in labels):  # stars
-            return self._with(sorted(labels, key=float), ordered=True)
-        return self._with(sorted(labels), ordered=False)
+        labels, ordered = in_order(labels_in(examples))
+        return self.model_copy(update={"labels": labels, "ordered": ordered})
 
     def input(self, example: LabeledText) -> TextInput:
         """Return the text."""
@@ -152,5 +125,42 @@ class Polarity(Settings):
         """Return the predictions that logits, (texts, labels), stand for."""
         return self.family.decode(outputs)
 
-    def _with(self, labels: Sequence[str], *, ordered: bool) -> Polarity:
-        return self.model_copy(update={"labels": tuple(labels), "ordered": ordered})
+
+def label_or_bin(record: Record, source: LabelSource, labels: Sequence[str]) -> str:
+    """Return the label that a record holds, or that its number falls into.
+
+    Raises:
+        DataError: the label is empty, or the task does not know it; or the cut points do not fit the labels.
+    """
+    if not source.bins:
+        return known_label(label_of(record, source), labels, record.where, source.label)
+    if len(source.bins) != len(labels) - 1:
+        raise DataError(
+            f"{source.source}: {len(source.bins)} cut points in `bins` for {len(labels)} labels; "
+            "expected one fewer than labels, and the labels in the config"
+        )
+    return labels[bisect.bisect_left(source.bins, number_of(record, source.label))]
+
+
+def labeled_columns(source: LabelSource) -> dict[str | None, str]:
+    """Return the columns that a file of labeled rows must have, by their keys."""
+    columns: dict[str | None, str] = {source.text: "text", source.label: "label", source.weight: "weight"}
+    return columns | dict.fromkeys(source.annotators, "annotators")
+
+
+def in_order(labels: Collection[str]) -> tuple[tuple[str, ...], bool]:
+    """Return labels from the most negative to the most positive, and whether that order is known.
+
+    Raises:
+        DataError: there are fewer than two.
+    """
+    if len(labels) < 2:
+        raise DataError(
+            f"the training rows hold only the label {', '.join(map(repr, labels))}; expected at least two"
+        )
+    for known in NEGATIVE_TO_POSITIVE:
+        if len(labels) == len(known) and all(label.casefold() in known for label in labels):
+            return tuple(sorted(labels, key=lambda label: known.index(label.casefold()))), True
+    if all(label.lstrip("-").replace(".", "", 1).isdecimal() for label in labels):  # stars
+        return tuple(sorted(labels, key=float)), True
+    return tuple(sorted(labels)), False

@@ -16,6 +16,8 @@ SEVERAL = "labels"
 """The output column of all labels that are given, in words."""
 SET = "prediction_set"
 """The output column of the labels that a text may have, in words."""
+OPINIONS = "opinions"
+"""The output column of the list of opinions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +120,7 @@ class Prediction:
             "label": self.label,
             SEVERAL: None if self.labels is None else in_words(self.labels),
             SET: None if self.prediction_set is None else in_words(self.prediction_set),
-            "opinions": None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
+            OPINIONS: None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
             "value": self.value,
             "spread": self.spread,
             "score": self.score,
@@ -151,6 +153,20 @@ class TurnReader(Protocol):
 def turns_read_by(classifier: object) -> int | None:
     """Return how many turns before a turn a classifier reads; None where it reads texts, not turns."""
     return classifier.turns if isinstance(classifier, TurnReader) else None
+
+
+@runtime_checkable
+class AspectReader(Protocol):
+    """A classifier that may be asked about an aspect of each text."""
+
+    @property
+    def reads_aspects(self) -> bool:
+        """Whether it is asked about an aspect that is given with each text."""
+
+
+def reads_aspects(classifier: object) -> bool:
+    """Return whether a classifier is asked about an aspect that is given with each text."""
+    return isinstance(classifier, AspectReader) and classifier.reads_aspects
 
 
 def labels_of(predictions: Sequence[Prediction]) -> list[str]:

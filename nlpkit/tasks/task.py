@@ -13,6 +13,7 @@ from nlpkit.data.examples import TextInput
 from nlpkit.data.records import Record
 from nlpkit.errors import RunError, nearest
 from nlpkit.tasks.answers.family import ClassifierFamily, Family, Head
+from nlpkit.tasks.aspect_polarity import AspectPolarity
 from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.emotions import Emotions
@@ -62,6 +63,10 @@ class TextTask(Task, Protocol):
     def turns(self) -> int | None:
         """How many turns before a turn it reads at most; None where it reads texts, not turns."""
 
+    @property
+    def reads_aspects(self) -> bool:
+        """Whether it is asked about an aspect that is given with each text."""
+
     def parse(self, record: Record, source: Any) -> Any:
         """Return the example that a record holds."""
 
@@ -90,6 +95,7 @@ TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
         "intents": Intents,
         "turn_emotions": TurnEmotions,
         "aspects": Aspects,
+        "aspect_polarity": AspectPolarity,
     }
 )
 """The tasks of classifiers. A new task is a module and its row here."""

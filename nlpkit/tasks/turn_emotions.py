@@ -16,6 +16,7 @@ from nlpkit.data.examples import LabeledTurn, TextInput
 from nlpkit.data.labeled_turns import labeled_turns
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
+from nlpkit.reports.usage import TURN_USAGE
 from nlpkit.settings import ClassifierTraining, ConversationSource, LabelSource, Settings, TurnSource
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
@@ -67,6 +68,7 @@ class TurnEmotions(Settings):
     calibrator: Annotated[Calibrator | None, Field(exclude_if=lambda value: value is None)] = None
     """What is done to the logits beyond that: fitted after the training, where it is of use."""
 
+    reads_aspects: ClassVar[bool] = False
     source_settings: ClassVar[type[TurnSource]] = TurnSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -87,6 +89,7 @@ class TurnEmotions(Settings):
             calibrator=self.calibrator,
             valence=tuple(self.valence[label] for label in self.labels) if self.valence else (),
             of_turns=True,
+            usage=TURN_USAGE,
         )
 
     @property

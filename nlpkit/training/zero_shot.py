@@ -95,7 +95,7 @@ def load_labeled_rows(task: TextTask, data: LabeledRows, *, seed: int) -> ZeroSh
         ConfigError: the task gives a text several labels, or a number.
         DataError: a file or a row is wrong.
     """
-    if task.head.problem != "single_label_classification":
+    if task.head.problem != "single_label_classification" or task.reads_aspects:
         raise ConfigError(f"task: {task.kind} gives a text no single label; hint: task.kind=polarity")
     reading = read_examples(task, data.calibration, seed=seed)
     calibration, left_out, dropped = tuple(reading.examples), reading.left_out, 0

@@ -52,15 +52,16 @@ def calibration_rows(
         fields: settings of the source `held_out`, such as `label`.
 
     Raises:
-        RunError: its answers are not labels, it reads turns with those before, or it has no held-out rows.
+        RunError: its answers are not labels, it reads more than a text, or it has no held-out rows.
         DataError: a file or a row of `held_out` is wrong.
     """
     family = classifier.task.family
     labels = labels_of(family)
-    if classifier.turns is not None:
+    if classifier.turns is not None or classifier.reads_aspects:
+        more = "the turns before" if classifier.turns is not None else "an aspect"
         raise RunError(
-            f"{classifier.name}: reads turns with the turns before them; expected a run that reads texts; "
-            "hint: `nlpkit score` answers a file of turns"
+            f"{classifier.name}: reads {more} with each text; expected a run that reads texts alone; "
+            "hint: `nlpkit score` answers such a file"
         )
     if held_out is not None:
         tree = {**fields, "source": str(held_out)}

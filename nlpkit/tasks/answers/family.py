@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
-ColumnType: TypeAlias = Literal["string", "float", "json"]
+CellType: TypeAlias = Literal["string", "int", "float"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """The type of a column that holds a list, as JSON: its parts are the columns of a row an element."""
+
+    parts: Mapping[str, CellType]
+
+
+ColumnType: TypeAlias = CellType | Listed
 
 PADDING = -1.0
 """Fills up targets of which some have fewer numbers than others. Not -100, which the trainer does not count
@@ -91,6 +101,17 @@ class Differences:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ShownPart:
+    """A part of a text that an answer speaks of."""
+
+    start: int
+    end: int
+    name: str
+    """What is said of it, in words."""
+    tone: Tone
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
     """An answer as the terminal and the demo show it."""
 
@@ -100,6 +121,9 @@ class Shown:
     """In [-1, 1], where there is one."""
     shares: tuple[tuple[str, float], ...] = ()
     """The probability of labels, as far as there are labels; of many labels the highest."""
+    text: str = ""
+    """The text, where the answer is about parts of it."""
+    parts: tuple[ShownPart, ...] = ()
 
 
 class Family(Protocol):

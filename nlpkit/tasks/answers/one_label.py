@@ -15,7 +15,7 @@ from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.outside import OUTSIDE_METRICS
 from nlpkit.reports.constant_answers import label_signs
 from nlpkit.reports.label_sections import LABEL_REPORT
-from nlpkit.reports.usage import TURN_USAGE, FamilyReport
+from nlpkit.reports.usage import LABEL_USAGE, FamilyReport, Usage
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -72,6 +72,8 @@ class OneLabel:
     """Where each label lies from -1 to 1, where labels without an order have such a place."""
     of_turns: bool = False
     """Whether the texts are turns: a split keeps those of one conversation together."""
+    usage: Usage = LABEL_USAGE
+    """What the model card says of how a text is read."""
 
     served_by: ClassVar[Literal["classifier"]] = "classifier"
     unit: ClassVar[str] = "rows"
@@ -98,8 +100,8 @@ class OneLabel:
 
     @property
     def report(self) -> FamilyReport:
-        """That of labels; its model card says how turns are read."""
-        return replace(LABEL_REPORT, usage=TURN_USAGE) if self.of_turns else LABEL_REPORT
+        """That of labels; its model card says how a text is read."""
+        return replace(LABEL_REPORT, usage=self.usage)
 
     @property
     def has_score(self) -> bool:

@@ -23,10 +23,12 @@ from nlpkit.reports.opinion_sections import TERM_REPORT, TRIPLET_REPORT
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.tasks.answers.family import (
     PADDING,
+    CellType,
     ColumnType,
     Differences,
     Head,
     Limits,
+    Listed,
     Loss,
     Shown,
     TargetFindings,
@@ -46,8 +48,9 @@ from nlpkit.tasks.answers.span_places import (
     target_of,
 )
 from nlpkit.tasks.answers.span_scores import NUMBERS, SIZE, tables_loss, window_tables
+from nlpkit.tasks.answers.span_showing import shown_opinions
 from nlpkit.tasks.encoding import Encoded
-from nlpkit.tasks.prediction import FoundOpinion, Prediction
+from nlpkit.tasks.prediction import OPINIONS, FoundOpinion, Prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,7 +112,11 @@ class Spans:
     @property
     def columns(self) -> Mapping[str, ColumnType]:
         """One column, which holds all opinions."""
-        return {"opinions": "json"}
+        spans = ("aspect", "opinion") if self.pairs else ("aspect",)
+        parts: dict[str, CellType] = {}
+        for span in spans:
+            parts |= {span: "string", f"{span}_start": "int", f"{span}_end": "int"}
+        return {OPINIONS: Listed(parts={**parts, "polarity": "string", "probability": "float"})}
 
     @property
     def calibration(self) -> str:
@@ -339,12 +346,8 @@ class Spans:
         return changed_answers(words[0], words[1], [key_of(json.loads(str(row))) for row in truth], limits)
 
     def shown(self, answer: Prediction) -> Shown:
-        """Return the opinions in words, each with its probability."""
-        opinions = answer.opinions or ()
-        return Shown(
-            headline="; ".join(opinion.in_words for opinion in opinions) or "no opinion",
-            shares=tuple((opinion.in_words, opinion.likely) for opinion in opinions),
-        )
+        """Return the opinions in words and as parts of their text."""
+        return shown_opinions(answer)
 
 
 def _counted(examples: Sequence[OpinionText]) -> Counter[str]:

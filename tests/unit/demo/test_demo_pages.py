@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,14 @@ from demo.view import note, showing_errors
 from nlpkit.chat.attached_file import AttachedFile, FileStart
 from nlpkit.chat.messages import Chat, ChatMessage
 from nlpkit.chat.sentiment import Sentiment, SentimentTrend
+from nlpkit.data.examples import Span
 from nlpkit.errors import DataError, RunError, SourceError
 from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.context import Context, CountedBy
 from nlpkit.generation.server_errors import ServerError
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.tasks.answers.span_showing import shown_opinions
+from nlpkit.tasks.prediction import FoundOpinion, Prediction
 from tests.browser.fake import FakeScorer
 
 EVIL = "<img src=x onerror=alert(1)>\"'"
@@ -219,6 +223,54 @@ def test_a_text_is_answered_with_its_probabilities() -> None:
     assert "positive" in page
     assert "+0.600" in page
     assert "80 %" in page
+
+
+def opinion(text: str, aspect: str, words: str | None, polarity: str) -> FoundOpinion:
+    spans = [
+        None if part is None else Span(start=text.index(part), end=text.index(part) + len(part))
+        for part in (aspect, words)
+    ]
+    assert spans[0] is not None
+    return FoundOpinion(
+        text=text, aspect=spans[0], opinion=spans[1], polarity=polarity, probability=0.9
+    )  # fmt: skip
+
+
+def test_parts_of_a_scored_text_stand_out_by_color_and_in_words() -> None:
+    text = "👩‍🍳 <b>cafe\u0301</b> is 👍🏽, the staff & the bill so-so\nreally"
+    opinions = (
+        opinion(text, "cafe\u0301", "👍🏽", "positive"),
+        opinion(text, "the bill", "so-so", "mixed"),
+        opinion(text, "staff", None, "NEG"),
+    )
+    page = text_page(shown_opinions(Prediction(opinions=opinions)), partial=False)
+    words = page.split('<p class="words" dir="auto">')[1].split("</p>")[0]
+    assert words == (
+        '👩‍🍳 &lt;b&gt;<mark class="good part">cafe\u0301<small> 1 positive</small></mark>&lt;/b&gt; is '
+        '<mark class="good part">👍🏽<small> 1</small></mark>, the '
+        '<mark class="bad part">staff<small> 3 NEG</small></mark> &amp; '
+        '<mark class="even part">the bill<small> 2 mixed</small></mark> '
+        '<mark class="even part">so-so<small> 2</small></mark>\nreally'
+    )
+
+
+def test_parts_that_share_characters_are_all_shown() -> None:
+    text = "very good food"
+    opinions = (
+        opinion(text, "food", "very good", "positive"),
+        opinion(text, "food", "good food", "negative"),
+        opinion(text, "good food", None, EVIL),
+    )
+    page = text_page(shown_opinions(Prediction(opinions=opinions)), partial=False)
+    marks = re.findall(r'<mark class="(\w+) part">(.*?)</mark>', page)
+    assert [(kind, re.sub("<.*", "", shown)) for kind, shown in marks] == [
+        ("good", "very "), ("even", "good"), ("even", " "), ("even", "food")
+    ]  # fmt: skip
+    names = [re.findall("<small> (.*)</small>", shown) for _, shown in marks]
+    assert names[1:3] == [["1"], []]
+    assert names[3] == [f"1 positive, 2 negative, 2, 3 {escape(EVIL)}"]
+    assert "<img" not in page
+    assert "mark" not in text_page(shown_opinions(Prediction(opinions=())), partial=False)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ def test_a_folder_goes_file_by_file_and_passes_over_what_is_done(
     assert again.asked == []
     with pytest.raises(RunError, match=r"a\.csv: was scored with another model; hint"):
         score_at(make_engine(fingerprint="fake-2"), "memory://in", target, chunk_rows=4)
+    for option in ({"row_per": "opinion"}, {"speaker": "who"}):
+        with pytest.raises(RunError, match=rf"was scored with another {next(iter(option))}; hint"):
+            score_at(make_engine(), "memory://in", target, chunk_rows=4, **option)
     store.pipe("/in/a.csv", b"text\nnew\n")
     with pytest.raises(RunError, match=r"a\.csv: was scored with another input; hint"):
         score_at(make_engine(), "memory://in", target, chunk_rows=4)

@@ -206,6 +206,13 @@ def test_a_scored_file_holds_opinions_as_json(opinions: Path, tmp_path: Path) ->
             json.loads(str(row.fields["opinions"])) for row in read_records(tmp_path / f"scored.{ending}")
         ]
         assert held == [first["opinions"], []]
+    score_file(Classifier.load(opinions), texts, tmp_path / "rows.csv", row_per="opinion")
+    rows = [record.fields for record in read_records(tmp_path / "rows.csv")]
+    assert [(row["source_row"], row["aspect"], row["opinion"], row["polarity"]) for row in rows] == [
+        ("1", "pizza", "great", "positive"),
+        ("1", "story", "awful", "negative"),
+        ("2", "", "", ""),
+    ]
 
 
 def test_the_demo_shows_each_opinion_with_its_probability(opinions: Path) -> None:
@@ -217,8 +224,16 @@ def test_the_demo_shows_each_opinion_with_its_probability(opinions: Path) -> Non
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the exporter
-def test_its_export_answers_like_the_run(opinions: Path, tmp_path: Path) -> None:
-    folder = export_run(Run.open(opinions), "onnx", tmp_path / "onnx")
+@pytest.mark.parametrize(
+    "form",
+    [
+        "onnx",
+        pytest.param("onnx-int8", marks=pytest.mark.integration),
+        pytest.param("openvino", marks=pytest.mark.integration),
+    ],
+)
+def test_its_export_answers_like_the_run(opinions: Path, tmp_path: Path, form: str) -> None:
+    folder = export_run(Run.open(opinions), form, tmp_path / form)
     parity = ExportRecord.read(folder).parity
     assert parity is not None
     assert (parity.failures, parity.changed_labels, parity.accuracy) == ((), 0, parity.exported_accuracy)
@@ -227,6 +242,9 @@ def test_its_export_answers_like_the_run(opinions: Path, tmp_path: Path) -> None
     ]  # fmt: skip
     ours, theirs = ([opinion.plain for opinion in answer[0].opinions or ()] for answer in answers)
     assert ours == theirs != []
+    if form == "onnx-int8":  # the head stays in float32
+        graph = pytest.importorskip("onnx").load(folder / "model.onnx", load_external_data=False).graph
+        assert [node.op_type for node in graph.node][-2:] == ["MatMul", "Add"]
 
 
 def test_a_long_text_is_read_in_windows_and_no_opinion_is_given_twice(opinions: Path) -> None:

@@ -17,6 +17,7 @@ CLASSES = {
     "Intents",
     "TurnEmotions",
     "Aspects",
+    "AspectPolarity",
     "Dialogue",
     "OneLabel",
     "LabelSet",
@@ -29,7 +30,8 @@ CLASSES = {
     "OpinionOutcomes",
 }
 KINDS = {
-    "polarity", "intensity", "emotions", "intents", "turn_emotions", "aspects", "dialogue", "labels", "values"
+    "polarity", "intensity", "emotions", "intents", "turn_emotions", "aspects", "aspect_polarity",
+    "dialogue", "labels", "values",
 }  # fmt: skip
 """What a kind is compared with: of a task, of outcomes, of a report."""
 

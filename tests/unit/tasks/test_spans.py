@@ -66,6 +66,9 @@ def test_offsets_take_in_marks_and_leave_out_space() -> None:
     text = " cafe\u0301 👩‍🍳!"
     assert whole_characters(text, [(0, 5), (6, 8), (10, 11)]) == [(1, 6), (7, 10), (10, 11)]
     assert text[1:6] == "cafe\u0301"
+    # a token that begins within a character begins where the character does
+    assert whole_characters(text, [(4, 6), (9, 10)]) == [(4, 6), (7, 10)]
+    assert whole_characters("\u0915\u0940", [(0, 1), (1, 2)]) == [(0, 2), (0, 2)]
 
 
 def test_both_tokenizers_place_tokens_alike(tiny_base: Path) -> None:

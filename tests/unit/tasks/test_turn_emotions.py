@@ -293,7 +293,7 @@ def test_a_file_of_turns_is_scored_with_what_was_said_before(moods: Path, tmp_pa
 
 
 def test_what_samples_single_texts_is_refused(moods: Path) -> None:
-    with pytest.raises(RunError, match="reads turns with the turns before them"):
+    with pytest.raises(RunError, match="reads the turns before with each text"):
         calibration_rows(Run.open(moods), Classifier.load(moods))
 
 
