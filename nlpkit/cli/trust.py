@@ -119,19 +119,20 @@ def audit_run(
         typer.echo(json.dumps(audited.as_dict(), ensure_ascii=False))
     else:
         _show_audit(audited)
+        if file and not label:
+            talk("hint: --label COLUMN adds accuracy and equalized odds, where the file has labels")
     talk(f"report: {page}")
 
 
 def _show_audit(audited: Audit) -> None:
-    from nlpkit.trust.audit_report import largest, summary
+    from nlpkit.trust.audit_report import summary
+    from nlpkit.trust.gaps import largest
 
     _show_gaps(f"{audited.run}: {audited.sentences:,} sentences", largest(audited.gaps), audited.compared)
     if audited.file and audited.file.gaps:
         _show_gaps(f"groups exchanged in {audited.file.name}", largest(audited.file.gaps), None)
     for line in summary(audited):
         talk(line)
-    if audited.file and audited.file.accuracy is None:
-        talk("hint: --label COLUMN adds accuracy and equalized odds, where the file has labels")
 
 
 def _show_gaps(title: str, gaps: Sequence[Gap], compared: Audit | None) -> None:

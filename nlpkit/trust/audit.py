@@ -56,6 +56,7 @@ class Reader:
 
     name: str
     predict: Callable[[Sequence[str]], Sequence[Prediction]]
+    labels: frozenset[str]
     task: Any = None
     """None of a lexicon."""
 
@@ -135,7 +136,12 @@ def audit(
     """
     readers = [_reader(run), *([_reader(compare)] if compare is not None else [])]
     texts = read_texts(readers[0].task, file, text=text, **fields) if file is not None else None
-    audits = [_audit(reader, texts, seed, progress) for reader in readers]
+    audits = [
+        _audit(
+            reader, texts.for_labels(reader.labels == readers[0].labels) if texts else None, seed, progress
+        )
+        for reader in readers
+    ]
     if len(audits) == 1:
         return audits[0]
     ours, theirs = audits
@@ -166,14 +172,15 @@ def _audit(
 
 def _reader(run: Run | Path | str) -> Reader:
     if str(run) == VADER and not Path(VADER).exists():
-        return Reader(name="VADER", predict=vader.predict)
+        return Reader(name="VADER", predict=vader.predict, labels=frozenset(vader.LABELS))
     classifier = Classifier.load(run)
     if "score" not in classifier.columns:
         raise RunError(
             f"{classifier.name}: answers with {', '.join(classifier.columns)}; expected a run with "
             "a score, from negative to positive, such as polarity with ordered labels, or intensity"
         )
-    return Reader(name=classifier.name, predict=classifier.predict, task=classifier.task)
+    labels = frozenset(name.removeprefix("p_") for name in classifier.columns if name.startswith("p_"))
+    return Reader(name=classifier.name, predict=classifier.predict, labels=labels, task=classifier.task)
 
 
 @functools.cache
@@ -221,9 +228,9 @@ def kind_gaps(name: str, kind: Kind, predictions: Sequence[Prediction], seed: in
         if group == kind.compared_with:
             continue
         others = [
-            other
-            for other, name_of_other in enumerate(kind.people)
-            if other != row and kind.compared_with in (None, name_of_other)
+            index
+            for index, name_of_other in enumerate(kind.people)
+            if index != row and kind.compared_with in (None, name_of_other)
         ]
         # Rounded, so that equal answers differ by 0 and not by the last bits of a mean
         differences = np.round(means[:, row] - means[:, others].mean(axis=1), 12)

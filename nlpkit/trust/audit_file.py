@@ -37,6 +37,10 @@ class LabeledTexts:
     where: tuple[str, ...]
     labels: tuple[str, ...] | None = None
 
+    def for_labels(self, is_known: bool) -> LabeledTexts:
+        """Return the texts for a reader of the same labels, or without labels for one of others."""
+        return self if is_known else dataclasses.replace(self, labels=None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Odds:
@@ -73,12 +77,12 @@ class FileAudit:
     accuracy_paid: dict[str, float] | None = None
     """By how much the accuracy of what it is compared with is higher, with the ends of the interval."""
 
-    def paid(self, other: FileAudit, seed: int) -> FileAudit:
-        """Return this audit with what of the other's accuracy it lacks, on the same texts."""
-        if not self.right or not other.right:
+    def paid(self, compared: FileAudit, seed: int) -> FileAudit:
+        """Return this audit with what it lacks of another one's accuracy, on the same texts."""
+        if not self.right or not compared.right:
             return self
         differences = [
-            float(theirs) - float(ours) for ours, theirs in zip(self.right, other.right, strict=True)
+            float(theirs) - float(ours) for ours, theirs in zip(self.right, compared.right, strict=True)
         ]
         mean = mean_of(differences, seed)
         paid = {"difference": mean.mean, "low": mean.low, "high": mean.high}
@@ -97,7 +101,7 @@ def read_texts(task: Any, file: Path | str, *, text: str, **fields: Any) -> Labe
             f"{file}: the run reads turns, and texts alone are audited; hint: leave the file out"
         )
     source = validate({**fields, "text": text, "source": str(file)}, DataSource, where=Path(str(file)))
-    if "label" in fields:
+    if fields.keys() & {"label", "labels", "bins"}:
         examples = read_examples(task, [source_for(task, source)], seed=0).examples
         labels = [example.label for example in examples]
         return LabeledTexts(
@@ -160,10 +164,10 @@ def _swap_gaps(
     for row, named in enumerate(mentions):
         for mention in named:
             order = list(swap.kinds[mention.kind])
-            for other in swap.counterparts(mention):
-                if Mention(mention.kind, other) in named:
+            for group in swap.counterparts(mention):
+                if Mention(mention.kind, group) in named:
                     continue
-                first, second = sorted((mention.group, other), key=order.index)
+                first, second = sorted((mention.group, group), key=order.index)
                 swapped = swap.exchange(texts.texts[row], mention.kind, first, second)
                 sign = 1 if mention.group == first else -1
                 pairs[mention.kind, first, second].append((row, sign, swapped))

@@ -25,7 +25,7 @@ from nlpkit.run import Run, versions
 from nlpkit.tasks.task import task_from
 from nlpkit.trust.audit import Audit
 from nlpkit.trust.audit_file import FileAudit
-from nlpkit.trust.gaps import Gap
+from nlpkit.trust.gaps import Gap, largest
 
 NAME = "audit"
 SHOWN = 20  # gaps that the plot shows, and pairs of texts
@@ -82,7 +82,11 @@ def summary(audit: Audit) -> list[str]:
         lines.append(
             f"The largest gap is {abs(audit.gap_closed):.0%} {word} than that of {audit.compared.run}."
         )
-    return [*lines, *(_file_summary(audit.file) if audit.file else ())]
+    if audit.file:
+        lines += _file_summary(audit.file)
+        if audit.compared and audit.file.accuracy is not None and audit.file.accuracy_paid is None:
+            lines.append(f"{audit.compared.run} answers with other labels, so that accuracy is not compared.")
+    return lines
 
 
 def _file_summary(file: FileAudit) -> list[str]:
@@ -133,11 +137,6 @@ def _scores(audit: Audit) -> dict[str, Score]:
             percent=True,
         ),
     }
-
-
-def largest(gaps: Sequence[Gap]) -> list[Gap]:
-    """Return gaps with the largest first."""
-    return sorted(gaps, key=lambda gap: -abs(gap.gap))
 
 
 def gap_plot(audit: Audit) -> Plot:
@@ -230,7 +229,7 @@ def gap_table(audit: Audit) -> Table:
 
 
 def _columns(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name=name, number=place > 1) for place, name in enumerate(names))
+    return tuple(Column(name=name, number=number > 1) for number, name in enumerate(names))
 
 
 def file_sections(file: FileAudit) -> list[Section]:

@@ -123,6 +123,11 @@ def corrected(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
     return tuple(adjusted)
 
 
+def largest(gaps: Sequence[Gap]) -> list[Gap]:
+    """Return gaps with the largest first."""
+    return sorted(gaps, key=lambda gap: -abs(gap.gap))
+
+
 def scores_of(predictions: Sequence[Prediction]) -> NDArray[Any]:
     """Return the score of each answer."""
     import numpy as np

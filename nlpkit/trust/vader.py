@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nlpkit.errors import optional
 from nlpkit.tasks.prediction import Prediction
 
+LABELS = ("negative", "neutral", "positive")
 THRESHOLD = 0.05
 """The authors' threshold: a compound score between minus this and this is neutral."""
 

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from nlpkit.data.examples import LabeledText
-from nlpkit.errors import DataError
+from nlpkit.errors import ConfigError, DataError
 from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.settings import ClassifierTraining, ConversationData, ConversationSource, Data, DataSource
+from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.preflight import preflight
 from nlpkit.training.rows import Rows, TrainingRow, encode, load_rows
+from nlpkit.training.swaps import swapped_rows
 from tests.conftest import sentences, write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
@@ -182,6 +184,12 @@ def test_texts_that_name_a_group_are_trained_on_with_another_one_too(tmp_path: P
     plain = load_rows(TWO, source.model_copy(update={"swaps": False}), seed=1)
     assert len(plain.train) == len(rows.train) - 2
     assert "swapped" not in plain.describe()
+
+
+def test_copies_are_refused_where_answers_are_about_places_in_a_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'aspects' has no answers .*hint: data\.swaps=false"):
+        swapped_rows([], [], Aspects(), data(tmp_path, swaps=True), seed=1)
+    assert swapped_rows([], [], Aspects(), data(tmp_path), seed=1) is None
 
 
 def test_preflight_counts_the_copies_and_warns_where_there_are_none() -> None:
