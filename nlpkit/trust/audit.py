@@ -21,6 +21,7 @@ from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.settings import Settings
+from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import vader
 from nlpkit.trust.audit_file import FileAudit, LabeledTexts, audit_texts, read_texts
@@ -57,8 +58,7 @@ class Reader:
     name: str
     predict: Callable[[Sequence[str]], Sequence[Prediction]]
     labels: frozenset[str]
-    task: Any = None
-    """None of a lexicon."""
+    task: Any
 
     def answers(self, texts: Sequence[str], progress: Callable[[int, int], None]) -> list[Prediction]:
         """Return the answer to each text; equal texts are computed once."""
@@ -172,7 +172,8 @@ def _audit(
 
 def _reader(run: Run | Path | str) -> Reader:
     if str(run) == VADER and not Path(VADER).exists():
-        return Reader(name="VADER", predict=vader.predict, labels=frozenset(vader.LABELS))
+        task = Polarity(labels=vader.LABELS)
+        return Reader(name="VADER", predict=vader.predict, labels=frozenset(task.labels), task=task)
     classifier = Classifier.load(run)
     if "score" not in classifier.columns:
         raise RunError(

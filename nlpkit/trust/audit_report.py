@@ -27,8 +27,7 @@ from nlpkit.trust.audit import Audit
 from nlpkit.trust.audit_file import FileAudit
 from nlpkit.trust.gaps import Gap, largest
 
-NAME = "audit"
-SHOWN = 20  # gaps that the plot shows, and pairs of texts
+SHOWN = 20  # gaps in the plot, pairs of texts, names in a sentence
 LIMITS = (
     "Groups of people by ethnicity are measured by first names, which stand for more than that.",
     "The sentences are English, short and made for this audit; equal answers to them do not show equal "
@@ -53,7 +52,7 @@ def audit_report(audit: Audit, *, task: str) -> Report:
     theirs = audit.compared
     return Report(
         run=audit.run,
-        data=f"{NAME} {audit.file.name}" if audit.file else NAME,
+        data=f"audit {audit.file.name}" if audit.file else "audit",
         task=task,
         unit="sentences",
         measured=f"{audit.sentences:,} sentences",
@@ -91,13 +90,15 @@ def summary(audit: Audit) -> list[str]:
 
 def _file_summary(file: FileAudit) -> list[str]:
     lines = [f"{file.naming:,} of {file.texts:,} texts name a group of people."]
-    if file.gaps:
-        largest = max(file.gaps, key=lambda gap: gap.changed)
-        lines.append(
-            f"Exchanging {largest.name} changes {largest.changed:.1%} of {largest.count:,} labels, the most."
-        )
-    if few := ", ".join(f"{pair} ({count})" for pair, count in list(file.left_out.items())[:SHOWN]):
-        lines.append(f"Too few texts for figures of their own: {few}.")
+    if changing := [gap for gap in file.gaps if gap.changed]:
+        most = max(changing, key=lambda gap: gap.changed)
+        lines.append(f"Exchanging {most.name} changes {most.changed:.1%} of {most.count:,} labels, the most.")
+    elif file.gaps:
+        lines.append(f"Exchanging groups changes no label, for {len(file.gaps)} pairs of groups.")
+    if file.left_out:
+        few = [f"{pair} ({count})" for pair, count in file.left_out.items()]
+        more = f", and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
+        lines.append(f"Too few texts for figures of their own: {', '.join(few[:SHOWN])}{more}.")
     if file.odds:
         odds = file.odds[0]
         lines.append(

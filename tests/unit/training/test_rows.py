@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.preflight import preflight
 from nlpkit.training.rows import Rows, TrainingRow, encode, load_rows
 from nlpkit.training.swaps import swapped_rows
-from tests.conftest import sentences, write_csv
+from tests.conftest import sentences, train_toy, write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
 
@@ -201,3 +202,17 @@ def test_preflight_counts_the_copies_and_warns_where_there_are_none() -> None:
     assert "3 of those to train on are copies with groups of people exchanged" in said[0]
     assert "no training row names a group of people" in said[1]
     assert "of people" not in said[2]
+
+
+def test_a_training_counts_its_copies_before_it_starts(toy_config: Path, tmp_path: Path) -> None:
+    """Of 100 texts 10 name women; those that are trained on are copied."""
+    plain = sentences(100)
+    named = [(f"she was {text}", label) for text, label in plain[:10]]
+    train = write_csv(tmp_path / "train.csv", [*named, *plain[10:]])
+    said: list[str] = []
+    train_toy(toy_config, f"data.train={train}", "data.swaps=true", check=True, said=said)
+    talk = "\n".join(said)
+    count = re.search(r"swapped +(\d+) of those to train on are copies", talk)
+    assert count is not None
+    assert 3 <= int(count[1]) <= 10
+    assert f"rows       {60 + int(count[1])} to train on, 20 to choose on, 20 to report on" in talk

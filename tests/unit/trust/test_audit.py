@@ -20,9 +20,9 @@ from nlpkit.reports.report import Report
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import audit as audits
 from nlpkit.trust.audit import kind_gaps, sentences, templates
-from nlpkit.trust.audit_file import LabeledTexts, audit_texts, equalized_odds
+from nlpkit.trust.audit_file import FileAudit, LabeledTexts, audit_texts, equalized_odds
 from nlpkit.trust.audit_report import audit_report
-from nlpkit.trust.gaps import Gap, corrected, mean_of
+from nlpkit.trust.gaps import Gap, answer_of, corrected, mean_of
 from tests.conftest import write_csv
 
 
@@ -80,6 +80,26 @@ def test_two_people_of_a_group_are_the_control() -> None:
     ]
     for gap in kind_gaps("age", age, answers, 1):
         assert (gap.gap, gap.p, gap.changed, gap.control) == (0.0, 1.0, 0.375, 0.5)
+
+
+def test_a_number_changes_where_it_crosses_to_another_side() -> None:
+    answers = [Prediction(value=3.0, score=score) for score in (-0.6, 0.1, 0.6)]
+    assert [answer_of(answer) for answer in answers] == ["negative", "neutral", "positive"]
+
+
+def test_accuracy_is_compared_on_the_same_texts() -> None:
+    """75 of 100 texts right, where the other gets the same and 5 more: 5 points, by resampling 1 to 10."""
+
+    def one(right: int) -> FileAudit:
+        rows = (True,) * right + (False,) * (100 - right)
+        return FileAudit(name="a.csv", texts=100, naming=10, gaps=(), left_out={}, right=rows)
+
+    paid = one(75).paid(one(80), seed=1).accuracy_paid
+    assert paid is not None
+    assert paid["difference"] == pytest.approx(0.05)
+    assert paid["low"] == pytest.approx(0.01, abs=0.005)
+    assert paid["high"] == pytest.approx(0.10, abs=0.01)
+    assert one(75).paid(one(0), seed=1).accuracy_paid is not None
 
 
 def test_groups_are_exchanged_in_texts() -> None:
