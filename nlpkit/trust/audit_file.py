@@ -20,9 +20,7 @@ from nlpkit.tasks.reading import read_examples
 from nlpkit.trust.gaps import Gap, Swapped, answer_of, corrected, mean_of
 
 FEWEST = 10
-"""Texts that name a group, or a pair of groups, below which nothing is said of it."""
-FEWEST_OF_LABEL = 5
-"""Texts of a group with, or without, a label, below which no rate is taken."""
+"""Texts that name a group or one of a pair, or that have a label, below which nothing is said of them."""
 EXAMPLES = 3
 
 Answers = Callable[[Sequence[str]], Sequence[Prediction]]
@@ -219,8 +217,7 @@ def equalized_odds(
 ) -> tuple[Odds, ...]:
     """Return how far the groups of each kind are from equalized odds, the largest difference first.
 
-    A text that names two groups counts for both. Groups with fewer than FEWEST texts are left out, and of the
-    others rates over fewer than FEWEST_OF_LABEL texts.
+    A text that names two groups counts for both. Rates over fewer than FEWEST texts are left out.
     """
     rows: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row, named in enumerate(mentions):
@@ -228,12 +225,11 @@ def equalized_odds(
             rows[mention.kind][mention.group].append(row)
     odds = []
     for kind, groups in rows.items():
-        large = {group: members for group, members in groups.items() if len(members) >= FEWEST}
         differences = [
             _odds(kind, label, rate, rates)
             for label in sorted(set(truth))
             for rate, has_label in (("true positives", True), ("false positives", False))
-            if len(rates := _rates(large, label, has_label, given, truth)) > 1
+            if len(rates := _rates(groups, label, has_label, given, truth)) > 1
         ]
         odds += sorted(differences, key=lambda entry: -entry.difference)[:1]
     return tuple(sorted(odds, key=lambda entry: -entry.difference))
@@ -253,7 +249,7 @@ def _rates(
     return {
         group: sum(given[row] == label for row in rows) / len(rows)
         for group, rows in among.items()
-        if len(rows) >= FEWEST_OF_LABEL
+        if len(rows) >= FEWEST
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from nlpkit.metrics.score import Score
 from nlpkit.reports.keeping import place, write_report
@@ -52,7 +53,7 @@ def audit_report(audit: Audit, *, task: str) -> Report:
     theirs = audit.compared
     return Report(
         run=audit.run,
-        data=f"audit {audit.file.name}" if audit.file else "audit",
+        data=f"audit {Path(audit.file.name).name}" if audit.file else "audit",
         task=task,
         unit="sentences",
         measured=f"{audit.sentences:,} sentences",
@@ -235,9 +236,8 @@ def _columns(*names: str) -> tuple[Column, ...]:
 
 def file_sections(file: FileAudit) -> list[Section]:
     """Return what was found in a file's texts."""
-    gaps = largest(file.gaps)
     sections: list[Section] = []
-    if gaps:
+    if gaps := largest(file.gaps):
         sections.append(
             Table(
                 id="swaps",
