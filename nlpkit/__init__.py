@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
     from nlpkit.training.train import train, train_seeds
+    from nlpkit.trust.audit import audit
     from nlpkit.trust.file_shares import file_shares
 
 __version__ = "0.1.0"
@@ -66,6 +67,7 @@ __all__ = [
     "Store",
     "Turn",
     "__version__",
+    "audit",
     "check",
     "evaluate",
     "export",
@@ -105,6 +107,7 @@ _HOMES = {
     "SourceError": "nlpkit.errors",
     "Store": "nlpkit.chat.store",
     "Turn": "nlpkit.data.examples",
+    "audit": "nlpkit.trust.audit",
     "check": "nlpkit.evaluation.data_check",
     "evaluate": "nlpkit.evaluation.held_out",
     "export": "nlpkit.evaluation.export",

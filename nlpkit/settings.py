@@ -240,6 +240,8 @@ class Data(Settings):
     leave_out: str | None = None
     """A file with the columns text and label, as `nlpkit check --doubts` writes it: these rows of `train`
     are left out."""
+    swaps: bool = False
+    """Train also on a copy of each text that names a group of people: another group, the same answer."""
 
     @model_validator(mode="after")
     def _shares(self) -> Data:

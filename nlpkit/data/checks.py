@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from nlpkit.data.check_findings import GRAVEST_FIRST, Finding, Lengths, PartCounts, Severity, shown
 from nlpkit.data.check_report import CheckReport
 from nlpkit.data.examples import TextExample
+from nlpkit.data.identity_checks import identity_findings
 from nlpkit.data.label_spellings import spellings
 from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.text_checks import counted, sheet
@@ -66,6 +67,7 @@ def check(
         *_unseen_labels(parts),
         *_rare_labels(parts),
         *_over_window(parts, window),
+        *identity_findings(splits),
     ]
     findings += sheet(splits, near_duplicates=near_duplicates, scan=scan, noun=noun).findings()
     return CheckReport(

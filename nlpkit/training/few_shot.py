@@ -36,6 +36,7 @@ class FewShotData(Data):
     validation: Literal[0] = 0
     """Few rows are not split further: the way is chosen, and its probabilities calibrated, by
     cross-validation."""
+    swaps: Literal[False] = False
     per_label: Annotated[int, Field(ge=2, le=64)] | None = None
     """Draw so many training rows of each label, by the seed of a run; default: all."""
 

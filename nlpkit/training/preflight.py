@@ -48,6 +48,7 @@ def preflight(
     lines = (
         f"rows       {len(rows.train):,} to train on, {len(rows.validation):,} to choose on, "
         f"{len(rows.test):,} to report on",
+        *_swapped(rows),
         *targets.lines,
         f"tokens     median {int(statistics.median(lengths))}, 95% within "
         f"{lengths[int(0.95 * (len(lengths) - 1))]}, "
@@ -60,11 +61,25 @@ def preflight(
     warnings = (
         *_cut_warnings(cut / len(train)),
         *targets.warnings,
+        *_swap_warnings(rows),
         *(f"left out: {reason}" for reason in rows.skipped[:SHOWN_REASONS]),
         *_validation_warnings(len(rows.validation)),
         *_unreadable_warnings(rows, train, base),
     )
     return Preflight(lines=lines, warnings=warnings)
+
+
+def _swapped(rows: Rows[TextTask]) -> list[str]:
+    """Report the training rows that are copies with groups of people exchanged."""
+    if rows.swapped is None:
+        return []
+    return [f"swapped    {rows.swapped:,} of those to train on are copies with groups of people exchanged"]
+
+
+def _swap_warnings(rows: Rows[TextTask]) -> list[str]:
+    if rows.swapped != 0:
+        return []
+    return ["data.swaps: no training row names a group of people, so there is nothing to exchange"]
 
 
 def _turns_cut(train: Sequence[TrainingRow]) -> list[str]:

@@ -13,6 +13,7 @@ from nlpkit.settings import ConversationData, Data
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task, TextTask
 from nlpkit.training.left_out import without
+from nlpkit.training.swaps import swapped_rows
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -31,6 +32,8 @@ class Rows(Generic[AnyTask]):
     """Why examples were left out while reading, where the config allows it."""
     left_out: int = 0
     """How many were left out while reading."""
+    swapped: int | None = None
+    """Training rows that are copies with groups of people exchanged; None where none were asked for."""
     unused: tuple[str, ...] = ()
     """Columns that hold something and are not used, each with its source."""
     sources: tuple[str, ...] = ()
@@ -55,6 +58,7 @@ class Rows(Generic[AnyTask]):
             **family.describe(parts),
             "near_duplicates_dropped": self.dropped,
             "skipped": self.left_out,
+            **({} if self.swapped is None else {"swapped": self.swapped}),
             "sha256": {
                 name: fingerprint_of([family.identity(row) for row in rows])
                 for name, rows in parts.items()
@@ -114,14 +118,16 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
         parts = split(train, family, **shares, seed=seed, near_duplicates=data.near_duplicates)
         train = parts.train
         held = {"validation": parts.validation or held["validation"], "test": parts.test or held["test"]}
+    copies = swapped_rows(train, (*held["validation"], *held["test"]), fitted, data, seed=seed)
     return Rows(
         task=fitted,
-        train=train,
+        train=(*train, *(copies or ())),
         validation=held["validation"],
         test=held["test"],
         dropped=dropped,
         skipped=tuple(skipped),
         left_out=left_out,
+        swapped=None if copies is None else len(copies),
         unused=tuple(dict.fromkeys(unused)),
         sources=tuple(source.source for source in data.train),
     )

@@ -37,6 +37,7 @@ PUBLIC = [
     "Store",
     "Turn",
     "__version__",
+    "audit",
     "check",
     "evaluate",
     "export",

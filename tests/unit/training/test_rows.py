@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -5,15 +7,17 @@ from typing import Any
 import pytest
 
 from nlpkit.data.examples import LabeledText
-from nlpkit.errors import DataError
+from nlpkit.errors import ConfigError, DataError
 from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.settings import ClassifierTraining, ConversationData, ConversationSource, Data, DataSource
+from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.preflight import preflight
 from nlpkit.training.rows import Rows, TrainingRow, encode, load_rows
-from tests.conftest import sentences, write_csv
+from nlpkit.training.swaps import swapped_rows
+from tests.conftest import sentences, train_toy, write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
 
@@ -153,3 +157,62 @@ def test_s14_conversations_that_are_left_out_are_counted_not_their_reasons(tmp_p
     rows = load_rows(Dialogue(), ConversationData(train=(source,), validation=0.34, test=0.0), seed=0)
     assert (len(rows.skipped), rows.left_out, len(rows.train) + len(rows.validation)) == (2, 3, 3)
     assert rows.describe()["skipped"] == 3
+
+
+def test_texts_that_name_a_group_are_trained_on_with_another_one_too(tmp_path: Path) -> None:
+    """Copies are in training only: none whose text is near-equal to a held-out one."""
+    named = [
+        (f"she said that the {word} was fine and good", "positive") for word in ("film", "food", "place")
+    ]
+    train = write_csv(tmp_path / "train.csv", [*named, *sentences(20)])
+    held = write_csv(
+        tmp_path / "held.csv",
+        [("he said that the film was fine and good", "positive"), *sentences(8, seed=9)],
+    )
+    source = Data(
+        train=(DataSource(source=str(train)),), validation=(DataSource(source=str(held)),), swaps=True,
+        near_duplicates=1.0,
+    )  # fmt: skip
+    rows = load_rows(TWO, source, seed=1)
+    copies = [row for row in rows.train if "with groups exchanged" in row.where]
+    assert {row.text for row in copies} == {
+        "he said that the food was fine and good",
+        "he said that the place was fine and good",
+    }
+    assert {row.label for row in copies} == {"positive"}
+    assert rows.swapped == rows.describe()["swapped"] == 2
+    assert not [row for row in rows.validation if "exchanged" in row.where]
+    plain = load_rows(TWO, source.model_copy(update={"swaps": False}), seed=1)
+    assert len(plain.train) == len(rows.train) - 2
+    assert "swapped" not in plain.describe()
+
+
+def test_copies_are_refused_where_answers_are_about_places_in_a_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'aspects' has no answers .*hint: data\.swaps=false"):
+        swapped_rows([], [], Aspects(), data(tmp_path, swaps=True), seed=1)
+    assert swapped_rows([], [], Aspects(), data(tmp_path), seed=1) is None
+
+
+def test_preflight_counts_the_copies_and_warns_where_there_are_none() -> None:
+    said = []
+    for swapped in (3, 0, None):
+        rows = replace(rows_of(TWO, BOTH * 60), swapped=swapped)
+        facts = preflight(rows, [encoded()] * 120, BASE, weights(), training=ClassifierTraining(), steps=1)
+        said.append("\n".join((*facts.lines, *facts.warnings)))
+    assert "3 of those to train on are copies with groups of people exchanged" in said[0]
+    assert "no training row names a group of people" in said[1]
+    assert "of people" not in said[2]
+
+
+def test_a_training_counts_its_copies_before_it_starts(toy_config: Path, tmp_path: Path) -> None:
+    """Of 100 texts 10 name women; those that are trained on are copied."""
+    plain = sentences(100)
+    named = [(f"she was {text}", label) for text, label in plain[:10]]
+    train = write_csv(tmp_path / "train.csv", [*named, *plain[10:]])
+    said: list[str] = []
+    train_toy(toy_config, f"data.train={train}", "data.swaps=true", check=True, said=said)
+    talk = "\n".join(said)
+    count = re.search(r"swapped +(\d+) of those to train on are copies", talk)
+    assert count is not None
+    assert 3 <= int(count[1]) <= 10
+    assert f"rows       {60 + int(count[1])} to train on, 20 to choose on, 20 to report on" in talk

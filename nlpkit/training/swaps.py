@@ -1,0 +1,59 @@
+"""Training rows seen again with groups of people exchanged, so that a label is not learned from the group."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from nlpkit.data.identities import swapper
+from nlpkit.errors import ConfigError
+from nlpkit.settings import Data, Settings
+from nlpkit.tasks.task import Task
+
+
+def swapped_rows(
+    examples: Sequence[Any], held: Sequence[Any], task: Task, data: Settings, *, seed: int
+) -> tuple[Any, ...] | None:
+    """Return a copy of each example that names a group, with the same answer and another group of its kind.
+
+    A copy that is equal or near-equal to a held-out example is left out.
+    None where `data` asks for no copies.
+
+    Args:
+        examples: of a task that reads texts, with an answer to the whole text.
+        held: the held-out examples.
+        task: theirs.
+        data: the settings of the data.
+        seed: draws the other group.
+
+    Raises:
+        ConfigError: the answers are about places in a text, or a text is a turn.
+    """
+    if not (isinstance(data, Data) and data.swaps):
+        return None
+    head = getattr(task, "head", None)
+    if head is None or head.level != "text" or getattr(task, "turns", None) is not None:
+        raise ConfigError(
+            f"data.swaps: the task {task.kind!r} has no answers to whole texts alone; hint: data.swaps=false"
+        )
+    draws = random.Random(seed)  # noqa: S311
+    copies = [
+        dataclasses.replace(example, text=text, where=f"{example.where}, with groups exchanged")
+        for example in examples
+        if (text := _swapped(example.text, draws)) != example.text
+    ]
+    groups = (
+        task.family.groups([*copies, *held], near_duplicates=data.near_duplicates, seed=0) if held else []
+    )
+    taken = set(groups[len(copies) :])
+    return tuple(copy for row, copy in enumerate(copies) if not taken or groups[row] not in taken)
+
+
+def _swapped(text: str, draws: random.Random) -> str:
+    swap = swapper()
+    for kind, group in {mention.kind: mention.group for mention in swap.mentions(text)}.items():
+        others = [name for name in swap.kinds[kind] if name != group]
+        text = swap.exchange(text, kind, group, draws.choice(others))
+    return text
