@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
     from nlpkit.training.train import train, train_seeds
+    from nlpkit.trust.explain import explain
+    from nlpkit.trust.explanation import Explanation
     from nlpkit.trust.file_shares import file_shares
 
 __version__ = "0.1.0"
@@ -48,6 +50,7 @@ __all__ = [
     "ConversationSource",
     "DataError",
     "DataSource",
+    "Explanation",
     "LabeledText",
     "LanguageModel",
     "NlpkitError",
@@ -68,6 +71,7 @@ __all__ = [
     "__version__",
     "check",
     "evaluate",
+    "explain",
     "export",
     "file_shares",
     "predict",
@@ -88,6 +92,7 @@ _HOMES = {
     "ConversationSource": "nlpkit.settings",
     "DataError": "nlpkit.errors",
     "DataSource": "nlpkit.settings",
+    "Explanation": "nlpkit.trust.explanation",
     "LabeledText": "nlpkit.data.examples",
     "LanguageModel": "nlpkit.generation.language_model",
     "NlpkitError": "nlpkit.errors",
@@ -107,6 +112,7 @@ _HOMES = {
     "Turn": "nlpkit.data.examples",
     "check": "nlpkit.evaluation.data_check",
     "evaluate": "nlpkit.evaluation.held_out",
+    "explain": "nlpkit.trust.explain",
     "export": "nlpkit.evaluation.export",
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",

@@ -21,6 +21,7 @@ from nlpkit.metrics.opinions import (
 )
 from nlpkit.reports.opinion_sections import TERM_REPORT, TRIPLET_REPORT
 from nlpkit.reports.usage import FamilyReport
+from nlpkit.tasks.answers.claims import Claim
 from nlpkit.tasks.answers.family import (
     PADDING,
     ColumnType,
@@ -345,6 +346,10 @@ class Spans:
             headline="; ".join(opinion.in_words for opinion in opinions) or "no opinion",
             shares=tuple((opinion.in_words, opinion.likely) for opinion in opinions),
         )
+
+    def claims(self, answer: Prediction, label: str | None = None) -> tuple[Claim, ...]:
+        """Return no claims: opinions are parts of the text themselves."""
+        return ()
 
 
 def _counted(examples: Sequence[OpinionText]) -> Counter[str]:
