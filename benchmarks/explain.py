@@ -52,7 +52,7 @@ def measured(explanation: Explanation) -> dict[str, Any]:
 
 
 def first_of(explainer: Explainer, texts: Sequence[str]) -> dict[str, float]:
-    """Return how long the first explanation of a batch takes, and on one processor alone."""
+    """Return how long the first explanation of a batch takes: on the clock, and of processor time."""
     started = time.perf_counter(), time.process_time()
     next(explainer.explain(texts))
     return {
