@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from nlpkit.training.estimator import SentimentClassifier
     from nlpkit.training.train import train, train_seeds
     from nlpkit.trust.audit import audit
+    from nlpkit.trust.explain import explain
+    from nlpkit.trust.explanation import Explanation
     from nlpkit.trust.file_shares import file_shares
 
 __version__ = "0.1.0"
@@ -49,6 +51,7 @@ __all__ = [
     "ConversationSource",
     "DataError",
     "DataSource",
+    "Explanation",
     "LabeledText",
     "LanguageModel",
     "NlpkitError",
@@ -70,6 +73,7 @@ __all__ = [
     "audit",
     "check",
     "evaluate",
+    "explain",
     "export",
     "file_shares",
     "predict",
@@ -90,6 +94,7 @@ _HOMES = {
     "ConversationSource": "nlpkit.settings",
     "DataError": "nlpkit.errors",
     "DataSource": "nlpkit.settings",
+    "Explanation": "nlpkit.trust.explanation",
     "LabeledText": "nlpkit.data.examples",
     "LanguageModel": "nlpkit.generation.language_model",
     "NlpkitError": "nlpkit.errors",
@@ -110,6 +115,7 @@ _HOMES = {
     "audit": "nlpkit.trust.audit",
     "check": "nlpkit.evaluation.data_check",
     "evaluate": "nlpkit.evaluation.held_out",
+    "explain": "nlpkit.trust.explain",
     "export": "nlpkit.evaluation.export",
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from nlpkit.cli import chat, data, demo, evaluate, export, runs, score, sources, train, trust, zero_shot
+from nlpkit.cli import (
+    chat,
+    data,
+    demo,
+    evaluate,
+    explain,
+    export,
+    runs,
+    score,
+    sources,
+    train,
+    trust,
+    zero_shot,
+)
 from nlpkit.cli.streams import (
     drop_output,
     flush_output,
@@ -31,7 +44,7 @@ app = typer.Typer(
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Train and measure": (data, train, zero_shot, evaluate),
-    "Predict and score": (score, trust, export),
+    "Predict and score": (score, trust, explain, export),
     "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),
 }

@@ -203,7 +203,7 @@ def predict(
 
     from nlpkit.data.text_language import scripts_of
 
-    named, texts = _split(arguments) if old_run is None else (None, arguments)
+    named, texts = split_run(arguments) if old_run is None else (None, arguments)
     run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
     classifier = _classifier(run, runtime, None)
     answers = classifier.predict(texts)
@@ -216,14 +216,14 @@ def predict(
     warn_unreadable(scripts_of(unreadable), len(texts))
 
 
-def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+def split_run(arguments: list[str]) -> tuple[str | None, list[str]]:
     """Split `[RUN] TEXT...`: the first of several is a run if it is a folder or a built-in run, or is spelled
     like a path.
     """
     from nlpkit.run import BUILT_IN
 
     first, *rest = arguments
-    is_path = Path(first).is_dir() or (os.sep in first and not any(map(str.isspace, first)))
+    is_path = os.path.isdir(first) or (os.sep in first and not any(map(str.isspace, first)))
     return (first, rest) if rest and (is_path or first in BUILT_IN) else (None, arguments)
 
 

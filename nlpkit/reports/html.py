@@ -90,7 +90,7 @@ class Block:
 def to_html(report: ReportContent) -> str:
     """Return the page, whole: style and pictures are inside it."""
     curve = plots.learning_curve(report.curve, report.data_card.unit)
-    return _environment().get_template("report.html.jinja").render(
+    return environment().get_template("report.html.jinja").render(
         report=report,
         cards=cards(report),
         conclusion=conclusion(report),
@@ -225,7 +225,8 @@ def _groups(blocks: Sequence[Block]) -> Iterator[tuple[bool, list[Block]]]:
         yield group[0].section.half, group
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the templates of pages: it escapes all that it is given."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nlpkit.metrics.metric import Metric
     from nlpkit.reports.usage import FamilyReport
+    from nlpkit.tasks.answers.claims import Claim
 
 Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
@@ -228,6 +229,13 @@ class ClassifierFamily(Family, Protocol):
 
     def shown(self, answer: Any) -> Shown:
         """Return how the terminal and the demo show an answer."""
+
+    def claims(self, answer: Any, label: str | None = None) -> tuple[Claim, ...]:
+        """Return what of an answer can be explained, or only that about a label; empty where nothing can.
+
+        Raises:
+            ConfigError: there is no such label.
+        """
 
 
 def tone_of(score: float | None) -> Tone:

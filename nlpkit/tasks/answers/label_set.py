@@ -16,6 +16,7 @@ from nlpkit.metrics.thresholds import NEVER, best_thresholds, fit_scale
 from nlpkit.reports.constant_answers import label_set_signs
 from nlpkit.reports.label_set_sections import LABEL_SET_REPORT
 from nlpkit.reports.usage import FamilyReport
+from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -227,6 +228,17 @@ class LabelSet:
             headline=in_words(answer.labels or ()) or "none of the labels",
             shares=likeliest(answer.probabilities),
         )
+
+    def claims(self, answer: Prediction, label: str | None = None) -> tuple[Claim, ...]:
+        """Return a claim for each given label; where none is given, for the most probable one."""
+        if label is not None:
+            return (self._claim(named_label(label, self.labels)),)
+        likeliest = max(answer.probabilities, key=lambda name: answer.probabilities[name])
+        return tuple(self._claim(name) for name in answer.labels or (likeliest,))
+
+    def _claim(self, name: str) -> LabelClaim:
+        at = self.labels.index(name)
+        return LabelClaim(name=name, evidence_of=lambda outputs: self.slope * outputs[:, at] + self.offset)
 
 
 def _sigmoid(outputs: np.ndarray, slope: float = 1.0, offset: float = 0.0) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -16,6 +16,7 @@ from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
 from nlpkit.reports.constant_answers import value_signs
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.reports.value_sections import VALUE_REPORT
+from nlpkit.tasks.answers.claims import Claim, named_label
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -37,6 +38,33 @@ if TYPE_CHECKING:
 
 BINS = 10
 """A split balances numbers by this many quantile bins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberClaim:
+    """A number lies where it does."""
+
+    score: float
+    """The score that is explained, in [-1, 1]."""
+    evidence_of: Callable[[torch.Tensor], torch.Tensor] | None
+    name: str = "value"
+
+    @property
+    def sign(self) -> int:
+        """1 from the middle of the range on."""
+        return 1 if self.score >= 0 else -1
+
+    def evidence(self, answer: Prediction) -> float:
+        """Return the number."""
+        return float(answer.value or 0.0)
+
+    def share(self, answer: Prediction) -> float:
+        """Return how far from the other end of the range it lies."""
+        return (1 + self.sign * float(answer.score or 0.0)) / 2
+
+    def holds(self, answer: Prediction) -> bool:
+        """Return whether the number has the same tone."""
+        return tone_of(answer.score) == tone_of(self.score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +210,16 @@ class Number:
     def shown(self, answer: Prediction) -> Shown:
         """Return the value."""
         return Shown(headline=f"{answer.value:+.2f}", tone=tone_of(answer.score), score=answer.score)
+
+    def claims(self, answer: Prediction, label: str | None = None) -> tuple[Claim, ...]:
+        """Return the claim that the number lies where it does."""
+        if label is not None:
+            named_label(label, ("value",))
+
+        def evidence_of(outputs: torch.Tensor) -> torch.Tensor:
+            return outputs[:, 0] * self._half + self._middle
+
+        return (NumberClaim(score=float(answer.score or 0.0), evidence_of=evidence_of),)
 
     @property
     def _half(self) -> float:

@@ -16,6 +16,7 @@ from nlpkit.metrics.outside import OUTSIDE_METRICS
 from nlpkit.reports.constant_answers import label_signs
 from nlpkit.reports.label_sections import LABEL_REPORT
 from nlpkit.reports.usage import LABEL_USAGE, FamilyReport, Usage
+from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
 from nlpkit.tasks.answers.family import (
     ColumnType,
     Differences,
@@ -306,6 +307,20 @@ class OneLabel:
             score=answer.score,
             shares=likeliest(answer.probabilities),
         )
+
+    def claims(self, answer: Prediction, label: str | None = None) -> tuple[Claim, ...]:
+        """Return the claim that the label is given; its log-odds by outputs are those among the labels."""
+        name = str(answer.label) if label is None else named_label(label, self.answers)
+        if name not in self.labels:  # outside of them is a verdict on all outputs
+            return (LabelClaim(name=name, evidence_of=None),)
+        at = self.labels.index(name)
+
+        def evidence_of(outputs: torch.Tensor) -> torch.Tensor:
+            logits = outputs[:, : len(self.labels)] / self.temperature
+            others = [index for index in range(len(self.labels)) if index != at]
+            return logits[:, at] - logits[:, others].logsumexp(dim=1)
+
+        return (LabelClaim(name=name, evidence_of=evidence_of),)
 
 
 def _warnings(counts: Counter[str], validation: Sequence[Labeled], training: ClassifierTraining) -> list[str]:

@@ -21,6 +21,7 @@ from nlpkit.metrics.opinions import (
 )
 from nlpkit.reports.opinion_sections import TERM_REPORT, TRIPLET_REPORT
 from nlpkit.reports.usage import FamilyReport
+from nlpkit.tasks.answers.claims import Claim
 from nlpkit.tasks.answers.family import (
     PADDING,
     CellType,
@@ -348,6 +349,10 @@ class Spans:
     def shown(self, answer: Prediction) -> Shown:
         """Return the opinions in words and as parts of their text."""
         return shown_opinions(answer)
+
+    def claims(self, answer: Prediction, label: str | None = None) -> tuple[Claim, ...]:
+        """Return no claims: opinions are parts of the text themselves."""
+        return ()
 
 
 def _counted(examples: Sequence[OpinionText]) -> Counter[str]:

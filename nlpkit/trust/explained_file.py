@@ -1,0 +1,169 @@
+"""Explain the texts of a file, row by row: a column with the explanations next to those of the input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from nlpkit.data.records import BadRow, Record, columns_of, read_records, text_of
+from nlpkit.data.spreadsheets import inert
+from nlpkit.errors import ConfigError, DataError
+from nlpkit.files import refuse_path
+from nlpkit.trust.explainer import Explainer
+from nlpkit.trust.explanation import Explanation
+
+COLUMN = "explanations"
+"""The column with a list of explanations as JSON: one for each label that is explained."""
+
+WRITTEN = {".jsonl": "jsonl", ".csv": "csv"}
+"""Endings of the files that can be written."""
+
+BATCH = 100
+
+OnError: TypeAlias = Literal["stop", "skip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedRow:
+    """A row, and the explanations of its text."""
+
+    record: Record
+    explanations: list[Explanation]
+
+
+def explained_rows(
+    explainer: Explainer,
+    file: Path | str,
+    *,
+    text: str = "text",
+    format: str | None = None,
+    encoding: str | None = None,
+    on_error: OnError = "stop",
+    skipped: Callable[[str], None] = lambda message: None,
+) -> Iterator[ExplainedRow]:
+    """Yield the rows of a file with their explanations, as they are done.
+
+    Args:
+        explainer: explains them.
+        file: anything that `nlpkit score` reads, one row after the other.
+        text: the column that holds the text.
+        format: as the name shows, by default.
+        encoding: of a text file that is not UTF-8.
+        on_error: `skip` passes over rows that cannot be read or explained.
+        skipped: gets what is wrong with each of these.
+
+    Raises:
+        DataError: the file or a row is wrong.
+    """
+
+    def bad(row: BadRow) -> None:
+        skipped(f"{row.where}: {row.reason}")
+
+    records = read_records(
+        file, format=format, encoding=encoding, columns=(text,), on_bad=bad if on_error == "skip" else None
+    )
+    usable = _usable(records, explainer, text, skipped if on_error == "skip" else None)
+    while batch := list(islice(usable, BATCH)):
+        texts = [str(record.fields[text]) for record in batch]
+        explained = explainer.explain(texts, [record.where for record in batch])
+        for record, explanations in zip(batch, explained, strict=True):
+            yield ExplainedRow(record=record, explanations=explanations)
+
+
+def _usable(
+    records: Iterator[Record], explainer: Explainer, column: str, skipped: Callable[[str], None] | None
+) -> Iterator[Record]:
+    """Yield the rows that can be explained; without `skipped` the first other one is an error."""
+    for record in records:
+        try:
+            explainer.check(text_of(record, column), record.where)
+        except DataError as error:
+            if skipped is None:
+                raise
+            skipped(str(error))
+        else:
+            yield record
+
+
+class ExplainedFile:
+    """A file of explanations: JSON Lines or CSV by its ending, there only when it is complete.
+
+    Raises:
+        ConfigError: the file cannot be written, is there already, or has another ending.
+        DataError: the input has a column of the same name.
+    """
+
+    def __init__(
+        self, path: Path, source: str, *, format: str | None = None, overwrite: bool = False
+    ) -> None:
+        kind = WRITTEN.get(path.suffix.lower())
+        if kind is None:
+            raise ConfigError(
+                f"{path}: expected a name that ends in .jsonl or .csv; hint: -o explained.jsonl"
+            )
+        used = {} if source == "-" else {"the input": Path(source)}
+        refuse_path(path, used, hint="-o explained.jsonl")
+        if path.exists() and not overwrite:
+            raise ConfigError(f"{path}: is there already; hint: --overwrite, or another name")
+        if not path.parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}; hint: mkdir -p {path.parent}")
+        if kind == "csv" and source == "-":
+            raise ConfigError(
+                "-o: the columns of standard input are not known before its end; hint: -o explained.jsonl"
+            )
+        self._columns = [*columns_of(source, format=format), COLUMN] if kind == "csv" else []
+        self._path, self._draft = path, path.with_name(f".{path.name}.{os.getpid()}")
+
+    def __enter__(self) -> ExplainedFile:
+        self._stream = self._draft.open("w", encoding="utf-8", newline="")
+        if self._columns:
+            self._stream.write(_line([inert(name) for name in self._columns]))
+        return self
+
+    def write(self, row: ExplainedRow) -> None:
+        """Write a row.
+
+        Raises:
+            ConfigError: the input has a column of that name.
+        """
+        fields = row.record.fields
+        if COLUMN in fields:
+            raise ConfigError(
+                f"{row.record.where}: has a column {COLUMN!r} already; hint: rename it in the input"
+            )
+        explained = [explanation.as_dict() for explanation in row.explanations]
+        if self._columns:
+            cells = [inert(_cell(fields.get(name))) for name in self._columns[:-1]]
+            self._stream.write(_line([*cells, _json(explained)]))
+        else:
+            self._stream.write(_json({**fields, COLUMN: explained}) + "\n")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._stream as stream:
+            stream.flush()
+            os.fsync(stream.fileno())
+        if kind is None:
+            self._draft.replace(self._path)
+        else:
+            self._draft.unlink()
+
+
+def _json(value: list[dict[str, Any]] | Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _line(cells: list[str]) -> str:
+    sink = io.StringIO()
+    csv.writer(sink, lineterminator="\n").writerow(cells)
+    return sink.getvalue()

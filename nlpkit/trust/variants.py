@@ -1,0 +1,82 @@
+"""The texts by which an explanation is tested: without its first words, and with them alone."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.data.examples import Span
+from nlpkit.tasks.answers.claims import Claim
+from nlpkit.tasks.prediction import Prediction
+from nlpkit.trust.faithfulness import sizes_of
+from nlpkit.trust.words import without
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RANDOM_ORDERS = 3
+"""Orders of the words that an explanation is compared with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One claim about one text."""
+
+    text: str
+    claim: Claim
+    answer: Prediction
+    words: list[Span]
+    weights: NDArray[Any]
+    """(words,); nan where the model did not read one."""
+    error: float | None
+
+    @property
+    def order(self) -> list[int]:
+        """The numbers of the words that were read, those that add most to the claim first."""
+        import numpy as np
+
+        support = self.weights * self.claim.sign
+        ranked = np.argsort(-support, kind="stable")
+        return [int(number) for number in ranked[~np.isnan(support[ranked])]]
+
+    def leaving_out(self, order: Sequence[int], size: int) -> str:
+        """Return the text without the first words of an order."""
+        return without(self.text, self.words, set(order[:size]))
+
+    def keeping(self, order: Sequence[int], size: int) -> str:
+        """Return only the first words of an order."""
+        kept = set(order[:size])
+        return without(self.text, self.words, set(range(len(self.words))) - kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variants:
+    """The texts that the curves of a claim are measured on."""
+
+    sizes: tuple[int, ...]
+    removing: list[str]
+    keeping: list[str]
+    random: list[list[str]]
+
+    @property
+    def texts(self) -> Iterable[list[str]]:
+        """All of them."""
+        return (self.removing, self.keeping, *self.random)
+
+
+def variants_of(case: Case, *, orders: int, seed: int) -> Variants:
+    """Return the texts of a claim; the random orders are the same whatever is explained with it."""
+    import numpy as np
+
+    order = case.order
+    sizes = sizes_of(len(order))
+    random = np.random.default_rng([seed, zlib.crc32(case.text.encode())])
+    drawn = [random.permutation(order).tolist() for _ in range(orders)]
+    return Variants(
+        sizes=sizes,
+        removing=[case.leaving_out(order, size) for size in sizes],
+        keeping=[case.keeping(order, size) for size in sizes],
+        random=[[case.leaving_out(each, size) for size in sizes] for each in drawn],
+    )
