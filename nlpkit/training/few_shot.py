@@ -97,6 +97,8 @@ class FewShot:
         rows, pad = [self.rows[number] for number in chosen], self.base.tokenizer.pad_token_id
         model = build(self.base, self.task, self.lora, dropout=self.settings.dropout, seed=self.job.seed)
         features = HeadFeatures.of(model)
+        if way != "contrastive":
+            features.fit(model, rows, pad)
         if way != "probe":
             objective = (
                 features.objective(rows, pad)
@@ -107,7 +109,7 @@ class FewShot:
             )
             job = self._job_of(fold) if fold else self.job
             model = fit(model, self.base.tokenizer, objective, training=self.training, job=job)
-        if way != "lora":
+        if way == "contrastive":
             features.fit(model, rows, pad)
         return model
 
