@@ -45,8 +45,8 @@ class FewShotTraining(ClassifierTraining):
 
     ways: Annotated[tuple[Way, ...], Field(min_length=1)] = ("contrastive", "lora", "probe")
     """`contrastive`: LoRA draws texts of one label together, then a linear head is fitted; `lora`: LoRA and
-    head together, as the recipe sentiment does; `probe`: a linear head on the base as it is. Of several the
-    best by cross-validation is trained."""
+    head together, as the recipe sentiment does, from the head of `probe`; `probe`: a linear head on the base
+    as it is. Of several the best by cross-validation is trained."""
     folds: Annotated[int, Field(ge=2)] = 4
     epochs: Annotated[float, Field(gt=0)] = 30
     batch_size: Annotated[int, Field(ge=2)] = 32
