@@ -74,6 +74,8 @@ class RunRecord(BaseModel):
     """Of a zero-shot run: how it reads the labels of its codebook; None for a trained one."""
     outputs: Annotated[int, Field(ge=1)] | None = None
     """The size of a classifier's head."""
+    mean_pooled: Annotated[bool, Field(exclude_if=lambda pooled: not pooled)] = False
+    """Whether a classifier's head reads the mean of all tokens, as that of the recipe few_shot does."""
     max_tokens: Annotated[int, Field(ge=1)]
     """Tokens that the model reads at once."""
     seed: int

@@ -51,7 +51,7 @@ Config = FewShotConfig
 def train(config: FewShotConfig, options: TrainOptions) -> list[Run]:
     """Train one run a draw, measure and report each; none when only checked."""
     rows = load_rows(config.task, config.data, seed=config.seed)
-    base = load_classifier_base(config.base)
+    base = load_classifier_base(config.base, mean_pooled=True)
     bf16 = choose_precision(config.training.precision).bf16
     return train_seeds(
         config,

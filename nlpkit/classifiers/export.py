@@ -109,12 +109,14 @@ def _write(run: Run, runtime: ClassifierRuntime, folder: Path) -> None:
     write = runtime.write
     if write is None:
         raise ValueError(f"the runtime {runtime.name} has no export")
-    reader = run.read().reader
-    if reader is not None and not exports(reader, runtime.name):
-        raise RunError(
-            f"{run.path}: a zero-shot run that reads by {reader.get('name')} cannot be exported to "
-            f"{runtime.name}; hint: --runtime torch"
+    record = run.read()
+    if not exports(record, runtime.name):
+        what = (
+            f"a zero-shot run that reads by {record.reader.get('name')}"
+            if record.reader
+            else "a run whose head reads the mean of all tokens"
         )
+        raise RunError(f"{run.path}: {what} cannot be exported to {runtime.name}; hint: --runtime torch")
     model, tokenizer = load_model(run)
     with quiet():
         tokenizer.save_pretrained(folder)

@@ -60,7 +60,13 @@ def load_model(run: Run) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(run.tokenizer)
     if record.reader is not None:
         return load_reader(run, record, folder, tokenizer), tokenizer
-    plain = load_classifier(folder, head=task.head, layers=record.base.layers, pad_id=tokenizer.pad_token_id)
+    plain = load_classifier(
+        folder,
+        head=task.head,
+        layers=record.base.layers,
+        pad_id=tokenizer.pad_token_id,
+        mean_pooled=record.mean_pooled,
+    )
     return load_adapter(plain, run.adapter).to(pick_device()), tokenizer
 
 

@@ -12,6 +12,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from nlpkit.data.codebook import Codebook, LabelWords
 from nlpkit.models.batching import batches
+from nlpkit.models.pooling import unit_means
 from nlpkit.tasks.encoding import Frame, token_ids
 
 SCALE = 20.0
@@ -51,14 +52,8 @@ class EmbeddingReader(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SequenceClassifierOutput:
         """Return logits, (batch, labels), of ids and their mask, (batch, time)."""
-        pooled = self._pooled(input_ids, attention_mask)
+        pooled = unit_means(self.body, input_ids, attention_mask)
         return SequenceClassifierOutput(logits=functional.linear(pooled, self.label_weight, self.label_bias))
-
-    def _pooled(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(states.dtype)  # (batch, time, 1)
-        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return functional.normalize(mean, dim=-1)
 
     def _embed(self, texts: Sequence[str]) -> torch.Tensor:
         window = self.config.max_position_embeddings // 2 - self._frame.size
@@ -71,7 +66,9 @@ class EmbeddingReader(nn.Module):
             mask = [[1] * len(row) + [0] * (width - len(row)) for row in rows]
             device = self.label_weight.device
             with torch.no_grad():
-                units = self._pooled(torch.tensor(padded, device=device), torch.tensor(mask, device=device))
+                units = unit_means(
+                    self.body, torch.tensor(padded, device=device), torch.tensor(mask, device=device)
+                )
             pooled[numbers] = units.float().cpu()
         return pooled
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.models.batching import batches
+from nlpkit.models.pooling import mean_of_tokens
 from nlpkit.models.pretrained import find_base, load_body, load_tokenizer, pick_device, window_of
 from nlpkit.tasks.encoding import Frame, token_ids
 
@@ -75,8 +76,7 @@ class Encoder:
         done = 0
         for batch in batches([len(text_ids) for text_ids in ids], FEATURE_TOKENS):
             states, mask = self._states([ids[index] for index in batch], layer)
-            weight = mask[..., None].to(states.dtype)
-            pooled[batch] = ((states * weight).sum(1) / weight.sum(1)).cpu().numpy()
+            pooled[batch] = mean_of_tokens(states, mask).cpu().numpy()
             done += len(batch)
             progress(done, len(ids))
         return pooled

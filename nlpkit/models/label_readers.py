@@ -190,9 +190,13 @@ def save_reader(module: Any, folder: Path) -> None:
     save_file(own, folder / LABEL_WEIGHTS)
 
 
-def exports(reader: Mapping[str, Any], form: str) -> bool:
-    """Return whether a zero-shot run of this reader can be exported: as a graph, but to no plain model."""
-    row = READERS.get(str(reader.get("name")))
+def exports(record: RunRecord, form: str) -> bool:
+    """Return whether a run can be exported: a zero-shot one if it is one graph; a head that is not of
+    transformers, to no plain model.
+    """
+    if record.reader is None:
+        return form != "merged" or not record.mean_pooled
+    row = READERS.get(str(record.reader.get("name")))
     return row is not None and row.is_traced and form != "merged"
 
 

@@ -95,15 +95,20 @@ def load_classifier(
     layers: int | None = None,
     dropout: float | None = None,
     pad_id: int | None = None,
+    mean_pooled: bool = False,
 ) -> Any:
     """Load the base, or its lowest layers, with a fresh head; seed torch before, since the head is drawn at
     random.
+
+    With `mean_pooled` the head reads the mean of all tokens; by default what transformers lets it read.
 
     Raises:
         RunError: transformers cannot make a classifier of it.
     """
     import torch
-    from transformers import AutoConfig
+    from transformers import AutoConfig, AutoModel
+
+    from nlpkit.models.mean_pooled import MeanPooled
 
     with quiet():
         try:
@@ -117,7 +122,7 @@ def load_classifier(
             _set_dropout(config, dropout)
             if layers is not None:
                 config.num_hidden_layers = layers
-            return _model_for(head.level).from_pretrained(
+            model = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -125,6 +130,7 @@ def load_classifier(
                 use_safetensors=True,
                 local_files_only=True,
             )
+            return MeanPooled(model, head.outputs) if mean_pooled else model
         except NlpkitError:
             raise
         except Exception as error:  # transformers raises whatever a broken file makes it trip over

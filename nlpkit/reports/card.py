@@ -41,9 +41,17 @@ def model_card(
 
     source = str(record["base"]["source"])
     base = hub_id(source)
+    values = {
+        "record": record,
+        "reader": record.get("reader"),
+        "is_plain": not (record.get("reader") or record.get("mean_pooled")),
+        "is_calibrated": not record.get("reader") or record["data"]["rows"].get("calibration"),
+        "base": base or source,
+        "revision": record["base"].get("revision") if source.startswith("hub:") else None,
+    }
     data = ModelCardData(
         base_model=base,
-        library_name="nlpkit" if record.get("reader") else "peft",
+        library_name="peft" if values["is_plain"] else "nlpkit",
         model_name=report.run,
         eval_results=_hub_results(report, usage.pipeline_tag) or None,
         language=language,
@@ -51,13 +59,6 @@ def model_card(
         pipeline_tag=usage.pipeline_tag,
         tags=["nlpkit", "zero-shot" if record.get("reader") else "lora", *usage.tags],
     )
-    values = {
-        "record": record,
-        "reader": record.get("reader"),
-        "is_calibrated": not record.get("reader") or record["data"]["rows"].get("calibration"),
-        "base": base or source,
-        "revision": record["base"].get("revision") if source.startswith("hub:") else None,
-    }
     body = _render(
         "card.md.jinja",
         report=report,

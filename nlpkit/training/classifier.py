@@ -45,6 +45,7 @@ def build(
         layers=base.identity.layers,
         dropout=dropout,
         pad_id=base.tokenizer.pad_token_id,
+        mean_pooled=base.mean_pooled,
     )
     kind: Literal["SEQ_CLS", "TOKEN_CLS"] = "TOKEN_CLS" if task.head.level == "token" else "SEQ_CLS"
     return add_lora(first_token_only(plain), lora, kind=kind, freeze=freeze)
@@ -101,6 +102,7 @@ def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:
         head=task.head,
         layers=base.identity.layers,
         pad_id=tokenizer.pad_token_id,
+        mean_pooled=base.mean_pooled,
     )
     return Classifier.of_model(
         load_adapter(plain, run.adapter).to(pick_device()), tokenizer, task, max_tokens=base.window
@@ -115,13 +117,14 @@ def _verify(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> None:
     import torch
 
     inputs = _short(inputs, saved)
-    ids = [encoded.windows[0] for encoded in saved.encode(inputs)]
+    device = next(model.parameters()).device
+    ids = [torch.tensor([encoded.windows[0]], device=device) for encoded in saved.encode(inputs)]
     frame = saved.model.tokenizer.frame
     model.eval()
-    device = next(model.parameters()).device
     with torch.inference_mode():
         outputs = [
-            model(input_ids=torch.tensor([row], device=device)).logits.float().cpu().numpy() for row in ids
+            model(input_ids=row, attention_mask=torch.ones_like(row)).logits.float().cpu().numpy()
+            for row in ids
         ]
     if saved.task.head.level == "token":
         before, after = len(frame.before), len(frame.after)

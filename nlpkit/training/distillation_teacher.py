@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.classifiers.first_token import READ_FIRST
+from nlpkit.classifiers.first_token import READ_FIRST, reads_first_token
 from nlpkit.classifiers.loading import load_model
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import TextInput
@@ -239,9 +239,9 @@ def refuse_headless(model: Any, name: str) -> None:
     Raises:
         ConfigError: it reads something else, which cannot be compared.
     """
-    if model.config.model_type not in READ_FIRST:
+    if not reads_first_token(model):
         raise ConfigError(
-            f"distillation.hidden_weight: {name} is a {model.config.model_type}, whose head does not read "
-            "the first token "
-            f"alone; expected one of {', '.join(READ_FIRST)}; hint: distillation.hidden_weight: 0"
+            f"distillation.hidden_weight: {name} is a {model.config.model_type} ({type(model).__name__}), "
+            "whose head does not read the first token alone; expected a classifier of one of "
+            f"{', '.join(READ_FIRST)}; hint: distillation.hidden_weight: 0"
         )

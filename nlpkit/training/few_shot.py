@@ -46,8 +46,8 @@ class FewShotTraining(ClassifierTraining):
 
     ways: Annotated[tuple[Way, ...], Field(min_length=1)] = ("contrastive", "lora", "probe")
     """`contrastive`: LoRA draws texts of one label together, then a linear head is fitted; `lora`: LoRA and
-    head together, as the recipe sentiment does; `probe`: a linear head on the base as it is. Of several the
-    best by cross-validation is trained."""
+    head together, as the recipe sentiment does, from the head of `probe`; `probe`: a linear head on the base
+    as it is. Of several the best by cross-validation is trained."""
     folds: Annotated[int, Field(ge=2)] = 4
     epochs: Annotated[float, Field(gt=0)] = 30
     batch_size: Annotated[int, Field(ge=2)] = 32
@@ -98,6 +98,8 @@ class FewShot:
         rows, pad = [self.rows[number] for number in chosen], self.base.tokenizer.pad_token_id
         model = build(self.base, self.task, self.lora, dropout=self.settings.dropout, seed=self.job.seed)
         features = HeadFeatures.of(model)
+        if way != "contrastive":
+            features.fit(model, rows, pad)
         if way != "probe":
             objective = (
                 features.objective(rows, pad)
@@ -108,7 +110,7 @@ class FewShot:
             )
             job = self._job_of(fold) if fold else self.job
             model = fit(model, self.base.tokenizer, objective, training=self.training, job=job)
-        if way != "lora":
+        if way == "contrastive":
             features.fit(model, rows, pad)
         return model
 

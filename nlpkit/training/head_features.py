@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 TEMPERATURE = 0.1
 """Divides cosines in the contrastive loss: that of Khosla et al. 2020."""
-STRENGTH = 0.01
-"""scikit-learn's C of the head that is fitted, on standardized features."""
+STRENGTH = 10.0
+"""scikit-learn's C of the head that is fitted."""
 BUDGET = 2_048
 """Tokens a batch while features are read."""
 
@@ -33,18 +33,8 @@ class HeadFeatures:
 
     @classmethod
     def of(cls, model: Any) -> HeadFeatures:
-        """Find the layer with an output for each label, which is trained in full."""
-        import torch
-
-        layers = [
-            module
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear)
-            and "lora_" not in name
-            and module.weight.requires_grad
-            and module.out_features == model.config.num_labels
-        ]
-        return cls(layer=layers[-1])
+        """Find the head of a `MeanPooled` base with an adapter on it."""
+        return cls(layer=model.get_base_model().classifier.modules_to_save["default"])
 
     @contextmanager
     def kept(self, model: Any = None, batch: Batch | None = None) -> Iterator[None]:
@@ -64,7 +54,7 @@ class HeadFeatures:
         import torch
         from torch.nn import functional
 
-        units = functional.normalize(self.given[-1].float(), dim=-1)
+        units = self.given[-1].float()
         itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
         scores = (units @ units.T / TEMPERATURE).masked_fill(itself, -1e9)
         alike = (labels[:, :1] == labels[:, :1].T) & ~itself
@@ -115,22 +105,15 @@ class HeadFeatures:
 def linear_probe(
     features: NDArray[Any], labels: Sequence[int], count: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return weights, (labels, size), and biases of a logistic regression on features as they are.
-
-    It is fitted on standardized features; their means and deviations are folded into the weights.
-    """
+    """Return weights, (labels, size), and biases of a logistic regression on features of unit length."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(scale > 1e-6, scale, 1.0)
-    model = LogisticRegression(C=STRENGTH, max_iter=1000).fit((features - mean) / scale, labels)
+    model = LogisticRegression(C=STRENGTH, max_iter=1000).fit(features, labels)
     weight, bias = np.zeros((count, features.shape[1])), np.full(count, -1e3)
     if len(model.classes_) == 2:  # one row, of the second label against the first
-        coefficients = np.concatenate([-model.coef_, model.coef_]) / 2
-        intercepts = np.concatenate([-model.intercept_, model.intercept_]) / 2
+        weight[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
+        bias[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
     else:
-        coefficients, intercepts = model.coef_, model.intercept_
-    weight[model.classes_] = coefficients / scale
-    bias[model.classes_] = intercepts - (coefficients / scale) @ mean
+        weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
     return weight, bias

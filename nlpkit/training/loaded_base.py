@@ -29,6 +29,8 @@ class LoadedBase:
     """The most tokens that the model reads at once."""
     max_tokens: int
     """Tokens that training texts are cut to."""
+    mean_pooled: bool = False
+    """Whether a classifier's head reads the mean of all tokens."""
 
 
 def load_base(base: Base) -> LoadedBase:
@@ -52,7 +54,7 @@ def load_base(base: Base) -> LoadedBase:
     )
 
 
-def load_classifier_base(base: Base) -> LoadedBase:
+def load_classifier_base(base: Base, *, mean_pooled: bool = False) -> LoadedBase:
     """Load the config's base as `load_base` does; it reads emoji by name where it does not know them.
 
     Raises:
@@ -66,6 +68,7 @@ def load_classifier_base(base: Base) -> LoadedBase:
         loaded,
         identity=loaded.identity.model_copy(update={"layers": layers}),
         tokenizer=with_emoji_names(loaded.tokenizer),
+        mean_pooled=mean_pooled,
     )
 
 
@@ -122,6 +125,7 @@ def record_of(
         task=task,
         base=base.identity,
         outputs=outputs,
+        mean_pooled=base.mean_pooled,
         max_tokens=max_tokens,
         seed=job.seed,
         data={**data, "fingerprint": job.fingerprint},

@@ -76,7 +76,7 @@ HEAVY_BY_NATURE = frozenset(
         *("nlpkit.chat.connections", "nlpkit.chat.endpoints", "nlpkit.chat.server"),
         *("nlpkit.metrics.modules", "nlpkit.training.estimator"),
         *("nlpkit.models.embedding_reader", "nlpkit.models.entailment_reader"),
-        "nlpkit.models.likelihood_reader",
+        *("nlpkit.models.likelihood_reader", "nlpkit.models.mean_pooled"),
     }
 )
 """Modules whose classes inherit from a heavy library or are read by it; no other module imports them."""

@@ -109,6 +109,6 @@ def test_a_head_that_reads_more_than_the_first_token_has_no_state_to_compare() -
 
     with pytest.raises(
         ConfigError,
-        match=r"distillation\.hidden_weight: my-run is a t5, whose head does not read the first token alone",
+        match=r"hidden_weight: my-run is a t5 .Model., whose head does not read the first token alone",
     ):
         refuse_headless(Model(), "my-run")

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 import nlpkit
-from nlpkit.errors import ConfigError, DataError
+from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.settings import Data
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.few_shot import draw
@@ -20,23 +19,20 @@ from nlpkit.training.rows import load_rows
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_a_folded_probe_answers_as_scikit_learn_on_standardized_features(count: int) -> None:
+def test_a_probe_answers_as_scikit_learn(count: int) -> None:
     generator = np.random.default_rng(count)
     labels = generator.permutation(np.arange(30) % count)
     features = generator.normal(3, 2, (30, 5)) + labels[:, None]
-    features[:, 4] = 7.0  # of no deviation
     weight, bias = linear_probe(features, labels.tolist(), count)
     logits = torch.tensor(features @ weight.T + bias)
-    scaler = StandardScaler().fit(features)
-    model = LogisticRegression(C=0.01, max_iter=1000).fit(scaler.transform(features), labels)
-    expected = model.predict_proba(scaler.transform(features))
+    expected = LogisticRegression(C=10, max_iter=1000).fit(features, labels).predict_proba(features)
     np.testing.assert_allclose(torch.softmax(logits, 1).numpy(), expected, atol=1e-6)
 
 
 def test_the_contrastive_loss_is_that_of_the_paper() -> None:
     features = HeadFeatures(layer=None)
     # cosines: 0.6 between the two of a label, 0 and 0.8 to the other row, which has no like
-    features.given.append(torch.tensor([[2.0, 0.0], [0.6, 0.8], [0.0, 3.0]]))
+    features.given.append(torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]))
     labels = torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
     first = -6 + np.log(np.exp(6) + np.exp(0))
     second = -6 + np.log(np.exp(6) + np.exp(8))
@@ -86,9 +82,13 @@ def test_few_rows_make_an_ordinary_run_of_each_draw(toy_csv: Path, tiny_base: Pa
     record = runs[0].read()
     assert record.data["rows"] == {"train": 8, "validation": 0, "test": 48}
     assert not runs[0].checkpoints.exists()
+    assert record.mean_pooled
     answer = nlpkit.Classifier.load(runs[0]).predict(["the film was good"])[0]
     assert sum(answer.probabilities.values()) == pytest.approx(1)
     assert (runs[0].path / "report.html").is_file()
+    assert "peft" not in runs[0].card.read_text(encoding="utf-8").casefold()
+    with pytest.raises(RunError, match=r"reads the mean of all tokens cannot be exported to merged; hint"):
+        nlpkit.export(runs[0], "merged", tmp_path / "merged")
     assert nlpkit.train_seeds(config, talk=lines.append) == runs
     assert lines[-2].endswith("trained already") or any("trained already" in line for line in lines[-4:])
 
