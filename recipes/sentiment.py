@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from nlpkit.evaluation.behavior_gate import BehaviorGate, check_behavior, gate_suites
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
 from nlpkit.settings import Data, EncoderBase, Lora, SeededSettings, SentimentTraining
@@ -42,6 +43,8 @@ class SentimentConfig(SeededSettings):
     base: EncoderBase = EncoderBase()
     lora: Lora = Lora()
     training: SentimentTraining = SentimentTraining()
+    behavior: Annotated[BehaviorGate | None, Field(exclude_if=lambda value: value is None)] = None
+    """How much of a suite of sentences the run may fail: `{fail_above: 0.1, suites: [behavior]}`."""
     metrics: tuple[str, ...] = ()
     """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
 
@@ -59,17 +62,20 @@ def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     own = load_metrics(config.metrics, config.task.family.metrics)
     task = with_codebook(config.task, config.codebook)
     rows = load_rows(task, config.data, seed=config.seed)
+    suites = gate_suites(config.behavior, rows.task)
     base = load_classifier_base(config.base)
     precision = choose_precision(config.training.precision)
     parts = {"validation": rows.validation, "test": rows.test}
-    return train_seeds(
+    runs = train_seeds(
         config,
         options,
         facts={"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()},
         train_one=partial(_train_one, config, rows, base, precision),
         report=lambda run: report_run(run, parts, talk=options.talk, own=own),
-        not_trained_on=frozenset({"metrics"}),
+        not_trained_on=frozenset({"metrics", "behavior"}),
     )
+    check_behavior(runs, config.behavior, suites, talk=options.talk)
+    return runs
 
 
 def _train_one(

@@ -58,6 +58,7 @@ def held_out(run: Run) -> ParityRows:
     lines = [
         json.loads(line)
         for suite in sorted(suites, key=lambda suite: suite.name)
+        if suite.name.endswith(".jsonl")
         for line in suite.read_text(encoding="utf-8").splitlines()
     ]
     texts = dict.fromkeys(filled for line in lines if "text" in line for filled in _filled(line))

@@ -14,6 +14,7 @@ from nlpkit.data.formats import (
     json_lines,
     labeled_lines,
     labeling_tools,
+    suite,
     xlsx,
 )
 from nlpkit.data.formats.conversation_exports import EXPORTS
@@ -132,6 +133,16 @@ READERS = {
                 fits_folder=export.fits_folder,
             )
             for export in EXPORTS
+        ),
+        # sentences by templates, found by their content
+        Reader(
+            name=suite.SUITE,
+            endings=(),
+            stream=suite.stream,
+            count=lambda file: None,
+            found_in=(".yaml", ".yml"),
+            fits=suite.fits,
+            fits_folder=suite.fits_folder,
         ),
         # `.xls` names a workbook of either kind
         Reader(

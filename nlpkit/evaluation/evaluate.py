@@ -12,6 +12,7 @@ from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.annotations import people_of
 from nlpkit.data.examples import input_columns
 from nlpkit.errors import ConfigError, DataError
+from nlpkit.evaluation.behavior_report import evaluate_suite, is_suite
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
 from nlpkit.evaluation.overlap import with_overlap
 from nlpkit.generation.decision_server import naming_rows
@@ -76,6 +77,9 @@ def evaluate(
 
 def _evaluate_classifier(run: Run, source: Any, baseline: Run | None, talk: Callable[[str], None]) -> Report:
     classifier = Classifier.load(run)
+    if is_suite(source.source, source.format):
+        compared = Classifier.load(baseline) if baseline else None
+        return evaluate_suite(run, source, classifier=classifier, baseline=compared)
     reading = read_examples(classifier.task, [source], seed=0)
     for reason in reading.skipped[:SHOWN_REASONS]:
         talk(f"left out: {reason}")

@@ -12,6 +12,9 @@ from nlpkit.sources.entry import Kind
 from nlpkit.sources.fetching import fetch
 from nlpkit.sources.wheels import Progress
 
+SUITES = ("behavior", "behavior/dev")
+"""The suites of sentences that the package holds: the half to report on, and the one to develop on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -32,6 +35,8 @@ def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = No
     """
     if source.startswith("hub:"):
         return hub.download(source, kind)
+    if source in SUITES:
+        return _suite(source, kind)
     # A name of the catalogue always means the catalogue: a folder called "tweets" is written ./tweets
     if _in_catalogue(source):
         return _fetched(source, kind, progress)
@@ -41,7 +46,8 @@ def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = No
     if _looks_like_path(source):
         raise DataError(f"{source}: no such file or folder{_sibling(path)}")
     raise SourceError(
-        f"{source!r}: neither a file or folder here nor a name of the catalogue{nearest(source, names())}; "
+        f"{source!r}: neither a file or folder here nor a name of the catalogue"
+        f"{nearest(source, (*names(), *SUITES))}; "
         "a model or data set of the Hugging Face hub is written hub:org/name"
     )
 
@@ -60,6 +66,23 @@ def hub_id(source: str) -> str | None:
     if source.startswith("hub:"):
         return source.removeprefix("hub:").partition("@")[0]
     return find(source)[0].hub if _in_catalogue(source) else None
+
+
+def suite_folder(source: str) -> Path:
+    """Return the folder of one of SUITES."""
+    return Path(__file__).parents[1] / "data" / "suites" / "behavior" / (source.partition("/")[2] or "report")
+
+
+def _suite(source: str, kind: Kind) -> Path:
+    """Return the folder of a suite whose sentences may train."""
+    if kind != "data":
+        raise SourceError(f"{source}: is data, expected a model")
+    if source == SUITES[0]:
+        raise SourceError(
+            f"{source}: is the half to report on, which nothing may learn from; hint: {SUITES[1]}, "
+            f"and nlpkit evaluate RUN {source} to measure"
+        )
+    return suite_folder(source)
 
 
 def _in_catalogue(source: str) -> bool:
