@@ -142,7 +142,7 @@ def read_suite(path: Path) -> tuple[Case, ...]:
         case
         for file, (suite, lines) in zip(files, read, strict=True)
         for number, test in enumerate(suite.tests)
-        for case in _cases(suite, test, words, _Place(file=file.name, lines=lines, test=number))
+        for case in _cases(suite, test, words, _Source(file=file.name, lines=lines, test=number))
     ]
     if not cases:
         raise DataError(f"{path}: no tests; expected at least one below `tests`; see docs/behavior.md")
@@ -151,7 +151,7 @@ def read_suite(path: Path) -> tuple[Case, ...]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
+class _Source:
     """Where a test stands."""
 
     file: str
@@ -168,12 +168,12 @@ def _read(file: Path) -> tuple[SuiteFile, Mapping[Keys, int]]:
 
 
 def _cases(
-    suite: SuiteFile, test: SuiteTest, words: Mapping[str, Sequence[str]], place: _Place
+    suite: SuiteFile, test: SuiteTest, words: Mapping[str, Sequence[str]], source: _Source
 ) -> Iterator[Case]:
     lists = {**words, **test.words}
-    changes = [(change, _slots(change, lists, place.of("change"), {TEXT})) for change in test.change]
+    changes = [(change, _slots(change, lists, source.of("change"), {TEXT})) for change in test.change]
     for number, template in enumerate(test.templates):
-        where = place.of("templates", number)
+        where = source.of("templates", number)
         slots = _slots(template.text, lists, where)
         after = _slots(template.changed, lists, where)
         varied = [Slot(name=f"{test.vary}0", form="")] if test.vary else []

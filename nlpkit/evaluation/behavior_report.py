@@ -202,7 +202,7 @@ def _plot(models: Sequence[Named]) -> Plot:
             Series(
                 mark="bars",
                 name=name,
-                x=tuple(place + offset for place in range(len(topics))),
+                x=tuple(row + offset for row in range(len(topics))),
                 y=tuple(rate.value for rate in rates),
                 low=tuple(rate.interval[0] for rate in rates),
                 high=tuple(rate.interval[1] for rate in rates),
