@@ -1,4 +1,4 @@
-"""A cascade beside its slow run alone: whole files scored in turns, and what it costs in accuracy.
+"""A cascade next to its slow run alone: whole files scored in turns, and what it costs in accuracy.
 
 Both compute by the same runtime with the same threads; each reads the file as `nlpkit score` does.
 

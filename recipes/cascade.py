@@ -41,13 +41,12 @@ def train(config: CascadeConfig, options: TrainOptions) -> list[Run]:
     """Choose the threshold, and report the two runs as one; none when only checked."""
     fast, slow = Run.open(config.fast), Run.open(config.slow)
     rows = load_cascade_rows(fast, slow, config.data, seed=config.seed)
-    parts = {"validation": rows.validation, "test": rows.test}
     return train_seeds(
         config,
         options,
         facts={"data": rows.describe(), "runs": [run.read().model_dump(mode="json") for run in (fast, slow)]},
         train_one=partial(_make, config, fast, slow, rows),
-        report=lambda run: report_run(run, parts, talk=options.talk),
+        report=lambda run: report_run(run, rows.held_out, talk=options.talk),
     )
 
 

@@ -36,13 +36,12 @@ Config = EngineConfig
 def train(config: EngineConfig, options: TrainOptions) -> list[Run]:
     """Make the run, calibrate it where rows are given, and report it; none when only checked."""
     rows = load_engine_rows(config.task, config.data, config.engine, seed=config.seed)
-    parts = {"validation": rows.validation, "test": rows.test}
     return train_seeds(
         config,
         options,
         facts={"data": rows.describe()},
         train_one=partial(_make, config, rows),
-        report=lambda run: report_run(run, parts, talk=options.talk),
+        report=lambda run: report_run(run, rows.held_out, talk=options.talk),
     )
 
 

@@ -60,22 +60,18 @@ Config = SentimentConfig
 def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     """Train one run a seed, measure and report each; none when only checked."""
     own = load_metrics(config.metrics, config.task.family.metrics)
-    task = with_codebook(config.task, config.codebook)
-    rows = load_rows(task, config.data, seed=config.seed)
+    rows = load_rows(with_codebook(config.task, config.codebook), config.data, seed=config.seed)
     suites = gate_suites(config.behavior, rows.task)
     base = load_classifier_base(config.base)
     precision = choose_precision(config.training.precision)
-    parts = {"validation": rows.validation, "test": rows.test}
     runs = train_seeds(
         config,
         options,
         facts={"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()},
         train_one=partial(_train_one, config, rows, base, precision),
-        report=lambda run: report_run(run, parts, talk=options.talk, own=own),
-        not_trained_on=frozenset({"metrics", "behavior"}),
+        report=lambda run: report_run(run, rows.held_out, talk=options.talk, own=own),
     )
-    check_behavior(runs, config.behavior, suites, talk=options.talk)
-    return runs
+    return check_behavior(runs, config.behavior, suites, talk=options.talk)
 
 
 def _train_one(

@@ -42,14 +42,14 @@ def gate_suites(gate: BehaviorGate | None, task: TextTask) -> list[Suite]:
 
 def check_behavior(
     runs: Sequence[Run], gate: BehaviorGate | None, suites: Sequence[Suite], *, talk: Callable[[str], None]
-) -> None:
-    """Measure each run on the suites, and write a report of each into it.
+) -> list[Run]:
+    """Measure each run on the suites, write a report of each into it, and return the runs.
 
     Raises:
         RunError: a run fails more of a suite than the gate lets pass. The runs are kept.
     """
     if gate is None:
-        return
+        return list(runs)
     refused = []
     for run in runs:
         classifier = Classifier.load(run)
@@ -75,3 +75,4 @@ def check_behavior(
         raise RunError(
             f"{'; '.join(refused)}; the run is kept; hint: train on behavior/dev too, or raise fail_above"
         )
+    return list(runs)

@@ -48,6 +48,11 @@ class Rows(Generic[AnyTask]):
         """All texts that are trained on, as evaluations look for them."""
         return [*(text for row in self.train for text in self.task.family.texts(row)), *self.extra_texts]
 
+    @property
+    def held_out(self) -> dict[str, tuple[Any, ...]]:
+        """What is reported on, part by part."""
+        return {"validation": self.validation, "test": self.test}
+
     def describe(self) -> dict[str, Any]:
         """Return counts, label balance and a fingerprint of each part, for run.json."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}

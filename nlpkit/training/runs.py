@@ -19,7 +19,7 @@ from nlpkit.files import fingerprint, room_left, write_whole
 from nlpkit.run import Run, RunRecord, versions
 from nlpkit.training.codebooks import find_codebook
 
-NOT_TRAINED_ON = frozenset({"seeds", "output", "name", "text_hashes"})
+NOT_TRAINED_ON = frozenset({"seeds", "output", "name", "text_hashes", "metrics", "behavior"})
 """Keys of a config that no weight depends on."""
 
 

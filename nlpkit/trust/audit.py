@@ -21,11 +21,12 @@ from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.settings import Settings
+from nlpkit.tasks.answers.family import answer_of
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import vader
 from nlpkit.trust.audit_file import FileAudit, LabeledTexts, audit_texts, read_texts
-from nlpkit.trust.gaps import Gap, answer_of, corrected, mean_of, scores_of
+from nlpkit.trust.gaps import Gap, corrected, mean_of, scores_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

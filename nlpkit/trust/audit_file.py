@@ -14,10 +14,11 @@ from nlpkit.data.identities import Mention, swapper
 from nlpkit.data.records import read_records, text_of
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.settings import DataSource
+from nlpkit.tasks.answers.family import answer_of
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction, turns_read_by
 from nlpkit.tasks.reading import read_examples
-from nlpkit.trust.gaps import Gap, Swapped, answer_of, corrected, mean_of
+from nlpkit.trust.gaps import Gap, Swapped, corrected, mean_of
 
 FEWEST = 10
 """Texts that name a group or one of a pair, or that have a label, below which nothing is said of them."""

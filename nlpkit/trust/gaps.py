@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.tasks.answers.family import tone_of
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -133,8 +132,3 @@ def scores_of(predictions: Sequence[Prediction]) -> NDArray[Any]:
     import numpy as np
 
     return np.array([answer.score for answer in predictions], dtype=float)
-
-
-def answer_of(prediction: Prediction) -> str:
-    """Return the label, or of a number on which side of neutral it lies."""
-    return prediction.label if prediction.label is not None else tone_of(prediction.score)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from nlpkit.tasks.encoding import Encoded
+from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -243,6 +244,11 @@ def tone_of(score: float | None) -> Tone:
     if score is None or -TONE <= score <= TONE:
         return "neutral"
     return "positive" if score > 0 else "negative"
+
+
+def answer_of(prediction: Prediction) -> str:
+    """Return the label, or of a number on which side of neutral it lies."""
+    return prediction.label if prediction.label is not None else tone_of(prediction.score)
 
 
 def likeliest(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

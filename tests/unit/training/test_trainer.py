@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.run import Run
 from nlpkit.settings import Training
@@ -184,7 +185,8 @@ def test_adapters_of_every_kind_train_and_come_back(toy_config: Path, tmp_path: 
             "training.max_steps=3",
             "training.evaluations=1",
         )
-        assert Run.open(run).read().task["temperature"] > 0
+        (answer,) = Classifier.load(run).predict("a good film")
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
         shutil.rmtree(run)
 
 

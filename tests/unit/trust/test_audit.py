@@ -17,12 +17,13 @@ from nlpkit.cli.app import app
 from nlpkit.data.identities import Mention, identities
 from nlpkit.errors import DataError, RunError
 from nlpkit.reports.report import Report
+from nlpkit.tasks.answers.family import answer_of
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import audit as audits
 from nlpkit.trust.audit import kind_gaps, sentences, templates
 from nlpkit.trust.audit_file import FileAudit, LabeledTexts, audit_texts, equalized_odds
 from nlpkit.trust.audit_report import audit_report
-from nlpkit.trust.gaps import Gap, answer_of, corrected, mean_of
+from nlpkit.trust.gaps import Gap, corrected, mean_of
 from tests.conftest import write_csv
 
 
