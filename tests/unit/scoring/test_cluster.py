@@ -16,6 +16,7 @@ from nlpkit.scoring.batches import TextRows
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import RayFleet, open_fleet
 from nlpkit.scoring.folder_scoring import plan_folder
+from nlpkit.scoring.listed_rows import AnswerColumns
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.output_columns import plan_columns
 from nlpkit.scoring.score import score_file
@@ -30,7 +31,7 @@ def work_of(source, engine, *, target="csv", skip=False) -> ChunkPlan:
         rows=rows,
         columns=columns,
         writer=writer_of(target, columns),
-        names=tuple(engine.columns),
+        answers=AnswerColumns.of(engine.columns, "text"),
         prefix="",
         chunk_rows=4,
     )
