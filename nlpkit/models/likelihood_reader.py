@@ -52,7 +52,7 @@ class LikelihoodReader(nn.Module):
         """Do nothing: the words stand in the prompt."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SequenceClassifierOutput:
-        """Return the log-likelihood of each label, (batch, labels), its mean over the orders plus the bias."""
+        """Return the log-likelihood of each label, (batch, labels): means over the orders plus the bias."""
         before, after = len(self._frame.before), len(self._frame.after)
         texts = [
             ids[mask.bool()].tolist()[before : int(mask.sum()) - after]
