@@ -137,7 +137,8 @@ def _show_explanation(explanation: Explanation, tone: str) -> None:
     from rich.console import Console
 
     screen = Console()
-    shares = "" if explanation.about == "value" else f"  {escaped(explanation.about)} {explanation.share:.0%}"
+    about = "" if explanation.about == explanation.headline else f" {escaped(explanation.about)}"
+    shares = "" if explanation.about == "value" else f" {about} {explanation.share:.0%}"
     headline = f"[bold {COLORS[tone]}]{escaped(explanation.headline)}[/]{shares}"
     screen.print(f"{headline}  {escaped(explanation.text[:200])}", highlight=False, soft_wrap=True)
     ranked = explanation.by_weight

@@ -186,19 +186,18 @@ def _answered(
     inputs = [classifier.task.input(example) for example in examples]
     places = zip((given.text for given in inputs), (example.where for example in examples), strict=True)
     started = time.monotonic()
-    outputs = None
+    family, before = classifier.task.family, None
     with naming_rows(places):
-        encoded = classifier.encode(inputs)
         if isinstance(classifier.model, Cascade):  # whose two models have outputs of their own
             predictions = classifier.predict(inputs)
         else:
+            encoded = classifier.encode(inputs)
             outputs = classifier.model.logits_of(encoded)
             predictions = classifier.model.answers(encoded, outputs)
+            if family.distillable:  # its outputs are one distribution over labels
+                targets = np.array([family.target(*pair) for pair in zip(examples, encoded, strict=True)])
+                before = family.outcomes_of(outputs, targets) if (targets >= 0).all() else None
     cost = {"texts_per_second": round(len(examples) / (time.monotonic() - started), 1)}
-    family, before = classifier.task.family, None
-    if outputs is not None and family.distillable:  # its outputs are one distribution over labels
-        targets = np.array([family.target(*pair) for pair in zip(examples, encoded, strict=True)])
-        before = family.outcomes_of(outputs, targets) if (targets >= 0).all() else None
     return (
         predictions,
         before,

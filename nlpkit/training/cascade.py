@@ -178,7 +178,10 @@ def complete_cascade(job: RunInProgress, fast: Run, slow: Run, rows: Rows[TextTa
             max_tokens=record.max_tokens,
             seed=job.seed,
             data={**rows.describe(), "fingerprint": job.fingerprint},
-            cost={"train_seconds": round(time.monotonic() - job.started, 1), "device": record.cost["device"]},
+            cost={
+                "train_seconds": round(time.monotonic() - job.started, 1),
+                "device": record.cost.get("device", ""),
+            },
             versions=versions(),
             cascade=CascadeRecord(threshold=chosen.threshold, members=(members[0], members[1])).model_dump(
                 mode="json"

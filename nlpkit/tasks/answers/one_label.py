@@ -119,7 +119,10 @@ class OneLabel:
     def calibration(self) -> str:
         """The fitted numbers in words."""
         further = f", then {FURTHER[self.calibrator.method]}" if self.calibrator else ""
-        words = f"temperature {self.temperature:.2f}{further}"
+        is_changed = self.calibrator is not None or self.temperature != 1.0
+        words = (
+            f"temperature {self.temperature:.2f}{further}" if is_changed else "no change, as none was better"
+        )
         scope = self.scope
         if scope is None:
             return words

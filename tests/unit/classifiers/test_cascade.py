@@ -101,6 +101,20 @@ def test_a_threshold_loses_what_is_counted_by_hand() -> None:
         lowest(found, 4, 0.5)
 
 
+def test_what_may_be_lost_is_not_exceeded_in_drawn_validation_rows() -> None:
+    random = np.random.default_rng(0)
+    certainty = 0.5 + 0.5 * random.beta(4, 1.2, 100_000)
+    fast = random.random(len(certainty)) < certainty
+    slow = random.random(len(certainty)) < np.clip(0.93 + 0.3 * (certainty - certainty.mean()), 0.5, 0.995)
+    kept = []
+    for _ in range(100):
+        rows = random.integers(0, len(certainty), 872)
+        chosen = lowest(points(certainty[rows], fast[rows], slow[rows]), len(rows), 0.02)
+        answered = certainty >= chosen.threshold
+        kept.append(slow[answered].sum() - fast[answered].sum() <= 0.02 * len(certainty))
+    assert np.mean(kept) >= 0.94
+
+
 def test_the_least_sure_of_several_labels_counts() -> None:
     answer = Prediction(labels=("joy",), probabilities={"joy": 0.9, "grief": 0.2})
     assert answer.certainty == pytest.approx(0.8)

@@ -116,7 +116,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_computed(
 def test_the_terminal_shows_signs_and_the_smallest_sets(classifier: Classifier) -> None:
     result = invoke(classifier, "a good film [bold]", "awful")
     assert result.exit_code == 0, result.output
-    assert "positive  positive 88%  a good film [bold]" in result.output
+    assert "positive  88%  a good film [bold]" in result.output
     assert "+2.00" in result.output
     assert "kept by “good” alone" in result.output
     assert "without “good” it is negative" in result.output
