@@ -28,7 +28,8 @@ class Attaching:
             "api_visibility": "private",
         }
         settings = [talk.chat, side.run, side.system, side.sentiment_on, *side.sampling]
-        talk.attach.upload(self.attach, [talk.attach, *settings], **every)
+        # The next file may come before the page has seen the end of the last one: it is read too
+        talk.attach.upload(self.attach, [talk.attach, *settings], trigger_mode="multiple", **every)
         talk.detach.click(self.detach, [talk.chat], **every)
 
     def attach(
