@@ -380,6 +380,8 @@ class TextTraining(Training):
     """How many of the lowest layers stay frozen, or below 1 what share: they run once, without dropout."""
     cache_mb: Annotated[int, Field(ge=0)] = 2048
     """Memory for outputs of the frozen layers; if it does not suffice, they are run again in every epoch."""
+    consistency: Annotated[float, Field(ge=0)] = 0.0
+    """With `data.swaps`: the weight in the loss of how far the answers to a text and its copy are apart."""
 
     @model_validator(mode="before")
     @classmethod

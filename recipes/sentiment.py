@@ -84,7 +84,7 @@ def _train_one(
         base, rows.task, config.lora, dropout=config.base.dropout, seed=job.seed, freeze=settings.freeze
     )
     objective = classification_objective(
-        train_rows, held_out, task=rows.task, tokenizer=base.tokenizer, training=settings
+        train_rows, held_out, task=rows.task, tokenizer=base.tokenizer, training=settings, copies=rows.swapped
     )
     steps = planned_steps(len(train_rows), settings)
     facts = preflight(rows, train_rows, base, model, training=settings, steps=steps)

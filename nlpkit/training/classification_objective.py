@@ -10,6 +10,7 @@ from nlpkit.metrics.metric import find_metric
 from nlpkit.settings import TextTraining
 from nlpkit.tasks.answers.family import PADDING, ClassifierFamily, Loss
 from nlpkit.tasks.task import TextTask
+from nlpkit.training.consistency import consistent
 from nlpkit.training.objective import Batch, Objective
 from nlpkit.training.rows import TrainingRow
 
@@ -24,17 +25,20 @@ def classification_objective(
     task: TextTask,
     tokenizer: Any,
     training: TextTraining,
+    copies: Sequence[int] | None = None,
 ) -> Objective:
     """Return the objective of the task's family: cross entropy over labels, or squared error over numbers.
 
+    `copies`: the originals of the last training rows, which are their copies with groups exchanged.
+
     Raises:
-        ConfigError: `training.metric` names no metric of the task.
+        ConfigError: `training.metric` names no metric of the task, or copies are to be compared and can't be.
     """
     family = task.family
     metric, greater_is_better = checkpoint_metric(family, training.metric)
     # As many numbers for each example: how many there are is what the trainer counts examples by
     width = max(len(row.target) for row in (*train, *validation))
-    return Objective(
+    objective = Objective(
         train=[_padded(row, width) for row in train],
         validation=[_padded(row, width) for row in validation],
         lengths=[len(row.input_ids) for row in train],
@@ -44,6 +48,7 @@ def classification_objective(
         greater_is_better=greater_is_better,
         metrics=metrics_of(family, metric),
     )
+    return consistent(objective, copies, training) if training.consistency else objective
 
 
 def _padded(row: TrainingRow, width: int) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class FewShotTraining(ClassifierTraining):
     batch_size: Annotated[int, Field(ge=2)] = 32
     evaluations: Literal[1] = 1
     freeze: Literal[0] = 0
+    consistency: Literal[0] = 0
     preset: None = None
     average: Literal[False] = False
 

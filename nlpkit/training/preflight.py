@@ -73,11 +73,12 @@ def _swapped(rows: Rows[TextTask]) -> list[str]:
     """Report the training rows that are copies with groups of people exchanged."""
     if rows.swapped is None:
         return []
-    return [f"swapped    {rows.swapped:,} of those to train on are copies with groups of people exchanged"]
+    count = len(rows.swapped)
+    return [f"swapped    {count:,} of those to train on are copies with groups of people exchanged"]
 
 
 def _swap_warnings(rows: Rows[TextTask]) -> list[str]:
-    if rows.swapped != 0:
+    if rows.swapped is None or rows.swapped:
         return []
     return ["data.swaps: no training row names a group of people, so there is nothing to exchange"]
 

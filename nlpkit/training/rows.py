@@ -32,8 +32,9 @@ class Rows(Generic[AnyTask]):
     """Why examples were left out while reading, where the config allows it."""
     left_out: int = 0
     """How many were left out while reading."""
-    swapped: int | None = None
-    """Training rows that are copies with groups of people exchanged; None where none were asked for."""
+    swapped: tuple[int, ...] | None = None
+    """The last training rows are copies with groups of people exchanged: the number of each one's original;
+    None where none were asked for."""
     unused: tuple[str, ...] = ()
     """Columns that hold something and are not used, each with its source."""
     sources: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class Rows(Generic[AnyTask]):
             **family.describe(parts),
             "near_duplicates_dropped": self.dropped,
             "skipped": self.left_out,
-            **({} if self.swapped is None else {"swapped": self.swapped}),
+            **({} if self.swapped is None else {"swapped": len(self.swapped)}),
             "sha256": {
                 name: fingerprint_of([family.identity(row) for row in rows])
                 for name, rows in parts.items()
@@ -126,13 +127,13 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
     copies = swapped_rows(train, (*held["validation"], *held["test"]), fitted, data, seed=seed)
     return Rows(
         task=fitted,
-        train=(*train, *(copies or ())),
+        train=(*train, *(copies or {}).values()),
         validation=held["validation"],
         test=held["test"],
         dropped=dropped,
         skipped=tuple(skipped),
         left_out=left_out,
-        swapped=None if copies is None else len(copies),
+        swapped=None if copies is None else tuple(copies),
         unused=tuple(dict.fromkeys(unused)),
         sources=tuple(source.source for source in data.train),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +16,9 @@ from nlpkit.tasks.task import Task
 
 def swapped_rows(
     examples: Sequence[Any], held: Sequence[Any], task: Task, data: Settings, *, seed: int
-) -> tuple[Any, ...] | None:
-    """Return a copy of each example that names a group, with the same answer and another group of its kind.
+) -> dict[int, Any] | None:
+    """Return a copy of each example that names a group, with the same answer and another group of its kind,
+    by the example's number.
 
     A copy that is equal or near-equal to a held-out example is left out.
     None where `data` asks for no copies.
@@ -39,16 +41,17 @@ def swapped_rows(
             f"data.swaps: the task {task.kind!r} has no answers to whole texts alone; hint: data.swaps=false"
         )
     draws = random.Random(seed)  # noqa: S311
-    copies = [
-        dataclasses.replace(example, text=text, where=f"{example.where}, with groups exchanged")
-        for example in examples
+    copies = {
+        number: dataclasses.replace(example, text=text, where=f"{example.where}, with groups exchanged")
+        for number, example in enumerate(examples)
         if (text := _swapped(example.text, draws)) != example.text
-    ]
-    groups = (
-        task.family.groups([*copies, *held], near_duplicates=data.near_duplicates, seed=0) if held else []
-    )
+    }
+    if not held:
+        return copies
+    groups = task.family.groups([*copies.values(), *held], near_duplicates=data.near_duplicates, seed=0)
     taken = set(groups[len(copies) :])
-    return tuple(copy for row, copy in enumerate(copies) if not taken or groups[row] not in taken)
+    kept = [group not in taken for group in groups[: len(copies)]]
+    return dict(itertools.compress(copies.items(), kept))
 
 
 def _swapped(text: str, draws: random.Random) -> str:

@@ -180,7 +180,10 @@ def test_texts_that_name_a_group_are_trained_on_with_another_one_too(tmp_path: P
         "he said that the place was fine and good",
     }
     assert {row.label for row in copies} == {"positive"}
-    assert rows.swapped == rows.describe()["swapped"] == 2
+    assert rows.swapped is not None
+    assert [rows.train[number].text for number in rows.swapped] == [text for text, _ in named[1:]]
+    assert rows.train[-2:] == tuple(copies)
+    assert rows.describe()["swapped"] == 2
     assert not [row for row in rows.validation if "exchanged" in row.where]
     plain = load_rows(TWO, source.model_copy(update={"swaps": False}), seed=1)
     assert len(plain.train) == len(rows.train) - 2
@@ -195,7 +198,7 @@ def test_copies_are_refused_where_answers_are_about_places_in_a_text(tmp_path: P
 
 def test_preflight_counts_the_copies_and_warns_where_there_are_none() -> None:
     said = []
-    for swapped in (3, 0, None):
+    for swapped in ((0, 1, 4), (), None):
         rows = replace(rows_of(TWO, BOTH * 60), swapped=swapped)
         facts = preflight(rows, [encoded()] * 120, BASE, weights(), training=ClassifierTraining(), steps=1)
         said.append("\n".join((*facts.lines, *facts.warnings)))
