@@ -115,7 +115,8 @@ def score(
         float | None,
         typer.Option(
             help="Add a column with the labels that a text may have: it holds the true one for at least this "
-            "share of the texts of each label.",
+            "share of the texts of each label. With a run that gives numbers: two columns, the ends of an "
+            "interval that holds the true number so often.",
             min=0.5,
             max=0.999,
         ),

@@ -16,6 +16,8 @@ SEVERAL = "labels"
 """The output column of all labels that are given, in words."""
 SET = "prediction_set"
 """The output column of the labels that a text may have, in words."""
+ENDS = ("lowest", "highest")
+"""The output columns of the ends of an interval."""
 OPINIONS = "opinions"
 """The output column of the list of opinions."""
 
@@ -84,6 +86,8 @@ class Prediction:
     """Calibrated probability of each label, in the task's order; empty for an intensity."""
     value: float | None = None
     """The intensity in the units of the data; None for labels."""
+    ends: tuple[float, float] | None = None
+    """The ends of the interval that the intensity may lie in; None where intervals are not asked for."""
     spread: float | None = None
     """The expected standard deviation of human ratings, where the model learned it."""
     opinions: tuple[FoundOpinion, ...] | None = None
@@ -113,8 +117,8 @@ class Prediction:
         return None
 
     def row(self) -> dict[str, Any]:
-        """Return the output columns, by name: label, labels, prediction_set, score, p_<label>, value, spread,
-        opinions, as far as they apply.
+        """Return the output columns, by name: label, labels, prediction_set, score, p_<label>, value, lowest,
+        highest, spread, opinions, as far as they apply.
         """
         fields: dict[str, Any] = {
             "label": self.label,
@@ -122,6 +126,7 @@ class Prediction:
             SET: None if self.prediction_set is None else in_words(self.prediction_set),
             OPINIONS: None if self.opinions is None else [opinion.as_json() for opinion in self.opinions],
             "value": self.value,
+            **dict(zip(ENDS, self.ends or (None, None), strict=True)),
             "spread": self.spread,
             "score": self.score,
         }

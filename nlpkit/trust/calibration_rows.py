@@ -39,6 +39,21 @@ class CalibrationRows:
         return len(self.truth)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ValueRows:
+    """The numbers that a run answers to rows whose numbers are known."""
+
+    source: str
+    values: NDArray[Any]
+    """(rows,), as are the others."""
+    truth: NDArray[Any]
+    spreads: NDArray[Any] | None
+    """The standard deviation of people's ratings that the run expects; None where it has not learned it."""
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
 def calibration_rows(
     run: Run, classifier: Classifier, held_out: Path | str | None = None, **fields: Any
 ) -> CalibrationRows:
@@ -55,8 +70,45 @@ def calibration_rows(
         RunError: its answers are not labels, it reads more than a text, or it has no held-out rows.
         DataError: a file or a row of `held_out` is wrong.
     """
-    family = classifier.task.family
-    labels = labels_of(family)
+    labels = labels_of(classifier.task.family)
+    source, answers, found = _held_out(run, classifier, held_out, fields)
+    if held_out is None:
+        is_set = "labels" in classifier.columns
+        found = [tuple(truth.split(", ")) if is_set else (truth,) for truth in found]
+    probabilities, given = matrices(answers, labels)
+    import numpy as np
+
+    return CalibrationRows(
+        source=source,
+        labels=tuple(labels),
+        probabilities=probabilities,
+        given=given,
+        truth=np.array([[label in true for label in labels] for true in found], dtype=bool),
+    )
+
+
+def value_rows(
+    run: Run, classifier: Classifier, held_out: Path | str | None = None, **fields: Any
+) -> ValueRows:
+    """Return the numbers that a run answers to held-out rows; arguments and errors as for labels."""
+    import numpy as np
+
+    source, answers, truth = _held_out(run, classifier, held_out, fields)
+    values, spreads = ([answer.get(name) for answer in answers] for name in ("value", "spread"))
+    return ValueRows(
+        source=source,
+        values=np.array(values, dtype=float),
+        truth=np.array(truth, dtype=float),
+        spreads=None if None in spreads else np.array(spreads, dtype=float),
+    )
+
+
+def _held_out(
+    run: Run, classifier: Classifier, held_out: Path | str | None, fields: Mapping[str, Any]
+) -> tuple[str, list[dict[str, Any]], list[Any]]:
+    """Return where the rows are from, the output columns of each answer, and what is true: as examples of a
+    file hold it, or as the predictions that a training kept do.
+    """
     if classifier.turns is not None or classifier.reads_aspects:
         more = "the turns before" if classifier.turns is not None else "an aspect"
         raise RunError(
@@ -69,17 +121,16 @@ def calibration_rows(
         examples = read_examples(classifier.task, [source], seed=0).examples
         with naming_rows((example.text, example.where) for example in examples):
             predictions = classifier.predict([classifier.task.input(example) for example in examples])
-        truth = [example.labels for example in examples]
-        return _rows(source.source, labels, [answer.row() for answer in predictions], truth)
+        is_number = "value" in classifier.columns
+        truth = [example.value if is_number else example.labels for example in examples]
+        return source.source, [answer.row() for answer in predictions], truth
     for part in PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
         if path.is_file():
             from pyarrow import parquet
 
             kept = parquet.read_table(path).to_pylist()
-            is_set = "labels" in family.columns
-            truth = [tuple(row["truth"].split(", ")) if is_set else (row["truth"],) for row in kept]
-            return _rows(f"{part} rows of {run.name}", labels, kept, truth)
+            return f"{part} rows of {run.name}", kept, [row["truth"] for row in kept]
     raise RunError(
         f"{run.path}: holds no predictions for held-out rows; "
         "hint: name a file with labels that it was not trained on, with --held-out FILE"
@@ -124,18 +175,3 @@ def matrices(
         for answer in answers
     ]
     return np.array(probabilities), np.array([[label in names for label in labels] for names in given])
-
-
-def _rows(
-    source: str, labels: Sequence[str], answers: Sequence[Mapping[str, Any]], truth: Sequence[Sequence[str]]
-) -> CalibrationRows:
-    import numpy as np
-
-    probabilities, given = matrices(answers, labels)
-    return CalibrationRows(
-        source=source,
-        labels=tuple(labels),
-        probabilities=probabilities,
-        given=given,
-        truth=np.array([[label in true for label in labels] for true in truth], dtype=bool),
-    )

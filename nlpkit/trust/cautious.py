@@ -1,4 +1,4 @@
-"""A classifier that gives no label, or a set of labels, where it is not certain."""
+"""A classifier that gives no label, a set of labels, or an interval, where it is not certain."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from nlpkit.classifiers.classifier import Classifier, default_run
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ColumnType
-from nlpkit.tasks.prediction import ABSTAINED, SET, Prediction
-from nlpkit.trust.calibration_rows import calibration_rows, refuse_other_answers
-from nlpkit.trust.prediction_sets import least_probabilities
+from nlpkit.tasks.prediction import ABSTAINED, ENDS, SET, Prediction
+from nlpkit.trust.calibration_rows import calibration_rows, refuse_other_answers, value_rows
+from nlpkit.trust.prediction_sets import Interval, interval, least_probabilities
 from nlpkit.trust.promise import promise_for_file
 
 
@@ -23,6 +23,8 @@ class Caution:
     """A label that is less probable is not given; None: each is."""
     least: Mapping[str, float] | None = None
     """The least probability with which each label is in the prediction set; None: there are no sets."""
+    interval: Interval | None = None
+    """Where the number that people give may lie; None: there are no intervals."""
 
 
 def caution_for(
@@ -47,7 +49,8 @@ def caution_for(
         classifier: that of the run.
         file: what is scored.
         max_error: the share of wrong labels among those given; None: each text gets one.
-        sets: the share of the texts of each label whose set must hold it; None: no sets.
+        sets: the share of the texts of each label whose set must hold it, or of all texts whose interval must
+            hold their number; None: neither.
         held_out: labeled rows that it was not trained on; default: those of its training.
         talk: gets the promises in words.
         text: the column that holds the text.
@@ -57,14 +60,22 @@ def caution_for(
         fields: settings of the source `held_out`, such as `label`.
 
     Raises:
-        ConfigError: the classifier gives no labels, for sets not one a text, or the file can't be read twice.
+        ConfigError: the classifier gives no labels, for sets not one a text and no number, or the file
+            can't be read twice.
         DataError: a file or a row is wrong, or a promise cannot be kept.
     """
+    opened = default_run() if run is None else Run.open(run)
+    if sets is not None and max_error is None and "value" in classifier.columns:
+        numbers = value_rows(opened, classifier, held_out, **fields)
+        talk(
+            f"intervals that hold the number people give in at least {sets:.1%} of the texts, as far as "
+            f"these look like the {len(numbers):,} labeled rows ({numbers.source})"
+        )
+        return Caution(interval=interval(numbers, sets))
     if sets is not None:
         refuse_other_answers(classifier, "--sets")
     else:
         refuse_other_answers(classifier, "--max-error", ("label", "labels"))
-    opened = default_run() if run is None else Run.open(run)
     rows = calibration_rows(opened, classifier, held_out, **fields)
     least, threshold = None, None
     if sets is not None:
@@ -93,6 +104,8 @@ class Cautious:
     def columns(self) -> Mapping[str, ColumnType]:
         """The columns that a scored file gains."""
         columns = dict(self.classifier.columns)
+        if self.caution.interval is not None:
+            return {"value": columns.pop("value"), **dict.fromkeys(ENDS, "float"), **columns}
         if self.caution.least is None:
             return columns
         return {"label": columns.pop("label"), SET: "string", **columns}
@@ -102,6 +115,8 @@ class Cautious:
         """Changes with whatever may change an answer, but for the budget."""
         threshold, least = self.caution.threshold, self.caution.least
         words = self.classifier.fingerprint
+        if self.caution.interval is not None:
+            return f"{words} intervals {self.caution.interval.ratio:.6f} {self.caution.interval.least:.6f}"
         if threshold is not None:
             words += f" from {threshold:.6f}"
         return words if least is None else f"{words} sets {' '.join(f'{p:.6f}' for p in least.values())}"
@@ -124,6 +139,9 @@ class Cautious:
         return [self._cautious(answer) for answer in self.classifier.predict(texts)]
 
     def _cautious(self, answer: Prediction) -> Prediction:
+        if self.caution.interval is not None:
+            ends = self.caution.interval.around(float(answer.value or 0.0), answer.spread)
+            return replace(answer, ends=ends)
         chances, threshold, least = answer.probabilities, self.caution.threshold, self.caution.least
         if answer.labels is not None:
             kept = [name for name in answer.labels if threshold is None or chances[name] >= threshold]

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.trust.calibration_rows import CalibrationRows
-from nlpkit.trust.prediction_sets import in_set, least_probabilities
-from tests.conftest import sentences, write_csv
+from nlpkit.trust.calibration_rows import CalibrationRows, ValueRows
+from nlpkit.trust.prediction_sets import in_set, interval, least_probabilities
+from tests.conftest import sentences, train_toy, write_csv
 
 
 def rows_of(probabilities: np.ndarray, truth: np.ndarray) -> CalibrationRows:
@@ -94,3 +94,59 @@ def test_sets_for_a_labeling_tool_are_refused(toy_run: Path, tmp_path: Path) -> 
     result = CliRunner().invoke(app, [*asked, "--output-format", "doccano"])
     assert isinstance(result.exception, ConfigError)
     assert "are no tasks of doccano" in str(result.exception)
+
+
+def values_of(errors: np.ndarray, spreads: np.ndarray | None = None) -> ValueRows:
+    return ValueRows(source="test rows", values=errors, truth=np.zeros(len(errors)), spreads=spreads)
+
+
+def test_an_interval_is_as_wide_as_the_errors_were() -> None:
+    """Of 19 errors of 0.1 to 1.9 and the next one, 90% are at most the second largest, 1.8."""
+    errors = np.arange(1, 20) / 10 * np.resize([1, -1], 19)
+    found = interval(values_of(errors), 0.9)
+    assert found.around(2.0, None) == pytest.approx((0.2, 3.8))
+    with pytest.raises(DataError, match=r"8 rows; expected at least 9 for intervals .*hint: a lower --sets"):
+        interval(values_of(errors[:8]), 0.9)
+
+
+def test_an_interval_is_wider_where_people_disagree() -> None:
+    """Errors of a tenth to 1.9 spreads: 1.8 spreads on both sides, of at least the tenth smallest spread."""
+    spreads = np.array([0.5] * 9 + [2.0] * 10)
+    found = interval(values_of(np.arange(1, 20) / 10 * spreads, spreads), 0.9)
+    assert found.around(0.0, 2.0) == pytest.approx((-3.6, 3.6))
+    assert found.around(0.0, 0.0) == pytest.approx((-0.9, 0.9))
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_intervals_hold_the_number_as_often_as_asked(learned: bool) -> None:
+    random, held = np.random.default_rng(5), []
+    for _ in range(200):
+        spreads = random.choice([0.2, 1.0], 300)
+        errors = random.normal(0, spreads)
+        found = interval(values_of(errors[:100], spreads[:100] if learned else None), 0.9)
+        ends = [found.around(error, spread) for error, spread in zip(errors, spreads, strict=True)]
+        held.append(np.mean([low <= 0 <= high for low, high in ends[100:]]))
+    assert np.mean(held) == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_scored_file_has_intervals(toy_config: Path, tmp_path: Path) -> None:
+    stars = {"negative": 1, "positive": 5}
+    rows = [(text, str(stars[label])) for text, label in sentences(200)]
+    train = write_csv(tmp_path / "train.csv", rows[:140])
+    (run,) = train_toy(
+        toy_config, f"data.train={train}", "task={kind: intensity, low: 1, high: 5}", "name=stars",
+        "data.test=0.3",
+    )  # fmt: skip
+    texts = write_csv(tmp_path / "in.csv", rows[140:], header=("text", "truth"))
+    out = tmp_path / "out.csv"
+    asked = ["score", str(run), str(texts), "-o", str(out), "--sets", "0.9"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    assert "hold the number people give in at least 90.0% of the texts" in result.stderr
+    with out.open(newline="", encoding="utf-8") as stream:
+        scored = list(csv.DictReader(stream))
+    assert list(scored[0])[2:] == ["value", "lowest", "highest", "score"]
+    held = [float(row["lowest"]) <= float(row["truth"]) <= float(row["highest"]) for row in scored]
+    assert np.mean(held) > 0.75
+    both = CliRunner().invoke(app, [*asked, "--max-error", "0.3", "--overwrite"])
+    assert "expected a run that gives one label a text" in str(both.exception)
