@@ -74,6 +74,7 @@ def _loss(loss: Callable[..., torch.Tensor], weight: float) -> Callable[..., tor
         own = loss({"logits": logits[:rows]}, labels[:rows], num_items_in_batch)
         count = rows if num_items_in_batch is None else num_items_in_batch / labels.shape[1]
         apart = (logits[:pairs] - logits[rows:]).abs().flatten(1).mean(1).sum()
-        return own + weight * apart / count
+        whole: torch.Tensor = own + weight * apart / count
+        return whole
 
     return paired

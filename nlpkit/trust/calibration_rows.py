@@ -71,10 +71,10 @@ def calibration_rows(
         DataError: a file or a row of `held_out` is wrong.
     """
     labels = labels_of(classifier.task.family)
-    source, answers, found = _held_out(run, classifier, held_out, fields)
+    source, answers, true = _held_out(run, classifier, held_out, fields)
     if held_out is None:
         is_set = "labels" in classifier.columns
-        found = [tuple(truth.split(", ")) if is_set else (truth,) for truth in found]
+        true = [tuple(kept.split(", ")) if is_set else (kept,) for kept in true]
     probabilities, given = matrices(answers, labels)
     import numpy as np
 
@@ -83,7 +83,7 @@ def calibration_rows(
         labels=tuple(labels),
         probabilities=probabilities,
         given=given,
-        truth=np.array([[label in true for label in labels] for true in found], dtype=bool),
+        truth=np.array([[label in names for label in labels] for names in true], dtype=bool),
     )
 
 
