@@ -8,8 +8,11 @@ from itertools import pairwise
 
 from demo.charts import bars, histogram
 from demo.panel import colored_words
-from demo.scoring import ScoredFile, Strong, Truth, Upload
+from demo.scoring import EXPLAINED, ScoredFile, Strong, Truth, Upload
+from nlpkit.reports.sections import Mark, pieces_of
 from nlpkit.tasks.answers.family import Shown, ShownPart
+from nlpkit.trust.explanation import Explanation
+from nlpkit.trust.explanation_page import LEGEND, marks_of
 
 KINDS = {"positive": "good", "negative": "bad", "neutral": "even"}
 """Tone -> the class of its color."""
@@ -30,6 +33,32 @@ def text_page(answer: Shown, *, partial: bool) -> str:
     if partial:
         parts.append('<p class="quiet">The text is too long; parts of it were not read.</p>')
     return "".join(parts)
+
+
+def effects_page(explanation: Explanation | None) -> str:
+    """Return a text as HTML, its words marked by what each adds to the answer; None is a text that is too
+    long.
+    """
+    if explanation is None:
+        return (
+            f'<p class="quiet">What each word adds is shown for texts of up to {EXPLAINED} words; '
+            "<code>nlpkit explain</code> shows it for longer ones.</p>"
+        )
+    marks = marks_of(explanation)
+    pieces = pieces_of(explanation.text, marks)
+    words = "".join(_effect(piece.text, piece.mark) if piece.mark else escape(piece.text) for piece in pieces)
+    about = "the number" if explanation.about == "value" else f"\u201c{explanation.about}\u201d"
+    legend = LEGEND if marks else "No single word changes it."
+    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in explanation.notes())
+    return (
+        f'<h3>What {escape(about)} rests on</h3><p class="words" dir="auto">{words}</p>'
+        f'<p class="quiet">{escape(legend + notes)}</p>'
+    )
+
+
+def _effect(text: str, mark: Mark) -> str:
+    style = f' style="--effect:{mark.strength}%"' if mark.strength else ""
+    return f'<mark class="{mark.kind} part"{style}>{escape(text)}<small> {escape(mark.weight)}</small></mark>'
 
 
 def marked_text(text: str, parts: Sequence[ShownPart]) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import gradio as gr
 
 from demo.guard import DemoLimits, RateLimiter
-from demo.score_pages import file_page, text_page, upload_page
-from demo.scoring import FORMATS, TextScorer, look, score_text, score_upload
+from demo.score_pages import effects_page, file_page, text_page, upload_page
+from demo.scoring import FORMATS, TextScorer, explain_text, explainer_of, look, score_text, score_upload
 from demo.view import showing_errors, visitor_of
 from nlpkit.errors import DataError
 from nlpkit.scoring.progress import Progress
@@ -24,6 +24,7 @@ class ScoreTab:
 
     def __init__(self, scorer: TextScorer, folder: Path, limits: DemoLimits) -> None:
         self.scorer, self.folder, self.limits = scorer, folder, limits
+        self.explainer = explainer_of(scorer)
         self.rate = RateLimiter(limits.scorings_a_minute)
         self._running: dict[str, Event] = {}
 
@@ -99,13 +100,17 @@ class ScoreTab:
         )
         self.stop.click(self.stop_scoring, None, None, queue=False, **private)
 
-    def score_text(self, text: str, request: gr.Request) -> str:
-        """Return the prediction for a text."""
+    def score_text(self, text: str, request: gr.Request) -> Iterator[str]:
+        """Show the prediction for a text, then what each word adds to it."""
         with showing_errors():
             self.rate.take(visitor_of(request))
             answer = score_text(self.scorer, text, self.limits)
-            return text_page(self.scorer.shown(answer), partial=answer.partial)
-        return ""
+            page = text_page(self.scorer.shown(answer), partial=answer.partial)
+            yield page
+            if self.explainer is not None:
+                yield page + effects_page(explain_text(self.explainer, text))
+            return
+        yield ""
 
     def describe(self, path: str) -> tuple[Any, ...]:
         """Describe an uploaded file, and choose the column of the texts."""

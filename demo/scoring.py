@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from demo.guard import DemoLimits
 from nlpkit.chat.sentiment import measure_word_effects
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import from_words
 from nlpkit.data.likely_columns import columns_as, likely
 from nlpkit.data.records import columns_of, count_rows, read_records
@@ -23,13 +24,16 @@ from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
 from nlpkit.tasks.answers.family import Shown
 from nlpkit.tasks.prediction import SEVERAL, Prediction
+from nlpkit.trust.explain import brief_explainer
+from nlpkit.trust.explainer import Explainer
+from nlpkit.trust.explanation import Explanation
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 BINS = 20
 STRONGEST = 5
 """Rows shown at each end of the scores."""
 EXPLAINED = 40
-"""Words of a shown text up to which the effect of each is measured: each costs one prediction."""
+"""Words of a shown text up to which the effect of each is measured: each costs a prediction or a few."""
 SAMPLED = 200
 """Rows from which the columns of the text and of the true label are guessed."""
 NONE = "none of the labels"
@@ -123,6 +127,23 @@ def score_text(scorer: TextScorer, text: str, limits: DemoLimits) -> Prediction:
             "hint: put a longer text into a file"
         )
     return scorer.predict([text])[0]
+
+
+def explainer_of(scorer: TextScorer) -> Explainer | None:
+    """Return what explains a scorer's answers as `nlpkit explain` does; None where nothing can."""
+    return brief_explainer(scorer) if isinstance(scorer, Classifier) else None
+
+
+def explain_text(explainer: Explainer, text: str) -> Explanation | None:
+    """Return what each word adds to the most probable label of a text, or to its number.
+
+    None where the text has no words, or too many to be explained while somebody waits.
+    """
+    try:
+        words = explainer.check(text, "the text")
+    except DataError:
+        return None
+    return next(explainer.explain([text]))[0] if words <= EXPLAINED else None
 
 
 def text_columns(file: Path, limits: DemoLimits) -> list[str]:

@@ -34,6 +34,7 @@ from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
 from nlpkit.tasks.task import TextTask, task_from
+from nlpkit.trust.explained_section import explained_sections
 
 ALONE = "the same run without the turns before"
 """What the report calls a run's answers to turns of which it reads nothing that was said before."""
@@ -104,14 +105,19 @@ def report_run(
     own: Sequence[Metric[Any]] = (),
 ) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has
-    rows is the headline.
+    rows is the headline, and has a few answers explained.
     """
     classifier = Classifier.load(run)
     family = classifier.task.family
+    measured = [name for name, examples in parts.items() if examples]
     reports = [
-        with_overlap(measure(run, classifier, examples, data=name, own=own), run, family, examples)
-        for name, examples in parts.items()
-        if examples
+        with_overlap(
+            measure(run, classifier, parts[name], data=name, own=own, explained=name == measured[-1]),
+            run,
+            family,
+            parts[name],
+        )
+        for name in measured
     ]
     for report in reports:
         headline = report is reports[-1]
@@ -129,9 +135,10 @@ def measure(
     data: str,
     baseline: Classifier | None = None,
     own: Sequence[Metric[Any]] = (),
+    explained: bool = True,
 ) -> Report:
     """Measure one classifier on examples. Every score comes from what `classifier.predict` answers,
-    and from nothing else.
+    and from nothing else. If `explained`, a few texts show what the answers rest on.
     """
     if not examples:
         raise DataError(f"{data}: no rows; expected labeled texts to measure on")
@@ -152,6 +159,7 @@ def measure(
     )
     sections = [make(outcomes, rows) for make in family.report.sections]
     sections.append(_groups(family, examples, predictions, record.seed))
+    sections += explained_sections(classifier, examples, predictions, outcomes) if explained else ()
     _write_predictions(run, data, classifier.task, examples, predictions)
     report = Report(
         **of_run(run),

@@ -140,7 +140,11 @@ class Mark(Part):
     end: int
     name: str
     """What it is."""
-    kind: Literal["found", "missed", "invented", "plain"] = "plain"
+    kind: Literal["found", "missed", "invented", "for", "against", "unread", "plain"] = "plain"
+    weight: str = ""
+    """What stands behind it, such as the effect of a word with its sign."""
+    strength: int = 0
+    """How strong its color is, from 0 to 100."""
 
 
 class Piece(Part):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nlpkit.classifiers.classifier import Classifier, as_texts
+from nlpkit.errors import RunError
 from nlpkit.run import Run
 from nlpkit.trust.explainer import Explainer, Method
 from nlpkit.trust.explanation import Explanation
@@ -44,6 +45,16 @@ def explain(
     explainer = Explainer(load_for(run, method, runtime), method=method, label=label)
     plain = [text if isinstance(text, str) else text.text for text in as_texts(texts)]
     return [explanation for of_text in explainer.explain(plain) for explanation in of_text]
+
+
+def brief_explainer(classifier: Classifier) -> Explainer | None:
+    """Return what explains the most probable label of a text, or its number, by occlusion with one random
+    order; None where the classifier's answers cannot be explained.
+    """
+    try:
+        return Explainer(classifier, most_claims=1, orders=1)
+    except RunError:
+        return None
 
 
 def load_for(run: Run | Path | str | None, method: str, runtime: str) -> Classifier:

@@ -42,6 +42,7 @@ class Explainer:
         method: `occlusion` leaves out word after word, with any runtime; `gradients` are integrated
             gradients, with the runtime torch.
         label: what is explained; default: each label that is given.
+        most_claims: how many labels of a text are explained at most, the most probable first; default: all.
         orders: how many random orders of the words an explanation is compared with.
         seed: draws the random orders that an explanation is compared with.
 
@@ -56,6 +57,7 @@ class Explainer:
         *,
         method: Method = "occlusion",
         label: str | None = None,
+        most_claims: int | None = None,
         orders: int = RANDOM_ORDERS,
         seed: int = 1,
     ) -> None:
@@ -63,6 +65,11 @@ class Explainer:
             raise RunError(
                 f"{classifier.name}: reads turns with the turns before them; expected a run that reads "
                 "texts; hint: nlpkit explain default TEXT"
+            )
+        if classifier.reads_aspects:
+            raise RunError(
+                f"{classifier.name}: is asked about an aspect that is given with each text; expected a run "
+                "that reads texts alone; hint: nlpkit explain default TEXT"
             )
         if classifier.device == SERVER:
             raise RunError(
@@ -77,7 +84,7 @@ class Explainer:
         if method not in ("occlusion", "gradients"):
             raise ConfigError(f"--method {method}: expected occlusion or gradients")
         self.classifier, self.method, self.label = classifier, method, label
-        self.orders, self.seed = orders, seed
+        self.most_claims, self.orders, self.seed = most_claims, orders, seed
         self._gradients = Gradients(classifier) if method == "gradients" else None
 
     def explain(self, texts: Sequence[str], where: Sequence[str] = ()) -> Iterator[list[Explanation]]:
@@ -95,13 +102,13 @@ class Explainer:
         for group in _groups([(3 + self.orders) * len(words) for words, _ in cut]):
             yield from self._group([(texts[index], *cut[index]) for index in group])
 
-    def check(self, text: str, where: str) -> None:
-        """Check that a text can be explained.
+    def check(self, text: str, where: str) -> int:
+        """Return how many words of a text, or runs of them, an explanation weighs.
 
         Raises:
             DataError: it holds no words, or too many.
         """
-        self._words(text, where)
+        return len(self._words(text, where)[0])
 
     def _words(self, text: str, where: str) -> tuple[list[Span], Encoded]:
         """Return the words of a text, and how the model reads it."""
@@ -127,7 +134,7 @@ class Explainer:
         self._predict(answers, [text for text, _, _ in texts], *variants)
         cases: list[list[Case]] = []
         for text, words, encoded in texts:
-            claims = family.claims(answers[text], self.label)
+            claims = family.claims(answers[text], self.label)[: self.most_claims]
             cases.append([self._case(text, words, encoded, claim, answers) for claim in claims])
         curves = [
             variants_of(case, orders=self.orders, seed=self.seed) for of_text in cases for case in of_text

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nlpkit.reports.html import environment
+from nlpkit.reports.sections import Mark
 from nlpkit.trust.explanation import Explanation, Word
 
 LEAST = 0.1
 """A word is marked whose weight is at least this part of the largest."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A part of a text: a word with its mark, or what stands between words."""
-
-    text: str
-    kind: str = ""
-    """`for` or `against` the claim, `unread`, or empty."""
-    weight: str = ""
-    """The weight of a marked word, with its sign."""
-    strength: int = 0
-    """From 0 to 100."""
+LEGEND = (
+    "+ and a solid line: the word speaks for the label, or raises the number. "
+    "\u2212 and a dashed line: it speaks against it, or lowers it. "
+    "The value behind a word is what it adds, in log-odds of the label or in units of the number."
+)
+"""What the marks mean."""
 
 
-def pieces_of(explanation: Explanation) -> list[Piece]:
-    """Cut a text into its words and what stands between them."""
-    text, at = explanation.text, 0
+def marks_of(explanation: Explanation) -> tuple[Mark, ...]:
+    """Return the marks of the words that count, and of those that were not read."""
     largest = max((abs(word.weight) for word in explanation.by_weight if word.weight), default=1.0)
-    pieces: list[Piece] = []
-    for word in explanation.words:
-        if text[at : word.start]:
-            pieces.append(Piece(text=text[at : word.start]))
-        pieces.append(_marked(word, largest))
-        at = word.end
-    return [*pieces, Piece(text=text[at:])] if text[at:] else pieces
+    marks = (_mark(word, largest) for word in explanation.words)
+    return tuple(mark for mark in marks if mark is not None)
 
 
-def _marked(word: Word, largest: float) -> Piece:
+def _mark(word: Word, largest: float) -> Mark | None:
     if word.weight is None:
-        return Piece(text=word.text, kind="unread", weight="not read")
+        return Mark(start=word.start, end=word.end, name="effect", kind="unread", weight="not read")
     if abs(word.weight) < LEAST * largest:
-        return Piece(text=word.text)
-    return Piece(
-        text=word.text,
+        return None
+    return Mark(
+        start=word.start,
+        end=word.end,
+        name="effect",
         kind="for" if word.weight > 0 else "against",
         weight=f"{word.weight:+.2f}".replace("-", "\u2212"),
         strength=round(100 * abs(word.weight) / largest),
@@ -59,6 +49,6 @@ def to_page(explanations: Sequence[Explanation], *, run: str, source: str) -> st
         run: the name of the run that answers.
         source: the name of the file; empty for texts.
     """
-    rows = [(explanation, pieces_of(explanation)) for explanation in explanations]
+    rows = [(explanation, marks_of(explanation)) for explanation in explanations]
     template = environment().get_template("explanations.html.jinja")
-    return template.render(rows=rows, run=run, source=source)
+    return template.render(rows=rows, run=run, source=source, legend=LEGEND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -18,6 +19,8 @@ from nlpkit.generation.sampling import Sampling
 from nlpkit.tasks.answers.family import Shown
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.prediction import Prediction
+from nlpkit.trust.explanation import Explanation, Word
+from nlpkit.trust.faithfulness import Faithfulness, Scores
 
 SLOW = "tell me a long story"
 SEES = 6
@@ -126,6 +129,40 @@ class FakeScorer:
         return Prediction(label="positive" if share > 0 else "negative", score=share, probabilities=chance)
 
 
+class FakeExplainer:
+    """Good words add 1, bad words take 0.5; a word with markup was not read."""
+
+    def check(self, text: str, where: str) -> int:
+        return len(text.split())
+
+    def explain(self, texts: Sequence[str]) -> Iterator[list[Explanation]]:
+        scores = Scores(comprehensiveness=0.0, sufficiency=0.0, deletion=0.0)
+        for text in texts:
+            (answer,) = FakeScorer().predict([text])
+            yield [
+                Explanation(
+                    text=text,
+                    about=str(answer.label),
+                    method="occlusion",
+                    answer=answer,
+                    headline=str(answer.label),
+                    share=0.8,
+                    words=tuple(
+                        Word(start=found.start(), end=found.end(), text=found[0], weight=worth(found[0]))
+                        for found in re.finditer(r"\S+", text)
+                    ),
+                    base=0.0,
+                    keeps=None,
+                    changes=None,
+                    faithfulness=Faithfulness(scores=scores, random=scores),
+                )
+            ]
+
+
+def worth(word: str) -> float | None:
+    return {"lovely": 1.0, "good": 1.0, "awful": -0.5, "bad": -0.5}.get(word, None if "<" in word else 0.0)
+
+
 def end_with(parent: int) -> None:
     """End when the tests have ended, however they did."""
     while os.getppid() == parent:
@@ -155,7 +192,10 @@ def main() -> None:
             "late": lambda: FakeBot("late", 0.1, late=0.6),
             "gone": lambda: RemoteBot("http://127.0.0.1:9/v1", "parrot"),
         }
+        import demo.score_tab
         from demo.servers import Servers
+
+        demo.score_tab.explainer_of = lambda scorer: FakeExplainer()  # type: ignore[assignment,return-value]
 
         opened, file = Store.open(store), store.with_name("servers.json")
         # With a login the page connects no servers

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
-from tests.browser.conftest import Visit
+from tests.browser.conftest import PHONE, Server, Visit
 
 
 def open_score(visit: Visit) -> None:
@@ -30,6 +31,29 @@ def test_a_text_is_scored(visit: Visit) -> None:
     visit.until("#text-answer", "positive")
     assert "score +0.600" in visit.page.locator("#text-answer").inner_text()
     assert visit.page.locator("#text-answer table.bars tr").count() == 2
+
+
+def test_the_words_of_a_text_show_what_they_add_by_sign_line_and_color(browser: Any, server: Server) -> None:
+    context = browser.new_context(**PHONE)
+    phone = Visit(context.new_page(), server).open()
+    open_score(phone)
+    phone.page.fill("#score-text textarea", f"a lovely, lovely film <b>but</b> awful {'long' * 60}")
+    phone.page.click("#score-button")
+    phone.until("#text-answer", "rests on")
+    marks = phone.page.locator("#text-answer .words mark")
+    assert marks.all_inner_texts() == ["lovely +1.00", "<b>but</b> not read", "awful \u22120.50"]
+    lines = {}
+    for scheme in ("light", "dark"):
+        phone.page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
+        phone.page.wait_for_timeout(400)  # colors change slowly
+        lines[scheme] = marks.evaluate_all(
+            "marks => marks.map(mark => getComputedStyle(mark)).map(style => "
+            "[style.borderBottomStyle, style.borderBottomColor, style.backgroundColor])"
+        )
+    assert [[line[0] for line in each] for each in lines.values()] == [["solid", "solid", "dashed"]] * 2
+    assert all(light[1] != dark[1] for light, dark in zip(lines["light"], lines["dark"], strict=True))
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
 
 
 def test_a_file_is_scored_drawn_and_given_back(visit: Visit, tmp_path: Path) -> None:

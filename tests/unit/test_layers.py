@@ -23,7 +23,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.models",),
     ("nlpkit.generation",),
     ("nlpkit.classifiers",),
-    ("nlpkit.training", "nlpkit.evaluation", "nlpkit.trust", "nlpkit.scoring", "nlpkit.chat"),
+    ("nlpkit.trust",),
+    ("nlpkit.training", "nlpkit.evaluation", "nlpkit.scoring", "nlpkit.chat"),
     ("nlpkit.cli",),
     ("nlpkit.__main__", "recipes", "demo", "benchmarks"),
 )

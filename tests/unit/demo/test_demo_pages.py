@@ -17,8 +17,8 @@ from demo.file_pages import file_entry, file_strip
 from demo.guard import DemoLimits
 from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
-from demo.score_pages import file_page, text_page, upload_page
-from demo.scoring import binned, look, score_text, score_upload
+from demo.score_pages import effects_page, file_page, text_page, upload_page
+from demo.scoring import binned, explain_text, explainer_of, look, score_text, score_upload
 from demo.suggested import FOLLOW_UPS, STARTERS, suggestions
 from demo.view import note, showing_errors
 from nlpkit.chat.attached_file import AttachedFile, FileStart
@@ -31,7 +31,10 @@ from nlpkit.generation.context import Context, CountedBy
 from nlpkit.generation.server_errors import ServerError
 from nlpkit.run import BaseModelIdentity, Run, RunRecord
 from nlpkit.tasks.answers.span_showing import shown_opinions
+from nlpkit.tasks.aspects import Aspects
+from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import FoundOpinion, Prediction
+from tests.bags import bag
 from tests.browser.fake import FakeScorer
 
 EVIL = "<img src=x onerror=alert(1)>\"'"
@@ -271,6 +274,44 @@ def test_parts_that_share_characters_are_all_shown() -> None:
     assert names[3] == [f"1 positive, 2 negative, 2, 3 {escape(EVIL)}"]
     assert "<img" not in page
     assert "mark" not in text_page(shown_opinions(Prediction(opinions=())), partial=False)
+
+
+def effects_of(base: Path, text: str, **settings: float) -> str:
+    explainer = explainer_of(bag(base, Polarity(labels=("negative", EVIL)), **settings))
+    assert explainer is not None
+    return effects_page(explain_text(explainer, text))
+
+
+def test_the_words_of_a_scored_text_are_marked_by_what_they_add(tiny_base: Path) -> None:
+    """Of the second label "good" adds 2 and "bad" takes 1.5; other words add nothing."""
+    page = effects_of(tiny_base, "good <b>film</b>\nbut bad")
+    words = page.split('<p class="words" dir="auto">')[1].split("</p>")[0]
+    assert words == (
+        '<mark class="for part" style="--effect:100%">good<small> +2.00</small></mark> '
+        "&lt;b&gt;film&lt;/b&gt;\nbut "
+        '<mark class="against part" style="--effect:75%">bad<small> \u22121.50</small></mark>'
+    )
+    assert f"<h3>What \u201c{escape(EVIL)}\u201d rests on</h3>" in page
+    assert "a solid line: the word speaks for the label" in page
+    assert "a dashed line" in page
+    assert "<img" not in page
+
+
+def test_a_long_text_is_not_explained_while_somebody_waits(tiny_base: Path) -> None:
+    assert "<mark" in effects_of(tiny_base, "the " * 39 + "good")
+    assert "up to 40 words" in effects_of(tiny_base, "good " * 41)
+    assert "up to 40 words" in effects_of(tiny_base, "good " * 3000)
+
+
+def test_where_no_word_counts_the_page_says_so(tiny_base: Path) -> None:
+    page = effects_of(tiny_base, "the film")
+    assert "No single word changes it" in page
+    assert "dashed" not in page
+
+
+def test_what_cannot_be_explained_has_no_explainer(tiny_base: Path) -> None:
+    assert explainer_of(bag(tiny_base, Aspects(labels=("negative", "positive")))) is None
+    assert explainer_of(FakeScorer()) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.evaluate import evaluate, measure, report_run
 from nlpkit.reports.report import Report
-from nlpkit.reports.sections import Table
+from nlpkit.reports.sections import Table, Texts
 from nlpkit.run import Run
 from nlpkit.settings import DataSource
 from nlpkit.tasks.polarity import Polarity
@@ -208,6 +208,24 @@ def test_each_group_has_scores_of_its_own(toy_run: Path, tmp_path: Path) -> None
     assert [column.name for column in groups.columns[:3]] == ["Group", "Texts", "Accuracy"]
     assert [row[:2] for row in groups.rows] == [("de", 40), ("fr", 40), ("(empty)", 1)]
     assert [row[2].split(" ")[0] for row in groups.rows[:2]] == [f"{right / 40:.1%}", f"{1 - right / 40:.1%}"]
+
+
+def test_the_report_shows_what_answers_rest_on_and_a_training_once(
+    toy_run: Path, held: Path, tmp_path: Path
+) -> None:
+    run = Run.open(shutil.copytree(toy_run, tmp_path / "toy"))
+    report = evaluate(run, DataSource(source=str(held)))
+    (explained,) = (section for section in report.sections if section.id == "explained")
+    assert isinstance(explained, Texts)
+    assert {example.text for example in explained.examples} <= {text for text, _ in sentences(80, seed=31)}
+    assert "What answers rest on" in report.to_html()
+    examples = [LabeledText(text=text, label=label) for text, label in sentences(10, seed=5)]
+    report_run(run, {"validation": examples, "test": examples}, talk=lambda line: None)
+    found = {
+        part: '"id": "explained"' in (run.evaluation / f"{part}.json").read_text()
+        for part in ("validation", "test")
+    }
+    assert found == {"validation": False, "test": True}
 
 
 def test_a_group_by_a_column_that_is_not_there_is_an_error(toy_run: Path, held: Path) -> None:

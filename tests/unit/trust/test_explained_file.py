@@ -17,7 +17,7 @@ from nlpkit.errors import ConfigError, DataError
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.trust.explained_file import ExplainedFile, explained_rows
 from nlpkit.trust.explainer import Explainer
-from nlpkit.trust.explanation_page import pieces_of, to_page
+from nlpkit.trust.explanation_page import marks_of, to_page
 from tests.bags import bag
 
 ROWS = [
@@ -141,8 +141,11 @@ def test_the_page_marks_words_without_color_and_runs_nothing(classifier: Classif
     assert "\u22121.50" in html
     assert "is there already" in error_of(classifier, text, "--html", page)
     (explanation,) = next(Explainer(classifier).explain([text]))
-    assert "".join(piece.text for piece in pieces_of(explanation)) == text
-    assert [piece.kind for piece in pieces_of(explanation) if piece.kind] == ["for", "against"]
+    marks = marks_of(explanation)
+    assert [(text[mark.start : mark.end], mark.kind) for mark in marks] == [
+        ("good", "for"),
+        ("bad", "against"),
+    ]
     assert to_page([explanation], run="<b>", source="").count("<b>") == 0
 
 
