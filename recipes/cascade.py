@@ -19,6 +19,7 @@ from nlpkit.tasks.task import TextTask
 from nlpkit.training.cascade import CascadeData, complete_cascade, load_cascade_rows
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
+from nlpkit.trust.promise_section import promises
 
 
 class CascadeConfig(RunSettings):
@@ -46,7 +47,7 @@ def train(config: CascadeConfig, options: TrainOptions) -> list[Run]:
         options,
         facts={"data": rows.describe(), "runs": [run.read().model_dump(mode="json") for run in (fast, slow)]},
         train_one=partial(_make, config, fast, slow, rows),
-        report=lambda run: report_run(run, rows.held_out, talk=options.talk),
+        report=lambda run: report_run(run, rows.held_out, talk=options.talk, promise=promises),
     )
 
 

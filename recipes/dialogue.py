@@ -1,7 +1,6 @@
 """Fine-tune a pretrained chat model with LoRA on conversations, so that it replies as one side of them does.
 
-Run it with `nlpkit train CONFIG.yaml`, on several processes with
-`accelerate launch -m nlpkit train CONFIG.yaml`.
+Run it with `nlpkit train CONFIG.yaml`, on several GPUs with `accelerate launch -m nlpkit train CONFIG.yaml`.
 A recipe holds the order of a training; how each step is done is in nlpkit.
 """
 

@@ -1,7 +1,6 @@
 """Teach a small base what a tuned large run knows, on texts without labels, then compare the two.
 
-The result is a run like any other. A recipe holds the order of a training; how each step is done is in
-nlpkit.
+The result is a run like any other. A recipe holds the order of a training; each step is done in nlpkit.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from nlpkit.training.loaded_base import LoadedBase, load_classifier_base, save_i
 from nlpkit.training.rows import encode
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 from nlpkit.training.trainer import fit, planned_steps
+from nlpkit.trust.promise_section import promises
 
 
 class DistillConfig(SeededSettings):
@@ -63,7 +63,7 @@ def train(config: DistillConfig, options: TrainOptions) -> list[Run]:
     def report(run: Run) -> None:
         plain = Run.open(config.plain) if config.plain else None
         options.talk(report_distillation(run, Run.open(config.teacher), plain, parts).to_markdown())
-        report_run(run, parts, talk=options.talk)
+        report_run(run, parts, talk=options.talk, promise=promises)
 
     runs = train_seeds(
         config,

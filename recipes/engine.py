@@ -19,6 +19,7 @@ from nlpkit.tasks.task import TextTask, TextTaskSettings
 from nlpkit.training.engine import EngineData, complete_engine, engine_lines, load_engine_rows
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
+from nlpkit.trust.promise_section import promises
 
 
 class EngineConfig(RunSettings):
@@ -41,7 +42,7 @@ def train(config: EngineConfig, options: TrainOptions) -> list[Run]:
         options,
         facts={"data": rows.describe()},
         train_one=partial(_make, config, rows),
-        report=lambda run: report_run(run, rows.held_out, talk=options.talk),
+        report=lambda run: report_run(run, rows.held_out, talk=options.talk, promise=promises),
     )
 
 

@@ -23,6 +23,7 @@ from nlpkit.training.loaded_base import LoadedBase, load_classifier_base
 from nlpkit.training.precision import choose_precision
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
+from nlpkit.trust.promise_section import promises
 
 
 class FewShotConfig(SeededSettings):
@@ -58,7 +59,7 @@ def train(config: FewShotConfig, options: TrainOptions) -> list[Run]:
         options,
         facts={"data": rows.describe(), "bf16": bf16, "base": base.identity.model_dump()},
         train_one=partial(_train_one, config, rows, base),
-        report=lambda run: report_run(run, {"test": rows.test}, talk=options.talk),
+        report=lambda run: report_run(run, {"test": rows.test}, talk=options.talk, promise=promises),
     )
 
 

@@ -1,7 +1,6 @@
 """Fine-tune a pretrained encoder with LoRA on labeled texts.
 
-Run it with `nlpkit train CONFIG.yaml`, on several processes with
-`accelerate launch -m nlpkit train CONFIG.yaml`.
+Run it with `nlpkit train CONFIG.yaml`, on several GPUs with `accelerate launch -m nlpkit train CONFIG.yaml`.
 A recipe holds the order of a training; how each step is done is in nlpkit.
 """
 
@@ -30,6 +29,7 @@ from nlpkit.training.recipes import load_metrics
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 from nlpkit.training.trainer import fit, planned_steps
+from nlpkit.trust.promise_section import promises
 
 
 class SentimentConfig(SeededSettings):
@@ -69,7 +69,7 @@ def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
         options,
         facts={"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()},
         train_one=partial(_train_one, config, rows, base, precision),
-        report=lambda run: report_run(run, rows.held_out, talk=options.talk, own=own),
+        report=lambda run: report_run(run, rows.held_out, talk=options.talk, own=own, promise=promises),
     )
     return check_behavior(runs, config.behavior, suites, talk=options.talk)
 

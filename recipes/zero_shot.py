@@ -18,6 +18,7 @@ from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.loaded_base import load_classifier_base
 from nlpkit.training.runs import TrainOptions, train_seeds
 from nlpkit.training.zero_shot import LabeledRows, ReaderBase, base_of, load_labeled_rows, make_run
+from nlpkit.trust.promise_section import promises
 
 
 class ZeroShotConfig(RunSettings):
@@ -45,5 +46,5 @@ def train(config: ZeroShotConfig, options: TrainOptions) -> list[Run]:
         options,
         facts={"data": rows.describe(), "base": base.identity.model_dump()},
         train_one=partial(make_run, rows=rows, base=base, reader=config.reader, codebook=config.codebook),
-        report=lambda run: report_run(run, {"test": rows.test}, talk=options.talk),
+        report=lambda run: report_run(run, {"test": rows.test}, talk=options.talk, promise=promises),
     )

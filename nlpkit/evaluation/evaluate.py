@@ -102,9 +102,18 @@ def report_run(
     *,
     talk: Callable[[str], None],
     own: Sequence[Metric[Any]] = (),
+    promise: Callable[[Run, Classifier], Section | None] = lambda run, classifier: None,
 ) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has
     rows is the headline.
+
+    Args:
+        run: completed.
+        parts: the held-out examples by name.
+        talk: gets lines for people.
+        own: the user's own metrics.
+        promise: makes the section on what can be promised, once the predictions are written; it stands in the
+            headline's report and in the card.
     """
     classifier = Classifier.load(run)
     family = classifier.task.family
@@ -115,10 +124,20 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
+        if headline and (section := promise(run, classifier)):
+            report = with_section(report, section)
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):
             talk(line)
+
+
+def with_section(report: Report, section: Section) -> Report:
+    """Return the report with a further section, before those that hold texts."""
+    kinds = [each.kind for each in report.sections]
+    at = kinds.index("texts") if "texts" in kinds else len(kinds)
+    sections = (*report.sections[:at], section, *report.sections[at:])
+    return report.model_copy(update={"sections": sections})
 
 
 def measure(
