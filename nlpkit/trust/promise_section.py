@@ -53,7 +53,7 @@ def promise_table(rows: CalibrationRows, *, is_set: bool = False, seed: int = 1)
             for coverage, outcome in ((coverage, _sets(rows, coverage)) for coverage in COVERAGES)
         ]
     options = "--max-error" if is_set else "--max-error and --sets"
-    sets = "" if is_set else " The sets hold it on average over labeled rows and files."
+    sets = "" if is_set else " Sets hold the true label on average over labeled rows and files."
     flatters = (
         " Validation rows chose the checkpoint and the calibration, so that these figures may be too good."
         if rows.source.startswith("validation")
@@ -63,7 +63,7 @@ def promise_table(rows: CalibrationRows, *, is_set: bool = False, seed: int = 1)
         id="promise",
         title="What can be promised",
         nav="Promise",
-        note=f"What nlpkit score with {options} would promise for a file of {len(rows):,} texts like the "
+        note=f"What nlpkit score can promise with {options} for a file of {len(rows):,} texts like the "
         f"labeled rows ({rows.source}). The promises about errors hold with {CONFIDENCE:.0%} confidence."
         f"{sets} Each file gets a promise of its own, or a refusal where its texts are not like these "
         f"rows.{flatters}",
@@ -86,10 +86,11 @@ def _error_promises(rows: CalibrationRows, is_set: bool, seed: int) -> dict[floa
         bounds = Bounds.of(rows, tally, is_set=is_set, seed=seed)
     except DataError as refusal:
         return dict.fromkeys(MAX_ERRORS, _refused(refusal))
-    outcomes = {}
+    outcomes, answered = {}, 0.0
     for max_error in MAX_ERRORS:
-        try:
-            outcomes[max_error] = f"{bounds.promise(max_error).answered:.0%} of the texts get a label"
+        try:  # a promise of fewer errors is one of more errors too
+            answered = max(answered, bounds.promise(max_error).answered)
+            outcomes[max_error] = f"{answered:.0%} of the texts get a label"
         except DataError:
             outcomes[max_error] = (
                 f"refused: no threshold keeps it; {len(rows):,} rows bear out no less than {bounds.least:.1%}"
