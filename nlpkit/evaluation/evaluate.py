@@ -35,6 +35,7 @@ from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
 from nlpkit.tasks.task import TextTask, task_from
 from nlpkit.trust.explained_section import explained_sections
+from nlpkit.trust.promise_section import promises
 
 ALONE = "the same run without the turns before"
 """What the report calls a run's answers to turns of which it reads nothing that was said before."""
@@ -105,7 +106,7 @@ def report_run(
     own: Sequence[Metric[Any]] = (),
 ) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has
-    rows is the headline, and has a few answers explained.
+    rows is the headline: it has a few answers explained, and what can be promised.
     """
     classifier = Classifier.load(run)
     family = classifier.task.family
@@ -121,10 +122,20 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
+        if headline and (section := promises(run, classifier)):
+            report = with_section(report, section)
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):
             talk(line)
+
+
+def with_section(report: Report, section: Section) -> Report:
+    """Return the report with a further section, before those that hold texts."""
+    kinds = [each.kind for each in report.sections]
+    at = kinds.index("texts") if "texts" in kinds else len(kinds)
+    sections = (*report.sections[:at], section, *report.sections[at:])
+    return report.model_copy(update={"sections": sections})
 
 
 def measure(

@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from nlpkit.data.codebook import Codebook
+from nlpkit.reports.card_sections import (
+    audit_words,
+    group_section,
+    no_audit_words,
+    promise_section,
+    use_section,
+)
 from nlpkit.reports.guide import label_list
 from nlpkit.reports.markdown import baseline_table, score_table
 from nlpkit.reports.parts import ReportContent
@@ -22,6 +29,7 @@ def model_card(
     record: Mapping[str, Any],
     usage: Usage,
     *,
+    audit: ReportContent | None = None,
     codebook: Codebook | None = None,
     language: str | None = None,
     license: str | None = None,
@@ -33,6 +41,7 @@ def model_card(
         report: of the held-out rows.
         record: what `run.json` holds.
         usage: what a run of this family of answers is, and how it is used.
+        audit: the report of an audit of the run, if there is one.
         codebook: the run's labels in words, if it has them.
         language: ISO 639 code of the texts, where known.
         license: of the adapter, as the hub spells it, where known.
@@ -67,6 +76,9 @@ def model_card(
         lines=_render(usage.template, part="lines", usage=usage, **values).strip(),
         scores=score_table(report.scores),
         baselines=[(row.name, baseline_table(report.scores, row)) for row in report.baselines],
+        uses=use_section(usage),
+        groups=group_section(report, audit_words(audit) if audit else no_audit_words(report, usage)),
+        promise=promise_section(report, usage),
         license=license,
         codebook=label_list(codebook) if codebook else "",
         **values,

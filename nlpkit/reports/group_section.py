@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nlpkit.reports.sections import Column, Table
@@ -34,11 +34,23 @@ def group_table(by_group: Mapping[str, Mapping[str, Score]]) -> Table:
             Column(name="Texts", number=True),
             *(Column(name=title, number=True) for title in titles),
         ),
+        caption=_worst(groups),
         rows=tuple(
             (group, _texts(scores), *(score.shown_with_interval for score in scores.values()))
             for group, scores in groups[:MOST_GROUPS]
         ),
     )
+
+
+def _worst(groups: Sequence[tuple[str, Mapping[str, Score]]]) -> str:
+    """Return the group that is worst by the first metric, in words; empty where it compares none."""
+    measured = [(group, next(iter(scores.values()))) for group, scores in groups]
+    known = [(score.value, group, score) for group, score in measured if score.value is not None]
+    if len(known) < 2 or known[0][2].higher_is_better is None:
+        return ""
+    sign = 1 if known[0][2].higher_is_better else -1
+    _, group, score = min(known, key=lambda entry: sign * entry[0])
+    return f"Worst: {group}, {score.title} {score.shown_with_interval}"
 
 
 def _texts(scores: Mapping[str, Score]) -> int:

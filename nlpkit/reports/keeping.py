@@ -11,11 +11,16 @@ from typing import Any
 from nlpkit.data.codebook import read_codebook
 from nlpkit.files import write_whole
 from nlpkit.reports.card import model_card
+from nlpkit.reports.card_sections import audit_words, group_section, is_audit, with_groups
 from nlpkit.reports.parts import Cost, SourceCard, Step
 from nlpkit.reports.report import Report
 from nlpkit.reports.usage import Usage
 from nlpkit.run import Run
 from nlpkit.sources import catalogue
+
+OWN_PARTS = ("test", "validation")
+"""Held-out parts of a training, the one that chose nothing first: the report of the first one that there is
+stands in the card."""
 
 
 def place(run: Run, data: str, ending: str) -> Path:
@@ -42,7 +47,29 @@ def write_report(run: Run, report: Report, *, card: Usage | None = None) -> None
         record = run.read()
         if not (record.engine or record.cascade):  # which are no single model that is here
             codebook = read_codebook(run.codebook) if run.codebook.is_file() else None
-            write_whole(run.card, model_card(report, record.model_dump(mode="json"), card, codebook=codebook))
+            text = model_card(
+                report, record.model_dump(mode="json"), card, audit=latest_audit(run), codebook=codebook
+            )
+            write_whole(run.card, text)
+
+
+def latest_audit(run: Run) -> Report | None:
+    """Return the report of the latest audit of a run; None where there is none."""
+    texts = (path.read_text(encoding="utf-8") for path in run.evaluation.glob("audit*.json"))
+    audits = [report for report in map(Report.from_json, texts) if is_audit(report)]
+    return max(audits, key=lambda report: report.created, default=None)
+
+
+def show_audit_in_card(run: Run, audit: Report) -> None:
+    """Write an audit into the section on groups of a run's model card; the rest stays, edits included.
+
+    The card of a run without the report of its training stays as it is, and so does that of a built-in run.
+    """
+    own = next((path for part in OWN_PARTS if (path := place(run, part, ".json")).is_file()), None)
+    if own is None or run.evaluation.parent != run.path or not run.card.is_file():
+        return
+    section = group_section(Report.from_json(own.read_text(encoding="utf-8")), audit_words(audit))
+    write_whole(run.card, with_groups(run.card.read_text(encoding="utf-8"), section))
 
 
 def of_run(run: Run) -> dict[str, Any]:

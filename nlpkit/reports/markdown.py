@@ -76,7 +76,7 @@ def _section(title: str, body: str) -> str:
 def _body(section: Section) -> str:
     """Return a section's numbers: a picture's are in its words, and texts stay at home."""
     if section.kind == "table":
-        return _table(section)
+        return section_table(section)
     if section.kind == "prose":
         sentences = "\n".join(f"- {cell(sentence)}" for sentence in section.sentences)
         shares = table(("", "Count"), section.shares.items())
@@ -84,7 +84,8 @@ def _body(section: Section) -> str:
     return ""
 
 
-def _table(section: Table) -> str:
+def section_table(section: Table) -> str:
+    """Return a section's table in Markdown, with the intervals of scores in columns of their own."""
     heads: list[str] = []
     scored = [
         any(isinstance(row[column], Score) for row in section.rows) for column in range(len(section.columns))

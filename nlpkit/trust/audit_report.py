@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nlpkit.metrics.score import Score
-from nlpkit.reports.keeping import place, write_report
+from nlpkit.reports.keeping import place, show_audit_in_card, write_report
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import (
@@ -38,18 +38,18 @@ LIMITS = (
 
 
 def write_audit(run: Run, audit: Audit) -> str:
-    """Write the page of an audit, with JSON and Markdown next to it, into the run; return its path."""
+    """Write an audit's page, JSON and Markdown, and its largest gaps into the run's card; return the page."""
     report = audit_report(audit, task=task_from(run.read().task).kind)
     write_report(run, report)
+    show_audit_in_card(run, report)
     return str(place(run, report.data, ".html"))
 
 
 def audit_report(audit: Audit, *, task: str) -> Report:
     """Return an audit as a report."""
-    sections: list[Section] = [gap_plot(audit), gap_table(audit)]
-    if audit.file:
-        sections += file_sections(audit.file)
-    sections.append(Prose(id="limits", title="What this does not show", sentences=LIMITS))
+    of_file = file_sections(audit.file) if audit.file else []
+    limits = Prose(id="limits", title="What this does not show", sentences=LIMITS)
+    sections = (gap_plot(audit), gap_table(audit), *of_file, limits)
     theirs = audit.compared
     return Report(
         run=audit.run,
@@ -60,7 +60,7 @@ def audit_report(audit: Audit, *, task: str) -> Report:
         summary=tuple(summary(audit)),
         scores=_scores(audit),
         baselines=(Baseline(name=theirs.run, scores=_scores(theirs)),) if theirs else (),
-        sections=tuple(sections),
+        sections=sections,
         limits=LIMITS,
         versions=versions(),
     )

@@ -11,15 +11,13 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.generation.decision_server import naming_rows
+from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.reading import read_examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-PARTS = ("test", "validation")
-"""Held-out parts of a training, the one that chose nothing first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +122,7 @@ def _held_out(
         is_number = "value" in classifier.columns
         truth = [example.value if is_number else example.labels for example in examples]
         return source.source, [answer.row() for answer in predictions], truth
-    for part in PARTS:
+    for part in OWN_PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
         if path.is_file():
             from pyarrow import parquet

@@ -84,25 +84,55 @@ def promise(
             f"no promise of at most {max_error:.1%} errors: these texts are not like those of {rows.source}; "
             "hint: label some of them, and name them with --held-out"
         )
-    thresholds, bounds = (
-        false_bounds(rows, tally.texts, thresholds=THRESHOLDS, level=LEVEL, seed=seed)
-        if is_set
-        else error_bounds(rows, tally, seed=seed)
-    )
-    threshold = lowest_threshold(thresholds, bounds, max_error)
-    if threshold is None:
-        raise DataError(
-            f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
-            f"bear out no less than {bounds.min():.1%}; hint: --max-error {_rounded_up(bounds.min())}, "
-            "or more labeled rows with --held-out FILE"
+    return Bounds.of(rows, tally, is_set=is_set, seed=seed).promise(max_error)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bounds:
+    """What the share of errors rarely exceeds, above each threshold: decides about promises on one file."""
+
+    rows: CalibrationRows
+    tally: Tally
+    is_set: bool
+    thresholds: NDArray[Any]
+    bounds: NDArray[Any]
+    """The share for each of the thresholds."""
+
+    @classmethod
+    def of(cls, rows: CalibrationRows, tally: Tally, *, is_set: bool, seed: int = 1) -> Bounds:
+        """Return the bounds for a file like the labeled rows; the arguments are those of `promise`."""
+        thresholds, bounds = (
+            false_bounds(rows, tally.texts, thresholds=THRESHOLDS, level=LEVEL, seed=seed)
+            if is_set
+            else error_bounds(rows, tally, seed=seed)
         )
-    return Promise(
-        max_error=max_error,
-        threshold=threshold,
-        answered=_answered(rows, tally, threshold, is_set),
-        held_out=rows.source,
-        held_out_rows=len(rows),
-    )
+        return cls(rows=rows, tally=tally, is_set=is_set, thresholds=thresholds, bounds=bounds)
+
+    @property
+    def least(self) -> float:
+        """The smallest share of errors that can be promised."""
+        return float(self.bounds.min())
+
+    def promise(self, max_error: float) -> Promise:
+        """Return the promise of at most this share of errors.
+
+        Raises:
+            DataError: no threshold keeps it.
+        """
+        rows, threshold = self.rows, lowest_threshold(self.thresholds, self.bounds, max_error)
+        if threshold is None:
+            raise DataError(
+                f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
+                f"bear out no less than {self.least:.1%}; hint: --max-error {_rounded_up(self.least)}, "
+                "or more labeled rows with --held-out FILE"
+            )
+        return Promise(
+            max_error=max_error,
+            threshold=threshold,
+            answered=_answered(rows, self.tally, threshold, self.is_set),
+            held_out=rows.source,
+            held_out_rows=len(rows),
+        )
 
 
 def _answered(rows: CalibrationRows, tally: Tally, threshold: float, is_set: bool) -> float:
@@ -143,16 +173,20 @@ def error_bounds(rows: CalibrationRows, tally: Tally, *, seed: int = 1) -> tuple
 
 
 def lowest_threshold(thresholds: NDArray[Any], bounds: NDArray[Any], max_error: float) -> float | None:
-    """Return the lowest threshold that keeps a promise with all up to the highest that does; None without."""
+    """Return the lowest threshold that keeps a promise of so many errors or fewer; None without.
+
+    A promise is kept by a threshold together with all up to the highest that keeps it. A promise of fewer
+    errors is one of more errors too, even where a higher threshold keeps the latter alone.
+    """
     import numpy as np
 
-    kept = np.flatnonzero(bounds <= max_error)
-    if not kept.size:
-        return None
-    lowest = int(kept[-1])
-    while lowest > 0 and bounds[lowest - 1] <= max_error:
-        lowest -= 1
-    return float(thresholds[lowest])
+    best: int | None = None
+    for most in bounds[bounds <= max_error]:
+        kept = np.flatnonzero(bounds <= most)
+        gaps = np.flatnonzero(np.diff(kept) > 1)
+        lowest = int(kept[gaps[-1] + 1] if gaps.size else kept[0])
+        best = lowest if best is None else min(best, lowest)
+    return None if best is None else float(thresholds[best])
 
 
 def promise_for_file(

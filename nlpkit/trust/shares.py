@@ -25,6 +25,8 @@ RESAMPLES, BLOCK = 1000, 50
 ENDS = (0.025, 0.975)
 SAMPLE = 20_000
 """Texts that are looked at one by one, whose sums do not suffice."""
+SAME = 1e-6
+"""A singular value of the mean answers below which some label's is a mixture of those of others."""
 LEAST_LIKE = 1.95
 """The critical value of the Kolmogorov-Smirnov test for a level of 0.001."""
 
@@ -96,10 +98,12 @@ class SharesEstimator:
         seed: draws the resamples.
 
     Raises:
-        DataError: a label has too few held-out rows.
+        DataError: a label has too few held-out rows, or the answers do not tell the labels apart.
     """
 
     def __init__(self, rows: CalibrationRows, *, is_set: bool = False, seed: int = 1) -> None:
+        import numpy as np
+
         self._rows, self._is_set, self._seed = rows, is_set, seed
         for label, count in zip(rows.labels, rows.truth.sum(axis=0), strict=True):
             if min(count, len(rows) - count if is_set else FEWEST) < FEWEST:
@@ -108,6 +112,12 @@ class SharesEstimator:
                     "with and without it, to know how often it is confused; "
                     "hint: more labeled rows, with --held-out FILE"
                 )
+        columns = [rows.probabilities[column].mean(axis=0) for column in rows.truth.T]
+        if not is_set and np.linalg.matrix_rank(np.stack(columns), tol=SAME) < len(columns):
+            raise DataError(
+                f"{rows.source}: the mean answers to the rows of each label do not differ enough to tell how "
+                "many texts have it; hint: a run that is better than the same answer for every text"
+            )
 
     def shares(self, tally: Tally) -> list[Share]:
         """Return the share of each label.

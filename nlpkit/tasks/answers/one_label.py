@@ -102,7 +102,7 @@ class OneLabel:
     @property
     def report(self) -> FamilyReport:
         """That of labels; its model card says how a text is read."""
-        return replace(LABEL_REPORT, usage=self.usage)
+        return replace(LABEL_REPORT, usage=self.usage if self.has_score else self.usage.without_score())
 
     @property
     def has_score(self) -> bool:

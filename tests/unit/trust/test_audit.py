@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,9 @@ from typer.testing import CliRunner
 from nlpkit.cli.app import app
 from nlpkit.data.identities import Mention, identities
 from nlpkit.errors import DataError, RunError
+from nlpkit.reports.card_sections import with_groups
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Table
 from nlpkit.tasks.answers.family import answer_of
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import audit as audits
@@ -181,6 +184,31 @@ def test_the_command_audits_a_run_in_a_labeled_file_and_compares_it(
     page = report.to_html()
     assert "Groups exchanged in texts" in page
     assert "What this does not show" in page
+
+
+@pytest.mark.usefixtures("few_templates")
+def test_an_audit_stands_in_the_card_of_the_run_and_leaves_the_rest_as_it_was(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is the one that the card names, in a copy of the run."""
+    run = shutil.copytree(toy_run, tmp_path / "toy")
+    for earlier in (run / "evaluation").glob("audit*"):
+        earlier.unlink()
+    card = run / "README.md"
+    written = with_groups(card.read_text(encoding="utf-8"), "## Groups\n\nNo groups were measured.\n")
+    trained = written.replace("# toy\n", "# toy, by me\n")
+    card.write_text(trained, encoding="utf-8")
+    monkeypatch.chdir(run)
+    result = CliRunner().invoke(app, ["audit", "."])
+    assert result.exit_code == 0, result.output
+    audited = card.read_text(encoding="utf-8")
+    report = Report.from_json((run / "evaluation" / "audit.json").read_text(encoding="utf-8"))
+    gaps = next(section for section in report.sections if section.id == "groups")
+    assert isinstance(gaps, Table)
+    assert f"| {gaps.rows[0][0]} | {gaps.rows[0][1]} | {gaps.rows[0][2]} | {gaps.rows[0][3]} |" in audited
+    assert "No groups were measured" not in audited
+    assert audited.partition("## Groups")[0] == trained.partition("## Groups")[0]
+    assert audited.partition("## Promise")[2] == trained.partition("## Promise")[2]
 
 
 def test_a_page_tells_how_much_of_a_gap_is_closed() -> None:

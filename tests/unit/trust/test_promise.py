@@ -15,7 +15,7 @@ from nlpkit.errors import ConfigError, DataError
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.calibration_rows import CalibrationRows
 from nlpkit.trust.cautious import Caution, Cautious
-from nlpkit.trust.promise import promise
+from nlpkit.trust.promise import lowest_threshold, promise
 from nlpkit.trust.shares import Tally
 from tests.conftest import sentences, write_csv
 
@@ -61,6 +61,15 @@ def test_a_promise_is_kept_where_the_shares_of_labels_differ() -> None:
     assert np.mean(kept) >= 0.9
     assert np.mean(naive) < 0.2
     assert np.mean(answered) > 0.3
+
+
+def test_a_looser_promise_never_needs_a_higher_threshold() -> None:
+    """At 0.02 the highest threshold keeps it too; the one below does not, but 0.1 to 0.3 keep it at 0.01."""
+    thresholds, bounds = np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.array([0.01, 0.01, 0.01, 0.03, 0.02])
+    lowest = [lowest_threshold(thresholds, bounds, most) for most in (0.005, 0.01, 0.02, 0.03)]
+    assert lowest == [None, 0.1, 0.1, 0.1]
+    # Here 0.2 keeps 0.02 with all above it, and 0.1 does not
+    assert lowest_threshold(thresholds, np.array([0.04, 0.02, 0.01, 0.02, 0.0]), 0.02) == 0.2
 
 
 def test_the_lowest_threshold_that_keeps_it_is_taken() -> None:
