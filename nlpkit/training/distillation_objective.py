@@ -144,7 +144,9 @@ def distillation_objective(
     rows = settings.epoch(train)
     return Objective(
         train=[{**asdict(train[row]), "row": row} for row in rows],
-        validation=[{**asdict(row), "row": None} for row in validation],
+        validation=[
+            {**asdict(row), "row": None} for row in sorted(validation, key=lambda row: len(row.input_ids))
+        ],
         lengths=[len(train[row].input_ids) for row in rows],
         collate=_with_answers(
             collator(tokenizer.pad_token_id), answers, task.head.outputs, settings.temperature

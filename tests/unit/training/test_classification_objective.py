@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,14 @@ from nlpkit.errors import ConfigError
 from nlpkit.settings import ClassifierTraining
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.classification_objective import _loss, checkpoint_metric, collator, metrics_of
+from nlpkit.training.classification_objective import (
+    _loss,
+    checkpoint_metric,
+    classification_objective,
+    collator,
+    metrics_of,
+)
+from nlpkit.training.rows import TrainingRow
 
 TWO = Polarity(labels=("negative", "positive"))
 
@@ -80,3 +89,13 @@ def test_an_undefined_metric_counts_0() -> None:
         predictions=np.zeros((3, 1)), label_ids=np.array([[0.1, 1], [0.2, 1], [0.3, 1]])
     )
     assert metrics_of(family, "pearson")(evaluation) == {"pearson": 0.0, "mae": pytest.approx(0.2)}
+
+
+def test_rows_to_choose_on_are_batched_with_those_of_like_length() -> None:
+    rows = [TrainingRow(input_ids=[1] * size, target=[size % 2], weight=1.0, cut=0) for size in (5, 1, 4, 2)]
+    made = classification_objective(
+        rows, rows, task=TWO, tokenizer=SimpleNamespace(pad_token_id=0), training=ClassifierTraining()
+    )
+    assert [len(row["input_ids"]) for row in made.validation] == [1, 2, 4, 5]
+    assert [row["target"] for row in made.validation] == [[1], [0], [0], [1]]
+    assert [len(row["input_ids"]) for row in made.train] == [5, 1, 4, 2]
