@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.errors import DataError
-from nlpkit.trust.calibration_rows import CalibrationRows, matrices
+from nlpkit.trust.calibration_rows import CalibrationRows, kept_rows
 from nlpkit.trust.prediction_sets import in_set, least_probabilities
 from nlpkit.trust.promise import error_bounds, lowest_threshold
 from nlpkit.trust.shares import FEWEST, Share, SharesEstimator, Tally
@@ -41,19 +41,6 @@ SHIFTS: Mapping[str, float | None] = {
     "none, halves": None,
 }
 """Concentration of the Dirichlet distribution that a file's shares are drawn from; None: as in the data."""
-
-
-def read(path: Path) -> CalibrationRows:
-    """Read the predictions of an evaluation."""
-    from pyarrow import parquet
-
-    rows = parquet.read_table(path).to_pylist()
-    labels = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
-    probabilities, given = matrices(rows, labels)
-    truth = np.array([[label == row["truth"] for label in labels] for row in rows])
-    return CalibrationRows(
-        source=path.name, labels=tuple(labels), probabilities=probabilities, given=given, truth=truth
-    )
 
 
 def taken(rows: CalibrationRows, chosen: NDArray[Any]) -> CalibrationRows:
@@ -259,7 +246,7 @@ def bench(
     tasks = json.loads(earlier.read_text(encoding="utf-8"))["tasks"] if earlier.is_file() else {}
     for name, path in predictions.items():
         file, _, count = path.partition("@")
-        rows = read(Path(file))
+        rows = kept_rows(Path(file), source=Path(file).name)
         labeled = int(count or len(rows) // 2)
         measured = measure(rows, labeled=labeled, draws=draws, seed=1)
         tasks[name] = {"rows": len(rows), "labeled": labeled, "draws": draws, "measured": measured}

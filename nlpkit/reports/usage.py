@@ -121,7 +121,6 @@ OPINION_USAGE = Usage(
     misuses=(_PERSON, _UNREAD),
     own_audit=_BY_GROUP,
     audit="",
-    no_promise="a promise is about the labels of whole texts, and it answers with parts of them",
 )
 VALUE_USAGE = Usage(
     template="usage_value.md.jinja",

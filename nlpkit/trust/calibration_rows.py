@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,15 @@ from nlpkit.generation.decision_server import naming_rows
 from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ClassifierFamily
+from nlpkit.tasks.prediction import OPINIONS, SEVERAL
 from nlpkit.tasks.reading import read_examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+RANKS = tuple(map(str, range(1, 17)))
+"""Stand for labels where a run finds opinions: the likeliest one of a text, and so on; more do not count."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +38,8 @@ class CalibrationRows:
     """(rows, labels): whether the run gave each label."""
     truth: NDArray[Any]
     """(rows, labels): whether each label is true."""
+    what: str = "label"
+    """What the run gives; with `opinion` the labels are RANKS."""
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -68,21 +76,58 @@ def calibration_rows(
         RunError: its answers are not labels, it reads more than a text, or it has no held-out rows.
         DataError: a file or a row of `held_out` is wrong.
     """
-    labels = labels_of(classifier.task.family)
-    source, answers, true = _held_out(run, classifier, held_out, fields)
-    if held_out is None:
-        is_set = "labels" in classifier.columns
-        true = [tuple(kept.split(", ")) if is_set else (kept,) for kept in true]
-    probabilities, given = matrices(answers, labels)
+    labels = RANKS if OPINIONS in classifier.columns else labels_of(classifier.task.family)
+    return _rows(*_held_out(run, classifier, held_out, fields), labels)
+
+
+def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
+    """Return what a run answered to the rows of a report, as the file next to the report keeps it.
+
+    Args:
+        predictions: `*.predictions.parquet` of a run that gives labels or opinions.
+        source: what messages call the rows.
+    """
+    from pyarrow import parquet
+
+    kept = parquet.read_table(predictions).to_pylist()
+    labels = RANKS if OPINIONS in kept[0] else _labels_in(kept[0])
+    return _rows(source, kept, [row["truth"] for row in kept], labels)
+
+
+def _rows(
+    source: str, answers: list[dict[str, Any]], true: Sequence[str], labels: tuple[str, ...]
+) -> CalibrationRows:
     import numpy as np
 
+    probabilities, given = matrices(answers, labels)
     return CalibrationRows(
         source=source,
-        labels=tuple(labels),
+        labels=labels,
         probabilities=probabilities,
         given=given,
-        truth=np.array([[label in names for label in labels] for names in true], dtype=bool),
+        truth=np.array([_is_true(answer, of, labels) for answer, of in zip(answers, true, strict=True)]),
+        what="opinion" if OPINIONS in answers[0] else "label",
     )
+
+
+def _is_true(answer: Mapping[str, Any], true: str, labels: Sequence[str]) -> list[bool]:
+    """Return whether each label is true, or each of the likeliest opinions in all its parts."""
+    if OPINIONS in answer:
+        known = [_parts(opinion) for opinion in json.loads(true)]
+        found = [_parts(opinion) in known for opinion in _likeliest(answer)]
+        return found + [False] * (len(labels) - len(found))
+    names = true.split(", ") if SEVERAL in answer else [true]
+    return [label in names for label in labels]
+
+
+def _likeliest(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return as many opinions as there are RANKS."""
+    return sorted(answer[OPINIONS], key=lambda opinion: -opinion["probability"])[: len(RANKS)]
+
+
+def _parts(opinion: Mapping[str, Any]) -> tuple[Any, ...]:
+    spans = [opinion.get(name) or {} for name in ("aspect", "opinion")]
+    return opinion["polarity"], *((span.get("start"), span.get("end")) for span in spans)
 
 
 def value_rows(
@@ -104,8 +149,8 @@ def value_rows(
 def _held_out(
     run: Run, classifier: Classifier, held_out: Path | str | None, fields: Mapping[str, Any]
 ) -> tuple[str, list[dict[str, Any]], list[Any]]:
-    """Return where the rows are from, the output columns of each answer, and what is true: as examples of a
-    file hold it, or as the predictions that a training kept do.
+    """Return where the rows are from, the output columns of each answer, and what is true, as reports keep
+    it.
     """
     if classifier.turns is not None or classifier.reads_aspects:
         more = "the turns before" if classifier.turns is not None else "an aspect"
@@ -119,8 +164,8 @@ def _held_out(
         examples = read_examples(classifier.task, [source], seed=0).examples
         with naming_rows((example.text, example.where) for example in examples):
             predictions = classifier.predict([classifier.task.input(example) for example in examples])
-        is_number = "value" in classifier.columns
-        truth = [example.value if is_number else example.labels for example in examples]
+        family = classifier.task.family
+        truth = [family.truth(example) for example in examples]
         return source.source, [answer.row() for answer in predictions], truth
     for part in OWN_PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
@@ -141,10 +186,14 @@ def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
     Raises:
         RunError: its answers are not labels.
     """
-    names = tuple(name.removeprefix("p_") for name in family.columns if name.startswith("p_"))
+    names = _labels_in(family.columns)
     if not names:
         raise RunError(f"the run answers with {', '.join(family.columns)}; expected one that gives labels")
     return names
+
+
+def _labels_in(columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.removeprefix("p_") for name in columns if name.startswith("p_"))
 
 
 def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[str] = ("label",)) -> None:
@@ -154,7 +203,7 @@ def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[st
         ConfigError: names the option that needs one.
     """
     if not classifier.columns.keys() & set(names):
-        how = "one label a text" if len(names) == 1 else "labels"
+        how = "one label a text" if len(names) == 1 else "labels or opinions"
         raise ConfigError(
             f"{option}: {classifier.name} answers with {', '.join(classifier.columns)}; "
             f"expected a run that gives {how}"
@@ -164,9 +213,18 @@ def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[st
 def matrices(
     answers: Sequence[Mapping[str, Any]], labels: Sequence[str]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return, (rows, labels) each, the probabilities in answers' columns, and which labels were given."""
+    """Return, (rows, labels) each, the probabilities in answers' columns, and which labels were given.
+
+    Opinions stand in the order of their probabilities, each in the column of its rank.
+    """
     import numpy as np
 
+    if answers and OPINIONS in answers[0]:
+        ranked = np.zeros((len(answers), len(labels)))
+        for row, answer in enumerate(answers):
+            for rank, opinion in enumerate(_likeliest(answer)):
+                ranked[row, rank] = opinion["probability"]
+        return ranked, ranked > 0
     probabilities = [[float(answer[f"p_{label}"]) for label in labels] for answer in answers]
     given = [
         str(answer["labels"] or "").split(", ") if "labels" in answer else (answer["label"],)

@@ -12,7 +12,7 @@ from nlpkit.tasks.answers.family import ColumnType
 from nlpkit.tasks.prediction import ABSTAINED, ENDS, SET, Prediction
 from nlpkit.trust.calibration_rows import calibration_rows, refuse_other_answers, value_rows
 from nlpkit.trust.prediction_sets import Interval, interval, least_probabilities
-from nlpkit.trust.promise import promise_for_file
+from nlpkit.trust.promise import PROMISED, promise_for_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Caution:
     """What an answer must reach."""
 
     threshold: float | None = None
-    """A label that is less probable is not given; None: each is."""
+    """A label or an opinion that is less probable is not given; None: each is."""
     least: Mapping[str, float] | None = None
     """The least probability with which each label is in the prediction set; None: there are no sets."""
     interval: Interval | None = None
@@ -75,7 +75,7 @@ def caution_for(
     if sets is not None:
         refuse_other_answers(classifier, "--sets")
     else:
-        refuse_other_answers(classifier, "--max-error", ("label", "labels"))
+        refuse_other_answers(classifier, "--max-error", PROMISED)
     rows = calibration_rows(opened, classifier, held_out, **fields)
     least, threshold = None, None
     if sets is not None:
@@ -143,6 +143,9 @@ class Cautious:
             ends = self.caution.interval.around(float(answer.value or 0.0), answer.spread)
             return replace(answer, ends=ends)
         chances, threshold, least = answer.probabilities, self.caution.threshold, self.caution.least
+        if answer.opinions is not None:
+            likely = [found for found in answer.opinions if threshold is None or found.likely >= threshold]
+            return replace(answer, opinions=tuple(likely))
         if answer.labels is not None:
             kept = [name for name in answer.labels if threshold is None or chances[name] >= threshold]
             return replace(answer, labels=tuple(kept))

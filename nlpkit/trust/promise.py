@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import ConfigError, DataError
+from nlpkit.tasks.prediction import OPINIONS, SEVERAL
 from nlpkit.trust.calibration_rows import CalibrationRows, matrices, refuse_other_answers
 from nlpkit.trust.set_promise import false_bounds, is_unlike_rows
 from nlpkit.trust.shares import FEWEST, SAMPLE, SharesEstimator, Tally, resamples
@@ -29,6 +30,8 @@ LEVEL = 0.975
 """The percentile of the errors that must not exceed what is promised: more than CONFIDENCE, as the threshold
 is chosen among many."""
 THRESHOLDS = 50
+PROMISED = ("label", SEVERAL, OPINIONS)
+"""The output columns about which a promise can be made: a run has one of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +45,16 @@ class Promise:
     """The expected share of texts that get a label."""
     held_out: str
     held_out_rows: int
+    what: str = "label"
+    """What it is about: a label or an opinion."""
 
     def in_words(self) -> str:
         """Return the promise as a sentence."""
         return (
-            f"at most {self.max_error:.1%} of the labels given are wrong, with {CONFIDENCE:.0%} confidence, "
-            f"as far as texts of a label look like the {self.held_out_rows:,} labeled rows "
-            f"({self.held_out}); about {self.answered:.0%} of the texts get a label"
+            f"at most {self.max_error:.1%} of the {self.what}s given are wrong, with {CONFIDENCE:.0%} "
+            f"confidence, as far as texts{'' if self.what == 'opinion' else ' of a label'} look like the "
+            f"{self.held_out_rows:,} labeled rows ({self.held_out}); about {self.answered:.0%} of the texts "
+            f"get {'an' if self.what == 'opinion' else 'a'} {self.what}"
         )
 
 
@@ -66,7 +72,7 @@ def promise(
         rows: what the classifier answers to rows whose labels are known.
         tally: of the file's texts, or of a sample of them.
         max_error: the share of wrong labels among those given.
-        is_set: whether a text has any number of labels.
+        is_set: whether a text has any number of labels, or of opinions.
         seed: draws the resamples.
 
     Raises:
@@ -132,6 +138,7 @@ class Bounds:
             answered=_answered(rows, self.tally, threshold, self.is_set),
             held_out=rows.source,
             held_out_rows=len(rows),
+            what=rows.what,
         )
 
 
@@ -207,7 +214,7 @@ def promise_for_file(
         ConfigError: the classifier gives no labels, or the file can be read only once.
         DataError: the file or a row is wrong, or the promise cannot be kept.
     """
-    refuse_other_answers(classifier, "--max-error", ("label", "labels"))
+    refuse_other_answers(classifier, "--max-error", PROMISED)
     if str(file) == "-" or "://" in str(file):
         raise ConfigError(
             f"--max-error: {file} can be read only once; hint: score a copy of it in a file on this machine"
@@ -219,7 +226,7 @@ def promise_for_file(
     tally = Tally(len(rows.labels), seed)
     if texts:
         tally.add(*matrices([answer.row() for answer in classifier.predict(texts)], rows.labels))
-    return promise(rows, tally, max_error=max_error, is_set="labels" in classifier.columns, seed=seed)
+    return promise(rows, tally, max_error=max_error, is_set="label" not in classifier.columns, seed=seed)
 
 
 def _texts(records: Iterable[Record], column: str, skips_bad_rows: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import DataError
 from nlpkit.reports.sections import Column, Table
 from nlpkit.run import Run
+from nlpkit.tasks.prediction import OPINIONS
 from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows
 from nlpkit.trust.prediction_sets import in_set, least_probabilities
 from nlpkit.trust.promise import CONFIDENCE, Bounds
@@ -20,7 +21,7 @@ COVERAGES = (0.9, 0.95)
 def promises(run: Run, classifier: Classifier) -> Table | None:
     """Return what can be promised on a file like the held-out rows that a run was measured on.
 
-    None where the answers are not labels, or more than a text is read: no promise is made there.
+    None where the answers are neither labels nor opinions, or more than a text is read.
 
     Args:
         run: completed and measured: its evaluation holds the predictions.
@@ -30,9 +31,10 @@ def promises(run: Run, classifier: Classifier) -> Table | None:
         RunError: there are no predictions for held-out rows.
     """
     gives_labels = any(name.startswith("p_") for name in classifier.columns)
-    if not gives_labels or classifier.turns is not None or classifier.reads_aspects:
+    is_promised = gives_labels or OPINIONS in classifier.columns
+    if not is_promised or classifier.turns is not None or classifier.reads_aspects:
         return None
-    return promise_table(calibration_rows(run, classifier), is_set="labels" in classifier.columns)
+    return promise_table(calibration_rows(run, classifier), is_set="label" not in classifier.columns)
 
 
 def promise_table(rows: CalibrationRows, *, is_set: bool = False, seed: int = 1) -> Table:
@@ -44,7 +46,7 @@ def promise_table(rows: CalibrationRows, *, is_set: bool = False, seed: int = 1)
         seed: draws the resamples.
     """
     cells = [
-        (f"At most {max_error:.0%} of the labels given are {'false' if is_set else 'wrong'}", outcome)
+        (f"At most {max_error:.0%} of the {rows.what}s given are {'false' if is_set else 'wrong'}", outcome)
         for max_error, outcome in _error_promises(rows, is_set, seed).items()
     ]
     if not is_set:
@@ -74,13 +76,14 @@ def promise_table(rows: CalibrationRows, *, is_set: bool = False, seed: int = 1)
 
 def _error_promises(rows: CalibrationRows, is_set: bool, seed: int) -> dict[float, str]:
     """Return for each share of errors how many texts get a label, or why there is no promise."""
+    one = "an opinion" if rows.what == "opinion" else "a label"
     tally = Tally(len(rows.labels), seed)
     tally.add(rows.probabilities, rows.given)
     try:
         if len(rows) < FEWEST:
             raise DataError(f"{len(rows)} labeled rows; expected at least {FEWEST}")
         if not rows.given.any():
-            raise DataError("none of the rows gets a label")
+            raise DataError(f"none of the rows gets {one}")
         if not is_set:
             SharesEstimator(rows)  # refuses labels with too few rows
         bounds = Bounds.of(rows, tally, is_set=is_set, seed=seed)
@@ -89,7 +92,7 @@ def _error_promises(rows: CalibrationRows, is_set: bool, seed: int) -> dict[floa
     outcomes = {}
     for max_error in MAX_ERRORS:
         try:
-            outcomes[max_error] = f"{bounds.promise(max_error).answered:.0%} of the texts get a label"
+            outcomes[max_error] = f"{bounds.promise(max_error).answered:.0%} of the texts get {one}"
         except DataError:
             outcomes[max_error] = (
                 f"refused: no threshold keeps it; {len(rows):,} rows bear out no less than {bounds.least:.1%}"

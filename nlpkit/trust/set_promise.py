@@ -42,7 +42,9 @@ def false_bounds(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return thresholds, and for each what the share of false labels among those given rarely exceeds.
 
-    Resampled are the labeled rows, and from them files; one false label more than was seen is counted.
+    Resampled are the labeled rows, and from them files; one false label more than was seen is counted. As
+    resamples of few rows hold too few that are false, it is never below the exact bound of the share (Clopper
+    and Pearson 1934) by the labels that were given.
 
     Args:
         rows: what the classifier answers to rows whose labels are known.
@@ -52,6 +54,7 @@ def false_bounds(
         seed: draws the resamples.
     """
     import numpy as np
+    from scipy.stats import beta
 
     least = np.unique(np.quantile(rows.probabilities[rows.given], np.linspace(0, 0.99, thresholds)))
     given = np.stack([((rows.probabilities >= each) & rows.given).sum(axis=1) for each in least], axis=1)
@@ -63,4 +66,6 @@ def false_bounds(
         files = random.multinomial(size, drawn_weights(len(rows), random)).astype(float)
         more = size / len(rows)
         shares.append((files @ false + more) / (files @ given + more))
-    return least, np.quantile(np.concatenate(shares), level, axis=0)
+    seen, of = false.sum(axis=0), given.sum(axis=0)
+    exact = beta.ppf(level, seen + 1, np.maximum(of - seen, 1e-9))
+    return least, np.maximum(np.quantile(np.concatenate(shares), level, axis=0), exact)

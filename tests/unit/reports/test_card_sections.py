@@ -212,7 +212,6 @@ def test_promises_and_refusals_stand_in_the_card() -> None:
     ("family", "reason"),
     [
         ("value", "it answers with a number"),
-        ("opinion", "it answers with parts of them"),
         ("turn", "reads the turns before too"),
         ("aspect", "reads an aspect too"),
     ],

@@ -7,11 +7,13 @@ import random
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from demo.score_pages import text_page
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.export import export_run
 from nlpkit.classifiers.export_record import ExportRecord
+from nlpkit.cli.app import app
 from nlpkit.data.examples import Opinion, Span
 from nlpkit.data.records import Record, read_records
 from nlpkit.errors import DataError
@@ -21,6 +23,7 @@ from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
 from nlpkit.settings import DataSource
 from nlpkit.tasks.aspects import Aspects
+from nlpkit.trust.calibration_rows import RANKS, _is_true, matrices
 from tests.conftest import make_base, train_toy
 
 TASK = Aspects(labels=("negative", "positive"))
@@ -213,6 +216,45 @@ def test_a_scored_file_holds_opinions_as_json(opinions: Path, tmp_path: Path) ->
         ("1", "story", "awful", "negative"),
         ("2", "", "", ""),
     ]
+
+
+def test_a_promise_leaves_out_the_less_certain_opinions(opinions: Path, tmp_path: Path) -> None:
+    held, texts, out = (tmp_path / name for name in ("held.jsonl", "new.jsonl", "out.jsonl"))
+    held.write_text("".join(json.dumps(row) + "\n" for row in rows_of(200, seed=5)))
+    new = rows_of(100, seed=6)
+    texts.write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in new))
+    asked = ["score", str(opinions), str(texts), "-o", str(out), "--held-out", str(held)]
+    result = CliRunner().invoke(app, [*asked, "--max-error", "0.1"])
+    assert result.exit_code == 0, result.output
+    assert "at most 10.0% of the opinions given are wrong" in result.stderr
+    texts_of = [str(row["text"]) for row in new]
+    all_found = [answer.row()["opinions"] for answer in Classifier.load(opinions).predict(texts_of)]
+    given = [json.loads(line)["opinions"] for line in out.read_text().splitlines()]
+    kept = [each["probability"] for of_text in given for each in of_text]
+    both = [each["probability"] for of_text in all_found for each in of_text]
+    assert kept
+    assert sorted(kept) == pytest.approx(sorted(both)[-len(kept) :], abs=1e-5)
+    sets = CliRunner().invoke(app, [*asked, "--sets", "0.9", "--overwrite"])
+    assert "expected a run that gives one label a text" in str(sets.exception)
+    report = Report.from_json((opinions / "evaluation" / "test.json").read_text())
+    (table,) = [section for section in report.sections if section.id == "promise"]
+    assert table.rows[0][0] == "At most 1% of the opinions given are false"
+
+
+def test_opinions_are_rows_of_ranks_right_only_in_all_parts() -> None:
+    """The likeliest opinion is the second; the first has another polarity than the true one."""
+    aspect, words = {"text": "pizza", "start": 4, "end": 9}, {"text": "great", "start": 14, "end": 19}
+    said = {"aspect": aspect, "opinion": words, "polarity": "negative", "probability": 0.4}
+    answers = [
+        {"opinions": [said, {"aspect": aspect, "polarity": "positive", "probability": 0.7}]},
+        {"opinions": []},
+    ]
+    chances, given = matrices(answers, RANKS)
+    assert chances[:, :3].tolist() == [[0.7, 0.4, 0], [0, 0, 0]]
+    assert given.sum(axis=1).tolist() == [2, 0]
+    truth = json.dumps([{"aspect": aspect, "polarity": "positive"}, {**said, "polarity": "positive"}])
+    assert _is_true(answers[0], truth, RANKS)[:3] == [True, False, False]
+    assert _is_true(answers[1], truth, RANKS) == [False] * len(RANKS)
 
 
 def test_the_demo_shows_each_opinion_with_its_probability(opinions: Path) -> None:
