@@ -18,13 +18,13 @@ import numpy as np
 
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
-from benchmarks.trust import read
 from nlpkit.errors import RunError
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.labels import ACCURACY, LOG_LOSS
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.tasks.calibrator import METHODS, crossfitted, fit_calibration
+from nlpkit.trust.calibration_rows import kept_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ MEASURED = (ACCURACY, EQUAL_MASS_ERROR, LOG_LOSS)
 
 def outputs_of(path: Path) -> tuple[tuple[str, ...], NDArray[Any], NDArray[Any]]:
     """Return labels, (rows, labels) logits up to a constant for each row, and (rows,) the true labels."""
-    rows = read(path)
+    rows = kept_rows(path, source=path.name)
     task = json.loads((path.parent.parent / "run.json").read_text(encoding="utf-8"))["task"]
     if task.get("calibrator"):
         raise RunError(f"{path}: a {task['calibrator']['method']} calibration can't be taken back")

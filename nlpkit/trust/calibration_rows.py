@@ -114,8 +114,8 @@ def _is_true(answer: Mapping[str, Any], true: str, labels: Sequence[str]) -> lis
     """Return whether each label is true, or each of the likeliest opinions in all its parts."""
     if OPINIONS in answer:
         known = [_parts(opinion) for opinion in json.loads(true)]
-        found = [_parts(opinion) in known for opinion in _likeliest(answer)]
-        return found + [False] * (len(labels) - len(found))
+        right = [_parts(opinion) in known for opinion in _likeliest(answer)]
+        return right + [False] * (len(labels) - len(right))
     names = true.split(", ") if SEVERAL in answer else [true]
     return [label in names for label in labels]
 

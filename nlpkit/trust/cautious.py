@@ -144,7 +144,7 @@ class Cautious:
             return replace(answer, ends=ends)
         chances, threshold, least = answer.probabilities, self.caution.threshold, self.caution.least
         if answer.opinions is not None:
-            likely = [found for found in answer.opinions if threshold is None or found.likely >= threshold]
+            likely = [each for each in answer.opinions if threshold is None or each.likely >= threshold]
             return replace(answer, opinions=tuple(likely))
         if answer.labels is not None:
             kept = [name for name in answer.labels if threshold is None or chances[name] >= threshold]

@@ -76,14 +76,14 @@ def promise_table(rows: CalibrationRows, *, is_set: bool = False, seed: int = 1)
 
 def _error_promises(rows: CalibrationRows, is_set: bool, seed: int) -> dict[float, str]:
     """Return for each share of errors how many texts get a label, or why there is no promise."""
-    one = "an opinion" if rows.what == "opinion" else "a label"
+    what = "an opinion" if rows.what == "opinion" else "a label"
     tally = Tally(len(rows.labels), seed)
     tally.add(rows.probabilities, rows.given)
     try:
         if len(rows) < FEWEST:
             raise DataError(f"{len(rows)} labeled rows; expected at least {FEWEST}")
         if not rows.given.any():
-            raise DataError(f"none of the rows gets {one}")
+            raise DataError(f"none of the rows gets {what}")
         if not is_set:
             SharesEstimator(rows)  # refuses labels with too few rows
         bounds = Bounds.of(rows, tally, is_set=is_set, seed=seed)
@@ -92,7 +92,7 @@ def _error_promises(rows: CalibrationRows, is_set: bool, seed: int) -> dict[floa
     outcomes = {}
     for max_error in MAX_ERRORS:
         try:
-            outcomes[max_error] = f"{bounds.promise(max_error).answered:.0%} of the texts get {one}"
+            outcomes[max_error] = f"{bounds.promise(max_error).answered:.0%} of the texts get {what}"
         except DataError:
             outcomes[max_error] = (
                 f"refused: no threshold keeps it; {len(rows):,} rows bear out no less than {bounds.least:.1%}"
