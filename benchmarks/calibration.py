@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.machine import Machine
-from benchmarks.results import FOLDER, save, table
+from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.errors import RunError
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
 from nlpkit.metrics.intervals import bootstrap
@@ -84,9 +84,10 @@ def _page(record: Mapping[str, Any]) -> list[str]:
 
 
 def bench(predictions: Mapping[str, str], *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
-    """Measure, write calibration.json and calibration.md, and return the results."""
+    """Measure, write calibration.json and .md, and return the results; earlier ones of other data stay."""
     machine = Machine()
-    record = {"tasks": {name: measure(Path(path), seed=1) for name, path in predictions.items()}}
+    measured = {name: measure(Path(path), seed=1) for name, path in predictions.items()}
+    record = {"tasks": earlier_tasks(results, "calibration") | measured}
     title = "Ways to calibrate, by cross-fitting on real answers"
     talk(save(results, "calibration", record, title=title, machine=machine, lines=_page(record), timed=False))
     return record

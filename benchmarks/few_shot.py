@@ -8,7 +8,6 @@ Example: python -m benchmarks.few_shot tweets=train.jsonl,val.jsonl --base minil
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import Machine
-from benchmarks.results import FOLDER, save, table
+from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.models.pretrained import find_base
 from nlpkit.run import Run
 from nlpkit.settings import Base, Lora
@@ -113,8 +112,7 @@ def bench(
     name: str, setup: Setup, *, ways: Sequence[str], results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure each way on each draw, write few-shot.json and few-shot.md, and return the results."""
-    machine, path, page = Machine(), results / "few-shot.json", ""
-    tasks: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.is_file() else {}
+    machine, tasks, page = Machine(), earlier_tasks(results, "few-shot"), ""
     rows = load_rows(Intents(), setup.data, seed=1)
     base = load_classifier_base(setup.base, mean_pooled=True)
     task = tasks.setdefault(f"{name}, {setup.base.source}", {"measured": {}})

@@ -15,6 +15,13 @@ from nlpkit.run import now
 FOLDER = Path(__file__).parent / "results"
 
 
+def earlier_tasks(folder: Path, name: str) -> dict[str, Any]:
+    """Return what a benchmark has measured on other data before, by the data's name."""
+    path = folder / f"{name}.json"
+    tasks: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.is_file() else {}
+    return tasks
+
+
 def save(
     folder: Path,
     name: str,

@@ -9,7 +9,6 @@ Example: python -m benchmarks.set_promises triplets=runs/aspects/evaluation/test
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import Machine
-from benchmarks.results import FOLDER, save, table
+from benchmarks.results import FOLDER, earlier_tasks, save, table
 from benchmarks.trust import FILE_ROWS, taken
 from nlpkit.errors import DataError
 from nlpkit.trust.calibration_rows import CalibrationRows, kept_rows
@@ -87,8 +86,7 @@ def bench(
     predictions: Mapping[str, str], *, draws: int, results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure, write set-promises.json and .md, and return the results; earlier ones of other data stay."""
-    machine, earlier = Machine(), results / "set-promises.json"
-    tasks = json.loads(earlier.read_text(encoding="utf-8"))["tasks"] if earlier.is_file() else {}
+    machine, tasks = Machine(), earlier_tasks(results, "set-promises")
     for name, path in predictions.items():
         file, _, count = path.partition("@")
         rows = kept_rows(Path(file), source=name)

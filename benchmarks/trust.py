@@ -10,7 +10,6 @@ Example: python -m benchmarks.trust tweets=runs/a/evaluation/test.predictions.pa
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.machine import Machine
-from benchmarks.results import FOLDER, save, table
+from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.errors import DataError
 from nlpkit.trust.calibration_rows import CalibrationRows, kept_rows
 from nlpkit.trust.prediction_sets import in_set, least_probabilities
@@ -241,9 +240,7 @@ def bench(
     predictions: Mapping[str, str], *, draws: int, results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure, write trust.json and trust.md, and return the results; earlier ones of other data stay."""
-    machine = Machine()
-    earlier = results / "trust.json"
-    tasks = json.loads(earlier.read_text(encoding="utf-8"))["tasks"] if earlier.is_file() else {}
+    machine, tasks = Machine(), earlier_tasks(results, "trust")
     for name, path in predictions.items():
         file, _, count = path.partition("@")
         rows = kept_rows(Path(file), source=Path(file).name)
