@@ -154,8 +154,8 @@ def _texts(examples: Sequence[Example]) -> Texts:
         nav="What answers rest on",
         note=f"{LEGEND} Found by leaving out one word after the other. Shown: the surest right and wrong "
         "answers (of numbers: small and large errors) and the least sure ones, among texts of at most "
-        f"{MOST_WORDS} words. More: `nlpkit explain RUN 'a text'`, or of a file `nlpkit explain RUN FILE "
-        "--html explained.html`.",
+        f"{MOST_WORDS} words. More by nlpkit explain RUN 'a text', or for a file by nlpkit explain RUN FILE "
+        "--html explained.html.",
         examples=tuple(examples),
     )
 
