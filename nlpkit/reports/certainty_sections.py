@@ -130,8 +130,8 @@ def risk_plot(certain: NDArray[Any], wrong: NDArray[Any]) -> Plot | None:
         id="risk",
         title="How many of the surest answers are wrong?",
         nav="Risk and coverage",
-        note="Where only the surest texts get a label, fewer of the labels are wrong: `nlpkit score "
-        "--max-error` finds how many texts get one.",
+        note="Where only the surest texts get a label, fewer of the labels are wrong: nlpkit score "
+        "--max-error finds how many texts get one.",
         words=f"Share of wrong answers: {words}",
         panels=(
             Panel(
