@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,7 +27,11 @@ def shares(
         str, typer.Argument(help="Texts; or what nlpkit score made of them by this run.", show_default=False)
     ],
     text: Text = "text",
-    by: Annotated[str | None, column("the groups that get shares of their own, such as a month")] = None,
+    by: Annotated[str | None, column("the groups that get shares of their own, such as a product")] = None,
+    every: Annotated[
+        Literal["day", "week", "month", "year"] | None,
+        typer.Option(help="Shares for each of these periods, by the dates in the column --by."),
+    ] = None,
     format: Format = None,
     encoding: Encoding = None,
     held_out: HeldOut = None,
@@ -42,7 +46,7 @@ def shares(
     fields = {} if label is None else {"label": label}
     with as_options(), bar("reading") as show:
         estimated = file_shares(
-            run, file, text=text, by=by, format=format, encoding=encoding, held_out=held_out,
+            run, file, text=text, by=by, every=every, format=format, encoding=encoding, held_out=held_out,
             progress=lambda texts: show(texts, None, "texts"), **fields,
         )  # fmt: skip
     if as_json:
@@ -156,7 +160,7 @@ def _show_gaps(title: str, gaps: Sequence[Gap], compared: Audit | None) -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command(
-        epilog="Examples: nlpkit shares runs/mine reviews.csv --by month   |   "
+        epilog="Examples: nlpkit shares runs/mine reviews.csv --by date --every month   |   "
         "nlpkit shares runs/mine scored.parquet --held-out labeled.csv --label sentiment"
     )(shares)
     app.command(

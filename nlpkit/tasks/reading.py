@@ -112,10 +112,14 @@ def read_rows(
     return Reading(examples=tuple(examples), skipped=tuple(skipped), left_out=len(bad))
 
 
+NOTHING = "(empty)"
+"""The name of the group of rows whose column holds nothing."""
+
+
 def group_of(record: Record, column: str) -> str:
-    """Return what a column holds as the name of a group; "(empty)" where it holds nothing."""
+    """Return what a column holds as the name of a group."""
     held = record.fields.get(column)
-    return "(empty)" if held is None or not str(held).strip() else str(held).strip()
+    return NOTHING if held is None or not str(held).strip() else str(held).strip()
 
 
 def _refused(bad: Sequence[BadRow], source: RowSource) -> DataError:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import Record, read_records, text_of
-from nlpkit.errors import DataError, nearest
+from nlpkit.errors import ConfigError, DataError, nearest
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.numbers import number_of
-from nlpkit.tasks.reading import group_of
+from nlpkit.tasks.reading import NOTHING, group_of
 from nlpkit.trust.calibration_rows import calibration_rows, labels_of, matrices
 from nlpkit.trust.shares import FEWEST, Share, SharesEstimator, Tally
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 BATCH = 1024
 EVERY = ""
 """The group of all texts."""
+
+Period: TypeAlias = Literal["day", "week", "month", "year"]
+PERIODS: Mapping[Period, str] = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
+"""How the period of a date is written, so that periods sort by time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,7 @@ def file_shares(
     *,
     text: str = "text",
     by: str | None = None,
+    every: Period | None = None,
     format: str | None = None,
     encoding: str | None = None,
     held_out: Path | str | None = None,
@@ -69,7 +75,8 @@ def file_shares(
         file: texts without labels; or a file that `nlpkit score` has scored by this run, whose probabilities
             are taken as they are.
         text: the column that holds the text.
-        by: a column whose values get shares of their own, such as a month or a product.
+        by: a column whose values get shares of their own, such as a product or a date.
+        every: the periods that have shares of their own, where the column `by` holds dates.
         format: as the name shows, by default.
         encoding: of a text file that is not UTF-8.
         held_out: labeled rows that the run was not trained on; default: those of its training.
@@ -77,9 +84,12 @@ def file_shares(
         fields: settings of the source of `held_out`, such as `label`.
 
     Raises:
+        ConfigError: periods without a column of dates.
         DataError: a file or a row is wrong, or there are too few texts or labeled rows.
         RunError: the run does not answer with labels, or has no held-out rows of its own.
     """
+    if every and not by:
+        raise ConfigError(f"--every {every}: of which dates? hint: add --by and the column that holds them")
     opened = run if isinstance(run, Run) else Run.open(run)
     classifier = Classifier.load(opened)
     labels = labels_of(classifier.task.family)
@@ -88,7 +98,7 @@ def file_shares(
     tallies: dict[str, Tally] = {}
     for batch in _batches(read_records(file, format=format, encoding=encoding)):
         probabilities, given = _answers(classifier, batch, text, labels)
-        for group, chosen in _groups(batch, by).items():
+        for group, chosen in _groups(batch, by, every).items():
             tally = tallies.setdefault(group, Tally(len(labels), seed=1))
             tally.add(probabilities[chosen], given[chosen])
         progress(tallies[EVERY].texts)
@@ -115,14 +125,32 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _groups(batch: Sequence[Record], by: str | None) -> dict[str, list[int]]:
+def _groups(batch: Sequence[Record], by: str | None, every: Period | None) -> dict[str, list[int]]:
     """Return the rows of each group in a batch, and of all."""
     groups = {EVERY: list(range(len(batch)))}
     for row, record in enumerate(batch if by else ()):
         if by not in record.fields:
             raise DataError(f"{record.where}: no column {by!r}{nearest(str(by), record.fields)}")
-        groups.setdefault(group_of(record, str(by)), []).append(row)
+        group = group_of(record, str(by))
+        groups.setdefault(_period(record, group, every) if every else group, []).append(row)
     return groups
+
+
+def _period(record: Record, held: str, every: Period) -> str:
+    """Return the period of a date; no date keeps the name of its group.
+
+    Raises:
+        DataError: it is no date.
+    """
+    if held == NOTHING:
+        return held
+    try:
+        return datetime.fromisoformat(held).strftime(PERIODS[every])
+    except ValueError:
+        raise DataError(
+            f"{record.where}: {held!r} is no date; expected one such as 2026-11-29 or 2026-11-29T10:15; "
+            "hint: leave out --every"
+        ) from None
 
 
 def _answers(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.cli.app import app
-from nlpkit.errors import DataError, RunError
+from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.scoring.score import score_file
 from nlpkit.trust.calibration_rows import CalibrationRows
 from nlpkit.trust.file_shares import file_shares
@@ -160,6 +160,24 @@ def test_a_file_and_its_scored_form_have_the_same_shares(
     assert direct.group_texts == {"June": 50, "May": 30}
     assert direct.by_group["May"][1].share > direct.by_group["June"][1].share
     assert direct.left_out == {"July": 1}
+
+
+def test_periods_of_dates_have_shares_of_their_own(toy_run: Path, labeled: Path, tmp_path: Path) -> None:
+    """29 and 30 December 2024 are a Sunday and a Monday: of two weeks, and the latter of a week of 2025."""
+    path = tmp_path / "dated.csv"
+    dates = ["2024-12-29"] * 12 + ["2024-12-30T23:15:00Z"] * 11 + ["2025-01-02 08:00"] * 10 + [""] * 10
+    path.write_text("text,at\n" + "".join(f"good food,{date}\n" for date in dates))
+    weeks, months = (
+        file_shares(toy_run, path, by="at", every=period, held_out=labeled).group_texts
+        for period in ("week", "month")
+    )
+    assert weeks == {"(empty)": 10, "2024-W52": 12, "2025-W01": 21}
+    assert months == {"(empty)": 10, "2024-12": 23, "2025-01": 10}
+    with pytest.raises(ConfigError, match=r"of which dates\? hint: add --by"):
+        file_shares(toy_run, path, every="week", held_out=labeled)
+    path.write_text("text,at\ngood food,2024-12-29\ngood food,last week\n")
+    with pytest.raises(DataError, match=r"row 2.*'last week' is no date; .*hint: leave out --every"):
+        file_shares(toy_run, path, by="at", every="week", held_out=labeled)
 
 
 def test_the_command_shows_shares_and_what_corrected_them(toy_run: Path, texts: Path, tmp_path: Path) -> None:
