@@ -166,7 +166,9 @@ def _answers(
         for record in batch:
             for column in columns:
                 number_of(record, column)
-        return matrices([record.fields for record in batch], labels)
+        # A column of the user's own may be called as another family's answers are
+        own = [{column: record.fields[column] for column in (name, *columns)} for record in batch]
+        return matrices(own, labels)
     texts = [text_of(record, text) for record in batch]
     with naming_rows(zip(texts, (record.where for record in batch), strict=True)):
         predictions = classifier.predict(texts)

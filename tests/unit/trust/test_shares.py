@@ -150,10 +150,17 @@ def test_a_file_and_its_scored_form_have_the_same_shares(
 ) -> None:
     direct = file_shares(toy_run, texts, by="month", held_out=labeled)
     score_file(Classifier.load(toy_run), texts, tmp_path / "scored.csv")
+    # columns of the user's own that other runs answer with
+    lines = (tmp_path / "scored.csv").read_text(encoding="utf-8").splitlines()
+    own = ["labels,opinions", *["mine,[]"] * (len(lines) - 1)]
+    (tmp_path / "scored.csv").write_text(
+        "".join(f"{line},{more}\n" for line, more in zip(lines, own, strict=True)), encoding="utf-8"
+    )
     scored = file_shares(toy_run, tmp_path / "scored.csv", by="month", held_out=labeled)
     assert [share.share for share in scored.shares] == pytest.approx(
         [share.share for share in direct.shares], abs=1e-4
     )
+    assert [share.counted for share in scored.shares] == [share.counted for share in direct.shares]
     positive = direct.shares[1]
     assert positive.label == "positive"
     assert positive.low <= 61 / 81 <= positive.high
