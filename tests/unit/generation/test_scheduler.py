@@ -139,14 +139,15 @@ def test_c4_a_choice_that_fails_ends_only_its_own_reply(decoder: Counting) -> No
     sampler: Any = failing.sampler
     decoder.gate = threading.Semaphore(0)
     scheduler.submit(failing)
+    refused = LocalCompletion(failing, None)  # held to the end: a reply that nobody holds is stopped
     other = ask(scheduler, "a")
     decoder.gate.release(4)
-    assert next(LocalCompletion(failing, None)) == "b"
+    assert next(refused) == "b"
     sampler._constraint = Refusing()
     decoder.gate.release(100)
     assert "".join(other) == "bcdefghijklmnopqrstuvwxyz"
     with pytest.raises(NlpkitError, match="refused"):
-        list(LocalCompletion(failing, None))
+        list(refused)
     until(lambda: scheduler.load == (0, 0))
 
 
