@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nlpkit.data.examples import Opinion, OpinionText, Span
@@ -38,7 +38,7 @@ from nlpkit.tasks.answers.family import (
     text_groups,
     text_identity,
 )
-from nlpkit.tasks.answers.span_decoding import candidates, without_rivals
+from nlpkit.tasks.answers.span_decoding import Candidates, candidates, without_rivals
 from nlpkit.tasks.answers.span_fit import fit_candidates
 from nlpkit.tasks.answers.span_places import (
     by_window,
@@ -169,16 +169,15 @@ class Spans:
             answers.append(Prediction(opinions=merged(opinions)))
         return answers
 
-    def _candidates(self, outputs: np.ndarray) -> Any:
+    def _candidates(self, outputs: np.ndarray) -> Candidates:
         tables = window_tables(outputs, len(self.tables))
         return candidates(tables, polarities=len(self.polarities), pairs=self.pairs)
 
-    def _chosen(self, outputs: np.ndarray) -> list[tuple[list[int], int, float]]:
+    def _chosen(self, possible: Candidates) -> list[tuple[list[int], int, float]]:
         """Return places, number of the polarity and probability of the opinions of a window."""
         import numpy as np
         from scipy.special import expit
 
-        possible = self._candidates(outputs)
         weights = np.array(self.weights or (1.0,) * possible.scores.shape[1])
         probabilities = expit(possible.scores @ weights + self.offset)
         likely = np.flatnonzero(probabilities > self.threshold)
@@ -194,7 +193,7 @@ class Spans:
         offsets, start = places.offsets[number], places.starts[number]
         begins, goes_on = start > 0, start + len(offsets) < text.tokens
         opinions = []
-        for where, polarity, probability in self._chosen(outputs):
+        for where, polarity, probability in self._chosen(self._candidates(outputs)):
             ends = [token for token in where if token >= 0]
             if (begins and 0 in ends) or (goes_on and len(offsets) - 1 in ends):
                 continue
@@ -234,19 +233,27 @@ class Spans:
         return tuple(dict.fromkeys(terms))
 
     def outcomes_of(self, outputs: np.ndarray, targets: np.ndarray) -> OpinionOutcomes:
-        """Pair the opinions of outputs and of targets, (rows, numbers), by places of tokens."""
-        truth, given = [], []
+        """Pair the opinions of outputs and of targets, (rows, numbers), by places of tokens; weights, offset
+        and threshold are those that are best for these rows.
+        """
+        windows, true = [], []
         for row, target in zip(outputs, targets, strict=True):
             begin, end = (int(number) for number in target[:2])
+            windows.append(self._candidates(row[begin:end].astype("float64")))
             listed = target[2 : 2 + NUMBERS * ((len(target) - 2) // NUMBERS)].reshape(-1, NUMBERS)
-            true = [[int(number) for number in numbers] for numbers in listed if numbers[-1] != PADDING]
-            truth.append(tuple(self._by_tokens(numbers[:4], numbers[4], begin) for numbers in true))
-            chosen = self._chosen(row[begin:end].astype("float64"))
-            given.append(tuple(self._by_tokens(places, polarity, 0) for places, polarity, _ in chosen))
+            held = listed[listed[:, -1] != PADDING].astype(int)
+            held[:, :-1] -= begin * (held[:, :-1] >= 0)
+            true.append({tuple(numbers) for numbers in held.tolist()})
+        fitted = replace(self, **fit_candidates(windows, true))
+        chosen = [[(*places, kind) for places, kind, _ in fitted._chosen(window)] for window in windows]
+        truth, given = (
+            [tuple(self._by_tokens(numbers) for numbers in sorted(row)) for row in rows]
+            for rows in (true, chosen)
+        )
         return OpinionOutcomes(polarities=self.polarities, pairs=self.pairs, truth=truth, given=given)
 
-    def _by_tokens(self, places: Sequence[int], polarity: int, before: int) -> Opinion:
-        a_first, a_last, o_first, o_last = (token - before for token in places)
+    def _by_tokens(self, numbers: Sequence[int]) -> Opinion:
+        a_first, a_last, o_first, o_last, polarity = numbers
         return Opinion(
             aspect=Span(start=a_first, end=a_last + 1),
             opinion=Span(start=o_first, end=o_last + 1) if self.pairs else None,
