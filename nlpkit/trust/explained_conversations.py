@@ -13,7 +13,7 @@ from nlpkit.trust.explained_file import ExplainedRow
 from nlpkit.trust.reply_explainer import ReplyExplainer
 
 COLUMNS = ("conversation", "messages")
-"""What stands next to the explanations: the conversation's id, and its messages in the shape `messages`."""
+"""What stands next to the explanations: the conversation's id or row, and its messages in the shape `messages`."""
 
 
 def explained_conversations(
@@ -44,11 +44,13 @@ def explained_conversations(
                 raise
             skipped(str(error), 1)
             continue
-        record = Record(fields=_fields(conversation), file=source.source, row=number)
+        record = Record(fields=_fields(conversation, source.source), file=source.source, row=number)
         yield ExplainedRow(record=record, explanations=[explanation])
 
 
-def _fields(conversation: Conversation) -> dict[str, object]:
+def _fields(conversation: Conversation, file: str) -> dict[str, object]:
+    """Return the id without the file's folder, or the row, and the messages."""
+    name = conversation.id.removeprefix(f"{file}#").removeprefix(f"{file}, ")
     messages = [{"role": "system", "content": conversation.system}] if conversation.system else []
     messages += [{"role": turn.role, "content": turn.text} for turn in conversation.turns]
-    return dict(zip(COLUMNS, (conversation.id, messages), strict=True))
+    return dict(zip(COLUMNS, (name, messages), strict=True))
