@@ -77,7 +77,7 @@ def conversations(count: int, turns: int = 6) -> list[Conversation]:
 class Summing:
     """A chat model to which each message is worth so many nats, whatever stands around it.
 
-    A reply has 4 tokens, and -10 nats by itself. Messages that were joined into one are worth what their lines are.
+    A reply has 4 tokens, and -10 nats by itself.
     """
 
     worth: dict[str, float]
@@ -96,8 +96,8 @@ class Summing:
 
     def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> list[Likely]:
         self.asked.append(history)
-        lines = [history.system, *(line for turn in history.turns for line in turn.text.split("\n"))]
-        return [Likely(sum(self.worth.get(line, 0.0) for line in lines) - 10, 4) for _ in replies]
+        texts = [history.system, *(turn.text for turn in history.turns)]
+        return [Likely(sum(self.worth.get(text, 0.0) for text in texts) - 10, 4) for _ in replies]
 
     def answer(self, history: Conversation, *, seed: int) -> GivenReply:
         return GivenReply(text=self.says, is_cut=self.is_cut)

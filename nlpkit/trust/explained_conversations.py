@@ -13,7 +13,7 @@ from nlpkit.trust.explained_file import ExplainedRow
 from nlpkit.trust.reply_explainer import ReplyExplainer
 
 COLUMNS = ("conversation", "messages")
-"""What stands next to the explanations: the conversation's id or row, and its messages in the shape `messages`."""
+"""What stands next to the explanations: the conversation's id or row, and its messages."""
 
 
 def explained_conversations(

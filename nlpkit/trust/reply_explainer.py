@@ -137,22 +137,15 @@ def numbers_of(history: Conversation) -> list[int]:
 
 
 def only(history: Conversation, kept: Kept) -> Conversation:
-    """Return a history as it would have been without all other turns, in an order that every template takes.
+    """Return a history in which all other messages are empty; its system prompt goes if it is not kept.
 
-    Turns of one side that come to stand next to each other become one, as when conversations are read from a
-    file. Where the message that the reply answers is left out, an empty one stands in its place, unless
-    another of the same side is last then.
+    An empty message keeps its place and its role: some templates refuse two messages of one side in a row,
+    and a reply needs a message to answer.
     """
-    turns: list[Turn] = []
-    for number, turn in enumerate(history.turns, 1):
-        if number not in kept:
-            continue
-        if turns and turns[-1].role == turn.role and number - 1 not in kept:
-            turns[-1] = Turn(role=turn.role, text=f"{turns[-1].text}\n{turn.text}")
-        else:
-            turns.append(turn)
-    if history.turns and (not turns or turns[-1].role != history.turns[-1].role):
-        turns.append(Turn(role=history.turns[-1].role, text=""))
+    turns = (
+        turn if number in kept else Turn(role=turn.role, text="")
+        for number, turn in enumerate(history.turns, 1)
+    )
     return replace(history, turns=tuple(turns), system=history.system if 0 in kept else "")
 
 

@@ -33,7 +33,9 @@ def row(*said: str, id: str = "1") -> dict[str, object]:
 
 @pytest.fixture
 def chats(tmp_path: Path) -> Path:
-    return write_chats(tmp_path / "chats.jsonl", [row("s", "a", "b", "c", "r"), row("s", "a", "b", "c")])
+    return write_chats(
+        tmp_path / "chats.jsonl", [row("s", "a", "b", "c", "r"), row("s", "a", "b", "c", id="2")]
+    )
 
 
 def invoke(*arguments: object, model: Summing | None = None) -> Result:
@@ -78,9 +80,13 @@ def test_a_file_gains_the_explanations(chats: Path, tmp_path: Path, ending: str)
     assert invoke(chats, "-o", output).exit_code == 0
     with output.open(encoding="utf-8", newline="") as stream:
         if ending == "csv":
-            rows = [{name: json.loads(cell) for name, cell in row.items()} for row in csv.DictReader(stream)]
+            rows = [
+                {"conversation": row[0], "messages": json.loads(row[1]), "explanations": json.loads(row[2])}
+                for row in list(csv.reader(stream))[1:]
+            ]
         else:
             rows = [json.loads(line) for line in stream]
+    assert [row["conversation"] for row in rows] == ["1", "2"]
     assert [len(row["messages"]) for row in rows] == [5, 4]
     assert rows[0]["messages"][0] == {"role": "system", "content": "s"}
     (explained,) = rows[0]["explanations"]

@@ -23,10 +23,6 @@ TALK = conversation("a", "b", "c", "the reply", system="s")
 WORTH = {"s": 1.0, "a": 3.0, "b": -0.5, "c": 2.0}
 
 
-def roles(talk: Conversation) -> list[str]:
-    return [turn.role for turn in talk.turns]
-
-
 def texts(talk: Conversation) -> list[str]:
     return [turn.text for turn in talk.turns]
 
@@ -66,31 +62,18 @@ def test_faithfulness_of_two_turns_by_hand() -> None:
 @pytest.mark.parametrize(
     ("kept", "left"),
     [
-        ({0, 1, 2, 3, 4, 5}, ["a", "b", "c", "d", "e"]),
-        ({0, 1, 3, 4, 5}, ["a\nc", "d", "e"]),  # two messages in a row are one
-        ({0, 1, 2, 4, 5}, ["a", "b\nd", "e"]),
-        ({0, 2, 3, 4, 5}, ["b", "c", "d", "e"]),
-        ({0, 1, 2, 3, 4}, ["a", "b", "c", "d", ""]),  # the message that is answered is empty
-        ({0, 1, 2, 3}, ["a", "b", "c"]),  # here the reply answers an earlier one
-        ({0, 1, 3, 5}, ["a\nc\ne"]),
-        ({0, 2}, ["b", ""]),
-        ({0}, [""]),
+        ({0, 1, 2, 3}, ["a", "b", "c"]),
+        ({0, 2, 3}, ["", "b", "c"]),
+        ({0, 1, 2}, ["a", "b", ""]),
+        ({0}, ["", "", ""]),
     ],
 )
-def test_what_is_left_of_a_conversation_is_one_that_can_be(kept: set[int], left: list[str]) -> None:
-    history = conversation("a", "b", "c", "d", "e", system="s")
+def test_a_message_that_is_left_out_is_an_empty_one_of_the_same_side(kept: set[int], left: list[str]) -> None:
+    history = replace(TALK, turns=TALK.turns[:3])
     found = only(history, frozenset(kept))
     assert (found.system, texts(found)) == ("s", left)
-    assert roles(found)[-1] == "user"
-    assert all(one != other for one, other in zip(roles(found), roles(found)[1:], strict=False))
-
-
-def test_turns_in_a_row_stay_apart_and_a_system_prompt_leaves_no_trace() -> None:
-    row = replace(TALK, turns=(TALK.turns[0], Turn(role="user", text="also"), *TALK.turns[1:3]))
-    assert texts(only(row, frozenset({0, 1, 2, 4}))) == ["a", "also\nc"]
-    assert only(row, frozenset({1, 2, 3, 4})) == replace(row, system="")
-    greeting = replace(TALK, turns=())
-    assert only(greeting, frozenset()) == Conversation(turns=(), id=TALK.id)
+    assert [turn.role for turn in found.turns] == ["user", "assistant", "user"]
+    assert only(history, frozenset({1, 2, 3})) == replace(history, system="")
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -163,9 +146,9 @@ def test_it_is_the_run_that_is_explained(chat_run: Path, language: LanguageModel
     (whole,) = language.log_likelihoods(history, ["moon, not tea"])
     assert explanation.log_likelihood == pytest.approx(whole.total, abs=1e-4)
     assert explanation.tokens == whole.tokens
-    joined = Turn(role="assistant", text="tea it is\nthen moon")
-    merged = replace(history, turns=(history.turns[0], joined, history.turns[4]))
-    (without,) = language.log_likelihoods(merged, ["moon, not tea"])
+    empty = Turn(role="user", text="")
+    left = replace(history, turns=(*history.turns[:2], empty, *history.turns[3:]))
+    (without,) = language.log_likelihoods(left, ["moon, not tea"])
     assert explanation.turns[2].weight == pytest.approx(whole.total - without.total, abs=1e-4)
     (generated,) = nlpkit.explain([history], chat_run)
     assert generated.is_generated
