@@ -29,7 +29,7 @@ class Word:
 
     @property
     def detail(self) -> str:
-        """Nothing."""
+        """Always empty: the weight says it all."""
         return ""
 
 

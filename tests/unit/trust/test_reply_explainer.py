@@ -156,10 +156,10 @@ def test_it_is_the_run_that_is_explained(chat_run: Path, language: LanguageModel
 
 
 def test_a_system_prompt_of_the_run_is_left_out_too(language: LanguageModel) -> None:
-    told = LanguageModel(
-        language.model, language.tokenizer, Dialogue(system="Be brief."), window=160, name="told"
+    briefed = LanguageModel(
+        language.model, language.tokenizer, Dialogue(system="Be brief."), window=160, name="briefed"
     )
-    explanation = ReplyExplainer(ServedReplies(told)).explain(replace(TOY, turns=TOY.turns[2:]))
+    explanation = ReplyExplainer(ServedReplies(briefed)).explain(replace(TOY, turns=TOY.turns[2:]))
     (bare,) = language.log_likelihoods(replace(TOY, turns=TOY.turns[2:5]), ["moon, not tea"])
     system = explanation.turns[0]
     assert (system.role, system.text, explanation.unread) == ("system", "Be brief.", 0)
