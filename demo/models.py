@@ -43,7 +43,7 @@ class Loader:
     def longest_reply(self) -> int:
         """Return how many tokens a reply can have whatever came before, without loading the chat model."""
         from nlpkit.generation.chatbot import WINDOW
-        from nlpkit.generation.language_model import REPLY_SHARE
+        from nlpkit.generation.language_model import reply_budget
 
         window = WINDOW
         if self.run is not None:
@@ -53,7 +53,7 @@ class Loader:
                 window = Run(Path(self.run)).read().max_tokens
             except RunError:
                 return MAX_NEW_TOKENS  # it cannot be loaded either
-        return max(1, min(MAX_NEW_TOKENS, int(window * REPLY_SHARE)))
+        return max(1, reply_budget(window, MAX_NEW_TOKENS))
 
     @property
     def base(self) -> str:

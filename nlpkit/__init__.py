@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nlpkit.trust.explain import explain
     from nlpkit.trust.explanation import Explanation
     from nlpkit.trust.file_shares import file_shares
+    from nlpkit.trust.reply_explanation import ReplyExplanation
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ __all__ = [
     "Readings",
     "Record",
     "RemoteBot",
+    "ReplyExplanation",
     "Report",
     "Run",
     "RunError",
@@ -102,6 +104,7 @@ _HOMES = {
     "Readings": "nlpkit.classifiers.readings",
     "Record": "nlpkit.data.records",
     "RemoteBot": "nlpkit.generation.remote",
+    "ReplyExplanation": "nlpkit.trust.reply_explanation",
     "Report": "nlpkit.reports.report",
     "Run": "nlpkit.run",
     "RunError": "nlpkit.errors",

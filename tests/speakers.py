@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nlpkit.data.examples import Conversation, Turn
+from nlpkit.trust.served_replies import GivenReply
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,33 @@ def conversation(number: int, turns: int = 6) -> Conversation:
 
 def conversations(count: int, turns: int = 6) -> list[Conversation]:
     return [conversation(number, turns) for number in range(count)]
+
+
+@dataclass
+class Summing:
+    """A chat model to which each message is worth so many nats, whatever stands around it.
+
+    A reply has 4 tokens, and -10 nats by itself.
+    """
+
+    worth: dict[str, float]
+    name: str = "summing"
+    system: str = ""
+    turns_read: int = 100
+    says: str = "done"
+    is_cut: bool = False
+    asked: list[Conversation] = field(default_factory=list)
+
+    def prompted(self, conversation: Conversation) -> Conversation:
+        return replace(conversation, system=conversation.system or self.system)
+
+    def read(self, history: Conversation, reply: str) -> Conversation:
+        return replace(history, turns=history.turns[-self.turns_read :])
+
+    def log_likelihoods(self, history: Conversation, replies: Sequence[str]) -> list[Likely]:
+        self.asked.append(history)
+        texts = [history.system, *(turn.text for turn in history.turns)]
+        return [Likely(sum(self.worth.get(text, 0.0) for text in texts) - 10, 4) for _ in replies]
+
+    def answer(self, history: Conversation, *, seed: int) -> GivenReply:
+        return GivenReply(text=self.says, is_cut=self.is_cut)

@@ -4,29 +4,69 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nlpkit.cli.options import Encoding, Format, Json, OnError, RuntimeChoice, Text
+from nlpkit.cli.options import (
+    Bot,
+    ConversationColumn,
+    Encoding,
+    Format,
+    Json,
+    Messages,
+    OnError,
+    Prompt,
+    Reply,
+    RuntimeChoice,
+    Shape,
+    Speaker,
+    System,
+    Text,
+)
 from nlpkit.cli.score import split_run
-from nlpkit.cli.terminal import COLORS, bar, escaped, skippable, talk
+from nlpkit.cli.terminal import COLORS, as_options, bar, escaped, skippable, talk
 from nlpkit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from nlpkit.trust.explained_file import ExplainedFile, ExplainedRow
+    from nlpkit.run import Run
+    from nlpkit.trust.explained import Explained
+    from nlpkit.trust.explained_file import ExplainedRow
     from nlpkit.trust.explainer import Explainer
     from nlpkit.trust.explanation import Explanation
+    from nlpkit.trust.reply_explanation import ReplyExplanation
 
 SHOWN = 12
-"""Words of an explanation that the terminal shows."""
+"""Words or turns of an explanation that the terminal shows."""
 
 BLOCK = "\u2588"
 BAR = 12
 """Characters of the longest bar."""
+
+
+@dataclass
+class _Skipped:
+    """What was passed over: how many rows, and the first reason."""
+
+    rows: int = 0
+    first: str = ""
+
+    def __call__(self, reason: str, rows: int = 1) -> None:
+        self.rows, self.first = self.rows + rows, self.first or reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """What a run's explanations are made of, row by row."""
+
+    name: str
+    rows: Iterator[ExplainedRow]
+    title: Callable[[Any], str]
+    """Returns the first line of an explanation, as rich's markup."""
 
 
 def explain(
@@ -34,7 +74,8 @@ def explain(
         list[str],
         typer.Argument(
             metavar="[RUN] TEXT...|FILE",
-            help="RUN: a run's folder; default: the built-in classifier. Texts, each in quotes; or a file.",
+            help="RUN: a run's folder; default: the built-in classifier. Texts, each in quotes; or a file. "
+            "For the run of a chat model: messages that it replies to, or a file of conversations.",
         ),
     ],
     method: Annotated[
@@ -55,11 +96,23 @@ def explain(
     on_error: OnError = "stop",
     runtime: RuntimeChoice = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+    shape: Shape = None,
+    bot: Bot = None,
+    system: System = None,
+    messages: Messages = None,
+    prompt: Prompt = None,
+    reply: Reply = None,
+    conversation: ConversationColumn = None,
+    speaker: Speaker = None,
     as_json: Json = False,
 ) -> None:
-    """Explain answers: what each word adds, which few keep the answer, and without which it is another."""
-    from nlpkit.trust.explain import load_for
-    from nlpkit.trust.explained_file import ExplainedFile, explained_rows
+    """Explain answers: what each word adds, which few keep the answer, and without which it is another.
+
+    For the run of a chat model: what each earlier turn adds to the last reply of a conversation.
+    """
+    from nlpkit.trust.explain import find_chat_run, load_for, refuse_for_replies
+    from nlpkit.trust.explained_conversations import COLUMNS
+    from nlpkit.trust.explained_file import ExplainedFile
     from nlpkit.trust.explainer import Explainer
 
     run, rest = split_run(arguments)
@@ -68,32 +121,100 @@ def explain(
         raise ConfigError("-o: is for the explanations of a file; hint: --json > explained.jsonl")
     if html and html.exists() and not overwrite:
         raise ConfigError(f"{html}: is there already; hint: --overwrite, or another name")
-    skipped: list[str] = []
-    kept: list[Explanation] = []
+    turns = {
+        "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
+        "conversation": conversation, "speaker": speaker,
+    }  # fmt: skip
+    turns = {name: value for name, value in turns.items() if value is not None}
+    chat_run = find_chat_run(run)
+    if turns and not (chat_run and file):
+        raise ConfigError(
+            f"--{next(iter(turns))}: is for a file of conversations and the run of a chat model; "
+            "hint: leave it out"
+        )
+    if chat_run:
+        refuse_for_replies(method=method, label=label, runtime=runtime)
+    skipped = _Skipped()
+    kept: list[Explained] = []
     with ExitStack() as stack:
-        target = ExplainedFile(output, str(file), format=format, overwrite=overwrite) if output else None
-        explainer = Explainer(load_for(run, method, runtime), method=method, label=label)
-        if file is None:
-            rows: Iterator[list[Explanation]] = explainer.explain(rest)
-        else:
+        columns = COLUMNS if chat_run else ()
+        target = (
+            ExplainedFile(output, str(file), format=format, columns=columns, overwrite=overwrite)
+            if output
+            else None
+        )
+        if file:
             stack.enter_context(skippable(on_error))
-            explained = explained_rows(
-                explainer, file, text=text, format=format, encoding=encoding, on_error=on_error,
-                skipped=skipped.append,
-            )  # fmt: skip
-            rows = _written(explained, stack.enter_context(target) if target else None)
+        reading = {"text": text, "format": format, "encoding": encoding}
+        if chat_run:
+            stack.enter_context(as_options())
+            answers = _replies(chat_run, rest, file, {**reading, **turns, "on_bad": on_error}, skipped)
+        else:
+            explainer = Explainer(load_for(run, method, runtime), method=method, label=label)
+            answers = _labels(explainer, rest, file, {**reading, "on_error": on_error}, skipped)
+        if target:
+            stack.enter_context(target)
         show = stack.enter_context(bar("explaining")) if target else None
-        for number, explanations in enumerate(rows, 1):
-            kept += explanations if html else ()
-            if show:
-                show(number, None, "texts")
+        for number, row in enumerate(answers.rows, 1):
+            kept += row.explanations if html else ()
+            if target and show:
+                target.write(row)
+                show(number, None, "conversations" if chat_run else "texts")
             else:
-                _show(explainer, explanations, as_json, is_quiet=html is not None)
+                _show(row.explanations, answers.title, as_json, is_quiet=html is not None)
     if html:
-        _write_page(html, kept, explainer.classifier.name, file or "")
-    if skipped:
-        talk(f"{len(skipped):,} rows skipped; the first: {skipped[0]}")
+        _write_page(html, kept, answers.name, file or "")
+    if skipped.rows:
+        talk(f"{skipped.rows:,} rows skipped; the first: {skipped.first}")
         raise typer.Exit(5)
+
+
+def _labels(
+    explainer: Explainer, texts: list[str], file: str | None, reading: dict[str, Any], skipped: _Skipped
+) -> _Answers:
+    """Explain what a classifier answers."""
+    from nlpkit.trust.explained_file import ExplainedRow, explained_rows
+
+    def title(explanation: Explanation) -> str:
+        about = "" if explanation.about == explanation.headline else f" {escaped(explanation.about)}"
+        share = "" if explanation.about == "value" else f" {about} {explanation.share:.0%}"
+        color = COLORS[explainer.classifier.shown(explanation.answer).tone]
+        return f"[bold {color}]{escaped(explanation.headline)}[/]{share}  {escaped(explanation.text[:200])}"
+
+    if file:
+        rows = explained_rows(explainer, file, skipped=skipped, **reading)
+    else:
+        rows = (ExplainedRow(explanations=explanations) for explanations in explainer.explain(texts))
+    return _Answers(name=explainer.classifier.name, rows=rows, title=title)
+
+
+def _replies(
+    run: Run, texts: list[str], file: str | None, reading: dict[str, Any], skipped: _Skipped
+) -> _Answers:
+    """Explain what a chat model replies, to messages or at the end of the conversations of a file."""
+    from nlpkit.config import validate
+    from nlpkit.data.examples import Conversation, Turn
+    from nlpkit.settings import ConversationSource
+    from nlpkit.trust.explained_conversations import explained_conversations
+    from nlpkit.trust.explained_file import ExplainedRow
+    from nlpkit.trust.reply_explainer import ReplyExplainer
+    from nlpkit.trust.served_replies import ServedReplies
+
+    source = validate({**reading, "source": file or ""}, ConversationSource, where=Path(file or ""))
+    explainer = ReplyExplainer(ServedReplies.load(run))
+
+    def title(explanation: ReplyExplanation) -> str:
+        return f"[bold]{escaped(explanation.reply)}[/]\n  {escaped(explanation.facts)}"
+
+    if file:
+        rows = explained_conversations(explainer, source, skipped=skipped)
+    else:
+        asked = [
+            Conversation(turns=(Turn(role="user", text=text),), where=f"text {number} of {len(texts)}")
+            for number, text in enumerate(texts, 1)
+        ]
+        rows = (ExplainedRow(explanations=[explainer.explain(each)]) for each in asked)
+    return _Answers(name=explainer.name, rows=rows, title=title)
 
 
 def _file(rest: list[str]) -> str | None:
@@ -114,48 +235,41 @@ def _file(rest: list[str]) -> str | None:
     return None
 
 
-def _written(rows: Iterator[ExplainedRow], target: ExplainedFile | None) -> Iterator[list[Explanation]]:
-    """Yield the explanations of rows, each after it is written."""
-    for row in rows:
-        if target is not None:
-            target.write(row)
-        yield row.explanations
-
-
-def _show(explainer: Explainer, explanations: list[Explanation], as_json: bool, *, is_quiet: bool) -> None:
+def _show(
+    explanations: Sequence[Explained], title: Callable[[Any], str], as_json: bool, *, is_quiet: bool
+) -> None:
     import json
 
     for explanation in explanations:
         if as_json:
-            typer.echo(json.dumps({"text": explanation.text, **explanation.as_dict()}, ensure_ascii=False))
+            text = {"text": explanation.text} if explanation.parts_are == "words" else {}
+            typer.echo(json.dumps({**text, **explanation.as_dict()}, ensure_ascii=False))
         elif not is_quiet:
-            _show_explanation(explanation, explainer.classifier.shown(explanation.answer).tone)
+            _show_explanation(explanation, title(explanation))
 
 
-def _show_explanation(explanation: Explanation, tone: str) -> None:
-    """Print an answer, a bar for each word that counts, and what was found out."""
+def _show_explanation(explanation: Explained, title: str) -> None:
+    """Print an answer, a bar for each word or turn that counts, and what was found out."""
     from rich.console import Console
 
     screen = Console()
-    about = "" if explanation.about == explanation.headline else f" {escaped(explanation.about)}"
-    shares = "" if explanation.about == "value" else f" {about} {explanation.share:.0%}"
-    headline = f"[bold {COLORS[tone]}]{escaped(explanation.headline)}[/]{shares}"
-    screen.print(f"{headline}  {escaped(explanation.text[:200])}", highlight=False, soft_wrap=True)
+    screen.print(title, highlight=False, soft_wrap=True)
     ranked = explanation.by_weight
     largest = abs(ranked[0].weight or 1.0) if ranked else 1.0
-    for word in ranked[:SHOWN]:
-        weight = word.weight or 0.0
+    for part in ranked[:SHOWN]:
+        weight = part.weight or 0.0
         color = "green" if weight > 0 else "red"
         filled = BLOCK * round(BAR * abs(weight) / largest)
-        line = f"  {weight:+7.2f} [{color}]{filled:<{BAR}}[/] {escaped(word.text[:60])}"
+        detail = f" ({part.detail})" if part.detail else ""
+        line = f"  {weight:+7.2f} [{color}]{filled:<{BAR}}[/] {escaped(part.shown[:60])}{detail}"
         screen.print(line, highlight=False, soft_wrap=True)
     if len(ranked) > SHOWN:
-        screen.print(f"  and {len(ranked) - SHOWN} words that count less", highlight=False)
+        screen.print(f"  and {len(ranked) - SHOWN} {explanation.parts_are} that count less", highlight=False)
     for line in (*explanation.notes(), *explanation.findings()):
         screen.print(f"  {escaped(line)}", highlight=False, soft_wrap=True)
 
 
-def _write_page(path: Path, explanations: list[Explanation], run: str, source: str) -> None:
+def _write_page(path: Path, explanations: list[Explained], run: str, source: str) -> None:
     from nlpkit.files import refuse_path, write_whole
     from nlpkit.trust.explanation_page import to_page
 
@@ -168,5 +282,6 @@ def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
         epilog="Examples: nlpkit explain 'a great film, but far too long'   |   "
-        "nlpkit explain runs/mine reviews.csv -o explained.jsonl --html explained.html"
+        "nlpkit explain runs/mine reviews.csv -o explained.jsonl --html explained.html   |   "
+        "nlpkit explain runs/chat conversations.jsonl"
     )(explain)

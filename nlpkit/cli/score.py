@@ -221,11 +221,12 @@ def split_run(arguments: list[str]) -> tuple[str | None, list[str]]:
     """Split `[RUN] TEXT...`: the first of several is a run if it is a folder or a built-in run, or is spelled
     like a path.
     """
-    from nlpkit.run import BUILT_IN
+    from nlpkit.run import BUILT_IN, BUILT_IN_CHAT_MODEL
 
     first, *rest = arguments
     is_path = os.path.isdir(first) or (os.sep in first and not any(map(str.isspace, first)))
-    return (first, rest) if rest and (is_path or first in BUILT_IN) else (None, arguments)
+    is_run = is_path or first in (*BUILT_IN, BUILT_IN_CHAT_MODEL)
+    return (first, rest) if rest and is_run else (None, arguments)
 
 
 def register(app: typer.Typer) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.evaluation.items import Item, last_turns
-from nlpkit.evaluation.selection import NOISE, checked_likelihoods, expected_rank, pmi_rank
-from nlpkit.evaluation.speaker import Likelihood, Speaker
+from nlpkit.evaluation.selection import NOISE, expected_rank, pmi_rank
+from nlpkit.generation.speaker import Likelihood, Speaker, checked_likelihoods
 from nlpkit.metrics.intervals import bootstrap, gain
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.ranking import TOKEN_LOSS, RankingOutcomes, hits_metric

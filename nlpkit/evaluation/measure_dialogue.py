@@ -11,7 +11,7 @@ from nlpkit.evaluation.context_use import HistoryScores, context_use, score_hist
 from nlpkit.evaluation.instruments import Instruments, load_instruments
 from nlpkit.evaluation.items import Item, Reach, pick_items
 from nlpkit.evaluation.judge import Judge
-from nlpkit.evaluation.speaker import Speaker
+from nlpkit.generation.speaker import Speaker
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.metric import Metric, with_own
 from nlpkit.metrics.ranking import RANKING_METRICS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from nlpkit.data.preferences import Preference, RatedReply
-from nlpkit.evaluation.speaker import Likelihood, Speaker
+from nlpkit.generation.speaker import Likelihood, Speaker
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import AUROC
 from nlpkit.metrics.metric import Measured, Metric

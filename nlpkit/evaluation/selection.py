@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from nlpkit.data.examples import Conversation
-from nlpkit.errors import RunError
-from nlpkit.evaluation.speaker import Likelihood, Speaker
+from nlpkit.generation.speaker import Likelihood
 
 NOISE = 1e-5
 """Nats a token: losses that differ by less are equal.
 
 The same sums in other places of a batch differ by about 1e-6 in single precision.
 """
-
-
-def checked_likelihoods(speaker: Speaker, history: Conversation, replies: Sequence[str]) -> list[Likelihood]:
-    """Return what the speaker makes of the replies, checked.
-
-    Raises:
-        RunError: an answer is no likelihood.
-    """
-    likelihoods = list(speaker.log_likelihoods(history, replies))
-    if len(likelihoods) != len(replies):
-        raise RunError(f"{speaker.name}: {len(likelihoods)} likelihoods for {len(replies)} replies")
-    for likelihood in likelihoods:
-        if likelihood.tokens < 1 or not math.isfinite(likelihood.total):
-            where = f" ({history.where})" if history.where else ""
-            raise RunError(
-                f"{speaker.name}: a likelihood of {likelihood.total} over {likelihood.tokens} tokens{where}; "
-                "expected a finite number"
-            )
-    return likelihoods
 
 
 def expected_rank(likelihoods: Sequence[Likelihood]) -> float:

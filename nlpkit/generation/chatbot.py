@@ -21,7 +21,7 @@ from nlpkit.generation.earlier_turns import Embed, load_encoder
 from nlpkit.generation.export_chat import chat_identity
 from nlpkit.generation.fast_runtime import Export, Weights, choose_runtime, is_worth_exporting
 from nlpkit.generation.json_constraint import JsonConstraint, JsonConstraints
-from nlpkit.generation.language_model import REPLY_SHARE, LanguageModel, read_dialogue_run
+from nlpkit.generation.language_model import LanguageModel, read_dialogue_run, reply_budget
 from nlpkit.generation.local_completion import GenerationRequest, LocalCompletion
 from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.runtimes import AUTO, RUNTIMES
@@ -297,7 +297,7 @@ class Chatbot:
         return Sampler(sampling, latest, exempt=exempt, constraint=constraint)
 
     def _fit(self, conversation: Conversation, sampling: Sampling) -> FittedPrompt:
-        for_reply = min(sampling.max_new_tokens, int(self.window * REPLY_SHARE))
+        for_reply = reply_budget(self.window, sampling.max_new_tokens)
         begun = self._begun(conversation)
         if begun:
             conversation = dataclasses.replace(conversation, turns=conversation.turns[:-1])

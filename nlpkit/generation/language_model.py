@@ -51,6 +51,11 @@ class ReplyLikelihood:
         return self.total / self.tokens
 
 
+def reply_budget(window: int, max_new_tokens: int) -> int:
+    """Return how many tokens of a window are reserved for a reply."""
+    return min(max_new_tokens, int(window * REPLY_SHARE))
+
+
 def read_dialogue_run(run: Run) -> tuple[RunRecord, Path]:
     """Return the record of a dialogue run and the folder of its base.
 
@@ -205,7 +210,7 @@ class LanguageModel:
         import torch
         from transformers import GenerationConfig
 
-        for_reply = min(max_new_tokens, int(self.window * REPLY_SHARE))
+        for_reply = reply_budget(self.window, max_new_tokens)
         prompt = build_prompt(self.task.with_system(history), self.tokenizer, self.window - for_reply).ids
         settings = GenerationConfig(
             max_new_tokens=min(max_new_tokens, self.window - len(prompt)),

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -16,8 +16,8 @@ from nlpkit.data.records import BadRow, Record, columns_of, read_records, text_o
 from nlpkit.data.spreadsheets import inert
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.files import refuse_path
+from nlpkit.trust.explained import Explained
 from nlpkit.trust.explainer import Explainer
-from nlpkit.trust.explanation import Explanation
 
 COLUMN = "explanations"
 """The column with a list of explanations as JSON: one for each label that is explained."""
@@ -32,10 +32,11 @@ OnError: TypeAlias = Literal["stop", "skip"]
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedRow:
-    """A row, and the explanations of its text."""
+    """A row, and the explanations of its text; or a conversation, and that of its last reply."""
 
-    record: Record
-    explanations: list[Explanation]
+    explanations: Sequence[Explained]
+    record: Record = field(default_factory=lambda: Record(fields={}, file="", row=0))
+    """Where they come from; of no file by default."""
 
 
 def explained_rows(
@@ -95,13 +96,26 @@ def _usable(
 class ExplainedFile:
     """A file of explanations: JSON Lines or CSV by its ending, there only when it is complete.
 
+    Args:
+        path: the file.
+        source: the file that is explained.
+        format: of the source, where its name does not say it.
+        columns: what each row holds next to its explanations; default: the columns of the source.
+        overwrite: whether it may replace a file.
+
     Raises:
         ConfigError: the file cannot be written, is there already, or has another ending.
         DataError: the input has a column of the same name.
     """
 
     def __init__(
-        self, path: Path, source: str, *, format: str | None = None, overwrite: bool = False
+        self,
+        path: Path,
+        source: str,
+        *,
+        format: str | None = None,
+        columns: Sequence[str] = (),
+        overwrite: bool = False,
     ) -> None:
         kind = WRITTEN.get(path.suffix.lower())
         if kind is None:
@@ -114,11 +128,12 @@ class ExplainedFile:
             raise ConfigError(f"{path}: is there already; hint: --overwrite, or another name")
         if not path.parent.is_dir():
             raise ConfigError(f"{path}: there is no folder {path.parent}; hint: mkdir -p {path.parent}")
-        if kind == "csv" and source == "-":
+        if kind == "csv" and source == "-" and not columns:
             raise ConfigError(
                 "-o: the columns of standard input are not known before its end; hint: -o explained.jsonl"
             )
-        self._columns = [*columns_of(source, format=format), COLUMN] if kind == "csv" else []
+        columns = columns or (columns_of(source, format=format) if kind == "csv" else ())
+        self._columns = [*columns, COLUMN] if kind == "csv" else []
         self._path, self._draft = path, path.with_name(f".{path.name}.{os.getpid()}")
 
     def __enter__(self) -> ExplainedFile:

@@ -170,7 +170,7 @@ class Explainer:
                 np.add.at(weights, owners(words, window), values)
         return Case(text=text, claim=claim, answer=answers[text], words=words, weights=weights, error=error)
 
-    def _explanation(self, case: Case, curves: Variants, answers: dict[str, Prediction]) -> Explanation:
+    def _explanation(self, case: Case, curves: Variants[str], answers: dict[str, Prediction]) -> Explanation:
         """Test the weights of one claim, and find the smallest sets."""
         claim, order = case.claim, case.order
 

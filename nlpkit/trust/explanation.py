@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from nlpkit.tasks.prediction import Prediction
+from nlpkit.trust.explained import heaviest_first
 from nlpkit.trust.faithfulness import Faithfulness
 
 
@@ -20,6 +21,16 @@ class Word:
     text: str
     weight: float | None
     """What it adds to the evidence; None where the model did not read it."""
+
+    @property
+    def shown(self) -> str:
+        """The word itself."""
+        return self.text
+
+    @property
+    def detail(self) -> str:
+        """Always empty: the weight says it all."""
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,8 @@ class Explanation:
 
     The weights are in log-odds of the label, or in units of the number.
     """
+
+    parts_are: ClassVar[str] = "words"
 
     text: str
     about: str
@@ -67,9 +80,18 @@ class Explanation:
     @property
     def by_weight(self) -> list[Word]:
         """The words that were read, those that add or take most first."""
-        return sorted(
-            (word for word in self.words if word.weight), key=lambda word: -abs(float(word.weight or 0))
-        )
+        return heaviest_first(self.words)
+
+    @property
+    def parts(self) -> tuple[Word, ...]:
+        """The words."""
+        return self.words
+
+    @property
+    def facts(self) -> str:
+        """What is explained, and how."""
+        share = "" if self.about == "value" else f", probability {self.share:.0%}"
+        return f"explained: {self.about}{share} \u00b7 {self.method}"
 
     def notes(self) -> list[str]:
         """Return in words what a reader must know of how much of the text was read and explained."""
@@ -95,14 +117,7 @@ class Explanation:
             lines.append(f"without {gone} it is {self.changes.headline}")
         elif self.keeps is not None and self.keeps.words:
             lines.append("no words whose removal changes it were seen")
-        ours, random = self.faithfulness.scores, self.faithfulness.random
-        lines.append(
-            "faithfulness (in brackets: random orders of the words): "
-            f"comprehensiveness {ours.comprehensiveness:.2f} ({random.comprehensiveness:.2f}), "
-            "higher is better; "
-            f"sufficiency {ours.sufficiency:.2f} ({random.sufficiency:.2f}) and "
-            f"deletion {ours.deletion:.2f} ({random.deletion:.2f}), lower is better"
-        )
+        lines.append(f"faithfulness {self.faithfulness.line('words')}")
         if self.faithfulness.completeness_error is not None:
             lines.append(f"completeness error {self.faithfulness.completeness_error:.2%}")
         return lines

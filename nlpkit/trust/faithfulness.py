@@ -1,7 +1,9 @@
-"""How faithful an explanation is to the model: what happens to the answer when its words go, or stay alone.
+"""How faithful an explanation is to the model: what happens to the answer when its words or turns go, or stay
+alone.
 
 Comprehensiveness and sufficiency after DeYoung et al. 2020 (doi:10.18653/v1/2020.acl-main.408), averaged over
 their shares of words; and the area under the deletion curve. Each is set against random orders of the words.
+Those of turns are in nats per token of the reply.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ class Curve:
     sizes: tuple[int, ...]
     """Numbers of words, from none to all."""
     shares: tuple[float, ...]
-    """How much of the claim each leaves, from 0 to 1."""
+    """How much of the claim each leaves, from 0 to 1; of turns how many nats per token."""
 
     def at(self, size: float) -> float:
         """Return the value for a number of words."""
@@ -66,6 +68,16 @@ class Faithfulness:
     random: Scores
     completeness_error: float | None = None
     """Of integrated gradients: how far their sum lies from the evidence they share out, as a part of it."""
+
+    def line(self, of: str) -> str:
+        """Return the scores in words; `of` names what is left out, such as `words`."""
+        return (
+            f"(in brackets: random orders of the {of}): "
+            f"comprehensiveness {self.scores.comprehensiveness:.2f} ({self.random.comprehensiveness:.2f}), "
+            "higher is better; "
+            f"sufficiency {self.scores.sufficiency:.2f} ({self.random.sufficiency:.2f}) and "
+            f"deletion {self.scores.deletion:.2f} ({self.random.deletion:.2f}), lower is better"
+        )
 
 
 def sizes_of(words: int) -> tuple[int, ...]:

@@ -1,11 +1,13 @@
-"""The texts by which an explanation is tested: without its first words, and with them alone."""
+"""What an explanation is tested on: a text without the first words of an order, and with them alone; or a
+conversation without turns.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from nlpkit.data.examples import Span
 from nlpkit.tasks.answers.claims import Claim
@@ -16,8 +18,29 @@ from nlpkit.trust.words import without
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Variant = TypeVar("Variant")
+VariantOf_co = TypeVar("VariantOf_co", covariant=True)
+
 RANDOM_ORDERS = 3
-"""Orders of the words that an explanation is compared with."""
+"""Random orders of the words or turns that an explanation is compared with."""
+
+
+class Ranked(Protocol[VariantOf_co]):
+    """Words or turns in the order of their weights, and what is left without some of them."""
+
+    @property
+    def text(self) -> str:
+        """What is explained: equal texts get equal random orders."""
+
+    @property
+    def order(self) -> list[int]:
+        """The numbers of those that the model read, those that add most first."""
+
+    def leaving_out(self, order: Sequence[int], size: int) -> VariantOf_co:
+        """Return what is left without the first ones of an order."""
+
+    def keeping(self, order: Sequence[int], size: int) -> VariantOf_co:
+        """Return what the first ones of an order are alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,22 +75,24 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variants:
-    """The texts that the curves of a claim are measured on."""
+class Variants(Generic[Variant]):
+    """What the curves of an explanation are measured on."""
 
     sizes: tuple[int, ...]
-    removing: list[str]
-    keeping: list[str]
-    random: list[list[str]]
+    removing: list[Variant]
+    keeping: list[Variant]
+    random: list[list[Variant]]
 
     @property
-    def texts(self) -> Iterable[list[str]]:
+    def texts(self) -> Iterable[list[Variant]]:
         """All of them."""
         return (self.removing, self.keeping, *self.random)
 
 
-def variants_of(case: Case, *, orders: int, seed: int) -> Variants:
-    """Return the texts of a claim; the random orders are the same whatever is explained with it."""
+def variants_of(case: Ranked[Variant], *, orders: int, seed: int) -> Variants[Variant]:
+    """Return what is left of a case along its own order and random ones, which are the same whatever is
+    explained with it.
+    """
     import numpy as np
 
     order = case.order

@@ -27,6 +27,7 @@ PUBLIC = [
     "Readings",
     "Record",
     "RemoteBot",
+    "ReplyExplanation",
     "Report",
     "Run",
     "RunError",

@@ -7,7 +7,7 @@ import pytest
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.evaluation.context_use import HistoryScores, context_use, score_histories
 from nlpkit.evaluation.items import Item, pick_items
-from nlpkit.evaluation.speaker import Speaker
+from nlpkit.generation.speaker import Speaker
 from nlpkit.reports.reply_findings import ContextUse
 from tests.speakers import Copier, Likely, Unigram, conversations
 

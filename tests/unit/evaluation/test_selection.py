@@ -6,7 +6,8 @@ import pytest
 
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import RunError
-from nlpkit.evaluation.selection import checked_likelihoods, expected_rank, pmi_rank
+from nlpkit.evaluation.selection import expected_rank, pmi_rank
+from nlpkit.generation.speaker import checked_likelihoods
 from tests.speakers import Likely, Unigram
 
 HISTORY = Conversation(turns=(Turn(role="user", text="well?"),), where="talks.jsonl, row 3")
