@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
+from nlpkit.data.examples import GROUP
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.reports.keeping import OWN_PARTS
@@ -40,9 +41,30 @@ class CalibrationRows:
     """(rows, labels): whether each label is true."""
     what: str = "label"
     """What the run gives; with `opinion` the labels are RANKS."""
+    groups: tuple[str, ...] = ()
+    """The group of each row, such as its language: nothing of a row without one. Empty where groups are not
+    asked for."""
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    def taken(self, chosen: Sequence[int] | NDArray[Any]) -> CalibrationRows:
+        """Return the rows with these numbers, each as often as it is named."""
+        return replace(
+            self,
+            probabilities=self.probabilities[chosen],
+            given=self.given[chosen],
+            truth=self.truth[chosen],
+            groups=tuple(self.groups[row] for row in chosen) if self.groups else (),
+        )
+
+    def by_group(self) -> dict[str, CalibrationRows]:
+        """Return the rows of each group; those that have none are left out."""
+        members: dict[str, list[int]] = {}
+        for row, group in enumerate(self.groups):
+            if group:
+                members.setdefault(group, []).append(row)
+        return {group: self.taken(rows) for group, rows in members.items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,14 +92,16 @@ def calibration_rows(
         classifier: its classifier.
         held_out: labeled rows that it was not trained on; default: the test rows of its training, or where
             there are none the validation rows.
-        fields: settings of the source `held_out`, such as `label`.
+        fields: settings of the source `held_out`, such as `label`; with `by` the rows have groups.
 
     Raises:
-        RunError: its answers are not labels, it reads more than a text, or it has no held-out rows.
+        RunError: its answers are not labels, it reads more than a text, or it has no held-out rows, or none
+            with groups where they are asked for.
         DataError: a file or a row of `held_out` is wrong.
     """
     labels = RANKS if OPINIONS in classifier.columns else labels_of(classifier.task.family)
-    return _rows(*_held_out(run, classifier, held_out, fields), labels)
+    held = _held_out(run, classifier, held_out, fields)
+    return _rows(held.source, held.answers, held.truth, labels, held.groups if fields.get("by") else ())
 
 
 def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
@@ -95,7 +119,11 @@ def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
 
 
 def _rows(
-    source: str, answers: list[dict[str, Any]], true: Sequence[str], labels: tuple[str, ...]
+    source: str,
+    answers: list[dict[str, Any]],
+    true: Sequence[str],
+    labels: tuple[str, ...],
+    groups: tuple[str, ...] = (),
 ) -> CalibrationRows:
     import numpy as np
 
@@ -107,6 +135,7 @@ def _rows(
         given=given,
         truth=np.array([_is_true(answer, of, labels) for answer, of in zip(answers, true, strict=True)]),
         what="opinion" if OPINIONS in answers[0] else "label",
+        groups=groups,
     )
 
 
@@ -136,22 +165,30 @@ def value_rows(
     """Return the numbers that a run answers to held-out rows; arguments and errors as for labels."""
     import numpy as np
 
-    source, answers, truth = _held_out(run, classifier, held_out, fields)
-    values, spreads = ([answer.get(name) for answer in answers] for name in ("value", "spread"))
+    held = _held_out(run, classifier, held_out, fields)
+    values, spreads = ([answer.get(name) for answer in held.answers] for name in ("value", "spread"))
     return ValueRows(
-        source=source,
+        source=held.source,
         values=np.array(values, dtype=float),
-        truth=np.array(truth, dtype=float),
+        truth=np.array(held.truth, dtype=float),
         spreads=None if None in spreads else np.array(spreads, dtype=float),
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _HeldOut:
+    """Rows whose answers are known, as reports keep them."""
+
+    source: str
+    answers: list[dict[str, Any]]
+    """The output columns of each answer."""
+    truth: list[Any]
+    groups: tuple[str, ...]
+
+
 def _held_out(
     run: Run, classifier: Classifier, held_out: Path | str | None, fields: Mapping[str, Any]
-) -> tuple[str, list[dict[str, Any]], list[Any]]:
-    """Return where the rows are from, the output columns of each answer, and what is true, as reports keep
-    it.
-    """
+) -> _HeldOut:
     if classifier.turns is not None or classifier.reads_aspects:
         more = "the turns before" if classifier.turns is not None else "an aspect"
         raise RunError(
@@ -165,15 +202,30 @@ def _held_out(
         with naming_rows((example.text, example.where) for example in examples):
             predictions = classifier.predict([classifier.task.input(example) for example in examples])
         family = classifier.task.family
-        truth = [family.truth(example) for example in examples]
-        return source.source, [answer.row() for answer in predictions], truth
+        return _HeldOut(
+            source=source.source,
+            answers=[answer.row() for answer in predictions],
+            truth=[family.truth(example) for example in examples],
+            groups=tuple(example.group for example in examples),
+        )
     for part in OWN_PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
         if path.is_file():
             from pyarrow import parquet
 
             kept = parquet.read_table(path).to_pylist()
-            return f"{part} rows of {run.name}", kept, [row["truth"] for row in kept]
+            if fields.get("by") and GROUP not in kept[0]:
+                raise RunError(
+                    f"{path}: its rows have no groups; hint: name a file with labels and the column "
+                    f"{fields['by']!r} that the run was not trained on, with --held-out FILE; "
+                    f"or train with `by: {fields['by']}` below the source"
+                )
+            return _HeldOut(
+                source=f"{part} rows of {run.name}",
+                answers=kept,
+                truth=[row["truth"] for row in kept],
+                groups=tuple(row.get(GROUP, "") for row in kept),
+            )
     raise RunError(
         f"{run.path}: holds no predictions for held-out rows; "
         "hint: name a file with labels that it was not trained on, with --held-out FILE"

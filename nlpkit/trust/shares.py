@@ -205,6 +205,7 @@ def resamples(
     mean: NDArray[Any],
     covariance: NDArray[Any],
     random: np.random.Generator,
+    count: int = RESAMPLES,
 ) -> Iterator[tuple[list[NDArray[Any]], NDArray[Any]]]:
     """Yield, in blocks, how much each held-out row counts in each resample, and the shares that follow.
 
@@ -213,10 +214,11 @@ def resamples(
         mean: (labels,), the mean answer to the file.
         covariance: (labels, labels), of the mean.
         random: draws.
+        count: how many resamples, a multiple of BLOCK.
     """
     import numpy as np
 
-    means = random.multivariate_normal(mean, covariance, size=RESAMPLES, method="eigh")
+    means = random.multivariate_normal(mean, covariance, size=count, method="eigh")
     for drawn in means.reshape(-1, BLOCK, len(mean)):
         weights = [drawn_weights(len(rows), random) for rows in by_label]
         columns = [weight @ rows for weight, rows in zip(weights, by_label, strict=True)]
