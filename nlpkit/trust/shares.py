@@ -171,8 +171,10 @@ class SharesEstimator:
         counts = truth.sum(axis=0)
         weights = truth @ np.array([share.share for share in shares] / counts)
         order = np.argsort(certain)
-        mixture = np.cumsum(weights[order])
-        below = np.searchsorted(file, certain[order], side="right") / len(file)
+        known = certain[order]
+        # Of equal certainties, as isotonic regression makes them, the last one counts: all are below or equal
+        mixture = np.cumsum(weights[order])[np.searchsorted(known, known, side="right") - 1]
+        below = np.searchsorted(file, known, side="right") / len(file)
         distance = float(np.abs(mixture - below).max())
         return distance > LEAST_LIKE * float(np.sqrt((weights**2).sum() + 1 / len(file)))
 
