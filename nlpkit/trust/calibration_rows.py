@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,16 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
 from nlpkit.data.examples import GROUP
-from nlpkit.errors import ConfigError, RunError
+from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import Run
-from nlpkit.tasks.answers.family import ClassifierFamily
-from nlpkit.tasks.prediction import OPINIONS, SEVERAL
+from nlpkit.tasks.prediction import OPINIONS
 from nlpkit.tasks.reading import read_examples
+from nlpkit.trust.answer_columns import RANKS, is_true, labels_in, labels_of, matrices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-RANKS = tuple(map(str, range(1, 17)))
-"""Stand for labels where a run finds opinions: the likeliest one of a text, and so on; more do not count."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,6 +77,20 @@ class ValueRows:
         return len(self.truth)
 
 
+def joined(groups: Mapping[str, CalibrationRows]) -> CalibrationRows:
+    """Return the rows of all groups as one, each with its group."""
+    import numpy as np
+
+    parts = list(groups.values())
+    return replace(
+        parts[0],
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        given=np.concatenate([part.given for part in parts]),
+        truth=np.concatenate([part.truth for part in parts]),
+        groups=tuple(group for group, part in groups.items() for _ in range(len(part))),
+    )
+
+
 def calibration_rows(
     run: Run, classifier: Classifier, held_out: Path | str | None = None, **fields: Any
 ) -> CalibrationRows:
@@ -101,7 +110,7 @@ def calibration_rows(
     """
     labels = RANKS if OPINIONS in classifier.columns else labels_of(classifier.task.family)
     held = _held_out(run, classifier, held_out, fields)
-    return _rows(held.source, held.answers, held.truth, labels, held.groups if fields.get("by") else ())
+    return rows_of(held.source, held.answers, held.truth, labels, held.groups if fields.get("by") else ())
 
 
 def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
@@ -114,17 +123,26 @@ def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
     from pyarrow import parquet
 
     kept = parquet.read_table(predictions).to_pylist()
-    labels = RANKS if OPINIONS in kept[0] else _labels_in(kept[0])
-    return _rows(source, kept, [row["truth"] for row in kept], labels)
+    labels = RANKS if OPINIONS in kept[0] else labels_in(kept[0])
+    return rows_of(source, kept, [row["truth"] for row in kept], labels)
 
 
-def _rows(
+def rows_of(
     source: str,
     answers: list[dict[str, Any]],
     true: Sequence[str],
     labels: tuple[str, ...],
     groups: tuple[str, ...] = (),
 ) -> CalibrationRows:
+    """Return rows of answers' output columns and of what is true, as reports keep both.
+
+    Args:
+        source: what messages call the rows.
+        answers: the output columns of each.
+        true: what is true of each.
+        labels: those that the columns hold probabilities of.
+        groups: of the rows, if they have any.
+    """
     import numpy as np
 
     probabilities, given = matrices(answers, labels)
@@ -133,30 +151,10 @@ def _rows(
         labels=labels,
         probabilities=probabilities,
         given=given,
-        truth=np.array([_is_true(answer, of, labels) for answer, of in zip(answers, true, strict=True)]),
+        truth=np.array([is_true(answer, of, labels) for answer, of in zip(answers, true, strict=True)]),
         what="opinion" if OPINIONS in answers[0] else "label",
         groups=groups,
     )
-
-
-def _is_true(answer: Mapping[str, Any], true: str, labels: Sequence[str]) -> list[bool]:
-    """Return whether each label is true, or each of the likeliest opinions in all its parts."""
-    if OPINIONS in answer:
-        known = [_parts(opinion) for opinion in json.loads(true)]
-        right = [_parts(opinion) in known for opinion in _likeliest(answer)]
-        return right + [False] * (len(labels) - len(right))
-    names = true.split(", ") if SEVERAL in answer else [true]
-    return [label in names for label in labels]
-
-
-def _likeliest(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return as many opinions as there are RANKS."""
-    return sorted(answer[OPINIONS], key=lambda opinion: -opinion["probability"])[: len(RANKS)]
-
-
-def _parts(opinion: Mapping[str, Any]) -> tuple[Any, ...]:
-    spans = [opinion.get(name) or {} for name in ("aspect", "opinion")]
-    return opinion["polarity"], *((span.get("start"), span.get("end")) for span in spans)
 
 
 def value_rows(
@@ -230,56 +228,3 @@ def _held_out(
         f"{run.path}: holds no predictions for held-out rows; "
         "hint: name a file with labels that it was not trained on, with --held-out FILE"
     )
-
-
-def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
-    """Return the labels that a family gives probabilities of.
-
-    Raises:
-        RunError: its answers are not labels.
-    """
-    names = _labels_in(family.columns)
-    if not names:
-        raise RunError(f"the run answers with {', '.join(family.columns)}; expected one that gives labels")
-    return names
-
-
-def _labels_in(columns: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name.removeprefix("p_") for name in columns if name.startswith("p_"))
-
-
-def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[str] = ("label",)) -> None:
-    """Refuse a classifier that has none of these output columns.
-
-    Raises:
-        ConfigError: names the option that needs one.
-    """
-    if not classifier.columns.keys() & set(names):
-        how = "one label a text" if len(names) == 1 else "labels or opinions"
-        raise ConfigError(
-            f"{option}: {classifier.name} answers with {', '.join(classifier.columns)}; "
-            f"expected a run that gives {how}"
-        )
-
-
-def matrices(
-    answers: Sequence[Mapping[str, Any]], labels: Sequence[str]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return, (rows, labels) each, the probabilities in answers' columns, and which labels were given.
-
-    Opinions stand in the order of their probabilities, each in the column of its rank.
-    """
-    import numpy as np
-
-    if answers and OPINIONS in answers[0]:
-        ranked = np.zeros((len(answers), len(labels)))
-        for row, answer in enumerate(answers):
-            for rank, opinion in enumerate(_likeliest(answer)):
-                ranked[row, rank] = opinion["probability"]
-        return ranked, ranked > 0
-    probabilities = [[float(answer[f"p_{label}"]) for label in labels] for answer in answers]
-    given = [
-        str(answer["labels"] or "").split(", ") if "labels" in answer else (answer["label"],)
-        for answer in answers
-    ]
-    return np.array(probabilities), np.array([[label in names for label in labels] for names in given])

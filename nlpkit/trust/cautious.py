@@ -13,7 +13,8 @@ from nlpkit.errors import ConfigError
 from nlpkit.run import Run
 from nlpkit.tasks.answers.family import ColumnType
 from nlpkit.tasks.prediction import ABSTAINED, ENDS, SET, Prediction
-from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows, refuse_other_answers, value_rows
+from nlpkit.trust.answer_columns import refuse_other_answers
+from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows, value_rows
 from nlpkit.trust.group_promises import group_promises_for_file, sets_by_group
 from nlpkit.trust.prediction_sets import Interval, interval, least_probabilities
 from nlpkit.trust.promise import PROMISED, promise_for_file

@@ -4,7 +4,7 @@ threshold, from its own labeled rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,21 +105,13 @@ def promises_by_group(
     Raises:
         DataError: no group has a promise; says why.
     """
-    labeled = rows.by_group()
-    tried: dict[str, tuple[CalibrationRows, Tally]] = {}
-    refused: dict[str, str] = {}
-    for group in sorted(texts):
-        try:
-            of_group = _enough(labeled.get(group))
-            refuse_unlike(of_group, tallies[group], max_error=max_error, is_set=is_set, seed=seed)
-            tried[group] = of_group, tallies[group]
-        except DataError as refusal:
-            refused[group] = _reason(refusal)
+    bounds, refused = bounds_by_group(
+        rows, tallies, groups=texts, max_error=max_error, is_set=is_set, seed=seed
+    )
     promises: dict[str, Promise] = {}
-    for group, (of_group, tally) in tried.items():
-        bounds = Bounds.of(of_group, tally, is_set=is_set, groups=len(tried), seed=seed)
+    for group, of_group in bounds.items():
         try:
-            promises[group] = bounds.promise(max_error)
+            promises[group] = of_group.promise(max_error)
         except DataError as refusal:
             refused[group] = _reason(refusal)
     if not promises:
@@ -131,6 +123,36 @@ def promises_by_group(
     return GroupPromises(
         by=by, max_error=max_error, held_out=rows.source, promises=promises, refused=refused, texts=texts
     )
+
+
+def bounds_by_group(
+    rows: CalibrationRows,
+    tallies: Mapping[str, Tally],
+    *,
+    groups: Iterable[str],
+    max_error: float,
+    is_set: bool = False,
+    seed: int = 1,
+) -> tuple[dict[str, Bounds], dict[str, str]]:
+    """Return bounds for the groups of a file that hold together, and why other groups have none.
+
+    The arguments are those of `promises_by_group`; `max_error` stands in the reasons.
+    """
+    labeled = rows.by_group()
+    tried: dict[str, tuple[CalibrationRows, Tally]] = {}
+    refused: dict[str, str] = {}
+    for group in sorted(groups):
+        try:
+            of_group = _enough(labeled.get(group))
+            refuse_unlike(of_group, tallies[group], max_error=max_error, is_set=is_set, seed=seed)
+            tried[group] = of_group, tallies[group]
+        except DataError as refusal:
+            refused[group] = _reason(refusal)
+    bounds = {
+        group: Bounds.of(of_group, tally, is_set=is_set, groups=len(tried), seed=seed)
+        for group, (of_group, tally) in tried.items()
+    }
+    return bounds, refused
 
 
 def group_promises_for_file(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import DataError
 from nlpkit.tasks.prediction import OPINIONS, SEVERAL
-from nlpkit.trust.calibration_rows import CalibrationRows, matrices, refuse_other_answers
+from nlpkit.trust.answer_columns import matrices, refuse_other_answers
+from nlpkit.trust.calibration_rows import CalibrationRows
 from nlpkit.trust.sampled_texts import EVERY, sampled_texts
 from nlpkit.trust.set_promise import false_bounds, is_unlike_rows
 from nlpkit.trust.shares import FEWEST, RESAMPLES, SharesEstimator, Tally, resamples

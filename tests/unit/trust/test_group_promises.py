@@ -17,7 +17,7 @@ from nlpkit.cli.app import app
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.tasks.prediction import Prediction
-from nlpkit.trust.calibration_rows import CalibrationRows
+from nlpkit.trust.calibration_rows import CalibrationRows, joined
 from nlpkit.trust.cautious import Caution, Cautious
 from nlpkit.trust.group_promises import GroupPromises, promises_by_group, sets_by_group
 from nlpkit.trust.promise import promise
@@ -38,18 +38,6 @@ def right_from(certainty: float, count: int = 2000) -> CalibrationRows:
         probabilities=np.where(one_hot[given], certain[:, None], 1 - certain[:, None]),
         given=one_hot[given],
         truth=one_hot[truth],
-    )
-
-
-def joined(groups: Mapping[str, CalibrationRows]) -> CalibrationRows:
-    parts = list(groups.values())
-    return CalibrationRows(
-        source="test rows",
-        labels=parts[0].labels,
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        given=np.concatenate([part.given for part in parts]),
-        truth=np.concatenate([part.truth for part in parts]),
-        groups=tuple(group for group, part in groups.items() for _ in range(len(part))),
     )
 
 
