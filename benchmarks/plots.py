@@ -1,4 +1,4 @@
-"""The results as bar charts: `python -m benchmarks.plots` draws them again from the JSON files."""
+"""The results as charts: `python -m benchmarks.plots` draws them again from the JSON files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report_plots, trust_plots
+from benchmarks.figures import OURS, PEER
 from benchmarks.results import FOLDER
-
-OURS, PEER = "#2f6f9f", "#b0b7bd"
 
 Bars = list[tuple[str, float, bool]]
 """Names, values, and whether each is nlpkit's."""
@@ -59,6 +60,12 @@ DRAWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Bars]]] = {
 }  # fmt: skip
 
 
+COLORS = 48
+"""So many keep a picture small."""
+FIGURES = {**trust_plots.FIGURES, **report_plots.FIGURES}
+"""Figure of the pages on trust -> the result that it is drawn of, and how."""
+
+
 def draw(folder: Path, name: str) -> Path:
     """Draw the chart of one result, and return its path."""
     from matplotlib.figure import Figure
@@ -78,12 +85,28 @@ def draw(folder: Path, name: str) -> Path:
     return path
 
 
+def draw_figure(folder: Path, name: str) -> Path:
+    """Draw a figure of the pages on trust, and return its path."""
+    from PIL import Image
+
+    result, make = FIGURES[name]
+    figure = make(json.loads((folder / f"{result}.json").read_text(encoding="utf-8")))
+    path = folder / f"{name}.png"
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=100)
+    Image.open(drawn).convert("RGB").quantize(COLORS).save(path, optimize=True)
+    return path
+
+
 def main() -> None:
     """Draw the charts of all results."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     for name in DRAWN:
         if (folder / f"{name}.json").is_file():
             print(draw(folder, name))
+    for name, (result, _) in FIGURES.items():
+        if (folder / f"{result}.json").is_file():
+            print(draw_figure(folder, name))
 
 
 if __name__ == "__main__":

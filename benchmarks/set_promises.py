@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, earlier_tasks, save, table
-from benchmarks.trust import FILE_ROWS, taken
+from benchmarks.trust import FILE_ROWS, shown
 from nlpkit.errors import DataError
 from nlpkit.trust.calibration_rows import CalibrationRows, kept_rows
 from nlpkit.trust.promise import promise
@@ -44,7 +44,7 @@ def measure(rows: CalibrationRows, *, labeled: int, draws: int, seed: int) -> di
     made: dict[float, list[tuple[bool, float]]] = {error: [] for error in MAX_ERRORS}
     plain: dict[float, list[bool]] = {error: [] for error in MAX_ERRORS}
     for _ in range(draws):
-        held, file = (taken(rows, random.integers(len(rows), size=size)) for size in (labeled, FILE_ROWS))
+        held, file = (rows.taken(random.integers(len(rows), size=size)) for size in (labeled, FILE_ROWS))
         tally = Tally(len(rows.labels), seed)
         tally.add(file.probabilities, file.given)
         for error in MAX_ERRORS:
@@ -68,16 +68,12 @@ def measure(rows: CalibrationRows, *, labeled: int, draws: int, seed: int) -> di
     }
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
-
-
 def _page(tasks: Mapping[str, Any]) -> list[str]:
     lines = [f"Files of {FILE_ROWS} texts."]
     head = ("errors at most", "promised in", "kept in", "of all that is given", "plain threshold: kept in")
     for name, task in tasks.items():
         about = f"{task['rows']:,} rows, {task['labeled']:,} labeled, {task['draws']} draws"
-        rows = [(error, *map(_share, measured.values())) for error, measured in task["measured"].items()]
+        rows = [(error, *map(shown, measured.values())) for error, measured in task["measured"].items()]
         lines += ["", f"## {name}: {about}", "", *table(head, rows)]
     return lines
 

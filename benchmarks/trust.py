@@ -42,26 +42,15 @@ SHIFTS: Mapping[str, float | None] = {
 """Concentration of the Dirichlet distribution that a file's shares are drawn from; None: as in the data."""
 
 
-def taken(rows: CalibrationRows, chosen: NDArray[Any]) -> CalibrationRows:
-    """Return some of the rows."""
-    return CalibrationRows(
-        source=rows.source,
-        labels=rows.labels,
-        probabilities=rows.probabilities[chosen],
-        given=rows.given[chosen],
-        truth=rows.truth[chosen],
-    )
-
-
 def drawn(
     rows: CalibrationRows, labeled: int, shift: str, random: np.random.Generator
 ) -> tuple[CalibrationRows, CalibrationRows]:
     """Return labeled rows, and a file whose labels have shares of their own."""
     if "halves" in shift:
         order = random.permutation(len(rows))
-        held, pool = taken(rows, order[: len(rows) // 2]), taken(rows, order[len(rows) // 2 :])
+        held, pool = rows.taken(order[: len(rows) // 2]), rows.taken(order[len(rows) // 2 :])
     else:
-        held, pool = taken(rows, random.integers(len(rows), size=labeled)), rows
+        held, pool = rows.taken(random.integers(len(rows), size=labeled)), rows
     concentration = SHIFTS[shift]
     shares = pool.truth.mean(axis=0)
     if concentration is not None:
@@ -69,7 +58,7 @@ def drawn(
     by_label = [np.flatnonzero(column) for column in pool.truth.T]
     counts = random.multinomial(FILE_ROWS, shares)
     chosen = [random.choice(of, count) for of, count in zip(by_label, counts, strict=True)]
-    return held, taken(pool, np.concatenate(chosen))
+    return held, pool.taken(np.concatenate(chosen))
 
 
 def errors(rows: CalibrationRows, answered: NDArray[Any]) -> float:
@@ -183,7 +172,8 @@ def _rule(
     }
 
 
-def _share(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """Return a share as the pages show it; a dash for none."""
     return "–" if value is None else f"{value:.1%}"
 
 
@@ -193,8 +183,8 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         rows = [
             (
                 each["shift"],
-                _share(each["intervals_hold"]),
-                *(_share(off) for off in each["mean_error"].values()),
+                shown(each["intervals_hold"]),
+                *(shown(off) for off in each["mean_error"].values()),
             )
             for each in task["measured"]
         ]
@@ -210,8 +200,8 @@ def _page(record: Mapping[str, Any]) -> list[str]:
             (
                 each["shift"],
                 key,
-                *(_share(made["promise"][what]) for what in ("given", "kept", "answered")),
-                *(_share(made[rule]["kept"]) for rule in ("plain", "single")),
+                *(shown(made["promise"][what]) for what in ("given", "kept", "answered")),
+                *(shown(made[rule]["kept"]) for rule in ("plain", "single")),
             )
             for each in task["measured"]
             for key, made in each["promises"].items()
@@ -227,7 +217,7 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         )
         lines += table(heads, promises)
         sets = [
-            (each["shift"], kind, *map(_share, list(of.values())[:2]), f"{of['size']:.2f}")
+            (each["shift"], kind, *map(shown, list(of.values())[:2]), f"{of['size']:.2f}")
             for each in task["measured"]
             for kind, of in each["sets"].items()
         ]

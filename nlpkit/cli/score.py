@@ -23,6 +23,7 @@ from nlpkit.cli.options import (
     RuntimeChoice,
     Speaker,
     Text,
+    column,
     renamed,
 )
 from nlpkit.cli.terminal import (
@@ -121,6 +122,9 @@ def score(
             max=0.999,
         ),
     ] = None,
+    by: Annotated[
+        str | None, column("groups, in each of which --max-error and --sets must hold, such as a language")
+    ] = None,
     held_out: HeldOut = None,
     label: HeldOutLabel = None,
     raw_csv: Annotated[
@@ -146,16 +150,17 @@ def score(
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
-        text=text, conversation=conversation, speaker=speaker, aspect=aspect, format=format,
+        text=text, conversation=conversation, speaker=speaker, aspect=aspect, by=by, format=format,
         output_format=output_format, encoding=encoding, on_error=on_error, rejects=rejects,
         overwrite=overwrite, raw_csv=raw_csv, prefix=prefix, row_per=row_per,
     )  # fmt: skip
     plan = plan_location(source, output, options)
     promised = None
     if max_error is None and sets is None:
-        if held_out or label:
+        if held_out or label or by:
             raise ConfigError(
-                "--held-out and --label: are for a promise; hint: add --max-error 0.05, or leave them out"
+                "--held-out, --label and --by: are for a promise; "
+                "hint: add --max-error 0.05, or leave them out"
             )
     elif output_format in TASKS:
         raise ConfigError(
@@ -167,8 +172,8 @@ def score(
 
         fields: dict[str, Any] = {} if label is None else {"label": label}
         promised = partial(
-            caution_for, file=source, max_error=max_error, sets=sets, held_out=held_out, talk=talk, text=text,
-            format=format, encoding=encoding, skips_bad_rows=options.skips_bad_rows, **fields,
+            caution_for, file=source, max_error=max_error, sets=sets, held_out=held_out, talk=talk, by=by,
+            text=text, format=format, encoding=encoding, skips_bad_rows=options.skips_bad_rows, **fields,
         )  # fmt: skip
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
     with (

@@ -197,10 +197,14 @@ class TextInput:
     speaker: str = ""
     about: str = ""
     """The aspect that is asked about; empty where the whole text is."""
+    group: str = ""
+    """The group whose promise holds for it, such as its language. Models don't read it."""
 
 
 TURN, ABOUT = "turn", "about"
 """The columns of `input_columns`."""
+GROUP = "group"
+"""The column that holds the group of a row, next to a run's answers to its held-out rows."""
 
 
 def input_columns(given: TextInput) -> dict[str, str]:

@@ -11,7 +11,7 @@ from nlpkit.classifiers.cascade import Cascade
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.annotations import people_of
-from nlpkit.data.examples import input_columns
+from nlpkit.data.examples import GROUP, input_columns
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.evaluation.behavior_report import evaluate_suite, is_suite
 from nlpkit.evaluation.evaluate_dialogue import evaluate_dialogue
@@ -321,6 +321,7 @@ def _write_predictions(
     path.parent.mkdir(parents=True, exist_ok=True)
     read = [input_columns(task.input(example)) for example in examples]
     extra = dict.fromkeys(name for columns in read for name in columns)
+    has_groups = any(example.group for example in examples)
     rows = [
         {
             "where": example.where,
@@ -328,6 +329,7 @@ def _write_predictions(
             "truth": task.family.truth(example),
             **answer.row(),
             **(extra | columns),
+            **({GROUP: example.group} if has_groups else {}),
         }
         for example, columns, answer in zip(examples, read, predictions, strict=True)
     ]

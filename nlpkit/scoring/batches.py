@@ -17,6 +17,7 @@ from nlpkit.data.rows import BadRow, Record
 from nlpkit.errors import DataError, NlpkitError
 from nlpkit.scoring.json_values import json_text
 from nlpkit.scoring.turn_rows import TurnColumns, TurnHistory
+from nlpkit.tasks.reading import group_of
 
 _CHARACTERS = 8 << 20
 """Text of one batch, so that a file of very long texts takes no more memory than another."""
@@ -48,12 +49,15 @@ class TextRows:
     """What makes a row a turn, for a model that reads turns."""
     aspect: str | None = None
     """The column that holds the aspect, for a model that is asked about one."""
+    by: str | None = None
+    """The column that holds the group, for a model with a promise for each group."""
 
     def records(self, bad: list[BadRow] | None) -> Iterator[Record]:
         """Yield the readable rows, in order; the others go to `bad` as they are met, or are errors where it
         is None.
         """
-        return self.file.records((self.text,), on_bad=None if bad is None else bad.append)
+        columns = (self.text, self.by) if self.by else (self.text,)
+        return self.file.records(columns, on_bad=None if bad is None else bad.append)
 
     def batches(self, rows: int, *, done: int) -> Generator[Batch]:
         """Yield the rows after the first `done` records, cut at the same rows however often the reading was
@@ -75,6 +79,8 @@ class TextRows:
         """Return what makes inputs of records, which are read in order."""
         if (aspect := self.aspect) is not None:
             return lambda record: TextInput(text=text_of(record, self.text), about=name_of(record, aspect))
+        if (by := self.by) is not None:
+            return lambda record: TextInput(text=text_of(record, self.text), group=group_of(record, by))
         if self.turns is None:
             return lambda record: text_of(record, self.text)
         history = TurnHistory(self.turns)

@@ -52,7 +52,7 @@ def plan_folder(source: Path, target: Path, options: ScoreOptions) -> FolderPlan
                 f"{folder}: lies in the folder that is scored, {source}; hint: name a folder outside it"
             )
     files = {
-        path.relative_to(source): open_file(path, encoding=options.encoding, columns={options.text: "text"})
+        path.relative_to(source): open_file(path, encoding=options.encoding, columns=options.columns)
         for path in data_files(source)
     }
     if not files:

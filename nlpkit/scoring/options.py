@@ -28,6 +28,8 @@ class ScoreOptions:
     """The column of who speaks, for a model that reads turns; None is `speaker`."""
     aspect: str | None = None
     """The column of the aspect, for a model that is asked about one; None is `aspect`."""
+    by: str | None = None
+    """The column of the group that a row's promise is about, for a model with a promise for each group."""
     format: str | None = None
     """csv, tsv, tsv-plain, jsonl, parquet or arrow; None where the input's name shows it."""
     output_format: str | None = None
@@ -50,6 +52,11 @@ class ScoreOptions:
     """Whether the output has one row a text, or one an opinion that was found in it."""
     chunk_rows: int = CHUNK_ROWS
     """Rows that are computed and made safe together."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that every file must have, with the option that names each."""
+        return {self.text: "text", **({self.by: "by"} if self.by else {})}
 
     @property
     def skips_bad_rows(self) -> bool:

@@ -119,7 +119,7 @@ def plan_file(source: Path | str, target: Path | str, options: ScoreOptions) -> 
         ConfigError: the output's path or a format is invalid.
         DataError: the input is not there, cannot be read, or lacks the column with the text.
     """
-    file = open_file(source, format=options.format, encoding=options.encoding, columns={options.text: "text"})
+    file = open_file(source, format=options.format, encoding=options.encoding, columns=options.columns)
     return FilePlan(file=file, output=plan_output(file, target, options), options=options)
 
 
@@ -143,7 +143,8 @@ class FilePlan:
 
     @property
     def _rows(self) -> TextRows:
-        return TextRows(file=self.file, text=self.options.text, skip=self.options.skips_bad_rows)
+        options = self.options
+        return TextRows(file=self.file, text=options.text, skip=options.skips_bad_rows, by=options.by)
 
     def _rows_for(self, model: Predictor | Fleet) -> TextRows:
         """Return the rows as the model reads them: texts, turns, or texts with an aspect.

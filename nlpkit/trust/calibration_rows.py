@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.config import validate
-from nlpkit.errors import ConfigError, RunError
+from nlpkit.data.examples import GROUP
+from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import Run
-from nlpkit.tasks.answers.family import ClassifierFamily
-from nlpkit.tasks.prediction import OPINIONS, SEVERAL
+from nlpkit.tasks.prediction import OPINIONS
 from nlpkit.tasks.reading import read_examples
+from nlpkit.trust.answer_columns import RANKS, is_true, labels_in, labels_of, matrices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-RANKS = tuple(map(str, range(1, 17)))
-"""Stand for labels where a run finds opinions: the likeliest one of a text, and so on; more do not count."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,9 +36,30 @@ class CalibrationRows:
     """(rows, labels): whether each label is true."""
     what: str = "label"
     """What the run gives; with `opinion` the labels are RANKS."""
+    groups: tuple[str, ...] = ()
+    """The group of each row, such as its language: nothing of a row without one. Empty where groups are not
+    asked for."""
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    def taken(self, chosen: Sequence[int] | NDArray[Any]) -> CalibrationRows:
+        """Return the rows with these numbers, each as often as it is named."""
+        return replace(
+            self,
+            probabilities=self.probabilities[chosen],
+            given=self.given[chosen],
+            truth=self.truth[chosen],
+            groups=tuple(self.groups[row] for row in chosen) if self.groups else (),
+        )
+
+    def by_group(self) -> dict[str, CalibrationRows]:
+        """Return the rows of each group; those that have none are left out."""
+        members: dict[str, list[int]] = {}
+        for row, group in enumerate(self.groups):
+            if group:
+                members.setdefault(group, []).append(row)
+        return {group: self.taken(rows) for group, rows in members.items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +77,20 @@ class ValueRows:
         return len(self.truth)
 
 
+def joined(groups: Mapping[str, CalibrationRows]) -> CalibrationRows:
+    """Return the rows of all groups as one, each with its group."""
+    import numpy as np
+
+    parts = list(groups.values())
+    return replace(
+        parts[0],
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        given=np.concatenate([part.given for part in parts]),
+        truth=np.concatenate([part.truth for part in parts]),
+        groups=tuple(group for group, part in groups.items() for _ in range(len(part))),
+    )
+
+
 def calibration_rows(
     run: Run, classifier: Classifier, held_out: Path | str | None = None, **fields: Any
 ) -> CalibrationRows:
@@ -70,14 +101,16 @@ def calibration_rows(
         classifier: its classifier.
         held_out: labeled rows that it was not trained on; default: the test rows of its training, or where
             there are none the validation rows.
-        fields: settings of the source `held_out`, such as `label`.
+        fields: settings of the source `held_out`, such as `label`; with `by` the rows have groups.
 
     Raises:
-        RunError: its answers are not labels, it reads more than a text, or it has no held-out rows.
+        RunError: its answers are not labels, it reads more than a text, or it has no held-out rows, or none
+            with groups where they are asked for.
         DataError: a file or a row of `held_out` is wrong.
     """
     labels = RANKS if OPINIONS in classifier.columns else labels_of(classifier.task.family)
-    return _rows(*_held_out(run, classifier, held_out, fields), labels)
+    held = _held_out(run, classifier, held_out, fields)
+    return rows_of(held.source, held.answers, held.truth, labels, held.groups if fields.get("by") else ())
 
 
 def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
@@ -90,13 +123,26 @@ def kept_rows(predictions: Path, *, source: str) -> CalibrationRows:
     from pyarrow import parquet
 
     kept = parquet.read_table(predictions).to_pylist()
-    labels = RANKS if OPINIONS in kept[0] else _labels_in(kept[0])
-    return _rows(source, kept, [row["truth"] for row in kept], labels)
+    labels = RANKS if OPINIONS in kept[0] else labels_in(kept[0])
+    return rows_of(source, kept, [row["truth"] for row in kept], labels)
 
 
-def _rows(
-    source: str, answers: list[dict[str, Any]], true: Sequence[str], labels: tuple[str, ...]
+def rows_of(
+    source: str,
+    answers: list[dict[str, Any]],
+    true: Sequence[str],
+    labels: tuple[str, ...],
+    groups: tuple[str, ...] = (),
 ) -> CalibrationRows:
+    """Return rows of answers' output columns and of what is true, as reports keep both.
+
+    Args:
+        source: what messages call the rows.
+        answers: the output columns of each.
+        true: what is true of each.
+        labels: those that the columns hold probabilities of.
+        groups: of the rows, if they have any.
+    """
     import numpy as np
 
     probabilities, given = matrices(answers, labels)
@@ -105,29 +151,10 @@ def _rows(
         labels=labels,
         probabilities=probabilities,
         given=given,
-        truth=np.array([_is_true(answer, of, labels) for answer, of in zip(answers, true, strict=True)]),
+        truth=np.array([is_true(answer, of, labels) for answer, of in zip(answers, true, strict=True)]),
         what="opinion" if OPINIONS in answers[0] else "label",
+        groups=groups,
     )
-
-
-def _is_true(answer: Mapping[str, Any], true: str, labels: Sequence[str]) -> list[bool]:
-    """Return whether each label is true, or each of the likeliest opinions in all its parts."""
-    if OPINIONS in answer:
-        known = [_parts(opinion) for opinion in json.loads(true)]
-        right = [_parts(opinion) in known for opinion in _likeliest(answer)]
-        return right + [False] * (len(labels) - len(right))
-    names = true.split(", ") if SEVERAL in answer else [true]
-    return [label in names for label in labels]
-
-
-def _likeliest(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return as many opinions as there are RANKS."""
-    return sorted(answer[OPINIONS], key=lambda opinion: -opinion["probability"])[: len(RANKS)]
-
-
-def _parts(opinion: Mapping[str, Any]) -> tuple[Any, ...]:
-    spans = [opinion.get(name) or {} for name in ("aspect", "opinion")]
-    return opinion["polarity"], *((span.get("start"), span.get("end")) for span in spans)
 
 
 def value_rows(
@@ -136,22 +163,30 @@ def value_rows(
     """Return the numbers that a run answers to held-out rows; arguments and errors as for labels."""
     import numpy as np
 
-    source, answers, truth = _held_out(run, classifier, held_out, fields)
-    values, spreads = ([answer.get(name) for answer in answers] for name in ("value", "spread"))
+    held = _held_out(run, classifier, held_out, fields)
+    values, spreads = ([answer.get(name) for answer in held.answers] for name in ("value", "spread"))
     return ValueRows(
-        source=source,
+        source=held.source,
         values=np.array(values, dtype=float),
-        truth=np.array(truth, dtype=float),
+        truth=np.array(held.truth, dtype=float),
         spreads=None if None in spreads else np.array(spreads, dtype=float),
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _HeldOut:
+    """Rows whose answers are known, as reports keep them."""
+
+    source: str
+    answers: list[dict[str, Any]]
+    """The output columns of each answer."""
+    truth: list[Any]
+    groups: tuple[str, ...]
+
+
 def _held_out(
     run: Run, classifier: Classifier, held_out: Path | str | None, fields: Mapping[str, Any]
-) -> tuple[str, list[dict[str, Any]], list[Any]]:
-    """Return where the rows are from, the output columns of each answer, and what is true, as reports keep
-    it.
-    """
+) -> _HeldOut:
     if classifier.turns is not None or classifier.reads_aspects:
         more = "the turns before" if classifier.turns is not None else "an aspect"
         raise RunError(
@@ -165,69 +200,31 @@ def _held_out(
         with naming_rows((example.text, example.where) for example in examples):
             predictions = classifier.predict([classifier.task.input(example) for example in examples])
         family = classifier.task.family
-        truth = [family.truth(example) for example in examples]
-        return source.source, [answer.row() for answer in predictions], truth
+        return _HeldOut(
+            source=source.source,
+            answers=[answer.row() for answer in predictions],
+            truth=[family.truth(example) for example in examples],
+            groups=tuple(example.group for example in examples),
+        )
     for part in OWN_PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
         if path.is_file():
             from pyarrow import parquet
 
             kept = parquet.read_table(path).to_pylist()
-            return f"{part} rows of {run.name}", kept, [row["truth"] for row in kept]
+            if fields.get("by") and GROUP not in kept[0]:
+                raise RunError(
+                    f"{path}: its rows have no groups; hint: name a file with labels and the column "
+                    f"{fields['by']!r} that the run was not trained on, with --held-out FILE; "
+                    f"or train with `by: {fields['by']}` below the source"
+                )
+            return _HeldOut(
+                source=f"{part} rows of {run.name}",
+                answers=kept,
+                truth=[row["truth"] for row in kept],
+                groups=tuple(row.get(GROUP, "") for row in kept),
+            )
     raise RunError(
         f"{run.path}: holds no predictions for held-out rows; "
         "hint: name a file with labels that it was not trained on, with --held-out FILE"
     )
-
-
-def labels_of(family: ClassifierFamily) -> tuple[str, ...]:
-    """Return the labels that a family gives probabilities of.
-
-    Raises:
-        RunError: its answers are not labels.
-    """
-    names = _labels_in(family.columns)
-    if not names:
-        raise RunError(f"the run answers with {', '.join(family.columns)}; expected one that gives labels")
-    return names
-
-
-def _labels_in(columns: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name.removeprefix("p_") for name in columns if name.startswith("p_"))
-
-
-def refuse_other_answers(classifier: Classifier, option: str, names: Sequence[str] = ("label",)) -> None:
-    """Refuse a classifier that has none of these output columns.
-
-    Raises:
-        ConfigError: names the option that needs one.
-    """
-    if not classifier.columns.keys() & set(names):
-        how = "one label a text" if len(names) == 1 else "labels or opinions"
-        raise ConfigError(
-            f"{option}: {classifier.name} answers with {', '.join(classifier.columns)}; "
-            f"expected a run that gives {how}"
-        )
-
-
-def matrices(
-    answers: Sequence[Mapping[str, Any]], labels: Sequence[str]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return, (rows, labels) each, the probabilities in answers' columns, and which labels were given.
-
-    Opinions stand in the order of their probabilities, each in the column of its rank.
-    """
-    import numpy as np
-
-    if answers and OPINIONS in answers[0]:
-        ranked = np.zeros((len(answers), len(labels)))
-        for row, answer in enumerate(answers):
-            for rank, opinion in enumerate(_likeliest(answer)):
-                ranked[row, rank] = opinion["probability"]
-        return ranked, ranked > 0
-    probabilities = [[float(answer[f"p_{label}"]) for label in labels] for answer in answers]
-    given = [
-        str(answer["labels"] or "").split(", ") if "labels" in answer else (answer["label"],)
-        for answer in answers
-    ]
-    return np.array(probabilities), np.array([[label in names for label in labels] for names in given])

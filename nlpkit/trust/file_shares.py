@@ -16,7 +16,8 @@ from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.tasks.numbers import number_of
 from nlpkit.tasks.reading import NOTHING, group_of
-from nlpkit.trust.calibration_rows import calibration_rows, labels_of, matrices
+from nlpkit.trust.answer_columns import labels_of, matrices
+from nlpkit.trust.calibration_rows import calibration_rows
 from nlpkit.trust.shares import FEWEST, Share, SharesEstimator, Tally
 
 if TYPE_CHECKING:

@@ -7,19 +7,19 @@ count as much as the label's share there (`shares`), so that it holds where only
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.data.records import Record, read_records, text_of
-from nlpkit.errors import ConfigError, DataError
+from nlpkit.errors import DataError
 from nlpkit.tasks.prediction import OPINIONS, SEVERAL
-from nlpkit.trust.calibration_rows import CalibrationRows, matrices, refuse_other_answers
+from nlpkit.trust.answer_columns import matrices, refuse_other_answers
+from nlpkit.trust.calibration_rows import CalibrationRows
+from nlpkit.trust.sampled_texts import EVERY, sampled_texts
 from nlpkit.trust.set_promise import false_bounds, is_unlike_rows
-from nlpkit.trust.shares import FEWEST, SAMPLE, SharesEstimator, Tally, resamples
+from nlpkit.trust.shares import FEWEST, RESAMPLES, SharesEstimator, Tally, resamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,9 @@ CONFIDENCE = 0.95
 """How often such a promise is kept."""
 LEVEL = 0.975
 """The percentile of the errors that must not exceed what is promised: more than CONFIDENCE, as the threshold
-is chosen among many."""
+is chosen among many. Of several promises together each has a higher one (Bonferroni)."""
+RESAMPLES_A_GROUP = 200
+"""Of several promises together, so that some resamples lie above the percentile of each."""
 THRESHOLDS = 50
 PROMISED = ("label", SEVERAL, OPINIONS)
 """The output columns about which a promise can be made: a run has one of them."""
@@ -48,13 +50,18 @@ class Promise:
     what: str = "label"
     """What it is about: a label or an opinion."""
 
+    @property
+    def one(self) -> str:
+        """What a text gets, with its article."""
+        return "an opinion" if self.what == "opinion" else f"a {self.what}"
+
     def in_words(self) -> str:
         """Return the promise as a sentence."""
         return (
             f"at most {self.max_error:.1%} of the {self.what}s given are wrong, with {CONFIDENCE:.0%} "
             f"confidence, as far as texts{'' if self.what == 'opinion' else ' of a label'} look like the "
             f"{self.held_out_rows:,} labeled rows ({self.held_out}); about {self.answered:.0%} of the texts "
-            f"get {'an' if self.what == 'opinion' else 'a'} {self.what}"
+            f"get {self.one}"
         )
 
 
@@ -78,6 +85,18 @@ def promise(
     Raises:
         DataError: it cannot be kept; says why.
     """
+    refuse_unlike(rows, tally, max_error=max_error, is_set=is_set, seed=seed)
+    return Bounds.of(rows, tally, is_set=is_set, seed=seed).promise(max_error)
+
+
+def refuse_unlike(
+    rows: CalibrationRows, tally: Tally, *, max_error: float, is_set: bool, seed: int = 1
+) -> None:
+    """Refuse texts about which the labeled rows say nothing; the arguments are those of `promise`.
+
+    Raises:
+        DataError: there are too few texts or labeled rows, or the texts are not like these.
+    """
     if tally.texts < FEWEST:
         raise DataError(f"{tally.texts} texts; expected at least {FEWEST} for a promise about them")
     if is_set:
@@ -90,7 +109,6 @@ def promise(
             f"no promise of at most {max_error:.1%} errors: these texts are not like those of {rows.source}; "
             "hint: label some of them, and name them with --held-out"
         )
-    return Bounds.of(rows, tally, is_set=is_set, seed=seed).promise(max_error)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,12 +123,17 @@ class Bounds:
     """The share for each of the thresholds."""
 
     @classmethod
-    def of(cls, rows: CalibrationRows, tally: Tally, *, is_set: bool, seed: int = 1) -> Bounds:
-        """Return the bounds for a file like the labeled rows; the arguments are those of `promise`."""
+    def of(
+        cls, rows: CalibrationRows, tally: Tally, *, is_set: bool, groups: int = 1, seed: int = 1
+    ) -> Bounds:
+        """Return the bounds for a file like the labeled rows, or for one of so many groups of a file that
+        all bounds hold for together; the other arguments are those of `promise`.
+        """
+        level, count = 1 - (1 - LEVEL) / groups, max(RESAMPLES, RESAMPLES_A_GROUP * groups)
         thresholds, bounds = (
-            false_bounds(rows, tally.texts, thresholds=THRESHOLDS, level=LEVEL, seed=seed)
+            false_bounds(rows, tally.texts, thresholds=THRESHOLDS, level=level, count=count, seed=seed)
             if is_set
-            else error_bounds(rows, tally, seed=seed)
+            else error_bounds(rows, tally, level=level, count=count, seed=seed)
         )
         return cls(rows=rows, tally=tally, is_set=is_set, thresholds=thresholds, bounds=bounds)
 
@@ -149,12 +172,16 @@ def _answered(rows: CalibrationRows, tally: Tally, threshold: float, is_set: boo
     return float((tally.sample.max(axis=1) >= threshold).mean())
 
 
-def error_bounds(rows: CalibrationRows, tally: Tally, *, seed: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
+def error_bounds(
+    rows: CalibrationRows, tally: Tally, *, level: float = LEVEL, count: int = RESAMPLES, seed: int = 1
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return thresholds, and for each what the share of wrong labels among those given rarely exceeds.
 
     Args:
         rows: what the classifier answers to rows whose labels are known.
         tally: of the file's texts, or of a sample of them.
+        level: the percentile that is returned, as a share.
+        count: how many resamples, a multiple of BLOCK.
         seed: draws the resamples.
     """
     import numpy as np
@@ -168,7 +195,7 @@ def error_bounds(rows: CalibrationRows, tally: Tally, *, seed: int = 1) -> tuple
     errors = []
     by_label = [rows.probabilities[column] for column in columns]
     draws = np.random.default_rng(seed)
-    for weights, drawn in resamples(by_label, tally.mean, tally.covariance / tally.texts, draws):
+    for weights, drawn in resamples(by_label, tally.mean, tally.covariance / tally.texts, draws, count):
         given = _by_label(weights, answered)
         counts = rows.truth.sum(axis=0)[:, None]
         missed = (_by_label(weights, mistaken) * counts + 1) / (counts + 1)
@@ -176,7 +203,7 @@ def error_bounds(rows: CalibrationRows, tally: Tally, *, seed: int = 1) -> tuple
         rate = np.minimum(_mixed(drawn, missed) * tally.texts / labeled, 1)
         # How many of the file's own labels are wrong varies too
         errors.append(draws.binomial(np.ceil(labeled).astype(int), rate) / labeled)
-    return thresholds, np.quantile(np.concatenate(errors), LEVEL, axis=0)
+    return thresholds, np.quantile(np.concatenate(errors), level, axis=0)
 
 
 def lowest_threshold(thresholds: NDArray[Any], bounds: NDArray[Any], max_error: float) -> float | None:
@@ -215,38 +242,19 @@ def promise_for_file(
         DataError: the file or a row is wrong, or the promise cannot be kept.
     """
     refuse_other_answers(classifier, "--max-error", PROMISED)
-    if str(file) == "-" or "://" in str(file):
-        raise ConfigError(
-            f"--max-error: {file} can be read only once; hint: score a copy of it in a file on this machine"
-        )
-    texts = _sampled(
-        _texts(read_records(file, format=format, encoding=encoding), text, skips_bad_rows),
-        random.Random(seed),  # noqa: S311
+    sampled = sampled_texts(
+        file, text=text, format=format, encoding=encoding, skips_bad_rows=skips_bad_rows, seed=seed
     )
-    tally = Tally(len(rows.labels), seed)
-    if texts:
-        tally.add(*matrices([answer.row() for answer in classifier.predict(texts)], rows.labels))
+    tally = tally_of(classifier, rows, sampled.texts[EVERY], seed)
     return promise(rows, tally, max_error=max_error, is_set="label" not in classifier.columns, seed=seed)
 
 
-def _texts(records: Iterable[Record], column: str, skips_bad_rows: bool) -> Iterator[str]:
-    for record in records:
-        try:
-            yield text_of(record, column)
-        except DataError:
-            if not skips_bad_rows:
-                raise
-
-
-def _sampled(texts: Iterable[str], draws: random.Random) -> list[str]:
-    """Return at most SAMPLE of the texts, each as likely as any other (Vitter's algorithm R)."""
-    kept: list[str] = []
-    for number, text in enumerate(texts):
-        if number < SAMPLE:
-            kept.append(text)
-        elif (slot := draws.randrange(number + 1)) < SAMPLE:
-            kept[slot] = text
-    return kept
+def tally_of(classifier: Classifier, rows: CalibrationRows, texts: Sequence[str], seed: int) -> Tally:
+    """Return the tally of what a classifier answers to texts; `rows` name its labels."""
+    tally = Tally(len(rows.labels), seed)
+    if texts:
+        tally.add(*matrices([answer.row() for answer in classifier.predict(texts)], rows.labels))
+    return tally
 
 
 def _by_label(weights: Sequence[NDArray[Any]], values: Sequence[NDArray[Any]]) -> NDArray[Any]:

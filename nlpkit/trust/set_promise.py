@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.trust.calibration_rows import CalibrationRows
-from nlpkit.trust.shares import BLOCK, RESAMPLES, SAMPLE, Tally, drawn_weights
+from nlpkit.trust.shares import BLOCK, SAMPLE, Tally, drawn_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def is_unlike_rows(rows: CalibrationRows, tally: Tally) -> bool:
 
 
 def false_bounds(
-    rows: CalibrationRows, texts: int, *, thresholds: int, level: float, seed: int
+    rows: CalibrationRows, texts: int, *, thresholds: int, level: float, count: int, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return thresholds, and for each what the share of false labels among those given rarely exceeds.
 
@@ -51,6 +51,7 @@ def false_bounds(
         texts: how many the file has.
         thresholds: how many are tried.
         level: the percentile that is returned, as a share.
+        count: how many resamples, a multiple of BLOCK.
         seed: draws the resamples.
     """
     import numpy as np
@@ -62,7 +63,7 @@ def false_bounds(
     false = np.stack([((rows.probabilities >= each) & mistaken).sum(axis=1) for each in least], axis=1)
     random, size = np.random.default_rng(seed), min(texts, SAMPLE)
     shares = []
-    for _ in range(RESAMPLES // BLOCK):
+    for _ in range(count // BLOCK):
         files = random.multinomial(size, drawn_weights(len(rows), random)).astype(float)
         more = size / len(rows)
         shares.append((files @ false + more) / (files @ given + more))

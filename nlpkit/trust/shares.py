@@ -171,8 +171,10 @@ class SharesEstimator:
         counts = truth.sum(axis=0)
         weights = truth @ np.array([share.share for share in shares] / counts)
         order = np.argsort(certain)
-        mixture = np.cumsum(weights[order])
-        below = np.searchsorted(file, certain[order], side="right") / len(file)
+        known = certain[order]
+        # Of equal certainties, as isotonic regression makes them, the last one counts: all are below or equal
+        mixture = np.cumsum(weights[order])[np.searchsorted(known, known, side="right") - 1]
+        below = np.searchsorted(file, known, side="right") / len(file)
         distance = float(np.abs(mixture - below).max())
         return distance > LEAST_LIKE * float(np.sqrt((weights**2).sum() + 1 / len(file)))
 
@@ -205,6 +207,7 @@ def resamples(
     mean: NDArray[Any],
     covariance: NDArray[Any],
     random: np.random.Generator,
+    count: int = RESAMPLES,
 ) -> Iterator[tuple[list[NDArray[Any]], NDArray[Any]]]:
     """Yield, in blocks, how much each held-out row counts in each resample, and the shares that follow.
 
@@ -213,10 +216,11 @@ def resamples(
         mean: (labels,), the mean answer to the file.
         covariance: (labels, labels), of the mean.
         random: draws.
+        count: how many resamples, a multiple of BLOCK.
     """
     import numpy as np
 
-    means = random.multivariate_normal(mean, covariance, size=RESAMPLES, method="eigh")
+    means = random.multivariate_normal(mean, covariance, size=count, method="eigh")
     for drawn in means.reshape(-1, BLOCK, len(mean)):
         weights = [drawn_weights(len(rows), random) for rows in by_label]
         columns = [weight @ rows for weight, rows in zip(weights, by_label, strict=True)]

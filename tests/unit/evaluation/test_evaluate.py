@@ -201,6 +201,8 @@ def test_each_group_has_scores_of_its_own(toy_run: Path, tmp_path: Path) -> None
         writer.writerows((text, turned[label], "fr") for text, label in rows)
         writer.writerow((*rows[0], " "))
     report = evaluate(Run.open(toy_run), DataSource(source=str(held), by="language"))
+    (path,) = Run.open(toy_run).evaluation.glob("*languages*.predictions.parquet")
+    assert parquet.read_table(path).column("group").to_pylist() == ["de"] * 40 + ["fr"] * 40 + ["(empty)"]
     answers = Classifier.load(toy_run).predict([text for text, _ in rows])
     right = sum(answer.label == label for answer, (_, label) in zip(answers, rows, strict=True))
     (groups,) = (section for section in report.sections if section.id == "groups")

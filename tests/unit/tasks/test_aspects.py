@@ -23,7 +23,7 @@ from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
 from nlpkit.settings import DataSource
 from nlpkit.tasks.aspects import Aspects
-from nlpkit.trust.calibration_rows import RANKS, _is_true, matrices
+from nlpkit.trust.answer_columns import RANKS, is_true, matrices
 from tests.conftest import make_base, train_toy
 
 TASK = Aspects(labels=("negative", "positive"))
@@ -253,8 +253,8 @@ def test_opinions_are_rows_of_ranks_right_only_in_all_parts() -> None:
     assert chances[:, :3].tolist() == [[0.7, 0.4, 0], [0, 0, 0]]
     assert given.sum(axis=1).tolist() == [2, 0]
     truth = json.dumps([{"aspect": aspect, "polarity": "positive"}, {**said, "polarity": "positive"}])
-    assert _is_true(answers[0], truth, RANKS)[:3] == [True, False, False]
-    assert _is_true(answers[1], truth, RANKS) == [False] * len(RANKS)
+    assert is_true(answers[0], truth, RANKS)[:3] == [True, False, False]
+    assert is_true(answers[1], truth, RANKS) == [False] * len(RANKS)
 
 
 def test_the_demo_shows_each_opinion_with_its_probability(opinions: Path) -> None:

@@ -102,6 +102,19 @@ def test_texts_unlike_the_held_out_rows_are_noticed() -> None:
     assert not any(is_unlike(draw(counts, random)[0]) for counts in ([500, 1500], [30, 0], [900, 900]))
 
 
+def test_equal_certainties_are_not_unlike() -> None:
+    """Isotonic regression gives many texts the same certainty: here 0.9 or 0.6, by turns."""
+    chances = np.resize([[0.9, 0.1], [0.4, 0.6]], (400, 2))
+    estimator = SharesEstimator(held(chances, np.arange(400) % 2))
+
+    def is_unlike(probabilities: np.ndarray) -> bool:
+        tally = tally_of(probabilities)
+        return estimator.is_unlike(tally, estimator.shares(tally))
+
+    assert not is_unlike(chances)
+    assert is_unlike(np.resize([[0.7, 0.3], [0.3, 0.7]], (400, 2)))
+
+
 def test_of_a_set_each_label_stands_alone() -> None:
     """A perfect classifier of two labels that both apply to a quarter of the texts."""
     truth = np.array([[True, True], [True, False], [False, True], [False, False]] * 20)
