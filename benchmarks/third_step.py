@@ -74,10 +74,10 @@ def measure(
         doubted = np.flatnonzero(certain <= np.quantile(certain, share))
         before = first[doubted].argmax(axis=1) == truth[doubted]
         for name, way in READINGS.items():
-            again = [way(texts[number], random) for number in doubted]
+            again = [way(texts[number], random) for number in doubted.tolist()]
             ends = np.cumsum([len(each) for each in again])
-            of_texts = np.split(read([text for each in again for text in each]), ends[:-1])
-            pairs = list(zip(first[doubted], of_texts, strict=True))
+            further = read([text for each in again for text in each])
+            pairs = list(zip(first[doubted], np.split(further, ends[:-1]), strict=True))
             answers = {
                 "mean": np.array([(own + new.mean(axis=0)).argmax() for own, new in pairs]),
                 "vote": np.array([_vote(own, new) for own, new in pairs]),
@@ -103,7 +103,7 @@ def _vote(own: np.ndarray, new: np.ndarray) -> int:
 def bench(run: Path, part: str, *, seed: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
     """Measure, add to third-step.json and third-step.md, and return the run's results."""
     classifier = Classifier.load(run)
-    labels = classifier.task.labels
+    labels = list(classifier.predict(["one text"])[0].probabilities)
     held = parquet.read_table(run / "evaluation" / f"{part}.predictions.parquet").to_pylist()
     first = np.array([[row[f"p_{label}"] for label in labels] for row in held])
     truth = np.array([labels.index(row["truth"]) for row in held])
