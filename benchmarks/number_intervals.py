@@ -100,11 +100,11 @@ def bench(
         ),
     ]  # fmt: skip
     if elsewhere is not None:
-        other = read(elsewhere)
-        record |= {"elsewhere_rows": len(other.values), "elsewhere": shifted(other, rows)}
+        labeled_rows = read(elsewhere)
+        record |= {"elsewhere_rows": len(labeled_rows.values), "elsewhere": shifted(labeled_rows, rows)}
         lines += [
             "",
-            f"Labeled rows of another kind ({len(other.values):,}):",
+            f"Labeled rows of another kind ({len(labeled_rows.values):,}):",
             "",
             *table(
                 ("intervals for", "hold the number in", "width"),
