@@ -15,6 +15,7 @@ from nlpkit.cli import (
     evaluate,
     explain,
     export,
+    predict,
     runs,
     score,
     sources,
@@ -44,7 +45,7 @@ app = typer.Typer(
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Train and measure": (data, train, zero_shot, evaluate),
-    "Predict and score": (score, trust, explain, export),
+    "Predict and score": (predict, score, trust, explain, export),
     "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),
 }

@@ -26,7 +26,7 @@ from nlpkit.cli.options import (
     System,
     Text,
 )
-from nlpkit.cli.score import split_run
+from nlpkit.cli.predict import split_run
 from nlpkit.cli.terminal import COLORS, as_options, bar, escaped, skippable, talk
 from nlpkit.errors import ConfigError, DataError
 

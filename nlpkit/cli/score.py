@@ -1,15 +1,14 @@
-"""The commands that use a classifier: on a few texts, and on files of any size."""
+"""The command that scores files of any size."""
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -30,17 +29,18 @@ from nlpkit.cli.terminal import (
     WithAddress,
     bar,
     resumable,
-    show_answer,
     show_summary,
     skippable,
     talk,
-    warn_unreadable,
 )
 from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from nlpkit.scoring.locations import ScoringPlan
+    from nlpkit.scoring.options import ScoreOptions
     from nlpkit.trust.cautious import Caution
+
+    Promised: TypeAlias = Callable[[str | None, Any], Caution]
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -141,7 +141,6 @@ def score(
 
     A command that was killed resumes when it is run again.
     """
-    from nlpkit.scoring.labeling_writers import TASKS
     from nlpkit.scoring.locations import plan_location
     from nlpkit.scoring.options import ScoreOptions
 
@@ -155,26 +154,7 @@ def score(
         overwrite=overwrite, raw_csv=raw_csv, prefix=prefix, row_per=row_per,
     )  # fmt: skip
     plan = plan_location(source, output, options)
-    promised = None
-    if max_error is None and sets is None:
-        if held_out or label or by:
-            raise ConfigError(
-                "--held-out, --label and --by: are for a promise; "
-                "hint: add --max-error 0.05, or leave them out"
-            )
-    elif output_format in TASKS:
-        raise ConfigError(
-            f"--max-error, --sets: texts without a label, or with several, are no tasks of {output_format}; "
-            "hint: leave them out there"
-        )
-    else:
-        from nlpkit.trust.cautious import caution_for
-
-        fields: dict[str, Any] = {} if label is None else {"label": label}
-        promised = partial(
-            caution_for, file=source, max_error=max_error, sets=sets, held_out=held_out, talk=talk, by=by,
-            text=text, format=format, encoding=encoding, skips_bad_rows=options.skips_bad_rows, **fields,
-        )  # fmt: skip
+    promised = _promised(source, options, max_error, sets, held_out, label)
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
     with (
         resumable(again),
@@ -192,54 +172,40 @@ def score(
         raise typer.Exit(5)
 
 
-def predict(
-    arguments: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[RUN] TEXT...",
-            help="RUN: a run's folder; default: the built-in classifier. The texts, each in quotes.",
-        ),
-    ],
-    old_run: Annotated[str | None, typer.Option("--run", hidden=True)] = None,
-    runtime: RuntimeChoice = "auto",
-    as_json: Json = False,
-) -> None:
-    """Predict the sentiment of a few texts."""
-    import json
+def _promised(
+    source: str,
+    options: ScoreOptions,
+    max_error: float | None,
+    sets: float | None,
+    held_out: str | None,
+    label: str | None,
+) -> Promised | None:
+    """Return what makes the promises that were asked for; None where there are none."""
+    if max_error is None and sets is None:
+        if held_out or label or options.by:
+            raise ConfigError(
+                "--held-out, --label and --by: are for a promise; "
+                "hint: add --max-error 0.05, or leave them out"
+            )
+        return None
+    from nlpkit.scoring.labeling_writers import TASKS
+    from nlpkit.trust.cautious import caution_for
 
-    from nlpkit.data.text_language import scripts_of
-
-    named, texts = split_run(arguments) if old_run is None else (None, arguments)
-    run = renamed(named, old="--run RUN", given=old_run, new="the first argument: nlpkit predict RUN TEXT...")
-    classifier = _classifier(run, runtime, None)
-    answers = classifier.predict(texts)
-    for text, answer in zip(texts, answers, strict=True):
-        if as_json:
-            typer.echo(json.dumps({"text": text, **answer.row()}, ensure_ascii=False))
-        else:
-            show_answer(text, classifier.shown(answer))
-    unreadable = (text for text, answer in zip(texts, answers, strict=True) if answer.is_unreadable)
-    warn_unreadable(scripts_of(unreadable), len(texts))
-
-
-def split_run(arguments: list[str]) -> tuple[str | None, list[str]]:
-    """Split `[RUN] TEXT...`: the first of several is a run if it is a folder or a built-in run, or is spelled
-    like a path.
-    """
-    from nlpkit.run import BUILT_IN, BUILT_IN_CHAT_MODEL
-
-    first, *rest = arguments
-    is_path = os.path.isdir(first) or (os.sep in first and not any(map(str.isspace, first)))
-    is_run = is_path or first in (*BUILT_IN, BUILT_IN_CHAT_MODEL)
-    return (first, rest) if rest and is_run else (None, arguments)
+    if options.output_format in TASKS:
+        raise ConfigError(
+            "--max-error, --sets: texts without a label, or with several, are no tasks of "
+            f"{options.output_format}; hint: leave them out there"
+        )
+    fields: dict[str, Any] = {} if label is None else {"label": label}
+    return partial(
+        caution_for, file=source, max_error=max_error, sets=sets, held_out=held_out, talk=talk,
+        by=options.by, text=options.text, format=options.format, encoding=options.encoding,
+        skips_bad_rows=options.skips_bad_rows, **fields,
+    )  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command(
-        epilog="Examples: nlpkit predict 'not bad at all'   |   "
-        "nlpkit predict runs/mine 'great' 'awful' --json"
-    )(predict)
+    """Add the command to the program."""
     app.command(
         cls=WithAddress,
         epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   "
@@ -289,7 +255,7 @@ def _models(
     ray: str | None,
     runtime: str,
     plan: ScoringPlan,
-    promised: Callable[[str | None, Any], Caution] | None,
+    promised: Promised | None,
 ) -> Iterator[Any]:
     """Yield a classifier in this process, or with `--ray` one for each core of a cluster.
 
