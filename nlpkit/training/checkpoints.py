@@ -34,14 +34,36 @@ def last_trusted(folder: Path, *, fingerprint: str, warn: Callable[[str], None])
         if problem is None:
             stored = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["fingerprint"]
             if stored != fingerprint:
-                raise ConfigError(
-                    f"{folder.parent}: an unfinished training with other data, settings or library versions"
-                    " is there; hint: --overwrite, or another name"
-                )
+                raise _others(folder)
             return checkpoint
         warn(f"{checkpoint}: not complete ({problem}); going back to the one before")
         shutil.rmtree(checkpoint, ignore_errors=True)
     return None
+
+
+def refuse_others(folder: Path, *, fingerprint: str) -> None:
+    """Refuse the newest complete checkpoint of another training, before anything is computed.
+
+    Args:
+        folder: of the checkpoints.
+        fingerprint: of the training, without the number of its processes.
+
+    Raises:
+        ConfigError: the checkpoint belongs to a training with other data, settings or libraries.
+    """
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        if _problem(checkpoint) is None:
+            stored = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["fingerprint"]
+            if not f"{stored} ".startswith(f"{fingerprint} "):
+                raise _others(folder)
+            return
+
+
+def _others(folder: Path) -> ConfigError:
+    return ConfigError(
+        f"{folder.parent}: an unfinished training with other data, settings or library versions is there; "
+        "hint: --overwrite, or another name"
+    )
 
 
 def _step(checkpoint: Path) -> int:

@@ -17,6 +17,7 @@ from nlpkit.data.text_hashes import keep_hashes
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint, room_left, write_whole
 from nlpkit.run import Run, RunRecord, versions
+from nlpkit.training.checkpoints import refuse_others
 from nlpkit.training.codebooks import find_codebook
 
 NOT_TRAINED_ON = frozenset({"seeds", "output", "name", "text_hashes", "metrics", "behavior"})
@@ -130,7 +131,7 @@ class RunInProgress:
         """Report what will be trained and make the run's folder; return False if the config is only checked.
 
         Raises:
-            ConfigError: a completed run is there.
+            ConfigError: a completed run is there, or an unfinished training of another kind.
             NlpkitError: another process trains this run.
         """
         for line in (*lines, *(f"warning    {warning}" for warning in warnings)):
@@ -141,6 +142,7 @@ class RunInProgress:
             self.held.enter_context(only_trainer(self.run))
         if self.options.overwrite:
             self.run.remove()
+        refuse_others(self.run.checkpoints, fingerprint=self.fingerprint)
         Run.create(self.run.path, config=to_yaml(self.config))
         if codebook := getattr(self.config, "codebook", None):
             write_whole(self.run.codebook, to_yaml(find_codebook(codebook)))

@@ -85,6 +85,18 @@ def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
         last_trusted(tmp_path, fingerprint="f", warn=lambda _: None)
 
 
+def test_another_training_is_refused_before_its_config_is_replaced(toy_config: Path, tmp_path: Path) -> None:
+    from tests.conftest import train_toy
+
+    (run,) = train_toy(toy_config, f"output={tmp_path}", "training.max_steps=1")
+    (run / "run.json").unlink()
+    checkpoint(run / "checkpoints", 1, fingerprint="of another training")
+    before = (run / "config.yaml").read_bytes()
+    with pytest.raises(ConfigError, match="an unfinished training with other data, settings"):
+        train_toy(toy_config, f"output={tmp_path}", "training.max_steps=2")
+    assert (run / "config.yaml").read_bytes() == before
+
+
 def test_a_loss_that_is_no_number_stops_the_training(toy_config: Path, tmp_path: Path) -> None:
     from tests.conftest import train_toy
 
