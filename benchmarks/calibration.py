@@ -1,7 +1,8 @@
 """Calibration error and log loss of each way to calibrate, on real answers, by cross-fitting.
 
-Takes the predictions that an evaluation left in a run which calibrates by a temperature only, and takes the
-temperature back. Each row is then answered by what the rows of other folds fitted.
+Takes the predictions that an evaluation left in a run which calibrates by a temperature only, or of several
+labels a text by slope and offset, and takes them back. Each row is then answered by what the rows of other
+folds fitted.
 
 Example: python -m benchmarks.calibration sst2=runs/a/evaluation/validation.predictions.parquet
 """
@@ -15,15 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.errors import RunError
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
 from nlpkit.metrics.intervals import bootstrap
+from nlpkit.metrics.label_sets import CALIBRATION_ERROR
+from nlpkit.metrics.label_sets import LOG_LOSS as SET_LOG_LOSS
 from nlpkit.metrics.labels import ACCURACY, LOG_LOSS
-from nlpkit.metrics.outcomes import LabelOutcomes
-from nlpkit.tasks.calibrator import METHODS, crossfitted, fit_calibration
+from nlpkit.metrics.outcomes import LabelOutcomes, LabelSetOutcomes
+from nlpkit.metrics.thresholds import fit_scale
+from nlpkit.tasks.calibrator import FOLDS, METHODS, crossfitted, fit_calibration
 from nlpkit.trust.calibration_rows import kept_rows
 
 if TYPE_CHECKING:
@@ -47,8 +52,36 @@ def outputs_of(path: Path) -> tuple[tuple[str, ...], NDArray[Any], NDArray[Any]]
     return tuple(rows.labels[number] for number in columns), logits, truth.argmax(axis=1)
 
 
+def measure_several(path: Path, task: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
+    """Return the same for several labels a text: with and without slope and offset."""
+    rows = kept_rows(path, source=path.name)
+    tiny = np.finfo(float).eps
+    logits = (logit(rows.probabilities.clip(tiny, 1 - tiny)) - task["offset"]) / task["slope"]
+    fold = np.random.default_rng(seed).permutation(len(rows)) % FOLDS
+    answers = {"none": expit(logits), "slope and offset": np.empty_like(logits)}
+    for number in range(FOLDS):
+        slope, offset = fit_scale(logits[fold != number], rows.truth[fold != number])
+        answers["slope and offset"][fold == number] = expit(slope * logits[fold == number] + offset)
+    methods = {}
+    for method, probabilities in answers.items():
+        outcomes = LabelSetOutcomes(
+            labels=rows.labels, truth=rows.truth, probabilities=probabilities, given=probabilities > 0.5
+        )
+        scores = bootstrap(outcomes, (CALIBRATION_ERROR, SET_LOG_LOSS), seed=seed)
+        error, loss = scores[CALIBRATION_ERROR.name], scores[SET_LOG_LOSS.name]
+        methods[method] = {
+            ACCURACY.name: {"value": float((outcomes.given == rows.truth).mean())},
+            EQUAL_MASS_ERROR.name: {"value": error.value, "low": error.low, "high": error.high},
+            LOG_LOSS.name: {"value": loss.value, "low": loss.low, "high": loss.high},
+        }
+    return {"rows": len(rows), "labels": len(rows.labels), "chosen": "slope and offset", "methods": methods}
+
+
 def measure(path: Path, *, seed: int) -> dict[str, Any]:
     """Return for each method accuracy, calibration error and log loss, and which one a training chooses."""
+    task = json.loads((path.parent.parent / "run.json").read_text(encoding="utf-8"))["task"]
+    if "slope" in task:
+        return measure_several(path, task, seed=seed)
     labels, logits, truth = outputs_of(path)
     methods = {}
     for method, probabilities in crossfitted(logits, truth, METHODS).items():
@@ -65,7 +98,10 @@ def measure(path: Path, *, seed: int) -> dict[str, Any]:
 
 
 def _page(record: Mapping[str, Any]) -> list[str]:
-    lines = ["Calibration error: 15 bins of equally many texts. In brackets: 95% intervals."]
+    lines = [
+        "Calibration error: 15 bins of equally many texts. In brackets: 95% intervals. Of several "
+        "labels a text every label of every text counts, in bins of equal width."
+    ]
     for name, task in record["tasks"].items():
         rows = []
         for method, scores in task["methods"].items():

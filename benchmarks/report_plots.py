@@ -90,7 +90,8 @@ def explain(result: Mapping[str, Any]) -> Figure:
 
 def calibration(result: Mapping[str, Any]) -> Figure:
     """The calibration error of each way, and which one a training takes."""
-    tasks = result["tasks"]
+    # Several labels a text have ways of their own
+    tasks = {name: task for name, task in result["tasks"].items() if set(METHODS) <= set(task["methods"])}
     figure, axes = figure_of(8, 3.4)
     for at, task in enumerate(tasks.values()):
         for method, (key, of) in enumerate((key, task["methods"][key]) for key in METHODS):
