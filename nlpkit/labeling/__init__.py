@@ -1,0 +1,1 @@
+"""Which texts to label next, and a run that learns from them."""
