@@ -2,7 +2,7 @@
 
 Takes the predictions that an evaluation left in a run which calibrates by a temperature only, or of several
 labels a text by slope and offset, and takes them back. Each row is then answered by what the rows of other
-folds fitted.
+folds fitted. Of a run that finds opinions: the run and a labeled file.
 
 Example: python -m benchmarks.calibration sst2=runs/a/evaluation/validation.predictions.parquet
 """
@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from benchmarks.machine import Machine
+from benchmarks.opinion_calibration import measure_opinions
 from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.errors import RunError
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
@@ -100,7 +101,8 @@ def measure(path: Path, *, seed: int) -> dict[str, Any]:
 def _page(record: Mapping[str, Any]) -> list[str]:
     lines = [
         "Calibration error: 15 bins of equally many texts. In brackets: 95% intervals. Of several "
-        "labels a text every label of every text counts, in bins of equal width."
+        "labels a text every label of every text counts, in bins of equal width. Of opinions the rows are "
+        "candidates, right or wrong."
     ]
     for name, task in record["tasks"].items():
         rows = []
@@ -121,8 +123,10 @@ def _page(record: Mapping[str, Any]) -> list[str]:
 
 def bench(predictions: Mapping[str, str], *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
     """Measure, write calibration.json and .md, and return the results; earlier ones of other data stay."""
-    machine = Machine()
-    measured = {name: measure(Path(path), seed=1) for name, path in predictions.items()}
+    machine, measured = Machine(), {}
+    for name, paths in predictions.items():
+        first, *others = map(Path, paths.split(","))
+        measured[name] = measure_opinions(first, *others, seed=1) if others else measure(first, seed=1)
     record = {"tasks": earlier_tasks(results, "calibration") | measured}
     title = "Ways to calibrate, by cross-fitting on real answers"
     talk(save(results, "calibration", record, title=title, machine=machine, lines=_page(record), timed=False))
@@ -132,7 +136,7 @@ def bench(predictions: Mapping[str, str], *, results: Path, talk: Callable[[str]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
-    parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet")
+    parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet|RUN,FILE")
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
     named = dict(each.split("=", 1) for each in asked.predictions)

@@ -26,7 +26,7 @@ def fit_candidates(windows: Sequence[Candidates], true: Sequence[set[tuple[int, 
     from scipy.special import expit
     from sklearn.linear_model import LogisticRegression
 
-    right = [_right(window, wanted) for window, wanted in zip(windows, true, strict=True)]
+    right = [right_in(window, wanted) for window, wanted in zip(windows, true, strict=True)]
     flags = np.concatenate(right)
     if min(flags.sum(), (~flags).sum()) < FEWEST:
         return {}
@@ -43,7 +43,8 @@ def fit_candidates(windows: Sequence[Candidates], true: Sequence[set[tuple[int, 
     return {"weights": tuple(weights.tolist()), "offset": offset, "threshold": threshold}
 
 
-def _right(window: Candidates, true: set[tuple[int, ...]]) -> np.ndarray:
+def right_in(window: Candidates, true: set[tuple[int, ...]]) -> np.ndarray:
+    """Return (candidates,): whether each is a true opinion."""
     import numpy as np
 
     places = np.concatenate([window.places, window.polarity[:, None]], axis=1)

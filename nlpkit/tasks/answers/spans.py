@@ -147,13 +147,19 @@ class Spans:
 
     def fit(self, logits: np.ndarray, encoded: Sequence[Encoded], examples: Sequence[OpinionText]) -> Any:
         """Return weights, offset and threshold that fit held-out outputs best, by name."""
+        return fit_candidates(*self.possible(logits, encoded, examples))
+
+    def possible(
+        self, logits: np.ndarray, encoded: Sequence[Encoded], examples: Sequence[OpinionText]
+    ) -> tuple[list[Candidates], list[set[tuple[int, ...]]]]:
+        """Return what may be an opinion in each window, and what truly is one."""
         windows = [self._candidates(outputs) for outputs in by_window(logits, encoded)]
         true = [
             opinions_in_window(example, text, number, self.polarities, pairs=self.pairs)
             for example, text in zip(examples, encoded, strict=True)
             for number in range(len(text.windows))
         ]
-        return fit_candidates(windows, true)
+        return windows, true
 
     def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
         """Return the opinions of each text, in its order.
