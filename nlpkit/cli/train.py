@@ -73,12 +73,15 @@ def train(
 ) -> None:
     """Train a model from a config, and measure it: the run and its report are written to a folder.
 
-    A training that was killed resumes when the same command is run again.
+    A training that was killed resumes when the same command is run again. A config with `search:` tries
+    settings, and trains with the best ones.
     """
-    from nlpkit.training.train import train_seeds
+    from nlpkit.search.search import hyperparameter_search
+    from nlpkit.training.train import read_training, train_seeds
 
-    with bar("training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
-        runs = train_seeds(
+    searched = "search" in read_training(config, overrides or []).tree
+    with bar("trials" if searched else "training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
+        runs = (hyperparameter_search if searched else train_seeds)(
             config,
             check=check,
             overwrite=overwrite,
