@@ -15,6 +15,7 @@ from nlpkit.reports.keeping import OWN_PARTS, place
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Column, Panel, Plot, Prose, Section, Series, Table
+from nlpkit.reports.wording import difference
 from nlpkit.run import Run, versions
 from nlpkit.search.rows import answers_of, labeled_rows, metric_of
 from nlpkit.search.study import LEAST_COMPLETED, Study, Trial
@@ -148,14 +149,8 @@ def _summary(study: Study, scores: dict[str, Score], name: str, baselines: tuple
         f"{reported.shown_with_interval}.",
     ]
     for baseline in baselines:
-        test = baseline.tests[name]
-        if test.difference is not None:
-            interval = (
-                f" (95% interval {test.low:+.3f} to {test.high:+.3f})"
-                if test.low is not None and test.high is not None
-                else ""
-            )
-            lines.append(f"That is {test.difference:+.3f}{interval} from {baseline.name} on the same rows.")
+        if gained := difference(reported, baseline.tests[name]):
+            lines.append(f"Compared with {baseline.name} on the same rows: {gained}.")
     if "searched" in scores and (added := scores["optimism"]).value is not None:
         searched = scores["searched"]
         lines.append(
@@ -183,7 +178,7 @@ def _sections(study: Study, search: Search, count: int) -> list[Section]:
             )
         )
     else:
-        why = f"{completed} trials are completed; from {LEAST_COMPLETED} on that differ, the page says what mattered."
+        why = f"{completed} trials are completed; the page says what mattered from {LEAST_COMPLETED} on."
         sections.append(Prose(id="importance", title="What mattered", sentences=(why,)))
     return [*sections, _table(trials, search, study.metric, count)]
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError
-from nlpkit.files import write_whole
 from nlpkit.metrics.metric import Metric
-from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.settings import Data
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.rows import Rows, load_rows
-from nlpkit.training.train import TrainingConfig
 
 CHOOSE = 0.1
 """The share of training rows that is split off to choose on, where the validation rows become test rows."""
@@ -95,21 +91,3 @@ def answers_of(run: Run, examples: Sequence[Any]) -> Answers:
 def metric_of(family: ClassifierFamily, name: str | None) -> Metric[Any]:
     """Return the metric of that name; the family's own choice where there is none, as for the loss."""
     return next((metric for metric in family.metrics if metric.name == name), family.best_by)
-
-
-def runs_folder(settings: Any, ending: str) -> Path:
-    """Return the folder next to a config's run in which its trainings and their page stand."""
-    return Path(settings.output) / f"{settings.name}-{ending}"
-
-
-def first_seed(loaded: TrainingConfig, settings: Any) -> dict[str, Any]:
-    """Return the override that trains one run, by the first of the seeds."""
-    return {"seeds": [settings.seeds[0]]} if "seeds" in loaded.recipe.Config.model_fields else {}
-
-
-def write_pages(folder: Path, report: Report) -> Path:
-    """Write a report as HTML, JSON and Markdown into a folder; return the page."""
-    texts = {".json": report.to_json(), ".md": report.to_markdown(), ".html": report.to_html()}
-    for ending, text in texts.items():
-        write_whole(folder / f"report{ending}", text)
-    return folder / "report.html"

@@ -13,13 +13,14 @@ from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint
 from nlpkit.run import Run
 from nlpkit.search.pages import search_report
-from nlpkit.search.rows import first_seed, nested, runs_folder, where_reported, write_pages
+from nlpkit.search.rows import nested, where_reported
 from nlpkit.search.space import in_words, own_values, search_of
 from nlpkit.search.study import OpenTrial, Study, Trial
+from nlpkit.search.trainings import first_seed, quiet, runs_folder, write_pages
 from nlpkit.settings import Search
 from nlpkit.training.runs import Evaluations, Progress, TrainOptions, only_trainer
 from nlpkit.training.train import TrainingConfig, log_line, read_training
-from nlpkit.training.trainer import Diverged
+from nlpkit.training.trainer import DivergedError
 
 OWN = "own"
 """The run with the config's own settings, which the best ones are compared with."""
@@ -97,8 +98,8 @@ def hyperparameter_search(
             runs = plain.merged(best.values).train(options)
             if page.is_file():
                 return runs
-            quiet = TrainOptions(talk=_quiet, report=False)
-            (owned,) = one.merged({"name": OWN}).train(quiet) if best.values != own else runs[:1]
+            silent = TrainOptions(talk=quiet, report=False)
+            owned = runs[0] if best.values == own else one.merged({"name": OWN}).train(silent)[0]
             report = search_report(runs[0], owned, study, one.merged(best.values).settings(), search)
             talk(f"search: {write_pages(folder, report)}")
             for left in (folder / OWN, *folder.glob("trial-*")):
@@ -129,7 +130,7 @@ def _try_all(
             if progress:
                 progress(Progress(done=done, total=search.trials, loss=at.loss))
 
-        _try(trial, one, TrainOptions(talk=talk if first else _quiet, progress=count))
+        _try(trial, one, TrainOptions(talk=talk if first else quiet, progress=count))
         first = False
         talk(f"trial {done + 1} of {search.trials}: {_outcome(study.trials[-1])}  {_shown(trial.values)}")
 
@@ -154,7 +155,7 @@ def _try(trial: OpenTrial, one: TrainingConfig, options: TrainOptions) -> None:
         loaded.train(replace(options, evaluated=hear, report=False))
     except _EndedError:
         trial.end(seen[-1])
-    except Diverged as error:
+    except DivergedError as error:
         trial.fail(str(error))
     else:
         run.remove()
@@ -175,6 +176,3 @@ def _shown(values: Mapping[str, Any]) -> str:
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
         for key, value in values.items()
     )
-
-
-def _quiet(line: str) -> None: ...

@@ -11,8 +11,8 @@ from nlpkit.settings import Range, Scalar, Search
 from nlpkit.training.train import TrainingConfig
 
 SAME_FOR_ALL = (
-    "recipe", "name", "output", "seed", "seeds", "text_hashes", "metrics", "behavior", "search", "data", "task",
-    "evaluation", "training.metric", "training.evaluations", "training.track",
+    "recipe", "name", "output", "seed", "seeds", "text_hashes", "metrics", "behavior", "search", "data",
+    "task", "evaluation", "training.metric", "training.evaluations", "training.track",
 )  # fmt: skip
 """Keys, with all below them, in which trials must not differ: they would not be compared on one scale."""
 

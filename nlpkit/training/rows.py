@@ -170,7 +170,8 @@ def _apart(
 def _subset(train: Sequence[Any], subset: Subset) -> tuple[Any, ...]:
     if subset.rows > len(train):
         raise DataError(
-            f"data.subset.rows: {subset.rows:,}; expected at most the {len(train):,} rows that are not held out"
+            f"data.subset.rows: {subset.rows:,}; "
+            f"expected at most the {len(train):,} rows that are not held out"
         )
     order = list(range(len(train)))
     random.Random(subset.draw).shuffle(order)  # noqa: S311

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Talk = Callable[[str], None]
 
 
-class Diverged(NlpkitError):
+class DivergedError(NlpkitError):
     """The loss stopped being a number."""
 
 
@@ -51,7 +51,7 @@ def fit(
 
     Raises:
         ConfigError: the run's folder has checkpoints of another training, or weights would be sharded.
-        Diverged: the loss stopped being a number.
+        DivergedError: the loss stopped being a number.
     """
     from transformers import EarlyStoppingCallback, PrinterCallback
 
@@ -204,7 +204,7 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) ->
             last = state.log_history[-1]
             if not math.isfinite(last.get("loss", 0.0)):
                 hint = "hint: a smaller training.lr, or more training.warmup"
-                raise Diverged(f"step {state.global_step}: the loss is {last['loss']}; {hint}")
+                raise DivergedError(f"step {state.global_step}: the loss is {last['loss']}; {hint}")
             if state.is_world_process_zero:
                 write_whole(run.log, "".join(json.dumps(entry) + "\n" for entry in state.log_history))
 
