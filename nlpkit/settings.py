@@ -6,7 +6,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 
 class Settings(BaseModel):
@@ -52,10 +61,20 @@ class Range(Settings):
         return isinstance(value, kinds) and not isinstance(value, bool) and self.low <= value <= self.high
 
 
+def _kind_of_space(values: object) -> str:
+    return "range" if isinstance(values, (dict, Range)) else "choices"
+
+
+Space: TypeAlias = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[tuple[Scalar, ...], Tag("choices")],
+    Discriminator(_kind_of_space),
+]
+
+
 class Search(Settings):
     """Settings to search for, and how long."""
 
-    space: Annotated[dict[str, Range | tuple[Scalar, ...]], Field(min_length=1)]
+    space: Annotated[dict[str, Space], Field(min_length=1)]
     """Dotted keys of the config, each with a list of choices or with `{low: 1e-4, high: 2e-3, log: true}`."""
     trials: Annotated[int, Field(ge=1)] = 30
     """How many settings are tried; a larger number continues a finished search."""

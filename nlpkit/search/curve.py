@@ -1,4 +1,4 @@
-"""Scores over the number of labels, with intervals over test rows and draws, and the power law through them."""
+"""Scores over the number of labels: intervals over test rows and draws, and the power law through them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-validation: every row is predicted once, by a run that was trained without it and its near-duplicates."""
+"""Cross-validation: every row is predicted once, by a run trained without it and its near-duplicates."""
 
 from __future__ import annotations
 

@@ -134,11 +134,14 @@ class Study:
 
     def ask(self) -> OpenTrial:
         """Return the next setting to try: that of a killed trial, if there is one."""
+        import numpy as np
+
         for killed in self._study.get_trials(states=(self._states.RUNNING,)):
             self._study.tell(killed.number, state=self._states.FAIL)
             self._study.enqueue_trial(killed.params)
         # A sampler of its own for each trial: what it draws does not depend on when the process began
-        self._study.sampler = self._optuna.samplers.TPESampler(seed=1000 * self._seed + len(self._ended))
+        state = np.random.SeedSequence([abs(self._seed), len(self._ended)]).generate_state(1)
+        self._study.sampler = self._optuna.samplers.TPESampler(seed=int(state[0]))
         asked = self._study.ask()
         values = {key: _suggest(asked, key, tried) for key, tried in self._search.space.items()}
         return OpenTrial(self._study, asked, values, self._states)

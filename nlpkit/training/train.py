@@ -138,7 +138,9 @@ def read_training(
     else:
         where = find_config(Path(config))
         tree, lines = read_config(where, given)
-    tree = absolute_files(merge(tree, overrides or {}), where.parent)
+    whole = {key: value for key, value in (overrides or {}).items() if key == "search"}  # its keys are dotted
+    tree = merge(tree, {key: value for key, value in (overrides or {}).items() if key not in whole}) | whole
+    tree = absolute_files(tree, where.parent)
     return TrainingConfig(where=where, tree=tree, lines=lines, recipe=load_recipe(tree.get("recipe")))
 
 
