@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from nlpkit.reports.report import Report
     from nlpkit.run import Run
     from nlpkit.scoring.score import score_file
+    from nlpkit.search.folds import cross_validate
+    from nlpkit.search.learning_curve import learning_curve
+    from nlpkit.search.search import hyperparameter_search
     from nlpkit.settings import ConversationSource, DataSource
     from nlpkit.sources import resolve
     from nlpkit.tasks.prediction import Prediction
@@ -74,10 +77,13 @@ __all__ = [
     "__version__",
     "audit",
     "check",
+    "cross_validate",
     "evaluate",
     "explain",
     "export",
     "file_shares",
+    "hyperparameter_search",
+    "learning_curve",
     "predict",
     "read_records",
     "resolve",
@@ -117,9 +123,12 @@ _HOMES = {
     "Turn": "nlpkit.data.examples",
     "audit": "nlpkit.trust.audit",
     "check": "nlpkit.evaluation.data_check",
+    "cross_validate": "nlpkit.search.folds",
     "evaluate": "nlpkit.evaluation.held_out",
     "explain": "nlpkit.trust.explain",
     "export": "nlpkit.evaluation.export",
+    "hyperparameter_search": "nlpkit.search.search",
+    "learning_curve": "nlpkit.search.learning_curve",
     "predict": "nlpkit.classifiers.predict",
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",

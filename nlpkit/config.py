@@ -38,7 +38,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, An
         if wrong:
             problems.append(wrong)
     if problems:
-        raise _problems(path, problems)
+        raise invalid(path, problems)
     return tree, lines
 
 
@@ -64,13 +64,25 @@ def validate(
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        details = sorted(
-            error.errors(include_url=False),
-            key=lambda detail: (lines or {}).get(_real(detail["loc"], tree), 0),
-        )
-        raise _problems(
-            where, _merge(_sentence(detail, tree, model, lines or {}) for detail in details)
-        ) from None
+        raise invalid(where, _sentences(error, tree, model, lines or {})) from None
+
+
+def find_problems(tree: Mapping[str, Any], model: type[BaseModel]) -> list[str]:
+    """Return what is wrong with the tree, a sentence for each key; none where it is valid."""
+    try:
+        model.model_validate(tree)
+    except ValidationError as error:
+        return _sentences(error, tree, model, {})
+    return []
+
+
+def _sentences(
+    error: ValidationError, tree: Mapping[str, Any], model: type[BaseModel], lines: Mapping[Keys, int]
+) -> list[str]:
+    details = sorted(
+        error.errors(include_url=False), key=lambda detail: lines.get(_real(detail["loc"], tree), 0)
+    )
+    return _merge(_sentence(detail, tree, model, lines) for detail in details)
 
 
 def yaml_value(text: str, *, where: str) -> Any:
@@ -278,6 +290,7 @@ def _merge(sentences: Iterable[str]) -> list[str]:
     return list(first.values())
 
 
-def _problems(path: Path, problems: Sequence[str]) -> ConfigError:
+def invalid(path: Path, problems: Sequence[str]) -> ConfigError:
+    """Return the error that lists what is wrong with a config."""
     count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
     return ConfigError(f"{path}: {count}\n" + "\n".join(f"  - {problem}" for problem in problems))

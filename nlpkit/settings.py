@@ -6,7 +6,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 
 class Settings(BaseModel):
@@ -26,6 +35,55 @@ Tracker: TypeAlias = Literal[
 """What transformers' Trainer can report to; the tracker's own package must be installed."""
 
 
+Scalar: TypeAlias = str | bool | int | float | None
+
+
+class Range(Settings):
+    """Numbers to search in: whole ones where both ends are whole."""
+
+    low: int | float
+    high: int | float
+    """The last value that is tried."""
+    log: bool = False
+    """Try as many values from 0.001 to 0.01 as from 0.01 to 0.1."""
+
+    @model_validator(mode="after")
+    def _from_low_to_high(self) -> Range:
+        if not self.low < self.high:
+            raise ValueError(f"expected low below high, found low {self.low:g} and high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log: true needs a low above 0, found {self.low:g}")
+        return self
+
+    def holds(self, value: object) -> bool:
+        """Return whether a value is one that may be tried."""
+        kinds = (int,) if isinstance(self.low, int) and isinstance(self.high, int) else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool) and self.low <= value <= self.high
+
+
+def _kind_of_space(values: object) -> str:
+    return "range" if isinstance(values, (dict, Range)) else "choices"
+
+
+Space: TypeAlias = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[tuple[Scalar, ...], Tag("choices")],
+    Discriminator(_kind_of_space),
+]
+
+
+class Search(Settings):
+    """Settings to search for, and how long."""
+
+    space: Annotated[dict[str, Space], Field(min_length=1)]
+    """Dotted keys of the config, each with a list of choices or with `{low: 1e-4, high: 2e-3, log: true}`."""
+    trials: Annotated[int, Field(ge=1)] = 30
+    """How many settings are tried; a larger number continues a finished search."""
+    pruner: Literal["median", "none"] = "median"
+    """`median`: stop a trial whose validation score is below the median of earlier ones at that moment."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """The share of rows to report on, where the config has no rows for it; no trial sees them."""
+
+
 class RunSettings(Settings):
     """What every recipe's config says of its runs."""
 
@@ -37,6 +95,8 @@ class RunSettings(Settings):
     output: Path = Path("runs")
     text_hashes: bool = True
     """Keep hashes of the training texts, by which an evaluation finds rows that were trained on."""
+    search: Annotated[Search | None, Field(exclude_if=lambda search: search is None)] = None
+    """Settings to search for: see docs/search.md."""
 
 
 class SeededSettings(RunSettings):
@@ -227,6 +287,27 @@ def _leaves_rows(data: Parts) -> Parts:
     return data
 
 
+class Fold(Settings):
+    """One of several parts of the training rows, such as the second of five."""
+
+    number: Annotated[int, Field(ge=1)]
+    of: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Fold:
+        if self.number > self.of:
+            raise ValueError(f"expected a number from 1 to {self.of}, found {self.number}")
+        return self
+
+
+class Subset(Settings):
+    """Some of the rows that training may use."""
+
+    rows: Annotated[int, Field(ge=2)]
+    draw: int = 1
+    """Chooses the rows; a larger subset of the same draw holds the smaller one."""
+
+
 class Data(Settings):
     """What is trained on, and what is held out."""
 
@@ -242,9 +323,15 @@ class Data(Settings):
     are left out."""
     swaps: bool = False
     """Train also on a copy of each text that names a group of people: another group, the same answer."""
+    fold: Annotated[Fold | None, Field(exclude_if=lambda fold: fold is None)] = None
+    """Report on this part of the training rows, in place of `test`, and train on the others."""
+    subset: Annotated[Subset | None, Field(exclude_if=lambda subset: subset is None)] = None
+    """Use only so many rows for training and for a share of `validation`; the rows of `test` stay."""
 
     @model_validator(mode="after")
     def _shares(self) -> Data:
+        if self.fold and self.test:
+            raise ValueError("fold: reports on a part of the training rows; hint: leave out data.test")
         return _leaves_rows(self)
 
 

@@ -18,6 +18,7 @@ from nlpkit.cli import (
     predict,
     runs,
     score,
+    search,
     sources,
     train,
     trust,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Train and measure": (data, train, zero_shot, evaluate),
+    "Train and measure": (data, train, search, zero_shot, evaluate),
     "Predict and score": (predict, score, trust, explain, export),
     "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),

@@ -64,6 +64,10 @@ def train(
         bool, typer.Option("--check", help="Stop after the preflight: nothing is trained or written.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete a run of that name first.")] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cross-validate in so many folds: each row is predicted once."),
+    ] = None,
     shipped: Annotated[
         bool,
         typer.Option(
@@ -73,12 +77,18 @@ def train(
 ) -> None:
     """Train a model from a config, and measure it: the run and its report are written to a folder.
 
-    A training that was killed resumes when the same command is run again.
+    A training that was killed resumes when the same command is run again. A config with `search:` tries
+    settings, and trains with the best ones.
     """
-    from nlpkit.training.train import train_seeds
+    if folds:
+        _cross_validate(config, overrides or [], folds, check=check, overwrite=overwrite)
+        return
+    from nlpkit.search.search import hyperparameter_search
+    from nlpkit.training.train import read_training, train_seeds
 
-    with bar("training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
-        runs = train_seeds(
+    searched = "search" in read_training(config, overrides or []).tree
+    with bar("trials" if searched else "training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
+        runs = (hyperparameter_search if searched else train_seeds)(
             config,
             check=check,
             overwrite=overwrite,
@@ -88,6 +98,18 @@ def train(
         )
     for run in runs:
         talk(f"report: {run.report}")
+
+
+def _cross_validate(config: Path, given: list[str], folds: int, *, check: bool, overwrite: bool) -> None:
+    from nlpkit.search.folds import cross_validate
+
+    with bar("training") as show, resumable(shlex.join(["nlpkit", *sys.argv[1:]])):
+        report = cross_validate(
+            config, folds, check=check, overwrite=overwrite, given=given, talk=talk,
+            progress=lambda at: show(at.done, at.total, "" if at.loss is None else f"loss {at.loss:.3f}"),
+        )  # fmt: skip
+    for line in report.summary if report else ():
+        typer.echo(line)
 
 
 def register(app: typer.Typer) -> None:

@@ -86,6 +86,36 @@ def split(
     return Split(**{name: tuple(part) for name, part in chosen.items()}, kept_together=kept_together)
 
 
+def folds(
+    examples: Sequence[Example], by: Splitter, *, count: int, seed: int, near_duplicates: float
+) -> list[int]:
+    """Return the fold of each example, from 1: groups whole, each stratum spread alike.
+
+    Raises:
+        DataError: a fold would stay empty.
+    """
+    import numpy as np
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = by.groups(examples, near_duplicates=near_duplicates, seed=seed)
+    if len(set(groups)) < count:
+        raise DataError(
+            f"{len(examples)} {by.unit} in {len(set(groups))} groups of near-equal texts; expected at least "
+            f"{count} groups for {count} folds; hint: fewer folds"
+        )
+    strata = by.strata(examples)
+    sizes = Counter(strata)
+    largest = max(sizes, key=lambda name: sizes[name])
+    common = [name if sizes[name] >= count else largest for name in strata]  # too few to be spread alike
+    found = np.zeros(len(examples), dtype=int)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    for number, (_, held) in enumerate(splitter.split(np.zeros(len(examples)), common, groups), start=1):
+        found[held] = number
+    if len(set(found.tolist())) < count:
+        raise DataError(f"a fold of {count} stays empty; expected smaller groups of near-equal texts")
+    return [int(number) for number in found]
+
+
 def hold_out(
     train: Sequence[Example], held: Sequence[Example], by: Splitter, *, near_duplicates: float
 ) -> HeldOut[Example]:

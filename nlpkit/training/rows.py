@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
-from nlpkit.data.splits import hold_out, split
-from nlpkit.settings import ConversationData, Data
+from nlpkit.data.splits import folds, hold_out, split
+from nlpkit.errors import DataError
+from nlpkit.settings import ConversationData, Data, Subset
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task, TextTask
 from nlpkit.training.left_out import without
@@ -120,6 +122,8 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
     if taken := (*held["validation"], *held["test"]):
         kept = hold_out(train, taken, family, near_duplicates=data.near_duplicates)
         train, dropped = kept.train, len(kept.dropped)
+    if apart := _apart(train, family, data, shares["test"], seed=seed):
+        train, held["test"], shares["test"] = apart[0], apart[1] or held["test"], 0.0
     if any(shares.values()):
         parts = split(train, family, **shares, seed=seed, near_duplicates=data.near_duplicates)
         train = parts.train
@@ -137,6 +141,41 @@ def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Row
         unused=tuple(dict.fromkeys(unused)),
         sources=tuple(source.source for source in data.train),
     )
+
+
+def _apart(
+    train: Sequence[Any], family: Any, data: Data | ConversationData, share: float, *, seed: int
+) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """Return the rows to train on and those to report on, where a fold or a subset asks for it.
+
+    Raises:
+        DataError: a fold would stay empty, or fewer rows are there than the subset asks for.
+    """
+    if not isinstance(data, Data) or not (data.fold or data.subset):
+        return None
+    test: tuple[Any, ...] = ()
+    if data.fold:
+        numbers = folds(train, family, count=data.fold.of, seed=seed, near_duplicates=data.near_duplicates)
+        pairs = list(zip(train, numbers, strict=True))
+        test = tuple(example for example, number in pairs if number == data.fold.number)
+        train = tuple(example for example, number in pairs if number != data.fold.number)
+    elif share:
+        parts = split(
+            train, family, validation=0.0, test=share, seed=seed, near_duplicates=data.near_duplicates
+        )
+        train, test = parts.train, parts.test
+    return (_subset(train, data.subset) if data.subset else tuple(train)), test
+
+
+def _subset(train: Sequence[Any], subset: Subset) -> tuple[Any, ...]:
+    if subset.rows > len(train):
+        raise DataError(
+            f"data.subset.rows: {subset.rows:,}; "
+            f"expected at most the {len(train):,} rows that are not held out"
+        )
+    order = list(range(len(train)))
+    random.Random(subset.draw).shuffle(order)  # noqa: S311
+    return tuple(train[number] for number in sorted(order[: subset.rows]))
 
 
 def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: int) -> list[TrainingRow]:

@@ -38,7 +38,21 @@ class Progress:
     loss: float | None = None
 
 
-def _ignore(progress: Progress) -> None: ...
+@dataclass(frozen=True, kw_only=True)
+class Evaluations:
+    """What the validation rows say of a training so far."""
+
+    metric: str
+    higher_is_better: bool
+    values: tuple[float, ...]
+    """Of each evaluation, in order; of a resumed training those before too."""
+    done: float
+    """The share of the training's steps."""
+    final: float | None = None
+    """Of the model that the training ends with; None before its end."""
+
+
+def _ignore(progress: Progress | Evaluations) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +67,10 @@ class TrainOptions:
     """Stop after the preflight, and write nothing."""
     overwrite: bool = False
     """Delete a run of that name first."""
+    evaluated: Callable[[Evaluations], None] = _ignore
+    """Gets the validation scores after each evaluation and at the end; it may end the training by raising."""
+    report: bool = True
+    """Measure the trained run on its held-out rows, and write its pages."""
 
     def count(self, done: int, total: int) -> None:
         """Report work that is no optimizer step, such as evaluating."""
@@ -212,7 +230,7 @@ def train_seeds(
         runs.append(run)
         if not (options.overwrite or options.check) and _is_trained(run, identity):
             options.talk(", ".join(filter(None, (f"{run.path}: trained already", verdict(run)))))
-            if not run.report.is_file():
+            if options.report and not run.report.is_file():
                 report(run)
             continue
         own = {"seeds": (seed,)} if "seeds" in type(config).model_fields else {}
@@ -226,9 +244,9 @@ def train_seeds(
         )
         with job.held:
             train_one(job)
-            if is_main_process() and not options.check:
+            if is_main_process() and options.report and not options.check:
                 report(run)
-    if len(runs) > 1 and not options.check and is_main_process():
+    if len(runs) > 1 and options.report and not options.check and is_main_process():
         from nlpkit.reports.seeds import summarize
 
         options.talk(summarize(folder, runs))

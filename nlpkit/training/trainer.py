@@ -18,7 +18,7 @@ from nlpkit.settings import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
 from nlpkit.training.precision import choose_precision
-from nlpkit.training.runs import Progress, RunInProgress
+from nlpkit.training.runs import Evaluations, Progress, RunInProgress, TrainOptions
 from nlpkit.training.sampler import RowOrder
 from nlpkit.training.weight_averaging import average_greedily
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
 Talk = Callable[[str], None]
+
+
+class DivergedError(NlpkitError):
+    """The loss stopped being a number."""
 
 
 def planned_steps(rows: int, training: Training, processes: int = 1) -> int:
@@ -47,7 +51,7 @@ def fit(
 
     Raises:
         ConfigError: the run's folder has checkpoints of another training, or weights would be sharded.
-        NlpkitError: the loss stopped being a number.
+        DivergedError: the loss stopped being a number.
     """
     from transformers import EarlyStoppingCallback, PrinterCallback
 
@@ -69,7 +73,7 @@ def fit(
         data_collator=objective.collate,
         compute_loss_func=objective.loss,
         compute_metrics=objective.metrics,
-        callbacks=[watcher(run, fingerprint, job.options.progress)],
+        callbacks=[watcher(run, fingerprint, job.options.progress), _reporter(objective, job.options)],
     )
     trainer.remove_callback(PrinterCallback)  # stdout is for answers
     if training.patience:
@@ -79,19 +83,24 @@ def fit(
         talk(f"resuming from step {checkpoint.name.rpartition('-')[2]} of {steps}")
     with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        final = trainer.state.best_metric
         if training.average:
-            talk(_average(trainer, run, objective))
+            final, line = _average(trainer, run, objective)
+            talk(line)
+    job.options.evaluated(_evaluations(trainer.state, objective, final))
     # Without autocast: it is served, and verified, in the weights' own precision
     return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
-def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
-    """Set the model's weights to the mean of its best checkpoints; return a line that reports it."""
+def _average(trainer: Trainer, run: Run, objective: Objective) -> tuple[float, str]:
+    """Set the model's weights to the mean of its best checkpoints; return its metric and a line that reports
+    it.
+    """
     name = f"eval_{objective.metric}"
     values = {entry["step"]: entry[name] for entry in trainer.state.log_history if name in entry}
     folders = {run.checkpoints / f"checkpoint-{step}": value for step, value in values.items()}
     saved = {folder: value for folder, value in folders.items() if folder.is_dir()}
-    kept = average_greedily(
+    kept, final = average_greedily(
         trainer.model,
         saved,
         lambda: trainer.predict(objective.validation, metric_key_prefix="eval").metrics[name],
@@ -99,7 +108,7 @@ def _average(trainer: Trainer, run: Run, objective: Objective) -> str:
     )
     steps = sorted(int(folder.name.rpartition("-")[2]) for folder in kept)
     where = ", ".join(map(str, steps))
-    return f"averaged: the weights of {len(kept)} of {len(saved)} checkpoints, at the steps {where}"
+    return final, f"averaged: the weights of {len(kept)} of {len(saved)} checkpoints, at the steps {where}"
 
 
 def _trainer_of(objective: Objective, order: RowOrder) -> type[Trainer]:
@@ -195,7 +204,7 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) ->
             last = state.log_history[-1]
             if not math.isfinite(last.get("loss", 0.0)):
                 hint = "hint: a smaller training.lr, or more training.warmup"
-                raise NlpkitError(f"step {state.global_step}: the loss is {last['loss']}; {hint}")
+                raise DivergedError(f"step {state.global_step}: the loss is {last['loss']}; {hint}")
             if state.is_world_process_zero:
                 write_whole(run.log, "".join(json.dumps(entry) + "\n" for entry in state.log_history))
 
@@ -204,6 +213,28 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) ->
                 mark(Path(args.output_dir) / f"checkpoint-{state.global_step}", fingerprint=fingerprint)
 
     return Watcher()
+
+
+def _reporter(objective: Objective, options: TrainOptions) -> Any:
+    """Return a callback that hands on the validation scores after each evaluation."""
+    from transformers import TrainerCallback
+
+    class Reporter(TrainerCallback):  # type: ignore[misc]
+        def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            options.evaluated(_evaluations(state, objective, None))
+
+    return Reporter()
+
+
+def _evaluations(state: Any, objective: Objective, final: float | None) -> Evaluations:
+    name = f"eval_{objective.metric}"
+    return Evaluations(
+        metric=objective.metric,
+        higher_is_better=objective.greater_is_better,
+        values=tuple(float(entry[name]) for entry in state.log_history if name in entry),
+        done=state.global_step / state.max_steps,
+        final=None if final is None else float(final),
+    )
 
 
 def _refuse_sharding() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def average_greedily(
     model: Any, checkpoints: Mapping[Path, float], measure: Callable[[], float], *, greater_is_better: bool
-) -> tuple[Path, ...]:  # fmt: skip
+) -> tuple[tuple[Path, ...], float]:  # fmt: skip
     """Set the model's weights to the mean of the best checkpoint and each further one that doesn't worsen it.
 
     Args:
@@ -24,7 +24,7 @@ def average_greedily(
         greater_is_better: whether a greater value of the metric is better.
 
     Returns:
-        The checkpoints that are averaged, best first.
+        The checkpoints that are averaged, best first, and the metric of their mean.
     """
     sign = 1 if greater_is_better else -1
     ranked = sorted(checkpoints, key=lambda folder: -sign * checkpoints[folder])
@@ -36,7 +36,7 @@ def average_greedily(
             kept.append(further)
             best = measured
     _put(model, _mean(kept))
-    return tuple(kept)
+    return tuple(kept), sign * best
 
 
 def _mean(folders: Sequence[Path]) -> dict[str, torch.Tensor]:

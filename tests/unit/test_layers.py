@@ -68,6 +68,7 @@ NEVER_AT_IMPORT = frozenset(
             "safetensors",
             "jinja2",
             "datasketch",
+            "optuna",
         ),
     }
 )
@@ -87,6 +88,7 @@ ONLY_IN = {
     "ray": "nlpkit.scoring",
     "gradio": "demo",
     "trl": "nlpkit.training",
+    "optuna": "nlpkit.search",
     "fastapi": "nlpkit.chat",
     "prometheus_client": "nlpkit.chat",
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.near import near_groups
-from nlpkit.data.splits import Split, hold_out, split
+from nlpkit.data.splits import Split, folds, hold_out, split
 from nlpkit.errors import DataError
 from nlpkit.tasks.answers.number import Number
 from nlpkit.tasks.answers.one_label import OneLabel
@@ -232,3 +232,25 @@ def test_hold_out_leaves_duplicates_within_training() -> None:
 def test_hold_out_with_nothing_left_is_an_error(train: list[LabeledText], message: str) -> None:
     with pytest.raises(DataError, match=message):
         hold_out(train, distinct(2, "good"), LABELS, near_duplicates=0.8)
+
+
+def test_folds_hold_each_row_once_spread_labels_and_keep_near_duplicates_together() -> None:
+    examples = distinct(40, "good") + distinct(20, "bad")
+    copies = [LabeledText(text=f"{one.text} indeed", label=one.label) for one in examples[:12]]
+    numbers = folds([*examples, *copies], LABELS, count=4, seed=3, near_duplicates=0.6)
+    assert set(numbers) == {1, 2, 3, 4}
+    assert numbers[60:] == numbers[:12]  # a text and its near-duplicate
+    for number in range(1, 5):
+        labels = Counter(one.label for one, at in zip(examples, numbers, strict=False) if at == number)
+        assert labels["bad"] == 5
+    assert numbers == folds([*examples, *copies], LABELS, count=4, seed=3, near_duplicates=0.6)
+
+
+def test_labels_with_fewer_rows_than_folds_are_no_obstacle() -> None:
+    examples = distinct(10, "good") + distinct(2, "odd") + distinct(1, "lone")
+    assert Counter(folds(examples, LABELS, count=5, seed=1, near_duplicates=1.0)).total() == 13
+
+
+def test_more_folds_than_groups_are_refused() -> None:
+    with pytest.raises(DataError, match=r"4 rows in 4 groups .* expected at least 5 groups .* fewer folds"):
+        folds(distinct(4, "good"), LABELS, count=5, seed=1, near_duplicates=1.0)

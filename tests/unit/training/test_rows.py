@@ -219,3 +219,47 @@ def test_a_training_counts_its_copies_before_it_starts(toy_config: Path, tmp_pat
     assert count is not None
     assert 3 <= int(count[1]) <= 10
     assert f"rows       {60 + int(count[1])} to train on, 20 to choose on, 20 to report on" in talk
+
+
+def test_folds_report_on_each_row_once_and_train_on_no_near_duplicate(tmp_path: Path) -> None:
+    pairs = sentences(60)
+    twins = [(f"{text} indeed", label) for text, label in pairs[:10]]
+    train = write_csv(tmp_path / "train.csv", [*pairs, *twins])
+    settings = data(train, validation=0.1, near_duplicates=0.6)
+    seen: list[str] = []
+    for number in (1, 2, 3):
+        of_fold = Data.model_validate({**settings.model_dump(), "fold": {"number": number, "of": 3}})
+        rows = load_rows(TWO, of_fold, seed=1)
+        assert len(rows.train) + len(rows.validation) + len(rows.test) == 70
+        kept = {row.text for row in (*rows.train, *rows.validation)}
+        assert not kept & {f"{row.text} indeed" for row in rows.test}
+        assert not {f"{text} indeed" for text in kept} & {row.text for row in rows.test}
+        seen += [row.text for row in rows.test]
+    assert sorted(seen) == sorted(text for text, _ in [*pairs, *twins])
+
+
+def test_a_subset_leaves_the_test_rows_and_holds_the_smaller_one_of_its_draw(tmp_path: Path) -> None:
+    train = write_csv(tmp_path / "train.csv", sentences(100))
+
+    def some(rows: int, draw: int) -> Rows[Polarity]:
+        return load_rows(
+            TWO, data(train, validation=0.1, test=0.2, subset={"rows": rows, "draw": draw}), seed=1
+        )
+
+    def texts(rows: Rows[Polarity]) -> set[str]:
+        return {row.text for row in (*rows.train, *rows.validation)}
+
+    small, large, other = some(20, 1), some(40, 1), some(20, 2)
+    assert [len(part) for part in (small.train, small.validation, small.test)] == [18, 2, 20]
+    assert small.test == large.test == other.test
+    assert texts(small) < texts(large)
+    assert texts(small) != texts(other)
+    with pytest.raises(DataError, match=r"subset.rows: 81; expected at most the 80 rows that are not held"):
+        some(81, 1)
+
+
+def test_a_fold_beyond_the_last_or_with_test_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a number from 1 to 3, found 4"):
+        data(tmp_path, fold={"number": 4, "of": 3})
+    with pytest.raises(ValueError, match=r"fold: reports on a part .* hint: leave out data.test"):
+        data(tmp_path, fold={"number": 1, "of": 3}, test=0.1)

@@ -56,20 +56,21 @@ def test_checkpoints_on_both_sides_of_the_best_weights_are_averaged(
     folders = save_checkpoints(model, tmp_path, values)
     sign = -1 if greater else 1
     alone = {folder: sign * abs(value - 1) for folder, value in zip(folders, values, strict=True)}
-    kept = average_greedily(
+    kept, measured = average_greedily(
         model, alone, lambda: sign * abs(float(first(model).detach().mean()) - 1), greater_is_better=greater
     )
     assert kept == (folders[1], folders[0])
+    assert measured == pytest.approx(sign * 0.05)
     assert torch.allclose(first(model), torch.tensor(0.95))
 
 
 def test_where_none_helps_the_best_look_stands(model: PeftModel, tmp_path: Path) -> None:
     folders = save_checkpoints(model, tmp_path, [1.0, 3.0])
-    kept = average_greedily(
+    kept, measured = average_greedily(
         model,
         {folders[0]: 0.0, folders[1]: 2.0},
         lambda: abs(float(first(model).detach().mean()) - 1),
         greater_is_better=False,
     )
-    assert kept == (folders[0],)
+    assert (kept, measured) == ((folders[0],), 0.0)
     assert torch.allclose(first(model), torch.tensor(1.0))

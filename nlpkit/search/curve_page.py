@@ -1,0 +1,149 @@
+"""The page of a learning curve: what the score is, how it grew, and what more labels would bring."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from nlpkit.config import to_yaml
+from nlpkit.metrics.score import Score
+from nlpkit.reports.headline import score_headline
+from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Column, Panel, Plot, Series, Table
+from nlpkit.run import versions
+from nlpkit.search.curve import Curve
+
+LIMITS = (
+    "The fit goes on as the scores did: texts of another kind, or better labels, are another curve.",
+    "Labels to choose on are counted in each size; the test rows are not.",
+    "The interval holds test rows and draws, not that a power law may be the wrong shape.",
+)
+
+
+def curve_report(curve: Curve, settings: Any, named: str) -> Report:
+    """Return a learning curve as a report.
+
+    Args:
+        curve: what was measured.
+        settings: of the config.
+        named: what was drawn, in words.
+    """
+    scores = [_score(curve, number) for number in range(len(curve.sizes))]
+    shown = {"score": scores[-1]} | ({"gain": _gain(curve)} if curve.gain else {})
+    return Report(
+        run=settings.name,
+        data=named,
+        task=settings.task.kind,
+        seed=settings.seed,
+        measured=f"{curve.test_rows:,} test texts, by {len(curve.sizes) * len(curve.values[0])} runs",
+        summary=tuple(summary(curve)),
+        scores=shown,
+        headlines=(score_headline(shown, None, "score"),),
+        sections=(_plot(curve), _table(curve, scores)),
+        limits=LIMITS,
+        config=to_yaml(settings),
+        versions=versions(),
+    )
+
+
+def summary(curve: Curve) -> list[str]:
+    """Return what was found, in sentences."""
+    last = _score(curve, len(curve.sizes) - 1)
+    largest = curve.sizes[-1]
+    lines = [f"With {largest:,} labels: {curve.metric.title} {last.shown_with_interval}."]
+    if curve.gain is None:
+        return [*lines, "No fit: it needs at least 3 sizes."]
+    gain, low, high = curve.gain
+    lines.append(
+        f"Twice as many ({2 * largest:,}) would bring {signed(curve, gain)} "
+        f"(95% interval {signed(curve, low)} to {signed(curve, high)}), by a power law through "
+        f"{len(curve.sizes)} sizes."
+    )
+    if low <= 0 <= high:
+        lines.append("The interval holds 0: more labels may bring nothing.")
+    return lines
+
+
+def signed(curve: Curve, value: float) -> str:
+    """Return a difference with its sign, in points where the metric is a percentage."""
+    return f"{value * 100:+.1f} points" if curve.metric.percent else f"{value:+.3f}"
+
+
+def _score(curve: Curve, number: int) -> Score:
+    low, high = curve.intervals[number]
+    mean = statistics.fmean(curve.values[number])
+    return Score(
+        value=mean,
+        low=min(low, mean),
+        high=max(high, mean),
+        count=curve.test_rows,
+        title=curve.metric.title,
+        meaning=f"Mean of {len(curve.values[number])} draws of {curve.sizes[number]:,} labels.",
+        higher_is_better=curve.metric.higher_is_better,
+        percent=curve.metric.percent,
+        scale=curve.metric.scale,
+    )
+
+
+def _gain(curve: Curve) -> Score:
+    gain, low, high = curve.gain or (0.0, 0.0, 0.0)
+    return Score(
+        value=gain,
+        low=min(low, gain),
+        high=max(high, gain),
+        count=curve.test_rows,
+        title="What twice as many labels would bring",
+        meaning=f"By the fit, from {curve.sizes[-1]:,} to {2 * curve.sizes[-1]:,} labels.",
+        higher_is_better=None,
+        percent=curve.metric.percent,
+    )
+
+
+def _plot(curve: Curve) -> Plot:
+    each = [
+        (float(size), value)
+        for size, values in zip(curve.sizes, curve.values, strict=True)
+        for value in values
+    ]
+    series = [Series(mark="points", x=tuple(x for x, _ in each), y=tuple(y for _, y in each))]
+    if curve.line:
+        x, y, low, high = zip(*curve.line, strict=True)
+        series.append(Series(mark="line", symbol="", name="power law", color=1, x=x, y=y, low=low, high=high))
+    ends = f"{curve.sizes[0]:,} labels {_score(curve, 0).shown_with_interval}"
+    return Plot(
+        id="labels",
+        title="The score over the number of labels",
+        nav="Over labels",
+        note="A point is a run. The band is the 95% interval of the fit, which goes on to twice the labels.",
+        panels=(Panel(series=tuple(series), x="labels", y=curve.metric.title),),
+        words=f"{curve.metric.title}: from {ends} to {' '.join(summary(curve))}",
+        height=1.6,
+    )
+
+
+def _table(curve: Curve, scores: list[Score]) -> Table:
+    rows = []
+    for size, values, score in zip(curve.sizes, curve.values, scores, strict=True):
+        spread = score.shown(statistics.stdev(values)) if len(values) > 1 else None
+        rows.append((f"{size:,}", len(values), score, spread))
+    law = curve.law
+    fitted = (
+        f"Fit: {law.limit:.4g} {'-' if law.sign > 0 else '+'} {law.factor:.4g} (n / {law.unit:,.0f}) ^ "
+        f"-{law.exponent:.3g}, with intervals from {curve.fits:,} resamples."
+        if law
+        else ""
+    )
+    return Table(
+        id="sizes",
+        title="Size by size",
+        nav="Size by size",
+        note=f"On the same {curve.test_rows:,} test texts.",
+        columns=(
+            Column(name="labels"),
+            Column(name="draws", number=True),
+            Column(name=f"mean {curve.metric.title}", number=True),
+            Column(name="standard deviation", number=True),
+        ),
+        rows=tuple(rows),
+        caption=fitted,
+    )
