@@ -73,14 +73,13 @@ class Ranks:
         import numpy as np
 
         bins = self._bins(scores)
-        held = self.counts[categories]
-        columns = np.arange(held.shape[1])
-        less = np.where(columns < bins[:, None], held, 0).sum(axis=1)
-        equal = held[np.arange(len(bins)), bins]
+        up_to = self.counts.cumsum(axis=1)
+        equal = self.counts[categories, bins]
+        less = up_to[categories, bins] - equal
         before = np.tri(len(bins), k=-1, dtype=bool) & (categories == categories[:, None])
         less = less + (before & (bins < bins[:, None])).sum(axis=1)
         equal = equal + (before & (bins == bins[:, None])).sum(axis=1)
-        number = held.sum(axis=1) + before.sum(axis=1) + 1
+        number = up_to[categories, -1] + before.sum(axis=1) + 1
         np.add.at(self.counts, (categories, bins), 1)
         p: NDArray[Any] = (less + uniform * (equal + 1)) / number
         return p

@@ -72,9 +72,9 @@ def measure_rows(watched: Watched) -> list[tuple[str, str, str, str, str, str]]:
 def _shown(size: Size) -> tuple[str, str, str, str]:
     import math
 
-    values = (size.before, size.expected, size.now, size.low, size.high)
+    values = [size.before, size.expected, size.now, size.low, size.high]
     if size.name == LENGTH:
-        values = tuple(math.exp(value) - 1 for value in values)
+        values = [math.exp(value) - 1 for value in values]
     before, expected, now, low, high = (
         f"{value:.1%}" if size.name == CERTAINTY else f"{value:.2f}" for value in values
     )

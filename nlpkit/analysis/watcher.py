@@ -147,13 +147,15 @@ class Watcher:
     def _keep(self, texts: TextAnswers, measures: NDArray[Any], date: str, evidence: Sequence[float]) -> None:
         import numpy as np
 
-        given = np.bincount(texts.truth, minlength=len(self.reference.labels)) if self.with_truth else []
+        given: list[int] = []
+        if self.with_truth and texts.truth is not None:
+            given = np.bincount(texts.truth, minlength=len(self.reference.labels)).tolist()
         period = Period(
             first=self.texts + 1, date=date, texts=len(texts), evidence=list(evidence),
             mass=texts.probabilities.sum(axis=0).tolist(),
             products=(texts.probabilities.T @ texts.probabilities).tolist(),
             sums=measures.sum(axis=0).tolist(), squares=(measures**2).sum(axis=0).tolist(),
-            given=np.array(given).tolist(),
+            given=given,
         )  # fmt: skip
         self.periods.append(period)
         if len(self.periods) > MOST_PERIODS:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from nlpkit.scoring.preview import Estimate, Preview
+    from nlpkit.scoring.measured import Estimate
+    from nlpkit.scoring.preview import Preview
 
 
 @dataclass(frozen=True)

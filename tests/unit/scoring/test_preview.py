@@ -62,9 +62,7 @@ def test_a_preview_counts_rows_equal_texts_and_tokens(rows: Path, reader: Any) -
     json.dumps(looked.as_dict(), allow_nan=False)
 
 
-def test_a_model_that_does_not_tell_how_it_reads_has_no_tokens_and_no_price(
-    rows: Path, engine: Any
-) -> None:
+def test_a_model_that_does_not_tell_how_it_reads_has_no_tokens_and_no_price(rows: Path, engine: Any) -> None:
     looked = preview(rows, engine, loading_seconds=0, price_per_million=0.5)
     assert (looked.tokens, looked.unknown_share, looked.dollars) == (None, None, None)
 
@@ -88,7 +86,7 @@ def test_a_folder_is_the_sum_of_its_files(tmp_path: Path, engine: Any) -> None:
 
 @pytest.mark.parametrize("price", [math.nan, math.inf, -1.0])
 def test_a_price_that_is_no_number_is_refused(rows: Path, engine: Any, price: float) -> None:
-    with pytest.raises(ConfigError, match="expected a number such as 0.15"):
+    with pytest.raises(ConfigError, match="expected a number such as"):
         preview(rows, engine, loading_seconds=0, price_per_million=price)
 
 
