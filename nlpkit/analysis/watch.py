@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from nlpkit.analysis.watch_rows import WatchedRows
 from nlpkit.analysis.watcher import Alarm, Period, Watcher
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.dataset_folders import data_files
+from nlpkit.data.records import read_records, text_of
+from nlpkit.data.text_hashes import count_trained_on
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.files import sha256_of
 from nlpkit.run import Run
@@ -30,7 +32,6 @@ class Watched:
     run: str
     reference: str
     reference_rows: int
-    """Those that the stream is compared with: half of the reference."""
     alarm_rate: float
     """The probability of any alarm ever, while nothing changes."""
     with_truth: bool
@@ -69,6 +70,7 @@ def watch(
     encoding: str | None = None,
     seed: int = 1,
     progress: Callable[[int], None] = lambda texts: None,
+    talk: Callable[[str], None] = lambda line: None,
 ) -> Watched:
     """Compare texts that come one after another with a reference.
 
@@ -92,6 +94,7 @@ def watch(
         encoding: of text files that are not UTF-8.
         seed: halves the reference and breaks ties.
         progress: gets how many texts of the stream are read.
+        talk: gets a warning where the run was trained on the reference.
 
     Raises:
         ConfigError: an alarm rate that is none; true labels of the stream without those of the reference; a
@@ -99,6 +102,44 @@ def watch(
         DataError: a file or a row is wrong, the stream is empty, or the reference is too small.
         RunError: the reference, the stream or the state belongs to another run.
     """
+    _refuse(alarm_rate, label, given, against)
+    opened = run if isinstance(run, Run) else Run.open(run)
+    classifier = Classifier.load(opened)
+    refuse_other_answers(classifier, "nlpkit watch")
+    if classifier.turns is not None or classifier.reads_aspects:
+        raise RunError(f"{classifier.name}: reads more than a text; expected a run that reads texts alone")
+    rows = WatchedRows(
+        classifier=classifier, text=text, truth=given, time=time, format=format, encoding=encoding
+    )
+    settings = {"text": text, "label": label, "given": given, "alarm_rate": alarm_rate, "seed": seed}
+    belonging = watch_state.Belonging(
+        run=sha256_of([opened.marker]), reference=watch_state.hash_of(Path(against)), settings=str(settings)
+    )
+    kept = watch_state.load(state, belonging) if state else None
+    if kept:
+        watcher, seen = kept
+    else:
+        reference = read_reference(replace(rows, truth=label, time=None, format=None), against, seed=seed)
+        _warn_of_training(opened, against, text, encoding, talk)
+        watcher = Watcher(reference, alarms=alarm_rate, with_truth=given is not None, seed=seed)
+        seen = {}
+    before, skipped = watcher.texts, []
+    for name, file in _files(stream).items():
+        key = sha256_of([file]) if state and isinstance(file, Path) and file.is_file() else None
+        if key in seen:
+            skipped.append(name)
+            continue
+        for texts, dates in rows.batches(file):
+            watcher.see(texts, dates)
+            progress(watcher.texts - before)
+        if key:
+            seen[key] = name
+    if state:
+        watch_state.save(state, watcher, belonging, seen)
+    return watched(watcher, run=opened.name, against=str(against), before=before, skipped=skipped)
+
+
+def _refuse(alarm_rate: float, label: str | None, given: str | None, against: Path | str) -> None:
     if not 0 < alarm_rate < 1:
         raise ConfigError(f"an alarm rate of {alarm_rate}: expected a probability such as 0.01")
     if given and not label:
@@ -108,44 +149,21 @@ def watch(
         )
     if str(against) == STREAM:
         raise ConfigError("--against -: expected a file; only the stream may be standard input")
-    opened = run if isinstance(run, Run) else Run.open(run)
-    classifier = Classifier.load(opened)
-    refuse_other_answers(classifier, "nlpkit watch")
-    if classifier.turns is not None or classifier.reads_aspects:
-        raise RunError(f"{classifier.name}: reads more than a text; expected a run that reads texts alone")
-    rows = WatchedRows(
-        classifier=classifier, text=text, truth=given, time=time, format=format, encoding=encoding
-    )
     if not Path(against).exists():
         raise DataError(f"{against}: no such file; expected texts to compare the stream with")
-    settings = {"text": text, "label": label, "given": given, "alarm_rate": alarm_rate, "seed": seed}
-    belonging = watch_state.Belonging(
-        run=sha256_of([opened.marker]), reference=watch_state.hash_of(Path(against)), settings=str(settings)
-    )
-    kept = watch_state.load(state, belonging) if state else None
-    if kept:
-        watcher, seen = kept
-    else:
-        of_reference = WatchedRows(classifier=classifier, text=text, truth=label, encoding=encoding)
-        reference = read_reference(of_reference, against, seed=seed)
-        watcher = Watcher(reference, alarms=alarm_rate, with_truth=given is not None, seed=seed)
-        seen = {}
-    before, skipped = watcher.texts, []
-    for name, file in _files(stream).items():
-        key = sha256_of([file]) if state and isinstance(file, Path) else None
-        if key in seen:
-            skipped.append(name)
-            continue
-        for texts, dates in rows.batches(file):
-            watcher.see(texts, dates)
-            progress(watcher.texts - before)
-        if key:
-            seen[key] = name
-    if not watcher.texts:
-        raise DataError(f"{stream}: no texts; expected at least one")
-    if state:
-        watch_state.save(state, watcher, belonging, seen)
-    return watched(watcher, run=opened.name, against=str(against), before=before, skipped=skipped)
+
+
+def _warn_of_training(
+    run: Run, against: Path | str, text: str, encoding: str | None, talk: Callable[[str], None]
+) -> None:
+    """Say how many texts of the reference the run was trained on, as far as it keeps that."""
+    texts = [text_of(record, text) for record in read_records(against, encoding=encoding)]
+    if count := count_trained_on(run, texts):
+        talk(
+            f"warning: {run.name} was trained on {count:,} of the {len(texts):,} texts of {against}: it is "
+            "more certain of them than of new texts, which will look like a loss of confidence; "
+            "hint: a reference that it was not trained on"
+        )
 
 
 def watched(

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.analysis.watch_reference import CERTAINTY, MEASURES, Reference
-from nlpkit.analysis.watcher import LABELS, Period, Watcher
+from nlpkit.analysis.watcher import CONFIDENCE, LABELS, TEXTS, Period, Watcher
 from nlpkit.trust.shares import adjusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LABEL_SHIFT, COVARIATE_SHIFT, CONFIDENCE_LOSS = "label shift", "covariate shift", "loss of confidence"
+NAMES = {TEXTS: COVARIATE_SHIFT, CONFIDENCE: CONFIDENCE_LOSS}
+"""What an alarm is called where sizes tell nothing yet."""
 RESAMPLES = 200
 LEVEL = 0.01
 """How rarely what a label shift explains is called something else, for each measure."""
@@ -86,9 +88,10 @@ def diagnose(watcher: Watcher) -> Diagnosis:
         kinds.append(COVARIATE_SHIFT)
     if any(size.name == CERTAINTY and size.now < size.expected for size in unexplained):
         kinds.append(CONFIDENCE_LOSS)
-    is_moved = any(alarm.detector == LABELS for alarm in watcher.alarms)
-    if (watcher.with_truth and is_moved) or not kinds:
+    crossed = {alarm.detector for alarm in watcher.alarms}
+    if LABELS in crossed and (watcher.with_truth or not kinds):
         kinds.insert(0, LABEL_SHIFT)
+    kinds = kinds or [kind for detector, kind in NAMES.items() if detector in crossed]
     return Diagnosis(
         kinds=tuple(kinds) if first else (),
         is_share_unknown=bool(first and unexplained and not watcher.with_truth),
@@ -134,7 +137,7 @@ def _sizes(
         difference = abs(now - explained[number])
         measures.append(
             Size(
-                name=name, before=float(reference.measures[:, number].mean()),
+                name=name, before=float(reference.measures[reference.rows_for(name), number].mean()),
                 expected=float(explained[number]), now=now, low=now - wide, high=now + wide,
                 is_explained=bool(difference <= wide + Z * errors[number]),
             )
@@ -168,8 +171,11 @@ def _explained(
     rows = truth * weights[:, None]
     confusion = reference.probabilities.T @ rows / rows.sum(axis=0)
     shares = adjusted(confusion, answer) if given is None else given
-    by_label = reference.measures.T @ rows / rows.sum(axis=0)
-    return np.asarray(shares), by_label @ shares
+    by_label = []
+    for number, name in enumerate(MEASURES):
+        known = rows * reference.rows_for(name)[:, None]
+        by_label.append(reference.measures[:, number] @ known / known.sum(axis=0))
+    return np.asarray(shares), np.stack(by_label) @ shares
 
 
 def _resampled(

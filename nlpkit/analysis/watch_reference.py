@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.analysis.watch_bets import BINS
@@ -50,21 +50,24 @@ class TextAnswers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
-    """One half of the reference decides how texts are measured; the other half is what they are compared
-    with.
+    """What is known of the reference.
+
+    Tokens are counted in one half of it. The unusual words of a stream are compared with those of the other.
     """
 
     labels: tuple[str, ...]
     surprisals: Mapping[int, float]
-    """Bits of each token of the first half."""
+    """Bits of each token of the counted half."""
     unseen: float
     """Bits of a token that it does not hold."""
     edges: NDArray[Any]
-    """(labels + measures, bins - 1): between equally many rows of the first half."""
+    """(bins - 1,): of unusual words, between equally many rows of the counted half."""
     probabilities: NDArray[Any]
-    """(rows, labels), of the second half, as all that follows."""
+    """(rows, labels)."""
     measures: NDArray[Any]
     """(rows, measures)."""
+    is_fresh: NDArray[Any]
+    """(rows,): whether a row is of the other half, so that its unusual words can be compared."""
     truth: NDArray[Any] | None
     """(rows,); None where the reference has no labels."""
 
@@ -90,19 +93,40 @@ class Reference:
                     f"{source}: {counts.min()} rows of {label!r}; expected at least {FEWEST_OF_LABEL} of "
                     "each label; hint: leave out --label, or add rows"
                 )
-        order = np.random.default_rng(seed).permutation(len(texts))
-        first, second = texts.taken(order[::2]), texts.taken(order[1::2])
-        ids, times = np.unique(np.concatenate([np.array(each, dtype=int) for each in first.tokens]),
-                               return_counts=True)  # fmt: skip
+        is_fresh = np.random.default_rng(seed).permutation(len(texts)) % 2 == 1
+        counted = [np.array(each, dtype=int) for each in texts.taken(~is_fresh).tokens]
+        ids, times = np.unique(np.concatenate(counted), return_counts=True)
         bits = np.log2(times.sum() + (len(ids) + 1) / 2)
         surprisals = dict(zip(ids.tolist(), (bits - np.log2(times + 0.5)).tolist(), strict=True))
         reference = cls(
-            labels=tuple(labels), surprisals=surprisals, unseen=float(bits + 1), edges=np.zeros((0, 0)),
-            probabilities=second.probabilities, measures=np.zeros((0, 0)), truth=second.truth,
+            labels=tuple(labels), surprisals=surprisals, unseen=float(bits + 1), edges=np.zeros(0),
+            probabilities=texts.probabilities, measures=np.zeros((0, 0)), is_fresh=is_fresh,
+            truth=texts.truth,
         )  # fmt: skip
-        columns = np.hstack([first.probabilities, reference.measured(first)])
-        edges = np.quantile(columns, np.arange(1, BINS) / BINS, axis=0).T
-        return cls(**{**vars(reference), "edges": edges, "measures": reference.measured(second)})
+        measures = reference.measured(texts)
+        words = measures[~is_fresh, MEASURES.index(UNUSUAL)]
+        edges = np.quantile(words, np.arange(1, BINS) / BINS)
+        return replace(reference, edges=edges, measures=measures)
+
+    def edges_of(self, score: str) -> NDArray[Any]:
+        """Return the ends of the bins in which a measure, or the probability of a label, is ranked.
+
+        None depends on a row that is ranked.
+        """
+        import numpy as np
+
+        if score == UNUSUAL:
+            return self.edges
+        if score == LENGTH:
+            return np.linspace(0, 10, BINS - 1)
+        steps: NDArray[Any] = 1 / (1 + np.exp(-np.linspace(-6, 6, BINS - 1)))
+        return steps
+
+    def rows_for(self, score: str) -> NDArray[Any]:
+        """Return (rows,): whether a row can be compared by a measure, or by a label's probability."""
+        import numpy as np
+
+        return self.is_fresh if score == UNUSUAL else np.ones(len(self.is_fresh), dtype=bool)
 
     def measured(self, texts: TextAnswers) -> NDArray[Any]:
         """Return (texts, measures)."""
@@ -125,6 +149,7 @@ class Reference:
             "edges": self.edges.tolist(),
             "probabilities": self.probabilities.tolist(),
             "measures": self.measures.tolist(),
+            "is_fresh": self.is_fresh.tolist(),
             "truth": None if self.truth is None else self.truth.tolist(),
         }
 
@@ -140,5 +165,6 @@ class Reference:
             edges=np.array(tree["edges"]),
             probabilities=np.array(tree["probabilities"]),
             measures=np.array(tree["measures"]),
+            is_fresh=np.array(tree["is_fresh"]),
             truth=None if tree["truth"] is None else np.array(tree["truth"]),
         )

@@ -79,6 +79,9 @@ class Watcher:
 
         self.reference, self.rate, self.with_truth, self.seed = reference, alarms, with_truth, seed
         self.texts = 0
+        self.highest = -math.inf
+        """The decimal logarithm of the strongest evidence so far, over what makes an alarm; of this call
+        alone."""
         self.alarms: list[Alarm] = []
         self.periods: list[Period] = []
         truth = reference.truth if with_truth else None
@@ -91,11 +94,11 @@ class Watcher:
         if truth is not None:
             columns[:, : len(names)] = truth[:, None] == np.arange(len(names))
         self._ranks, self._martingales, self._least = [], [], []
-        for number, (detector, _) in enumerate(self._scores):
-            is_label = detector == LABELS
-            edges = np.array([0.5]) if is_label and truth is not None else reference.edges[number]
+        for number, (detector, name) in enumerate(self._scores):
+            is_label, rows = detector == LABELS, reference.rows_for(name)
+            edges = np.array([0.5]) if is_label and truth is not None else reference.edges_of(name)
             categories, count = (alike, 1) if is_label or truth is None else (within, len(names))
-            self._ranks.append(Ranks(edges, columns[:, number], categories, count))
+            self._ranks.append(Ranks(edges, columns[rows, number], categories[rows], count))
             self._martingales.append(Martingale(LOWER if detector == CONFIDENCE else BOTH))
             self._least.append(len(DETECTORS) * len(parts[detector]) / alarms)
 
@@ -133,6 +136,7 @@ class Watcher:
             p = self._ranks[number].p_values(columns[:, number], categories, uniform)
             strength = self._martingales[number].bet(p) / self._least[number]
             evidence[detector] = max(evidence[detector], math.log10(strength[-1]))
+            self.highest = max(self.highest, math.log10(strength.max()))
             self._note(detector, name, strength, self._martingales[number].since)
         self._keep(texts, measures, date, list(evidence.values()))
         self.texts += len(texts)

@@ -73,7 +73,7 @@ def watch(
         watched = watch_stream(
             run, stream, against=against, state=state, text=text, label=label, given=given, time=time,
             alarm_rate=alarm_rate, format=format, encoding=encoding,
-            progress=lambda texts: show(texts, None, "texts"),
+            progress=lambda texts: show(texts, None, "texts"), talk=talk,
         )  # fmt: skip
     if output:
         write_whole(output, watch_report(watched).to_html())

@@ -41,7 +41,7 @@ def test_nothing_changes_and_nothing_is_said() -> None:
     assert not watching.is_alarmed
     assert diagnose(watching).kinds == ()
     lines = summary(watched(watching, run="mine", against="reference.csv"))
-    assert lines[0].startswith("No change in 2,000 texts, compared with 500 rows of reference.csv.")
+    assert lines[0].startswith("No change in 2,000 texts, compared with 1,000 rows of reference.csv.")
 
 
 @pytest.mark.parametrize("with_truth", [False, True])
@@ -96,8 +96,8 @@ def test_small_references_are_refused() -> None:
 
 def test_measures_are_surprisal_length_and_certainty() -> None:
     reference = Reference(
-        labels=LABELS, surprisals={1: 2.0, 2: 4.0}, unseen=9.0, edges=np.zeros((5, 1)),
-        probabilities=np.zeros((0, 2)), measures=np.zeros((0, 3)), truth=None,
+        labels=LABELS, surprisals={1: 2.0, 2: 4.0}, unseen=9.0, edges=np.zeros(1),
+        is_fresh=np.zeros(0, dtype=bool),        probabilities=np.zeros((0, 2)), measures=np.zeros((0, 3)), truth=None,
     )  # fmt: skip
     measured = reference.measured(
         TextAnswers(probabilities=np.array([[0.2, 0.8], [0.6, 0.4]]), tokens=[[1, 2, 7], []])

@@ -82,6 +82,7 @@ def test_a_stream_is_watched_from_call_to_call(nlpkit, toy_run: Path, write, tmp
     quiet = nlpkit("watch", str(toy_run), str(write("monday.csv", 100, 100)), *same)
     assert quiet.exit_code == 0, quiet.stderr
     assert json.loads(quiet.stdout)["alarms"] == []
+    assert "was trained on" in quiet.stderr
     again = nlpkit("watch", str(toy_run), str(tmp_path / "monday.csv"), *same)
     assert json.loads(again.stdout)["new_texts"] == 0
     page, figures = tmp_path / "watch.html", tmp_path / "watch.prom"
