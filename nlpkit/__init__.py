@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nlpkit.analysis.watch import watch
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
@@ -90,6 +91,7 @@ __all__ = [
     "score_file",
     "train",
     "train_seeds",
+    "watch",
     "zero_shot",
 ]
 
@@ -136,6 +138,7 @@ _HOMES = {
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",
+    "watch": "nlpkit.analysis.watch",
     "zero_shot": "nlpkit.classifiers.zero_shot",
 }
 """Where each public name is defined."""

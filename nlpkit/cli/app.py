@@ -22,6 +22,7 @@ from nlpkit.cli import (
     sources,
     train,
     trust,
+    watch,
     zero_shot,
 )
 from nlpkit.cli.streams import (
@@ -46,7 +47,7 @@ app = typer.Typer(
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Train and measure": (data, train, search, zero_shot, evaluate),
-    "Predict and score": (predict, score, trust, explain, export),
+    "Predict and score": (predict, score, trust, watch, explain, export),
     "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),
 }

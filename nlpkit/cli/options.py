@@ -109,3 +109,14 @@ HeldOut = Annotated[
     typer.Option(help="Labeled rows that the run was not trained on.", show_default="those of its training"),
 ]
 HeldOutLabel = Annotated[str | None, column("the label of --held-out", default="label")]
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Say what it will take: rows, tokens, seconds, memory. Writes nothing."),
+]
+PricePerMillion = Annotated[
+    float | None,
+    typer.Option(
+        help="With --check: dollars that a hosted model asks for a million input tokens.",
+        show_default=False,
+    ),
+]

@@ -14,11 +14,13 @@ import typer
 
 from nlpkit.cli.options import (
     AspectColumn,
+    Check,
     ConversationColumn,
     Encoding,
     HeldOut,
     HeldOutLabel,
     Json,
+    PricePerMillion,
     RuntimeChoice,
     Speaker,
     Text,
@@ -36,6 +38,7 @@ from nlpkit.cli.terminal import (
 from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from nlpkit.cli.preview import PreviewInput
     from nlpkit.scoring.locations import ScoringPlan
     from nlpkit.scoring.options import ScoreOptions
     from nlpkit.trust.cautious import Caution
@@ -54,11 +57,14 @@ def score(
         ),
     ],
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "-o", "--output", help="CSV, TSV, JSONL, Parquet or Arrow by its ending, .gz too; - is stdout."
+            "-o",
+            "--output",
+            help="CSV, TSV, JSONL, Parquet or Arrow by its ending, .gz too; - is stdout.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     text: Text = "text",
     text_column: OldText = None,
     conversation: ConversationColumn = None,
@@ -135,6 +141,8 @@ def score(
         bool,
         typer.Option("--overwrite", help="Replace the output, and whatever unfinished one is in the way."),
     ] = False,
+    check: Check = False,
+    price_per_million: PricePerMillion = None,
     as_json: Json = False,
 ) -> None:
     """Score a file of any size, or a folder: label, score and probabilities next to all columns of the input.
@@ -153,6 +161,15 @@ def score(
         output_format=output_format, encoding=encoding, on_error=on_error, rejects=rejects,
         overwrite=overwrite, raw_csv=raw_csv, prefix=prefix, row_per=row_per,
     )  # fmt: skip
+    if check:
+        _preview(source, run, options, output, threads, ray, runtime, budget, price_per_million, as_json)
+        return
+    if output is None:
+        raise ConfigError(
+            "no output; expected -o FILE, as with -o scored.csv; hint: --check only looks ahead"
+        )
+    if price_per_million is not None:
+        raise ConfigError("--price-per-million: is for a preview; hint: add --check")
     plan = plan_location(source, output, options)
     promised = _promised(source, options, max_error, sets, held_out, label)
     again = shlex.join(["nlpkit", *sys.argv[1:]]) if "-" not in (source, output) else None
@@ -170,6 +187,40 @@ def score(
     show_summary(summary, as_json)
     if summary.rejected:
         raise typer.Exit(5)
+
+
+def _preview(
+    source: str,
+    run: str | None,
+    options: ScoreOptions,
+    output: str | None,
+    threads: int | None,
+    ray: str | None,
+    runtime: str,
+    budget: int | None,
+    price: float | None,
+    as_json: bool,
+) -> None:
+    """Say what a scoring will take, and score nothing but a few hundred rows."""
+    import time
+
+    from nlpkit.cli.preview import PreviewInput, show_preview
+    from nlpkit.scoring.locations import plan_location
+    from nlpkit.scoring.preview import checked_price, preview
+
+    if ray is not None:
+        raise ConfigError("--check: looks at this machine alone; hint: leave out --ray")
+    checked_price(price)
+    if output is not None:
+        plan_location(source, output, options)  # refuses what the job would refuse
+    started = time.perf_counter()
+    with _models(run, threads, None, runtime, PreviewInput(source), None) as model, bar("reading") as show:
+        loaded = time.perf_counter() - started
+        looked = preview(
+            source, model, options, loading_seconds=loaded, budget=budget, price_per_million=price,
+            progress=lambda rows: show(rows, None, "rows"),
+        )  # fmt: skip
+    show_preview(looked, as_json)
 
 
 def _promised(
@@ -210,7 +261,8 @@ def register(app: typer.Typer) -> None:
         cls=WithAddress,
         epilog="Examples: nlpkit score reviews.csv -o scored.csv   |   "
         "nlpkit score runs/mine reviews.parquet -o scored.parquet --text body --ray   |   "
-        "nlpkit score runs/polarity,runs/emotions reviews.csv -o scored.csv",
+        "nlpkit score runs/polarity,runs/emotions reviews.csv -o scored.csv   |   "
+        "nlpkit score reviews.csv --check --price-per-million 0.15",
     )(score)
 
 
@@ -254,7 +306,7 @@ def _models(
     threads: int | None,
     ray: str | None,
     runtime: str,
-    plan: ScoringPlan,
+    plan: ScoringPlan | PreviewInput,
     promised: Promised | None,
 ) -> Iterator[Any]:
     """Yield a classifier in this process, or with `--ray` one for each core of a cluster.

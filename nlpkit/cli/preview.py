@@ -1,0 +1,94 @@
+"""How a preview of a job is shown: `nlpkit score --check`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from nlpkit.scoring.measured import Estimate
+    from nlpkit.scoring.preview import Preview
+
+
+@dataclass(frozen=True)
+class PreviewInput:
+    """What the choice of a runtime asks of an input of which no output is planned."""
+
+    source: str
+
+    def begun_with(self) -> str | None:
+        """Return None: there is no work to go on with."""
+        return None
+
+    def is_long(self, size: int) -> bool:
+        """Return whether the input holds at least so many bytes."""
+        path = Path(self.source)
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.is_file()) >= size
+
+
+def show_preview(looked: Preview, as_json: bool) -> None:
+    """Print a preview, as lines for people or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(looked.as_dict()))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in preview_lines(looked):
+        table.add_row(name, value)
+    Console().print(table, highlight=False)
+
+
+def preview_lines(looked: Preview) -> list[tuple[str, str]]:
+    """Return what a preview says, as names and words."""
+    sampled = f"of {looked.sampled:,} sampled texts"
+    about = "" if looked.rows_are == "exact" else f", from {looked.read:,} that were read"
+    lines = [("rows", f"{looked.rows:,} ({looked.rows_are}{about})")]
+    if looked.rejected:
+        lines.append(("cannot be scored", f"{looked.rejected:,} of {looked.read:,} rows"))
+    lines.append(("equal texts", f"{looked.equal_share:.1%} of the rows; {looked.computed:,} are computed"))
+    if looked.tokens is not None:
+        lines += [
+            ("tokens", _between(looked.tokens)),
+            ("unknown tokens", f"{looked.unknown_share:.1%} {sampled}"),
+            (
+                f"longer than {looked.reads:,} tokens",
+                f"{looked.longer_share:.1%} {sampled}; they are read in windows"
+                + (f", {looked.partly_read:,} of them not in full" if looked.partly_read else ""),
+            ),
+        ]
+    lines += [
+        ("time", f"{_duration(looked.seconds.value)} (95% interval {_duration(looked.seconds.low)} to "
+         f"{_duration(looked.seconds.high)}), measured on {looked.sampled:,} texts with {looked.runtime}"),
+        ("loading the model", _duration(looked.loading_seconds)),
+    ]  # fmt: skip
+    if looked.memory_mb is not None:
+        lines.append(("memory", f"{looked.memory_mb:,.0f} MB, whatever the number of rows"))
+    lines.append(
+        ("energy", "not told by this machine")
+        if looked.kilojoules is None
+        else ("energy", f"{looked.kilojoules / 3600:.3g} kWh, of the processor with all that runs on it")
+    )
+    if looked.price_per_million is not None:
+        price = f"at ${looked.price_per_million:,g} for a million input tokens"
+        asked = "not known" if looked.dollars is None else f"${looked.dollars:,.2f}"
+        lines.append(("a hosted model", f"{asked} {price}, without its instructions and answers"))
+    return lines
+
+
+def _between(estimate: Estimate) -> str:
+    return f"{estimate.value:,.0f} (95% interval {estimate.low:,.0f} to {estimate.high:,.0f})"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
