@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from nlpkit.generation.language_model import LanguageModel
     from nlpkit.generation.remote import RemoteBot
     from nlpkit.generation.sampling import Sampling
+    from nlpkit.labeling.label_shares import label_shares
+    from nlpkit.labeling.learn import label_learn
+    from nlpkit.labeling.next_texts import label_next
     from nlpkit.metrics.score import Score
     from nlpkit.reports.report import Report
     from nlpkit.run import Run
@@ -84,6 +87,9 @@ __all__ = [
     "export",
     "file_shares",
     "hyperparameter_search",
+    "label_learn",
+    "label_next",
+    "label_shares",
     "learning_curve",
     "predict",
     "read_records",
@@ -135,6 +141,9 @@ _HOMES = {
     "read_records": "nlpkit.data.records",
     "resolve": "nlpkit.sources",
     "file_shares": "nlpkit.trust.file_shares",
+    "label_learn": "nlpkit.labeling.learn",
+    "label_next": "nlpkit.labeling.next_texts",
+    "label_shares": "nlpkit.labeling.label_shares",
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",

@@ -183,6 +183,11 @@ class Run:
         return self.path / "answers.sqlite"
 
     @property
+    def labeling(self) -> Path:
+        """Of a run that `nlpkit label learn` trained: the rounds of labeling that led to it."""
+        return self.path / "labeling.json"
+
+    @property
     def text_hashes(self) -> Path:
         """Hashes of the training texts; a run may lack them, and a published one does."""
         return self.path / "text_hashes.dat"

@@ -15,6 +15,7 @@ from nlpkit.cli import (
     evaluate,
     explain,
     export,
+    label,
     predict,
     runs,
     score,
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Train and measure": (data, train, search, zero_shot, evaluate),
+    "Train and measure": (data, train, label, search, zero_shot, evaluate),
     "Predict and score": (predict, score, trust, watch, explain, export),
     "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),

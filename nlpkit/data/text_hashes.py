@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.near import normalized
@@ -41,19 +42,42 @@ def keep_hashes(run: Run, texts: Iterable[str] | None, parent: Run | None = None
     draft.replace(run.text_hashes)
 
 
+@dataclass(frozen=True, eq=False)
+class KnownTexts:
+    """Texts by their hashes alone."""
+
+    numbers: NDArray[Any]
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> KnownTexts:
+        """Return the hashes of texts."""
+        return cls(_numbers(b"".join(map(_hash, texts))))
+
+    @classmethod
+    def of_run(cls, run: Run) -> KnownTexts | None:
+        """Return the texts that a run was trained on; None where it keeps no hashes of them.
+
+        Raises:
+            RunError: the hashes are not those that the training wrote.
+        """
+        kept = _read(run)
+        return None if kept is None else cls(_numbers(kept))
+
+    def holds(self, texts: Sequence[str]) -> NDArray[Any]:
+        """Return (texts,): whether each is among them."""
+        import numpy as np
+
+        return np.isin(_numbers(b"".join(map(_hash, texts))), self.numbers)
+
+
 def count_trained_on(run: Run, texts: Sequence[str]) -> int | None:
     """Return how many of the texts a run was trained on; None where it keeps no hashes of them.
 
     Raises:
         RunError: the hashes are not those that the training wrote.
     """
-    import numpy as np
-
-    kept = _read(run)
-    if kept is None:
-        return None
-    asked = b"".join(map(_hash, texts))
-    return int(np.isin(_numbers(asked), _numbers(kept)).sum())
+    known = KnownTexts.of_run(run)
+    return None if known is None else int(known.holds(texts).sum())
 
 
 def _hash(text: str) -> bytes:

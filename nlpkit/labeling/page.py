@@ -1,0 +1,138 @@
+"""The page of a loop of labeling: accuracy over labels, the gain of each round, and whether to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nlpkit.labeling.rounds import Round
+from nlpkit.reports.keeping import of_run, place, write_report
+from nlpkit.reports.parts import Headline
+from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Column, Panel, Plot, Prose, Series, Table
+from nlpkit.run import Run, versions
+from nlpkit.tasks.task import task_from
+
+PAGE = "labeling"
+LIMITS = (
+    "The intervals are over the held-out rows. A training with another seed, or other texts to label, would "
+    "give other gains.",
+    "Gains of the next labels are taken to be no greater than those of the last ones.",
+)
+
+
+def write_page(run: Run, rounds: Sequence[Round]) -> str:
+    """Write the page of the rounds that led to a run, with JSON and Markdown, and return its path."""
+    write_report(run, labeling_report(run, rounds))
+    return str(place(run, PAGE, ".html"))
+
+
+def labeling_report(run: Run, rounds: Sequence[Round]) -> Report:
+    """Return the rounds that led to a run as a report; the last one has to have a gain."""
+    last = rounds[-1]
+    shown = [each for each in rounds if each.held_out == last.held_out]
+    scores = {"accuracy": last.accuracy}
+    if last.gain is not None:
+        scores["gain_per_100"] = last.gain.per_100()
+    return Report(
+        **of_run(run),
+        data=PAGE,
+        task=task_from(run.read().task).kind,
+        measured=f"{last.accuracy.count:,} held-out texts",
+        summary=tuple(summary(last)),
+        scores=scores,
+        headlines=tuple(Headline(score=score, title=score.title) for score in scores.values()),
+        sections=(_plot(shown), _table(rounds), _rule(last)),
+        limits=LIMITS,
+        versions=versions(),
+    )
+
+
+def summary(last: Round) -> list[str]:
+    """Return what the last round gained and what follows, in sentences."""
+    lines = []
+    if last.last_gain is not None and last.last_gain.test.difference is not None:
+        test = last.last_gain.test
+        lines.append(
+            f"{last.added:,} labels changed the accuracy by {_points(test.difference)} points "
+            f"({_interval(test.low, test.high)}), to {last.accuracy.shown_with_interval}, on "
+            f"{test.count:,} held-out texts."
+        )
+    if last.gain is not None:
+        score = last.gain.per_100()
+        value, low, high = (_hundredth(each) for each in (score.value, score.low, score.high))
+        since = f"Since {last.gain.since}, {last.gain.labels:,} labels"
+        lines.append(f"{since} gained {_points(value)} points per 100 labels ({_interval(low, high)}).")
+        lines.append(
+            f"Stop: 100 more labels are likely worth less than {last.threshold:g} points."
+            if last.stop
+            else f"Go on: 100 more labels may be worth {last.threshold:g} points or more."
+        )
+    return lines
+
+
+def _hundredth(points: float | None) -> float | None:
+    return None if points is None else points / 100
+
+
+def _points(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:+.1f}".replace("-", "\u2212")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "no interval" if low is None or high is None else f"{_points(low)} to {_points(high)}"
+
+
+def _plot(rounds: Sequence[Round]) -> Plot:
+    percent = [[None if each is None else 100 * each for each in ends] for ends in map(_ends, rounds)]
+    first, last = rounds[0], rounds[-1]
+    series = Series(
+        mark="line",
+        x=tuple(each.labels for each in rounds),
+        y=tuple(value or 0.0 for value, _, _ in percent),
+        low=tuple(low for _, low, _ in percent),
+        high=tuple(high for _, _, high in percent),
+    )
+    return Plot(
+        id="curve",
+        title="Accuracy over labels",
+        nav="Curve",
+        note="Labels that were added since the first run; 95% intervals.",
+        words=f"Accuracy from {first.accuracy.shown(first.accuracy.value)} to "
+        f"{last.accuracy.shown(last.accuracy.value)} with {last.labels - first.labels:,} labels",
+        panels=(Panel(series=(series,), x="labels added", y="accuracy in %"),),
+    )
+
+
+def _ends(round: Round) -> tuple[float | None, float | None, float | None]:
+    return round.accuracy.value, round.accuracy.low, round.accuracy.high
+
+
+def _table(rounds: Sequence[Round]) -> Table:
+    rows = []
+    for each in rounds:
+        per_100 = each.gain.per_100() if each.gain else None
+        rows.append((
+            each.run, each.added, each.labels, each.accuracy, per_100,
+            each.gain.since if each.gain else None, "stop" if each.stop else "go on",
+        ))  # fmt: skip
+    heads = ("run", "labels", "in all", "accuracy", "points per 100 labels", "since", "rule")
+    return Table(
+        id="rounds",
+        title="Rounds",
+        nav="Rounds",
+        columns=tuple(Column(name=name, number=name in heads[1:5]) for name in heads),
+        rows=tuple(rows),
+    )
+
+
+def _rule(last: Round) -> Prose:
+    return Prose(
+        id="rule",
+        title="When to stop",
+        sentences=(
+            "Stop when the upper end of the 95% interval of the gain per 100 labels lies below "
+            f"{last.threshold:g} points of accuracy.",
+            "The gain is measured over the last rounds together, four at most, as a paired difference on the "
+            "same held-out rows.",
+        ),
+    )
