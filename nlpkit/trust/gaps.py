@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nlpkit.metrics.holm import holm
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -114,12 +115,8 @@ def mean_of(differences: Sequence[float] | NDArray[Any], seed: int) -> Mean:
 
 def corrected(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
     """Return the gaps with their p-values corrected for all of them (Holm 1979)."""
-    order = sorted(range(len(gaps)), key=lambda row: gaps[row].p)
-    largest, adjusted = 0.0, list(gaps)
-    for rank, row in enumerate(order):
-        largest = max(largest, min(1.0, (len(gaps) - rank) * gaps[row].p))
-        adjusted[row] = dataclasses.replace(gaps[row], corrected_p=largest)
-    return tuple(adjusted)
+    p_values = holm([gap.p for gap in gaps])
+    return tuple(dataclasses.replace(gap, corrected_p=p) for gap, p in zip(gaps, p_values, strict=True))
 
 
 def largest(gaps: Sequence[Gap]) -> list[Gap]:
