@@ -136,8 +136,8 @@ def analyze(
         progress=lambda at: progress("scoring", at.rows, at.total),
     )  # fmt: skip
     rows = ScoredRows(
-        path=scored.path, labels=scored.labels, is_set=scored.is_set, text=text, by=by, time=time,
-        format=scored.format, encoding=encoding if scored.was_scored else None,
+        path=scored.path, source=source, labels=scored.labels, is_set=scored.is_set, text=text, by=by,
+        time=time, format=scored.format, encoding=encoding if scored.was_scored else None,
     )  # fmt: skip
     plan = survey(
         rows.batches(answers=False), by=by, time=time, every=every, order=date_order,
@@ -210,7 +210,8 @@ def _study(
                 "These texts are not like the labeled rows, and their shares may be wrong. Hint: label some "
                 "of them, and name them with --held-out."
             )
-    chosen = choose(counts, scored.labels, is_masked=mask, seed=seed)
+    subject = _about(about, scored.labels, counts)
+    chosen = choose(counts, scored.labels, about=subject, is_masked=mask, seed=seed)
     explainer = brief_explainer(scored.classifier) if words and scored.classifier else None
     if explainer is not None:
         chosen = list(with_words(chosen, explainer))
@@ -232,7 +233,7 @@ def _study(
         run=run,
         task="several labels a text" if scored.is_set else "one label a text",
         unit=unit,
-        about=_about(about, scored.labels, counts),
+        about=subject,
         findings=findings,
         plan=plan,
         chosen=tuple(chosen),

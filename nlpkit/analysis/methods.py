@@ -21,8 +21,8 @@ def methods_of(study: Study) -> tuple[str, ...]:
             f"Shares of labels were corrected for misclassification by {study.corrected_by}, with the "
             "probabilistic adjusted count (Bella et al. 2010, doi:10.1109/ICDM.2010.75), which assumes that "
             "texts of a label look alike in both. 95% intervals are percentiles of "
-            f"{RESAMPLES:,} resamples of the labeled rows of each label, with the mean answer of each group drawn from its normal "
-            "distribution."
+            f"{RESAMPLES:,} resamples of the labeled rows of each label, with the mean answer of each group "
+            "drawn from its normal distribution."
         )
     else:
         sentences.append(

@@ -233,7 +233,8 @@ def _difference_table(study: Study) -> Table:
         nav="Differences",
         note=f"Each group compared with all other {study.unit}, in points; the {len(ranked)} clearest of "
         f"{len(found)}. p-values are corrected for all {len(found)} comparisons (Holm): if no group "
-        f"differed, any would be called shown in at most 5% of such files. All: {study.tables}/differences.csv.",
+        "differed, any would be called shown in at most 5% of such files. All: "
+        f"{study.tables}/differences.csv.",
         columns=columns(
             "Group",
             "Label",

@@ -52,6 +52,8 @@ class ScoredRows:
     """A file or a folder that holds answers, and the columns that are read of it."""
 
     path: Path
+    source: Path
+    """What messages and tables call it: the file that was scored, row by row."""
     labels: tuple[str, ...]
     is_set: bool
     text: str = "text"
@@ -74,12 +76,13 @@ class ScoredRows:
         if not answers and not self.by and not self.time:
             return
         for file in data_files(self.path) if self.path.is_dir() else [self.path]:
+            name = str(self.source / file.relative_to(self.path) if self.path.is_dir() else self.source)
             if file.suffix in (".parquet", ".pq") and self.format is None:
-                yield from self._columnar(file, answers)
+                yield from self._columnar(file, name, answers)
             else:
-                yield from self._records(file, answers)
+                yield from self._records(file, name, answers)
 
-    def _columnar(self, file: Path, answers: bool) -> Iterator[Batch]:
+    def _columnar(self, file: Path, name: str, answers: bool) -> Iterator[Batch]:
         import pyarrow.parquet as pq
 
         columns = [*self.by, *([self.time] if self.time else [])]
@@ -89,7 +92,7 @@ class ScoredRows:
             _require(columns, parquet.schema_arrow.names, str(file))
             first = 1
             for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(columns))):
-                yield self._of_arrow(rows, str(file), first, answers)
+                yield self._of_arrow(rows, name, first, answers)
                 first += rows.num_rows
 
     def _of_arrow(self, rows: pa.RecordBatch, file: str, first: int, answers: bool) -> Batch:
@@ -112,7 +115,7 @@ class ScoredRows:
             texts=rows.column(self.text).to_pylist() if answers else (),
         )
 
-    def _records(self, file: Path, answers: bool) -> Iterator[Batch]:
+    def _records(self, file: Path, name: str, answers: bool) -> Iterator[Batch]:
         import numpy as np
 
         columns = dict.fromkeys(self.by, "by") | ({self.time: "time"} if self.time else {})
@@ -128,7 +131,7 @@ class ScoredRows:
                     [[number_of(record, f"p_{label}") for label in self.labels] for record in records]
                 )
             yield Batch(
-                file=str(file),
+                file=name,
                 first=first,
                 groups={
                     column: _codes([group_of(record, column) for record in records]) for column in self.by

@@ -28,8 +28,8 @@ def reading_sections(study: Study) -> list[Section]:
                 title="What to read",
                 nav="What to read",
                 note="Strongest: the highest probability of the label. Most typical: the words most like "
-                "those of a random sample of the label. Most surprising: sure of a label that is rare in its group "
-                "and period. Most doubtful: nearly another label. No two are near-equal. "
+                "those of a random sample of the label. Most surprising: sure of a label that is rare in its "
+                "group and period. Most doubtful: nearly another label. No two are near-equal. "
                 f"{LEGEND if marked else ''} With files and rows: {study.tables}/to_read.csv.",
                 examples=_examples(whole, study),
                 shown=SHOWN,

@@ -51,10 +51,16 @@ class Chosen:
     marks: tuple[Mark, ...] = ()
 
 
-def choose(counts: Counts, labels: tuple[str, ...], *, is_masked: bool, seed: int) -> list[Chosen]:
-    """Choose the texts that are shown: of all texts and of each group, by kind and label."""
+def choose(
+    counts: Counts, labels: tuple[str, ...], *, about: str, is_masked: bool, seed: int
+) -> list[Chosen]:
+    """Choose the texts that are shown: of all texts and of each group, by kind and label.
+
+    The label `about` comes first, then the most frequent ones.
+    """
     lists = counts.shortlists.lists
-    order = sorted(labels, key=lambda label: -counts.whole.given[labels.index(label)])[:MOST_LABELS]
+    given = dict(zip(labels, counts.whole.given.tolist(), strict=True))
+    order = sorted(labels, key=lambda label: (label != about, -given[label]))[:MOST_LABELS]
     groups = sorted({group for group, _, _ in lists if group is not None})
     offered = []
     for group in (None, *groups):
