@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nlpkit.analysis.analyze import analyze
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
@@ -72,6 +73,7 @@ __all__ = [
     "Store",
     "Turn",
     "__version__",
+    "analyze",
     "audit",
     "check",
     "evaluate",
@@ -115,6 +117,7 @@ _HOMES = {
     "SourceError": "nlpkit.errors",
     "Store": "nlpkit.chat.store",
     "Turn": "nlpkit.data.examples",
+    "analyze": "nlpkit.analysis.analyze",
     "audit": "nlpkit.trust.audit",
     "check": "nlpkit.evaluation.data_check",
     "evaluate": "nlpkit.evaluation.held_out",

@@ -1,1 +1,1 @@
-"""What a file of texts says: shares, changes, themes, which texts to read; and whether a stream changes."""
+"""What a file of texts says: shares, changes, themes, what to read; and whether a stream changes."""

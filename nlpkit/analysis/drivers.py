@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import DataError
-from nlpkit.metrics.holm import holm
+from nlpkit.trust.gaps import holm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.metrics.holm import holm
 from nlpkit.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -117,6 +116,16 @@ def corrected(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
     """Return the gaps with their p-values corrected for all of them (Holm 1979)."""
     p_values = holm([gap.p for gap in gaps])
     return tuple(dataclasses.replace(gap, corrected_p=p) for gap, p in zip(gaps, p_values, strict=True))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for all of these comparisons (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda row: p_values[row])
+    largest, adjusted = 0.0, list(p_values)
+    for rank, row in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[row]))
+        adjusted[row] = largest
+    return adjusted
 
 
 def largest(gaps: Sequence[Gap]) -> list[Gap]:

@@ -7,7 +7,7 @@ import pytest
 
 from nlpkit.analysis.drivers import Change, Sums, change_of, corrected, split
 from nlpkit.errors import DataError
-from nlpkit.metrics.holm import holm
+from nlpkit.trust.gaps import holm
 
 
 def counts(texts: list[int], having: list[int]) -> Sums:
