@@ -138,6 +138,7 @@ def analyze(
     rows = ScoredRows(
         path=scored.path, source=source, labels=scored.labels, is_set=scored.is_set, text=text, by=by,
         time=time, format=scored.format, encoding=encoding if scored.was_scored else None,
+        prefix=scored.prefix,
     )  # fmt: skip
     plan = survey(
         rows.batches(answers=False), by=by, time=time, every=every, order=date_order,
@@ -262,7 +263,7 @@ def _calibration(
     except (RunError, DataError) as error:
         if held_out is not None:
             raise
-        return None, str(error)
+        return None, str(error).replace(str(scored.run.path), f"the run {scored.run.name}")
 
 
 def _about(asked: str | None, labels: tuple[str, ...], counts: Counts) -> str:

@@ -70,7 +70,8 @@ def answer(study: Study) -> list[str]:
     apart = [each for each in found.differences if each.label == label and each.is_shown]
     if apart and (most := max(apart, key=lambda each: each.difference)).difference > 0:
         share = score_of(study, most.cell, label)
-        first += f", most in {most.cell.name} ({share.shown_with_interval})"
+        first += f", most in {most.cell.name} ({_percent(share.value)}, {_percent(share.low)} to "
+        first += f"{_percent(share.high)})"
     changes = [each for each in found.changes if each.label == label and each.cell == ALL]
     if changes:
         first += f"; {_since(changes[-1])}"
@@ -80,7 +81,7 @@ def answer(study: Study) -> list[str]:
         named = [f"{_place(each)}{each.label} {_since(each)}" for each in sorted(others, key=_size)[:3]]
         lines.append(f"Other changes: {'; '.join(named)}.")
     elif study.every and found.series and not found.changes:
-        lines.append(f"No change over time is told from noise, in any of {found.series} series of shares.")
+        lines.append(f"No change over time stands out from noise in any of {found.series} series of shares.")
     if found.differences:
         shown = [each for each in found.differences if each.is_shown]
         lines.append(
@@ -119,7 +120,7 @@ def share_note(study: Study) -> str:
         return f"Shares are corrected for the classifier's mistakes by {study.corrected_by}."
     return (
         "Shares are counted, with the plain interval of a share (Jeffreys): it is about what the classifier "
-        f"says, its mistakes included. They are not corrected, because {study.why_counted}."
+        f"says, its mistakes included. They are not corrected: {study.why_counted}."
     )
 
 
@@ -178,7 +179,7 @@ def _group_plot(study: Study, column: str, cells: Sequence[Cell]) -> Plot:
     )
     return Plot(
         id=f"by-{study.place(column)}",
-        title=f"{label} by {column}",
+        title=f"Share of {label} by {column}",
         nav=f"By {column}",
         note=f"Share of {label} in each group, {study.kind_of_share}. Lines are 95% intervals.",
         words=f"Share of {label} by {column}: {words}",
@@ -268,7 +269,7 @@ def _crossing(study: Study) -> Table:
     largest = sorted(cells, key=lambda cell: -study.findings.counts.of(cell).texts)[: 2 * MOST_ROWS]
     return Table(
         id="crossed",
-        title=f"{study.about} by {' and '.join(names)}",
+        title=f"Share of {study.about} by {' and '.join(names)}",
         nav="Crossed",
         note=f"The {len(largest)} largest of {len(cells)} combinations. All: {study.tables}/shares.csv.",
         columns=columns("Group", study.unit.capitalize(), study.about),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlpkit.analysis.scored_rows import answers_in
@@ -17,6 +17,9 @@ from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.progress import Progress
 from nlpkit.tasks.prediction import SEVERAL
 from nlpkit.trust.answer_columns import labels_in
+
+PREFIX = "nlpkit_"
+"""Before the names of the columns of answers, where the file has one of these names already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class ScoredInput:
     was_scored: bool
     """Whether it came with answers."""
     format: str | None = None
+    prefix: str = ""
+    """Before the names of the columns of answers."""
 
 
 def scored_input(
@@ -66,7 +71,6 @@ def scored_input(
     if str(source) == "-":
         raise ConfigError("standard input: is read once, and an analysis reads a file twice; hint: save it")
     known = answers_in(source, format=options.format, encoding=options.encoding)
-    _refuse_numbers(source, options)
     named = run if run is None or not Path(run).exists() else str(Path(run).absolute())
     if known is not None:
         opened = None if named is None else Run.open(named)
@@ -87,11 +91,16 @@ def scored_input(
         talk=talk,
     )  # fmt: skip
     classifier = _classifier(named, chosen)
+    columns = columns_of(source, format=options.format, encoding=options.encoding)
+    if set(columns) & set(classifier.columns):  # a column of the user's own, such as label
+        options = replace(options, prefix=PREFIX)
+        plan = plan_location(str(source), str(target), options)
     plan.score(classifier, progress=progress)
     labels = labels_in(classifier.columns)
     return ScoredInput(
         path=target, labels=labels, is_set=SEVERAL in classifier.columns,
         run=default_run() if named is None else Run.open(named), classifier=classifier, was_scored=False,
+        prefix=options.prefix,
     )  # fmt: skip
 
 
@@ -110,13 +119,3 @@ def _classifier(run: Path | str | None, runtime: str) -> Classifier:
             "then analyze the scored file without naming the run"
         )
     return classifier
-
-
-def _refuse_numbers(source: Path, options: ScoreOptions) -> None:
-    """Refuse a file that was scored by a run whose answers are numbers or opinions."""
-    columns = columns_of(source, format=options.format, encoding=options.encoding)
-    if {"value", "score"} <= set(columns) and not labels_in(columns):
-        raise DataError(
-            f"{source}: holds numbers of a run (value, score); expected labels with their probabilities "
-            "(p_LABEL); hint: name a run that gives labels, and a file that is not scored"
-        )

@@ -61,11 +61,18 @@ class ScoredRows:
     time: str | None = None
     format: str | None = None
     encoding: str | None = None
+    prefix: str = ""
+    """Before the names of the columns of answers."""
 
     @property
     def answer(self) -> str:
         """The column of what was given."""
-        return SEVERAL if self.is_set else "label"
+        return self.prefix + (SEVERAL if self.is_set else "label")
+
+    @property
+    def chances(self) -> list[str]:
+        """The columns of the probabilities."""
+        return [f"{self.prefix}p_{label}" for label in self.labels]
 
     def batches(self, *, answers: bool) -> Iterator[Batch]:
         """Yield all rows in order; with their answers and texts if asked for.
@@ -87,7 +94,7 @@ class ScoredRows:
 
         columns = [*self.by, *([self.time] if self.time else [])]
         if answers:
-            columns += [self.text, self.answer, *(f"p_{label}" for label in self.labels)]
+            columns += [self.text, self.answer, *self.chances]
         with pq.ParquetFile(file) as parquet:
             _require(columns, parquet.schema_arrow.names, str(file))
             first = 1
@@ -100,7 +107,7 @@ class ScoredRows:
 
         probabilities = None
         if answers:
-            held = [rows.column(f"p_{label}").to_numpy(zero_copy_only=False) for label in self.labels]
+            held = [rows.column(name).to_numpy(zero_copy_only=False) for name in self.chances]
             probabilities = np.stack(held, axis=1).astype(float)
             _refuse_no_number(probabilities, file, first)
         names = [str(name or "") for name in rows.column(self.answer).to_pylist()] if answers else []
@@ -128,7 +135,7 @@ class ScoredRows:
                 names = [str(record.fields.get(self.answer) or "") for record in records]
                 texts = [text_of(record, self.text, empty="allow") for record in records]
                 probabilities = np.array(
-                    [[number_of(record, f"p_{label}") for label in self.labels] for record in records]
+                    [[number_of(record, name) for name in self.chances] for record in records]
                 )
             yield Batch(
                 file=name,

@@ -9,7 +9,7 @@ from nlpkit.analysis.counts import ALL, Cell
 from nlpkit.analysis.findings import Change
 from nlpkit.analysis.study import Study, columns, p_shown, score_of
 from nlpkit.analysis.survey import MOST_SERIES
-from nlpkit.reports.sections import Panel, Plot, Section, Series, Table
+from nlpkit.reports.sections import Panel, Plot, Prose, Section, Series, Table
 
 MOST_LINES = 3
 """Labels that have a series on the page."""
@@ -73,7 +73,7 @@ def _multiples(study: Study, column: str, cells: Sequence[Cell]) -> Plot:
     ]  # fmt: skip
     return Plot(
         id=f"time-{study.place(column)}",
-        title=f"{label} by {study.every} and {column}",
+        title=f"Share of {label} by {study.every} and {column}",
         nav=f"{column} over time",
         note=f"Share of {label} in %, {study.kind_of_share}, in the {len(cells)} largest groups, all on one "
         "scale.",
@@ -150,20 +150,26 @@ def _at(study: Study, cell: Cell, label: str, place: int) -> str:
     return f"{score.shown(score.value)} in {period}"
 
 
-def _changes(study: Study) -> Table:
+def _changes(study: Study) -> Table | Prose:
     found, series = study.findings.changes, study.findings.series
     ranked = sorted(found, key=lambda each: (each.cell != ALL, -abs(each.difference)))[:MOST_CHANGES]
     tested = (
         f"{series} series (labels times groups) are tested together: if no share changed, any change would "
-        f"be found in at most {LEVEL:.0%} of such files, as long as neighboring periods vary independently. "
-        "The range names the periods that are about as likely. The interval is of the difference between "
-        f"these two stretches. Most changes first among all {study.unit}, then in groups."
+        f"be found in at most {LEVEL:.0%} of such files, as long as neighboring periods vary independently."
     )
+    if not found:
+        return Prose(
+            id="changes",
+            title="Changes over time",
+            nav="Changes",
+            sentences=(f"No change stands out from noise. {tested}",),
+        )
     return Table(
         id="changes",
         title="Changes over time",
         nav="Changes",
-        note=f"{tested} All: {study.tables}/changes.csv." if found else f"None is found. {tested}",
+        note=f"{tested} The range names the periods that are about as likely. The interval is of the "
+        f"difference between these two stretches. All: {study.tables}/changes.csv.",
         columns=columns(
             "Where", "Label", "Since", "Range", "Before", "After", "Points", "95% interval", "p",
             study.unit.capitalize(), words=("Label", "Since", "Range"),
