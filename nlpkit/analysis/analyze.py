@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from nlpkit.analysis.about import theme_choice, what_it_is_about
+from nlpkit.analysis.about_sections import about_methods, about_sections, about_sentences
+from nlpkit.analysis.about_tables import about_tables
 from nlpkit.analysis.counts import Counts, count
 from nlpkit.analysis.findings import Findings, find
 from nlpkit.analysis.methods import methods_of
@@ -76,6 +79,8 @@ def analyze(
     tables: Path | str | None = None,
     mask: bool = False,
     words: bool = True,
+    themes: int | str = "none",
+    aspects: Path | str | None = None,
     runtime: str = "auto",
     format: str | None = None,
     encoding: str | None = None,
@@ -106,6 +111,8 @@ def analyze(
         mask: mask e-mail and IP addresses, phone and card numbers and access tokens in the texts that are
             shown.
         words: mark the words that drove the labels of the texts that are shown.
+        themes: how many themes are looked for; `auto` for as many as there are, `none` for none.
+        aspects: a run that finds opinions: their aspects are counted.
         runtime: as for `nlpkit score`.
         format: of the source, where its name does not show it.
         encoding: of a source that is not UTF-8.
@@ -122,6 +129,7 @@ def analyze(
         RunError: the run does not answer with labels.
     """
     source, output, by = Path(source), Path(output), tuple(dict.fromkeys(by))
+    asked = theme_choice(themes)
     folder = output.with_suffix(".tables") if tables is None else Path(tables)
     if every and not time:
         raise ConfigError(f"--every {every}: of which dates? hint: add --time and the column that holds them")
@@ -150,9 +158,27 @@ def analyze(
     study = _study(
         scored, rows, plan, counts, held_out=held_out, fields=fields, about=about, unit=unit, mask=mask,
         words=words, name=str(source), tables=folder.name, seed=seed,
+        more={"themes": asked, "aspects": str(aspects or "")},
+    )  # fmt: skip
+    about_it = what_it_is_about(
+        rows, plan, study.findings, label=study.about, themes=asked,
+        aspects=None if aspects is None else str(aspects), folder=folder, seed=seed, progress=progress,
+    )  # fmt: skip
+    study = replace(
+        study,
+        more=tuple(
+            about_sections(
+                about_it, label=study.about, number=scored.labels.index(study.about), tables=folder.name,
+                is_masked=mask,
+            )
+        ),
+        more_sentences=tuple(about_sentences(about_it)),
+        notes=(*study.notes, *about_it.notes),
+        methods=(*study.methods[:-1], *about_methods(about_it), study.methods[-1]),
     )  # fmt: skip
     report = report_of(study)
-    write_tables(folder, tables_of(study.findings, study.chosen, by=by))
+    tables_about = about_tables(about_it, scored.labels)
+    write_tables(folder, tables_of(study.findings, study.chosen, by=by) | tables_about)
     write_whole(folder / "report.json", report.to_json())
     write_whole(output, report.to_html())
     return Analysis(
@@ -185,6 +211,7 @@ def _study(
     words: bool,
     name: str,
     tables: str,
+    more: dict[str, Any],
     seed: int,
 ) -> Study:
     """Turn the counts into what the page shows."""
@@ -227,6 +254,7 @@ def _study(
             "held out": str(held_out or ""),
             "versions": versions(),
             "seed": seed,
+            **more,
         }
     )
     study = Study(

@@ -72,7 +72,7 @@ def count(
         if batch.probabilities is None or batch.given is None:
             continue
         counts.whole.add(batch.probabilities, batch.given)
-        for cell, chosen in _cells(batch, plan, periods):
+        for cell, chosen in cells_of(batch, plan, periods):
             tally = counts.cells.setdefault(cell, Tally(len(labels), sample=0))
             tally.add(batch.probabilities[chosen], batch.given[chosen])
             if len(cell.groups) == 1 and not cell.period and _is_large(cell, plan):
@@ -95,7 +95,7 @@ def _is_large(cell: Cell, plan: Plan) -> bool:
     return any(groups.column == column and value in groups.first(MOST_SERIES) for groups in plan.groups)
 
 
-def _periods_of(batch: Batch, plan: Plan) -> list[str]:
+def periods_of(batch: Batch, plan: Plan) -> list[str]:
     """Return the period of each row; empty where it has none."""
     if plan.every is None:
         return []
@@ -120,7 +120,7 @@ def _listed(rows: ScoredRows, plan: Plan, path: Path) -> Iterator[tuple[Batch, l
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in rows.batches(answers=True):
-                periods = _periods_of(batch, plan)
+                periods = periods_of(batch, plan)
                 values = [
                     pa.array([batch.file] * len(batch)),
                     pa.array(range(batch.first, batch.first + len(batch))),
@@ -148,7 +148,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return known
 
 
-def _cells(batch: Batch, plan: Plan, periods: list[str]) -> Iterable[tuple[Cell, NDArray[Any]]]:
+def cells_of(batch: Batch, plan: Plan, periods: list[str]) -> Iterable[tuple[Cell, NDArray[Any]]]:
     """Yield each cell of the plan that has rows in a batch, with these rows."""
     import numpy as np
 

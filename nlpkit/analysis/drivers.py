@@ -87,7 +87,7 @@ class Driver:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Decomposition:
     """The change of a label's share, or of a mean, and what drives it."""
 
     label: str
@@ -106,7 +106,7 @@ class Change:
     """The strongest first."""
 
 
-def change_of(
+def decompose(
     before: Sums,
     after: Sums,
     parts: Sequence[str],
@@ -114,7 +114,7 @@ def change_of(
     label: str = "",
     names: tuple[str, str] = ("before", "after"),
     seed: int = 1,
-) -> Change:
+) -> Decomposition:
     """Split a change into what the parts' shares add and what their rates add; together they are the change.
 
     Intervals come from draws: of the shares by a Bayesian bootstrap (Rubin 1981), of a label's rates from
@@ -160,7 +160,7 @@ def change_of(
         for row, part in enumerate(parts)
     ]
     whole = totals.sum(axis=1) / texts.sum(axis=1)
-    return Change(
+    return Decomposition(
         label=label,
         before=names[0],
         after=names[1],
@@ -189,7 +189,7 @@ def split(shares: NDArray[Any], rates: NDArray[Any]) -> tuple[NDArray[Any], NDAr
     return mix, rate
 
 
-def corrected(changes: Sequence[Change]) -> list[Change]:
+def corrected(changes: Sequence[Decomposition]) -> list[Decomposition]:
     """Return the changes with the p-values of all effects corrected for all of them together."""
     effects = [
         effect
@@ -216,7 +216,7 @@ def corrected(changes: Sequence[Change]) -> list[Change]:
     ]
 
 
-def _of_drivers(change: Change) -> list[Effect]:
+def _of_drivers(change: Decomposition) -> list[Effect]:
     return [effect for driver in change.drivers for effect in (driver.mix, driver.rate)]
 
 

@@ -88,7 +88,7 @@ def answer(study: Study) -> list[str]:
             f"{len(shown)} of {len(found.differences)} differences between groups and the rest are shown, "
             "all comparisons considered (Holm, 5%)."
         )
-    return lines
+    return [*lines, *study.more_sentences]
 
 
 def _percent(value: float | None) -> str:

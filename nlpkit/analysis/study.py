@@ -48,6 +48,8 @@ class Study:
     seed: int
     more: tuple[Section, ...] = ()
     """Sections on what the texts are about: themes, and what drives changes."""
+    more_sentences: tuple[str, ...] = ()
+    """What the first screen says of these."""
 
     @property
     def every(self) -> Period | None:

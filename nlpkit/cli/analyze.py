@@ -57,6 +57,18 @@ def analyze(
     words: Annotated[
         bool, typer.Option("--words/--no-words", help="Mark the words that drove the labels of shown texts.")
     ] = True,
+    themes: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto|none",
+            help="Find so many themes in the texts, or as many as there are, with the sentence encoder "
+            "minilm-l6.",
+        ),
+    ] = "none",
+    aspects: Annotated[
+        Path | None,
+        typer.Option(help="A run that finds opinions: count their aspects.", show_default=False),
+    ] = None,
     held_out: HeldOut = None,
     label: HeldOutLabel = None,
     runtime: RuntimeChoice = "auto",
@@ -83,7 +95,8 @@ def analyze(
         found = run_analysis(
             paths[-1], output, paths[0] if len(paths) == 2 else None, text=text, by=names_of(by), time=time,
             every=every, date_order=date_order, about=about, unit=unit, held_out=held_out, tables=tables,
-            mask=mask, words=words, runtime=runtime, format=format, encoding=encoding, overwrite=overwrite,
+            mask=mask, words=words, themes=themes, aspects=aspects,
+            runtime=runtime, format=format, encoding=encoding, overwrite=overwrite,
             talk=talk, progress=lambda what, done, total: show(done, total, what), **fields,
         )  # fmt: skip
     if as_json:
