@@ -26,6 +26,8 @@ MOST_DRAWS = 50_000
 FIRST, NEXT = 0.75, 8
 """The part of the level that the first test of a series spends, and how much less each test one step deeper
 does: as there are twice as many of these, all together spend the level and not more."""
+LEAST_NOISE = 0.01
+"""The noise of a series that hardly varies, as a part of what its texts explain."""
 NEAR = 3.84
 """A place is likely too whose likelihood ratio is at most this below the best one (95% of chi-squared)."""
 
@@ -86,12 +88,10 @@ def _steps(
     level: float,
 ) -> list[Step]:
     """Return the changes of one series; `largest` simulates what the ratio of a segment is without one."""
-    import numpy as np
-
-    noise = float(_noise(values[None], weights)[0])
+    noise = max(float(_noise(values[None], weights)[0]), LEAST_NOISE * variance)
     found: list[tuple[int, float]] = []
     waiting = [(0, len(values), level * FIRST)]
-    while waiting and noise > 0:
+    while waiting:
         start, end, part = waiting.pop()
         if end - start < 2 * SHORTEST:
             continue

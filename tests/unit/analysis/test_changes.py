@@ -38,3 +38,5 @@ def test_what_rises_and_falls_again_has_two_changes() -> None:
 def test_short_and_constant_series_have_none() -> None:
     assert steps_in(np.array([[0.1] * 3 + [0.9] * 2]), [100] * 5, [0.25], level=LEVEL, seed=1) == [[]]
     assert steps_in(np.full((1, 12), 0.5), [100] * 12, [0.25], level=LEVEL, seed=1) == [[]]
+    step = np.where(np.arange(12) < 6, 0.3, 0.5)[None]  # without any noise
+    assert [step.at for step in steps_in(step, [100] * 12, [0.25], level=LEVEL, seed=1)[0]] == [6]

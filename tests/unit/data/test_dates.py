@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -31,7 +31,7 @@ SUNDAY = date(2026, 11, 29)
         "1795950000000",
         1_795_950_000,
         SUNDAY,
-        datetime(2026, 11, 29, 23, tzinfo=timezone.utc),
+        datetime(2026, 11, 29, 23, tzinfo=UTC),
     ],
 )
 def test_one_day_in_many_formats(written: object) -> None:

@@ -55,7 +55,7 @@ def test_counted_shares_have_jeffreys_intervals() -> None:
 
 
 def test_equal_cells_differ_at_the_stated_rate_and_others_always() -> None:
-    """In 100 pairs of equal cells: p below 0.05 in at most 12 (5 are meant, 12 in less than 1 of 200 tests)."""
+    """In 100 pairs of equal cells: p below 0.05 in at most 12, where 5 are meant."""
     random = np.random.default_rng(3)
     known, truth = draw([100, 100], random)
     shares = CellShares(2, held(known, truth), is_set=False)
