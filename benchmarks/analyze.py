@@ -91,8 +91,8 @@ def make(
              zip(weeks, random.integers(7, size=rows), strict=True)]  # fmt: skip
     labels = np.array(world.labels)
     columns: dict[str, Any] = {
-        "text": [texts[row] for row in drawn],
-        "product": [PRODUCTS[product] for product in products],
+        "text": [texts[row] for row in drawn.tolist()],
+        "product": [PRODUCTS[product] for product in products.tolist()],
         "date": dates,
         "true": labels[truth].tolist(),
         "label": labels[world.probabilities[drawn].argmax(axis=1)].tolist(),

@@ -26,6 +26,8 @@ MOST_DRAWS = 50_000
 FIRST, NEXT = 0.75, 8
 """The part of the level that the first test of a series spends, and how much less each test one step deeper
 does: as there are twice as many of these, all together spend the level and not more."""
+LEAST_NOISE = 0.01
+"""The noise of a series that hardly varies, as a part of what its texts explain."""
 NEAR = 3.84
 """A place is likely too whose likelihood ratio is at most this below the best one (95% of chi-squared)."""
 
@@ -86,12 +88,10 @@ def _steps(
     level: float,
 ) -> list[Step]:
     """Return the changes of one series; `largest` simulates what the ratio of a segment is without one."""
-    import numpy as np
-
-    noise = float(_noise(values[None], weights)[0])
-    found: list[Step] = []
+    noise = max(float(_noise(values[None], weights)[0]), LEAST_NOISE * variance)
+    found: list[tuple[int, float]] = []
     waiting = [(0, len(values), level * FIRST)]
-    while waiting and noise > 0:
+    while waiting:
         start, end, part = waiting.pop()
         if end - start < 2 * SHORTEST:
             continue
@@ -100,11 +100,32 @@ def _steps(
         p = float(1 + (null >= ratios[best] / noise).sum()) / (1 + len(null))
         if p > part:
             continue
-        near = np.flatnonzero(ratios >= ratios[best] - NEAR * max(variance, noise))
-        at, earliest, latest = (start + SHORTEST + int(place) for place in (best, near[0], near[-1]))
-        found.append(Step(at=at, earliest=earliest, latest=latest, p=p))
+        at = start + SHORTEST + best
+        found.append((at, p))
         waiting += [(start, at, part / NEXT), (at, end, part / NEXT)]
-    return sorted(found, key=lambda step: step.at)
+    return _placed(values, weights, sorted(found), max(variance, noise))
+
+
+def _placed(
+    values: NDArray[Any], weights: NDArray[Any], found: Sequence[tuple[int, float]], noise: float
+) -> list[Step]:
+    """Place each change anew between the ones before and after it (Bai 1997, doi:10.1017/S0266466600005831).
+
+    Where a series has several, the first ones were placed as if there were no others.
+    """
+    import numpy as np
+
+    places = [0, *(at for at, _ in found), len(values)]
+    steps = []
+    for number, (_, p) in enumerate(found, start=1):
+        start, end = places[number - 1], places[number + 1]
+        ratios = _ratios(values[None, start:end], weights[start:end])[0]
+        near = np.flatnonzero(ratios >= ratios.max() - NEAR * noise)
+        places[number], earliest, latest = (
+            start + SHORTEST + int(place) for place in (ratios.argmax(), near[0], near[-1])
+        )
+        steps.append(Step(at=places[number], earliest=earliest, latest=latest, p=p))
+    return steps
 
 
 def _ratios(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from nlpkit.analysis.shortlists import Shortlists
 from nlpkit.analysis.survey import MOST_SERIES, Plan
 from nlpkit.data.dates import period_of, read_date
 from nlpkit.errors import DataError
-from nlpkit.trust.shares import Tally
+from nlpkit.trust.shares import FEWEST, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def count(
         seed: draws samples.
 
     Raises:
-        DataError: there are no rows, or a row is wrong.
+        DataError: there are fewer than 10 texts, or a row is wrong.
     """
     labels = rows.labels
     counts = Counts(whole=Tally(len(labels), seed), shortlists=Shortlists(labels=labels, seed=seed))
@@ -79,8 +79,11 @@ def count(
                 counts.shortlists.add(batch, chosen, cell.groups[0], periods)
         counts.shortlists.add(batch, _all(batch), None, periods)
         progress(counts.whole.texts)
-    if not counts.whole.texts:
-        raise DataError(f"{rows.path}: no rows; expected texts")
+    if counts.whole.texts < FEWEST:
+        raise DataError(
+            f"{rows.source}: {counts.whole.texts} texts; expected at least {FEWEST} for a share with an "
+            "interval; hint: read them all"
+        )
     return counts
 
 
@@ -175,11 +178,11 @@ def cells_of(batch: Batch, plan: Plan, periods: list[str]) -> Iterable[tuple[Cel
         order = np.argsort(where, kind="stable")
         cuts = np.cumsum(np.bincount(where.ravel(), minlength=len(found)))[:-1]
         for code, chosen in zip(found.tolist(), np.split(inside[order], cuts), strict=True):
-            groups = tuple(
+            pairs = tuple(
                 (column, values[at])
                 for (column, values), at in zip(family.items(), code[: len(family)], strict=True)
             )
-            yield Cell(groups=groups, period=names[code[-1]] if timed else ""), chosen
+            yield Cell(groups=pairs, period=names[code[-1]] if timed else ""), chosen
 
 
 def _kept_codes(names: list[str], codes: NDArray[Any], kept: list[str]) -> NDArray[Any]:
@@ -187,4 +190,5 @@ def _kept_codes(names: list[str], codes: NDArray[Any], kept: list[str]) -> NDArr
     import numpy as np
 
     places = {name: place for place, name in enumerate(kept)}
-    return np.array([places.get(name, -1) for name in names], dtype=np.int64)[codes]
+    of_rows: NDArray[Any] = np.array([places.get(name, -1) for name in names], dtype=np.int64)[codes]
+    return of_rows

@@ -74,11 +74,14 @@ def answer(study: Study) -> list[str]:
         first += f"{_percent(share.high)})"
     changes = [each for each in found.changes if each.label == label and each.cell == ALL]
     if changes:
-        first += f"; {_since(changes[-1])}"
+        first += f"; since {changes[-1].since} it {_moved(changes[-1])}"
     lines = [f"{first}."]
     others = [each for each in found.changes if each not in changes[-1:]]
     if others:
-        named = [f"{_place(each)}{each.label} {_since(each)}" for each in sorted(others, key=_size)[:3]]
+        named = [
+            f"{_place(each)}{each.label} {_moved(each)} since {each.since}"
+            for each in sorted(others, key=_size)[:3]
+        ]
         lines.append(f"Other changes: {'; '.join(named)}.")
     elif study.every and found.series and not found.changes:
         lines.append(f"No change over time stands out from noise in any of {found.series} series of shares.")
@@ -98,12 +101,12 @@ def _percent(value: float | None) -> str:
     return f"{100 * value:.1f}%" if shown in ("0%", "100%") and 0 < value < 1 else shown
 
 
-def _since(change: Change) -> str:
+def _moved(change: Change) -> str:
     verb = "rose" if change.difference > 0 else "fell"
     points = 100 * abs(change.difference)
     low, high = sorted((100 * abs(change.low), 100 * abs(change.high)))
     low = 0.0 if change.low * change.high < 0 else low
-    return f"since {change.since} it {verb} by {points:.1f} points ({low:.1f} to {high:.1f})"
+    return f"{verb} by {points:.1f} points ({low:.1f} to {high:.1f})"
 
 
 def _place(change: Change) -> str:

@@ -154,12 +154,12 @@ def _periods(
     if not days:
         notes.append(f"{time}: no row has a date that can be used, so that there is no series over time.")
         return None, notes
-    first, last = min(days), max(days)
-    chosen: Period = asked or next((name for name, most in SPANS if last - first <= most), "year")
+    earliest, latest = min(days), max(days)
+    chosen: Period = asked or next((name for name, most in SPANS if latest - earliest <= most), "year")
     periods = len({period_of(date.fromordinal(day), chosen) for day in days})
     if periods > MOST_PERIODS:
         raise ConfigError(
-            f"--every {chosen}: {periods:,} periods from {date.fromordinal(first)} to "
-            f"{date.fromordinal(last)}; expected at most {MOST_PERIODS:,}; hint: --every month"
+            f"--every {chosen}: {periods:,} periods from {date.fromordinal(earliest)} to "
+            f"{date.fromordinal(latest)}; expected at most {MOST_PERIODS:,}; hint: --every month"
         )
     return chosen, notes

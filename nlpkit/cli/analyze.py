@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -90,7 +90,7 @@ def analyze(
 
     if len(paths) not in (1, 2):
         raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
-    fields = {} if label is None else {"label": label}
+    fields: dict[str, Any] = {} if label is None else {"label": label}
     with as_options(), resumable(shlex.join(["nlpkit", *sys.argv[1:]])), bar("analyzing") as show:
         found = run_analysis(
             paths[-1], output, paths[0] if len(paths) == 2 else None, text=text, by=names_of(by), time=time,
