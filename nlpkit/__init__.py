@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nlpkit.analysis.analyze import analyze
     from nlpkit.analysis.watch import watch
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
@@ -79,6 +80,7 @@ __all__ = [
     "Store",
     "Turn",
     "__version__",
+    "analyze",
     "audit",
     "check",
     "cross_validate",
@@ -129,6 +131,7 @@ _HOMES = {
     "SourceError": "nlpkit.errors",
     "Store": "nlpkit.chat.store",
     "Turn": "nlpkit.data.examples",
+    "analyze": "nlpkit.analysis.analyze",
     "audit": "nlpkit.trust.audit",
     "check": "nlpkit.evaluation.data_check",
     "cross_validate": "nlpkit.search.folds",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli import (
+    analyze,
     chat,
     data,
     demo,
@@ -48,7 +49,7 @@ app = typer.Typer(
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Train and measure": (data, train, label, search, zero_shot, evaluate),
-    "Predict and score": (predict, score, trust, watch, explain, export),
+    "Predict and score": (predict, score, analyze, trust, watch, explain, export),
     "Chat": (chat, demo),
     "Runs, models and data sets": (runs, sources),
 }

@@ -124,6 +124,12 @@ class ReportContent(Part):
     data: str
     task: str
     """The kind of the task, such as polarity or dialogue."""
+    what: str = "Evaluation"
+    """What kind of report it is, as its page says."""
+    title: str = ""
+    """The heading of its page; default: the run's name."""
+    method: str = ""
+    """How its intervals are made, at the end of its page; default: as an evaluation makes them."""
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     seed: int | None = None
     unit: str = "texts"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.data.dates import FORMATS, Period, period_of, read_date
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import ConfigError, DataError, nearest
 from nlpkit.generation.decision_server import naming_rows
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 BATCH = 1024
 EVERY = ""
 """The group of all texts."""
-
-Period: TypeAlias = Literal["day", "week", "month", "year"]
-PERIODS: Mapping[Period, str] = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
-"""How the period of a date is written, so that periods sort by time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,13 +141,13 @@ def _period(record: Record, held: str, every: Period) -> str:
     """
     if held == NOTHING:
         return held
-    try:
-        return datetime.fromisoformat(held).strftime(PERIODS[every])
-    except ValueError:
+    day = read_date(held)
+    if day is None:
         raise DataError(
-            f"{record.where}: {held!r} is no date; expected one such as 2026-11-29 or 2026-11-29T10:15; "
+            f"{record.where}: {held!r} is no date, or may be two days; expected one of {FORMATS}; "
             "hint: leave out --every"
-        ) from None
+        )
+    return period_of(day, every)
 
 
 def _answers(

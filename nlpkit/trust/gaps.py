@@ -114,12 +114,18 @@ def mean_of(differences: Sequence[float] | NDArray[Any], seed: int) -> Mean:
 
 def corrected(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
     """Return the gaps with their p-values corrected for all of them (Holm 1979)."""
-    order = sorted(range(len(gaps)), key=lambda row: gaps[row].p)
-    largest, adjusted = 0.0, list(gaps)
+    p_values = holm([gap.p for gap in gaps])
+    return tuple(dataclasses.replace(gap, corrected_p=p) for gap, p in zip(gaps, p_values, strict=True))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for all of these comparisons (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda row: p_values[row])
+    largest, adjusted = 0.0, list(p_values)
     for rank, row in enumerate(order):
-        largest = max(largest, min(1.0, (len(gaps) - rank) * gaps[row].p))
-        adjusted[row] = dataclasses.replace(gaps[row], corrected_p=largest)
-    return tuple(adjusted)
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[row]))
+        adjusted[row] = largest
+    return adjusted
 
 
 def largest(gaps: Sequence[Gap]) -> list[Gap]:

@@ -49,10 +49,10 @@ class Share:
 class Tally:
     """Sums over the answers for a file or a group of it: all that the shares need, however many texts."""
 
-    def __init__(self, labels: int, seed: int) -> None:
+    def __init__(self, labels: int, seed: int = 1, sample: int = SAMPLE) -> None:
         import numpy as np
 
-        self.texts = 0
+        self.texts, self._size = 0, sample
         self.given = np.zeros(labels)
         """Texts that were given each label."""
         self.mass = np.zeros(labels)
@@ -60,7 +60,7 @@ class Tally:
         self.products = np.zeros((labels, labels))
         """The sum of their products."""
         self.sample = np.zeros((0, labels))
-        """Probabilities of at most SAMPLE texts, drawn at random."""
+        """Probabilities of texts drawn at random: at most SAMPLE, or as many as asked for."""
         self._keys = np.zeros(0)
         self._random = np.random.default_rng(seed)
 
@@ -84,9 +84,23 @@ class Tally:
         self.given += given.sum(axis=0)
         self.mass += probabilities.sum(axis=0)
         self.products += probabilities.T @ probabilities
+        if not self._size:
+            return
         keys = np.concatenate([self._keys, self._random.random(len(probabilities))])
-        kept = np.argsort(keys, kind="stable")[:SAMPLE]
+        kept = np.argsort(keys, kind="stable")[: self._size]
         self._keys, self.sample = keys[kept], np.concatenate([self.sample, probabilities])[kept]
+
+    def plus(self, other: Tally, sign: int = 1) -> Tally:
+        """Return the tally of the texts of both, or with the sign -1 of those that are not in the other.
+
+        It has no sample.
+        """
+        both = Tally(len(self.given), sample=0)
+        both.texts = self.texts + sign * other.texts
+        both.given = self.given + sign * other.given
+        both.mass = self.mass + sign * other.mass
+        both.products = self.products + sign * other.products
+        return both
 
 
 class SharesEstimator:

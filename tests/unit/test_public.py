@@ -39,6 +39,7 @@ PUBLIC = [
     "Store",
     "Turn",
     "__version__",
+    "analyze",
     "audit",
     "check",
     "cross_validate",

@@ -1,0 +1,334 @@
+"""Whether an analysis finds what was planted in made files, and nothing else.
+
+The answers are the built-in classifier's to tweets that it was not trained on. Of each true label, labeled
+rows are drawn, and independently the rows of a file, whose shares are known for each product and week. In one
+product negative texts rise in the middle, in another they fall later; or nothing differs and nothing changes.
+
+Example: python -m benchmarks.analyze --draws 50
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import Machine
+from benchmarks.results import FOLDER, save, table
+from benchmarks.trust import shown
+from benchmarks.tweets import by_built_in, unseen
+from nlpkit.analysis.counts import ALL, Cell, count
+from nlpkit.analysis.findings import Change, Findings, find
+from nlpkit.analysis.scored_rows import ScoredRows
+from nlpkit.analysis.survey import survey
+from nlpkit.trust.calibration_rows import CalibrationRows
+from nlpkit.trust.cell_shares import CellShares
+
+ROWS, LABELED = 2_000, 1_000
+"""Of the world, and labeled rows of a draw."""
+WEEKS, FIRST = 30, date(2026, 3, 2)
+PRODUCTS = ("kettle", "lamp", "radio", "toaster")
+USUAL = {"negative": 0.35, "neutral": 0.3, "positive": 0.35}
+PLANTED: Mapping[str, tuple[int, float]] = {"kettle": (12, 0.2), "radio": (20, -0.15)}
+"""Product -> the first week of another share of negative texts, and by how much it differs; positive texts
+make up for it."""
+TODAY = date(2026, 11, 29)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A made file and its truth."""
+
+    path: Path
+    weeks: np.ndarray
+    products: np.ndarray
+    truth: np.ndarray
+    """(rows,): the number of the true label."""
+    planted: Mapping[str, tuple[int, float]]
+
+    def share(self, cell: Cell, label: int) -> float:
+        """Return the true share of a label in a cell."""
+        inside = np.ones(len(self.truth), dtype=bool)
+        for _, value in cell.groups:
+            inside &= self.products == PRODUCTS.index(value)
+        if cell.period:
+            inside &= self.weeks == WEEK_NAMES.index(cell.period)
+        return float((self.truth[inside] == label).mean())
+
+
+WEEK_NAMES = [(FIRST + timedelta(weeks=week)).strftime("%G-W%V") for week in range(WEEKS)]
+
+
+def make(
+    path: Path, world: CalibrationRows, texts: Sequence[str], *, rows: int, planted: bool, seed: int
+) -> Made:
+    """Write a scored file of made rows, with answers drawn from the world by the true label."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    random = np.random.default_rng((seed, 2))
+    weeks, products = random.integers(WEEKS, size=rows), random.integers(len(PRODUCTS), size=rows)
+    changes = PLANTED if planted else {}
+    chances = np.tile([USUAL[label] for label in world.labels], (rows, 1))
+    negative, positive = (world.labels.index(label) for label in ("negative", "positive"))
+    for product, (week, points) in changes.items():
+        inside = (products == PRODUCTS.index(product)) & (weeks >= week)
+        chances[inside, negative] += points
+        chances[inside, positive] -= points
+    truth = (random.random(rows)[:, None] > np.cumsum(chances, axis=1)).sum(axis=1)
+    drawn = np.empty(rows, dtype=np.int64)
+    for label in range(len(world.labels)):
+        inside = np.flatnonzero(truth == label)
+        drawn[inside] = random.choice(np.flatnonzero(world.truth[:, label]), size=len(inside))
+    dates = [str(FIRST + timedelta(weeks=int(week), days=int(day))) for week, day in
+             zip(weeks, random.integers(7, size=rows), strict=True)]  # fmt: skip
+    labels = np.array(world.labels)
+    columns: dict[str, Any] = {
+        "text": [texts[row] for row in drawn.tolist()],
+        "product": [PRODUCTS[product] for product in products.tolist()],
+        "date": dates,
+        "true": labels[truth].tolist(),
+        "label": labels[world.probabilities[drawn].argmax(axis=1)].tolist(),
+        **{f"p_{label}": world.probabilities[drawn, number] for number, label in enumerate(world.labels)},
+    }
+    pq.write_table(pa.table(columns), path)
+    return Made(path=path, weeks=weeks, products=products, truth=truth, planted=changes)
+
+
+def found_in(made: Made, held: CalibrationRows, *, seed: int) -> Findings:
+    """Return the figures that `nlpkit analyze` shows."""
+    rows = ScoredRows(
+        path=made.path, source=made.path, labels=held.labels, is_set=False, by=("product",), time="date"
+    )
+    plan = survey(rows.batches(answers=False), by=rows.by, time="date", every="week", order=None, today=TODAY)
+    listed = made.path.with_name("rows.parquet")
+    counts = count(rows, plan, listed=listed, progress=lambda done: None, seed=seed)
+    return find(
+        counts, plan, CellShares(len(held.labels), held, is_set=False, seed=seed), held.labels, seed=seed
+    )
+
+
+def is_planted(change: Change, made: Made) -> bool:
+    """Return whether a change has the place, within a week, and the sign of one that was planted."""
+    products = [change.cell.groups[0][1]] if change.cell.groups else list(made.planted)
+    at = [WEEK_NAMES.index(change.earliest) - 1, WEEK_NAMES.index(change.latest) + 1]
+    sign = {"negative": 1, "positive": -1}.get(change.label, 0)
+    return any(
+        at[0] <= week <= at[1] and points * sign * change.difference > 0
+        for product, (week, points) in made.planted.items()
+        if product in products
+    )
+
+
+def outcome(
+    world: CalibrationRows, texts: Sequence[str], *, rows: int, planted: bool, seed: int
+) -> dict[str, Any]:
+    """Return what is found in one draw."""
+    random = np.random.default_rng((seed, 1))
+    held = world.taken(random.integers(len(world), size=LABELED))
+    with tempfile.TemporaryDirectory() as folder:
+        made = make(Path(folder) / "made.parquet", world, texts, rows=rows, planted=planted, seed=seed)
+        found = found_in(made, held, seed=seed)
+    negative = held.labels.index("negative")
+    products = [Cell(groups=(("product", name),)) for name in PRODUCTS]
+    weeks = [cell for cell in found.estimates if cell.period]
+    right = [change for change in found.changes if is_planted(change, made)]
+    return {
+        "covered": {
+            "all": _covered(found, made, [ALL]),
+            "products": _covered(found, made, products),
+            "weeks": _covered(found, made, weeks),
+        },
+        "counted": float(
+            np.mean([abs(_counted(found, cell, negative) - made.share(cell, negative)) for cell in products])
+        ),
+        "corrected": float(
+            np.mean(
+                [abs(found.estimates[cell].share[negative] - made.share(cell, negative)) for cell in products]
+            )
+        ),
+        "found": {
+            product: any(
+                change.cell.groups == (("product", product),) and change.label == "negative"
+                for change in right
+            )
+            for product in made.planted
+        },
+        "interval": [
+            bool(change.low <= _jump(change, made) <= change.high)
+            for change in right
+            if change.label == "negative" and change.cell != ALL
+        ],
+        "false": len(found.changes) - len(right),
+        "differences": sum(each.is_shown for each in found.differences),
+    }
+
+
+def _jump(change: Change, made: Made) -> float:
+    return made.planted[change.cell.groups[0][1]][1]
+
+
+def _counted(found: Findings, cell: Cell, label: int) -> float:
+    tally = found.counts.of(cell)
+    return float(tally.given[label] / tally.texts)
+
+
+def _covered(found: Findings, made: Made, cells: Sequence[Cell]) -> float:
+    """Return how many intervals hold the true share, of all labels."""
+    inside = [
+        found.estimates[cell].low[label] - 1e-9
+        <= made.share(cell, label)
+        <= found.estimates[cell].high[label] + 1e-9
+        for cell in cells
+        for label in range(len(found.labels))
+    ]
+    return float(np.mean(inside))
+
+
+def _summary(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    intervals = [inside for each in outcomes for inside in each["interval"]]
+    return {
+        "covered": {
+            name: float(np.mean([each["covered"][name] for each in outcomes]))
+            for name in ("all", "products", "weeks")
+        },
+        "counted": float(np.mean([each["counted"] for each in outcomes])),
+        "corrected": float(np.mean([each["corrected"] for each in outcomes])),
+        "found": {
+            product: float(np.mean([each["found"][product] for each in outcomes]))
+            for product in outcomes[0]["found"]
+        },
+        "interval": float(np.mean(intervals)) if intervals else None,
+        "false": float(np.mean([each["false"] > 0 for each in outcomes])),
+        "differences": float(np.mean([each["differences"] > 0 for each in outcomes])),
+    }
+
+
+def _page(record: Mapping[str, Any]) -> list[str]:
+    planted, nothing = record["planted"], record["nothing"]
+    rows = [
+        (
+            "intervals that hold the true share: all texts",
+            *_both(record, lambda each: each["covered"]["all"]),
+        ),
+        ("of a product", *_both(record, lambda each: each["covered"]["products"])),
+        ("of a week, or a product's week", *_both(record, lambda each: each["covered"]["weeks"])),
+        (
+            "mean error in a product, in points: corrected",
+            *(f"{100 * each['corrected']:.1f}" for each in (planted, nothing)),
+        ),
+        ("counted", *(f"{100 * each['counted']:.1f}" for each in (planted, nothing))),
+        *(
+            (f"change in {product} found ({100 * points:+.0f} points)", shown(planted["found"][product]), "")
+            for product, (_, points) in PLANTED.items()
+        ),
+        ("intervals of these changes that hold the planted points", shown(planted["interval"]), ""),
+        ("files with a change that was not planted", *_both(record, lambda each: each["false"])),
+        ("files with a difference between products", *_both(record, lambda each: each["differences"])),
+    ]
+    timed = record.get("whole")
+    return [
+        f"{record['draws']} made files each of {record['rows']:,} rows, {len(PRODUCTS)} products and {WEEKS} "
+        f"weeks, and {LABELED:,} labeled rows; answers of the built-in classifier to {record['world']:,} "
+        "tweets that it was not trained on.",
+        "",
+        *table(("", "changes planted", "nothing planted"), rows),
+        *(
+            [
+                "",
+                f"A file of {timed['rows']:,} rows, scored before: {timed['seconds']:.0f} s, page of "
+                f"{timed['page'] / 1e6:.2f} MB. {timed['sentence']}",
+            ]
+            if timed
+            else []
+        ),
+    ]
+
+
+def _both(record: Mapping[str, Any], of: Callable[[Mapping[str, Any]], float]) -> tuple[str, str]:
+    return shown(of(record["planted"])), shown(of(record["nothing"]))
+
+
+def whole(world: CalibrationRows, tweets: Sequence[Any], *, rows: int, folder: Path) -> dict[str, Any]:
+    """Analyze one large file, and return the time, the page's size and its first sentence."""
+    import json
+
+    from nlpkit.analysis.analyze import analyze
+    from nlpkit.classifiers.classifier import default_run
+
+    texts = [tweet.text for tweet in tweets]
+    made = make(folder / "made.parquet", world, texts, rows=rows, planted=True, seed=1)
+    labeled = folder / "labeled.jsonl"
+    lines = (json.dumps({"text": tweet.text, "label": tweet.label}) + "\n" for tweet in tweets[:LABELED])
+    labeled.write_text("".join(lines), encoding="utf-8")
+    started = time.monotonic()
+    analysis = analyze(
+        made.path, folder / "report.html", default_run().path, by=["product"], time="date", unit="tweets",
+        held_out=labeled, today=TODAY,
+    )  # fmt: skip
+    return {
+        "rows": rows,
+        "seconds": time.monotonic() - started,
+        "page": analysis.page.stat().st_size,
+        "sentence": analysis.sentences[0],
+    }
+
+
+def bench(
+    world: CalibrationRows,
+    tweets: Sequence[Any],
+    *,
+    draws: int,
+    rows: int,
+    large: int,
+    folder: Path | None,
+    results: Path,
+    talk: Callable[[str], None],
+) -> dict[str, Any]:
+    """Measure, write analyze.json and analyze.md, and return the results."""
+    machine = Machine()
+    texts = [tweet.text for tweet in tweets]
+    made = {
+        name: _summary(
+            [
+                outcome(world, texts, rows=rows, planted=name == "planted", seed=seed)
+                for seed in range(1, draws + 1)
+            ]
+        )
+        for name in ("planted", "nothing")
+    }
+    record: dict[str, Any] = {"draws": draws, "rows": rows, "world": len(world), **made}
+    if large:
+        with tempfile.TemporaryDirectory() as temporary:
+            record["whole"] = whole(world, tweets, rows=large, folder=folder or Path(temporary))
+    title = "Analysis of made files with planted changes"
+    page = _page(record)
+    talk(save(results, "analyze", record, title=title, machine=machine, lines=page, timed=bool(large)))
+    return record
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.analyze", description=__doc__)
+    parser.add_argument("--draws", type=int, default=50, help="files of each kind")
+    parser.add_argument("--rows", type=int, default=20_000, help="of each of these files")
+    parser.add_argument("--large", type=int, default=200_000, help="rows of one file more; 0: none")
+    parser.add_argument("--folder", type=Path, help="keeps the large file and its page")
+    parser.add_argument("--results", type=Path, default=FOLDER)
+    asked = parser.parse_args(arguments)
+    _, tweets = unseen(ROWS, seed=1)
+    bench(
+        by_built_in(tweets), tweets, draws=asked.draws, rows=asked.rows, large=asked.large,
+        folder=asked.folder, results=asked.results, talk=print,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

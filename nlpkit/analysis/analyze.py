@@ -1,0 +1,313 @@
+"""Analyze a file: one page that answers what share, since when, where and what to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from nlpkit.analysis.about import theme_choice, what_it_is_about
+from nlpkit.analysis.about_sections import about_methods, about_sections, about_sentences
+from nlpkit.analysis.about_tables import about_tables
+from nlpkit.analysis.counts import Counts, count
+from nlpkit.analysis.findings import Findings, find
+from nlpkit.analysis.methods import methods_of
+from nlpkit.analysis.page import report_of
+from nlpkit.analysis.scored_input import ScoredInput, scored_input
+from nlpkit.analysis.scored_rows import ScoredRows
+from nlpkit.analysis.study import Study
+from nlpkit.analysis.survey import Plan, survey
+from nlpkit.analysis.tables import ROWS, tables_of, write_tables
+from nlpkit.analysis.to_read import choose, with_words
+from nlpkit.data.dataset_folders import data_files
+from nlpkit.data.dates import Order, Period
+from nlpkit.errors import ConfigError, DataError, RunError, nearest
+from nlpkit.files import fingerprint, refuse_path, sha256_of, write_whole
+from nlpkit.reports.report import Report
+from nlpkit.run import versions
+from nlpkit.scoring.options import ScoreOptions
+from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows
+from nlpkit.trust.cell_shares import CellShares
+from nlpkit.trust.explain import brief_explainer
+from nlpkit.trust.shares import SharesEstimator
+
+NEGATIVE = "negative"
+"""The label that the first sentence is about, where there is one of this name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What an analysis found, and where it is written."""
+
+    page: Path
+    tables: Path
+    """The folder of tables."""
+    sentences: tuple[str, ...]
+    """What was found; the first sentence is the answer."""
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What was left out."""
+    report: Report
+    findings: Findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the sentences and paths as plain values."""
+        return {
+            "page": str(self.page),
+            "tables": str(self.tables),
+            "sentences": list(self.sentences),
+            "warnings": list(self.warnings),
+            "notes": list(self.notes),
+        }
+
+
+def analyze(
+    source: Path | str,
+    output: Path | str = "report.html",
+    run: Path | str | None = None,
+    *,
+    text: str = "text",
+    by: Sequence[str] = (),
+    time: str | None = None,
+    every: Period | None = None,
+    date_order: Order | None = None,
+    about: str | None = None,
+    unit: str = "texts",
+    held_out: Path | str | None = None,
+    tables: Path | str | None = None,
+    mask: bool = False,
+    words: bool = True,
+    themes: int | str = "none",
+    aspects: Path | str | None = None,
+    runtime: str = "auto",
+    format: str | None = None,
+    encoding: str | None = None,
+    overwrite: bool = False,
+    today: date | None = None,
+    seed: int = 1,
+    talk: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
+    **fields: Any,
+) -> Analysis:
+    """Analyze a file or a folder, and write a page and a folder of tables.
+
+        nlpkit.analyze("reviews.csv", "report.html", "runs/mine", by=["product"], time="date")
+
+    Args:
+        source: texts, which are scored first; or what `nlpkit score` has made of them.
+        output: the page, HTML.
+        run: of a classifier that gives labels; default: the built-in one, or none for a scored file.
+        text: the column that holds the text.
+        by: columns whose values get shares of their own, each alone and all crossed.
+        time: the column of dates.
+        every: the periods of the series; default: as suits the span of the dates.
+        date_order: what comes first in 03/04/2026; default: as the other dates show.
+        about: the label that the first sentence is about; default: negative, else the most frequent one.
+        unit: what a row is, in the plural, such as reviews.
+        held_out: labeled rows that the run was not trained on; default: those of its training.
+        tables: the folder of tables; default: next to the page, `report.tables`.
+        mask: mask e-mail and IP addresses, phone and card numbers and access tokens in the texts that are
+            shown.
+        words: mark the words that drove the labels of the texts that are shown.
+        themes: how many themes are looked for; `auto` for as many as there are, `none` for none.
+        aspects: a run that finds opinions: their aspects are counted.
+        runtime: as for `nlpkit score`.
+        format: of the source, where its name does not show it.
+        encoding: of a source that is not UTF-8.
+        overwrite: replace a page that exists, and answers that were made with other settings.
+        today: dates after it are in the future; default: the day of this machine, in UTC.
+        seed: draws resamples and samples.
+        talk: gets lines for people.
+        progress: called with what is done, how many rows of it are, and of how many.
+        fields: settings of the source of `held_out`, such as `label`.
+
+    Raises:
+        ConfigError: a path or an option is invalid.
+        DataError: a file or a row is wrong, or there are fewer than 10 texts.
+        RunError: the run does not answer with labels.
+    """
+    source, output, by = Path(source), Path(output), tuple(dict.fromkeys(by))
+    asked = theme_choice(themes)
+    folder = output.with_suffix(".tables") if tables is None else Path(tables)
+    if every and not time:
+        raise ConfigError(f"--every {every}: of which dates? hint: add --time and the column that holds them")
+    _refuse_output(source, output, folder, overwrite=overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ScoreOptions(
+        text=text, format=format, encoding=encoding, overwrite=overwrite,
+        record=None if source.is_dir() else folder / "_scored.json",
+    )  # fmt: skip
+    scored = scored_input(
+        source, run, folder, options, runtime=runtime, talk=talk,
+        progress=lambda at: progress("scoring", at.rows, at.total),
+    )  # fmt: skip
+    rows = ScoredRows(
+        path=scored.path, source=source, labels=scored.labels, is_set=scored.is_set, text=text, by=by,
+        time=time, format=scored.format, encoding=encoding if scored.was_scored else None,
+        prefix=scored.prefix,
+    )  # fmt: skip
+    plan = survey(
+        rows.batches(answers=False), by=by, time=time, every=every, order=date_order,
+        today=today or datetime.now(UTC).date(),
+    )  # fmt: skip
+    counts = count(
+        rows, plan, listed=folder / ROWS, seed=seed, progress=lambda done: progress("counting", done, None)
+    )
+    study = _study(
+        scored, rows, plan, counts, held_out=held_out, fields=fields, about=about, unit=unit, mask=mask,
+        words=words, name=str(source), tables=folder.name, seed=seed,
+        more={"themes": asked, "aspects": str(aspects or "")},
+    )  # fmt: skip
+    about_it = what_it_is_about(
+        rows, plan, study.findings, label=study.about, themes=asked,
+        aspects=None if aspects is None else str(aspects), folder=folder, seed=seed, progress=progress,
+    )  # fmt: skip
+    study = replace(
+        study,
+        more=tuple(
+            about_sections(
+                about_it, label=study.about, number=scored.labels.index(study.about), tables=folder.name,
+                is_masked=mask,
+            )
+        ),
+        more_sentences=tuple(about_sentences(about_it)),
+        notes=(*study.notes, *about_it.notes),
+        methods=(*study.methods[:-1], *about_methods(about_it), study.methods[-1]),
+    )  # fmt: skip
+    report = report_of(study)
+    tables_about = about_tables(about_it, scored.labels)
+    write_tables(folder, tables_of(study.findings, study.chosen, by=by) | tables_about)
+    write_whole(folder / "report.json", report.to_json())
+    write_whole(output, report.to_html())
+    return Analysis(
+        page=output, tables=folder, sentences=report.summary, warnings=report.warnings, notes=study.notes,
+        report=report, findings=study.findings,
+    )  # fmt: skip
+
+
+def _refuse_output(source: Path, output: Path, folder: Path, *, overwrite: bool) -> None:
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{output}: expected a name that ends in .html; hint: -o report.html")
+    refuse_path(output, {"the input": source}, hint="name another page, as with -o report.html")
+    if output.exists() and not folder.is_dir() and not overwrite:
+        raise ConfigError(f"{output}: exists already; hint: replace it with --overwrite, or name another")
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file; expected a folder for tables; hint: --tables FOLDER")
+
+
+def _study(
+    scored: ScoredInput,
+    rows: ScoredRows,
+    plan: Plan,
+    counts: Counts,
+    *,
+    held_out: Path | str | None,
+    fields: dict[str, Any],
+    about: str | None,
+    unit: str,
+    mask: bool,
+    words: bool,
+    name: str,
+    tables: str,
+    more: dict[str, Any],
+    seed: int,
+) -> Study:
+    """Turn the counts into what the page shows."""
+    calibration, why = _calibration(scored, held_out, fields)
+    likeliest, warnings = {}, []
+    estimator = None
+    if calibration is not None:
+        try:
+            estimator = SharesEstimator(calibration, is_set=scored.is_set, seed=seed)
+        except DataError as error:
+            if held_out is not None:
+                raise
+            calibration, why = None, str(error)
+    order = [] if calibration is None else [calibration.labels.index(label) for label in scored.labels]
+    if estimator is not None and order != sorted(order):
+        raise DataError(f"{name}: its columns p_LABEL stand in another order than the run's labels")
+    shares = CellShares(len(scored.labels), calibration, is_set=scored.is_set, seed=seed)
+    findings = find(counts, plan, shares, scored.labels, seed=seed)
+    if estimator is not None:
+        whole = estimator.shares(counts.whole)
+        likeliest = {share.label: share.likeliest for share in whole}
+        if estimator.is_unlike(counts.whole, whole):
+            warnings.append(
+                "These texts are not like the labeled rows, and their shares may be wrong. Hint: label some "
+                "of them, and name them with --held-out."
+            )
+    subject = _about(about, scored.labels, counts)
+    chosen = choose(counts, scored.labels, about=subject, is_masked=mask, seed=seed)
+    explainer = brief_explainer(scored.classifier) if words and scored.classifier else None
+    if explainer is not None:
+        chosen = list(with_words(chosen, explainer))
+    run = scored.classifier.name if scored.classifier else "the columns of a scored file"
+    corrected_by = f"{len(calibration):,} labeled rows ({calibration.source})" if calibration else ""
+    digest = fingerprint(
+        {
+            "file": sha256_of(data_files(rows.path) if rows.path.is_dir() else [rows.path]),
+            "run": scored.classifier.fingerprint if scored.classifier else "",
+            "rows": [rows.text, rows.by, rows.time, rows.labels],
+            "plan": [plan.every, plan.order, str(plan.today)],
+            "held out": str(held_out or ""),
+            "versions": versions(),
+            "seed": seed,
+            **more,
+        }
+    )
+    study = Study(
+        name=name,
+        run=run,
+        task="several labels a text" if scored.is_set else "one label a text",
+        unit=unit,
+        about=subject,
+        findings=findings,
+        plan=plan,
+        chosen=tuple(chosen),
+        why_counted=why,
+        corrected_by=corrected_by,
+        likeliest=likeliest,
+        warnings=tuple(warnings),
+        notes=(*plan.notes, *findings.notes, *_few_notes(findings)),
+        hash=digest,
+        tables=tables,
+        seed=seed,
+    )
+    return study.with_methods(methods_of(study))
+
+
+def _calibration(
+    scored: ScoredInput, held_out: Path | str | None, fields: dict[str, Any]
+) -> tuple[CalibrationRows | None, str]:
+    """Return what corrects the shares, or why there is nothing."""
+    if scored.run is None or scored.classifier is None:
+        if held_out is not None:
+            raise ConfigError("--held-out: of which run? hint: name the run that scored the file, before it")
+        return None, "the run that scored the file is not named; hint: nlpkit analyze RUN FILE -o report.html"
+    try:
+        return calibration_rows(scored.run, scored.classifier, held_out, **fields), ""
+    except (RunError, DataError) as error:
+        if held_out is not None:
+            raise
+        return None, str(error).replace(str(scored.run.path), f"the run {scored.run.name}")
+
+
+def _about(asked: str | None, labels: tuple[str, ...], counts: Counts) -> str:
+    if asked is None:
+        return NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())]
+    if asked not in labels:
+        raise ConfigError(f"--about {asked}: expected one of {', '.join(labels)}{nearest(asked, labels)}")
+    return asked
+
+
+def _few_notes(findings: Findings) -> list[str]:
+    """Say how many groups and periods have too few texts for shares of their own."""
+    texts = sum(findings.few.values())
+    if not findings.few:
+        return []
+    return [
+        f"{len(findings.few):,} groups, periods or combinations of them have fewer than 10 texts "
+        f"({texts:,} together), and no shares of their own. They count in the whole."
+    ]

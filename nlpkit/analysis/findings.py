@@ -1,0 +1,211 @@
+"""What the counts say: shares of each cell, differences between groups, and changes over time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.analysis.changes import FEWEST_PERIODS, LEVEL, steps_in
+from nlpkit.analysis.counts import ALL, Cell, Counts
+from nlpkit.analysis.survey import MOST_SERIES, Plan
+from nlpkit.trust.cell_shares import CellShares, Estimate
+from nlpkit.trust.gaps import holm
+from nlpkit.trust.shares import FEWEST, Tally
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How the share of a label in a group differs from that in all other texts."""
+
+    cell: Cell
+    label: str
+    texts: int
+    others: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    """Of this comparison alone."""
+    corrected_p: float = 1.0
+    """Corrected for all comparisons (Holm 1979)."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a difference, all comparisons considered."""
+        return self.corrected_p < LEVEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of the share of a label over time."""
+
+    cell: Cell
+    """The group of the series; ALL for all texts."""
+    label: str
+    since: str
+    """The first period after it."""
+    earliest: str
+    latest: str
+    before: float
+    after: float
+    """The shares between this change and the ones before and after it, or the ends of the series."""
+    low: float
+    high: float
+    """The ends of the 95% interval of the difference."""
+    texts: int
+    """Of both sides."""
+    p: float
+
+    @property
+    def difference(self) -> float:
+        """The share after it minus the one before."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """The figures of an analysis."""
+
+    labels: tuple[str, ...]
+    estimates: Mapping[Cell, Estimate]
+    """Of the cells with texts enough."""
+    counts: Counts
+    few: Mapping[Cell, int]
+    """Cells with too few texts, with how many each has."""
+    differences: tuple[Difference, ...] = ()
+    changes: tuple[Change, ...] = ()
+    series: int = 0
+    """How many series were tested for changes."""
+    notes: tuple[str, ...] = field(default=())
+
+    def periods(self, cell: Cell) -> list[str]:
+        """Return the periods in which a group, or all texts, have shares, in order."""
+        return sorted(each.period for each in self.estimates if each.period and each.groups == cell.groups)
+
+
+def find(counts: Counts, plan: Plan, shares: CellShares, labels: tuple[str, ...], *, seed: int) -> Findings:
+    """Estimate the shares of all cells, and test differences and changes."""
+    few = {cell: tally.texts for cell, tally in counts.cells.items() if tally.texts < FEWEST}
+    estimates = {
+        cell: shares.estimate(tally) for cell, tally in sorted(counts.cells.items()) if cell not in few
+    }
+    estimates[ALL] = shares.estimate(counts.whole)
+    singles = [Cell(groups=((groups.column, name),)) for groups in plan.groups for name in groups.kept]
+    found = Findings(labels=labels, estimates=estimates, counts=counts, few=few)
+    series = [ALL, *(cell for cell in singles if _has_series(cell, plan))] if plan.every else []
+    tested = [cell for cell in series if len(found.periods(cell)) >= FEWEST_PERIODS]
+    notes = []
+    if series and not tested:
+        notes.append(
+            f"Fewer than {FEWEST_PERIODS} periods have {FEWEST} texts or more, so that a change cannot be "
+            "distinguished from noise. None is tested for."
+        )
+    level = LEVEL / max(1, len(tested) * len(labels))
+    changes = [
+        change
+        for number, cell in enumerate(tested)
+        for change in _changes(found, cell, shares, level=level, seed=seed + number)
+    ]
+    return Findings(
+        labels=labels,
+        estimates=estimates,
+        counts=counts,
+        few=few,
+        differences=tuple(_differences(counts, singles, shares, labels)),
+        changes=tuple(changes),
+        series=len(tested) * len(labels),
+        notes=tuple(notes),
+    )
+
+
+def _has_series(cell: Cell, plan: Plan) -> bool:
+    column, value = cell.groups[0]
+    return any(groups.column == column and value in groups.first(MOST_SERIES) for groups in plan.groups)
+
+
+def _differences(
+    counts: Counts, cells: Sequence[Cell], shares: CellShares, labels: tuple[str, ...]
+) -> list[Difference]:
+    """Compare each group with all other texts, corrected for all comparisons."""
+    found = []
+    for cell in cells:
+        tally = counts.cells[cell]
+        rest = counts.whole.plus(tally, sign=-1)
+        if rest.texts < FEWEST:
+            continue
+        gap = shares.estimate(tally).minus(shares.estimate(rest))
+        for number, label in enumerate(labels):
+            found.append(
+                Difference(
+                    cell=cell,
+                    label=label,
+                    texts=tally.texts,
+                    others=rest.texts,
+                    difference=float(gap.share[number]),
+                    low=float(gap.low[number]),
+                    high=float(gap.high[number]),
+                    p=float(gap.p[number]),
+                )
+            )
+    p_values = holm([each.p for each in found])
+    return [dataclasses.replace(each, corrected_p=p) for each, p in zip(found, p_values, strict=True)]
+
+
+def _changes(found: Findings, cell: Cell, shares: CellShares, *, level: float, seed: int) -> list[Change]:
+    """Return the changes of all labels in the series of a group, or of all texts."""
+    import numpy as np
+
+    periods = found.periods(cell)
+    tallies = [found.counts.cells[Cell(groups=cell.groups, period=period)] for period in periods]
+    values, variances = _series(tallies, shares)
+    texts = [tally.texts for tally in tallies]
+    changes = []
+    for number, steps in enumerate(steps_in(values, texts, variances, level=level, seed=seed)):
+        ends = [0, *(step.at for step in steps), len(periods)]
+        for place, step in enumerate(steps):
+            parts = tallies[ends[place] : step.at], tallies[step.at : ends[place + 2]]
+            before, after = (shares.estimate(_sum(part)) for part in parts)
+            gap = after.minus(before)
+            changes.append(
+                Change(
+                    cell=cell,
+                    label=found.labels[number],
+                    since=periods[step.at],
+                    earliest=periods[step.earliest],
+                    latest=periods[step.latest],
+                    before=float(before.share[number]),
+                    after=float(after.share[number]),
+                    low=float(gap.low[number]),
+                    high=float(gap.high[number]),
+                    texts=int(np.sum(texts[ends[place] : ends[place + 2]])),
+                    p=step.p,
+                )
+            )
+    return changes
+
+
+def _series(tallies: Sequence[Tally], shares: CellShares) -> tuple[NDArray[Any], list[float]]:
+    """Return (labels, periods) shares that are a mean over the texts, and what a single text varies by."""
+    import numpy as np
+
+    whole = _sum(tallies)
+    if shares.weights is None:
+        means = np.stack([tally.given / tally.texts for tally in tallies], axis=1)
+        mean = whole.given / whole.texts
+        return means, np.maximum(mean * (1 - mean), 1e-9).tolist()
+    matrix, added = shares.weights
+    means = matrix @ np.stack([tally.mean for tally in tallies], axis=1) + added[:, None]
+    within = sum(tally.texts * tally.covariance for tally in tallies) / whole.texts
+    return means, np.maximum(np.diag(matrix @ within @ matrix.T), 1e-9).tolist()
+
+
+def _sum(tallies: Sequence[Tally]) -> Tally:
+    whole = tallies[0]
+    for tally in tallies[1:]:
+        whole = whole.plus(tally)
+    return whole

@@ -1,0 +1,45 @@
+"""The methods of an analysis, in sentences that can be pasted."""
+
+from __future__ import annotations
+
+from nlpkit import __version__
+from nlpkit.analysis.changes import LEVEL
+from nlpkit.analysis.study import Study
+from nlpkit.trust.shares import RESAMPLES
+
+
+def methods_of(study: Study) -> tuple[str, ...]:
+    """Return how it was done."""
+    found = study.findings
+    whole = found.counts.whole.texts
+    sentences = [
+        f"{whole:,} {study.unit} were classified by {study.run} (nlpkit {__version__}), with the labels "
+        f"{', '.join(found.labels)}.",
+    ]
+    if study.is_corrected:
+        sentences.append(
+            f"Shares of labels were corrected for misclassification by {study.corrected_by}, with the "
+            "probabilistic adjusted count (Bella et al. 2010, doi:10.1109/ICDM.2010.75), which assumes that "
+            "texts of a label look alike in both. 95% intervals are percentiles of "
+            f"{RESAMPLES:,} resamples of the labeled rows of each label, with the mean answer of each group "
+            "drawn from its normal distribution."
+        )
+    else:
+        sentences.append(
+            "Shares of labels are those that the classifier gave, not corrected for its mistakes, with 95% "
+            "Jeffreys intervals (Brown, Cai and DasGupta 2001)."
+        )
+    if found.differences:
+        sentences.append(
+            f"Each group was compared with all other {study.unit} ({len(found.differences)} tests), with "
+            "p-values corrected by Holm (1979)."
+        )
+    if found.series:
+        sentences.append(
+            f"Change points in {found.series} series of shares by {study.every} were found by binary "
+            "segmentation with the likelihood ratio of a step in the mean (Scott and Knott 1974), divided by "
+            "the noise between neighboring periods. Critical values were simulated from series of the same "
+            f"sizes without a change; the family-wise rate of false alarms is at most {LEVEL:.0%}."
+        )
+    sentences.append(f"Random choices have the seed {study.seed}. Hash: {study.hash}.")
+    return tuple(sentences)

@@ -1,0 +1,119 @@
+"""The command that turns a file into a page with an answer."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, RuntimeChoice, Text, names_of
+from nlpkit.cli.terminal import as_options, bar, resumable, talk
+from nlpkit.errors import ConfigError
+
+
+def analyze(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN] INPUT",
+            help="No RUN: nlpkit's own classifier. INPUT: a file or a folder of texts, which is scored "
+            "first; or what nlpkit score made of one.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The page, such as report.html.")],
+    text: Text = "text",
+    by: Annotated[
+        str | None,
+        typer.Option(help="The columns whose values get shares of their own, such as product,region."),
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="The column of dates.", show_default=False)] = None,
+    every: Annotated[
+        Literal["day", "week", "month", "year"] | None,
+        typer.Option(help="The periods of the series.", show_default="as suits the dates"),
+    ] = None,
+    date_order: Annotated[
+        Literal["day", "month"] | None,
+        typer.Option(help="What comes first in 03/04/2026.", show_default="as the other dates show"),
+    ] = None,
+    about: Annotated[
+        str | None,
+        typer.Option(
+            help="The label that the first sentence is about.", show_default="negative, or the most frequent"
+        ),
+    ] = None,
+    unit: Annotated[str, typer.Option(help="What a row is, in the plural, such as reviews.")] = "texts",
+    tables: Annotated[
+        Path | None, typer.Option(help="The folder of tables.", show_default="report.tables")
+    ] = None,
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask", help="Mask addresses, phone and card numbers and tokens in the texts that are shown."
+        ),
+    ] = False,
+    words: Annotated[
+        bool, typer.Option("--words/--no-words", help="Mark the words that drove the labels of shown texts.")
+    ] = True,
+    themes: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto|none",
+            help="Find so many themes in the texts, or as many as there are, with the sentence encoder "
+            "minilm-l6.",
+        ),
+    ] = "none",
+    aspects: Annotated[
+        Path | None,
+        typer.Option(help="A run that finds opinions: count their aspects.", show_default=False),
+    ] = None,
+    held_out: HeldOut = None,
+    label: HeldOutLabel = None,
+    runtime: RuntimeChoice = "auto",
+    format: Format = None,
+    encoding: Encoding = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the page, and answers that were made with other settings."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page with an answer: shares with intervals, by groups and over time, and what to read.
+
+    A command that was killed resumes when it is run again.
+    """
+    import json
+
+    from nlpkit.analysis.analyze import analyze as run_analysis
+
+    if len(paths) not in (1, 2):
+        raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
+    fields: dict[str, Any] = {} if label is None else {"label": label}
+    with as_options(), resumable(shlex.join(["nlpkit", *sys.argv[1:]])), bar("analyzing") as show:
+        found = run_analysis(
+            paths[-1], output, paths[0] if len(paths) == 2 else None, text=text, by=names_of(by), time=time,
+            every=every, date_order=date_order, about=about, unit=unit, held_out=held_out, tables=tables,
+            mask=mask, words=words, themes=themes, aspects=aspects,
+            runtime=runtime, format=format, encoding=encoding, overwrite=overwrite,
+            talk=talk, progress=lambda what, done, total: show(done, total, what), **fields,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
+    else:
+        for sentence in found.sentences:
+            typer.echo(sentence)
+    for warning in found.warnings:
+        talk(f"warning: {warning}")
+    for note in found.notes:
+        talk(note)
+    talk(f"page: {found.page}; tables: {found.tables}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(
+        epilog="Examples: nlpkit analyze reviews.csv -o report.html   |   "
+        "nlpkit analyze runs/mine reviews.csv -o report.html --by product,region --time date --every week"
+    )(analyze)
