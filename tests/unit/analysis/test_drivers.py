@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nlpkit.analysis.drivers import Decomposition, Sums, decompose, corrected, split
+from nlpkit.analysis.drivers import Decomposition, Sums, corrected, decompose, split
 from nlpkit.errors import DataError
 from nlpkit.trust.gaps import holm
 
