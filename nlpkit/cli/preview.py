@@ -71,7 +71,7 @@ def preview_lines(looked: Preview) -> list[tuple[str, str]]:
     if looked.memory_mb is not None:
         lines.append(("memory", f"{looked.memory_mb:,.0f} MB, whatever the number of rows"))
     lines.append(
-        ("energy", "not told by this machine")
+        ("energy", "not known: this machine does not show it")
         if looked.kilojoules is None
         else ("energy", f"{looked.kilojoules / 3600:.3g} kWh, of the processor with all that runs on it")
     )

@@ -67,7 +67,7 @@ def measure(model: Predictor, plan: ChunkPlan, drawn: Sequence[Drawn]) -> Measur
         drawn: in random order.
     """
     pilot = [each.given for each in drawn[:FEWEST_ROWS]]
-    model.predict(pilot)  # the first call of a model takes longer than any other
+    model.predict(pilot)  # the first call of a model takes longer than any around
     watch = Stopwatch()
     model.predict(pilot)
     pace = watch.spent().wall / len(pilot)
@@ -112,12 +112,12 @@ def job_seconds(
     Computing grows with the characters of the texts to compute.
     """
     characters = sample.computed_characters * scale
-    other = tuning + (sample.spent + measured.writing.times(sample.rows)).times(scale)
+    around = tuning + (sample.spent + measured.writing.times(sample.rows)).times(scale)
     pace, error = ratio_of([each.wall for each in measured.computing], measured.characters)
     cpu_pace, _ = ratio_of([each.cpu for each in measured.computing], measured.characters)
-    value, wide = pace * characters + other.wall, T_QUANTILE * error * characters
-    seconds = Estimate(value=value, low=max(value - wide, other.wall), high=value + wide)
-    return seconds, cpu_pace * characters + other.cpu
+    value, wide = pace * characters + around.wall, T_QUANTILE * error * characters
+    seconds = Estimate(value=value, low=max(value - wide, around.wall), high=value + wide)
+    return seconds, cpu_pace * characters + around.cpu
 
 
 def ratio_of(parts: Sequence[float], sizes: Sequence[float]) -> tuple[float, float]:

@@ -70,7 +70,7 @@ class Preview:
     """Of the processor, over all threads."""
     loading_seconds: float
     runtime: str
-    """What computes, and with how many threads."""
+    """Its name, and with how many threads it computes."""
     memory_mb: float | None
     """The most that this process held."""
     kilojoules: float | None
