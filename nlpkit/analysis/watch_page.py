@@ -41,8 +41,8 @@ def summary(watched: Watched) -> list[str]:
     diagnosis, first = watched.diagnosis, min(watched.alarms, key=lambda alarm: alarm.text)
     date = f" ({diagnosis.date})" if diagnosis.date else ""
     lines = [
-        f"Changed: {' and '.join(diagnosis.kinds)}, likely since text {diagnosis.since:,}{date}. The alarm came at "
-        f"text {first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of "
+        f"Changed: {' and '.join(diagnosis.kinds)}, likely since text {diagnosis.since:,}{date}. The alarm "
+        f"came at text {first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of "
         f"a false alarm is at most {rate}, ever."
     ]
     if diagnosis.is_share_unknown:

@@ -67,7 +67,7 @@ def measure(model: Predictor, plan: ChunkPlan, drawn: Sequence[Drawn]) -> Measur
         drawn: in random order.
     """
     pilot = [each.given for each in drawn[:FEWEST_ROWS]]
-    model.predict(pilot)  # the first call of a model takes longer than any around
+    model.predict(pilot)  # the first call of a model takes longer than the next
     watch = Stopwatch()
     model.predict(pilot)
     pace = watch.spent().wall / len(pilot)
@@ -112,12 +112,12 @@ def job_seconds(
     Computing grows with the characters of the texts to compute.
     """
     characters = sample.computed_characters * scale
-    around = tuning + (sample.spent + measured.writing.times(sample.rows)).times(scale)
+    besides = tuning + (sample.spent + measured.writing.times(sample.rows)).times(scale)
     pace, error = ratio_of([each.wall for each in measured.computing], measured.characters)
     cpu_pace, _ = ratio_of([each.cpu for each in measured.computing], measured.characters)
-    value, wide = pace * characters + around.wall, T_QUANTILE * error * characters
-    seconds = Estimate(value=value, low=max(value - wide, around.wall), high=value + wide)
-    return seconds, cpu_pace * characters + around.cpu
+    value, wide = pace * characters + besides.wall, T_QUANTILE * error * characters
+    seconds = Estimate(value=value, low=max(value - wide, besides.wall), high=value + wide)
+    return seconds, cpu_pace * characters + besides.cpu
 
 
 def ratio_of(parts: Sequence[float], sizes: Sequence[float]) -> tuple[float, float]:
