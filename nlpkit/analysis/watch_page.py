@@ -40,10 +40,11 @@ def summary(watched: Watched) -> list[str]:
         ]
     diagnosis, first = watched.diagnosis, min(watched.alarms, key=lambda alarm: alarm.text)
     date = f" ({diagnosis.date})" if diagnosis.date else ""
+    kinds = " and ".join(diagnosis.kinds)
     lines = [
-        f"Changed: {' and '.join(diagnosis.kinds)}, likely since text {diagnosis.since:,}{date}. The alarm "
-        f"came at text {first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of "
-        f"a false alarm is at most {rate}, ever."
+        f"Changed: {kinds}, likely since text {diagnosis.since:,}{date}. The alarm came at text "
+        f"{first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of a "
+        f"false alarm is at most {rate}, ever."
     ]
     if diagnosis.is_share_unknown:
         lines.append(
