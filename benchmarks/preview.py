@@ -1,4 +1,4 @@
-"""How far the time that `nlpkit score --check` tells is from what the job then takes.
+"""How far the time that `nlpkit score --check` estimates is from what the job then takes.
 
 Preview and job run right after each other, in turn, on three files of different kind. Wall times differ where
 other work shares the machine; processor seconds show the estimate by itself.
@@ -42,7 +42,7 @@ def texts_of(kind: str, rows: int, *, seed: int) -> list[str]:
 
 
 def measure(classifier: Classifier, file: Path, folder: Path) -> dict[str, Any]:
-    """Return what a preview tells and what the job takes."""
+    """Return what a preview estimates and what the job takes."""
     watch = Stopwatch()
     looked = preview(file, classifier, loading_seconds=0)
     took = watch.spent()
@@ -52,14 +52,14 @@ def measure(classifier: Classifier, file: Path, folder: Path) -> dict[str, Any]:
         "rows": summary.rows,
         "sampled": looked.sampled,
         "preview_cpu_seconds": took.cpu,
-        "told_seconds": looked.seconds.value,
-        "told_low": looked.seconds.low,
-        "told_high": looked.seconds.high,
+        "estimated_seconds": looked.seconds.value,
+        "estimated_low": looked.seconds.low,
+        "estimated_high": looked.seconds.high,
         "seconds": spent.wall,
-        "told_cpu_seconds": looked.cpu_seconds,
+        "estimated_cpu_seconds": looked.cpu_seconds,
         "cpu_seconds": spent.cpu,
-        "rows_told": looked.rows,
-        "tokens_told": None if looked.tokens is None else looked.tokens.value,
+        "estimated_rows": looked.rows,
+        "estimated_tokens": None if looked.tokens is None else looked.tokens.value,
     }
 
 
@@ -84,16 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(kind, files[kind][-1], flush=True)
     rows_of_table = [
         (
-            kind, f"{first['rows']:,}", f"{each['sampled']:,}", f"{each['told_cpu_seconds']:.1f}",
-            f"{each['cpu_seconds']:.1f}", f"{each['told_cpu_seconds'] / each['cpu_seconds']:.2f}",
-            f"{each['told_seconds'] / each['seconds']:.2f}",
+            kind, f"{first['rows']:,}", f"{each['sampled']:,}", f"{each['estimated_cpu_seconds']:.1f}",
+            f"{each['cpu_seconds']:.1f}", f"{each['estimated_cpu_seconds'] / each['cpu_seconds']:.2f}",
+            f"{each['estimated_seconds'] / each['seconds']:.2f}",
         )
         for kind, measured in files.items() for first in measured[:1] for each in measured
     ]  # fmt: skip
-    heads = ("file", "rows", "sampled", "told, processor seconds", "job, processor seconds",
-             "told / job, processor", "told / job, clock")  # fmt: skip
+    heads = ("file", "rows", "sampled", "estimate, processor seconds", "job, processor seconds",
+             "estimate / job, processor", "estimate / job, clock")  # fmt: skip
     lines = ["Each line is a preview and the job right after it.", "", *table(heads, rows_of_table)]
-    print(save(args.results, "preview", {"files": files}, title="Time told before a scoring",
+    print(save(args.results, "preview", {"files": files}, title="Time of a scoring, estimated before it",
                machine=machine, lines=lines))  # fmt: skip
 
 

@@ -101,13 +101,13 @@ def shifted(
         of_label = np.bincount(truth, weights=doubt, minlength=len(LABELS))
         weights = doubt / of_label[truth] * np.bincount(truth, minlength=len(LABELS))[truth]
         return world.taken(random.choice(len(world), size=count, p=weights / weights.sum()))
-    other = others["reviews" if "reviews" in name else "typos"]
-    of_other = random.random(count) < size
-    rows = np.where(of_other, len(world) + random.integers(len(other), size=count), 0)
-    rows = np.where(of_other, rows, random.integers(len(world), size=count))
+    strange = others["reviews" if "reviews" in name else "typos"]
+    is_strange = random.random(count) < size
+    strange_rows = len(world) + random.integers(len(strange), size=count)
+    rows = np.where(is_strange, strange_rows, random.integers(len(world), size=count))
     both = TextAnswers(
-        probabilities=np.vstack([world.probabilities, other.probabilities]),
-        tokens=[*world.tokens, *other.tokens],
+        probabilities=np.vstack([world.probabilities, strange.probabilities]),
+        tokens=[*world.tokens, *strange.tokens],
     )
     return both.taken(rows)
 

@@ -68,7 +68,7 @@ class Diagnosis:
     kinds: tuple[str, ...]
     """Of LABEL_SHIFT, COVARIATE_SHIFT, CONFIDENCE_LOSS; empty without an alarm."""
     is_share_unknown: bool
-    """Whether the labels' shares cannot be told, since the texts of a label do not look as before."""
+    """Whether the labels' shares cannot be known, since the texts of a label do not look as before."""
     since: int
     """The number of the first text that it is about."""
     date: str

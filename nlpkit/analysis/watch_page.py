@@ -38,14 +38,15 @@ def summary(watched: Watched) -> list[str]:
             f"No change in {watched.texts:,} texts, compared with {watched.reference_rows:,} rows of "
             f"{Path(watched.reference).name}. The probability of a false alarm is at most {rate}, ever."
         ]
-    found, first = watched.diagnosis, min(watched.alarms, key=lambda alarm: alarm.text)
-    date = f" ({found.date})" if found.date else ""
+    diagnosis, first = watched.diagnosis, min(watched.alarms, key=lambda alarm: alarm.text)
+    date = f" ({diagnosis.date})" if diagnosis.date else ""
+    kinds = " and ".join(diagnosis.kinds)
     lines = [
-        f"Changed: {' and '.join(found.kinds)}, likely since text {found.since:,}{date}. The alarm came at "
-        f"text {first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of "
-        f"a false alarm is at most {rate}, ever."
+        f"Changed: {kinds}, likely since text {diagnosis.since:,}{date}. The alarm came at text "
+        f"{first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of a "
+        f"false alarm is at most {rate}, ever."
     ]
-    if found.is_share_unknown:
+    if diagnosis.is_share_unknown:
         lines.append(
             "The shares of labels may have changed too: since the texts of a label do not look as before, it "
             "is not known. Label some of them, and name their column with --given."
@@ -87,16 +88,16 @@ MEASURE_HEADS = ("What", "Reference", "Expected by labels", "Since", "99% interv
 
 def watch_report(watched: Watched) -> Report:
     """Return what was found as a report, which becomes a page."""
-    found = watched.diagnosis
+    diagnosis = watched.diagnosis
     scores = {
         f"share of {size.label}": Score(
-            value=size.now, low=min(size.low, size.now), high=max(size.high, size.now), count=found.texts,
+            value=size.now, low=min(size.low, size.now), high=max(size.high, size.now), count=diagnosis.texts,
             title=f"Share of {size.label}", meaning=f"{size.before:.1%} in the reference",
             higher_is_better=None, percent=True, scale=(0, 1),
         )
-        for size in found.labels
+        for size in diagnosis.labels
     }  # fmt: skip
-    since = f"of {found.texts:,} texts since text {found.since:,}"
+    since = f"of {diagnosis.texts:,} texts since text {diagnosis.since:,}"
     return Report(
         run=watched.run,
         data=f"watch against {Path(watched.reference).name}",

@@ -53,15 +53,15 @@ class Period:
     evidence: list[float] = field(default_factory=list)
     """(detectors,): the decimal logarithm of the capital after the last text, over what makes an alarm."""
 
-    def add(self, other: Period) -> None:
+    def add(self, later: Period) -> None:
         """Take in a period that comes after this one."""
         import numpy as np
 
-        self.texts += other.texts
+        self.texts += later.texts
         for name in ("mass", "products", "sums", "squares", "given"):
-            ours, theirs = getattr(self, name), getattr(other, name)
+            ours, theirs = getattr(self, name), getattr(later, name)
             setattr(self, name, (np.array(ours) + np.array(theirs)).tolist() if ours else theirs)
-        self.evidence = other.evidence
+        self.evidence = later.evidence
 
 
 class Watcher:

@@ -47,7 +47,7 @@ def show_preview(looked: Preview, as_json: bool) -> None:
 
 def preview_lines(looked: Preview) -> list[tuple[str, str]]:
     """Return what a preview says, as names and words."""
-    sampled = f"of {looked.sampled:,} sampled texts"
+    drawn = f"of {looked.drawn:,} texts drawn"
     about = "" if looked.rows_are == "exact" else f", from {looked.read:,} that were read"
     lines = [("rows", f"{looked.rows:,} ({looked.rows_are}{about})")]
     if looked.rejected:
@@ -56,10 +56,10 @@ def preview_lines(looked: Preview) -> list[tuple[str, str]]:
     if looked.tokens is not None:
         lines += [
             ("tokens", _between(looked.tokens)),
-            ("unknown tokens", f"{looked.unknown_share:.1%} {sampled}"),
+            ("unknown tokens", f"{looked.unknown_share:.1%} {drawn}"),
             (
                 f"longer than {looked.reads:,} tokens",
-                f"{looked.longer_share:.1%} {sampled}; they are read in windows"
+                f"{looked.longer_share:.1%} {drawn}; read in windows"
                 + (f", {looked.partly_read:,} of them not in full" if looked.partly_read else ""),
             ),
         ]
@@ -71,7 +71,7 @@ def preview_lines(looked: Preview) -> list[tuple[str, str]]:
     if looked.memory_mb is not None:
         lines.append(("memory", f"{looked.memory_mb:,.0f} MB, whatever the number of rows"))
     lines.append(
-        ("energy", "not told by this machine")
+        ("energy", "not known: this machine does not show it")
         if looked.kilojoules is None
         else ("energy", f"{looked.kilojoules / 3600:.3g} kWh, of the processor with all that runs on it")
     )

@@ -55,7 +55,7 @@ def watch(
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
-    """Watch a stream of texts: label shift, covariate shift and loss of confidence, told apart.
+    """Watch a stream of texts: label shift, covariate shift or loss of confidence.
 
     Exit code 6: something changed.
     """

@@ -120,9 +120,9 @@ def sample_files(
                     seen.add(given)
                     distinct.add(given if isinstance(given, str) else repr(given))
                     computed, computed_characters = computed + 1, computed_characters + size
-                    place = len(drawn) if len(drawn) < most else draws.randrange(computed)
-                    if place < most:
-                        drawn[place : place + 1] = [Drawn(record=record, given=given)]
+                    slot = len(drawn) if len(drawn) < most else draws.randrange(computed)
+                    if slot < most:
+                        drawn[slot : slot + 1] = [Drawn(record=record, given=given)]
                 progress(rows + rejected)
                 if rows + rejected >= read_rows and next(batches, None) is not None:
                     share_read = _share_read(plans, number, rows + rejected - before, rows + rejected)

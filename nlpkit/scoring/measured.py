@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from nlpkit.data.examples import TextInput
+from nlpkit.models.batching import batches
 from nlpkit.scoring.batches import Batch
 from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.file_sample import Drawn, FileSample, characters_of
-from nlpkit.scoring.predictors import Answer, Predictor
+from nlpkit.scoring.predictors import Answer, Predictor, Tunable
 from nlpkit.scoring.spent import EnergyMeter, Spent, Stopwatch
+from nlpkit.tasks.encoding import Encoded
 
 PARTS, PART_ROWS, FEWEST_ROWS = 4, 512, 32
 """The sample is measured in so many parts, of at most and at least so many rows each."""
@@ -19,6 +22,18 @@ PART_SECONDS = 1.5
 """What a part should take."""
 T_QUANTILE = 3.182
 """Of Student's distribution with PARTS - 1 degrees of freedom, for a 95% interval."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A model that tells how it reads texts; Classifier is one."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a window, special tokens included."""
+
+    def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
+        """Return each text as the model reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +63,11 @@ class Measured:
     """What computing the parts of the sample took."""
 
     drawn: tuple[Drawn, ...]
-    characters: tuple[int, ...]
-    """Of each part."""
+    costs: tuple[int, ...]
+    """Of each part, as `cost_of` has them."""
+    whole_cost: int
+    """Of all rows that were drawn, as one chunk of the job."""
+    whole_characters: int
     computing: tuple[Spent, ...]
     """Of each part."""
     writing: Spent
@@ -67,7 +85,7 @@ def measure(model: Predictor, plan: ChunkPlan, drawn: Sequence[Drawn]) -> Measur
         drawn: in random order.
     """
     pilot = [each.given for each in drawn[:FEWEST_ROWS]]
-    model.predict(pilot)  # the first call of a model takes longer than any other
+    model.predict(pilot)  # the first call of a model takes longer than the next
     watch = Stopwatch()
     model.predict(pilot)
     pace = watch.spent().wall / len(pilot)
@@ -92,11 +110,12 @@ def measure(model: Predictor, plan: ChunkPlan, drawn: Sequence[Drawn]) -> Measur
         writing += watch.spent()
         partly += sum(answer.partial for answer in answers)
     measured = tuple(each for part in parts for each in part)
+    whole = list({each.given: None for each in drawn})
     return Measured(
         drawn=measured,
-        characters=tuple(
-            sum(characters_of(given) for given in {each.given for each in part}) for part in parts
-        ),
+        costs=tuple(cost_of(model, list({each.given: None for each in part})) for part in parts),
+        whole_cost=cost_of(model, whole),
+        whole_characters=sum(map(characters_of, whole)),
         computing=tuple(computing),
         writing=writing.times(1 / len(measured)),
         partly_read=partly,
@@ -104,20 +123,33 @@ def measure(model: Predictor, plan: ChunkPlan, drawn: Sequence[Drawn]) -> Measur
     )
 
 
+def cost_of(model: Predictor, inputs: Sequence[str | TextInput]) -> int:
+    """Return the tokens that computing inputs together takes, padding included: what the seconds grow with.
+
+    Few texts are padded more than a chunk of the job, whose batches hold texts of like length. For a model
+    that does not show how it reads, characters stand for tokens.
+    """
+    if not (isinstance(model, Reader) and isinstance(model, Tunable)):
+        return sum(map(characters_of, inputs))
+    lengths = [len(window) for text in model.encode(inputs) for window in text.windows]
+    plan = batches(lengths, model.budget)
+    return sum(len(batch) * max(lengths[index] for index in batch) for batch in plan)
+
+
 def job_seconds(
     sample: FileSample, measured: Measured, tuning: Spent, scale: float
 ) -> tuple[Estimate, float]:
     """Return the job's seconds, and those of the processor.
 
-    Computing grows with the characters of the texts to compute.
+    Computing grows with the tokens of the texts to compute, and these with their characters.
     """
-    characters = sample.computed_characters * scale
-    other = tuning + (sample.spent + measured.writing.times(sample.rows)).times(scale)
-    pace, error = ratio_of([each.wall for each in measured.computing], measured.characters)
-    cpu_pace, _ = ratio_of([each.cpu for each in measured.computing], measured.characters)
-    value, wide = pace * characters + other.wall, T_QUANTILE * error * characters
-    seconds = Estimate(value=value, low=max(value - wide, other.wall), high=value + wide)
-    return seconds, cpu_pace * characters + other.cpu
+    cost = measured.whole_cost * sample.computed_characters * scale / max(measured.whole_characters, 1)
+    besides = tuning + (sample.spent + measured.writing.times(sample.rows)).times(scale)
+    pace, error = ratio_of([each.wall for each in measured.computing], measured.costs)
+    cpu_pace, _ = ratio_of([each.cpu for each in measured.computing], measured.costs)
+    value, wide = pace * cost + besides.wall, T_QUANTILE * error * cost
+    seconds = Estimate(value=value, low=max(value - wide, besides.wall), high=value + wide)
+    return seconds, cpu_pace * cost + besides.cpu
 
 
 def ratio_of(parts: Sequence[float], sizes: Sequence[float]) -> tuple[float, float]:

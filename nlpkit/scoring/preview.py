@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError
@@ -14,26 +14,13 @@ from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.file_sample import characters_of, sample_files
 from nlpkit.scoring.folder_scoring import plan_folder
 from nlpkit.scoring.job import WORTH_TUNING
-from nlpkit.scoring.measured import PART_ROWS, PARTS, Estimate, job_seconds, measure, ratio_of
+from nlpkit.scoring.measured import PART_ROWS, PARTS, Estimate, Reader, job_seconds, measure, ratio_of
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.output import STREAM
 from nlpkit.scoring.predictors import Predictor, Tunable
 from nlpkit.scoring.score import plan_file
 from nlpkit.scoring.spent import Spent, Stopwatch
 from nlpkit.scoring.stores import is_remote
-from nlpkit.tasks.encoding import Encoded
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """A model that tells how it reads texts; Classifier is one."""
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens of a window, special tokens included."""
-
-    def encode(self, texts: Sequence[str | TextInput]) -> list[Encoded]:
-        """Return each text as the model reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +35,10 @@ class Preview:
     """Rows that cannot be scored, among those that were read."""
     read: int
     """Rows that were read to count and to draw from."""
+    drawn: int
+    """Rows that were drawn across the file, and encoded."""
     sampled: int
-    """Rows that were computed."""
+    """Those of them that were computed."""
     equal_share: float
     """Share of the rows whose text stands in a row before."""
     computed: int
@@ -57,9 +46,9 @@ class Preview:
     tokens: Estimate | None
     """Of all rows, without special tokens; None where the model does not tell how it reads."""
     unknown_share: float | None
-    """Share of the tokens of the sample that the model does not know."""
+    """Share of the drawn tokens that the model does not know."""
     longer_share: float | None
-    """Share of the sampled texts longer than the model reads at once: it reads them in windows."""
+    """Share of the drawn texts longer than the model reads at once: it reads them in windows."""
     reads: int | None
     """Tokens that it reads at once, special tokens included."""
     partly_read: int
@@ -70,7 +59,7 @@ class Preview:
     """Of the processor, over all threads."""
     loading_seconds: float
     runtime: str
-    """What computes, and with how many threads."""
+    """Its name, and with how many threads it computes."""
     memory_mb: float | None
     """The most that this process held."""
     kilojoules: float | None
@@ -118,7 +107,7 @@ def preview(
     measured = measure(model, plans[0], sample.drawn)
     scale = 1 / sample.share_read
     seconds, cpu_seconds = job_seconds(sample, measured, tuning, scale)
-    reading = _reading(model, [drawn.given for drawn in measured.drawn], sample.characters * scale)
+    reading = _reading(model, [drawn.given for drawn in sample.drawn], sample.characters * scale)
     power = (
         None if measured.joules is None else measured.joules / sum(each.wall for each in measured.computing)
     )
@@ -128,6 +117,7 @@ def preview(
         rows_are="exact" if sample.is_complete else "estimated",
         rejected=sample.rejected,
         read=sample.rows + sample.rejected,
+        drawn=len(sample.drawn),
         sampled=len(measured.drawn),
         equal_share=1 - sample.distinct / sample.rows,
         computed=round(sample.computed * scale),

@@ -16,8 +16,8 @@ class Spent:
     wall: float = 0.0
     cpu: float = 0.0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.wall + other.wall, self.cpu + other.cpu)
+    def __add__(self, more: Spent) -> Spent:
+        return Spent(self.wall + more.wall, self.cpu + more.cpu)
 
     def times(self, factor: float) -> Spent:
         """Return so many times as much."""

@@ -97,7 +97,8 @@ def test_small_references_are_refused() -> None:
 def test_measures_are_surprisal_length_and_certainty() -> None:
     reference = Reference(
         labels=LABELS, surprisals={1: 2.0, 2: 4.0}, unseen=9.0, edges=np.zeros(1),
-        is_fresh=np.zeros(0, dtype=bool),        probabilities=np.zeros((0, 2)), measures=np.zeros((0, 3)), truth=None,
+        is_fresh=np.zeros(0, dtype=bool), probabilities=np.zeros((0, 2)),
+        measures=np.zeros((0, 3)), truth=None,
     )  # fmt: skip
     measured = reference.measured(
         TextAnswers(probabilities=np.array([[0.2, 0.8], [0.6, 0.4]]), tokens=[[1, 2, 7], []])

@@ -9,7 +9,7 @@ import pytest
 
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.scoring.file_sample import DistinctCount, FileSample, sample_files
-from nlpkit.scoring.measured import Estimate, Measured, job_seconds, ratio_of
+from nlpkit.scoring.measured import Estimate, Measured, cost_of, job_seconds, ratio_of
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.preview import preview
 from nlpkit.scoring.score import plan_file
@@ -132,13 +132,23 @@ def test_the_seconds_of_a_job_are_computing_writing_reading_and_tuning() -> None
         spent=Spent(1, 0.5), share_read=0.5, drawn=(),
     )  # fmt: skip
     measured = Measured(
-        drawn=(), characters=(10, 10, 10, 10), computing=(Spent(1, 2),) * 4, writing=Spent(0.01, 0.01),
+        drawn=(), costs=(10, 10, 10, 10), whole_cost=20, whole_characters=40,
+        computing=(Spent(1, 2),) * 4, writing=Spent(0.01, 0.01),
         partly_read=0, joules=None,
     )  # fmt: skip
     seconds, cpu = job_seconds(sample, measured, Spent(3, 3), 2.0)
-    assert seconds.value == pytest.approx(1600 * 0.1 + 3 + 2 * (1 + 100 * 0.01))
+    # 800 characters of half of the rows, two of them a token
+    assert seconds.value == pytest.approx(800 * 0.1 + 3 + 2 * (1 + 100 * 0.01))
     assert seconds.low == seconds.value == seconds.high
-    assert cpu == pytest.approx(1600 * 0.2 + 3 + 2 * (0.5 + 100 * 0.01))
+    assert cpu == pytest.approx(800 * 0.2 + 3 + 2 * (0.5 + 100 * 0.01))
+
+
+def test_a_cost_is_of_tokens_with_their_padding(reader: Any, engine: Any) -> None:
+    texts = ["a" * 4, "b" * 8, "c"]
+    assert cost_of(engine, texts) == 13
+    reader.budget = 64  # four windows of 4 ids fit one batch
+    reader.tune = lambda texts: 64
+    assert cost_of(reader, texts) == 16
 
 
 def test_energy_is_the_sum_of_the_packages_also_where_a_counter_begins_again(tmp_path: Path) -> None:
