@@ -22,10 +22,12 @@ LIMITS = (
 
 
 _VERDICTS: Mapping[Verdict, str] = {
-    "stop": "Stop: 100 labels were worth less than {}, by the upper end of the interval.",
-    "likely enough": "Likely enough: over the last four rounds, 100 labels were worth less than {} by the "
-    "estimate; the interval leaves it open.",
-    "go on": "Go on: 100 more labels may be worth {} or more.",
+    "worse": "Warning: the new run is worse than {since}. Look at its training and at the labels, or label "
+    "more with {since}.",
+    "stop": "Stop: 100 labels were worth less than {points}, by the upper end of the interval.",
+    "likely enough": "Likely enough: over the last four rounds, 100 labels were worth less than {points} by "
+    "the estimate; the interval leaves it open.",
+    "go on": "Go on: 100 more labels may be worth {points} or more.",
 }
 
 
@@ -61,17 +63,11 @@ def summary(last: Round) -> list[str]:
     if last.shown is None:
         return []
     once, shown = last.gains[0], last.shown
-    high = once.score().high
-    worse = [
-        f"Warning: {last.run} is worse than {once.since}. Look at its training and at the labels before you "
-        "label more."
-    ]
     return [
         f"{last.added:,} labels changed the accuracy by {_points(once.score())}, "
         f"to {last.accuracy.shown_with_interval}, on {once.count:,} held-out texts.",
         f"Since {shown.since}, {shown.labels:,} labels were worth {_points(shown.per_100())} per 100 labels.",
-        *(worse if high is not None and high < 0 else []),
-        _VERDICTS[last.verdict].format(f"{last.threshold:g} points"),
+        _VERDICTS[last.verdict].format(points=f"{last.threshold:g} points", since=once.since),
     ]
 
 

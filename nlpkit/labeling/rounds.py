@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-Verdict: TypeAlias = Literal["stop", "likely enough", "go on"]
+Verdict: TypeAlias = Literal["worse", "stop", "likely enough", "go on"]
 
 THRESHOLD = 0.5
 """Points of accuracy that 100 labels have to be worth."""
@@ -115,8 +115,16 @@ class Round(Part):
 
     @property
     def verdict(self) -> Verdict:
-        """What follows from the gains."""
+        """What follows from the gains; of a run that is worse than the last one nothing about labels."""
+        if self.gains and (self.gains[0].score().high or 0.0) < 0:
+            return "worse"
         return "stop" if self.stop else "likely enough" if self.is_enough else "go on"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the round as plain values, with its verdict and the gain that is shown."""
+        plain = self.model_dump(mode="json", exclude={"right"})
+        per_100 = self.shown.per_100().model_dump(mode="json") if self.shown else None
+        return {**plain, "per_100": per_100, "verdict": self.verdict}
 
     @property
     def shown(self) -> Gain | None:

@@ -238,6 +238,9 @@ def test_a_flat_curve_is_likely_enough_before_it_is_surely_so() -> None:
 
     assert after(4).verdict == "likely enough"
     assert after(2).verdict == "go on"
+    lost = Gain(since="r3", rounds=1, labels=50, won=10, lost=60, count=500)
+    worse = after(4).model_copy(update={"gains": (lost,)})
+    assert worse.as_dict()["verdict"] == "worse"
 
 
 def test_a_run_without_training_becomes_one_of_few_shot(
