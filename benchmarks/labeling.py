@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.labeling_page import page_of
+from benchmarks.labeling_shares import shares
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, earlier_tasks, save
-from nlpkit.labeling.choice import CANDIDATES, diverse, first_of_each, gaps, uncertain
-from nlpkit.labeling.rounds import THRESHOLD, Gain
-from nlpkit.labeling.strata import StrataSampler, stratified_shares
-from nlpkit.metrics.intervals import paired
-from nlpkit.metrics.labels import ACCURACY
-from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.labeling.choice import first_of_each, gaps, uncertain
+from nlpkit.labeling.rounds import THRESHOLD, WINDOWS, Gain
+from nlpkit.labeling.strata import StrataSampler
 
 COUNT = 50
 AREA = 10
@@ -107,16 +104,14 @@ def by_gap(probabilities: Array, vectors: Array, seed: int) -> list[int]:
     return as_numbers(np.argsort(gaps(probabilities), kind="stable")[:COUNT])
 
 
-def by_distance(probabilities: Array, vectors: Array, seed: int) -> list[int]:
-    """Choose texts unlike one another, uncertain or not."""
-    some = np.random.default_rng(seed).permutation(len(vectors))[: CANDIDATES * COUNT]
-    chosen = diverse(vectors[some], np.ones(len(some)), COUNT, seed=seed)
-    return as_numbers(some[chosen])
-
-
 def by_uncertainty(probabilities: Array, vectors: Array, seed: int) -> list[int]:
     """Choose as `nlpkit label next` does."""
     return uncertain(probabilities, lambda numbers: vectors[list(numbers)], COUNT, seed=seed)
+
+
+def by_few(probabilities: Array, vectors: Array, seed: int) -> list[int]:
+    """Choose so among twice as many texts only."""
+    return uncertain(probabilities, lambda numbers: vectors[list(numbers)], COUNT, seed=seed, candidates=2)
 
 
 def by_strata(probabilities: Array, vectors: Array, seed: int) -> list[int]:
@@ -131,8 +126,8 @@ LONG = ("uncertain",)
 CHOOSERS: Mapping[str, Chooser] = {
     "random": by_random,
     "uncertain": by_uncertainty,
+    "uncertain, of twice as many": by_few,
     "gap alone": by_gap,
-    "distance alone": by_distance,
     "shares": by_strata,
 }
 
@@ -156,30 +151,34 @@ def rights(hidden: Hidden, chooser: Chooser, seed: int, rounds: int = AREA) -> A
     return np.array(right)
 
 
-def stopped(right: Array, window: int, threshold: float = THRESHOLD) -> int:
-    """Return the round after which the rule stops; the last one where it does not."""
-    zeros = np.zeros((len(right[0]), 2))
-    zeros[:, 0] = 1.0
+def stopped(right: Array, windows: Sequence[int], *, estimate: bool = False) -> int:
+    """Return the round after which the rule stops over any of the windows; the last one where over none.
 
-    def outcomes(answers: Array) -> LabelOutcomes:
-        given = np.where(answers, 0, 1)
-        return LabelOutcomes(
-            labels=("right", "wrong"), truth=np.zeros(len(answers), int), probabilities=zeros, given=given
-        )
-
+    Args:
+        right: (rounds + 1, test rows).
+        windows: over how many rounds the gain is measured.
+        estimate: whether the estimate itself decides, once there were so many rounds; else the upper end.
+    """
     for number in range(1, len(right)):
-        since = max(0, number - window)
-        test = paired(ACCURACY, outcomes(right[number]), outcomes(right[since]))
-        gain = Gain(since=str(since), labels=COUNT * (number - since), test=test)
-        if gain.is_below(threshold):
-            return number
+        for window in windows:
+            since = max(0, number - window)
+            gain = Gain.between(
+                right[since], right[number], since="", rounds=window, labels=COUNT * (number - since)
+            )
+            value = gain.per_100().value or 0.0
+            if value < THRESHOLD and number >= window if estimate else gain.is_below(THRESHOLD):
+                return number
     return len(right) - 1
 
 
-def regrets(right: Array, stop: int, threshold: float = THRESHOLD) -> float:
-    """Return how many points less than the best round a stop is worth, labels paid at the threshold."""
-    worth = 100 * right.mean(axis=1) - threshold * COUNT * np.arange(len(right)) / 100
-    return float(worth.max() - worth[stop])
+def regrets(rights: Sequence[Array], stops: Sequence[int]) -> list[float]:
+    """Return how many points less each stop is worth than the best one, on the mean curve of all draws.
+
+    A round is worth its accuracy less the price of its labels, which the threshold gives.
+    """
+    accuracies = 100 * np.mean(rights, axis=(0, 2))
+    worth = accuracies - THRESHOLD * COUNT * np.arange(len(accuracies)) / 100
+    return [float(worth.max() - worth[stop]) for stop in stops]
 
 
 def mean_interval(values: Sequence[float]) -> list[float]:
@@ -192,38 +191,23 @@ def mean_interval(values: Sequence[float]) -> list[float]:
     return [mean, mean - half, mean + half]
 
 
-def shares(hidden: Hidden, *, labels: int, draws: int) -> dict[str, dict[str, float]]:
-    """Return how wide and how right intervals of shares are, from labels drawn by strata and at random.
-
-    The probabilities are those of a probe on 200 labels; the shares are those of all other texts.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    known = np.random.default_rng(1).permutation(len(hidden.labels))
-    model = LogisticRegression(C=10.0, max_iter=100, tol=1e-3)
-    model.fit(hidden.vectors[known[:200]], hidden.labels[known[:200]])
-    rest = known[200:]
-    probabilities, truth = model.predict_proba(hidden.vectors[rest]), hidden.labels[rest]
-    names = [str(label) for label in range(hidden.names)]
-    true = np.bincount(truth, minlength=hidden.names) / len(rest)
-    figures_of: dict[str, list[list[float]]] = {"strata": [], "random": []}
-    for seed in range(draws):
-        sampler = StrataSampler[int](labels, seed=seed)
-        sampler.add(probabilities, range(len(rest)))
-        by_strata = [(each.stratum, each.texts, each.item) for each in sampler.draw()]
-        chosen = np.random.default_rng(seed).choice(len(rest), labels, replace=False).tolist()
-        for way, drawn in (("strata", by_strata), ("random", [(1, len(rest), item) for item in chosen])):
-            counts: dict[int, Counter[str]] = {}
-            for stratum, _, item in drawn:
-                counts.setdefault(stratum, Counter())[str(truth[item])] += 1
-            sizes = {stratum: texts for stratum, texts, _ in drawn}
-            for share, real in zip(stratified_shares(counts, sizes, names), true, strict=True):
-                inside = share.low <= real <= share.high
-                figures_of[way].append([abs(share.share - real), (share.high - share.low) / 2, float(inside)])
-    figures = ("error", "half_width", "coverage")
+def stops_of(loop: Sequence[Array]) -> dict[str, dict[str, Any]]:
+    """Return for each stop rule how many labels it takes on average, and its regret."""
+    last = len(loop[0]) - 1
+    rules = {
+        "upper end, last round": [stopped(each, (1,)) for each in loop],
+        "upper end, last 4": [stopped(each, (4,)) for each in loop],
+        "upper end, any: stop": [stopped(each, WINDOWS) for each in loop],
+        "estimate, last 4: likely enough": [stopped(each, (4,), estimate=True) for each in loop],
+        "after round 1": [1 for _ in loop],
+        "never": [last for _ in loop],
+    }
     return {
-        way: dict(zip(figures, np.mean(each, axis=0).tolist(), strict=True))
-        for way, each in figures_of.items()
+        name: {
+            "labels": COUNT * float(np.mean(stops)),
+            "regret": mean_interval(regrets(loop, stops)),
+        }
+        for name, stops in rules.items()
     }
 
 
@@ -242,10 +226,6 @@ def measure(
             right[way].append(rights(hidden, CHOOSERS[way], seed, rounds if way in LONG else AREA))
         talk(f"draw {seed}: " + ", ".join(f"{way} {right[way][-1][1 : AREA + 1].mean():.1%}" for way in ways))
     areas = {way: [100 * float(each[1 : AREA + 1].mean()) for each in right[way]] for way in ways}
-    loop = right["uncertain"]
-    rule = {
-        f"the rule over {window} rounds": [stopped(each, window) for each in loop] for window in (1, 2, 4)
-    } | {"after round 1": [1] * draws, "never": [rounds] * draws}
     return {
         "pool": len(hidden.labels), "test": len(hidden.test_labels), "labels": hidden.names,
         "draws": draws, "rounds": rounds,
@@ -256,14 +236,8 @@ def measure(
             for way in ways
             if way != "random"
         },
-        "stops": {
-            name: {
-                "labels": COUNT * float(np.mean(stops)),
-                "regret": mean_interval([regrets(*pair) for pair in zip(loop, stops, strict=True)]),
-            }
-            for name, stops in rule.items()
-        },
-        "shares": shares(hidden, labels=100, draws=200),
+        "stops": stops_of(right["uncertain"]),
+        "shares": shares(hidden.vectors, hidden.labels, count=100, draws=200),
     }  # fmt: skip
 
 

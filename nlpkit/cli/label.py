@@ -134,6 +134,8 @@ def learn(
     as_json: Json = False,
 ) -> None:
     """Train a new run with these labels added, compare it with the old one, and say whether to go on."""
+    import json
+
     from nlpkit.config import yaml_value
     from nlpkit.errors import ConfigError
     from nlpkit.labeling.learn import label_learn
@@ -152,7 +154,7 @@ def learn(
             progress=lambda at: show(at.done, at.total, "" if at.loss is None else f"loss {at.loss:.3f}"),
         )  # fmt: skip
     if as_json:
-        typer.echo(learned.last.model_dump_json())
+        typer.echo(json.dumps(learned.last.as_dict(), ensure_ascii=False))
     else:
         _show(learned)
     talk(f"run: {learned.run.path}")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.evaluation.evaluate import refuse_other_answers
 from nlpkit.files import fingerprint
-from nlpkit.labeling.rounds import Gain, Round, compared_with, read_rounds
-from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.labeling.rounds import Round, gains_of, packed, read_rounds
+from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.labels import ACCURACY
 from nlpkit.metrics.score import Score
 from nlpkit.run import Run
@@ -35,39 +34,32 @@ def measure_round(
     after = Classifier.load(new)
     refuse_other_answers(after, before)
     held_out = fingerprint({"rows": [(example.text, str(example.label)) for example in examples]})
-    answers, ours = _outcomes(before, examples), _outcomes(after, examples)
-    rounds = _rounds_of(old, _accuracy(answers), held_out)
-    labels = rounds[-1].labels + added
-    last = Gain(since=old.name, labels=added, test=paired(ACCURACY, ours, answers))
-    earlier, gain = compared_with(rounds, held_out), last
-    if earlier is not None and earlier != rounds[-1]:
-        theirs = _outcomes(Classifier.load(Run(Path(earlier.path))), examples)
-        gain = Gain(since=earlier.run, labels=labels - earlier.labels, test=paired(ACCURACY, ours, theirs))
+    theirs, ours = _outcomes(before, examples), _outcomes(after, examples)
+    rounds = _rounds_of(old, theirs, held_out)
     this = Round(
         run=new.name,
-        path=str(new.path.absolute()),
         added=added,
-        labels=labels,
+        labels=rounds[-1].labels + added,
         held_out=held_out,
         accuracy=_accuracy(ours),
-        gain=gain,
-        last_gain=last,
+        right=packed(ours.right),
+        gains=gains_of(rounds, ours.right, held_out, added),
         threshold=threshold,
-        stop=gain.is_below(threshold),
     )
     return (*rounds, this)
 
 
-def _rounds_of(run: Run, accuracy: Score, held_out: str) -> tuple[Round, ...]:
-    """Return the rounds that led to a run; the accuracy of the last is the one on the held-out rows."""
+def _rounds_of(run: Run, outcomes: Any, held_out: str) -> tuple[Round, ...]:
+    """Return the rounds that led to a run, the last one as it is measured on the held-out rows of now."""
     rounds = read_rounds(run)
+    measured = {
+        "held_out": held_out,
+        "accuracy": _accuracy(outcomes),
+        "right": packed(outcomes.right),
+    }
     if not rounds:
-        path = str(run.path.absolute())
-        return (Round(run=run.name, path=path, added=0, labels=0, held_out=held_out, accuracy=accuracy),)
-    last = rounds[-1].model_copy(
-        update={"accuracy": accuracy, "held_out": held_out, "path": str(run.path.absolute())}
-    )
-    return (*rounds[:-1], last)
+        return (Round(run=run.name, added=0, labels=0, **measured),)
+    return (*rounds[:-1], rounds[-1].model_copy(update=measured))
 
 
 def _outcomes(classifier: Classifier, examples: Sequence[Any]) -> Any:

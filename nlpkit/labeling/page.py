@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from nlpkit.labeling.rounds import Round
+from nlpkit.labeling.rounds import Round, Verdict
+from nlpkit.metrics.score import Score
 from nlpkit.reports.keeping import of_run, place, write_report
 from nlpkit.reports.parts import Headline
 from nlpkit.reports.report import Report
@@ -20,6 +21,16 @@ LIMITS = (
 )
 
 
+_VERDICTS: Mapping[Verdict, str] = {
+    "worse": "Warning: the new run is worse than {since}. Look at its training and at the labels, or label "
+    "more with {since}.",
+    "stop": "Stop: 100 labels were worth less than {points}, by the upper end of the interval.",
+    "likely enough": "Likely enough: over the last four rounds, 100 labels were worth less than {points} by "
+    "the estimate; the interval leaves it open.",
+    "go on": "Go on: 100 more labels may be worth {points} or more.",
+}
+
+
 def write_page(run: Run, rounds: Sequence[Round]) -> str:
     """Write the page of the rounds that led to a run, with JSON and Markdown, and return its path."""
     write_report(run, labeling_report(run, rounds))
@@ -31,8 +42,8 @@ def labeling_report(run: Run, rounds: Sequence[Round]) -> Report:
     last = rounds[-1]
     shown = [each for each in rounds if each.held_out == last.held_out]
     scores = {"accuracy": last.accuracy}
-    if last.gain is not None:
-        scores["gain_per_100"] = last.gain.per_100()
+    if last.shown is not None:
+        scores["gain_per_100"] = last.shown.per_100()
     return Report(
         **of_run(run),
         data=PAGE,
@@ -49,37 +60,24 @@ def labeling_report(run: Run, rounds: Sequence[Round]) -> Report:
 
 def summary(last: Round) -> list[str]:
     """Return what the last round gained and what follows, in sentences."""
-    lines = []
-    if last.last_gain is not None and last.last_gain.test.difference is not None:
-        test = last.last_gain.test
-        lines.append(
-            f"{last.added:,} labels changed the accuracy by {_points(test.difference)} points "
-            f"({_interval(test.low, test.high)}), to {last.accuracy.shown_with_interval}, on "
-            f"{test.count:,} held-out texts."
-        )
-    if last.gain is not None:
-        score = last.gain.per_100()
-        value, low, high = (_hundredth(each) for each in (score.value, score.low, score.high))
-        since = f"Since {last.gain.since}, {last.gain.labels:,} labels"
-        lines.append(f"{since} gained {_points(value)} points per 100 labels ({_interval(low, high)}).")
-        lines.append(
-            f"Stop: 100 more labels are likely worth less than {last.threshold:g} points."
-            if last.stop
-            else f"Go on: 100 more labels may be worth {last.threshold:g} points or more."
-        )
-    return lines
+    if last.shown is None:
+        return []
+    once, shown = last.gains[0], last.shown
+    return [
+        f"{last.added:,} labels changed the accuracy by {_points(once.score())}, "
+        f"to {last.accuracy.shown_with_interval}, on {once.count:,} held-out texts.",
+        f"Since {shown.since}, {shown.labels:,} labels were worth {_points(shown.per_100())} per 100 labels.",
+        _VERDICTS[last.verdict].format(points=f"{last.threshold:g} points", since=once.since),
+    ]
 
 
-def _hundredth(points: float | None) -> float | None:
-    return None if points is None else points / 100
+def _points(score: Score) -> str:
+    value, low, high = (_signed(each or 0.0) for each in (score.value, score.low, score.high))
+    return f"{value} points ({low} to {high})"
 
 
-def _points(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:+.1f}".replace("-", "\u2212")
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "no interval" if low is None or high is None else f"{_points(low)} to {_points(high)}"
+def _signed(points: float) -> str:
+    return f"{points:+.1f}".replace("-", "\u2212")
 
 
 def _plot(rounds: Sequence[Round]) -> Plot:
@@ -110,10 +108,10 @@ def _ends(round: Round) -> tuple[float | None, float | None, float | None]:
 def _table(rounds: Sequence[Round]) -> Table:
     rows = []
     for each in rounds:
-        per_100 = each.gain.per_100() if each.gain else None
+        per_100 = each.shown.per_100() if each.shown else None
         rows.append((
             each.run, each.added, each.labels, each.accuracy, per_100,
-            each.gain.since if each.gain else None, "stop" if each.stop else "go on",
+            each.shown.since if each.shown else None, each.verdict if each.gains else None,
         ))  # fmt: skip
     heads = ("run", "labels", "in all", "accuracy", "points per 100 labels", "since", "rule")
     return Table(
@@ -132,7 +130,8 @@ def _rule(last: Round) -> Prose:
         sentences=(
             "Stop when the upper end of the 95% interval of the gain per 100 labels lies below "
             f"{last.threshold:g} points of accuracy.",
-            "The gain is measured over the last rounds together, four at most, as a paired difference on the "
-            "same held-out rows.",
+            "The gain is a paired difference on the same held-out rows, over the last round, the last two "
+            "and the last four; the one whose interval ends lowest decides, and is shown.",
+            "Likely enough: over the last four rounds, the estimate itself lies below the threshold.",
         ),
     )

@@ -57,8 +57,11 @@ class Smallest:
     def add(self, candidates: Sequence[Candidate]) -> None:
         """Take texts as they come."""
         for number, candidate in zip(self._number(candidates), candidates, strict=True):
+            is_full = len(self._heap) >= self._most
+            if is_full and -number < self._heap[0][0]:
+                continue
             entry = (-number, normalized(candidate.text))
-            if entry[1] in self._kept or (len(self._heap) >= self._most and entry <= self._heap[0]):
+            if entry[1] in self._kept or (is_full and entry <= self._heap[0]):
                 continue
             self._kept[entry[1]] = candidate
             heapq.heappush(self._heap, entry)

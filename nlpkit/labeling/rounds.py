@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
 from nlpkit.errors import RunError
 from nlpkit.files import write_whole
-from nlpkit.metrics.score import PairedTest, Part, Score
+from nlpkit.metrics.intervals import NORMAL
+from nlpkit.metrics.score import Part, Score
 from nlpkit.run import Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+Verdict: TypeAlias = Literal["worse", "stop", "likely enough", "go on"]
 
 THRESHOLD = 0.5
 """Points of accuracy that 100 labels have to be worth."""
-WINDOW = 4
-"""How many rounds, at most, the gain is measured over: over a single one its interval is too wide."""
+WINDOWS = (1, 2, 4)
+"""Over how many rounds gains are measured: few rounds see soon that a curve is flat, many see it better."""
 
 
 class Gain(Part):
@@ -23,15 +32,51 @@ class Gain(Part):
 
     since: str
     """The earlier run."""
+    rounds: int
+    """How many rounds before."""
     labels: int
     """How many labels were added since."""
-    test: PairedTest
+    won: int
+    """Held-out rows that only the new run gets right."""
+    lost: int
+    """Held-out rows that only the earlier run gets right."""
+    count: int
+    """All held-out rows."""
+
+    @classmethod
+    def between(cls, before: Array, after: Array, *, since: str, rounds: int, labels: int) -> Gain:
+        """Return the gain from one run to another; both tell, (rows,), which rows they get right."""
+        won, lost = int((after & ~before).sum()), int((before & ~after).sum())
+        return cls(since=since, rounds=rounds, labels=labels, won=won, lost=lost, count=len(after))
+
+    def score(self) -> Score:
+        """Return the difference in accuracy, in points, with its 95% interval.
+
+        It is the adjusted Wald interval for paired shares (Bonett and Price 2012), which does not shrink to
+        nothing where two runs give the same answers to few rows.
+        """
+        rows, won, lost = self.count + 2, self.won + 1, self.lost + 1
+        middle = (won - lost) / rows
+        half = NORMAL * math.sqrt(((won + lost) / rows - middle**2) / rows)
+        value = 100 * (self.won - self.lost) / self.count
+        low, high = 100 * max(-1.0, middle - half), 100 * min(1.0, middle + half)
+        return Score(value=value, low=low, high=high, count=self.count, title="Gain in points")
 
     def per_100(self) -> Score:
-        """Return the gain in points of accuracy per 100 labels, with its interval."""
-        values = (self.test.difference, self.test.low, self.test.high)
-        value, low, high = (None if each is None else 1e4 * each / self.labels for each in values)
-        return Score(value=value, low=low, high=high, count=self.test.count, title="Points per 100 labels")
+        """Return the gain in points per 100 labels, with its 95% interval."""
+        score = self.score()
+        value, low, high = (
+            None if each is None else 100 * each / self.labels
+            for each in (score.value, score.low, score.high)
+        )
+        return Score(
+            value=value,
+            low=low,
+            high=high,
+            count=self.count,
+            title="Points per 100 labels",
+            meaning="What 100 labels added to the accuracy.",
+        )
 
     def is_below(self, threshold: float) -> bool:
         """Return whether 100 labels are worth less than a threshold in points, with 97.5% confidence."""
@@ -44,7 +89,6 @@ class Round(Part):
 
     run: str
     """Its name."""
-    path: str
     added: int
     """Labels that were added for it."""
     labels: int
@@ -52,13 +96,77 @@ class Round(Part):
     held_out: str
     """A hash of the rows that it is measured on: gains are measured between rounds that share it."""
     accuracy: Score
-    gain: Gain | None = None
-    """Over the last rounds, at most WINDOW; None of the first run, and where the held-out rows changed."""
-    last_gain: Gain | None = None
-    """Over the last round alone."""
+    right: str
+    """Which of these rows it gets right: bits, eight a byte, in hexadecimal."""
+    gains: tuple[Gain, ...] = ()
+    """Since the last run, and since those before it that WINDOWS names; none of the first run."""
     threshold: float = THRESHOLD
-    stop: bool = False
-    """Whether 100 labels were worth less than the threshold."""
+
+    @property
+    def stop(self) -> bool:
+        """Whether 100 labels were worth less than the threshold, over any of the windows."""
+        return any(gain.is_below(self.threshold) for gain in self.gains)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the estimate over the longest window, if there were so many rounds, is below it."""
+        longest = [gain for gain in self.gains if gain.rounds == WINDOWS[-1]]
+        return any((gain.per_100().value or 0.0) < self.threshold for gain in longest)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows from the gains; of a run that is worse than the last one nothing about labels."""
+        if self.gains and (self.gains[0].score().high or 0.0) < 0:
+            return "worse"
+        return "stop" if self.stop else "likely enough" if self.is_enough else "go on"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the round as plain values, with its verdict and the gain that is shown."""
+        plain = self.model_dump(mode="json", exclude={"right"})
+        per_100 = self.shown.per_100().model_dump(mode="json") if self.shown else None
+        return {**plain, "per_100": per_100, "verdict": self.verdict}
+
+    @property
+    def shown(self) -> Gain | None:
+        """The gain that the rule is shown with: the one whose interval ends lowest."""
+        return min(self.gains, key=lambda gain: gain.per_100().high or 0.0, default=None)
+
+
+def packed(right: Array) -> str:
+    """Return which rows are right, (rows,), as text."""
+    import numpy as np
+
+    return np.packbits(right.astype(bool)).tobytes().hex()
+
+
+def _unpacked(right: str, count: int) -> Array:
+    import numpy as np
+
+    return np.unpackbits(np.frombuffer(bytes.fromhex(right), dtype=np.uint8), count=count).astype(bool)
+
+
+def gains_of(rounds: Sequence[Round], right: Array, held_out: str, added: int) -> tuple[Gain, ...]:
+    """Return what a further round gained over each of WINDOWS, as far as rounds share its held-out rows.
+
+    Args:
+        rounds: those before it.
+        right: (rows,): which held-out rows it gets right.
+        held_out: their hash.
+        added: how many labels were added for it.
+    """
+    labels = rounds[-1].labels + added
+    earlier = [(window, rounds[-window]) for window in WINDOWS if window <= len(rounds)]
+    return tuple(
+        Gain.between(
+            _unpacked(each.right, len(right)),
+            right,
+            since=each.run,
+            rounds=window,
+            labels=labels - each.labels,
+        )
+        for window, each in earlier
+        if each.held_out == held_out
+    )
 
 
 _ROUNDS = TypeAdapter(tuple[Round, ...])
@@ -84,11 +192,3 @@ def read_rounds(run: Run) -> tuple[Round, ...]:
 def write_rounds(run: Run, rounds: Sequence[Round]) -> None:
     """Keep the rounds in the folder of the run that they led to."""
     write_whole(run.labeling, _ROUNDS.dump_json(tuple(rounds), indent=2).decode() + "\n")
-
-
-def compared_with(rounds: Sequence[Round], held_out: str) -> Round | None:
-    """Return the earliest of the last rounds that has the same held-out rows and whose run is still there."""
-    for earlier in rounds[-WINDOW:]:
-        if earlier.held_out == held_out and Run(Path(earlier.path)).is_completed:
-            return earlier
-    return None

@@ -9,11 +9,28 @@ import pytest
 
 from nlpkit.errors import DataError
 from nlpkit.labeling.choice import diverse, first_of_each, gaps, uncertain
+from nlpkit.labeling.pool import Candidate, Smallest, by_gap
 from nlpkit.labeling.strata import Drawn, StrataSampler, allocated, stratified_shares
 
 
 def test_a_gap_is_how_far_the_second_label_is_behind() -> None:
     assert gaps(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])) == pytest.approx([0.2, 0.7])
+
+
+def test_a_pool_keeps_the_texts_with_the_smallest_gaps_once() -> None:
+    """Of 3,000 texts, a third of them twice: the 40 smallest gaps, however the texts come."""
+    first = np.random.default_rng(3).uniform(0.5, 1.0, 2000)
+    numbers = [*range(2000), *range(1000)]
+    pool = Smallest(40, by_gap)
+    for part in np.array_split(np.random.default_rng(4).permutation(numbers), 9):
+        pool.add([
+            Candidate(
+                text=f"text {number}", row=int(number), fields={}, guess="a", certainty=first[number],
+                probabilities=np.array([first[number], 1 - first[number]]),
+            )
+            for number in part
+        ])  # fmt: skip
+    assert [each.row for each in pool.sorted()] == np.argsort(first)[:40].tolist()
 
 
 def test_near_equal_texts_are_asked_about_once() -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -15,8 +16,8 @@ from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.labeling.labeled import read_labeled
 from nlpkit.labeling.learn import label_learn, next_folder
-from nlpkit.labeling.rounds import Gain, Round, compared_with, read_rounds
-from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.labeling.rounds import Gain, Round, gains_of, packed, read_rounds
+from nlpkit.metrics.score import Score
 from nlpkit.run import Run
 from tests.conftest import sentences, write_csv
 
@@ -168,7 +169,8 @@ def test_labels_are_learned_and_their_worth_is_told(toy: Path, reviews: Path, tm
     shown = CliRunner().invoke(app, ["label", "learn", str(toy), str(labeled), *words])
     assert shown.exit_code == 0, shown.output
     assert "16 labels changed the accuracy by" in shown.stdout
-    assert "points per 100 labels" in shown.stdout
+    assert "per 100 labels" in shown.stdout
+    assert "is worse than toy" in shown.stdout  # which learned for ten epochs
     assert "4 rows have no label yet" in " ".join(shown.output.split())
     new = Run.open(toy.parent / "toy-2")
     rows = new.read().data["rows"]
@@ -177,45 +179,68 @@ def test_labels_are_learned_and_their_worth_is_told(toy: Path, reviews: Path, tm
     assert (first.run, first.labels, second.run, second.added, second.labels) == ("toy", 0, "toy-2", 16, 16)
     assert first.held_out == second.held_out
     assert second.accuracy.count == 48
-    assert second.gain is not None
-    assert second.gain.test.difference == pytest.approx(
-        (second.accuracy.value or 0) - (first.accuracy.value or 0)
-    )
+    (gain,) = second.gains
+    assert (gain.since, gain.labels) == ("toy", 16)
+    difference = (second.accuracy.value or 0) - (first.accuracy.value or 0)
+    assert gain.score().value == pytest.approx(100 * difference)
     page = (new.evaluation / "labeling.html").read_text(encoding="utf-8")
     assert "Accuracy over labels" in page
     assert "toy-2" in page
     third = label_learn(new, filled(tmp_path / "next.csv", tmp_path / "more.csv", leave=10), overrides=FAST)
     assert third.run.name == "toy-3"
     assert [each.labels for each in third.rounds] == [0, 16, 26]
-    gain, last = third.last.gain, third.last.last_gain
-    assert gain is not None
-    assert (gain.since, gain.labels) == ("toy", 26)
-    assert last is not None
-    assert last.since == "toy-2"
+    assert [(each.since, each.labels) for each in third.last.gains] == [("toy-2", 10), ("toy", 26)]
 
 
 def test_a_gain_per_100_labels_and_the_rule_by_hand() -> None:
-    """1 point by 50 labels, from -1 to 3: 2 points per 100, from -2 to 6."""
-    test = PairedTest(metric="accuracy", difference=0.01, low=-0.01, high=0.03, count=400, resamples=1000)
-    gain = Gain(since="first", labels=50, test=test)
-    score = gain.per_100()
-    assert (score.value, score.low, score.high) == pytest.approx((2.0, -2.0, 6.0))
-    assert not gain.is_below(6.0)
-    assert gain.is_below(6.1)
+    """Of 98 rows, 11 are won and 3 lost: (12 - 4) / 100, give or take 1.96 * sqrt((0.16 - 0.0064) / 100)."""
+    before, after = np.zeros(98, dtype=bool), np.zeros(98, dtype=bool)
+    after[:11] = True
+    before[20:23] = True
+    gain = Gain.between(before, after, since="first", rounds=1, labels=50)
+    score = gain.score()
+    assert score.value == pytest.approx(100 * 8 / 98)
+    assert (score.low, score.high) == pytest.approx((8 - 7.6814, 8 + 7.6814), abs=1e-3)
+    per_100 = gain.per_100()
+    assert (per_100.low, per_100.high) == pytest.approx((16 - 15.3628, 16 + 15.3628), abs=1e-3)
+    assert not gain.is_below(31.3)
+    assert gain.is_below(31.4)
+    alike = Gain.between(after, after, since="first", rounds=1, labels=50)
+    assert not alike.is_below(0.5)  # 98 rows can't show that two runs are equally good
 
 
-def test_gains_are_measured_over_the_last_rounds_that_are_still_there(toy: Path, tmp_path: Path) -> None:
-    def round_of(number: int, held_out: str = "same", path: Path = toy) -> Round:
-        score = Score(value=0.5, count=10)
-        return Round(
-            run=f"r{number}", path=str(path), added=10, labels=10 * number, held_out=held_out, accuracy=score
-        )
+def test_gains_are_measured_over_several_windows_of_the_same_rows() -> None:
+    """A round of 10 labels wins 100 of 1,000 rows, the next four of 50 none: over one round that is flat."""
+    rights = [np.arange(1000) < (500 if number == 0 else 600) for number in range(6)]
+    score = Score(value=0.5, count=1000)
+    rounds = tuple(
+        Round(run=f"r{at}", added=10, labels=10 * at, held_out="same", accuracy=score, right=packed(right))
+        for at, right in enumerate(rights[:2])
+    )
+    gains = gains_of(rounds, rights[2], "same", 50)
+    assert [(gain.since, gain.labels, gain.won) for gain in gains] == [("r1", 50, 0), ("r0", 60, 100)]
+    last = Round(
+        run="r2", added=50, labels=60, held_out="same", accuracy=score, right="", gains=gains, threshold=0.6
+    )
+    assert last.stop
+    assert last.shown == gains[0]
+    assert last.verdict == "stop"
+    assert gains_of(rounds, rights[2], "other", 50) == ()
 
-    rounds = [round_of(number) for number in range(6)]
-    assert compared_with(rounds, "same") == rounds[2]
-    rounds[2:4] = [round_of(2, "other"), round_of(3, path=tmp_path / "deleted")]
-    assert compared_with(rounds, "same") == rounds[4]
-    assert compared_with(rounds, "new") is None
+
+def test_a_flat_curve_is_likely_enough_before_it_is_surely_so() -> None:
+    """Of 500 rows, four rounds of 50 labels win 1: 0.1 points per 100 labels, from about 0 up to 0.5."""
+    score = Score(value=0.5, count=500)
+
+    def after(rounds: int) -> Round:
+        gain = Gain(since="r0", rounds=rounds, labels=50 * rounds, won=9, lost=8, count=500)
+        return Round(run="r4", added=50, labels=200, held_out="same", accuracy=score, right="", gains=(gain,))
+
+    assert after(4).verdict == "likely enough"
+    assert after(2).verdict == "go on"
+    lost = Gain(since="r3", rounds=1, labels=50, won=10, lost=60, count=500)
+    worse = after(4).model_copy(update={"gains": (lost,)})
+    assert worse.as_dict()["verdict"] == "worse"
 
 
 def test_a_run_without_training_becomes_one_of_few_shot(
