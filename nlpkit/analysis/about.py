@@ -19,7 +19,7 @@ from nlpkit.analysis.themes import BASE, Themes, find_themes
 from nlpkit.errors import ConfigError, DataError
 
 ThemeChoice: TypeAlias = int | Literal["auto", "none"]
-Kind: TypeAlias = Literal["change", "last period", "neighboring periods", "group"]
+Kind: TypeAlias = Literal["change", "halves", "last period", "neighboring periods", "group"]
 
 THEMES = "theme"
 """The parts of a change that are themes; others have the name of their column."""
@@ -27,6 +27,8 @@ ROWS = "theme_rows.parquet"
 """Lists the theme of each row."""
 MOST_GROUPS = 3
 """Groups of each column whose difference is decomposed: those that differ most."""
+FEWEST_PERIODS = 4
+"""Periods below which halves of them are not compared."""
 MOST_PAIRS = 60
 """Neighboring periods that the table decomposes, the last ones."""
 
@@ -126,7 +128,9 @@ def what_it_is_about(
         themes=found,
         theme_counts=counted,
         aspects=read,
-        driven=_corrected([*parts.of_changes(), *parts.of_last(label), *parts.of_groups(label)]),
+        driven=_corrected(
+            [*parts.of_changes(), *parts.of_halves(label), *parts.of_last(label), *parts.of_groups(label)]
+        ),
         neighbors=_corrected(parts.of_neighbors(label)),
         notes=tuple(notes),
     )
@@ -160,6 +164,17 @@ class _Parts:
                 stretches = periods[start:middle], periods[middle:end]
                 driven += self._between(stretches, label, "change")
         return driven
+
+    def of_halves(self, label: str) -> list[Driven]:
+        """Decompose what changed from the first half of the periods to the second, where no change point of
+        the label does it better.
+        """
+        periods = self.findings.periods(ALL)
+        changes = [each for each in self.findings.changes if (each.cell, each.label) == (ALL, label)]
+        if changes or len(periods) < FEWEST_PERIODS:
+            return []
+        half = len(periods) // 2
+        return self._between((periods[:half], periods[half:]), label, "halves")
 
     def of_last(self, label: str) -> list[Driven]:
         """Decompose what changed from the last period but one to the last."""

@@ -252,22 +252,29 @@ def _cut(text: str, is_masked: bool) -> str:
 
 
 def about_sentences(about: About) -> list[str]:
-    """Return what the first screen says of themes and drivers; none without significant parts."""
-    sentences = []
-    changes = [each for each in about.driven if each.kind == "change" and each.by == THEMES]
-    for each in changes[:1]:
-        effects = [
-            (driver.mix, driver.part, "is spoken of more or less often") for driver in each.split.drivers
-        ]
-        effects += [(driver.rate, driver.part, "is spoken of differently") for driver in each.split.drivers]
+    """Return what the first screen says of the drivers: the part that adds most, where one surely does."""
+    splits = [each.split for each in about.driven if each.kind in ("change", "halves") and each.by == THEMES]
+    for split in splits:
+        effects = [(driver.mix, driver, _more(driver)) for driver in split.drivers]
+        effects += [(driver.rate, driver, _more_in_it(driver, split.label)) for driver in split.drivers]
         known = [each for each in effects if each[0].is_significant]
         if known:
-            effect, part, how = max(known, key=lambda each: abs(each[0].value))
-            sentences.append(
-                f"The change of {each.split.label} ({_points(each.split.whole)} points as counted) comes "
-                f"most from the theme {part}, which {how}: {_points(effect)} points."
-            )
-    return sentences
+            effect, driver, how = max(known, key=lambda each: abs(each[0].value))
+            return [
+                f"From {split.before} to {split.after}, {split.label} changed by {_points(split.whole)} "
+                f"points as counted. The theme {driver.part} adds most, as {how}: {_points(effect)} points."
+            ]
+    return []
+
+
+def _more(driver: Driver) -> str:
+    return f"it is {'more' if driver.shares[1] > driver.shares[0] else 'less'} frequent"
+
+
+def _more_in_it(driver: Driver, label: str) -> str:
+    return (
+        f"{'more' if (driver.rates[1] or 0) > (driver.rates[0] or 0) else 'fewer'} of its texts are {label}"
+    )
 
 
 def about_methods(about: About) -> tuple[str, ...]:
