@@ -99,13 +99,13 @@ def found_in(of: World, count: int | None, *, seed: int) -> dict[str, Any]:
 
 
 def _compared(of: World, clusters: Clusters) -> dict[str, Any]:
-    found = clusters.assign(of.vectors)
+    assigned = clusters.assign(of.vectors)
     is_known = np.array([bool(name) for name in of.known])
     return {
-        "ari": float(adjusted_rand_score(np.array(of.known)[is_known], found[is_known])),
-        "no_theme": float((found < 0).mean()),
-        "no_theme_of_unknown": float((found[~is_known] < 0).mean()) if not is_known.all() else None,
-        "names": names_of(terms_of(of.texts, found, len(clusters))),
+        "ari": float(adjusted_rand_score(np.array(of.known)[is_known], assigned[is_known])),
+        "no_theme": float((assigned < 0).mean()),
+        "no_theme_of_unknown": float((assigned[~is_known] < 0).mean()) if not is_known.all() else None,
+        "names": names_of(terms_of(of.texts, assigned, len(clusters))),
     }
 
 
@@ -151,13 +151,13 @@ def bench(
     for source in sources:
         worlds.append(world(*source, encoder))
         talk(f"{source[0]}: {worlds[-1].milliseconds:.1f} ms a text")
-    found = [found_in(of, count, seed=seed) for of in worlds for count in COUNTS]
-    talk(str([(row["data"], row["method"], row["themes"], row["ari"]) for row in found]))
+    rows = [found_in(of, count, seed=seed) for of in worlds for count in COUNTS]
+    talk(str([(row["data"], row["method"], row["themes"], row["ari"]) for row in rows]))
     made = [driven(size, draws=draws, seed=seed) for size in SIZES]
     measured = {
         "seed": seed,
         "milliseconds_a_text": {of.name: of.milliseconds for of in worlds},
-        "found": found,
+        "found": rows,
         "driven": made,
     }
     talk(

@@ -103,19 +103,19 @@ def what_it_is_about(
         ConfigError: the run of `aspects` finds no opinions.
         SourceError: the base can't be fetched.
     """
-    found, counted, notes = None, None, []
+    themes_in_it, counted, notes = None, None, []
     total = findings.counts.whole.texts
     if themes != "none":
         try:
-            found = find_themes(
+            themes_in_it = find_themes(
                 sampled_texts(rows, seed=seed), base=base, count=None if themes == "auto" else themes,
                 seed=seed, progress=lambda done, of: progress("finding themes", done, of),
             )  # fmt: skip
         except DataError as error:
             notes.append(f"No themes: {error}.")
-    if found is not None:
+    if themes_in_it is not None:
         counted = count_themes(
-            rows, plan, found, listed=folder / ROWS,
+            rows, plan, themes_in_it, listed=folder / ROWS,
             progress=lambda done: progress("assigning themes", done, total),
         )  # fmt: skip
     read = None
@@ -123,9 +123,9 @@ def what_it_is_about(
         read = count_aspects(rows, aspects, progress=lambda done: progress("reading aspects", done, total))
         if read.forgotten:
             notes.append(f"{read.forgotten:,} aspects that were named once are not counted.")
-    parts = _Parts(findings, plan, found, counted, seed)
+    parts = _Parts(findings, plan, themes_in_it, counted, seed)
     return About(
-        themes=found,
+        themes=themes_in_it,
         theme_counts=counted,
         aspects=read,
         driven=_corrected(
@@ -186,7 +186,9 @@ class _Parts:
         periods = self.findings.periods(ALL)[-MOST_PAIRS - 1 :]
         pairs = pairwise(periods)
         return [
-            each for one, two in pairs for each in self._between(([one], [two]), label, "neighboring periods")
+            each
+            for earlier, later in pairs
+            for each in self._between(([earlier], [later]), label, "neighboring periods")
         ]
 
     def of_groups(self, label: str) -> list[Driven]:

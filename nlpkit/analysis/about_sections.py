@@ -36,7 +36,7 @@ def about_sections(about: About, *, label: str, number: int, tables: str, is_mas
     if about.aspects is not None and about.aspects.aspects:
         sections += [_aspects(about, tables), _aspect_texts(about, is_masked)]
     shown = [each for each in about.driven if each.split.drivers][:MOST_SPLITS]
-    return sections + [_drivers(each, place, tables) for place, each in enumerate(shown, 1)]
+    return sections + [_drivers(each, number, tables) for number, each in enumerate(shown, 1)]
 
 
 def share(count: int, of: int, title: str = "") -> Score:
@@ -52,32 +52,32 @@ def share(count: int, of: int, title: str = "") -> Score:
     )  # fmt: skip
 
 
-def _themes(about: About, label: str, number: int, tables: str) -> Table:
-    found, counts = about.themes, about.theme_counts
-    if found is None or counts is None:
+def _themes(about: About, label: str, column: int, tables: str) -> Table:
+    themes, counts = about.themes, about.theme_counts
+    if themes is None or counts is None:
         raise ValueError("no themes")
     texts, having = counts.cells[ALL]
     total = int(texts.sum())
-    steady = found.stability
-    stable = [f"{theme.stability:.2f}" for theme in found.themes]
+    steady = themes.stability
+    stable = [f"{theme.stability:.2f}" for theme in themes.themes]
     rows = [
         (
             name,
-            int(texts[place]),
-            share(int(texts[place]), total).shown_with_interval,
-            share(int(having[place, number]), int(texts[place])).shown_with_interval,
-            stable[place] if place < len(stable) else None,
+            int(texts[number]),
+            share(int(texts[number]), total).shown_with_interval,
+            share(int(having[number, column]), int(texts[number])).shown_with_interval,
+            stable[number] if number < len(stable) else None,
         )
-        for place, name in enumerate(found.names)
+        for number, name in enumerate(themes.names)
     ]
-    lost = [theme.name for theme in found.themes if not theme.is_stable]
+    lost = [theme.name for theme in themes.themes if not theme.is_stable]
     return Table(
         id="themes",
         title="What it is about: themes",
         nav="Themes",
-        note=f"Found by {found.clusters.method} in the encoder vectors of {found.distinct:,} different texts "
-        f"(of a random sample of {found.sample:,}), and named by the words that set them apart. Every text "
-        "of the file then got the nearest theme, or none. Intervals are Wilson's; rates are as counted, "
+        note=f"Found by {themes.clusters.method} in the encoder vectors of {themes.distinct:,} different "
+        f"texts (of a random sample of {themes.sample:,}), and named by the words that set them apart. "
+        "Every text of the file then got the nearest theme, or none. Intervals are Wilson's; rates are as counted, "
         f"not corrected. The rows of each theme: {tables}/theme_rows.parquet.",
         columns=columns("Theme", "Texts", "Share", label.capitalize(), "Stability"),
         rows=tuple(rows),
@@ -112,11 +112,11 @@ def _course(about: About) -> list[Section]:
     if len(periods) < 2:
         return []
     step = max(1, -(-len(periods) // 4))
-    names = tuple(name if place % step == 0 else "" for place, name in enumerate(periods))
+    names = tuple(name if number % step == 0 else "" for number, name in enumerate(periods))
     panels = []
-    for place, theme in enumerate(about.themes.themes[:MOST_PANELS]):
+    for number, theme in enumerate(about.themes.themes[:MOST_PANELS]):
         scores = [
-            share(int(cells[Cell(period=name)][0][place]), int(cells[Cell(period=name)][0].sum()))
+            share(int(cells[Cell(period=name)][0][number]), int(cells[Cell(period=name)][0].sum()))
             for name in periods
         ]
         line = Series(
@@ -201,7 +201,7 @@ def _opinion(example: AspectExample, name: str, is_masked: bool) -> Example:
     )
 
 
-def _drivers(driven: Driven, place: int, tables: str) -> Table:
+def _drivers(driven: Driven, number: int, tables: str) -> Table:
     split = driven.split
     word = "themes" if driven.by == THEMES else driven.by
     title = (
@@ -210,9 +210,9 @@ def _drivers(driven: Driven, place: int, tables: str) -> Table:
         else f"What drives {split.label}, {split.after} against {split.before}: by {word}"
     )
     return Table(
-        id=f"drivers-{place}",
+        id=f"drivers-{number}",
         title=title,
-        nav="Drivers" if place == 1 else "",
+        nav="Drivers" if number == 1 else "",
         note=f"The counted share of {split.label} is {split.rates[0]:.1%} ({split.before}, "
         f"{split.texts[0]:,} texts) and {split.rates[1]:.1%} ({split.after}, {split.texts[1]:,}): "
         f"{_points(split.whole)} points. Of these, {_points(split.mix)} come from the shares "
@@ -281,12 +281,12 @@ def about_methods(about: About) -> tuple[str, ...]:
     """Return how it was done, in sentences to paste."""
     sentences = []
     if about.themes is not None:
-        found = about.themes
+        themes = about.themes
         sentences.append(
-            f"Themes are clusters ({found.clusters.method}, scikit-learn) of the mean token embeddings of "
-            f"{found.distinct:,} different texts of a random sample, in {len(found.clusters.axes)} principal "
-            "components, named by class-based TF-IDF (Grootendorst 2022). Their stability is the adjusted "
-            f"Rand index over {found.stability.bootstraps} bootstraps: {found.stability.ari:.2f}."
+            f"Themes are clusters ({themes.clusters.method}, scikit-learn) of the mean token embeddings of "
+            f"{themes.distinct:,} different texts of a random sample, in {len(themes.clusters.axes)} "
+            "principal components, named by class-based TF-IDF (Grootendorst 2022). Their stability is the "
+            f"adjusted Rand index over {themes.stability.bootstraps} bootstraps: {themes.stability.ari:.2f}."
         )
     if about.aspects is not None:
         sentences.append(
