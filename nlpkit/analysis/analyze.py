@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.analysis.about import theme_choice, what_it_is_about
-from nlpkit.analysis.about_sections import about_methods, about_sections, about_sentences
+from nlpkit.analysis.about_sections import about_methods, about_sections
 from nlpkit.analysis.about_tables import about_tables
 from nlpkit.analysis.counts import Counts, count
+from nlpkit.analysis.driver_sections import driver_sentences
 from nlpkit.analysis.findings import Findings, find
 from nlpkit.analysis.methods import methods_of
 from nlpkit.analysis.page import report_of
@@ -172,7 +173,7 @@ def analyze(
                 is_masked=mask,
             )
         ),
-        more_sentences=tuple(about_sentences(about_it)),
+        more_sentences=tuple(driver_sentences(about_it)),
         notes=(*study.notes, *about_it.notes),
         methods=(*study.methods[:-1], *about_methods(about_it), study.methods[-1]),
     )  # fmt: skip
