@@ -68,11 +68,21 @@ def labeled(path: Path) -> tuple[list[str], list[str]]:
     return [str(row.fields["text"]) for row in rows], [str(row.fields["label"] or "") for row in rows]
 
 
-def world(name: str, texts: Sequence[str], known: Sequence[str], encoder: Encoder) -> World:
-    """Return texts with their vectors."""
+def world(
+    name: str, texts: Sequence[str], known: Sequence[str], encoder: Encoder, work: Path | None
+) -> World:
+    """Return texts with their vectors; those of earlier are taken from the folder, if there is one."""
+    kept = work / f"{name}-{len(texts)}.npz" if work else None
+    if kept and kept.is_file():
+        held = np.load(kept)
+        return World(
+            name=name, texts=texts, known=known, vectors=held["vectors"], milliseconds=float(held["spent"])
+        )
     started = time.process_time()
     vectors = vectors_of(texts, encoder)
     spent = 1000 * (time.process_time() - started) / len(texts)
+    if kept:
+        np.savez(kept, vectors=vectors, spent=spent)
     return World(name=name, texts=texts, known=known, vectors=vectors, milliseconds=spent)
 
 
@@ -141,7 +151,14 @@ def driven(size: int, *, draws: int, seed: int) -> dict[str, Any]:
 
 
 def bench(
-    *, texts: int, draws: int, data: Path | None, seed: int, results: Path, talk: Callable[[str], None]
+    *,
+    texts: int,
+    draws: int,
+    data: Path | None,
+    work: Path | None,
+    seed: int,
+    results: Path,
+    talk: Callable[[str], None],
 ) -> None:
     """Measure all, and write it."""
     encoder, machine = Encoder.load(BASE), Machine()
@@ -149,7 +166,7 @@ def bench(
     sources += [(data.stem, *labeled(data))] if data else []
     worlds = []
     for source in sources:
-        worlds.append(world(*source, encoder))
+        worlds.append(world(*source, encoder, work))
         talk(f"{source[0]}: {worlds[-1].milliseconds:.1f} ms a text")
     rows = [found_in(of, count, seed=seed) for of in worlds for count in COUNTS]
     talk(str([(row["data"], row["method"], row["themes"], row["ari"]) for row in rows]))
@@ -233,6 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--labeled", type=Path, help="texts with a label each; empty for none")
+    parser.add_argument("--work", type=Path, help="a folder that keeps the vectors")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=FOLDER)
     args = parser.parse_args(arguments)
@@ -240,6 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         texts=args.texts,
         draws=args.draws,
         data=args.labeled,
+        work=args.work,
         seed=args.seed,
         results=args.results,
         talk=print,
