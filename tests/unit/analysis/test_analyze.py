@@ -246,3 +246,28 @@ def test_the_command_prints_the_answer(planted: Path, tmp_path: Path) -> None:
     assert "report.tables" in result.stderr
     shown = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
     assert shown["page"] == str(tmp_path / "report.html")
+
+
+def test_a_folder_of_files_with_several_labels_a_text(tmp_path: Path) -> None:
+    """Of 40 texts 30 have anger and 20 joy: each label stands alone."""
+    folder = tmp_path / "scored"
+    folder.mkdir()
+    for name in ("a", "b"):
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as stream:
+            for number in range(20):
+                labels = [label for label, at in (("anger", 15), ("joy", 10)) if (number * 7) % 20 < at]
+                row = {
+                    "text": f"row {number} of {name}, {number**3}",
+                    "shop": name,
+                    "labels": ", ".join(labels),
+                    "p_anger": 0.9 if "anger" in labels else 0.1,
+                    "p_joy": 0.8 if "joy" in labels else 0.2,
+                }
+                stream.write(json.dumps(row) + "\n")
+    made = analyze(folder, tmp_path / "report.html", by=["shop"], about="joy", today=TODAY)
+    assert made.sentences[0].startswith("50% of 40 texts are joy (")
+    whole = {row["label"]: row["given"] for row in table(made, "shares") if not row["shop"]}
+    assert whole == {"anger": 30, "joy": 20}
+    rows = table(made, "rows")
+    assert [rows[0]["file"], rows[-1]["file"]] == [str(folder / "a.jsonl"), str(folder / "b.jsonl")]
+    assert rows[0]["labels"] == "anger, joy"
