@@ -189,6 +189,13 @@ def test_columns_that_make_no_groups_are_named(tmp_path: Path) -> None:
     assert "product: 129 different values; 50 of them (the 50 largest)" in made.notes[0]
 
 
+def test_a_group_of_the_name_of_a_column_of_the_tables_stays_apart(tmp_path: Path) -> None:
+    path = scored(tmp_path / "a.csv", rows_with(40, lambda number: "ab"[number % 2], "period"))
+    made = analyze(path, tmp_path / "report.html", by=["period"], time=None, today=TODAY)
+    assert {row["period_"] for row in table(made, "shares")} == {"", "a", "b"}
+    assert {row["period"] for row in table(made, "shares")} == {""}
+
+
 def test_dates_are_counted_and_never_dropped_silently(tmp_path: Path) -> None:
     dates = ["2026-11-01", "02/11/2026", "15/11/2026", "", "soon", "2027-01-01", "2026-11-03T23:30:00-08:00"]
     path = scored(tmp_path / "dated.csv", rows_with(70, lambda number: dates[number % 7], "date"))
