@@ -27,6 +27,7 @@ from nlpkit.data.dates import Order, Period
 from nlpkit.errors import ConfigError, DataError, RunError, nearest
 from nlpkit.files import fingerprint, refuse_path, sha256_of, write_whole
 from nlpkit.reports.report import Report
+from nlpkit.reports.wording import without_folder
 from nlpkit.run import versions
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows
@@ -245,7 +246,9 @@ def _study(
     if explainer is not None:
         chosen = list(with_words(chosen, explainer))
     run = scored.classifier.name if scored.classifier else "the columns of a scored file"
-    corrected_by = f"{len(calibration):,} labeled rows ({calibration.source})" if calibration else ""
+    corrected_by = (
+        f"{len(calibration):,} labeled rows ({without_folder(calibration.source)})" if calibration else ""
+    )
     digest = fingerprint(
         {
             "file": sha256_of(data_files(rows.path) if rows.path.is_dir() else [rows.path]),

@@ -111,15 +111,13 @@ def periods_of(batch: Batch, plan: Plan) -> list[str]:
 
 def _listed(rows: ScoredRows, plan: Plan, path: Path) -> Iterator[tuple[Batch, list[str]]]:
     """Yield the batches, each with the period of each of its rows, and list all rows in a file."""
-    import os
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     names = ["file", "row", rows.answer, *(["period"] if plan.every else []), *rows.by]
     columns = _distinct(names)
     schema = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in columns])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.new")  # of a run that was killed it is written anew
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in rows.batches(answers=True):

@@ -110,7 +110,7 @@ def _classifier(run: Path | str | None, runtime: str) -> Classifier:
     if not labels_in(classifier.columns):
         raise RunError(
             f"{classifier.name}: answers with {', '.join(classifier.columns)}; expected a run that gives "
-            "labels; hint: nlpkit score and a spreadsheet give the mean of numbers"
+            "labels; hint: nlpkit score RUN FILE -o scored.csv gives its answers, row by row"
         )
     if classifier.turns is not None or classifier.reads_aspects:
         more = "the turns before" if classifier.turns is not None else "an aspect"
