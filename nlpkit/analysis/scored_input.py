@@ -80,8 +80,9 @@ def scored_input(
                 f"{source}: was scored with the labels {', '.join(known[0])}; {classifier.name} has "
                 f"{', '.join(labels_in(classifier.columns))}; hint: name the run that scored it"
             )
+        labels = known[0] if classifier is None else labels_in(classifier.columns)  # in the run's order
         return ScoredInput(
-            path=source, labels=known[0], is_set=known[1], run=opened, classifier=classifier,
+            path=source, labels=labels, is_set=known[1], run=opened, classifier=classifier,
             was_scored=True, format=options.format,
         )  # fmt: skip
     target = folder / ("scored" if source.is_dir() else "scored.parquet")

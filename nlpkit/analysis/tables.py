@@ -16,10 +16,10 @@ from nlpkit.scoring.writers import writer_of
 
 Rows: TypeAlias = list[dict[str, Any]]
 
-OWN = frozenset(
-    "period label texts share low high given counted other_texts difference p corrected_p is_shown since "
-    "earliest latest before after".split()
-)
+OWN = frozenset({
+    "period", "label", "texts", "share", "low", "high", "given", "counted", "other_texts", "difference", "p",
+    "corrected_p", "is_shown", "since", "earliest", "latest", "before", "after",
+})  # fmt: skip
 """Columns of the tables; one of the user's of such a name gets an underscore behind it."""
 ROWS = "rows.parquet"
 """Lists each row of the file with its label, groups and period: the rows of any cell are found there."""
