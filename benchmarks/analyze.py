@@ -135,23 +135,28 @@ def outcome(
     held = world.taken(random.integers(len(world), size=LABELED))
     with tempfile.TemporaryDirectory() as folder:
         made = make(Path(folder) / "made.parquet", world, texts, rows=rows, planted=planted, seed=seed)
-        found = found_in(made, held, seed=seed)
+        findings = found_in(made, held, seed=seed)
     negative = held.labels.index("negative")
     products = [Cell(groups=(("product", name),)) for name in PRODUCTS]
-    weeks = [cell for cell in found.estimates if cell.period]
-    right = [change for change in found.changes if is_planted(change, made)]
+    weeks = [cell for cell in findings.estimates if cell.period]
+    right = [change for change in findings.changes if is_planted(change, made)]
     return {
         "covered": {
-            "all": _covered(found, made, [ALL]),
-            "products": _covered(found, made, products),
-            "weeks": _covered(found, made, weeks),
+            "all": _covered(findings, made, [ALL]),
+            "products": _covered(findings, made, products),
+            "weeks": _covered(findings, made, weeks),
         },
         "counted": float(
-            np.mean([abs(_counted(found, cell, negative) - made.share(cell, negative)) for cell in products])
+            np.mean(
+                [abs(_counted(findings, cell, negative) - made.share(cell, negative)) for cell in products]
+            )
         ),
         "corrected": float(
             np.mean(
-                [abs(found.estimates[cell].share[negative] - made.share(cell, negative)) for cell in products]
+                [
+                    abs(findings.estimates[cell].share[negative] - made.share(cell, negative))
+                    for cell in products
+                ]
             )
         ),
         "found": {
@@ -166,8 +171,8 @@ def outcome(
             for change in right
             if change.label == "negative" and change.cell != ALL
         ],
-        "false": len(found.changes) - len(right),
-        "differences": sum(each.is_shown for each in found.differences),
+        "false": len(findings.changes) - len(right),
+        "differences": sum(each.is_shown for each in findings.differences),
     }
 
 
@@ -175,19 +180,19 @@ def _jump(change: Change, made: Made) -> float:
     return made.planted[change.cell.groups[0][1]][1]
 
 
-def _counted(found: Findings, cell: Cell, label: int) -> float:
-    tally = found.counts.of(cell)
+def _counted(findings: Findings, cell: Cell, label: int) -> float:
+    tally = findings.counts.of(cell)
     return float(tally.given[label] / tally.texts)
 
 
-def _covered(found: Findings, made: Made, cells: Sequence[Cell]) -> float:
+def _covered(findings: Findings, made: Made, cells: Sequence[Cell]) -> float:
     """Return how many intervals hold the true share, of all labels."""
     inside = [
-        found.estimates[cell].low[label] - 1e-9
+        findings.estimates[cell].low[label] - 1e-9
         <= made.share(cell, label)
-        <= found.estimates[cell].high[label] + 1e-9
+        <= findings.estimates[cell].high[label] + 1e-9
         for cell in cells
-        for label in range(len(found.labels))
+        for label in range(len(findings.labels))
     ]
     return float(np.mean(inside))
 

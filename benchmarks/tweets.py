@@ -43,7 +43,7 @@ def unseen(count: int, *, seed: int) -> tuple[list[LabeledText], list[LabeledTex
         LabeledText(
             text=str(record.fields["text"]),
             label=str(record.fields["label"]),
-            group=_topic(str(record.fields["text"])),
+            group=topic_of(str(record.fields["text"])),
         )
         for record in read_records(resolve(SOURCE, kind="data"))
     ]
@@ -96,7 +96,7 @@ def by_tfidf(
     return rows_of(SOURCE, answers, [str(tweet.label) for tweet in tweets], tuple(labels))
 
 
-def _topic(text: str) -> str:
+def topic_of(text: str) -> str:
     matching = (topic for topic, words in TOPICS.items() if re.search(words, text, re.IGNORECASE))
     return next(matching, OTHER)
 

@@ -19,7 +19,7 @@ from nlpkit.analysis.themes import BASE, Themes, find_themes
 from nlpkit.errors import ConfigError, DataError
 
 ThemeChoice: TypeAlias = int | Literal["auto", "none"]
-Kind: TypeAlias = Literal["change", "last period", "neighboring periods", "group"]
+Kind: TypeAlias = Literal["change", "halves", "last period", "neighboring periods", "group"]
 
 THEMES = "theme"
 """The parts of a change that are themes; others have the name of their column."""
@@ -27,6 +27,8 @@ ROWS = "theme_rows.parquet"
 """Lists the theme of each row."""
 MOST_GROUPS = 3
 """Groups of each column whose difference is decomposed: those that differ most."""
+FEWEST_PERIODS = 4
+"""Periods below which halves of them are not compared."""
 MOST_PAIRS = 60
 """Neighboring periods that the table decomposes, the last ones."""
 
@@ -101,19 +103,19 @@ def what_it_is_about(
         ConfigError: the run of `aspects` finds no opinions.
         SourceError: the base can't be fetched.
     """
-    found, counted, notes = None, None, []
+    themes_in_it, counted, notes = None, None, []
     total = findings.counts.whole.texts
     if themes != "none":
         try:
-            found = find_themes(
+            themes_in_it = find_themes(
                 sampled_texts(rows, seed=seed), base=base, count=None if themes == "auto" else themes,
                 seed=seed, progress=lambda done, of: progress("finding themes", done, of),
             )  # fmt: skip
         except DataError as error:
             notes.append(f"No themes: {error}.")
-    if found is not None:
+    if themes_in_it is not None:
         counted = count_themes(
-            rows, plan, found, listed=folder / ROWS,
+            rows, plan, themes_in_it, listed=folder / ROWS,
             progress=lambda done: progress("assigning themes", done, total),
         )  # fmt: skip
     read = None
@@ -121,12 +123,14 @@ def what_it_is_about(
         read = count_aspects(rows, aspects, progress=lambda done: progress("reading aspects", done, total))
         if read.forgotten:
             notes.append(f"{read.forgotten:,} aspects that were named once are not counted.")
-    parts = _Parts(findings, plan, found, counted, seed)
+    parts = _Parts(findings, plan, themes_in_it, counted, seed)
     return About(
-        themes=found,
+        themes=themes_in_it,
         theme_counts=counted,
         aspects=read,
-        driven=_corrected([*parts.of_changes(), *parts.of_last(label), *parts.of_groups(label)]),
+        driven=_corrected(
+            [*parts.of_changes(), *parts.of_halves(label), *parts.of_last(label), *parts.of_groups(label)]
+        ),
         neighbors=_corrected(parts.of_neighbors(label)),
         notes=tuple(notes),
     )
@@ -161,6 +165,17 @@ class _Parts:
                 driven += self._between(stretches, label, "change")
         return driven
 
+    def of_halves(self, label: str) -> list[Driven]:
+        """Decompose what changed from the first half of the periods to the second, where no change point of
+        the label does it better.
+        """
+        periods = self.findings.periods(ALL)
+        changes = [each for each in self.findings.changes if (each.cell, each.label) == (ALL, label)]
+        if changes or len(periods) < FEWEST_PERIODS:
+            return []
+        half = len(periods) // 2
+        return self._between((periods[:half], periods[half:]), label, "halves")
+
     def of_last(self, label: str) -> list[Driven]:
         """Decompose what changed from the last period but one to the last."""
         periods = self.findings.periods(ALL)[-2:]
@@ -171,7 +186,9 @@ class _Parts:
         periods = self.findings.periods(ALL)[-MOST_PAIRS - 1 :]
         pairs = pairwise(periods)
         return [
-            each for one, two in pairs for each in self._between(([one], [two]), label, "neighboring periods")
+            each
+            for earlier, later in pairs
+            for each in self._between(([earlier], [later]), label, "neighboring periods")
         ]
 
     def of_groups(self, label: str) -> list[Driven]:

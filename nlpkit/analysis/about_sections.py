@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from nlpkit.analysis.about import THEMES, About, Driven
+from nlpkit.analysis.about import About
 from nlpkit.analysis.aspects import AspectExample
 from nlpkit.analysis.counts import ALL, Cell
-from nlpkit.analysis.drivers import Driver, Effect
+from nlpkit.analysis.driver_sections import driver_table
 from nlpkit.analysis.study import columns
 from nlpkit.analysis.themes import CENTRAL, Themes
 from nlpkit.data.personal import scan
 from nlpkit.metrics.score import Score
 from nlpkit.reports.sections import Example, Mark, Panel, Plot, Section, Series, Table, Tag, Texts
+from nlpkit.reports.wording import short
 
 MOST_ASPECTS = 20
 MOST_PANELS = 6
@@ -36,7 +37,7 @@ def about_sections(about: About, *, label: str, number: int, tables: str, is_mas
     if about.aspects is not None and about.aspects.aspects:
         sections += [_aspects(about, tables), _aspect_texts(about, is_masked)]
     shown = [each for each in about.driven if each.split.drivers][:MOST_SPLITS]
-    return sections + [_drivers(each, place, tables) for place, each in enumerate(shown, 1)]
+    return sections + [driver_table(each, number, tables) for number, each in enumerate(shown, 1)]
 
 
 def share(count: int, of: int, title: str = "") -> Score:
@@ -52,39 +53,40 @@ def share(count: int, of: int, title: str = "") -> Score:
     )  # fmt: skip
 
 
-def _themes(about: About, label: str, number: int, tables: str) -> Table:
-    found, counts = about.themes, about.theme_counts
-    if found is None or counts is None:
+def _themes(about: About, label: str, column: int, tables: str) -> Table:
+    themes, counts = about.themes, about.theme_counts
+    if themes is None or counts is None:
         raise ValueError("no themes")
     texts, having = counts.cells[ALL]
     total = int(texts.sum())
-    steady = found.stability
-    stable = [f"{theme.stability:.2f}" for theme in found.themes]
+    steady = themes.stability
+    stable = [f"{theme.stability:.2f}" for theme in themes.themes]
     rows = [
         (
             name,
-            int(texts[place]),
-            share(int(texts[place]), total).shown_with_interval,
-            share(int(having[place, number]), int(texts[place])).shown_with_interval,
-            stable[place] if place < len(stable) else None,
+            int(texts[number]),
+            share(int(texts[number]), total).shown_with_interval,
+            share(int(having[number, column]), int(texts[number])).shown_with_interval,
+            stable[number] if number < len(stable) else None,
         )
-        for place, name in enumerate(found.names)
+        for number, name in enumerate(themes.names)
     ]
-    lost = [theme.name for theme in found.themes if not theme.is_stable]
+    lost = [theme.name for theme in themes.themes if not theme.is_stable]
     return Table(
         id="themes",
         title="What it is about: themes",
         nav="Themes",
-        note=f"Found by {found.clusters.method} in the encoder vectors of {found.distinct:,} different texts "
-        f"(of a random sample of {found.sample:,}), and named by the words that set them apart. Every text "
-        "of the file then got the nearest theme, or none. Intervals are Wilson's; rates are as counted, "
-        f"not corrected. The rows of each theme: {tables}/theme_rows.parquet.",
+        note=f"Found by {themes.clusters.method} in the encoder vectors of {themes.distinct:,} different "
+        f"texts (of a random sample of {themes.sample:,}), and named by the words that set them apart. "
+        "Every text of the file then got the nearest theme, or none. Intervals are Wilson's; rates are as "
+        f"counted, not corrected. Stability: the themes of {steady.bootstraps} bootstraps agree with these "
+        f"by an adjusted Rand index of {steady.ari:.2f} on average ({steady.lowest:.2f} to "
+        f"{steady.highest:.2f}); 1 is the same, 0 is chance. In the table: how alike each theme and the "
+        "nearest of a bootstrap are (Jaccard). "
+        + (f"Below 0.5, and not to be relied on: {'; '.join(lost)}. " if lost else "")
+        + f"The rows of each theme: {tables}/theme_rows.parquet.",
         columns=columns("Theme", "Texts", "Share", label.capitalize(), "Stability"),
         rows=tuple(rows),
-        caption=f"Stability: the themes of {steady.bootstraps} bootstraps agree with these by an adjusted "
-        f"Rand index of {steady.ari:.2f} on average ({steady.lowest:.2f} to {steady.highest:.2f}); 1 is the "
-        "same, 0 is chance. In the table: how alike each theme and the nearest of a bootstrap are (Jaccard). "
-        + (f"Below 0.5, and not to be relied on: {'; '.join(lost)}." if lost else "All are above 0.5."),
     )
 
 
@@ -96,10 +98,11 @@ def _theme_texts(themes: Themes, is_masked: bool) -> Texts:
         note="Those nearest to the theme's center.",
         examples=tuple(
             Example(text=_cut(text, is_masked), tags=(Tag(text=theme.name),))
+            for rank in range(CENTRAL)  # of each theme the most central one first
             for theme in themes.themes
-            for text in theme.central
+            for text in theme.central[rank : rank + 1]
         ),
-        shown=3 * CENTRAL,
+        shown=len(themes.themes),
     )
 
 
@@ -111,12 +114,12 @@ def _course(about: About) -> list[Section]:
     periods = sorted(cell.period for cell in cells if cell.period and not cell.groups)
     if len(periods) < 2:
         return []
-    step = max(1, -(-len(periods) // 4))
-    names = tuple(name if place % step == 0 else "" for place, name in enumerate(periods))
+    step = max(1, -(-len(periods) // 2))
+    names = tuple(name if number % step == 0 else "" for number, name in enumerate(periods))
     panels = []
-    for place, theme in enumerate(about.themes.themes[:MOST_PANELS]):
+    for number, theme in enumerate(about.themes.themes[:MOST_PANELS]):
         scores = [
-            share(int(cells[Cell(period=name)][0][place]), int(cells[Cell(period=name)][0].sum()))
+            share(int(cells[Cell(period=name)][0][number]), int(cells[Cell(period=name)][0].sum()))
             for name in periods
         ]
         line = Series(
@@ -127,7 +130,7 @@ def _course(about: About) -> list[Section]:
             high=tuple(100 * (score.high or 0) for score in scores),
             symbol="o" if len(periods) < 25 else "",
         )
-        panels.append(Panel(series=(line,), title=theme.name, names=names))
+        panels.append(Panel(series=(line,), title=short(theme.name), names=names))
     return [
         Plot(
             id="themes-time",
@@ -201,85 +204,21 @@ def _opinion(example: AspectExample, name: str, is_masked: bool) -> Example:
     )
 
 
-def _drivers(driven: Driven, place: int, tables: str) -> Table:
-    split = driven.split
-    word = "themes" if driven.by == THEMES else driven.by
-    title = (
-        f"Why {split.label} differs in {split.after}: by {word}"
-        if driven.kind == "group"
-        else f"What drives {split.label}, {split.after} against {split.before}: by {word}"
-    )
-    return Table(
-        id=f"drivers-{place}",
-        title=title,
-        nav="Drivers" if place == 1 else "",
-        note=f"The counted share of {split.label} is {split.rates[0]:.1%} ({split.before}, "
-        f"{split.texts[0]:,} texts) and {split.rates[1]:.1%} ({split.after}, {split.texts[1]:,}): "
-        f"{_points(split.whole)} points. Of these, {_points(split.mix)} come from the shares "
-        f"of the {word}, and {_points(split.rate)} from the rates of {split.label} within them. "
-        "The rows sum to the whole exactly (Kitagawa 1955).",
-        columns=columns(
-            driven.by.capitalize(), "Texts", "Its share", f"{split.label.capitalize()} in it",
-            "By its share", "By its rate", words=("Texts", "Its share", f"{split.label.capitalize()} in it"),
-        ),
-        rows=tuple(_driver_cells(driver) for driver in split.drivers),
-        caption="Points that each part adds, with 95% intervals. A star: not zero, all comparisons of these "
-        f"tables considered (Holm, 5%). A share adds where it grows above the average, or shrinks below. "
-        f"Neighboring periods and p-values: {tables}/drivers.csv.",
-    )  # fmt: skip
-
-
-def _driver_cells(driver: Driver) -> tuple[str, ...]:
-    rates = ["–" if rate is None else f"{rate:.1%}" for rate in driver.rates]
-    return (
-        driver.part,
-        f"{driver.texts[0]:,} to {driver.texts[1]:,}",
-        f"{driver.shares[0]:.1%} to {driver.shares[1]:.1%}",
-        f"{rates[0]} to {rates[1]}",
-        _points(driver.mix),
-        _points(driver.rate),
-    )
-
-
-def _points(effect: Effect) -> str:
-    star = "*" if effect.is_significant else ""
-    return f"{100 * effect.value:+.1f}{star} ({100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
-
-
 def _cut(text: str, is_masked: bool) -> str:
     shown = scan(text)[0] if is_masked else text
     return f"{shown[:LONGEST]}…" if len(shown) > LONGEST else shown
-
-
-def about_sentences(about: About) -> list[str]:
-    """Return what the first screen says of themes and drivers; none without significant parts."""
-    sentences = []
-    changes = [each for each in about.driven if each.kind == "change" and each.by == THEMES]
-    for each in changes[:1]:
-        effects = [
-            (driver.mix, driver.part, "is spoken of more or less often") for driver in each.split.drivers
-        ]
-        effects += [(driver.rate, driver.part, "is spoken of differently") for driver in each.split.drivers]
-        known = [each for each in effects if each[0].is_significant]
-        if known:
-            effect, part, how = max(known, key=lambda each: abs(each[0].value))
-            sentences.append(
-                f"The change of {each.split.label} ({_points(each.split.whole)} points as counted) comes "
-                f"most from the theme {part}, which {how}: {_points(effect)} points."
-            )
-    return sentences
 
 
 def about_methods(about: About) -> tuple[str, ...]:
     """Return how it was done, in sentences to paste."""
     sentences = []
     if about.themes is not None:
-        found = about.themes
+        themes = about.themes
         sentences.append(
-            f"Themes are clusters ({found.clusters.method}, scikit-learn) of the mean token embeddings of "
-            f"{found.distinct:,} different texts of a random sample, in {len(found.clusters.axes)} principal "
-            "components, named by class-based TF-IDF (Grootendorst 2022). Their stability is the adjusted "
-            f"Rand index over {found.stability.bootstraps} bootstraps: {found.stability.ari:.2f}."
+            f"Themes are clusters ({themes.clusters.method}, scikit-learn) of the mean token embeddings of "
+            f"{themes.distinct:,} different texts of a random sample, in {len(themes.clusters.axes)} "
+            "principal components, named by class-based TF-IDF (Grootendorst 2022). Their stability is the "
+            f"adjusted Rand index over {themes.stability.bootstraps} bootstraps: {themes.stability.ari:.2f}."
         )
     if about.aspects is not None:
         sentences.append(

@@ -39,18 +39,18 @@ def _theme_share_rows(about: About, labels: Sequence[str]) -> Rows:
     if about.themes is None or about.theme_counts is None:
         return rows
     for cell, (texts, having) in sorted(about.theme_counts.cells.items()):
-        for place, name in enumerate(about.themes.names):
-            score = share(int(texts[place]), int(texts.sum()))
+        for row, name in enumerate(about.themes.names):
+            score = share(int(texts[row]), int(texts.sum()))
             rows.append(
                 {
                     "group": " = ".join(cell.groups[0]) if cell.groups else "",
                     "period": cell.period,
                     "theme": name,
-                    "texts": int(texts[place]),
+                    "texts": int(texts[row]),
                     "share": score.value,
                     "low": score.low,
                     "high": score.high,
-                    **{f"given_{label}": int(having[place, at]) for at, label in enumerate(labels)},
+                    **{f"given_{label}": int(having[row, at]) for at, label in enumerate(labels)},
                 }
             )
     return rows

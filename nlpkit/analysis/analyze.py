@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.analysis.about import theme_choice, what_it_is_about
-from nlpkit.analysis.about_sections import about_methods, about_sections, about_sentences
+from nlpkit.analysis.about_sections import about_methods, about_sections
 from nlpkit.analysis.about_tables import about_tables
+from nlpkit.analysis.correction import correction_for
 from nlpkit.analysis.counts import Counts, count
+from nlpkit.analysis.driver_sections import driver_sentences
 from nlpkit.analysis.findings import Findings, find
 from nlpkit.analysis.methods import methods_of
 from nlpkit.analysis.page import report_of
@@ -23,15 +25,15 @@ from nlpkit.analysis.tables import ROWS, tables_of, write_tables
 from nlpkit.analysis.to_read import choose, with_words
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.dates import Order, Period
-from nlpkit.errors import ConfigError, DataError, RunError, nearest
+from nlpkit.data.records import columns_of
+from nlpkit.data.rows import require
+from nlpkit.errors import ConfigError, nearest
 from nlpkit.files import fingerprint, refuse_path, sha256_of, write_whole
 from nlpkit.reports.report import Report
 from nlpkit.run import versions
 from nlpkit.scoring.options import ScoreOptions
-from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows
 from nlpkit.trust.cell_shares import CellShares
 from nlpkit.trust.explain import brief_explainer
-from nlpkit.trust.shares import SharesEstimator
 
 NEGATIVE = "negative"
 """The label that the first sentence is about, where there is one of this name."""
@@ -134,6 +136,7 @@ def analyze(
     if every and not time:
         raise ConfigError(f"--every {every}: of which dates? hint: add --time and the column that holds them")
     _refuse_output(source, output, folder, overwrite=overwrite)
+    _refuse_columns(source, [*by, *([time] if time else [])], format, encoding)
     folder.mkdir(parents=True, exist_ok=True)
     options = ScoreOptions(
         text=text, format=format, encoding=encoding, overwrite=overwrite,
@@ -143,6 +146,9 @@ def analyze(
         source, run, folder, options, runtime=runtime, talk=talk,
         progress=lambda at: progress("scoring", at.rows, at.total),
     )  # fmt: skip
+    if about is not None and about not in scored.labels:
+        known = ", ".join(scored.labels)
+        raise ConfigError(f"--about {about}: expected one of {known}{nearest(about, scored.labels)}")
     rows = ScoredRows(
         path=scored.path, source=source, labels=scored.labels, is_set=scored.is_set, text=text, by=by,
         time=time, format=scored.format, encoding=encoding if scored.was_scored else None,
@@ -172,7 +178,7 @@ def analyze(
                 is_masked=mask,
             )
         ),
-        more_sentences=tuple(about_sentences(about_it)),
+        more_sentences=tuple(driver_sentences(about_it)),
         notes=(*study.notes, *about_it.notes),
         methods=(*study.methods[:-1], *about_methods(about_it), study.methods[-1]),
     )  # fmt: skip
@@ -197,6 +203,12 @@ def _refuse_output(source: Path, output: Path, folder: Path, *, overwrite: bool)
         raise ConfigError(f"{folder}: is a file; expected a folder for tables; hint: --tables FOLDER")
 
 
+def _refuse_columns(source: Path, columns: Sequence[str], format: str | None, encoding: str | None) -> None:
+    """Refuse a column that is not there before anything is scored."""
+    if columns and str(source) != "-":
+        require(columns, columns_of(source, format=format, encoding=encoding), file=str(source))
+
+
 def _study(
     scored: ScoredInput,
     rows: ScoredRows,
@@ -215,37 +227,44 @@ def _study(
     seed: int,
 ) -> Study:
     """Turn the counts into what the page shows."""
-    calibration, why = _calibration(scored, held_out, fields)
-    likeliest, warnings = {}, []
-    estimator = None
-    if calibration is not None:
-        try:
-            estimator = SharesEstimator(calibration, is_set=scored.is_set, seed=seed)
-        except DataError as error:
-            if held_out is not None:
-                raise
-            calibration, why = None, str(error)
-    order = [] if calibration is None else [calibration.labels.index(label) for label in scored.labels]
-    if estimator is not None and order != sorted(order):
-        raise DataError(f"{name}: its columns p_LABEL stand in another order than the run's labels")
-    shares = CellShares(len(scored.labels), calibration, is_set=scored.is_set, seed=seed)
+    correction = correction_for(scored, held_out, fields, seed=seed)
+    shares = CellShares(len(scored.labels), correction.rows, is_set=scored.is_set, seed=seed)
     findings = find(counts, plan, shares, scored.labels, seed=seed)
-    if estimator is not None:
-        whole = estimator.shares(counts.whole)
-        likeliest = {share.label: share.likeliest for share in whole}
-        if estimator.is_unlike(counts.whole, whole):
-            warnings.append(
-                "These texts are not like the labeled rows, and their shares may be wrong. Hint: label some "
-                "of them, and name them with --held-out."
-            )
+    likeliest, warnings = correction.of_whole(counts.whole)
     subject = _about(about, scored.labels, counts)
     chosen = choose(counts, scored.labels, about=subject, is_masked=mask, seed=seed)
     explainer = brief_explainer(scored.classifier) if words and scored.classifier else None
-    if explainer is not None:
-        chosen = list(with_words(chosen, explainer))
-    run = scored.classifier.name if scored.classifier else "the columns of a scored file"
-    corrected_by = f"{len(calibration):,} labeled rows ({calibration.source})" if calibration else ""
-    digest = fingerprint(
+    study = Study(
+        name=name,
+        run=scored.classifier.name if scored.classifier else "the columns of a scored file",
+        task="several labels a text" if scored.is_set else "one label a text",
+        unit=unit,
+        about=subject,
+        findings=findings,
+        plan=plan,
+        chosen=tuple(with_words(chosen, explainer) if explainer else chosen),
+        why_counted=correction.why_not,
+        corrected_by=correction.source,
+        likeliest=likeliest,
+        warnings=warnings,
+        notes=(*plan.notes, *findings.notes, *_few_notes(findings)),
+        hash=_hash(scored, rows, plan, held_out, seed, more),
+        tables=tables,
+        seed=seed,
+    )
+    return study.with_methods(methods_of(study))
+
+
+def _hash(
+    scored: ScoredInput,
+    rows: ScoredRows,
+    plan: Plan,
+    held_out: Path | str | None,
+    seed: int,
+    more: dict[str, Any],
+) -> str:
+    """Return a hash of the scored file, the run and all that decides a figure."""
+    return fingerprint(
         {
             "file": sha256_of(data_files(rows.path) if rows.path.is_dir() else [rows.path]),
             "run": scored.classifier.fingerprint if scored.classifier else "",
@@ -257,49 +276,11 @@ def _study(
             **more,
         }
     )
-    study = Study(
-        name=name,
-        run=run,
-        task="several labels a text" if scored.is_set else "one label a text",
-        unit=unit,
-        about=subject,
-        findings=findings,
-        plan=plan,
-        chosen=tuple(chosen),
-        why_counted=why,
-        corrected_by=corrected_by,
-        likeliest=likeliest,
-        warnings=tuple(warnings),
-        notes=(*plan.notes, *findings.notes, *_few_notes(findings)),
-        hash=digest,
-        tables=tables,
-        seed=seed,
-    )
-    return study.with_methods(methods_of(study))
-
-
-def _calibration(
-    scored: ScoredInput, held_out: Path | str | None, fields: dict[str, Any]
-) -> tuple[CalibrationRows | None, str]:
-    """Return what corrects the shares, or why there is nothing."""
-    if scored.run is None or scored.classifier is None:
-        if held_out is not None:
-            raise ConfigError("--held-out: of which run? hint: name the run that scored the file, before it")
-        return None, "the run that scored the file is not named; hint: nlpkit analyze RUN FILE -o report.html"
-    try:
-        return calibration_rows(scored.run, scored.classifier, held_out, **fields), ""
-    except (RunError, DataError) as error:
-        if held_out is not None:
-            raise
-        return None, str(error).replace(str(scored.run.path), f"the run {scored.run.name}")
 
 
 def _about(asked: str | None, labels: tuple[str, ...], counts: Counts) -> str:
-    if asked is None:
-        return NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())]
-    if asked not in labels:
-        raise ConfigError(f"--about {asked}: expected one of {', '.join(labels)}{nearest(asked, labels)}")
-    return asked
+    default = NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())]
+    return asked or default
 
 
 def _few_notes(findings: Findings) -> list[str]:

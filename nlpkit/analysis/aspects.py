@@ -121,7 +121,7 @@ def count_aspects(
     if OPINIONS not in classifier.columns:
         raise ConfigError(
             f"--aspects {run}: answers with {', '.join(classifier.columns)}; expected a run that finds "
-            "opinions; hint: recipe: aspects trains one (docs/training.md)"
+            "opinions; hint: nlpkit train recipes/configs/aspects.yaml trains one (docs/training.md)"
         )
     counts, done = AspectCounts(run=classifier.name), 0
     for batch in rows.batches(answers=True):

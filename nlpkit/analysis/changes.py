@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEWEST_PERIODS = 6
-"""Periods below which no change can be told from noise."""
+"""Periods below which no change stands out from noise."""
 SHORTEST = 2
 """Periods on each side of a change."""
 LEVEL = 0.05
@@ -89,7 +89,7 @@ def _steps(
 ) -> list[Step]:
     """Return the changes of one series; `largest` simulates what the ratio of a segment is without one."""
     noise = max(float(_noise(values[None], weights)[0]), LEAST_NOISE * variance)
-    found: list[tuple[int, float]] = []
+    steps: list[tuple[int, float]] = []
     waiting = [(0, len(values), level * FIRST)]
     while waiting:
         start, end, part = waiting.pop()
@@ -101,13 +101,13 @@ def _steps(
         if p > part:
             continue
         at = start + SHORTEST + best
-        found.append((at, p))
+        steps.append((at, p))
         waiting += [(start, at, part / NEXT), (at, end, part / NEXT)]
-    return _placed(values, weights, sorted(found), max(variance, noise))
+    return _placed(values, weights, sorted(steps), max(variance, noise))
 
 
 def _placed(
-    values: NDArray[Any], weights: NDArray[Any], found: Sequence[tuple[int, float]], noise: float
+    values: NDArray[Any], weights: NDArray[Any], rough: Sequence[tuple[int, float]], noise: float
 ) -> list[Step]:
     """Place each change anew between the ones before and after it (Bai 1997, doi:10.1017/S0266466600005831).
 
@@ -115,14 +115,14 @@ def _placed(
     """
     import numpy as np
 
-    places = [0, *(at for at, _ in found), len(values)]
+    places = [0, *(at for at, _ in rough), len(values)]
     steps = []
-    for number, (_, p) in enumerate(found, start=1):
+    for number, (_, p) in enumerate(rough, start=1):
         start, end = places[number - 1], places[number + 1]
         ratios = _ratios(values[None, start:end], weights[start:end])[0]
         near = np.flatnonzero(ratios >= ratios.max() - NEAR * noise)
         places[number], earliest, latest = (
-            start + SHORTEST + int(place) for place in (ratios.argmax(), near[0], near[-1])
+            start + SHORTEST + int(index) for index in (ratios.argmax(), near[0], near[-1])
         )
         steps.append(Step(at=places[number], earliest=earliest, latest=latest, p=p))
     return steps

@@ -130,9 +130,9 @@ def stability_of(
     indexes, alike = [], []
     for number in range(BOOTSTRAPS):
         drawn = np.unique(random.integers(len(vectors), size=len(vectors)))
-        found = find_clusters(vectors[drawn], count=count, seed=seed + number + 1).assign(vectors)
-        indexes.append(float(adjusted_rand_score(own, found)))
-        alike.append(_jaccard(own, found, len(clusters)))
+        again = find_clusters(vectors[drawn], count=count, seed=seed + number + 1).assign(vectors)
+        indexes.append(float(adjusted_rand_score(own, again)))
+        alike.append(_jaccard(own, again, len(clusters)))
     return Stability(
         ari=float(np.mean(indexes)),
         lowest=min(indexes),
@@ -160,8 +160,8 @@ def _dense(points: NDArray[Any]) -> NDArray[Any]:
     size = max(SMALLEST, int(SHARE * len(points)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        found: NDArray[Any] = HDBSCAN(min_cluster_size=size, min_samples=CORE, copy=True).fit_predict(points)
-    return found
+        labels: NDArray[Any] = HDBSCAN(min_cluster_size=size, min_samples=CORE, copy=True).fit_predict(points)
+    return labels
 
 
 def _cut(points: NDArray[Any], count: int | None, seed: int) -> NDArray[Any]:
@@ -184,12 +184,12 @@ def _cut(points: NDArray[Any], count: int | None, seed: int) -> NDArray[Any]:
     )
 
 
-def _jaccard(own: NDArray[Any], found: NDArray[Any], count: int) -> list[float]:
+def _jaccard(own: NDArray[Any], again: NDArray[Any], count: int) -> list[float]:
     """Return for each own cluster its Jaccard similarity with the most alike one that was found."""
     import numpy as np
 
-    table = np.zeros((count + 1, int(found.max()) + 2))
-    np.add.at(table, (own, found), 1)  # NONE is the last row, and the last column
+    table = np.zeros((count + 1, int(again.max()) + 2))
+    np.add.at(table, (own, again), 1)  # NONE is the last row, and the last column
     union = table.sum(axis=1, keepdims=True) + table.sum(axis=0) - table
     best: list[float] = (table / np.maximum(union, 1))[:count, :-1].max(axis=1, initial=0).tolist()
     return best

@@ -111,15 +111,13 @@ def periods_of(batch: Batch, plan: Plan) -> list[str]:
 
 def _listed(rows: ScoredRows, plan: Plan, path: Path) -> Iterator[tuple[Batch, list[str]]]:
     """Yield the batches, each with the period of each of its rows, and list all rows in a file."""
-    import os
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     names = ["file", "row", rows.answer, *(["period"] if plan.every else []), *rows.by]
     columns = _distinct(names)
     schema = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in columns])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.new")  # of a run that was killed it is written anew
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for batch in rows.batches(answers=True):
@@ -160,8 +158,8 @@ def cells_of(batch: Batch, plan: Plan, periods: list[str]) -> Iterable[tuple[Cel
         kept["alone"][groups.column] = list(groups.kept)
         kept["series"][groups.column] = groups.first(MOST_SERIES)
     names = sorted(set(periods) - {""})
-    places = {name: place for place, name in enumerate(names)}
-    of_period = np.array([places.get(name, -1) for name in periods], dtype=np.int64)
+    numbers = {name: number for number, name in enumerate(names)}
+    of_period = np.array([numbers.get(name, -1) for name in periods], dtype=np.int64)
     families = [{column: kept["alone"][column]} for column in kept["alone"]]
     families += [kept["crossed"]] if kept["crossed"] else []
     if names:
@@ -174,10 +172,10 @@ def cells_of(batch: Batch, plan: Plan, periods: list[str]) -> Iterable[tuple[Cel
         inside = np.flatnonzero((codes >= 0).all(axis=1))
         if not len(inside):
             continue
-        found, where = np.unique(codes[inside], axis=0, return_inverse=True)
+        combinations, where = np.unique(codes[inside], axis=0, return_inverse=True)
         order = np.argsort(where, kind="stable")
-        cuts = np.cumsum(np.bincount(where.ravel(), minlength=len(found)))[:-1]
-        for code, chosen in zip(found.tolist(), np.split(inside[order], cuts), strict=True):
+        cuts = np.cumsum(np.bincount(where.ravel(), minlength=len(combinations)))[:-1]
+        for code, chosen in zip(combinations.tolist(), np.split(inside[order], cuts), strict=True):
             pairs = tuple(
                 (column, values[at])
                 for (column, values), at in zip(family.items(), code[: len(family)], strict=True)
@@ -189,6 +187,6 @@ def _kept_codes(names: list[str], codes: NDArray[Any], kept: list[str]) -> NDArr
     """Return for each row which of the values that are kept it holds, -1 for none."""
     import numpy as np
 
-    places = {name: place for place, name in enumerate(kept)}
-    of_rows: NDArray[Any] = np.array([places.get(name, -1) for name in names], dtype=np.int64)[codes]
+    numbers = {name: number for number, name in enumerate(kept)}
+    of_rows: NDArray[Any] = np.array([numbers.get(name, -1) for name in names], dtype=np.int64)[codes]
     return of_rows

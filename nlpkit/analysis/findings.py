@@ -96,9 +96,9 @@ def find(counts: Counts, plan: Plan, shares: CellShares, labels: tuple[str, ...]
     }
     estimates[ALL] = shares.estimate(counts.whole)
     singles = [Cell(groups=((groups.column, name),)) for groups in plan.groups for name in groups.kept]
-    found = Findings(labels=labels, estimates=estimates, counts=counts, few=few)
+    findings = Findings(labels=labels, estimates=estimates, counts=counts, few=few)
     series = [ALL, *(cell for cell in singles if _has_series(cell, plan))] if plan.every else []
-    tested = [cell for cell in series if len(found.periods(cell)) >= FEWEST_PERIODS]
+    tested = [cell for cell in series if len(findings.periods(cell)) >= FEWEST_PERIODS]
     notes = []
     if series and not tested:
         notes.append(
@@ -109,7 +109,7 @@ def find(counts: Counts, plan: Plan, shares: CellShares, labels: tuple[str, ...]
     changes = [
         change
         for number, cell in enumerate(tested)
-        for change in _changes(found, cell, shares, level=level, seed=seed + number)
+        for change in _changes(findings, cell, shares, level=level, seed=seed + number)
     ]
     return Findings(
         labels=labels,
@@ -132,7 +132,7 @@ def _differences(
     counts: Counts, cells: Sequence[Cell], shares: CellShares, labels: tuple[str, ...]
 ) -> list[Difference]:
     """Compare each group with all other texts, corrected for all comparisons."""
-    found = []
+    differences = []
     for cell in cells:
         tally = counts.cells[cell]
         rest = counts.whole.plus(tally, sign=-1)
@@ -140,7 +140,7 @@ def _differences(
             continue
         gap = shares.estimate(tally).minus(shares.estimate(rest))
         for number, label in enumerate(labels):
-            found.append(
+            differences.append(
                 Difference(
                     cell=cell,
                     label=label,
@@ -152,29 +152,29 @@ def _differences(
                     p=float(gap.p[number]),
                 )
             )
-    p_values = holm([each.p for each in found])
-    return [dataclasses.replace(each, corrected_p=p) for each, p in zip(found, p_values, strict=True)]
+    p_values = holm([each.p for each in differences])
+    return [dataclasses.replace(each, corrected_p=p) for each, p in zip(differences, p_values, strict=True)]
 
 
-def _changes(found: Findings, cell: Cell, shares: CellShares, *, level: float, seed: int) -> list[Change]:
+def _changes(findings: Findings, cell: Cell, shares: CellShares, *, level: float, seed: int) -> list[Change]:
     """Return the changes of all labels in the series of a group, or of all texts."""
     import numpy as np
 
-    periods = found.periods(cell)
-    tallies = [found.counts.cells[Cell(groups=cell.groups, period=period)] for period in periods]
+    periods = findings.periods(cell)
+    tallies = [findings.counts.cells[Cell(groups=cell.groups, period=period)] for period in periods]
     values, variances = _series(tallies, shares)
     texts = [tally.texts for tally in tallies]
     changes = []
     for number, steps in enumerate(steps_in(values, texts, variances, level=level, seed=seed)):
         ends = [0, *(step.at for step in steps), len(periods)]
-        for place, step in enumerate(steps):
-            parts = tallies[ends[place] : step.at], tallies[step.at : ends[place + 2]]
+        for index, step in enumerate(steps):
+            parts = tallies[ends[index] : step.at], tallies[step.at : ends[index + 2]]
             before, after = (shares.estimate(_sum(part)) for part in parts)
             gap = after.minus(before)
             changes.append(
                 Change(
                     cell=cell,
-                    label=found.labels[number],
+                    label=findings.labels[number],
                     since=periods[step.at],
                     earliest=periods[step.earliest],
                     latest=periods[step.latest],
@@ -182,7 +182,7 @@ def _changes(found: Findings, cell: Cell, shares: CellShares, *, level: float, s
                     after=float(after.share[number]),
                     low=float(gap.low[number]),
                     high=float(gap.high[number]),
-                    texts=int(np.sum(texts[ends[place] : ends[place + 2]])),
+                    texts=int(np.sum(texts[ends[index] : ends[index + 2]])),
                     p=step.p,
                 )
             )

@@ -10,11 +10,11 @@ from nlpkit.trust.shares import RESAMPLES
 
 def methods_of(study: Study) -> tuple[str, ...]:
     """Return how it was done."""
-    found = study.findings
-    whole = found.counts.whole.texts
+    findings = study.findings
+    whole = findings.counts.whole.texts
     sentences = [
         f"{whole:,} {study.unit} were classified by {study.run} (nlpkit {__version__}), with the labels "
-        f"{', '.join(found.labels)}.",
+        f"{', '.join(findings.labels)}.",
     ]
     if study.is_corrected:
         sentences.append(
@@ -29,14 +29,14 @@ def methods_of(study: Study) -> tuple[str, ...]:
             "Shares of labels are those that the classifier gave, not corrected for its mistakes, with 95% "
             "Jeffreys intervals (Brown, Cai and DasGupta 2001)."
         )
-    if found.differences:
+    if findings.differences:
         sentences.append(
-            f"Each group was compared with all other {study.unit} ({len(found.differences)} tests), with "
+            f"Each group was compared with all other {study.unit} ({len(findings.differences)} tests), with "
             "p-values corrected by Holm (1979)."
         )
-    if found.series:
+    if findings.series:
         sentences.append(
-            f"Change points in {found.series} series of shares by {study.every} were found by binary "
+            f"Change points in {findings.series} series of shares by {study.every} were found by binary "
             "segmentation with the likelihood ratio of a step in the mean (Scott and Knott 1974), divided by "
             "the noise between neighboring periods. Critical values were simulated from series of the same "
             f"sizes without a change; the family-wise rate of false alarms is at most {LEVEL:.0%}."

@@ -60,35 +60,35 @@ def _is_empty(section: Section) -> bool:
 
 def answer(study: Study) -> list[str]:
     """Return what was found, in sentences; the first one is the answer."""
-    found, label = study.findings, study.about
+    findings, label = study.findings, study.about
     score = score_of(study, ALL, label)
     first = (
         f"{_percent(score.value)} of {score.count:,} {study.unit} are {label} "
         f"({_percent(score.low)} to {_percent(score.high)}"
         f"{'' if study.is_corrected else ', as counted'})"
     )
-    apart = [each for each in found.differences if each.label == label and each.is_shown]
+    apart = [each for each in findings.differences if each.label == label and each.is_shown]
     if apart and (most := max(apart, key=lambda each: each.difference)).difference > 0:
         share = score_of(study, most.cell, label)
         first += f", most in {most.cell.name} ({_percent(share.value)}, {_percent(share.low)} to "
         first += f"{_percent(share.high)})"
-    changes = [each for each in found.changes if each.label == label and each.cell == ALL]
+    changes = [each for each in findings.changes if each.label == label and each.cell == ALL]
     if changes:
         first += f"; since {changes[-1].since} it {_moved(changes[-1])}"
     lines = [f"{first}."]
-    others = [each for each in found.changes if each not in changes[-1:]]
+    others = [each for each in findings.changes if each not in changes[-1:]]
     if others:
         named = [
             f"{_place(each)}{each.label} {_moved(each)} since {each.since}"
             for each in sorted(others, key=_size)[:3]
         ]
         lines.append(f"Other changes: {'; '.join(named)}.")
-    elif study.every and found.series and not found.changes:
-        lines.append(f"No change over time stands out from noise in any of {found.series} series of shares.")
-    if found.differences:
-        shown = [each for each in found.differences if each.is_shown]
+    elif study.every and findings.series and not findings.changes:
+        lines.append(f"No change over time stands out from noise in any of {findings.series} series.")
+    if findings.differences:
+        shown = [each for each in findings.differences if each.is_shown]
         lines.append(
-            f"{len(shown)} of {len(found.differences)} differences between groups and the rest are shown, "
+            f"{len(shown)} of {len(findings.differences)} differences between groups and the rest are shown, "
             "all comparisons considered (Holm, 5%)."
         )
     return [*lines, *study.more_sentences]
@@ -129,11 +129,11 @@ def share_note(study: Study) -> str:
 
 def share_sections(study: Study) -> list[Section]:
     """Return the share of each label among all texts."""
-    found = study.findings
-    whole = found.counts.whole
+    findings = study.findings
+    whole = findings.counts.whole
     rows = []
     for label in study.shown:
-        number = found.labels.index(label)
+        number = findings.labels.index(label)
         likeliest = study.likeliest.get(label)
         rows.append(
             (
@@ -154,8 +154,8 @@ def share_sections(study: Study) -> list[Section]:
         columns=columns(*names),
         rows=tuple(rows),
     )
-    if len(study.shown) < len(found.labels):
-        few = f" The {len(study.shown)} most frequent of {len(found.labels)} labels; all are in the table."
+    if len(study.shown) < len(findings.labels):
+        few = f" The {len(study.shown)} most frequent of {len(findings.labels)} labels; all are in the table."
         table = table.model_copy(update={"note": table.note + few})
     return [table]
 
@@ -229,15 +229,15 @@ def _group_table(study: Study, column: str, cells: Sequence[Cell]) -> Table:
 
 
 def _difference_table(study: Study) -> Table:
-    found = study.findings.differences
-    ranked = sorted(found, key=lambda each: (each.corrected_p, -abs(each.difference)))[:MOST_ROWS]
+    differences = study.findings.differences
+    ranked = sorted(differences, key=lambda each: (each.corrected_p, -abs(each.difference)))[:MOST_ROWS]
     return Table(
         id="differences",
         title="Differences between groups",
         nav="Differences",
         note=f"Each group compared with all other {study.unit}, in points; the {len(ranked)} clearest of "
-        f"{len(found)}. p-values are corrected for all {len(found)} comparisons (Holm): if no group "
-        "differed, any would be called shown in at most 5% of such files. All: "
+        f"{len(differences)}. p-values are corrected for all {len(differences)} comparisons (Holm): if no "
+        "group differed, any would be called shown in at most 5% of such files. All: "
         f"{study.tables}/differences.csv.",
         columns=columns(
             "Group",

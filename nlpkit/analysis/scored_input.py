@@ -80,8 +80,9 @@ def scored_input(
                 f"{source}: was scored with the labels {', '.join(known[0])}; {classifier.name} has "
                 f"{', '.join(labels_in(classifier.columns))}; hint: name the run that scored it"
             )
+        labels = known[0] if classifier is None else labels_in(classifier.columns)  # in the run's order
         return ScoredInput(
-            path=source, labels=known[0], is_set=known[1], run=opened, classifier=classifier,
+            path=source, labels=labels, is_set=known[1], run=opened, classifier=classifier,
             was_scored=True, format=options.format,
         )  # fmt: skip
     target = folder / ("scored" if source.is_dir() else "scored.parquet")
@@ -110,7 +111,7 @@ def _classifier(run: Path | str | None, runtime: str) -> Classifier:
     if not labels_in(classifier.columns):
         raise RunError(
             f"{classifier.name}: answers with {', '.join(classifier.columns)}; expected a run that gives "
-            "labels; hint: nlpkit score and a spreadsheet give the mean of numbers"
+            "labels; hint: nlpkit score RUN FILE -o scored.csv gives its answers, row by row"
         )
     if classifier.turns is not None or classifier.reads_aspects:
         more = "the turns before" if classifier.turns is not None else "an aspect"

@@ -197,6 +197,8 @@ def answers_in(
     """
     columns = columns_of(path, format=format, encoding=encoding)
     labels = labels_in(columns)
-    if not labels or OPINIONS in columns or not {"label", SEVERAL} & set(columns):
+    is_set = SEVERAL in columns
+    fewest = 1 if is_set else 2  # p_value and label are no answers
+    if len(labels) < fewest or OPINIONS in columns or not {"label", SEVERAL} & set(columns):
         return None
-    return labels, SEVERAL in columns
+    return labels, is_set

@@ -69,8 +69,9 @@ class Shortlists:
             for kind, rank in ranks.items():
                 size = SAMPLED if kind == "sample" else KEPT
                 held = self.lists.setdefault((group, label, kind), [])
-                best = inside[np.argsort(rank[inside], kind="stable")]
                 worst = held[-1].rank if len(held) >= size else np.inf
+                better = inside[rank[inside] < worst]
+                best = better[np.argsort(rank[better], kind="stable")]
                 fresh = [
                     Candidate(
                         rank=float(rank[row]),
@@ -83,7 +84,6 @@ class Shortlists:
                         period=periods[rows[row]] if periods else "",
                     )
                     for row in best[: 2 * size]
-                    if rank[row] < worst
                 ]
                 if fresh:
                     self.lists[group, label, kind] = _merged(held, fresh, size)

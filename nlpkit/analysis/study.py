@@ -89,8 +89,8 @@ MOST_LABELS = 12
 
 def score_of(study: Study, cell: Cell, label: str) -> Score:
     """Return the share of a label in a cell, with its interval and count."""
-    found, number = study.findings, study.findings.labels.index(label)
-    estimate, texts = found.estimates[cell], found.counts.of(cell).texts
+    findings, number = study.findings, study.findings.labels.index(label)
+    estimate, texts = findings.estimates[cell], findings.counts.of(cell).texts
     return Score(
         value=float(estimate.share[number]),
         low=float(estimate.low[number]),

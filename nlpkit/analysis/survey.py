@@ -92,15 +92,15 @@ def survey(
                 values[column] = Counter({name: n for name, n in counter.items() if n > 1})
     groups, notes = [], []
     for column, counter in values.items():
-        found = _groups(column, counter, is_least=column in forgotten)
-        notes += _group_notes(found, counter, rows)
-        groups += [found] if len(found.kept) > 1 else []
+        of_column = _groups(column, counter, is_least=column in forgotten)
+        notes += _group_notes(of_column, counter, rows)
+        groups += [of_column] if len(of_column.kept) > 1 else []
     if not time or not rows:
         return Plan(groups=tuple(groups), today=today, notes=tuple(notes))
     settled = dates.settled(time)
-    chosen, said = _periods(dates, settled, time, every)
+    chosen, date_notes = _periods(dates, settled, time, every)
     return Plan(
-        groups=tuple(groups), every=chosen, order=settled, today=today, notes=(*notes, *said)
+        groups=tuple(groups), every=chosen, order=settled, today=today, notes=(*notes, *date_notes)
     )  # fmt: skip
 
 
@@ -155,7 +155,8 @@ def _periods(
         notes.append(f"{time}: no row has a date that can be used, so that there is no series over time.")
         return None, notes
     earliest, latest = min(days), max(days)
-    chosen: Period = asked or next((name for name, most in SPANS if latest - earliest <= most), "year")
+    fitting: list[Period] = [name for name, most in SPANS if latest - earliest <= most]
+    chosen = asked or (fitting[0] if fitting else "year")
     periods = len({period_of(date.fromordinal(day), chosen) for day in days})
     if periods > MOST_PERIODS:
         raise ConfigError(

@@ -16,6 +16,11 @@ from nlpkit.scoring.writers import writer_of
 
 Rows: TypeAlias = list[dict[str, Any]]
 
+OWN = frozenset({
+    "period", "label", "texts", "share", "low", "high", "given", "counted", "other_texts", "difference", "p",
+    "corrected_p", "is_shown", "since", "earliest", "latest", "before", "after",
+})  # fmt: skip
+"""Columns of the tables; one of the user's of such a name gets an underscore behind it."""
 ROWS = "rows.parquet"
 """Lists each row of the file with its label, groups and period: the rows of any cell are found there."""
 
@@ -98,7 +103,7 @@ def tables_of(findings: Findings, chosen: Sequence[Chosen], *, by: Sequence[str]
 def _columns(cell: Cell, by: Sequence[str]) -> dict[str, str]:
     """Return the value of each column that makes a cell; empty for those that do not."""
     values = dict(cell.groups)
-    return {column: values.get(column, "") for column in by}
+    return {f"{column}_" if column in OWN else column: values.get(column, "") for column in by}
 
 
 def _shares(findings: Findings, by: Sequence[str]) -> Rows:

@@ -85,12 +85,12 @@ def count_themes(
         for batch in rows.batches(answers=True):
             if batch.given is None:
                 continue
-            found = themes.assign([text or "" for text in batch.texts])
-            counts.add(ALL, found, batch.given, len(names))
+            numbers = themes.assign([text or "" for text in batch.texts])
+            counts.add(ALL, numbers, batch.given, len(names))
             for cell, chosen in cells_of(batch, plan, periods_of(batch, plan)):
                 if len(cell.groups) + bool(cell.period) == 1:
-                    counts.add(cell, found[chosen], batch.given[chosen], len(names))
-            write(batch, names[found].tolist())
+                    counts.add(cell, numbers[chosen], batch.given[chosen], len(names))
+            write(batch, names[numbers].tolist())
             done += len(batch)
             progress(done)
     return counts

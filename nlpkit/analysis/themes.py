@@ -63,12 +63,12 @@ class Themes:
         return (*(theme.name for theme in self.themes), NO_THEME)
 
     def assign(self, texts: Sequence[str]) -> NDArray[Any]:
-        """Return (texts,): the place of each one's theme in `names`. Equal texts are read once."""
+        """Return (texts,): the number of each one's theme in `names`. Equal texts are read once."""
         import numpy as np
 
         distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        found = self.clusters.assign(vectors_of(list(distinct), self.encoder))
-        places = np.where(found < 0, len(self.themes), found)
+        numbers = self.clusters.assign(vectors_of(list(distinct), self.encoder))
+        places = np.where(numbers < 0, len(self.themes), numbers)
         assigned: NDArray[Any] = places[[distinct[text] for text in texts]]
         return assigned
 

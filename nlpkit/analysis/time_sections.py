@@ -121,7 +121,7 @@ def _panel(
     return Panel(
         series=tuple(lines),
         title=title,
-        names=tuple(name if place % step == 0 else "" for place, name in enumerate(everything)),
+        names=tuple(name if number % step == 0 else "" for number, name in enumerate(everything)),
         y_range=y_range,
     )
 
@@ -144,20 +144,20 @@ def _last(study: Study, cell: Cell, label: str) -> str:
     return _at(study, cell, label, -1)
 
 
-def _at(study: Study, cell: Cell, label: str, place: int) -> str:
-    period = study.findings.periods(cell)[place]
+def _at(study: Study, cell: Cell, label: str, number: int) -> str:
+    period = study.findings.periods(cell)[number]
     score = score_of(study, Cell(groups=cell.groups, period=period), label)
     return f"{score.shown(score.value)} in {period}"
 
 
 def _changes(study: Study) -> Table | Prose:
-    found, series = study.findings.changes, study.findings.series
-    ranked = sorted(found, key=lambda each: (each.cell != ALL, -abs(each.difference)))[:MOST_CHANGES]
+    changes, series = study.findings.changes, study.findings.series
+    ranked = sorted(changes, key=lambda each: (each.cell != ALL, -abs(each.difference)))[:MOST_CHANGES]
     tested = (
         f"{series} series (labels times groups) are tested together: if no share changed, any change would "
         f"be found in at most {LEVEL:.0%} of such files, as long as neighboring periods vary independently."
     )
-    if not found:
+    if not changes:
         return Prose(
             id="changes",
             title="Changes over time",

@@ -94,12 +94,12 @@ def _without_near(offered: Sequence[Chosen], *, is_masked: bool, seed: int) -> l
     taken: Counter[tuple[str, str, Group]] = Counter()
     chosen = []
     for each, number in zip(offered, near, strict=True):
-        candidate, place = each.candidate, (each.kind, each.candidate.label, each.group)
+        candidate, kind = each.candidate, (each.kind, each.candidate.label, each.group)
         most = EACH if each.group is None else EACH_IN_GROUP
-        if taken[place] >= most or number in used or not candidate.text.strip():
+        if taken[kind] >= most or number in used or not candidate.text.strip():
             continue
         used.add(number)
-        taken[place] += 1
+        taken[kind] += 1
         text = scan(candidate.text)[0] if is_masked else candidate.text
         chosen.append(replace(each, candidate=replace(candidate, text=text)))
     return chosen

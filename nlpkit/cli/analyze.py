@@ -92,7 +92,7 @@ def analyze(
         raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
     fields: dict[str, Any] = {} if label is None else {"label": label}
     with as_options(), resumable(shlex.join(["nlpkit", *sys.argv[1:]])), bar("analyzing") as show:
-        found = run_analysis(
+        analysis = run_analysis(
             paths[-1], output, paths[0] if len(paths) == 2 else None, text=text, by=names_of(by), time=time,
             every=every, date_order=date_order, about=about, unit=unit, held_out=held_out, tables=tables,
             mask=mask, words=words, themes=themes, aspects=aspects,
@@ -100,15 +100,15 @@ def analyze(
             talk=talk, progress=lambda what, done, total: show(done, total, what), **fields,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(found.as_dict(), ensure_ascii=False))
+        typer.echo(json.dumps(analysis.as_dict(), ensure_ascii=False))
     else:
-        for sentence in found.sentences:
+        for sentence in analysis.sentences:
             typer.echo(sentence)
-    for warning in found.warnings:
+    for warning in analysis.warnings:
         talk(f"warning: {warning}")
-    for note in found.notes:
+    for note in analysis.notes:
         talk(note)
-    talk(f"page: {found.page}; tables: {found.tables}")
+    talk(f"page: {analysis.page}; tables: {analysis.tables}")
 
 
 def register(app: typer.Typer) -> None:

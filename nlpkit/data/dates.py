@@ -133,15 +133,15 @@ class DateCount:
                 continue
             known = {order: read_date(held, order) for order in self._days} if is_slashed(held) else None
             if known:
-                fits = [order for order, found in known.items() if found]
+                fits = [order for order, day in known.items() if day]
                 self.slashed["either" if len(fits) == 2 else fits[0] if fits else "none"] += 1
             else:
-                found = read_date(held)
-                self.zoned += found is not None and found.tzinfo is not None
-                known = dict.fromkeys(self._days, found)
-            for order, found in known.items():
-                if found is not None:
-                    self._days[order][found.toordinal()] += 1
+                day = read_date(held)
+                self.zoned += day is not None and day.tzinfo is not None
+                known = dict.fromkeys(self._days, day)
+            for order, day in known.items():
+                if day is not None:
+                    self._days[order][day.toordinal()] += 1
                 else:
                     self._failed[order] += 1
                     examples, value = self._unreadable[order], str(held)[:40]

@@ -30,13 +30,13 @@ class Estimate:
     draws: NDArray[Any]
     """(resamples, labels)."""
 
-    def minus(self, other: Estimate) -> Estimate:
+    def minus(self, second: Estimate) -> Estimate:
         """Return the difference from a cell that has none of these texts."""
         import numpy as np
 
-        draws = self.draws - other.draws
+        draws = self.draws - second.draws
         low, high = np.quantile(draws, ENDS, axis=0)
-        return Estimate(share=self.share - other.share, low=low, high=high, draws=draws)
+        return Estimate(share=self.share - second.share, low=low, high=high, draws=draws)
 
     @property
     def p(self) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.data.dates import FORMATS, Period, period_of, read_date
+from nlpkit.data.dates import FORMATS, Period, is_slashed, period_of, read_date
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import ConfigError, DataError, nearest
 from nlpkit.generation.decision_server import naming_rows
@@ -143,8 +143,9 @@ def _period(record: Record, held: str, every: Period) -> str:
         return held
     day = read_date(held)
     if day is None:
+        two = ", or can be read as two days" if is_slashed(held) else ""
         raise DataError(
-            f"{record.where}: {held!r} is no date, or may be two days; expected one of {FORMATS}; "
+            f"{record.where}: {held!r} is no date{two}; expected one such as {FORMATS}; "
             "hint: leave out --every"
         )
     return period_of(day, every)

@@ -90,16 +90,16 @@ class Tally:
         kept = np.argsort(keys, kind="stable")[: self._size]
         self._keys, self.sample = keys[kept], np.concatenate([self.sample, probabilities])[kept]
 
-    def plus(self, other: Tally, sign: int = 1) -> Tally:
-        """Return the tally of the texts of both, or with the sign -1 of those that are not in the other.
+    def plus(self, second: Tally, sign: int = 1) -> Tally:
+        """Return the tally of the texts of both, or with the sign -1 of those that are not in the second.
 
         It has no sample.
         """
         both = Tally(len(self.given), sample=0)
-        both.texts = self.texts + sign * other.texts
-        both.given = self.given + sign * other.given
-        both.mass = self.mass + sign * other.mass
-        both.products = self.products + sign * other.products
+        both.texts = self.texts + sign * second.texts
+        both.given = self.given + sign * second.given
+        both.mass = self.mass + sign * second.mass
+        both.products = self.products + sign * second.products
         return both
 
 

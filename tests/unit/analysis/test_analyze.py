@@ -189,6 +189,13 @@ def test_columns_that_make_no_groups_are_named(tmp_path: Path) -> None:
     assert "product: 129 different values; 50 of them (the 50 largest)" in made.notes[0]
 
 
+def test_a_group_of_the_name_of_a_column_of_the_tables_stays_apart(tmp_path: Path) -> None:
+    path = scored(tmp_path / "a.csv", rows_with(40, lambda number: "ab"[number % 2], "period"))
+    made = analyze(path, tmp_path / "report.html", by=["period"], time=None, today=TODAY)
+    assert {row["period_"] for row in table(made, "shares")} == {"", "a", "b"}
+    assert {row["period"] for row in table(made, "shares")} == {""}
+
+
 def test_dates_are_counted_and_never_dropped_silently(tmp_path: Path) -> None:
     dates = ["2026-11-01", "02/11/2026", "15/11/2026", "", "soon", "2027-01-01", "2026-11-03T23:30:00-08:00"]
     path = scored(tmp_path / "dated.csv", rows_with(70, lambda number: dates[number % 7], "date"))
@@ -246,3 +253,28 @@ def test_the_command_prints_the_answer(planted: Path, tmp_path: Path) -> None:
     assert "report.tables" in result.stderr
     shown = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
     assert shown["page"] == str(tmp_path / "report.html")
+
+
+def test_a_folder_of_files_with_several_labels_a_text(tmp_path: Path) -> None:
+    """Of 40 texts 30 have anger and 20 joy: each label stands alone."""
+    folder = tmp_path / "scored"
+    folder.mkdir()
+    for name in ("a", "b"):
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as stream:
+            for number in range(20):
+                labels = [label for label, at in (("anger", 15), ("joy", 10)) if (number * 7) % 20 < at]
+                row = {
+                    "text": f"row {number} of {name}, {number**3}",
+                    "shop": name,
+                    "labels": ", ".join(labels),
+                    "p_anger": 0.9 if "anger" in labels else 0.1,
+                    "p_joy": 0.8 if "joy" in labels else 0.2,
+                }
+                stream.write(json.dumps(row) + "\n")
+    made = analyze(folder, tmp_path / "report.html", by=["shop"], about="joy", today=TODAY)
+    assert made.sentences[0].startswith("50% of 40 texts are joy (")
+    whole = {row["label"]: row["given"] for row in table(made, "shares") if not row["shop"]}
+    assert whole == {"anger": 30, "joy": 20}
+    rows = table(made, "rows")
+    assert [rows[0]["file"], rows[-1]["file"]] == [str(folder / "a.jsonl"), str(folder / "b.jsonl")]
+    assert rows[0]["labels"] == "anger, joy"

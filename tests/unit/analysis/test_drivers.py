@@ -19,7 +19,7 @@ def total(change: Decomposition) -> float:
     return sum(driver.mix.value + driver.rate.value for driver in change.drivers)
 
 
-def test_a_change_is_split_as_by_hand():
+def test_a_change_is_split_as_by_hand() -> None:
     # 34 of 100 texts before, 46 of 100 after; their mean is 40.
     change = decompose(counts([60, 40], [30, 4]), counts([80, 20], [40, 6]), ["delivery", "price"])
     by_part = {driver.part: driver for driver in change.drivers}
@@ -35,7 +35,7 @@ def test_a_change_is_split_as_by_hand():
     assert [driver.part for driver in change.drivers] == ["price", "delivery"]
 
 
-def test_the_parts_sum_to_the_whole_whatever_is_missing_or_small():
+def test_the_parts_sum_to_the_whole_whatever_is_missing_or_small() -> None:
     random = np.random.default_rng(3)
     for _ in range(20):
         texts = random.integers(0, 60, (2, 30)) * random.integers(0, 2, (2, 30))
@@ -48,7 +48,7 @@ def test_the_parts_sum_to_the_whole_whatever_is_missing_or_small():
         assert change.mix.value + change.rate.value == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_new_part_adds_by_its_share_alone():
+def test_a_new_part_adds_by_its_share_alone() -> None:
     change = decompose(counts([100, 0], [10, 0]), counts([100, 100], [10, 50]), ["old", "new"])
     new = next(driver for driver in change.drivers if driver.part == "new")
     assert new.rates == (None, 0.5)
@@ -57,7 +57,7 @@ def test_a_new_part_adds_by_its_share_alone():
     assert new.mix.value == pytest.approx(0.5 * (0.5 - 0.2))
 
 
-def test_small_parts_count_with_the_rest():
+def test_small_parts_count_with_the_rest() -> None:
     change = decompose(counts([50, 3, 4], [5, 1, 1]), counts([50, 2, 9], [5, 1, 1]), ["a", "b", "c"])
     assert {driver.part: driver.texts for driver in change.drivers} == {
         "a": (50, 50),
@@ -65,7 +65,7 @@ def test_small_parts_count_with_the_rest():
     }
 
 
-def test_means_of_numbers_are_split_too():
+def test_means_of_numbers_are_split_too() -> None:
     before = Sums.of(np.array([0, 0, 1, 1] * 25), np.array([1.0, 3.0, 5.0, 5.0] * 25), 2)
     after = Sums.of(np.array([0, 1, 1, 1] * 25), np.array([2.0, 5.0, 5.0, 5.0] * 25), 2)
     change = decompose(before, after, ["low", "high"])
@@ -75,7 +75,7 @@ def test_means_of_numbers_are_split_too():
     assert change.mix.low < 0.75 < change.mix.high
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say():
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     random = np.random.default_rng(5)
     shares, rates = np.array([[0.5, 0.3, 0.2], [0.3, 0.3, 0.4]]), np.array([[0.1, 0.3, 0.6], [0.1, 0.5, 0.6]])
     true = np.concatenate(split(shares, rates))
@@ -91,13 +91,13 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert 0.91 < np.mean(held) < 0.99
 
 
-def test_a_rate_of_zero_in_few_texts_is_not_certain():
+def test_a_rate_of_zero_in_few_texts_is_not_certain() -> None:
     change = decompose(counts([12, 100], [0, 50]), counts([12, 100], [0, 50]), ["few", "many"])
     few = next(driver for driver in change.drivers if driver.part == "few")
     assert few.rate.low < 0 < few.rate.high
 
 
-def test_many_comparisons_are_corrected_together():
+def test_many_comparisons_are_corrected_together() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
     change = decompose(counts([500, 500], [100, 100]), counts([500, 500], [100, 250]), ["a", "b"])
@@ -109,12 +109,12 @@ def test_many_comparisons_are_corrected_together():
     assert not b.mix.is_significant
 
 
-def test_a_period_without_texts_is_refused():
+def test_a_period_without_texts_is_refused() -> None:
     with pytest.raises(DataError, match="2026-W01: no texts"):
         decompose(counts([0], [0]), counts([3], [1]), ["a"], names=("2026-W01", "2026-W02"))
 
 
-def test_the_same_seed_gives_the_same_intervals():
+def test_the_same_seed_gives_the_same_intervals() -> None:
     pair = counts([60, 40], [30, 4]), counts([80, 20], [40, 6])
     assert decompose(*pair, ["a", "b"]) == decompose(*pair, ["a", "b"])
     assert decompose(*pair, ["a", "b"], seed=2) != decompose(*pair, ["a", "b"])
