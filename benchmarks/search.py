@@ -66,7 +66,7 @@ def measured(report: Report) -> dict[str, Any]:
         section for section in report.sections if section.kind == "table" and section.id == "trials"
     )
     heads = [column.name for column in trials.columns]
-    found: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "best": report.summary[0],
         "score": report.scores["accuracy"].model_dump(),
         "searched": report.scores["searched"].model_dump(),
@@ -75,9 +75,9 @@ def measured(report: Report) -> dict[str, Any]:
         "seconds": sum(float(str(row[heads.index("seconds")])) for row in trials.rows),
     }
     for baseline in report.baselines:
-        found["defaults"] = baseline.scores["accuracy"].model_dump()
-        found["gain"] = baseline.tests["accuracy"].model_dump()
-    return found
+        answer["defaults"] = baseline.scores["accuracy"].model_dump()
+        answer["gain"] = baseline.tests["accuracy"].model_dump()
+    return answer
 
 
 def _page(tasks: Mapping[str, Any]) -> list[str]:

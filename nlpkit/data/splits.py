@@ -107,13 +107,13 @@ def folds(
     sizes = Counter(strata)
     largest = max(sizes, key=lambda name: sizes[name])
     common = [name if sizes[name] >= count else largest for name in strata]  # too few to be spread alike
-    found = np.zeros(len(examples), dtype=int)
+    numbers = np.zeros(len(examples), dtype=int)
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     for number, (_, held) in enumerate(splitter.split(np.zeros(len(examples)), common, groups), start=1):
-        found[held] = number
-    if len(set(found.tolist())) < count:
+        numbers[held] = number
+    if len(set(numbers.tolist())) < count:
         raise DataError(f"a fold of {count} stays empty; expected smaller groups of near-equal texts")
-    return [int(number) for number in found]
+    return [int(number) for number in numbers]
 
 
 def hold_out(

@@ -95,8 +95,9 @@ def _samples(answers: Sequence[Answers], values: Array, metric: Metric[Any], see
             for way, value in zip(ways, values, strict=True)
         ]
         blocks.append(np.stack(columns, axis=1))
-    samples = np.concatenate(blocks)
-    return samples[np.isfinite(samples).all(axis=1)]
+    samples: Array = np.concatenate(blocks)
+    known: Array = samples[np.isfinite(samples).all(axis=1)]
+    return known
 
 
 def _fitted(curve: Curve, values: Array, drawn: Array) -> Curve:
@@ -110,19 +111,21 @@ def _fitted(curve: Curve, values: Array, drawn: Array) -> Curve:
         return fit(at, scores, higher_is_better=better, scale=curve.metric.scale)
 
     law = law_of(values)
-    laws = [found for sample in drawn if (found := law_of(sample)) is not None]
+    laws = [refit for sample in drawn if (refit := law_of(sample)) is not None]
     if law is None or not laws:
         return curve
     largest = curve.sizes[-1]
     grid = np.geomspace(curve.sizes[0], 2 * largest, STEPS)
-    ends = np.percentile([found.at(grid) for found in laws], (2.5, 97.5), axis=0)
-    gains = [found.at(2.0 * largest) - found.at(float(largest)) for found in laws]
+    ends = np.percentile([refit.at(grid) for refit in laws], (2.5, 97.5), axis=0)
+    gains = [refit.at(2.0 * largest) - refit.at(float(largest)) for refit in laws]
     gain = law.at(2.0 * largest) - law.at(float(largest)), *np.percentile(gains, (2.5, 97.5))
-    points = zip(grid, law.at(grid), *ends, strict=True)
     return replace(
         curve,
         law=law,
-        line=tuple(tuple(map(float, point)) for point in points),
+        line=tuple(
+            (float(size), float(score), float(low), float(high))
+            for size, score, low, high in zip(grid, law.at(grid), *ends, strict=True)
+        ),
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         fits=len(laws),
     )

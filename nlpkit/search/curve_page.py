@@ -12,6 +12,7 @@ from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Column, Panel, Plot, Series, Table
 from nlpkit.run import versions
 from nlpkit.search.curve import Curve
+from nlpkit.search.trainings import limits
 
 LIMITS = (
     "The fit goes on as the scores did: texts of another kind, or better labels, are another curve.",
@@ -39,7 +40,7 @@ def curve_report(curve: Curve, settings: Any, named: str) -> Report:
         summary=tuple(summary(curve)),
         scores=shown,
         headlines=(score_headline(shown, None, "score"),),
-        sections=(_plot(curve), _table(curve, scores)),
+        sections=(_plot(curve), _table(curve, scores), limits(LIMITS)),
         limits=LIMITS,
         config=to_yaml(settings),
         versions=versions(),

@@ -16,7 +16,7 @@ from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Column, Panel, Plot, Series, Table
 from nlpkit.run import Run, versions
 from nlpkit.search.rows import Answers, answers_of, labeled_rows, metric_of
-from nlpkit.search.trainings import first_seed, kept_report, runs_folder, train_all, write_pages
+from nlpkit.search.trainings import first_seed, kept_report, limits, runs_folder, train_all, write_pages
 from nlpkit.settings import Data
 from nlpkit.training.runs import Progress, TrainOptions, only_trainer
 from nlpkit.training.train import TrainingConfig, log_line, read_training
@@ -65,8 +65,8 @@ def cross_validate(
     if not isinstance(settings.data, Data):
         raise ConfigError(f"recipe {settings.recipe}: folds are for classifiers of labeled rows")
     folder = runs_folder(settings, "folds")
-    one = loaded.merged({**first_seed(loaded, settings), "output": str(folder), "data.test": 0.0})
-    parts = [_fold(one, number, folds) for number in range(1, folds + 1)]
+    single = loaded.merged({**first_seed(loaded, settings), "output": str(folder), "data.test": 0.0})
+    parts = [_fold(single, number, folds) for number in range(1, folds + 1)]
     if check:
         parts[0].train(TrainOptions(talk=talk, check=True))
         return None
@@ -86,8 +86,8 @@ def cross_validate(
     return report
 
 
-def _fold(one: TrainingConfig, number: int, of: int) -> TrainingConfig:
-    return one.merged({"data.fold": {"number": number, "of": of}, "name": f"fold-{number}"})
+def _fold(single: TrainingConfig, number: int, of: int) -> TrainingConfig:
+    return single.merged({"data.fold": {"number": number, "of": of}, "name": f"fold-{number}"})
 
 
 def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
@@ -124,7 +124,7 @@ def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
         scores=scores,
         details={f"mean {name}": mean for name, mean in means.items()},
         headlines=(score_headline(scores, None, first.name),),
-        sections=(_plot(parts, first.name, score), _table(parts, means)),
+        sections=(_plot(parts, first.name, score), _table(parts, means), limits(LIMITS)),
         limits=LIMITS,
         config=to_yaml(settings),
         versions=versions(),

@@ -76,13 +76,13 @@ def learning_curve(
     pool = originals + (len(rows.validation) if isinstance(plain.settings().data.validation, float) else 0)
     wanted = sizes_of(sizes, pool)
     folder = runs_folder(settings, "curve")
-    one = plain.merged({"output": str(folder)})
-    parts = [_part(loaded, one, size, draw) for size in wanted for draw in range(1, draws + 1)]
+    placed = plain.merged({"output": str(folder)})
+    parts = [_part(loaded, placed, size, draw) for size in wanted for draw in range(1, draws + 1)]
     if check:
         parts[-1].train(TrainOptions(talk=talk, check=True))
         return None
     with only_trainer(Run(folder)):
-        named = f"{draws} draws of {', '.join(map(str, wanted))} labels"
+        named = f"{draws} {'draw' if draws == 1 else 'draws'} of {', '.join(map(str, wanted))} labels"
         if done := kept_report(folder, settings, named, overwrite=overwrite):
             talk(f"{folder}: measured already")
             return done
@@ -106,17 +106,17 @@ def sizes_of(sizes: Sequence[int | Literal["all"]], pool: int) -> tuple[int, ...
     if not sizes:
         halves = [pool // 2**halving for halving in range(HALVINGS + 1)]
         sizes = [size for size in halves if size >= SMALLEST] or [pool]
-    found = sorted({pool if size == "all" else size for size in sizes})
-    if found[-1] > pool:
+    ordered = sorted({pool if size == "all" else size for size in sizes})
+    if ordered[-1] > pool:
         raise DataError(
-            f"sizes: {found[-1]:,} labels; expected at most the {pool:,} that are not held out; hint: all"
+            f"sizes: {ordered[-1]:,} labels; expected at most the {pool:,} that are not held out; hint: all"
         )
-    if found[0] < 2:
-        raise DataError(f"sizes: {found[0]} labels; expected at least 2")
-    return tuple(found)
+    if ordered[0] < 2:
+        raise DataError(f"sizes: {ordered[0]} labels; expected at least 2")
+    return tuple(ordered)
 
 
-def _part(loaded: TrainingConfig, one: TrainingConfig, size: int, draw: int) -> TrainingConfig:
+def _part(loaded: TrainingConfig, placed: TrainingConfig, size: int, draw: int) -> TrainingConfig:
     seeds = {"seeds": [draw]} if "seeds" in loaded.recipe.Config.model_fields else {}
     subset = {"rows": size, "draw": draw}
-    return one.merged({"data.subset": subset, "name": f"labels-{size}-draw-{draw}", **seeds})
+    return placed.merged({"data.subset": subset, "name": f"labels-{size}-draw-{draw}", **seeds})

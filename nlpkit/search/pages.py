@@ -19,6 +19,7 @@ from nlpkit.reports.wording import difference
 from nlpkit.run import Run, versions
 from nlpkit.search.rows import answers_of, labeled_rows, metric_of
 from nlpkit.search.study import LEAST_COMPLETED, Study, Trial
+from nlpkit.search.trainings import limits
 from nlpkit.settings import Data, Search
 
 BASELINE = "the config's own settings"
@@ -154,8 +155,8 @@ def _summary(study: Study, scores: dict[str, Score], name: str, baselines: tuple
     if "searched" in scores and (added := scores["optimism"]).value is not None:
         searched = scores["searched"]
         lines.append(
-            f"By the {searched.count:,} validation rows that chose it, it would be "
-            f"{searched.shown_with_interval}: {added.value:+.3f} from what is true of new rows."
+            f"On the {searched.count:,} validation rows by which it was chosen, the score is "
+            f"{searched.shown_with_interval}. The search's optimism is {added.value:+.3f}."
         )
     return lines
 
@@ -180,7 +181,7 @@ def _sections(study: Study, search: Search, count: int) -> list[Section]:
     else:
         why = f"{completed} trials are completed; the page says what mattered from {LEAST_COMPLETED} on."
         sections.append(Prose(id="importance", title="What mattered", sentences=(why,)))
-    return [*sections, _table(trials, search, study.metric, count)]
+    return [*sections, _table(trials, search, study.metric, count), limits(LIMITS)]
 
 
 def _curve(trials: list[Trial], study: Study) -> Plot:

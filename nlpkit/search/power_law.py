@@ -61,7 +61,7 @@ def fit(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)  # no covariance is asked for
-            found, _ = curve_fit(
+            best, _ = curve_fit(
                 law,
                 sizes / unit,
                 errors,
@@ -70,5 +70,5 @@ def fit(
             )
     except (RuntimeError, ValueError):
         return None
-    limit, factor, exponent = map(float, found)
+    limit, factor, exponent = map(float, best)
     return PowerLaw(limit=-sign * limit, factor=factor, exponent=exponent, unit=unit, sign=sign)

@@ -26,15 +26,13 @@ def nested(settings: Any, share: float) -> dict[str, Any]:
     the training rows is chosen on. Else a share of the training rows is the test.
 
     Raises:
-        ConfigError: nothing is chosen on.
+        ConfigError: the recipe has no such rows.
     """
     data = settings.data
     if not hasattr(data, "validation") or not hasattr(data, "test"):
         raise ConfigError(
             f"recipe {settings.recipe}: has no data.validation and data.test to compare runs on"
         )
-    if not data.validation:
-        raise ConfigError("data.validation: no rows to choose on; expected a share such as 0.1, or a file")
     if data.test:
         return {}
     if isinstance(data.validation, tuple):
@@ -49,7 +47,7 @@ def where_reported(changed: Mapping[str, Any]) -> str:
         return "the config's test rows"
     if "data.validation" in changed:
         return f"the config's validation rows; {CHOOSE:.0%} of the training rows are chosen on in their place"
-    return f"{changed['data.test']:.0%} of the training rows, split off (search.test, --test)"
+    return f"{changed['data.test']:.0%} of the training rows, split off"
 
 
 def labeled_rows(settings: Any) -> Rows[Any]:

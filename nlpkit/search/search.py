@@ -10,14 +10,14 @@ from typing import Any
 
 from nlpkit.config import find_problems
 from nlpkit.errors import ConfigError, NlpkitError
-from nlpkit.files import fingerprint
+from nlpkit.files import fingerprint, sha256_of
 from nlpkit.run import Run
 from nlpkit.search.pages import search_report
 from nlpkit.search.rows import nested, where_reported
 from nlpkit.search.space import in_words, own_values, search_of
 from nlpkit.search.study import OpenTrial, Study, Trial
-from nlpkit.search.trainings import first_seed, quiet, runs_folder, write_pages
-from nlpkit.settings import Search
+from nlpkit.search.trainings import PAGE, first_seed, quiet, runs_folder, write_pages
+from nlpkit.settings import Scalar, Search
 from nlpkit.training.runs import Evaluations, Progress, TrainOptions, only_trainer
 from nlpkit.training.train import TrainingConfig, log_line, read_training
 from nlpkit.training.trainer import DivergedError
@@ -63,50 +63,88 @@ def hyperparameter_search(
     loaded = read_training(config, given, overrides)
     search, settings, talk = search_of(loaded), loaded.settings(), talk or log_line
     changed = nested(settings, search.test)
+    if not settings.data.validation:
+        raise ConfigError(
+            f"recipe {settings.recipe}: data.validation: no rows by which trials are compared; "
+            "expected a share such as 0.1, or a file"
+        )
     plain = loaded.without("search").merged(changed)
     talk(f"search     {search.trials} trials: {in_words(search)}")
     talk(f"reported   on {where_reported(changed)}; no trial sees them")
     if check:
         return plain.train(TrainOptions(talk=talk, check=True))
-    own = own_values(loaded, search)
     folder = runs_folder(settings, "search")
-    run = Run(Path(settings.output) / settings.name)
     with only_trainer(Run(folder)):
         if overwrite:
             Run(folder).remove()
-        identity = fingerprint(
-            {**plain.without("name", "output").tree, "space": search.model_dump(exclude={"trials"})}
+        identity = {**plain.without("name", "output").tree, "space": search.model_dump(exclude={"trials"})}
+        study = Study(
+            folder / "study.sqlite",
+            search,
+            seed=settings.seed,
+            identity=fingerprint({**identity, "files": _hashes(plain.settings())}),
         )
-        study = Study(folder / "study.sqlite", search, seed=settings.seed, identity=identity)
         try:
-            if study.trained is None and not overwrite and any(run.path.glob("**/run.json")):
-                raise ConfigError(f"{run.path}: a finished run is there; hint: another name, or --overwrite")
+            trained = Path(settings.output) / settings.name
+            if study.trained is None and not overwrite and any(trained.glob("**/run.json")):
+                raise ConfigError(f"{trained}: a finished run is there; hint: another name, or --overwrite")
+            own = own_values(loaded, search)
             study.enqueue_first(own)
-            page = folder / "report.html"
             if len(study.trials) < search.trials:
-                page.unlink(missing_ok=True)
-            one = plain.without("behavior").merged({**first_seed(loaded, settings), "output": str(folder)})
-            _try_all(study, one, search, talk=talk, progress=progress)
-            best = study.best
-            if best is None:
-                raise NlpkitError(
-                    f"{folder}: no trial came to its end; hint: a smaller training.lr, or pruner: none"
-                )
-            talk(f"best       {_shown(best.values)}")
-            options = TrainOptions(talk=talk, overwrite=overwrite or study.trained not in (None, best.values))
-            study.trained = best.values
-            runs = plain.merged(best.values).train(options)
-            if page.is_file():
-                return runs
-            silent = TrainOptions(talk=quiet, report=False)
-            owned = runs[0] if best.values == own else one.merged({"name": OWN}).train(silent)[0]
-            report = search_report(runs[0], owned, study, one.merged(best.values).settings(), search)
-            talk(f"search: {write_pages(folder, report)}")
-            for left in (folder / OWN, *folder.glob("trial-*")):
-                Run(left).remove()
+                (folder / PAGE).unlink(missing_ok=True)
+            trial_config = plain.without("behavior").merged(
+                {**first_seed(loaded, settings), "output": str(folder)}
+            )
+            _try_all(study, trial_config, search, talk=talk, progress=progress)
+            runs = _train_best(study, plain, trained, overwrite=overwrite, talk=talk)
+            if not (folder / PAGE).is_file():
+                _compare(study, trial_config, search, folder, runs[0], own, talk=talk)
         finally:
             study.close()
     return runs
+
+
+def _hashes(settings: Any) -> dict[str, str]:
+    """Return the SHA-256 of the files that rows come from: trials on other rows are no part of a search."""
+    parts = (settings.data.train, settings.data.validation, settings.data.test)
+    files = {source.source for part in parts if isinstance(part, tuple) for source in part}
+    return {file: sha256_of([Path(file)]) for file in sorted(files) if Path(file).is_file()}
+
+
+def _train_best(
+    study: Study, plain: TrainingConfig, trained: Path, *, overwrite: bool, talk: Callable[[str], None]
+) -> list[Run]:
+    """Train with the values of the best trial, into the folder `trained`."""
+    best = study.best
+    if best is None:
+        raise NlpkitError(
+            f"{trained}: no trial came to its end; hint: a smaller training.lr, or search.pruner=none"
+        )
+    talk(f"best       {_shown(best.values)}")
+    if study.trained not in (None, best.values):  # a search with fewer trials found another
+        Run(trained).remove()
+    study.trained = best.values  # before the run is there, which else would be taken for another's
+    return plain.merged(best.values).train(TrainOptions(talk=talk, overwrite=overwrite))
+
+
+def _compare(
+    study: Study,
+    trial_config: TrainingConfig,
+    search: Search,
+    folder: Path,
+    run: Run,
+    own: Mapping[str, Scalar] | None,
+    *,
+    talk: Callable[[str], None],
+) -> None:
+    """Train with the config's own settings too, write the page, and delete what the run does not need."""
+    best = study.trained or {}
+    silent = TrainOptions(talk=quiet, report=False)
+    owned = run if best == own else trial_config.merged({"name": OWN}).train(silent)[0]
+    report = search_report(run, owned, study, trial_config.merged(best).settings(), search)
+    talk(f"search: {write_pages(folder, report)}")
+    for left in (folder / OWN, *folder.glob("trial-*")):
+        Run(left).remove()
 
 
 class _EndedError(Exception):
@@ -115,7 +153,7 @@ class _EndedError(Exception):
 
 def _try_all(
     study: Study,
-    one: TrainingConfig,
+    trial_config: TrainingConfig,
     search: Search,
     *,
     talk: Callable[[str], None],
@@ -130,15 +168,15 @@ def _try_all(
             if progress:
                 progress(Progress(done=done, total=search.trials, loss=at.loss))
 
-        _try(trial, one, TrainOptions(talk=talk if first else quiet, progress=count))
+        _try(trial, trial_config, TrainOptions(talk=talk if first else quiet, progress=count))
         first = False
         talk(f"trial {done + 1} of {search.trials}: {_outcome(study.trials[-1])}  {_shown(trial.values)}")
 
 
-def _try(trial: OpenTrial, one: TrainingConfig, options: TrainOptions) -> None:
+def _try(trial: OpenTrial, trial_config: TrainingConfig, options: TrainOptions) -> None:
     """Train with one setting as far as its score, and drop the run."""
     # By its values, so that a killed trial finds its checkpoints
-    loaded = one.merged({**trial.values, "name": f"trial-{fingerprint(trial.values)}"})
+    loaded = trial_config.merged({**trial.values, "name": f"trial-{fingerprint(trial.values)}"})
     if problems := find_problems(loaded.tree, loaded.recipe.Config):
         trial.fail(problems[0])  # settings that are valid alone and not together
         return
@@ -167,7 +205,7 @@ def _outcome(trial: Trial) -> str:
     if trial.state == "failed":
         return f"failed: {trial.problem}"
     if trial.state == "stopped":
-        return f"stopped after {len(trial.scores)} evaluations at {trial.scores[-1]:.4f}"
+        return f"stopped at {trial.scores[-1]:.4f}, evaluation {len(trial.scores)}"
     return f"{trial.final:.4f}"
 
 

@@ -62,7 +62,7 @@ def _ends(values: Range | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
 
 def own_values(loaded: TrainingConfig, search: Search) -> dict[str, Scalar] | None:
     """Return the config's own values of the keys that are searched; None where one is not in the space."""
-    found: dict[str, Scalar] = {}
+    own: dict[str, Scalar] = {}
     for key, values in search.space.items():
         value: Any = loaded.settings()
         for part in key.split("."):
@@ -70,8 +70,8 @@ def own_values(loaded: TrainingConfig, search: Search) -> dict[str, Scalar] | No
         inside = values.holds(value) if isinstance(values, Range) else value in values
         if not inside:
             return None
-        found[key] = value
-    return found
+        own[key] = value
+    return own
 
 
 def in_words(search: Search) -> str:

@@ -85,23 +85,23 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """Those that came to an end, in order."""
-        return [self._trial(found) for found in self._ended]
+        return [self._trial(ended) for ended in self._ended]
 
     @property
     def _ended(self) -> list[Any]:
-        found: list[Any] = self._study.get_trials(states=(self._states.COMPLETE, self._states.PRUNED))
-        return found
+        ended: list[Any] = self._study.get_trials(states=(self._states.COMPLETE, self._states.PRUNED))
+        return ended
 
-    def _trial(self, found: Any) -> Trial:
+    def _trial(self, ended: Any) -> Trial:
         sign = 1 if self.higher_is_better else -1
-        problem = found.user_attrs.get("problem", "")
-        completed = found.state == self._states.COMPLETE
+        problem = ended.user_attrs.get("problem", "")
+        completed = ended.state == self._states.COMPLETE
         return Trial(
-            values={key: found.params[key] for key in self._search.space},
+            values={key: ended.params[key] for key in self._search.space},
             state="failed" if problem else "completed" if completed else "stopped",
-            scores=tuple(sign * value for _, value in sorted(found.intermediate_values.items())),
-            final=sign * found.value if completed else None,
-            seconds=(found.datetime_complete - found.datetime_start).total_seconds(),
+            scores=tuple(sign * value for _, value in sorted(ended.intermediate_values.items())),
+            final=sign * ended.value if completed else None,
+            seconds=(ended.datetime_complete - ended.datetime_start).total_seconds(),
             problem=problem,
         )
 
@@ -125,8 +125,8 @@ class Study:
     @property
     def trained(self) -> dict[str, Scalar] | None:
         """The values that the run of this search is trained with; None where it is not begun."""
-        found: dict[str, Scalar] | None = self._study.user_attrs.get("trained")
-        return found
+        values: dict[str, Scalar] | None = self._study.user_attrs.get("trained")
+        return values
 
     @trained.setter
     def trained(self, values: Mapping[str, Scalar]) -> None:

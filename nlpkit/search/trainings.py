@@ -10,9 +10,13 @@ from nlpkit.config import to_yaml
 from nlpkit.errors import ConfigError
 from nlpkit.files import write_whole
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Prose
 from nlpkit.run import Run
 from nlpkit.training.runs import Progress, TrainOptions
 from nlpkit.training.train import TrainingConfig
+
+PAGE = "report.html"
+"""The page of a folder, written last."""
 
 
 def runs_folder(settings: Any, ending: str) -> Path:
@@ -30,7 +34,7 @@ def write_pages(folder: Path, report: Report) -> Path:
     texts = {".json": report.to_json(), ".md": report.to_markdown(), ".html": report.to_html()}
     for ending, text in texts.items():
         write_whole(folder / f"report{ending}", text)
-    return folder / "report.html"
+    return folder / PAGE
 
 
 def kept_report(folder: Path, settings: Any, data: str, *, overwrite: bool) -> Report | None:
@@ -66,7 +70,7 @@ def train_all(
     progress: Callable[[Progress], None] | None,
 ) -> list[Run]:
     """Train one run of each config, without a report; those that are trained already are kept."""
-    runs = []
+    runs: list[Run] = []
     for number, part in enumerate(parts):
 
         def count(at: Progress, number: int = number) -> None:
@@ -78,6 +82,11 @@ def train_all(
         runs += part.train(options)
         talk(f"trained    {number + 1} of {len(parts)}: {runs[-1].name}")
     return runs
+
+
+def limits(sentences: Sequence[str]) -> Prose:
+    """Return the section that says what a page does not show."""
+    return Prose(id="limits", title="What this does not show", sentences=tuple(sentences))
 
 
 def quiet(line: str) -> None:

@@ -87,10 +87,21 @@ def test_the_reported_rows_are_never_chosen_on(data: dict[str, object], expected
     assert nested(read_training(tree).settings(), 0.2) == expected
 
 
-def test_without_rows_to_choose_on_there_is_no_search() -> None:
-    tree = {"recipe": "sentiment", "name": "toy", "data": {"train": "train.csv", "validation": 0.0}}
-    with pytest.raises(ConfigError, match=r"data.validation: no rows to choose on"):
-        nested(read_training(tree).settings(), 0.2)
+def test_without_rows_to_choose_on_there_is_no_search(toy_config: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data.validation: no rows by which trials are compared"):
+        hyperparameter_search(toy_config, data={"validation": 0.0}, search=SEARCH)
+
+
+def test_the_command_refuses_sizes_that_are_no_numbers(
+    toy_config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nlpkit.cli.app import main
+
+    monkeypatch.setattr("sys.argv", ["nlpkit", "learning-curve", str(toy_config), "--sizes", "100,ten"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--sizes: 'ten'; expected whole numbers or all" in capsys.readouterr().err
 
 
 def test_folds_predict_each_row_once_and_leave_a_page(toy_config: Path, tmp_path: Path) -> None:
@@ -121,7 +132,7 @@ def test_a_curve_says_what_more_labels_would_bring(toy_config: Path, tmp_path: P
     page = (tmp_path / "toy-curve" / "report.html").read_text(encoding="utf-8")
     assert "What twice as many labels would bring" in page
     assert json.loads((tmp_path / "toy-curve" / "report.json").read_text())["data"] == (
-        "1 draws of 40, 80, 192 labels"
+        "1 draw of 40, 80, 192 labels"
     )
 
 
