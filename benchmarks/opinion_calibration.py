@@ -42,10 +42,10 @@ def measure_opinions(run: Path, file: Path, *, seed: int) -> dict[str, Any]:
     plain, fitted = ([np.zeros(0)] * len(windows) for _ in range(2))
     for number in range(FOLDS):
         others = np.flatnonzero(fold != number)
-        found = fit_candidates([windows[at] for at in others], [true[at] for at in others])
+        fitted_to = fit_candidates([windows[at] for at in others], [true[at] for at in others])
         for at in np.flatnonzero(fold == number):
             plain[at] = expit(windows[at].scores.sum(axis=1))
-            fitted[at] = expit(windows[at].scores @ np.array(found["weights"]) + found["offset"])
+            fitted[at] = expit(windows[at].scores @ np.array(fitted_to["weights"]) + fitted_to["offset"])
     right = np.concatenate([right_in(*each) for each in zip(windows, true, strict=True)])
     methods = {}
     for method, answers in {"none": plain, FITTED: fitted}.items():
