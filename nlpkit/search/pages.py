@@ -121,8 +121,9 @@ def optimism(searched: Score, reported: Score) -> Score:
     """Return how much better the searched score is than the reported one; the rows are independent."""
     pair = (searched, reported)
     value = low = high = None
-    if searched.value is not None and reported.value is not None:
-        value = (searched.value - reported.value) * (-1 if reported.higher_is_better is False else 1)
+    values = [score.value for score in pair if score.value is not None]
+    if len(values) == len(pair):
+        value = (values[0] - values[1]) * (-1 if reported.higher_is_better is False else 1)
         halves = [
             (score.high - score.low) / 2 for score in pair if score.high is not None and score.low is not None
         ]
@@ -152,11 +153,12 @@ def _summary(study: Study, scores: dict[str, Score], name: str, baselines: tuple
     for baseline in baselines:
         if gained := difference(reported, baseline.tests[name]):
             lines.append(f"Compared with {baseline.name} on the same rows: {gained}.")
-    if "searched" in scores and (added := scores["optimism"]).value is not None:
+    score = scores.get("optimism")
+    if score is not None and score.value is not None:
         searched = scores["searched"]
         lines.append(
             f"On the {searched.count:,} validation rows by which it was chosen, the score is "
-            f"{searched.shown_with_interval}. The search's optimism is {added.value:+.3f}."
+            f"{searched.shown_with_interval}. The search's optimism is {score.value:+.3f}."
         )
     return lines
 

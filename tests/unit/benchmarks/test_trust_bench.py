@@ -13,7 +13,7 @@ from benchmarks.group_promises import outcome
 from benchmarks.mend import gaps_in
 from benchmarks.plots import FIGURES, draw_figure
 from benchmarks.results import FOLDER
-from benchmarks.tweets import _letters, _topic
+from benchmarks.tweets import _letters, topic_of
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Column, Table
 from nlpkit.trust.calibration_rows import CalibrationRows, joined
@@ -70,7 +70,7 @@ def test_gaps_are_read_from_an_audit_that_compares() -> None:
 
 
 def test_tweets_have_topics_and_retweets_are_near_equal() -> None:
-    assert [_topic(text) for text in ("@united late again", "my iPhone", "Brady!", "hello")] == [
+    assert [topic_of(text) for text in ("@united late again", "my iPhone", "Brady!", "hello")] == [
         "airlines",
         "Apple",
         "football",
