@@ -322,7 +322,7 @@ class Data(Settings):
     """A file with the columns text and label, as `nlpkit check --doubts` writes it: these rows of `train`
     are left out."""
     swaps: bool = False
-    """Train also on a copy of each text that names a group of people: another group, the same answer."""
+    """Train also on a copy of each text that names a group of people: another or none, the same answer."""
     fold: Annotated[Fold | None, Field(exclude_if=lambda fold: fold is None)] = None
     """Report on this part of the training rows, in place of `test`, and train on the others."""
     subset: Annotated[Subset | None, Field(exclude_if=lambda subset: subset is None)] = None

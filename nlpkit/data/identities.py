@@ -79,6 +79,8 @@ class Swapper:
     def __init__(self, identities: Identities) -> None:
         self._not_nouns = identities.not_nouns
         self.kinds = {name: kind.words for name, kind in identities.kinds.items()}
+        self.compared_with_none = {name for name, kind in identities.kinds.items() if kind.compared_with}
+        """Kinds whose groups are compared with sentences that name none."""
         self._groups = {
             kind: {word.lower(): group for group, words in groups.items() for word in words}
             for kind, groups in self.kinds.items()
@@ -104,6 +106,14 @@ class Swapper:
         return _pattern_of(self, kind, first, second).sub(
             functools.partial(self._replace, self._counterparts(kind, first, second)), text
         )
+
+    def unnamed(self, text: str, kind: str, group: str) -> str:
+        """Return a text without the words for a group: "a deaf man" becomes "a man".
+
+        Where a word is all that says who is meant, as in "he is gay", the text stays as it is.
+        """
+        shorter = _adjectives(self.kinds[kind][group], self._not_nouns).sub(_without_adjective, text)
+        return text if Mention(kind, group) in self.mentions(shorter) else shorter
 
     def _counterparts(self, kind: str, first: str, second: str) -> Mapping[str, tuple[str, list[str]]]:
         """Return each word in small letters -> as it is listed, and its counterparts."""
@@ -137,6 +147,24 @@ def _pattern(words: Mapping[str, object] | set[str]) -> re.Pattern[str]:
     longest_first = sorted(words, key=lambda word: (-len(word), word))
     either = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest_first)
     return re.compile(rf"(?<![\w@/-])(?:(an?)(\s+))?({either})(?![\w@-])", re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=64)
+def _adjectives(words: tuple[str, ...], not_nouns: frozenset[str]) -> re.Pattern[str]:
+    """Match the first of several words, or a word before a noun: group 1 is an article, 2 the adjective, 3
+    what it describes.
+    """
+    noun = rf"(?!(?:{'|'.join(sorted(not_nouns))})\b)[^\W\d_]+"
+    pairs = (word.partition(" ") for word in words)
+    either = "|".join(rf"{re.escape(first)}(?=\s+{re.escape(rest) or noun}\b)" for first, _, rest in pairs)
+    return re.compile(rf"(?<![\w@/-])(?:(an?)\s+)?({either})\s+(\w+)", re.IGNORECASE)
+
+
+def _without_adjective(match: re.Match[str]) -> str:
+    article, adjective, noun = match.groups()
+    if article:
+        return f"{article[0]}{'n' if noun.startswith(_VOWELS) else ''} {noun}"
+    return noun[0].upper() + noun[1:] if adjective[0].isupper() else noun
 
 
 def _plain(word: str) -> str:

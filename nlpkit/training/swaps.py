@@ -1,4 +1,4 @@
-"""Training rows seen again with groups of people exchanged, so that a label is not learned from the group."""
+"""Training rows seen again with other groups of people, or none, so that no label is learned from a group."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def swapped_rows(
     """Return a copy of each example that names a group, with the same answer and another group of its kind,
     by the example's number.
 
-    A copy that is equal or near-equal to a held-out example is left out.
+    Of groups that an audit compares with sentences that name none, every other copy names none, where the
+    words can be left out. A copy that is equal or near-equal to a held-out example is left out.
     None where `data` asks for no copies.
 
     Args:
@@ -58,5 +59,7 @@ def _swapped(text: str, draws: random.Random) -> str:
     swap = swapper()
     for kind, group in {mention.kind: mention.group for mention in swap.mentions(text)}.items():
         others = [name for name in swap.kinds[kind] if name != group]
-        text = swap.exchange(text, kind, group, draws.choice(others))
+        names_none = kind in swap.compared_with_none and draws.random() < 0.5
+        shorter = swap.unnamed(text, kind, group) if names_none else text
+        text = shorter if shorter != text else swap.exchange(text, kind, group, draws.choice(others))
     return text

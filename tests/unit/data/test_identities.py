@@ -32,6 +32,26 @@ def test_groups_change_places(text: str, kind: str, first: str, second: str, exp
     assert swapper().exchange(text, kind, first, second) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "group", "expected"),
+    [
+        ("We met a gay couple.", "sexuality", "gay people", "We met a couple."),
+        ("An elderly aunt, a disabled  person", "age", "old people", "An aunt, a disabled  person"),
+        ("An elderly neighbor", "age", "old people", "A neighbor"),
+        ("a middle-aged actor", "age", "middle-aged people", "an actor"),
+        ("Deaf people came. DEAF PEOPLE!", "disability", "deaf people", "People came. PEOPLE!"),
+        ("He is gay.", "sexuality", "gay people", "He is gay."),
+        ("A gay man, and he is gay", "sexuality", "gay people", "A gay man, and he is gay"),
+        ("The young and the restless", "age", "young people", "The young and the restless"),
+        ("blind faith, a blind man", "disability", "blind people", "blind faith, a man"),
+    ],
+)
+def test_a_group_is_left_out_where_people_are_still_named(
+    text: str, kind: str, group: str, expected: str
+) -> None:
+    assert swapper().unnamed(text, kind, group) == expected
+
+
 def test_the_groups_that_a_text_names_are_found_once_and_by_kind() -> None:
     assert swapper().mentions("The old man and his Muslim friends, two Muslims") == [
         Mention("gender", "men"),

@@ -196,6 +196,16 @@ def test_copies_are_refused_where_answers_are_about_places_in_a_text(tmp_path: P
     assert swapped_rows([], [], Aspects(), data(tmp_path), seed=1) is None
 
 
+def test_copies_name_another_group_or_none_where_an_audit_compares_with_none(tmp_path: Path) -> None:
+    rows = examples(*((f"A gay couple met at {place}.", "positive") for place in range(40)))
+    copies = swapped_rows(rows, [], TWO, data(tmp_path, swaps=True), seed=1)
+    assert copies is not None
+    without = [copy.text for copy in copies.values() if copy.text.startswith("A couple met")]
+    assert len(copies) == 40
+    assert 10 < len(without) < 30
+    assert all("gay" not in copy.text for copy in copies.values())
+
+
 def test_preflight_counts_the_copies_and_warns_where_there_are_none() -> None:
     said = []
     for swapped in ((0, 1, 4), (), None):
