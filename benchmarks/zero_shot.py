@@ -74,7 +74,9 @@ def _scores(labels: tuple[str, ...], truth: Any, logits: Any, *, seed: int) -> d
         labels=labels, truth=truth, probabilities=likely / likely.sum(axis=1, keepdims=True)
     )
     scores = bootstrap(outcomes, MEASURED, seed=seed)
-    return {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in scores.items()}
+    return {
+        name: {"value": score.value, "low": score.low, "high": score.high} for name, score in scores.items()
+    }
 
 
 def _page(tasks: Mapping[str, Any]) -> list[str]:
