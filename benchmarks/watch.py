@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from benchmarks.watched_texts import answered
-from nlpkit.analysis.watch_naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose
-from nlpkit.analysis.watch_reference import Reference, TextAnswers
-from nlpkit.analysis.watcher import Watcher
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.watching.naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose
+from nlpkit.watching.reference import Reference, TextAnswers
+from nlpkit.watching.watcher import Watcher
 
 LABELS = ("negative", "neutral", "positive")
 REFERENCE, BEFORE, AFTER = 1_000, 1_000, 3_000

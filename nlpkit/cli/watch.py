@@ -11,7 +11,7 @@ from nlpkit.cli.options import Encoding, Format, Json, Text, column
 from nlpkit.cli.terminal import as_options, bar, escaped, talk
 
 if TYPE_CHECKING:
-    from nlpkit.analysis.watch import Watched
+    from nlpkit.watching.watch import Watched
 
 ALARM = 6
 """The exit code where something changed."""
@@ -61,9 +61,9 @@ def watch(
     """
     import json
 
-    from nlpkit.analysis.watch import watch as watch_stream
-    from nlpkit.analysis.watch_page import to_metrics, watch_report
     from nlpkit.files import refuse_path, write_whole
+    from nlpkit.watching.page import to_metrics, watch_report
+    from nlpkit.watching.watch import watch as watch_stream
 
     taken = {"the stream": Path(stream), "the reference": Path(against)}
     for path in filter(None, (state, output, metrics)):
@@ -93,7 +93,7 @@ def _show(watched: Watched) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nlpkit.analysis.watch_page import LABEL_HEADS, MEASURE_HEADS, label_rows, measure_rows, summary
+    from nlpkit.watching.page import LABEL_HEADS, MEASURE_HEADS, label_rows, measure_rows, summary
 
     screen = Console()
     for line in summary(watched):

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from nlpkit.analysis.watch import watched
-from nlpkit.analysis.watch_naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose, radius
-from nlpkit.analysis.watch_page import summary, to_metrics, watch_report
-from nlpkit.analysis.watch_reference import Reference, TextAnswers
-from nlpkit.analysis.watcher import Watcher
 from nlpkit.errors import DataError
+from nlpkit.watching.naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose, radius
+from nlpkit.watching.page import summary, to_metrics, watch_report
+from nlpkit.watching.reference import Reference, TextAnswers
+from nlpkit.watching.watch import watched
+from nlpkit.watching.watcher import Watcher
 
 LABELS = ("negative", "positive")
 

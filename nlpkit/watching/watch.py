@@ -7,11 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nlpkit.analysis import watch_state
-from nlpkit.analysis.watch_naming import Diagnosis, diagnose
-from nlpkit.analysis.watch_reference import Reference, TextAnswers
-from nlpkit.analysis.watch_rows import WatchedRows
-from nlpkit.analysis.watcher import Alarm, Period, Watcher
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.records import read_records, text_of
@@ -20,6 +15,11 @@ from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.files import sha256_of
 from nlpkit.run import Run
 from nlpkit.trust.answer_columns import labels_of, refuse_other_answers
+from nlpkit.watching import state as watch_state
+from nlpkit.watching.naming import Diagnosis, diagnose
+from nlpkit.watching.reference import Reference, TextAnswers
+from nlpkit.watching.rows import WatchedRows
+from nlpkit.watching.watcher import Alarm, Period, Watcher
 
 STREAM = "-"
 ALARM_RATE = 0.01

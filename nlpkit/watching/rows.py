@@ -8,13 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nlpkit.analysis.watch_reference import TextAnswers
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import DataError, RunError, nearest
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.tasks.numbers import number_of
 from nlpkit.trust.answer_columns import labels_of, matrices
+from nlpkit.watching.reference import TextAnswers
 
 BATCH = 1024
 CHECKED = 20

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nlpkit.analysis.watch_bets import BOTH, Martingale, Ranks
+from nlpkit.watching.bets import BOTH, Martingale, Ranks
 
 
 def test_p_values_are_ranks_among_the_reference_and_all_texts_before() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.analysis.watch_bets import BOTH, LOWER, STEPS, Martingale, Ranks
-from nlpkit.analysis.watch_reference import CERTAINTY, LENGTH, UNUSUAL, Reference, TextAnswers
+from nlpkit.watching.bets import BOTH, LOWER, STEPS, Martingale, Ranks
+from nlpkit.watching.reference import CERTAINTY, LENGTH, UNUSUAL, Reference, TextAnswers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.analysis.watch_reference import CERTAINTY, MEASURES, Reference
-from nlpkit.analysis.watcher import CONFIDENCE, LABELS, TEXTS, Period, Watcher
 from nlpkit.trust.shares import adjusted
+from nlpkit.watching.reference import CERTAINTY, MEASURES, Reference
+from nlpkit.watching.watcher import CONFIDENCE, LABELS, TEXTS, Period, Watcher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.analysis.watch_bets import BINS
 from nlpkit.errors import DataError
+from nlpkit.watching.bets import BINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

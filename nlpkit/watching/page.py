@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nlpkit.analysis.watch import Watched
-from nlpkit.analysis.watch_naming import Size
-from nlpkit.analysis.watch_reference import CERTAINTY, LENGTH, UNUSUAL
-from nlpkit.analysis.watcher import DETECTORS, Period
 from nlpkit.metrics.score import Score
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Column, Panel, Plot, Prose, Series, Table
 from nlpkit.run import versions
+from nlpkit.watching.naming import Size
+from nlpkit.watching.reference import CERTAINTY, LENGTH, UNUSUAL
+from nlpkit.watching.watch import Watched
+from nlpkit.watching.watcher import DETECTORS, Period
 
 TITLES = {
     UNUSUAL: "Unusual words (bits a token)",

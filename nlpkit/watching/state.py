@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlpkit.analysis.watch_reference import Reference
-from nlpkit.analysis.watcher import Watcher
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.errors import DataError, RunError
 from nlpkit.files import sha256_of, write_whole
+from nlpkit.watching.reference import Reference
+from nlpkit.watching.watcher import Watcher
 
 FORMAT = 1
 
