@@ -66,7 +66,7 @@ def watcher_for(world: TextAnswers, random: np.random.Generator, rate: float, se
     """Return a watcher with a reference drawn from the world."""
     drawn = world.taken(random.integers(len(world), size=REFERENCE))
     reference = Reference.of(drawn, LABELS, source="reference", seed=seed)
-    return Watcher(reference, alarms=rate, with_truth=False, seed=seed)
+    return Watcher(reference, rate=rate, with_truth=False, seed=seed)
 
 
 def false_alarms(world: TextAnswers, streams: int, *, seed: int) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def found(
                 break
         if not watcher.alarms:
             continue
-        first = min(watcher.alarms, key=lambda alarm: alarm.text)
+        first = watcher.alarms[0]
         delays.append(first.text - BEFORE)
         off.append(first.since - BEFORE)
         at_once.append(is_right(diagnose(watcher).kinds, kind))

@@ -9,13 +9,15 @@ that leaves unexplained is a covariate shift or a loss of confidence.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nlpkit.trust.shares import adjusted
 from nlpkit.watching.reference import CERTAINTY, MEASURES, Reference
-from nlpkit.watching.watcher import CONFIDENCE, LABELS, TEXTS, Period, Watcher
+from nlpkit.watching.watcher import CONFIDENCE, LABELS, SUMS, TEXTS, Period, Watcher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,23 +35,6 @@ TIGHT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Size:
-    """How large something is in the reference and since the change."""
-
-    name: str
-    before: float
-    """In the reference."""
-    expected: float
-    """In the reference, with the shares of labels that the stream has."""
-    now: float
-    low: float
-    """The end of an interval that holds at all times at once, with a probability of 99%."""
-    high: float
-    is_explained: bool
-    """Whether the shares of labels explain the difference."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class LabelSize:
     """The share of a label in the reference and since the change."""
 
@@ -59,6 +44,22 @@ class LabelSize:
     low: float
     """The ends of a 95% interval."""
     high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How large a measure is in the reference and since the change."""
+
+    name: str
+    before: float
+    expected: float
+    """In the reference, with the shares of labels that the stream has."""
+    now: float
+    low: float
+    """The ends of an interval that holds at all times at once, with a probability of 99%."""
+    high: float
+    is_explained: bool
+    """Whether the shares of labels explain the difference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,140 +80,107 @@ class Diagnosis:
 
 def diagnose(watcher: Watcher) -> Diagnosis:
     """Return what changed since the first alarm's change, or of the whole stream where there is none."""
-    first = min(watcher.alarms, key=lambda alarm: alarm.text) if watcher.alarms else None
-    periods = watcher.since(first.since if first else 1)
+    periods = watcher.since(watcher.alarms[0].since if watcher.alarms else 1)
     labels, measures = _sizes(watcher.reference, periods, watcher.seed)
     unexplained = [size for size in measures if not size.is_explained]
-    kinds: list[str] = []
+    crossed = {alarm.detector for alarm in watcher.alarms}
+    kinds = []
     if any(size.name != CERTAINTY for size in unexplained):
         kinds.append(COVARIATE_SHIFT)
     if any(size.name == CERTAINTY and size.now < size.expected for size in unexplained):
         kinds.append(CONFIDENCE_LOSS)
-    crossed = {alarm.detector for alarm in watcher.alarms}
     if LABELS in crossed and (watcher.with_truth or not kinds):
         kinds.insert(0, LABEL_SHIFT)
     kinds = kinds or [kind for detector, kind in NAMES.items() if detector in crossed]
     return Diagnosis(
-        kinds=tuple(kinds) if first else (),
-        is_share_unknown=bool(first and unexplained and not watcher.with_truth),
-        since=periods[0].first,
-        date=periods[0].date,
-        texts=sum(period.texts for period in periods),
-        labels=labels,
-        measures=measures,
-    )
+        kinds=tuple(kinds) if crossed else (),
+        is_share_unknown=bool(crossed and unexplained and not watcher.with_truth),
+        since=periods[0].first, date=periods[0].date, texts=sum(period.texts for period in periods),
+        labels=labels, measures=measures,
+    )  # fmt: skip
 
 
 def _sizes(
     reference: Reference, periods: Sequence[Period], seed: int
 ) -> tuple[tuple[LabelSize, ...], tuple[Size, ...]]:
-    import numpy as np
-
     texts = sum(period.texts for period in periods)
-    total: dict[str, NDArray[Any]] = {
-        name: np.sum([getattr(period, name) for period in periods], axis=0)
-        for name in ("mass", "products", "sums", "squares", "given")
+    mean: dict[str, NDArray[Any]] = {
+        name: np.sum([getattr(period, name) for period in periods], axis=0) / texts for name in SUMS
     }
-    answer = total["mass"] / texts
-    covariance = (total["products"] / texts - np.outer(answer, answer)) / texts
-    truth = _truth(reference)
-    drawn = _resampled(reference, truth, answer, covariance, total["given"], seed)
-    shares, expected = np.split(drawn, [len(reference.labels)], axis=1)
-    given = total["given"] / texts if total["given"].size else None
-    point, explained = _explained(reference, truth, np.ones(len(truth)), answer, given)
-    low, high = np.quantile(shares, (0.025, 0.975), axis=0)
-    labels = tuple(
-        LabelSize(label=label, before=before, now=now, low=least, high=most)
-        for label, before, now, least, most in zip(
-            reference.labels, truth.mean(axis=0).tolist(), point.tolist(), low.tolist(), high.tolist(),
-            strict=True,
-        )
-    )  # fmt: skip
-    mean = total["sums"] / texts
-    deviations = np.sqrt(np.maximum(total["squares"] / texts - mean**2, 0))
-    errors = expected.std(axis=0)
-    measures = []
-    for number, name in enumerate(MEASURES):
-        now, wide = float(mean[number]), radius(texts, float(deviations[number]))
-        difference = abs(now - explained[number])
-        measures.append(
+    # How much of each row is of each label, (rows, labels): its probabilities, where that is not known
+    truth = reference.probabilities
+    if reference.truth is not None:
+        truth = np.eye(len(reference.labels))[reference.truth]
+    known = np.stack([reference.rows_for(name) for name in MEASURES], axis=1)
+    shares, expected = _explained(reference, truth, known, mean["mass"], mean["given"])
+    resamples = list(_resamples(reference, truth, known, mean, texts, seed))
+    low, high = np.quantile([drawn for drawn, _ in resamples], (0.025, 0.975), axis=0)
+    labels = np.stack([truth.mean(axis=0), shares, low, high], axis=1).tolist()
+    now = mean["sums"]
+    wide = radius(texts, np.sqrt(np.maximum(mean["squares"] - now**2, 0)))
+    off = wide + Z * np.std([drawn for _, drawn in resamples], axis=0)
+    before = reference.measures.mean(axis=0, where=known)
+    measures = np.stack([before, expected, now, now - wide, now + wide, off], axis=1).tolist()
+    return (
+        tuple(
+            LabelSize(label=label, before=before, now=now, low=low, high=high)
+            for label, (before, now, low, high) in zip(reference.labels, labels, strict=True)
+        ),
+        tuple(
             Size(
-                name=name, before=float(reference.measures[reference.rows_for(name), number].mean()),
-                expected=float(explained[number]), now=now, low=now - wide, high=now + wide,
-                is_explained=bool(difference <= wide + Z * errors[number]),
+                name=name, before=before, expected=expected, now=now, low=low, high=high,
+                is_explained=abs(now - expected) <= off,
             )
-        )  # fmt: skip
-    return labels, tuple(measures)
-
-
-def _truth(reference: Reference) -> NDArray[Any]:
-    """Return (rows, labels): how much of each row is of each label.
-
-    Those are its probabilities, where its label is not known.
-    """
-    import numpy as np
-
-    if reference.truth is None:
-        return reference.probabilities
-    rows: NDArray[Any] = np.eye(len(reference.labels))[reference.truth]
-    return rows
+            for name, (before, expected, now, low, high, off) in zip(MEASURES, measures, strict=True)
+        ),
+    )  # fmt: skip
 
 
 def _explained(
-    reference: Reference,
-    truth: NDArray[Any],
-    weights: NDArray[Any],
-    answer: NDArray[Any],
-    given: NDArray[Any] | None,
+    reference: Reference, rows: NDArray[Any], known: NDArray[Any], answer: NDArray[Any], given: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the shares of labels that make the mean answer, and the mean measures that follow from them."""
-    import numpy as np
+    """Return the shares of labels that make the mean answer, and the mean measures that follow from them.
 
-    rows = truth * weights[:, None]
-    confusion = reference.probabilities.T @ rows / rows.sum(axis=0)
-    shares = adjusted(confusion, answer) if given is None else given
-    by_label = []
-    for number, name in enumerate(MEASURES):
-        known = rows * reference.rows_for(name)[:, None]
-        by_label.append(reference.measures[:, number] @ known / known.sum(axis=0))
-    return np.asarray(shares), np.stack(by_label) @ shares
+    Args:
+        reference: the rows' answers and measures.
+        rows: (rows, labels), how much of each row counts for each label.
+        known: (rows, measures), whether a row counts for a measure.
+        answer: (labels,).
+        given: (labels,), the shares where true labels are known; else empty.
+    """
+    shares = given if given.size else adjusted(reference.probabilities.T @ rows / rows.sum(axis=0), answer)
+    by_label = (reference.measures * known).T @ rows / (known.T @ rows)
+    return shares, by_label @ shares
 
 
-def _resampled(
+def _resamples(
     reference: Reference,
     truth: NDArray[Any],
-    answer: NDArray[Any],
-    covariance: NDArray[Any],
-    given: NDArray[Any],
+    known: NDArray[Any],
+    mean: dict[str, NDArray[Any]],
+    texts: int,
     seed: int,
-) -> NDArray[Any]:
-    """Return (RESAMPLES, labels + measures): shares and expected measures of resampled rows and answers."""
-    import numpy as np
-
-    random = np.random.default_rng(seed)
-    rows = len(truth)
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield what `_explained` returns for resampled rows and answers."""
+    random, rows, answer, given = np.random.default_rng(seed), len(reference), mean["mass"], mean["given"]
+    covariance = (mean["products"] - np.outer(answer, answer)) / texts
     answers = random.multivariate_normal(answer, covariance, size=RESAMPLES, method="eigh")
-    texts = int(given.sum())
-    of_given = random.multinomial(texts, given / texts, size=RESAMPLES) / texts if texts else None
-    drawn = []
+    drawn = random.multinomial(texts, given, size=RESAMPLES) / texts if given.size else [given] * RESAMPLES
     for number in range(RESAMPLES):
-        weights = np.bincount(random.integers(rows, size=rows), minlength=rows).astype(float)
-        shares = None if of_given is None else of_given[number]
-        drawn.append(np.concatenate(_explained(reference, truth, weights, answers[number], shares)))
-    return np.array(drawn)
+        weights = np.bincount(random.integers(rows, size=rows), minlength=rows)
+        yield _explained(reference, truth * weights[:, None], known, answers[number], drawn[number])
 
 
-def radius(texts: int, deviation: float, level: float = LEVEL) -> float:
-    """Return how far a mean is off at most, at all times at once.
+def radius(texts: int, deviation: Any) -> Any:
+    """Return how far means are off at most, at all times at once, with a probability of 1 - LEVEL.
 
     An asymptotic confidence sequence (Waudby-Smith et al. 2021, arXiv:2103.06476).
 
     Args:
         texts: how many there are.
-        deviation: their standard deviation.
-        level: the probability that it is ever farther off, for many texts.
+        deviation: their standard deviation, or one for each of several measures.
     """
-    tuned = -2 * math.log(level)
+    tuned = -2 * math.log(LEVEL)
     rate = (tuned + math.log(tuned + 1)) / TIGHT
     held = texts * rate + 1
-    return deviation * math.sqrt(2 * held / (texts**2 * rate) * math.log(math.sqrt(held) / level))
+    return deviation * math.sqrt(2 * held / (texts**2 * rate) * math.log(math.sqrt(held) / LEVEL))

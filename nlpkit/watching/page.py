@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nlpkit.metrics.score import Score
 from nlpkit.reports.report import Report
@@ -12,7 +16,10 @@ from nlpkit.run import versions
 from nlpkit.watching.naming import Size
 from nlpkit.watching.reference import CERTAINTY, LENGTH, UNUSUAL
 from nlpkit.watching.watch import Watched
-from nlpkit.watching.watcher import DETECTORS, Period
+from nlpkit.watching.watcher import DETECTORS, Watcher
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TITLES = {
     UNUSUAL: "Unusual words (bits a token)",
@@ -32,19 +39,17 @@ SHOWN_EVIDENCE = -4.0
 
 def summary(watched: Watched) -> list[str]:
     """Return what was found, in sentences."""
-    rate = f"{watched.alarm_rate:g}"
-    if not watched.is_alarmed:
+    promise = f"The probability of a false alarm is at most {watched.alarm_rate:g}, ever."
+    if not watched.alarms:
         return [
             f"No change in {watched.texts:,} texts, compared with {watched.reference_rows:,} rows of "
-            f"{Path(watched.reference).name}. The probability of a false alarm is at most {rate}, ever."
+            f"{Path(watched.reference).name}. {promise}"
         ]
-    diagnosis, first = watched.diagnosis, min(watched.alarms, key=lambda alarm: alarm.text)
+    diagnosis, first = watched.diagnosis, watched.alarms[0]
     date = f" ({diagnosis.date})" if diagnosis.date else ""
-    kinds = " and ".join(diagnosis.kinds)
     lines = [
-        f"Changed: {kinds}, likely since text {diagnosis.since:,}{date}. The alarm came at text "
-        f"{first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). The probability of a "
-        f"false alarm is at most {rate}, ever."
+        f"Changed: {' and '.join(diagnosis.kinds)}, likely since text {diagnosis.since:,}{date}. The alarm "
+        f"came at text {first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). {promise}"
     ]
     if diagnosis.is_share_unknown:
         lines.append(
@@ -54,25 +59,38 @@ def summary(watched: Watched) -> list[str]:
     return lines
 
 
-def label_rows(watched: Watched) -> list[tuple[str, str, str, str]]:
-    """Return the share of each label: in the reference, since the change, and its interval."""
-    return [
-        (size.label, f"{size.before:.1%}", f"{size.now:.1%}", f"{size.low:.1%} to {size.high:.1%}")
-        for size in watched.diagnosis.labels
-    ]
+def tables(watched: Watched) -> tuple[Table, Table]:
+    """Return how large everything is, in the reference and since the change: labels and measures."""
+    diagnosis = watched.diagnosis
+    since = f"of {diagnosis.texts:,} texts since text {diagnosis.since:,}"
+    labels = Table(
+        id="labels", title="Shares of labels", nav="Labels",
+        note=f"The shares {since}, "
+        + ("by their true labels." if watched.with_truth else "corrected for what is confused."),
+        columns=_columns("Label", "Reference", "Since", "95% interval"),
+        rows=tuple(
+            (size.label, f"{size.before:.1%}", f"{size.now:.1%}", f"{size.low:.1%} to {size.high:.1%}")
+            for size in diagnosis.labels
+        ),
+    )  # fmt: skip
+    measures = Table(
+        id="measures", title="Texts and confidence", nav="Texts",
+        note=f"Means {since}. Expected by labels: what the reference has where its labels have the "
+        "shares of the stream. The intervals hold at all times at once.",
+        columns=_columns("What", "Reference", "Expected by labels", "Since", "99% interval", "Explained"),
+        rows=tuple(
+            (TITLES[size.name], *_shown(size), "yes" if size.is_explained else "no")
+            for size in diagnosis.measures
+        ),
+    )  # fmt: skip
+    return labels, measures
 
 
-def measure_rows(watched: Watched) -> list[tuple[str, str, str, str, str, str]]:
-    """Return each measure: in the reference, as the labels explain it, since the change, and its interval."""
-    return [
-        (TITLES[size.name], *_shown(size), "yes" if size.is_explained else "no")
-        for size in watched.diagnosis.measures
-    ]
+def _columns(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name=name, number=number > 0) for number, name in enumerate(names))
 
 
 def _shown(size: Size) -> tuple[str, str, str, str]:
-    import math
-
     values = [size.before, size.expected, size.now, size.low, size.high]
     if size.name == LENGTH:
         values = [math.exp(value) - 1 for value in values]
@@ -80,10 +98,6 @@ def _shown(size: Size) -> tuple[str, str, str, str]:
         f"{value:.1%}" if size.name == CERTAINTY else f"{value:.2f}" for value in values
     )
     return before, expected, now, f"{low} to {high}"
-
-
-LABEL_HEADS = ("Label", "Reference", "Since", "95% interval")
-MEASURE_HEADS = ("What", "Reference", "Expected by labels", "Since", "99% interval", "Explained")
 
 
 def watch_report(watched: Watched) -> Report:
@@ -97,7 +111,7 @@ def watch_report(watched: Watched) -> Report:
         )
         for size in diagnosis.labels
     }  # fmt: skip
-    since = f"of {diagnosis.texts:,} texts since text {diagnosis.since:,}"
+    limits = Prose(id="limits", title="What this does not show", sentences=LIMITS)
     return Report(
         run=watched.run,
         data=f"watch against {Path(watched.reference).name}",
@@ -105,105 +119,80 @@ def watch_report(watched: Watched) -> Report:
         measured=f"{watched.texts:,} texts",
         summary=tuple(summary(watched)),
         scores=scores,
-        sections=(
-            evidence_plot(watched),
-            answers_plot(watched),
-            Table(
-                id="labels", title="Shares of labels", nav="Labels",
-                note=f"The shares {since}, "
-                + ("by their true labels." if watched.with_truth else "corrected for what is confused."),
-                columns=_columns(LABEL_HEADS), rows=tuple(label_rows(watched)),
-            ),
-            Table(
-                id="measures", title="Texts and confidence", nav="Texts",
-                note=f"Means {since}. Expected by labels: what the reference has where its labels have the "
-                "shares of the stream. The intervals hold at all times at once.",
-                columns=_columns(MEASURE_HEADS), rows=tuple(measure_rows(watched)),
-            ),
-            Prose(id="limits", title="What this does not show", sentences=LIMITS),
-        ),
+        sections=(evidence_plot(watched), answers_plot(watched), *tables(watched), limits),
         limits=LIMITS,
         versions=versions(),
-    )  # fmt: skip
-
-
-def _columns(names: Sequence[str]) -> tuple[Column, ...]:
-    return tuple(Column(name=name, number=number > 0) for number, name in enumerate(names))
+    )
 
 
 def evidence_plot(watched: Watched) -> Plot:
     """Return each detector's evidence over the stream, on a scale where an alarm is at 0."""
-    series = [
-        Series(
-            mark="line", name=detector, x=_ends(watched.periods), color=number, symbol="",
-            y=tuple(max(period.evidence[number], SHOWN_EVIDENCE) for period in watched.periods),
-        )
-        for number, detector in enumerate(DETECTORS)
-    ]  # fmt: skip
+    evidence = np.array([period.evidence for period in watched.periods]).T
+    series = _lines(watched, DETECTORS, np.maximum(evidence, SHOWN_EVIDENCE))
     last = ", ".join(f"{each.name} {each.y[-1]:.1f}" for each in series)
     return Plot(
         id="evidence", title="Evidence of a change", nav="Evidence",
         note="Powers of ten; an alarm is given at 0 or above.", words=f"Evidence at the end: {last}",
-        panels=(Panel(series=tuple(series), zero=True, x="texts", y="log10 of evidence"),),
+        panels=(Panel(series=series, zero=True, x="texts", y="log10 of evidence"),),
     )  # fmt: skip
 
 
 def answers_plot(watched: Watched) -> Plot:
     """Return the mean probability of each label over the stream."""
-    import numpy as np
-
-    names = [size.label for size in watched.diagnosis.labels]
-    series = []
-    for number, name in enumerate(names):
-        texts = np.array([period.texts for period in watched.periods])
-        means = np.array([period.mass[number] for period in watched.periods]) / texts
-        squares = np.array([period.products[number][number] for period in watched.periods]) / texts
-        wide = 1.96 * np.sqrt(np.maximum(squares - means**2, 0) / texts)
-        series.append(
-            Series(
-                mark="line", name=name, x=_ends(watched.periods), y=tuple(means.tolist()),
-                low=tuple((means - wide).tolist()), high=tuple((means + wide).tolist()),
-                color=number % 6, symbol="",
-            )
-        )  # fmt: skip
+    texts = np.array([period.texts for period in watched.periods])
+    means = np.array([period.mass for period in watched.periods]).T / texts
+    squares = np.array([np.diagonal(period.products) for period in watched.periods]).T / texts
+    wide = 1.96 * np.sqrt(np.maximum(squares - means**2, 0) / texts)
+    series = _lines(watched, [size.label for size in watched.diagnosis.labels], means, wide)
     words = ", ".join(f"{each.name} from {each.y[0]:.2f} to {each.y[-1]:.2f}" for each in series)
     return Plot(
         id="answers", title="Answers over time", nav="Answers",
         note="Mean probability of each label in each part of the stream, with 95% intervals.", words=words,
-        panels=(Panel(series=tuple(series), x="texts", y_range=(0, 1)),),
+        panels=(Panel(series=series, x="texts", y_range=(0, 1)),),
     )  # fmt: skip
 
 
-def _ends(periods: Sequence[Period]) -> tuple[float, ...]:
-    """Return the number of the last text of each period."""
-    return tuple(period.first + period.texts - 1 for period in periods)
+def _lines(
+    watched: Watched, names: Sequence[str], values: NDArray[Any], wide: NDArray[Any] | None = None
+) -> tuple[Series, ...]:
+    """Return (names, periods) values over the last text of each period, with how wide their intervals are."""
+    none = np.zeros((len(names), 0))
+    low, high = (none, none) if wide is None else (values - wide, values + wide)
+    return tuple(
+        Series(
+            mark="line", symbol="", name=name, color=number % 6,
+            x=tuple(float(period.first + period.texts - 1) for period in watched.periods),
+            y=tuple(values[number]), low=tuple(low[number]), high=tuple(high[number]),
+        )
+        for number, name in enumerate(names)
+    )  # fmt: skip
 
 
 def to_metrics(watched: Watched) -> str:
     """Return the figures in Prometheus' text format, as the textfile collector of its node exporter reads."""
-    lines = [
-        "# HELP nlpkit_watch_texts Texts watched.", "# TYPE nlpkit_watch_texts counter",
-        f"nlpkit_watch_texts {watched.texts}",
-        "# HELP nlpkit_watch_alarm Whether a detector has given an alarm.", "# TYPE nlpkit_watch_alarm gauge",
-    ]  # fmt: skip
-    alarmed = {alarm.detector for alarm in watched.alarms}
-    lines += [f'nlpkit_watch_alarm{{detector="{name}"}} {int(name in alarmed)}' for name in DETECTORS]
-    lines += [
-        "# HELP nlpkit_watch_evidence_log10 Evidence of a change; an alarm is given at 0.",
-        "# TYPE nlpkit_watch_evidence_log10 gauge",
-        *(
-            f'nlpkit_watch_evidence_log10{{detector="{name}"}} {value:.6g}'
-            for name, value in zip(DETECTORS, watched.periods[-1].evidence, strict=True)
-        ),
-        "# HELP nlpkit_watch_label_share Estimated share of a label since the change, or of all texts.",
-        "# TYPE nlpkit_watch_label_share gauge",
-        *(
-            f'nlpkit_watch_label_share{{label="{_escaped(size.label)}"}} {size.now:.6g}'
-            for size in watched.diagnosis.labels
-        ),
-    ]
+    shares = {size.label: size.now for size in watched.diagnosis.labels}
+    meaning = "Estimated share of a label since the change, or of all texts."
+    return watcher_metrics(watched) + _gauge("label_share", meaning, "label", shares)
+
+
+def watcher_metrics(watcher: Watched | Watcher) -> str:
+    """Return what needs no estimate, in Prometheus' text format: texts, alarms and evidence."""
+    alarmed = {alarm.detector for alarm in watcher.alarms}
+    evidence = watcher.periods[-1].evidence if watcher.periods else ()
+    return (
+        "# HELP nlpkit_watch_texts Texts watched.\n# TYPE nlpkit_watch_texts counter\n"
+        f"nlpkit_watch_texts {watcher.texts}\n"
+        + _gauge("alarm", "Whether a detector has given an alarm.", "detector",
+                 {detector: detector in alarmed for detector in DETECTORS})
+        + _gauge("evidence_log10", "Evidence of a change; an alarm is given at 0.", "detector",
+                 dict(zip(DETECTORS, evidence, strict=False)))
+    )  # fmt: skip
+
+
+def _gauge(name: str, meaning: str, of: str, values: Mapping[str, float]) -> str:
+    name = f"nlpkit_watch_{name}"
+    lines = [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
+    for key, value in values.items():
+        label = key.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        lines.append(f'{name}{{{of}="{label}"}} {value:.6g}')
     return "\n".join(lines) + "\n"
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.dataset_folders import data_files
-from nlpkit.data.records import read_records, text_of
-from nlpkit.data.text_hashes import count_trained_on
-from nlpkit.errors import ConfigError, DataError, RunError
+from nlpkit.errors import DataError
 from nlpkit.files import sha256_of
 from nlpkit.run import Run
-from nlpkit.trust.answer_columns import labels_of, refuse_other_answers
-from nlpkit.watching import state as watch_state
 from nlpkit.watching.naming import Diagnosis, diagnose
-from nlpkit.watching.reference import Reference, TextAnswers
-from nlpkit.watching.rows import WatchedRows
+from nlpkit.watching.rows import answered
+from nlpkit.watching.state import ALARM_RATE, STREAM, Watch
 from nlpkit.watching.watcher import Alarm, Period, Watcher
-
-STREAM = "-"
-ALARM_RATE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +33,9 @@ class Watched:
     skipped: tuple[str, ...]
     """Files that an earlier call has watched."""
     alarms: tuple[Alarm, ...]
+    """The earliest first."""
     diagnosis: Diagnosis
     periods: tuple[Period, ...]
-
-    @property
-    def is_alarmed(self) -> bool:
-        """Whether something changed."""
-        return bool(self.alarms)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
-        return asdict(self)
 
 
 def watch(
@@ -102,100 +85,39 @@ def watch(
         DataError: a file or a row is wrong, the stream is empty, or the reference is too small.
         RunError: the reference, the stream or the state belongs to another run.
     """
-    _refuse(alarm_rate, label, given, against)
-    opened = run if isinstance(run, Run) else Run.open(run)
-    classifier = Classifier.load(opened)
-    refuse_other_answers(classifier, "nlpkit watch")
-    if classifier.turns is not None or classifier.reads_aspects:
-        raise RunError(f"{classifier.name}: reads more than a text; expected a run that reads texts alone")
-    rows = WatchedRows(
-        classifier=classifier, text=text, truth=given, time=time, format=format, encoding=encoding
-    )
-    settings = {"text": text, "label": label, "given": given, "alarm_rate": alarm_rate, "seed": seed}
-    belonging = watch_state.Belonging(
-        run=sha256_of([opened.marker]), reference=watch_state.hash_of(Path(against)), settings=str(settings)
-    )
-    kept = watch_state.load(state, belonging) if state else None
-    if kept:
-        watcher, seen = kept
-    else:
-        reference = read_reference(replace(rows, truth=label, time=None, format=None), against, seed=seed)
-        _warn_of_training(opened, against, text, encoding, talk)
-        watcher = Watcher(reference, alarms=alarm_rate, with_truth=given is not None, seed=seed)
-        seen = {}
-    before, skipped = watcher.texts, []
+    watch = Watch.begin(
+        run, against=Path(against), state=state, text=text, label=label, given=given,
+        alarm_rate=alarm_rate, encoding=encoding, seed=seed, talk=talk,
+    )  # fmt: skip
+    before, skipped = watch.watcher.texts, []
     for name, file in _files(stream).items():
         key = sha256_of([file]) if state and isinstance(file, Path) and file.is_file() else None
-        if key in seen:
+        if key in watch.seen:
             skipped.append(name)
             continue
-        for texts, dates in rows.batches(file):
-            watcher.see(texts, dates)
-            progress(watcher.texts - before)
+        rows = answered(
+            watch.classifier, file, text=text, truth=given, time=time, format=format, encoding=encoding
+        )
+        for texts, dates in rows:
+            watch.watcher.see(texts, dates)
+            progress(watch.watcher.texts - before)
         if key:
-            seen[key] = name
-    if state:
-        watch_state.save(state, watcher, belonging, seen)
-    return watched(watcher, run=opened.name, against=str(against), before=before, skipped=skipped)
-
-
-def _refuse(alarm_rate: float, label: str | None, given: str | None, against: Path | str) -> None:
-    if not 0 < alarm_rate < 1:
-        raise ConfigError(f"an alarm rate of {alarm_rate}: expected a probability such as 0.01")
-    if given and not label:
-        raise ConfigError(
-            f"--given {given}: true labels of the stream are compared with those of the reference; "
-            "hint: add --label and the reference's column"
-        )
-    if str(against) == STREAM:
-        raise ConfigError("--against -: expected a file; only the stream may be standard input")
-    if not Path(against).exists():
-        raise DataError(f"{against}: no such file; expected texts to compare the stream with")
-
-
-def _warn_of_training(
-    run: Run, against: Path | str, text: str, encoding: str | None, talk: Callable[[str], None]
-) -> None:
-    """Say how many texts of the reference the run was trained on, as far as it keeps that."""
-    texts = [text_of(record, text) for record in read_records(against, encoding=encoding)]
-    if count := count_trained_on(run, texts):
-        talk(
-            f"warning: {run.name} was trained on {count:,} of the {len(texts):,} texts of {against}: it is "
-            "more certain of them than of new texts, which will look like a loss of confidence; "
-            "hint: a reference that it was not trained on"
-        )
+            watch.seen[key] = name
+    watch.save()
+    name = watch.classifier.name
+    return watched(watch.watcher, run=name, against=str(against), before=before, skipped=skipped)
 
 
 def watched(
-    watcher: Watcher, *, run: str, against: str, before: int = 0, skipped: list[str] | None = None
+    watcher: Watcher, *, run: str, against: str, before: int = 0, skipped: Sequence[str] = ()
 ) -> Watched:
     """Return what a watcher has found so far."""
     return Watched(
-        run=run, reference=against, reference_rows=len(watcher.reference.measures),
+        run=run, reference=against, reference_rows=len(watcher.reference),
         alarm_rate=watcher.rate, with_truth=watcher.with_truth, texts=watcher.texts,
-        new_texts=watcher.texts - before, skipped=tuple(skipped or ()), alarms=tuple(watcher.alarms),
+        new_texts=watcher.texts - before, skipped=tuple(skipped), alarms=tuple(watcher.alarms),
         diagnosis=diagnose(watcher), periods=tuple(watcher.periods),
     )  # fmt: skip
-
-
-def read_reference(rows: WatchedRows, against: Path | str, *, seed: int) -> Reference:
-    """Read a reference.
-
-    Raises:
-        DataError: a row is wrong, or there are too few.
-        RunError: it was scored by another run.
-    """
-    import numpy as np
-
-    parts = [texts for texts, _ in rows.batches(against)]
-    truths = [part.truth for part in parts if part.truth is not None]
-    whole = TextAnswers(
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        tokens=[tokens for part in parts for tokens in part.tokens],
-        truth=np.concatenate(truths) if truths else None,
-    )
-    labels = labels_of(rows.classifier.task.family)
-    return Reference.of(whole, labels, source=str(against), seed=seed)
 
 
 def _files(stream: Path | str) -> Mapping[str, Path | str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nlpkit.watching.bets import BOTH, LOWER, STEPS, Martingale, Ranks
 from nlpkit.watching.reference import CERTAINTY, LENGTH, UNUSUAL, Reference, TextAnswers
@@ -17,6 +19,9 @@ LABELS, TEXTS, CONFIDENCE = "labels", "texts", "confidence"
 DETECTORS = (LABELS, TEXTS, CONFIDENCE)
 MOST_PERIODS = 200
 """Periods whose sums are kept; where there are more, every two become one."""
+SUMS = ("mass", "products", "sums", "squares", "given")
+KEPT = ("capitals", "sums", "lowest", "starts")
+"""What is kept of a martingale."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,27 +45,24 @@ class Period:
     """The number of the first, from 1."""
     date: str
     """Of the first; empty without dates."""
-    texts: int = 0
-    mass: list[float] = field(default_factory=list)
+    texts: int
+    mass: list[float]
     """(labels,): the sum of the probabilities."""
-    products: list[list[float]] = field(default_factory=list)
+    products: list[list[float]]
     """(labels, labels)."""
-    sums: list[float] = field(default_factory=list)
+    sums: list[float]
     """(measures,)."""
-    squares: list[float] = field(default_factory=list)
-    given: list[int] = field(default_factory=list)
+    squares: list[float]
+    given: list[float]
     """(labels,): texts with each true label; empty where they are not known."""
-    evidence: list[float] = field(default_factory=list)
+    evidence: list[float]
     """(detectors,): the decimal logarithm of the capital after the last text, over what makes an alarm."""
 
     def add(self, later: Period) -> None:
         """Take in a period that comes after this one."""
-        import numpy as np
-
         self.texts += later.texts
-        for name in ("mass", "products", "sums", "squares", "given"):
-            ours, theirs = getattr(self, name), getattr(later, name)
-            setattr(self, name, (np.array(ours) + np.array(theirs)).tolist() if ours else theirs)
+        for name in SUMS:
+            setattr(self, name, np.add(getattr(self, name), getattr(later, name)).tolist())
         self.evidence = later.evidence
 
 
@@ -69,43 +71,45 @@ class Watcher:
 
     Args:
         reference: what is as it should be.
-        alarms: the probability of any alarm ever, while nothing changes.
+        rate: the probability of any alarm ever, while nothing changes.
         with_truth: whether the true label of each text is known.
         seed: breaks ties.
     """
 
-    def __init__(self, reference: Reference, *, alarms: float, with_truth: bool, seed: int) -> None:
-        import numpy as np
-
-        self.reference, self.rate, self.with_truth, self.seed = reference, alarms, with_truth, seed
+    def __init__(self, reference: Reference, *, rate: float, with_truth: bool, seed: int) -> None:
+        self.reference, self.rate, self.with_truth, self.seed = reference, rate, with_truth, seed
         self.texts = 0
         self.highest = -math.inf
         """The decimal logarithm of the strongest evidence so far, over what makes an alarm; of this call
         alone."""
         self.alarms: list[Alarm] = []
+        """The earliest first."""
         self.periods: list[Period] = []
-        truth = reference.truth if with_truth else None
-        names = reference.labels
-        alike = np.zeros(len(reference.measures), dtype=int)
-        within = alike if truth is None else truth
-        parts = {LABELS: names, TEXTS: (UNUSUAL, LENGTH), CONFIDENCE: (CERTAINTY,)}
+        self._width = STEPS
+        """Most texts of a period."""
+        parts = {LABELS: reference.labels, TEXTS: (UNUSUAL, LENGTH), CONFIDENCE: (CERTAINTY,)}
         self._scores = [(detector, name) for detector, of in parts.items() for name in of]
-        columns = np.hstack([reference.probabilities, reference.measures])
-        if truth is not None:
-            columns[:, : len(names)] = truth[:, None] == np.arange(len(names))
-        self._ranks, self._martingales, self._least = [], [], []
+        self._least = [len(DETECTORS) * len(parts[detector]) / rate for detector, _ in self._scores]
+        self._martingales = [
+            Martingale(LOWER if detector == CONFIDENCE else BOTH) for detector, _ in self._scores
+        ]
+        columns, labels = self._ranked(reference.probabilities, reference.measures, reference.truth)
+        self._ranks = []
         for number, (detector, name) in enumerate(self._scores):
-            is_label, rows = detector == LABELS, reference.rows_for(name)
-            edges = np.array([0.5]) if is_label and truth is not None else reference.edges_of(name)
-            categories, count = (alike, 1) if is_label or truth is None else (within, len(names))
-            self._ranks.append(Ranks(edges, columns[rows, number], categories[rows], count))
-            self._martingales.append(Martingale(LOWER if detector == CONFIDENCE else BOTH))
-            self._least.append(len(DETECTORS) * len(parts[detector]) / alarms)
+            rows, within = reference.rows_for(name), labels * (detector != LABELS)
+            edges = np.array([0.5]) if with_truth and detector == LABELS else reference.edges_of(name)
+            self._ranks.append(Ranks(edges, columns[rows, number], within[rows], within.max() + 1))
 
-    @property
-    def is_alarmed(self) -> bool:
-        """Whether any detector has given an alarm."""
-        return bool(self.alarms)
+    def _ranked(
+        self, probabilities: NDArray[Any], measures: NDArray[Any], truth: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return (texts, scores) that are ranked, and (texts,) the label within which measures are ranked.
+
+        Where true labels are watched, they stand for the probabilities.
+        """
+        if not self.with_truth or truth is None:
+            return np.hstack([probabilities, measures]), np.zeros(len(measures), dtype=int)
+        return np.hstack([np.eye(len(self.reference.labels))[truth], measures]), truth
 
     def see(self, texts: TextAnswers, dates: Sequence[str] = ()) -> None:
         """Watch the next texts.
@@ -119,53 +123,42 @@ class Watcher:
             self._see(part, dates[start] if dates else "")
 
     def _see(self, texts: TextAnswers, date: str) -> None:
-        import numpy as np
-
         measures = self.reference.measured(texts)
-        columns = np.hstack([texts.probabilities, measures])
-        alike = np.zeros(len(texts), dtype=int)
-        within = alike
-        if self.with_truth and texts.truth is not None:
-            within = texts.truth
-            labels = np.arange(len(self.reference.labels))
-            columns[:, : len(labels)] = within[:, None] == labels
+        columns, labels = self._ranked(texts.probabilities, measures, texts.truth)
         uniform = _uniform(self.seed, self.texts, len(texts))
         evidence = dict.fromkeys(DETECTORS, -math.inf)
         for number, (detector, name) in enumerate(self._scores):
-            categories = alike if detector == LABELS else within
-            p = self._ranks[number].p_values(columns[:, number], categories, uniform)
-            strength = self._martingales[number].bet(p) / self._least[number]
+            martingale, within = self._martingales[number], labels * (detector != LABELS)
+            p = self._ranks[number].p_values(columns[:, number], within, uniform)
+            strength = martingale.bet(p) / self._least[number]
             evidence[detector] = max(evidence[detector], math.log10(strength[-1]))
             self.highest = max(self.highest, math.log10(strength.max()))
-            self._note(detector, name, strength, self._martingales[number].since)
-        self._keep(texts, measures, date, list(evidence.values()))
+            if strength.max() >= 1 and all(alarm.detector != detector for alarm in self.alarms):
+                text = self.texts + int((strength >= 1).argmax()) + 1
+                since = min(martingale.since + 1, text)
+                self.alarms.append(Alarm(detector=detector, score=name, text=text, since=since))
+        self.alarms.sort(key=lambda alarm: alarm.text)
+        given = np.bincount(labels, minlength=len(self.reference.labels)) if self.with_truth else np.zeros(0)
+        self._keep(
+            Period(
+                first=self.texts + 1, date=date, texts=len(texts), evidence=list(evidence.values()),
+                mass=texts.probabilities.sum(axis=0).tolist(),
+                products=(texts.probabilities.T @ texts.probabilities).tolist(),
+                sums=measures.sum(axis=0).tolist(), squares=(measures**2).sum(axis=0).tolist(),
+                given=given.tolist(),
+            )
+        )  # fmt: skip
         self.texts += len(texts)
 
-    def _note(self, detector: str, name: str, strength: NDArray[Any], since: int) -> None:
-        """Note the first alarm of a detector."""
-        if (strength < 1).all() or any(alarm.detector == detector for alarm in self.alarms):
-            return
-        text = self.texts + int((strength >= 1).argmax()) + 1
-        self.alarms.append(Alarm(detector=detector, score=name, text=text, since=min(since + 1, text)))
-
-    def _keep(self, texts: TextAnswers, measures: NDArray[Any], date: str, evidence: Sequence[float]) -> None:
-        import numpy as np
-
-        given: list[int] = []
-        if self.with_truth and texts.truth is not None:
-            given = np.bincount(texts.truth, minlength=len(self.reference.labels)).tolist()
-        period = Period(
-            first=self.texts + 1, date=date, texts=len(texts), evidence=list(evidence),
-            mass=texts.probabilities.sum(axis=0).tolist(),
-            products=(texts.probabilities.T @ texts.probabilities).tolist(),
-            sums=measures.sum(axis=0).tolist(), squares=(measures**2).sum(axis=0).tolist(),
-            given=given,
-        )  # fmt: skip
-        self.periods.append(period)
+    def _keep(self, period: Period) -> None:
+        if self.periods and self.periods[-1].texts + period.texts <= self._width:
+            self.periods[-1].add(period)
+        else:
+            self.periods.append(period)
         if len(self.periods) > MOST_PERIODS:
             for earlier, later in zip(self.periods[::2], self.periods[1::2], strict=False):
                 earlier.add(later)
-            self.periods = self.periods[::2]
+            self.periods, self._width = self.periods[::2], 2 * self._width
 
     def since(self, text: int) -> list[Period]:
         """Return the periods that begin at a text or later; the last one, where there are none."""
@@ -173,40 +166,34 @@ class Watcher:
         return later or self.periods[-1:]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return where it stands, without the reference, as plain values for JSON."""
+        """Return where it stands, without the reference, for JSON with arrays as lists."""
         return {
             "alarm_rate": self.rate, "with_truth": self.with_truth, "seed": self.seed, "texts": self.texts,
+            "width": self._width,
             "alarms": [vars(alarm) for alarm in self.alarms],
             "periods": [vars(period) for period in self.periods],
-            "ranks": [ranks.counts.tolist() for ranks in self._ranks],
-            "bets": [
-                {name: getattr(each, name).tolist() for name in ("capitals", "sums", "lowest", "starts")}
-                for each in self._martingales
-            ],
+            "ranks": [ranks.counts for ranks in self._ranks],
+            "bets": [{name: getattr(each, name) for name in KEPT} for each in self._martingales],
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, reference: Reference, tree: Mapping[str, Any]) -> Watcher:
         """Return the watcher that stands where `as_dict` said."""
-        import numpy as np
-
-        watcher = cls(reference, alarms=tree["alarm_rate"], with_truth=tree["with_truth"], seed=tree["seed"])
-        watcher.texts = tree["texts"]
+        watcher = cls(reference, rate=tree["alarm_rate"], with_truth=tree["with_truth"], seed=tree["seed"])
+        watcher.texts, watcher._width = tree["texts"], tree["width"]
         watcher.alarms = [Alarm(**alarm) for alarm in tree["alarms"]]
         watcher.periods = [Period(**period) for period in tree["periods"]]
         for ranks, counts in zip(watcher._ranks, tree["ranks"], strict=True):
             ranks.counts = np.array(counts, dtype=np.int64)
         for martingale, kept in zip(watcher._martingales, tree["bets"], strict=True):
             martingale.texts = watcher.texts
-            for name, values in kept.items():
-                setattr(martingale, name, np.array(values))
+            for name in KEPT:
+                setattr(martingale, name, np.array(kept[name]))
         return watcher
 
 
 def _uniform(seed: int, start: int, count: int) -> NDArray[Any]:
     """Return random numbers for texts, which depend on the seed and the place of each alone."""
-    import numpy as np
-
     source = np.random.Philox(key=seed)
     source.advance(start // 4)  # four numbers a step
     drawn: NDArray[Any] = np.random.Generator(source).random(start % 4 + count)[start % 4 :]
