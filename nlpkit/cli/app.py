@@ -21,6 +21,7 @@ from nlpkit.cli import (
     runs,
     score,
     search,
+    serve,
     sources,
     train,
     trust,
@@ -50,7 +51,7 @@ app = typer.Typer(
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Train and measure": (data, train, label, search, zero_shot, evaluate),
     "Predict and score": (predict, score, analyze, trust, watch, explain, export),
-    "Chat": (chat, demo),
+    "Chat": (chat, serve, demo),
     "Runs, models and data sets": (runs, sources),
 }
 """The groups of commands in `nlpkit --help`."""
