@@ -20,7 +20,6 @@ from nlpkit.cli import (
     predict,
     runs,
     score,
-    search,
     serve,
     sources,
     train,
@@ -49,7 +48,7 @@ app = typer.Typer(
 )
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Train and measure": (data, train, label, search, zero_shot, evaluate),
+    "Train and measure": (data, train, label, zero_shot, evaluate),
     "Predict and score": (predict, score, analyze, trust, watch, explain, export),
     "Chat": (chat, serve, demo),
     "Runs, models and data sets": (runs, sources),

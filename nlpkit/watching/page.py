@@ -11,7 +11,7 @@ import numpy as np
 
 from nlpkit.metrics.score import Score
 from nlpkit.reports.report import Report
-from nlpkit.reports.sections import Column, Panel, Plot, Prose, Series, Table
+from nlpkit.reports.sections import Panel, Plot, Prose, Series, Table, columns
 from nlpkit.run import versions
 from nlpkit.watching.naming import Size
 from nlpkit.watching.reference import CERTAINTY, LENGTH, UNUSUAL
@@ -67,7 +67,7 @@ def tables(watched: Watched) -> tuple[Table, Table]:
         id="labels", title="Shares of labels", nav="Labels",
         note=f"The shares {since}, "
         + ("by their true labels." if watched.with_truth else "corrected for what is confused."),
-        columns=_columns("Label", "Reference", "Since", "95% interval"),
+        columns=columns("Label", "Reference", "Since", "95% interval"),
         rows=tuple(
             (size.label, f"{size.before:.1%}", f"{size.now:.1%}", f"{size.low:.1%} to {size.high:.1%}")
             for size in diagnosis.labels
@@ -77,17 +77,13 @@ def tables(watched: Watched) -> tuple[Table, Table]:
         id="measures", title="Texts and confidence", nav="Texts",
         note=f"Means {since}. Expected by labels: what the reference has where its labels have the "
         "shares of the stream. The intervals hold at all times at once.",
-        columns=_columns("What", "Reference", "Expected by labels", "Since", "99% interval", "Explained"),
+        columns=columns("What", "Reference", "Expected by labels", "Since", "99% interval", "Explained"),
         rows=tuple(
             (TITLES[size.name], *_shown(size), "yes" if size.is_explained else "no")
             for size in diagnosis.measures
         ),
     )  # fmt: skip
     return labels, measures
-
-
-def _columns(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name=name, number=number > 0) for number, name in enumerate(names))
 
 
 def _shown(size: Size) -> tuple[str, str, str, str]:
