@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from nlpkit.search.folds import cross_validate
     from nlpkit.search.learning_curve import learning_curve
     from nlpkit.search.search import hyperparameter_search
-    from nlpkit.settings import ConversationSource, DataSource
+    from nlpkit.settings.data import ConversationSource, DataSource
     from nlpkit.sources import resolve
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
@@ -109,9 +109,9 @@ _HOMES = {
     "Classifier": "nlpkit.classifiers.classifier",
     "ConfigError": "nlpkit.errors",
     "Conversation": "nlpkit.data.examples",
-    "ConversationSource": "nlpkit.settings",
+    "ConversationSource": "nlpkit.settings.data",
     "DataError": "nlpkit.errors",
-    "DataSource": "nlpkit.settings",
+    "DataSource": "nlpkit.settings.data",
     "Explanation": "nlpkit.trust.explanation",
     "LabeledText": "nlpkit.data.examples",
     "LanguageModel": "nlpkit.generation.language_model",

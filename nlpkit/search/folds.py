@@ -18,7 +18,7 @@ from nlpkit.reports.sections import Panel, Plot, Series, Table, columns
 from nlpkit.run import versions
 from nlpkit.search.rows import Answers, answers_of, labeled_rows, metrics_of
 from nlpkit.search.trainings import limits, measure_trainings, one_seed, quiet, runs_folder
-from nlpkit.settings import Data
+from nlpkit.settings.data import Data
 from nlpkit.training.runs import Progress, TrainOptions
 from nlpkit.training.train import log_line, read_training
 

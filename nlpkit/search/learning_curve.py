@@ -13,7 +13,7 @@ from nlpkit.search.curve import measure_curve
 from nlpkit.search.curve_page import curve_report
 from nlpkit.search.rows import answers_of, labeled_rows, metrics_of, nested, where_reported
 from nlpkit.search.trainings import measure_trainings, one_seed, quiet, runs_folder
-from nlpkit.settings import Data
+from nlpkit.settings.data import Data
 from nlpkit.training.runs import Progress, TrainOptions
 from nlpkit.training.train import log_line, read_training
 

@@ -10,7 +10,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError
 from nlpkit.metrics.metric import Metric
 from nlpkit.run import Run
-from nlpkit.settings import Data
+from nlpkit.settings.data import Data
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.rows import Rows, load_rows

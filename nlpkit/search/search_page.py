@@ -20,7 +20,8 @@ from nlpkit.run import Run, versions
 from nlpkit.search.rows import answers_of, labeled_rows, metrics_of
 from nlpkit.search.study import LEAST_COMPLETED, Study, Trial
 from nlpkit.search.trainings import limits
-from nlpkit.settings import Data, Search
+from nlpkit.settings import Search
+from nlpkit.settings.data import Data
 
 BASELINE = "the config's own settings"
 LIMITS = (
