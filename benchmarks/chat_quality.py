@@ -25,7 +25,7 @@ from nlpkit.metrics.score import Score
 from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY
 from nlpkit.reports.wording import difference
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 from nlpkit.sources import resolve
 
 SEED = 1

@@ -21,7 +21,7 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.models.pretrained import find_base
 from nlpkit.run import Run
-from nlpkit.settings import Base, Lora
+from nlpkit.settings.training import Base, Lora
 from nlpkit.tasks.intents import Intents
 from nlpkit.training.few_shot import FewShot, FewShotData, FewShotTraining, draw
 from nlpkit.training.head_features import HeadFeatures

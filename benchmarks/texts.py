@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nlpkit.data.records import read_records
 from nlpkit.errors import DataError
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.sources import resolve
 from nlpkit.tasks.polarity import Polarity
 

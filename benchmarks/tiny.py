@@ -23,7 +23,7 @@ def tiny_run(folder: Path, *, seed: int = 1) -> Path:
     from nlpkit.models.lora import add_lora, save_adapter
     from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer
     from nlpkit.run import Run, RunRecord, now, versions
-    from nlpkit.settings import Lora
+    from nlpkit.settings.training import Lora
     from nlpkit.tasks.polarity import Polarity
 
     _write_base(folder / "base", seed)

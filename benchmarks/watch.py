@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from benchmarks.watched_texts import answered
-from nlpkit.analysis.watch_naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose
-from nlpkit.analysis.watch_reference import Reference, TextAnswers
-from nlpkit.analysis.watcher import Watcher
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.watching.naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose
+from nlpkit.watching.reference import Reference, TextAnswers
+from nlpkit.watching.watcher import Watcher
 
 LABELS = ("negative", "neutral", "positive")
 REFERENCE, BEFORE, AFTER = 1_000, 1_000, 3_000
@@ -66,7 +66,7 @@ def watcher_for(world: TextAnswers, random: np.random.Generator, rate: float, se
     """Return a watcher with a reference drawn from the world."""
     drawn = world.taken(random.integers(len(world), size=REFERENCE))
     reference = Reference.of(drawn, LABELS, source="reference", seed=seed)
-    return Watcher(reference, alarms=rate, with_truth=False, seed=seed)
+    return Watcher(reference, rate=rate, with_truth=False, seed=seed)
 
 
 def false_alarms(world: TextAnswers, streams: int, *, seed: int) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def found(
                 break
         if not watcher.alarms:
             continue
-        first = min(watcher.alarms, key=lambda alarm: alarm.text)
+        first = watcher.alarms[0]
         delays.append(first.text - BEFORE)
         off.append(first.since - BEFORE)
         at_once.append(is_right(diagnose(watcher).kinds, kind))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nlpkit.analysis.analyze import analyze
-    from nlpkit.analysis.watch import watch
     from nlpkit.chat.session import Session
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from nlpkit.search.folds import cross_validate
     from nlpkit.search.learning_curve import learning_curve
     from nlpkit.search.search import hyperparameter_search
-    from nlpkit.settings import ConversationSource, DataSource
+    from nlpkit.settings.data import ConversationSource, DataSource
     from nlpkit.sources import resolve
     from nlpkit.tasks.prediction import Prediction
     from nlpkit.training.estimator import SentimentClassifier
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from nlpkit.trust.explanation import Explanation
     from nlpkit.trust.file_shares import file_shares
     from nlpkit.trust.reply_explanation import ReplyExplanation
+    from nlpkit.watching.watch import watch
 
 __version__ = "0.1.0"
 
@@ -109,9 +109,9 @@ _HOMES = {
     "Classifier": "nlpkit.classifiers.classifier",
     "ConfigError": "nlpkit.errors",
     "Conversation": "nlpkit.data.examples",
-    "ConversationSource": "nlpkit.settings",
+    "ConversationSource": "nlpkit.settings.data",
     "DataError": "nlpkit.errors",
-    "DataSource": "nlpkit.settings",
+    "DataSource": "nlpkit.settings.data",
     "Explanation": "nlpkit.trust.explanation",
     "LabeledText": "nlpkit.data.examples",
     "LanguageModel": "nlpkit.generation.language_model",
@@ -150,7 +150,7 @@ _HOMES = {
     "score_file": "nlpkit.scoring.score",
     "train": "nlpkit.training.train",
     "train_seeds": "nlpkit.training.train",
-    "watch": "nlpkit.analysis.watch",
+    "watch": "nlpkit.watching.watch",
     "zero_shot": "nlpkit.classifiers.zero_shot",
 }
 """Where each public name is defined."""

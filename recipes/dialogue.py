@@ -12,14 +12,9 @@ from typing import Literal
 
 from nlpkit.evaluation.evaluate_dialogue import judge_of, report_dialogue
 from nlpkit.run import Run
-from nlpkit.settings import (
-    ConversationData,
-    DialogueEvaluation,
-    DialogueTraining,
-    LanguageBase,
-    Lora,
-    SeededSettings,
-)
+from nlpkit.settings import SeededSettings
+from nlpkit.settings.data import ConversationData
+from nlpkit.settings.training import DialogueEvaluation, DialogueTraining, LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.dialogue_rows import encode_part
 from nlpkit.training.chat_model import build_chat_model, finish_chat_model, load_chat_base

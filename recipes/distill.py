@@ -1,7 +1,6 @@
 """Teach a small base what a tuned large run knows, on texts without labels, then compare the two.
 
-The result is a run like any other. A recipe holds the order of a training; how each step is done is in
-nlpkit.
+The result is a run like any other. A recipe holds the order of a training; the steps are in nlpkit.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from typing import Literal
 from nlpkit.evaluation.distillation import report_distillation
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import EncoderBase, Lora, SeededSettings
+from nlpkit.settings import SeededSettings
+from nlpkit.settings.training import EncoderBase, Lora
 from nlpkit.training.classifier import finish
 from nlpkit.training.distillation_data import DistillationData, DistillationRows, load_distillation_rows
 from nlpkit.training.distillation_objective import (

@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import Base, ClassifierTraining, Lora, SeededSettings
+from nlpkit.settings import SeededSettings
+from nlpkit.settings.training import Base, ClassifierTraining, Lora
 from nlpkit.tasks.own_settings import refuse_foreign_keys
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings

@@ -1,8 +1,6 @@
 """Fine-tune a pretrained encoder with LoRA on labeled texts.
 
-Run it with `nlpkit train CONFIG.yaml`, on several processes with
-`accelerate launch -m nlpkit train CONFIG.yaml`.
-A recipe holds the order of a training; how each step is done is in nlpkit.
+On several processes: `accelerate launch -m nlpkit train CONFIG.yaml`. Order is here; the steps are in nlpkit.
 """
 
 from __future__ import annotations
@@ -15,7 +13,9 @@ from pydantic import Field, model_validator
 from nlpkit.evaluation.behavior_gate import BehaviorGate, check_behavior, gate_suites
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import Data, EncoderBase, Lora, SeededSettings, SentimentTraining
+from nlpkit.settings import SeededSettings
+from nlpkit.settings.data import Data
+from nlpkit.settings.training import EncoderBase, Lora, SentimentTraining
 from nlpkit.tasks.own_settings import refuse_foreign_keys, training_for
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings

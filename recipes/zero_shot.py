@@ -11,7 +11,8 @@ from typing import Literal
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.models.label_readers import ReaderSettings
 from nlpkit.run import Run
-from nlpkit.settings import Base, RunSettings
+from nlpkit.settings import RunSettings
+from nlpkit.settings.training import Base
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTaskSettings
 from nlpkit.training.codebooks import with_codebook

@@ -6,19 +6,29 @@ from collections.abc import Callable
 
 from nlpkit.generation.completion import Usage
 
-PATHS = frozenset({"/v1/chat/completions", "/v1/feedback", "/v1/models", "/v1/score", "/health", "/metrics"})
+PATHS = frozenset(
+    {
+        *("/v1/chat/completions", "/v1/feedback", "/v1/models", "/v1/score", "/v1/systemone"),
+        *("/health", "/metrics"),
+    }
+)
 """Other paths are counted together, so that requests for random paths cannot fill the memory."""
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
 class ServerCounters:
-    """The counters of one server."""
+    """The counters of one server.
 
-    def __init__(self, waiting: Callable[[], int]) -> None:
+    Args:
+        waiting: returns how many answers are being made or waiting.
+        more: returns further metrics in Prometheus' text format.
+    """
+
+    def __init__(self, waiting: Callable[[], int], more: Callable[[], str] = lambda: "") -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-        self._registry = CollectorRegistry()
+        self._registry, self._more = CollectorRegistry(), more
         self._requests = Counter(
             "nlpkit_requests", "Requests answered.", ["path", "status"], registry=self._registry
         )
@@ -67,4 +77,4 @@ class ServerCounters:
         """Return the page that Prometheus reads, and its media type."""
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+        return generate_latest(self._registry) + self._more().encode(), CONTENT_TYPE_LATEST

@@ -55,6 +55,7 @@ def create_app(
     local_only: bool = True,
     store: Store | None = None,
     label_reader: LabelReader | None = None,
+    more_metrics: Callable[[], str] = lambda: "",
 ) -> FastAPI:
     """Create the app that serves a chat model.
 
@@ -68,10 +69,11 @@ def create_app(
         store: keeps the conversations whose reply is rated at /v1/feedback; None refuses ratings.
         label_reader: answers questions at /v1/systemone whose options are no labels of the classifier; None
             refuses them.
+        more_metrics: returns what /metrics shows besides the server's own, in Prometheus' text format.
     """
     limits = limits or ServerLimits()
     queue = RequestQueue(chat_model, limits.queue)
-    metrics = ServerCounters(lambda: queue.length)
+    metrics = ServerCounters(lambda: queue.length, more_metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

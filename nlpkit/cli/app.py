@@ -20,7 +20,7 @@ from nlpkit.cli import (
     predict,
     runs,
     score,
-    search,
+    serve,
     sources,
     train,
     trust,
@@ -48,9 +48,9 @@ app = typer.Typer(
 )
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Train and measure": (data, train, label, search, zero_shot, evaluate),
+    "Train and measure": (data, train, label, zero_shot, evaluate),
     "Predict and score": (predict, score, analyze, trust, watch, explain, export),
-    "Chat": (chat, demo),
+    "Chat": (chat, serve, demo),
     "Runs, models and data sets": (runs, sources),
 }
 """The groups of commands in `nlpkit --help`."""

@@ -1,4 +1,4 @@
-"""The commands around conversations: chat in a terminal, serve over HTTP, export ratings as training data."""
+"""The commands around conversations: chat in a terminal, export ratings as training data."""
 
 from __future__ import annotations
 
@@ -102,17 +102,17 @@ def chat(
         raise ConfigError(
             f"found {' '.join(ids)!r} after RUN; hint: nlpkit chat RUN, or nlpkit chat forget ID"
         )
-    sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens, seed=seed)
+    sampling = sampling_of(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens, seed=seed)
     with Store.open(store or default_store()) as opened:
-        _announce(runtime)
+        announce_export(runtime)
         chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
-        session = Session(opened, chat_model, _classifier(classifier, needed=mood), mood=mood)
+        session = Session(opened, chat_model, load_classifier(classifier, needed=mood), mood=mood)
         is_terminal = sys.stdin.isatty()
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="surrogateescape")  # a line that is no UTF-8 costs no other line
         if is_terminal:
             _with_history()
-            note(f"{_named(chat_model)}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
+            note(f"{named(chat_model)}; /help lists the commands; Ctrl-C stops a reply, Ctrl-D leaves")
         prompts = ("you> ", "bot> ") if is_terminal else ("", "")
         Console(
             session,
@@ -126,102 +126,14 @@ def chat(
         ).run()
 
 
-def serve(
-    run: RunArgument = None,
-    model: Model = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; one that others can reach needs a key.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes any free port.", min=0, max=65535)
-    ] = 8000,
-    key_env: Annotated[
-        str, typer.Option(help="The environment variable with the API keys, separated by commas.")
-    ] = "NLPKIT_KEY",
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            help="The file that keeps the conversations whose reply a client rates at /v1/feedback. "
-            "Default: ratings are refused, and nothing is kept."
-        ),
-    ] = None,
-    classifier: Classifier = None,
-    zero_shot: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BASE",
-            help="Also answer questions at /v1/systemone whose options are no labels of the classifier, by "
-            "what they mean in words, with this sentence encoder: minilm-l6, ... Such answers are not "
-            "calibrated.",
-        ),
-    ] = None,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    max_tokens: MaxTokens = None,
-    rate: Annotated[
-        int, typer.Option(help="Maximum requests per minute of a key or an address.", min=1)
-    ] = 600,
-    queue: Annotated[
-        int, typer.Option(help="Maximum replies being generated or waiting; more are refused.", min=1)
-    ] = 128,
-    max_body: Annotated[int, typer.Option(help="Maximum bytes of a request.", min=1)] = 1_000_000,
-    seconds: Annotated[float, typer.Option(help="Maximum seconds for a reply.", min=1)] = 300,
-    policy: Policy = "drop_oldest",
-    runtime: Runtime = AUTO,
-    threads: Threads = None,
-) -> None:
-    """Serve a chat model over OpenAI's chat protocol, and a classifier at /v1/score."""
-    from nlpkit.chat.request_models import ServerLimits
-    from nlpkit.chat.serving import is_local, keys_in, load_chat_model
-    from nlpkit.chat.store import Store
-
-    keys = keys_in(key_env, host)
-    limits = ServerLimits(rate=rate, queue=queue, body=max_body, seconds=seconds)
-    sampling = _sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_tokens)
-    with contextlib.ExitStack() as stack:
-        opened = None if store is None else stack.enter_context(Store.open(store))
-        _announce(runtime)
-        chat_model = load_chat_model(run, model=model, runtime=runtime, threads=threads, policy=policy)
-
-        from nlpkit.chat.server import create_app
-        from nlpkit.chat.server import run as listen
-
-        app = create_app(
-            chat_model,
-            _classifier(classifier),
-            keys=keys,
-            limits=limits,
-            sampling=sampling,
-            local_only=is_local(host) and not keys,
-            store=opened,
-            label_reader=_label_reader(zero_shot),
-        )
-        access = "with a key" if keys else "without a key, for this machine only"
-        listen(
-            app,
-            host,
-            port,
-            ready=lambda address: talk(f"{_named(chat_model)} at {address}/v1, {access}; Ctrl-C ends it"),
-        )
-
-
-def _label_reader(base: str | None) -> Any:
-    """Return what reads labels in words; its base is loaded now, so that no request waits for it."""
-    if base is None:
-        return None
-    from nlpkit.classifiers.zero_shot import zero_shot
-
-    zero_shot("a text", ["good", "bad"], base=base)
-    return lambda text, labels: zero_shot(text, labels, base=base)[0].tolist()
-
-
-def _named(chat_model: Any) -> str:
+def named(chat_model: Any) -> str:
     """Return the name of a chat model, and what it runs on where that is this machine."""
     runs_on = getattr(chat_model, "runs_on", "")
     return f"{chat_model.name} ({runs_on})" if runs_on else str(chat_model.name)
 
 
-def _announce(runtime: str) -> None:
+def announce_export(runtime: str) -> None:
+    """Say that a runtime takes an export, which takes a while."""
     if runtime != AUTO and RUNTIMES[runtime].open:
         note(f"runtime {runtime}: a model is exported once, at its first use; this takes a minute or more")
 
@@ -287,13 +199,11 @@ def register(app: typer.Typer) -> None:
         epilog="Examples: nlpkit chat   |   nlpkit chat runs/bot --temperature 0   |   nlpkit chat http://localhost:8000/v1"
         "   |   nlpkit chat forget ID"
     )(chat)
-    app.command(
-        epilog="Examples: nlpkit serve runs/bot   |   NLPKIT_KEY=... nlpkit serve runs/bot --host 0.0.0.0"
-    )(serve)
     app.command(epilog="Example: nlpkit feedback -o ratings.jsonl")(feedback)
 
 
-def _sampling(**given: float | int | None) -> Any:
+def sampling_of(**given: float | int | None) -> Any:
+    """Return the sampling settings that options give."""
     from nlpkit.generation.sampling import Sampling
 
     return Sampling.of(
@@ -301,7 +211,7 @@ def _sampling(**given: float | int | None) -> Any:
     )
 
 
-def _classifier(name: str | None, *, needed: bool = False) -> Any:
+def load_classifier(name: str | None, *, needed: bool = False) -> Any:
     """Load the classifier; return None if the default one cannot be fetched and nothing needs it."""
     from nlpkit.classifiers.classifier import Classifier
     from nlpkit.errors import SourceError

@@ -86,7 +86,7 @@ def check_data(
     from nlpkit.evaluation.conversation_check import check_conversations, holds_conversations
     from nlpkit.evaluation.data_check import check
     from nlpkit.files import refuse_path, write_whole
-    from nlpkit.settings import ConversationSource
+    from nlpkit.settings.data import ConversationSource
 
     inputs = {"the data": Path(data), **({"the test data": Path(test)} if test else {})}
     for path, hint in ((html, "--html check.html"), (doubts, "--doubts doubts.csv")):

@@ -194,7 +194,7 @@ def _replies(
     """Explain what a chat model replies, to messages or at the end of the conversations of a file."""
     from nlpkit.config import validate
     from nlpkit.data.examples import Conversation, Turn
-    from nlpkit.settings import ConversationSource
+    from nlpkit.settings.data import ConversationSource
     from nlpkit.trust.explained_conversations import explained_conversations
     from nlpkit.trust.explained_file import ExplainedRow
     from nlpkit.trust.reply_explainer import ReplyExplainer

@@ -11,7 +11,7 @@ from nlpkit.cli.options import Encoding, Format, Json, Text, column
 from nlpkit.cli.terminal import as_options, bar, escaped, talk
 
 if TYPE_CHECKING:
-    from nlpkit.analysis.watch import Watched
+    from nlpkit.watching.watch import Watched
 
 ALARM = 6
 """The exit code where something changed."""
@@ -60,10 +60,11 @@ def watch(
     Exit code 6: something changed.
     """
     import json
+    from dataclasses import asdict
 
-    from nlpkit.analysis.watch import watch as watch_stream
-    from nlpkit.analysis.watch_page import to_metrics, watch_report
     from nlpkit.files import refuse_path, write_whole
+    from nlpkit.watching.page import to_metrics, watch_report
+    from nlpkit.watching.watch import watch as watch_stream
 
     taken = {"the stream": Path(stream), "the reference": Path(against)}
     for path in filter(None, (state, output, metrics)):
@@ -80,12 +81,12 @@ def watch(
     if metrics:
         write_whole(metrics, to_metrics(watched))
     if as_json:
-        typer.echo(json.dumps(watched.as_dict(), ensure_ascii=False))
+        typer.echo(json.dumps(asdict(watched), ensure_ascii=False))
     else:
         _show(watched)
     for name in watched.skipped:
         talk(f"{name}: was watched by an earlier call")
-    if watched.is_alarmed:
+    if watched.alarms:
         raise typer.Exit(ALARM)
 
 
@@ -93,16 +94,16 @@ def _show(watched: Watched) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nlpkit.analysis.watch_page import LABEL_HEADS, MEASURE_HEADS, label_rows, measure_rows, summary
+    from nlpkit.watching.page import summary, tables
 
     screen = Console()
     for line in summary(watched):
         screen.print(escaped(line), highlight=False, soft_wrap=True)
-    for heads, rows in ((LABEL_HEADS, label_rows(watched)), (MEASURE_HEADS, measure_rows(watched))):
-        table = Table(*heads)
-        for row in rows:
-            table.add_row(*map(escaped, row))
-        screen.print(table)
+    for table in tables(watched):
+        shown = Table(*(column.name for column in table.columns))
+        for row in table.rows:
+            shown.add_row(*(escaped(str(cell)) for cell in row))
+        screen.print(shown)
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nlpkit.data.conversation_columns import RefusedError, in_words, unused_keys
 from nlpkit.data.records import Record
 from nlpkit.errors import nearest
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 _SPEAKERS = {"role": True, "from": True, "sender": False, "speaker": False}
 """Keys of a message that name its speaker, and whether they hold a role (else a name)."""

@@ -13,7 +13,7 @@ from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import LeftOut, unreadable_text
 from nlpkit.data.text_parts import is_parts, join_parts
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

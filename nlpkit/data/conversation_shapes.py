@@ -12,7 +12,7 @@ from nlpkit.data.conversation_lines import Line, held, message_lines, row_lines
 from nlpkit.data.records import Record
 from nlpkit.data.rows import require
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 Shape: TypeAlias = Literal["messages", "alpaca", "pairs", "turns"]
 

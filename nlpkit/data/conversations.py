@@ -30,7 +30,7 @@ from nlpkit.data.conversation_speakers import (
 )
 from nlpkit.data.examples import Conversation, Role, Turn
 from nlpkit.data.records import BadRow, Record
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

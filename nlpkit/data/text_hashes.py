@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,14 +63,14 @@ class KnownTexts:
         kept = _read(run)
         return None if kept is None else cls(_numbers(kept))
 
-    def holds(self, texts: Sequence[str]) -> NDArray[Any]:
+    def holds(self, texts: Iterable[str]) -> NDArray[Any]:
         """Return (texts,): whether each is among them."""
         import numpy as np
 
         return np.isin(_numbers(b"".join(map(_hash, texts))), self.numbers)
 
 
-def count_trained_on(run: Run, texts: Sequence[str]) -> int | None:
+def count_trained_on(run: Run, texts: Iterable[str]) -> int | None:
     """Return how many of the texts a run was trained on; None where it keeps no hashes of them.
 
     Raises:

@@ -20,7 +20,8 @@ from nlpkit.errors import DataError
 from nlpkit.evaluation.data_check import left_out_finding
 from nlpkit.models.pretrained import find_base, load_tokenizer
 from nlpkit.prompts.rendering import DEFAULT_TEMPLATE
-from nlpkit.settings import ConversationSource, LanguageBase
+from nlpkit.settings.data import ConversationSource
+from nlpkit.settings.training import LanguageBase
 from nlpkit.sources import resolve
 from nlpkit.tasks.answers.reply import count_replies
 from nlpkit.tasks.dialogue_rows import encode_part

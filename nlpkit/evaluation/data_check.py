@@ -21,7 +21,7 @@ from nlpkit.evaluation.label_doubt import BASE, doubted_labels, doubts_csv, doub
 from nlpkit.files import write_whole
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
-from nlpkit.settings import LabelSetSource, LabelSource
+from nlpkit.settings.data import LabelSetSource, LabelSource
 from nlpkit.sources import resolve
 from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.encoding import is_unreadable, token_ids

@@ -28,7 +28,7 @@ from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Section
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
-from nlpkit.settings import DialogueEvaluation
+from nlpkit.settings.training import DialogueEvaluation
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction

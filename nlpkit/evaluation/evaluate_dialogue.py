@@ -27,7 +27,8 @@ from nlpkit.reports.parts import DataCard
 from nlpkit.reports.report import Report
 from nlpkit.reports.usage import REPLY_USAGE
 from nlpkit.run import Run
-from nlpkit.settings import ConversationSource, DialogueEvaluation
+from nlpkit.settings.data import ConversationSource
+from nlpkit.settings.training import DialogueEvaluation
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.reading import SHOWN_REASONS, read_examples
 

@@ -11,7 +11,8 @@ from nlpkit.errors import ConfigError, nearest
 from nlpkit.evaluation.evaluate import evaluate as evaluate_source
 from nlpkit.reports.report import Report
 from nlpkit.run import Run
-from nlpkit.settings import DialogueEvaluation, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.training import DialogueEvaluation
 from nlpkit.tasks.task import Task, task_from
 
 

@@ -13,7 +13,7 @@ from nlpkit.data.near import normalized
 from nlpkit.data.records import Record, read_records, text_of
 from nlpkit.errors import DataError
 from nlpkit.metrics.agreement import krippendorff_alpha
-from nlpkit.settings import LabelSource
+from nlpkit.settings.data import LabelSource
 from nlpkit.sources import resolve
 from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.label_names import known_label, label_of

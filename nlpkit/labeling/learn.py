@@ -21,7 +21,7 @@ from nlpkit.models.pretrained import source_of
 from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import PACKAGE, Run
 from nlpkit.scoring.json_values import json_text
-from nlpkit.settings import LabelSource
+from nlpkit.settings.data import LabelSource
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.runs import Progress

@@ -9,7 +9,7 @@ from nlpkit.errors import ConfigError, RunError
 from nlpkit.models.adapter import WEIGHTS, AdapterFiles, read_adapter
 from nlpkit.models.layers import frozen_count, layers_of
 from nlpkit.models.pretrained import quiet
-from nlpkit.settings import Lora
+from nlpkit.settings.training import Lora
 
 
 def add_lora(

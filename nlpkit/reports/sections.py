@@ -49,6 +49,11 @@ class Column(Part):
     number: bool = False
 
 
+def columns(*names: str) -> tuple[Column, ...]:
+    """Return the heads of a table whose first column names the row and whose others hold numbers."""
+    return tuple(Column(name=name, number=number > 0) for number, name in enumerate(names))
+
+
 class Table(_Section):
     """Rows of cells; the first cell names the row."""
 

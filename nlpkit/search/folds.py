@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.score import Score
 from nlpkit.reports.headline import score_headline
 from nlpkit.reports.report import Report
-from nlpkit.reports.sections import Column, Panel, Plot, Series, Table
-from nlpkit.run import Run, versions
-from nlpkit.search.rows import Answers, answers_of, labeled_rows, metric_of
-from nlpkit.search.trainings import first_seed, kept_report, limits, runs_folder, train_all, write_pages
-from nlpkit.settings import Data
-from nlpkit.training.runs import Progress, TrainOptions, only_trainer
-from nlpkit.training.train import TrainingConfig, log_line, read_training
+from nlpkit.reports.sections import Panel, Plot, Series, Table, columns
+from nlpkit.run import versions
+from nlpkit.search.rows import Answers, answers_of, labeled_rows, metrics_of
+from nlpkit.search.trainings import limits, measure_trainings, one_seed, quiet, runs_folder
+from nlpkit.settings.data import Data
+from nlpkit.training.runs import Progress, TrainOptions
+from nlpkit.training.train import log_line, read_training
 
 LIMITS = (
     "The interval of a score is about the rows: it does not hold what another split or seed would change.",
@@ -35,8 +36,8 @@ def cross_validate(
     overwrite: bool = False,
     check: bool = False,
     given: Sequence[str] = (),
-    talk: Callable[[str], None] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    talk: Callable[[str], None] = log_line,
+    progress: Callable[[Progress], None] = quiet,
     **overrides: Any,
 ) -> Report | None:
     """Train once for each fold of the training rows, and measure all rows, each by the run without it.
@@ -50,7 +51,7 @@ def cross_validate(
         config: a YAML file, the name of a shipped config, or the settings themselves.
         folds: how many; each trains on all rows but its own.
         overwrite: delete what an earlier cross-validation of that name left.
-        check: stop after the preflight of the first fold, write nothing, and return None.
+        check: stop after the preflight of one fold, write nothing, and return None.
         given: overrides as the command line has them, `key.path=value`.
         talk: gets lines for people; default: the log `nlpkit`, warnings at that level.
         progress: gets optimizer steps.
@@ -61,33 +62,29 @@ def cross_validate(
         DataError: a file or a row is wrong, or there are fewer groups of rows than folds.
     """
     loaded = read_training(config, given, overrides).without("behavior", "search")
-    settings, talk = loaded.settings(), talk or log_line
+    settings = loaded.settings()
     if not isinstance(settings.data, Data):
         raise ConfigError(f"recipe {settings.recipe}: folds are for classifiers of labeled rows")
     folder = runs_folder(settings, "folds")
-    single = loaded.merged({**first_seed(loaded, settings), "output": str(folder), "data.test": 0.0})
-    parts = [_fold(single, number, folds) for number in range(1, folds + 1)]
-    if check:
-        parts[0].train(TrainOptions(talk=talk, check=True))
-        return None
-    with only_trainer(Run(folder)):
-        done = kept_report(folder, settings, f"{folds} folds", overwrite=overwrite)
-        if done:
-            talk(f"{folder}: cross-validated already")
-            return done
-        runs = train_all(parts, talk=talk, progress=progress)
-        answers = [
-            answers_of(run, labeled_rows(part.settings()).test) for run, part in zip(runs, parts, strict=True)
-        ]
-        report = folds_report(answers, settings)
-        talk(f"report: {write_pages(folder, report)}")
-        for run in runs:
-            run.remove()
-    return report
-
-
-def _fold(single: TrainingConfig, number: int, of: int) -> TrainingConfig:
-    return single.merged({"data.fold": {"number": number, "of": of}, "name": f"fold-{number}"})
+    single = loaded.merged({**one_seed(loaded), "output": str(folder), "data.test": 0.0})
+    parts = [
+        single.merged({"data.fold": {"number": number, "of": folds}, "name": f"fold-{number}"})
+        for number in range(1, folds + 1)
+    ]
+    return measure_trainings(
+        parts,
+        lambda runs: folds_report(
+            [
+                answers_of(run, labeled_rows(part.settings()).test)
+                for run, part in zip(runs, parts, strict=True)
+            ],
+            settings,
+        ),
+        TrainOptions(talk=talk, progress=progress, check=check, overwrite=overwrite),
+        folder=folder,
+        settings=settings,
+        data=f"{folds} folds",
+    )
 
 
 def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
@@ -98,8 +95,7 @@ def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
         settings: of the config, without a fold.
     """
     family, seed = answers[0].family, settings.seed
-    first = metric_of(family, getattr(settings.training, "metric", None))
-    metrics = (first, *(metric for metric in family.metrics if metric.name != first.name))
+    metrics = metrics_of(family, getattr(settings.training, "metric", None))
     every = Answers(
         family=family,
         examples=[example for part in answers for example in part.examples],
@@ -107,8 +103,10 @@ def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
     )
     scores = bootstrap(every.outcomes, metrics, seed=seed)
     parts = [bootstrap(part.outcomes, metrics, seed=seed) for part in answers]
-    means = {metric.name: mean_of([part[metric.name] for part in parts]) for metric in metrics}
-    score, mean = scores[first.name], means[first.name]
+    by_metric = {metric.name: [part[metric.name] for part in parts] for metric in metrics}
+    means = {name: mean_of(of_folds) for name, of_folds in by_metric.items()}
+    first = metrics[0].name
+    score, mean, spread = scores[first], means[first], spread_of(by_metric[first])
     return Report(
         run=settings.name,
         data=f"{len(answers)} folds",
@@ -119,12 +117,12 @@ def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
             f"{score.title}: {score.shown_with_interval} on {score.count:,} rows, each predicted once by one "
             f"of {len(answers)} runs.",
             f"Mean of the {len(answers)} folds: {mean.shown_with_interval}, standard deviation "
-            f"{mean.shown(spread_of([part[first.name] for part in parts]))}.",
+            f"{mean.shown(spread)}.",
         ),
         scores=scores,
         details={f"mean {name}": mean for name, mean in means.items()},
-        headlines=(score_headline(scores, None, first.name),),
-        sections=(_plot(parts, first.name, score), _table(parts, means), limits(LIMITS)),
+        headlines=(score_headline(scores, None, first),),
+        sections=(_plot(by_metric[first], score.title or first), _table(by_metric, means), limits(LIMITS)),
         limits=LIMITS,
         config=to_yaml(settings),
         versions=versions(),
@@ -133,8 +131,6 @@ def folds_report(answers: Sequence[Answers], settings: Any) -> Report:
 
 def spread_of(scores: Sequence[Score]) -> float | None:
     """Return the standard deviation of the scores of folds; None where a fold has none."""
-    import statistics
-
     values = [score.value for score in scores if score.value is not None]
     return statistics.stdev(values) if len(values) == len(scores) else None
 
@@ -147,65 +143,45 @@ def mean_of(scores: Sequence[Score]) -> Score:
     """
     from scipy.stats import t
 
-    count, spread = len(scores), spread_of(scores)
-    values = [score.value for score in scores if score.value is not None]
-    if spread is None:
-        missing = {"value": None, "low": None, "high": None, "undefined": "a fold has no score"}
-        return scores[0].model_copy(update={**missing, "count": sum(score.count for score in scores)})
-    mean = sum(values) / count
-    half = float(t.ppf(0.975, count - 1)) * spread * math.sqrt(1 / count + 1 / (count - 1))
-    low, high = mean - half, mean + half
-    if scale := scores[0].scale:
-        low, high = max(low, scale[0]), min(high, scale[1])
+    spread, folds, scale = spread_of(scores), len(scores), scores[0].scale
+    mean = low = high = None
+    if spread is not None:
+        mean = statistics.fmean(score.value for score in scores if score.value is not None)
+        half = float(t.ppf(0.975, folds - 1)) * spread * math.sqrt(1 / folds + 1 / (folds - 1))
+        least, most = scale or (-math.inf, math.inf)
+        low, high = max(mean - half, least), min(mean + half, most)
     return scores[0].model_copy(
         update={
-            "value": mean,
-            "low": low,
-            "high": high,
-            "undefined": None,
-            "count": sum(score.count for score in scores),
+            "value": mean, "low": low, "high": high, "count": sum(score.count for score in scores),
+            "undefined": "a fold has no score" if spread is None else None,
         }
-    )
+    )  # fmt: skip
 
 
-def _table(parts: Sequence[dict[str, Score]], means: Mapping[str, Score]) -> Table:
-    numbers = [f"fold {number}" for number in range(1, len(parts) + 1)]
-    heads = (*numbers, "mean", "standard deviation")
+def _table(by_metric: Mapping[str, Sequence[Score]], means: Mapping[str, Score]) -> Table:
+    counts = [score.count for score in next(iter(by_metric.values()))]
+    numbers = (f"fold {number}" for number in range(1, len(counts) + 1))
     return Table(
-        id="folds",
-        title="Fold by fold",
-        nav="Fold by fold",
-        note=LIMITS[1],
-        columns=(Column(name="metric"), *(Column(name=head, number=True) for head in heads)),
+        id="folds", title="Fold by fold", nav="Fold by fold", note=LIMITS[1],
+        columns=columns("metric", *numbers, "mean", "standard deviation"),
         rows=tuple(
-            (
-                mean.title or name,
-                *(part[name].shown(part[name].value) for part in parts),
-                mean,
-                mean.shown(spread_of([part[name] for part in parts])),
-            )
+            (mean.title or name, *(score.shown(score.value) for score in by_metric[name]), mean,
+             mean.shown(spread_of(by_metric[name])))
             for name, mean in means.items()
         ),
-        caption=f"Rows of each fold: {', '.join(str(next(iter(part.values())).count) for part in parts)}.",
-    )
+        caption=f"Rows of each fold: {', '.join(map(str, counts))}.",
+    )  # fmt: skip
 
 
-def _plot(parts: Sequence[dict[str, Score]], name: str, pooled: Score) -> Plot:
-    scores = [part[name] for part in parts]
+def _plot(scores: Sequence[Score], title: str) -> Plot:
     known = [(number, score) for number, score in enumerate(scores, start=1) if score.value is not None]
     series = Series(
-        mark="line",
-        symbol="o",
-        x=tuple(float(number) for number, _ in known),
-        y=tuple(float(score.value or 0.0) for _, score in known),
-        low=tuple(score.low for _, score in known),
-        high=tuple(score.high for _, score in known),
-    )
+        mark="line", x=tuple(float(number) for number, _ in known),
+        y=tuple(score.value or 0.0 for _, score in known),
+        low=tuple(score.low for _, score in known), high=tuple(score.high for _, score in known),
+    )  # fmt: skip
     return Plot(
-        id="folds-plot",
-        title="How far the folds lie apart",
-        nav="Folds",
-        note="Each with its 95% interval.",
-        panels=(Panel(series=(series,), x="fold", y=pooled.title or name),),
-        words=f"{pooled.title} of each fold: {', '.join(score.shown(score.value) for score in scores)}",
-    )
+        id="folds-plot", title="How far the folds lie apart", nav="Folds",
+        note="Each with its 95% interval.", panels=(Panel(series=(series,), x="fold", y=title),),
+        words=f"{title} of each fold: {', '.join(score.shown(score.value) for score in scores)}",
+    )  # fmt: skip

@@ -11,11 +11,11 @@ from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.search.curve import measure_curve
 from nlpkit.search.curve_page import curve_report
-from nlpkit.search.rows import answers_of, labeled_rows, metric_of, nested, where_reported
-from nlpkit.search.trainings import kept_report, runs_folder, train_all, write_pages
-from nlpkit.settings import Data
-from nlpkit.training.runs import Progress, TrainOptions, only_trainer
-from nlpkit.training.train import TrainingConfig, log_line, read_training
+from nlpkit.search.rows import answers_of, labeled_rows, metrics_of, nested, where_reported
+from nlpkit.search.trainings import measure_trainings, one_seed, quiet, runs_folder
+from nlpkit.settings.data import Data
+from nlpkit.training.runs import Progress, TrainOptions
+from nlpkit.training.train import log_line, read_training
 
 HALVINGS = 4
 """Sizes below all rows where none are asked for: a half, a quarter, ..."""
@@ -33,8 +33,8 @@ def learning_curve(
     overwrite: bool = False,
     check: bool = False,
     given: Sequence[str] = (),
-    talk: Callable[[str], None] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    talk: Callable[[str], None] = log_line,
+    progress: Callable[[Progress], None] = quiet,
     **overrides: Any,
 ) -> Report | None:
     """Train on some of the rows, and estimate what more labels would bring, on the same test rows.
@@ -60,7 +60,7 @@ def learning_curve(
         DataError: a file or a row is wrong, or a size is larger than the rows there are.
     """
     loaded = read_training(config, given, overrides).without("behavior", "search")
-    settings, talk = loaded.settings(), talk or log_line
+    settings = loaded.settings()
     if not isinstance(settings.data, Data) or settings.data.fold or settings.data.subset:
         raise ConfigError(
             f"recipe {settings.recipe}: expected labeled rows, without data.fold and data.subset; "
@@ -68,33 +68,38 @@ def learning_curve(
         )
     if draws < 1:
         raise ConfigError(f"draws: {draws}; expected at least 1")
-    changed = nested(settings, TEST)
-    plain = loaded.merged(changed)
+    changed, folder = nested(settings, TEST), runs_folder(settings, "curve")
+    plain = loaded.merged({**changed, "output": str(folder)})
     talk(f"reported   on {where_reported(changed)}")
     rows = labeled_rows(plain.settings())
     originals = len(rows.train) - len(rows.swapped or ())
     pool = originals + (len(rows.validation) if isinstance(plain.settings().data.validation, float) else 0)
     wanted = sizes_of(sizes, pool)
-    folder = runs_folder(settings, "curve")
-    placed = plain.merged({"output": str(folder)})
-    parts = [_part(loaded, placed, size, draw) for size in wanted for draw in range(1, draws + 1)]
-    if check:
-        parts[-1].train(TrainOptions(talk=talk, check=True))
-        return None
-    with only_trainer(Run(folder)):
-        named = f"{draws} {'draw' if draws == 1 else 'draws'} of {', '.join(map(str, wanted))} labels"
-        if done := kept_report(folder, settings, named, overwrite=overwrite):
-            talk(f"{folder}: measured already")
-            return done
-        runs = train_all(parts, talk=talk, progress=progress)
+    named = f"{draws} {'draw' if draws == 1 else 'draws'} of {', '.join(map(str, wanted))} labels"
+
+    def measure(runs: Sequence[Run]) -> Report:
         answers = [answers_of(run, rows.test) for run in runs]
-        metric = metric_of(answers[0].family, settings.training.metric)
-        curve = measure_curve(answers, wanted, metric, seed=settings.seed)
-        report = curve_report(curve, settings, named)
-        talk(f"report: {write_pages(folder, report)}")
-        for run in runs:
-            run.remove()
-    return report
+        metric = metrics_of(answers[0].family, settings.training.metric)[0]
+        return curve_report(measure_curve(answers, wanted, metric, seed=settings.seed), settings, named)
+
+    return measure_trainings(
+        [
+            plain.merged(
+                {
+                    **one_seed(loaded, draw),
+                    "data.subset": {"rows": size, "draw": draw},
+                    "name": f"labels-{size}-draw-{draw}",
+                }
+            )
+            for size in wanted
+            for draw in range(1, draws + 1)
+        ],
+        measure,
+        TrainOptions(talk=talk, progress=progress, check=check, overwrite=overwrite),
+        folder=folder,
+        settings=settings,
+        data=named,
+    )
 
 
 def sizes_of(sizes: Sequence[int | Literal["all"]], pool: int) -> tuple[int, ...]:
@@ -114,9 +119,3 @@ def sizes_of(sizes: Sequence[int | Literal["all"]], pool: int) -> tuple[int, ...
     if ordered[0] < 2:
         raise DataError(f"sizes: {ordered[0]} labels; expected at least 2")
     return tuple(ordered)
-
-
-def _part(loaded: TrainingConfig, placed: TrainingConfig, size: int, draw: int) -> TrainingConfig:
-    seeds = {"seeds": [draw]} if "seeds" in loaded.recipe.Config.model_fields else {}
-    subset = {"rows": size, "draw": draw}
-    return placed.merged({"data.subset": subset, "name": f"labels-{size}-draw-{draw}", **seeds})

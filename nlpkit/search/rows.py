@@ -10,7 +10,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError
 from nlpkit.metrics.metric import Metric
 from nlpkit.run import Run
-from nlpkit.settings import Data
+from nlpkit.settings.data import Data
 from nlpkit.tasks.answers.family import ClassifierFamily
 from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.rows import Rows, load_rows
@@ -86,6 +86,7 @@ def answers_of(run: Run, examples: Sequence[Any]) -> Answers:
     return Answers(family=task.family, examples=examples, predictions=predictions)
 
 
-def metric_of(family: ClassifierFamily, name: str | None) -> Metric[Any]:
-    """Return the metric of that name; the family's own choice where there is none, as for the loss."""
-    return next((metric for metric in family.metrics if metric.name == name), family.best_by)
+def metrics_of(family: ClassifierFamily, name: str | None) -> tuple[Metric[Any], ...]:
+    """Return a family's metrics: first the one of that name, or the family's own choice if none has it."""
+    first = next((metric for metric in family.metrics if metric.name == name), family.best_by)
+    return first, *(metric for metric in family.metrics if metric.name != first.name)

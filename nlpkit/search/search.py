@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,11 @@ from nlpkit.config import find_problems
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint, sha256_of
 from nlpkit.run import Run
-from nlpkit.search.pages import search_report
 from nlpkit.search.rows import nested, where_reported
+from nlpkit.search.search_page import search_report, shown
 from nlpkit.search.space import in_words, own_values, search_of
-from nlpkit.search.study import OpenTrial, Study, Trial
-from nlpkit.search.trainings import PAGE, first_seed, quiet, runs_folder, write_pages
-from nlpkit.settings import Scalar, Search
+from nlpkit.search.study import Study, Trial
+from nlpkit.search.trainings import PAGE, one_seed, quiet, runs_folder, write_pages
 from nlpkit.training.runs import Evaluations, Progress, TrainOptions, only_trainer
 from nlpkit.training.train import TrainingConfig, log_line, read_training
 from nlpkit.training.trainer import DivergedError
@@ -32,8 +32,8 @@ def hyperparameter_search(
     overwrite: bool = False,
     check: bool = False,
     given: Sequence[str] = (),
-    talk: Callable[[str], None] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    talk: Callable[[str], None] = log_line,
+    progress: Callable[[Progress], None] = quiet,
     **overrides: Any,
 ) -> list[Run]:
     """Search for the settings in the config's `search:`, train with the best ones, and return the runs.
@@ -61,7 +61,7 @@ def hyperparameter_search(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("search: trials are trained by one process; hint: run it without accelerate launch")
     loaded = read_training(config, given, overrides)
-    search, settings, talk = search_of(loaded), loaded.settings(), talk or log_line
+    search, settings = search_of(loaded), loaded.settings()
     changed = nested(settings, search.test)
     if not settings.data.validation:
         raise ConfigError(
@@ -73,35 +73,53 @@ def hyperparameter_search(
     talk(f"reported   on {where_reported(changed)}; no trial sees them")
     if check:
         return plain.train(TrainOptions(talk=talk, check=True))
-    folder = runs_folder(settings, "search")
+    folder, trained = runs_folder(settings, "search"), Path(settings.output) / settings.name
+    page = folder / PAGE
+    trial_config = plain.without("behavior").merged({**one_seed(loaded), "output": str(folder)})
     with only_trainer(Run(folder)):
         if overwrite:
             Run(folder).remove()
         identity = {**plain.without("name", "output").tree, "space": search.model_dump(exclude={"trials"})}
+        identity |= {"files": _hashes(plain.settings())}
         study = Study(
-            folder / "study.sqlite",
-            search,
-            seed=settings.seed,
-            identity=fingerprint({**identity, "files": _hashes(plain.settings())}),
-        )
-        try:
-            trained = Path(settings.output) / settings.name
+            folder / "study.sqlite", search, seed=settings.seed, identity=fingerprint(identity)
+        )  # fmt: skip
+        with closing(study):
             if study.trained is None and not overwrite and any(trained.glob("**/run.json")):
                 raise ConfigError(f"{trained}: a finished run is there; hint: another name, or --overwrite")
             own = own_values(loaded, search)
             study.enqueue_first(own)
             if len(study.trials) < search.trials:
-                (folder / PAGE).unlink(missing_ok=True)
-            trial_config = plain.without("behavior").merged(
-                {**first_seed(loaded, settings), "output": str(folder)}
-            )
-            _try_all(study, trial_config, search, talk=talk, progress=progress)
-            runs = _train_best(study, plain, trained, overwrite=overwrite, talk=talk)
-            if not (folder / PAGE).is_file():
-                _compare(study, trial_config, search, folder, runs[0], own, talk=talk)
-        finally:
-            study.close()
+                page.unlink(missing_ok=True)
+            options = TrainOptions(talk=talk, progress=progress, report=False)
+            while len(study.trials) < search.trials:
+                _try_next(study, trial_config, search.trials, options)
+                options = replace(options, talk=quiet)  # the first trial's preflight is that of all
+                talk(f"trial {len(study.trials)} of {search.trials}: {_outcome(study.trials[-1])}")
+            runs = _train_best(study, plain, trained, TrainOptions(talk=talk, overwrite=overwrite))
+            if not page.is_file():
+                best, silent = study.trained or {}, TrainOptions(talk=quiet, report=False)
+                own_run = runs[0] if best == own else trial_config.merged({"name": OWN}).train(silent)[0]
+                settings = trial_config.merged(best).settings()
+                report = search_report(runs[0], own_run, study, settings, search)
+                talk(f"search: {write_pages(folder, report)}")
+                for left in (folder / OWN, *folder.glob("trial-*")):
+                    Run(left).remove()
     return runs
+
+
+def _train_best(study: Study, plain: TrainingConfig, trained: Path, options: TrainOptions) -> list[Run]:
+    """Train with the values of the best trial, into the folder `trained`."""
+    best = study.best
+    if best is None:
+        raise NlpkitError(
+            f"{trained}: no trial came to its end; hint: a smaller training.lr, or search.pruner=none"
+        )
+    options.talk(f"best       {_in_line(best.values)}")
+    if study.trained not in (None, best.values):  # a search with fewer trials found another
+        Run(trained).remove()
+    study.trained = best.values  # before the run is there, which else would be taken for another's
+    return plain.merged(best.values).train(options)
 
 
 def _hashes(settings: Any) -> dict[str, str]:
@@ -111,86 +129,32 @@ def _hashes(settings: Any) -> dict[str, str]:
     return {file: sha256_of([Path(file)]) for file in sorted(files) if Path(file).is_file()}
 
 
-def _train_best(
-    study: Study, plain: TrainingConfig, trained: Path, *, overwrite: bool, talk: Callable[[str], None]
-) -> list[Run]:
-    """Train with the values of the best trial, into the folder `trained`."""
-    best = study.best
-    if best is None:
-        raise NlpkitError(
-            f"{trained}: no trial came to its end; hint: a smaller training.lr, or search.pruner=none"
-        )
-    talk(f"best       {_shown(best.values)}")
-    if study.trained not in (None, best.values):  # a search with fewer trials found another
-        Run(trained).remove()
-    study.trained = best.values  # before the run is there, which else would be taken for another's
-    return plain.merged(best.values).train(TrainOptions(talk=talk, overwrite=overwrite))
-
-
-def _compare(
-    study: Study,
-    trial_config: TrainingConfig,
-    search: Search,
-    folder: Path,
-    run: Run,
-    own: Mapping[str, Scalar] | None,
-    *,
-    talk: Callable[[str], None],
-) -> None:
-    """Train with the config's own settings too, write the page, and delete what the run does not need."""
-    best = study.trained or {}
-    silent = TrainOptions(talk=quiet, report=False)
-    owned = run if best == own else trial_config.merged({"name": OWN}).train(silent)[0]
-    report = search_report(run, owned, study, trial_config.merged(best).settings(), search)
-    talk(f"search: {write_pages(folder, report)}")
-    for left in (folder / OWN, *folder.glob("trial-*")):
-        Run(left).remove()
-
-
 class _EndedError(Exception):
     """Ends a training whose trial is over."""
 
 
-def _try_all(
-    study: Study,
-    trial_config: TrainingConfig,
-    search: Search,
-    *,
-    talk: Callable[[str], None],
-    progress: Callable[[Progress], None] | None,
-) -> None:
-    """Try settings until there are as many trials as were asked for."""
-    first = True
-    while (done := len(study.trials)) < search.trials:
-        trial = study.ask()
-
-        def count(at: Progress, done: int = done) -> None:
-            if progress:
-                progress(Progress(done=done, total=search.trials, loss=at.loss))
-
-        _try(trial, trial_config, TrainOptions(talk=talk if first else quiet, progress=count))
-        first = False
-        talk(f"trial {done + 1} of {search.trials}: {_outcome(study.trials[-1])}  {_shown(trial.values)}")
-
-
-def _try(trial: OpenTrial, trial_config: TrainingConfig, options: TrainOptions) -> None:
-    """Train with one setting as far as its score, and drop the run."""
+def _try_next(study: Study, trial_config: TrainingConfig, trials: int, options: TrainOptions) -> None:
+    """Train with the next setting as far as its score, and drop the run."""
+    done, trial = len(study.trials), study.ask()
     # By its values, so that a killed trial finds its checkpoints
     loaded = trial_config.merged({**trial.values, "name": f"trial-{fingerprint(trial.values)}"})
     if problems := find_problems(loaded.tree, loaded.recipe.Config):
         trial.fail(problems[0])  # settings that are valid alone and not together
         return
     settings = loaded.settings()
+    run = Run(Path(settings.output) / settings.name)
     seen: list[Evaluations] = []
+
+    def count(at: Progress) -> None:
+        options.progress(Progress(done=done, total=trials, loss=at.loss))
 
     def hear(evaluations: Evaluations) -> None:
         seen.append(evaluations)
         if trial.report(evaluations) or evaluations.final is not None:
             raise _EndedError
 
-    run = Run(Path(settings.output) / settings.name)
     try:
-        loaded.train(replace(options, evaluated=hear, report=False))
+        loaded.train(replace(options, progress=count, evaluated=hear))
     except _EndedError:
         trial.end(seen[-1])
     except DivergedError as error:
@@ -202,15 +166,13 @@ def _try(trial: OpenTrial, trial_config: TrainingConfig, options: TrainOptions) 
 
 
 def _outcome(trial: Trial) -> str:
+    outcome = "" if trial.final is None else f"{trial.final:.4f}"
     if trial.state == "failed":
-        return f"failed: {trial.problem}"
-    if trial.state == "stopped":
-        return f"stopped at {trial.scores[-1]:.4f}, evaluation {len(trial.scores)}"
-    return f"{trial.final:.4f}"
+        outcome = f"failed: {trial.problem}"
+    elif trial.state == "stopped":
+        outcome = f"stopped at {trial.scores[-1]:.4f}, evaluation {len(trial.scores)}"
+    return f"{outcome}  {_in_line(trial.values)}"
 
 
-def _shown(values: Mapping[str, Any]) -> str:
-    return " ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-        for key, value in values.items()
-    )
+def _in_line(values: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={shown(value)}" for key, value in values.items())

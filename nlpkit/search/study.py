@@ -55,15 +55,13 @@ class Study:
         self._storage = self._optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
         self._search, self._seed, self._states = search, seed, self._optuna.trial.TrialState
         pruners = self._optuna.pruners
-        self._study = self._optuna.create_study(
-            storage=self._storage,
-            study_name="search",
-            direction="maximize",
-            load_if_exists=True,
-            pruner=pruners.MedianPruner(n_startup_trials=5)
-            if search.pruner == "median"
-            else pruners.NopPruner(),
+        pruner = (
+            pruners.MedianPruner(n_startup_trials=5) if search.pruner == "median" else pruners.NopPruner()
         )
+        self._study = self._optuna.create_study(
+            storage=self._storage, study_name="search", direction="maximize", load_if_exists=True,
+            pruner=pruner,
+        )  # fmt: skip
         if self._study.user_attrs.setdefault("identity", identity) != identity:
             self.close()
             raise ConfigError(
@@ -85,25 +83,19 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """Those that came to an end, in order."""
-        return [self._trial(ended) for ended in self._ended]
-
-    @property
-    def _ended(self) -> list[Any]:
-        ended: list[Any] = self._study.get_trials(states=(self._states.COMPLETE, self._states.PRUNED))
-        return ended
-
-    def _trial(self, ended: Any) -> Trial:
-        sign = 1 if self.higher_is_better else -1
-        problem = ended.user_attrs.get("problem", "")
-        completed = ended.state == self._states.COMPLETE
-        return Trial(
-            values={key: ended.params[key] for key in self._search.space},
-            state="failed" if problem else "completed" if completed else "stopped",
-            scores=tuple(sign * value for _, value in sorted(ended.intermediate_values.items())),
-            final=sign * ended.value if completed else None,
-            seconds=(ended.datetime_complete - ended.datetime_start).total_seconds(),
-            problem=problem,
-        )
+        sign, completed = 1 if self.higher_is_better else -1, self._states.COMPLETE
+        return [
+            Trial(
+                values={key: ended.params[key] for key in self._search.space},
+                state="failed" if "problem" in ended.user_attrs
+                else "completed" if ended.state == completed else "stopped",
+                scores=tuple(sign * value for _, value in sorted(ended.intermediate_values.items())),
+                final=sign * ended.value if ended.state == completed else None,
+                seconds=(ended.datetime_complete - ended.datetime_start).total_seconds(),
+                problem=ended.user_attrs.get("problem", ""),
+            )
+            for ended in self._study.get_trials(states=(completed, self._states.PRUNED))
+        ]  # fmt: skip
 
     @property
     def metric(self) -> str:
@@ -140,11 +132,11 @@ class Study:
             self._study.tell(killed.number, state=self._states.FAIL)
             self._study.enqueue_trial(killed.params)
         # A sampler of its own for each trial: what it draws does not depend on when the process began
-        state = np.random.SeedSequence([abs(self._seed), len(self._ended)]).generate_state(1)
+        state = np.random.SeedSequence([abs(self._seed), len(self.trials)]).generate_state(1)
         self._study.sampler = self._optuna.samplers.TPESampler(seed=int(state[0]))
         asked = self._study.ask()
         values = {key: _suggest(asked, key, tried) for key, tried in self._search.space.items()}
-        return OpenTrial(self._study, asked, values, self._states)
+        return OpenTrial(self._study, asked, values, self._states.PRUNED)
 
     def importance(self) -> dict[str, float]:
         """Return the share of the variance of scores that each key explains (fANOVA, Hutter et al. 2014).
@@ -161,33 +153,31 @@ class Study:
 class OpenTrial:
     """A setting while it is tried."""
 
-    def __init__(self, study: Any, trial: Any, values: dict[str, Scalar], states: Any) -> None:
-        self._study, self._trial, self._states, self._reported = study, trial, states, 0
+    def __init__(self, study: Any, trial: Any, values: dict[str, Scalar], pruned: Any) -> None:
+        self._study, self._trial, self._pruned, self._reported = study, trial, pruned, 0
         self.values = values
 
     def report(self, evaluations: Evaluations) -> bool:
         """Store the scores that are new; return whether the trial is to be stopped."""
         self._study.set_user_attr("metric", evaluations.metric)
         self._study.set_user_attr("higher_is_better", evaluations.higher_is_better)
-        sign = 1 if evaluations.higher_is_better else -1
-        for number, value in enumerate(evaluations.values, start=1):
-            if number > self._reported:
-                self._trial.report(sign * value, number)
-        self._reported = len(evaluations.values)
+        for value in evaluations.values[self._reported :]:
+            self._reported += 1
+            self._trial.report(value if evaluations.higher_is_better else -value, self._reported)
         return evaluations.done < 1 and bool(self._trial.should_prune())
 
     def end(self, evaluations: Evaluations) -> None:
         """End the trial: completed with the score of its model, or stopped before it had one."""
-        sign = 1 if evaluations.higher_is_better else -1
-        if evaluations.final is None:
-            self._study.tell(self._trial, state=self._states.PRUNED)
+        final = evaluations.final
+        if final is None:
+            self._study.tell(self._trial, state=self._pruned)
         else:
-            self._study.tell(self._trial, sign * evaluations.final)
+            self._study.tell(self._trial, final if evaluations.higher_is_better else -final)
 
     def fail(self, problem: str) -> None:
         """End the trial without a score."""
         self._trial.set_user_attr("problem", problem)
-        self._study.tell(self._trial, state=self._states.PRUNED)
+        self._study.tell(self._trial, state=self._pruned)
 
 
 def _suggest(trial: Any, key: str, values: Range | tuple[Scalar, ...]) -> Scalar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from nlpkit.files import write_whole
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Prose
 from nlpkit.run import Run
-from nlpkit.training.runs import Progress, TrainOptions
+from nlpkit.training.runs import Progress, TrainOptions, only_trainer
 from nlpkit.training.train import TrainingConfig
 
 PAGE = "report.html"
@@ -24,9 +25,11 @@ def runs_folder(settings: Any, ending: str) -> Path:
     return Path(settings.output) / f"{settings.name}-{ending}"
 
 
-def first_seed(loaded: TrainingConfig, settings: Any) -> dict[str, Any]:
-    """Return the override that trains one run, by the first of the seeds."""
-    return {"seeds": [settings.seeds[0]]} if "seeds" in loaded.recipe.Config.model_fields else {}
+def one_seed(loaded: TrainingConfig, seed: int | None = None) -> dict[str, Any]:
+    """Return the override that trains one run: by this seed, or by the first of the config's."""
+    if "seeds" not in loaded.recipe.Config.model_fields:
+        return {}
+    return {"seeds": [loaded.settings().seeds[0] if seed is None else seed]}
 
 
 def write_pages(folder: Path, report: Report) -> Path:
@@ -37,51 +40,62 @@ def write_pages(folder: Path, report: Report) -> Path:
     return folder / PAGE
 
 
-def kept_report(folder: Path, settings: Any, data: str, *, overwrite: bool) -> Report | None:
-    """Return the report of the same trainings that came to their end before; None where there is none.
+def measure_trainings(
+    parts: Sequence[TrainingConfig],
+    measure: Callable[[Sequence[Run]], Report],
+    options: TrainOptions,
+    *,
+    folder: Path,
+    settings: Any,
+    data: str,
+) -> Report | None:
+    """Train one run of each config, write the report about them, and delete them.
+
+    A report of the same trainings that is there already is returned. None where only the preflight, of the
+    last, is asked for.
 
     Args:
-        folder: of the trainings.
-        settings: of their config.
+        parts: configs of the runs; those that are trained already are kept.
+        measure: makes the report.
+        options: how all are trained.
+        folder: of the runs and the page.
+        settings: of the config that all were made from.
         data: what the report measures, such as `5 folds`.
-        overwrite: delete the folder first.
 
     Raises:
-        ConfigError: the report is that of another config.
+        ConfigError: the report there is that of another config.
     """
-    if overwrite:
-        Run(folder).remove()
-    path = folder / "report.json"
-    if not path.is_file():
+    if options.check:
+        parts[-1].train(options)
         return None
-    report = Report.from_json(path.read_text(encoding="utf-8"))
-    if (report.config, report.data) != (to_yaml(settings), data):
-        raise ConfigError(
-            f"{folder}: a report of other settings is there; "
-            "hint: --overwrite, or another name, as with name=other"
-        )
+    with only_trainer(Run(folder)):
+        if options.overwrite:
+            Run(folder).remove()
+        if (kept := folder / "report.json").is_file():
+            report = Report.from_json(kept.read_text(encoding="utf-8"))
+            if (report.config, report.data) != (to_yaml(settings), data):
+                raise ConfigError(
+                    f"{folder}: a report of other settings is there; "
+                    "hint: --overwrite, or another name, as with name=other"
+                )
+            options.talk(f"{folder}: measured already")
+            return report
+        runs = [_train(part, number, len(parts), options) for number, part in enumerate(parts)]
+        report = measure(runs)
+        options.talk(f"report: {write_pages(folder, report)}")
+        for run in runs:
+            run.remove()
     return report
 
 
-def train_all(
-    parts: Sequence[TrainingConfig],
-    *,
-    talk: Callable[[str], None],
-    progress: Callable[[Progress], None] | None,
-) -> list[Run]:
-    """Train one run of each config, without a report; those that are trained already are kept."""
-    runs: list[Run] = []
-    for number, part in enumerate(parts):
+def _train(part: TrainingConfig, number: int, of: int, options: TrainOptions) -> Run:
+    def count(at: Progress) -> None:
+        options.progress(Progress(done=number * at.total + at.done, total=of * at.total, loss=at.loss))
 
-        def count(at: Progress, number: int = number) -> None:
-            if progress:
-                done = number * at.total + at.done
-                progress(Progress(done=done, total=len(parts) * at.total, loss=at.loss))
-
-        options = TrainOptions(talk=talk if not runs else quiet, progress=count, report=False)
-        runs += part.train(options)
-        talk(f"trained    {number + 1} of {len(parts)}: {runs[-1].name}")
-    return runs
+    talk = quiet if number else options.talk
+    (run,) = part.train(replace(options, talk=talk, progress=count, overwrite=False, report=False))
+    options.talk(f"trained    {number + 1} of {of}: {run.name}")
+    return run
 
 
 def limits(sentences: Sequence[str]) -> Prose:
@@ -89,5 +103,5 @@ def limits(sentences: Sequence[str]) -> Prose:
     return Prose(id="limits", title="What this does not show", sentences=tuple(sentences))
 
 
-def quiet(line: str) -> None:
-    """Drop a line."""
+def quiet(message: object) -> None:
+    """Drop a line, or a step."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, nearest
-from nlpkit.settings import AnnotatedSource, LabelSource
+from nlpkit.settings.data import AnnotatedSource, LabelSource
 from nlpkit.tasks.label_names import known_label, parsed_list
 from nlpkit.tasks.numbers import number_of
 

@@ -12,7 +12,9 @@ from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, name_of, text_of
 from nlpkit.errors import DataError
 from nlpkit.reports.usage import ASPECT_USAGE
-from nlpkit.settings import AspectSource, ClassifierTraining, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.data import AspectSource
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel

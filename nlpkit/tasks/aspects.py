@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, Field, field_validator
 from nlpkit.data.examples import OpinionText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import OpinionSource, Settings, TextTraining
+from nlpkit.settings import Settings
+from nlpkit.settings.data import OpinionSource
+from nlpkit.settings.training import TextTraining
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.spans import Spans
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_placed

@@ -9,7 +9,9 @@ from typing import ClassVar, Literal
 
 from nlpkit.data.conversations import conversations_in
 from nlpkit.data.examples import Conversation
-from nlpkit.settings import ConversationSource, DialogueTraining, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.data import ConversationSource
+from nlpkit.settings.training import DialogueTraining
 from nlpkit.tasks.answers.reply import Reply
 from nlpkit.tasks.reading import Reading
 

@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, Field, field_validator
 from nlpkit.data.examples import LabelSetText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import LabelSetSource, LabelSetTraining, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.data import LabelSetSource
+from nlpkit.settings.training import LabelSetTraining
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.label_set import LabelSet
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts

@@ -13,7 +13,9 @@ from pydantic import model_validator
 from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import NumberSource, Settings, TextTraining
+from nlpkit.settings import Settings
+from nlpkit.settings.data import NumberSource
+from nlpkit.settings.training import TextTraining
 from nlpkit.tasks.annotators import annotated_numbers
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.number import Number

@@ -11,7 +11,7 @@ from typing import Any
 from nlpkit.data.label_spellings import spellings
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, nearest
-from nlpkit.settings import LabelSetSource, LabelSource
+from nlpkit.settings.data import LabelSetSource, LabelSource
 
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 

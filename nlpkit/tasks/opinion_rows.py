@@ -9,7 +9,7 @@ from typing import Any
 from nlpkit.data.examples import Opinion, Span
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, nearest
-from nlpkit.settings import OpinionSource
+from nlpkit.settings.data import OpinionSource
 from nlpkit.tasks.label_names import parsed_list
 
 COLUMNS = ("triplets", "opinions")

@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 from nlpkit.errors import ConfigError, nearest
-from nlpkit.settings import PRESETS, Data, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.data import Data
+from nlpkit.settings.training import PRESETS
 
 
 class HasSettings(Protocol):

@@ -12,7 +12,9 @@ from pydantic import BeforeValidator, Field, field_validator
 from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import ClassifierTraining, LabelSource, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.data import LabelSource
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.annotators import annotated_labels
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel

@@ -13,7 +13,7 @@ from nlpkit.data.good_rows import hint_of
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.rows import LeftOut
 from nlpkit.errors import DataError
-from nlpkit.settings import RowSource
+from nlpkit.settings.data import RowSource
 from nlpkit.sources import resolve
 from nlpkit.tasks.own_settings import HasSettings, source_for
 

@@ -17,7 +17,9 @@ from nlpkit.data.labeled_turns import labeled_turns
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.reports.usage import TURN_USAGE
-from nlpkit.settings import ClassifierTraining, ConversationSource, LabelSource, Settings, TurnSource
+from nlpkit.settings import Settings
+from nlpkit.settings.data import ConversationSource, LabelSource, TurnSource
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.calibrator import Calibrator

@@ -16,7 +16,8 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import from_words
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.run import Run, RunRecord, now, versions
-from nlpkit.settings import DataSource, Settings, _as_tuple
+from nlpkit.settings import Settings
+from nlpkit.settings.data import DataSource, as_sources
 from nlpkit.tasks.prediction import SEVERAL, Prediction
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask, text_task_from
@@ -34,9 +35,9 @@ NOT_COPIED = ("checkpoints", "evaluation", "report.html", "log.jsonl")
 class CascadeData(Settings):
     """Labeled rows that neither run was trained on."""
 
-    validation: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    validation: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources), Field(min_length=1)]
     """Rows that the threshold is chosen on."""
-    test: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
+    test: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = ()
     """Rows to report on."""
 
 

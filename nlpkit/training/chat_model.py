@@ -12,7 +12,7 @@ from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.prompts.rendering import DEFAULT_TEMPLATE
 from nlpkit.prompts.template import ChatTemplate, EncodedDialogue
 from nlpkit.run import Run
-from nlpkit.settings import LanguageBase, Lora
+from nlpkit.settings.training import LanguageBase, Lora
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.training.loaded_base import LoadedBase, load_base, public_name, record_of
 from nlpkit.training.rows import Rows

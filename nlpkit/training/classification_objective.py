@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.metrics.metric import find_metric
-from nlpkit.settings import TextTraining
+from nlpkit.settings.training import TextTraining
 from nlpkit.tasks.answers.family import PADDING, ClassifierFamily, Loss
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.consistency import consistent

@@ -16,7 +16,7 @@ from nlpkit.errors import RunError
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.run import Run
-from nlpkit.settings import Lora
+from nlpkit.settings.training import Lora
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
 from nlpkit.training.rows import Rows

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import ConfigError
-from nlpkit.settings import TextTraining
+from nlpkit.settings.training import TextTraining
 from nlpkit.training.objective import Batch, Objective
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from nlpkit.data.near import normalized
 from nlpkit.data.records import read_records, text_of
 from nlpkit.data.splits import hold_out
 from nlpkit.errors import DataError
-from nlpkit.settings import Data, DataSource, Settings, Share, _as_tuple
+from nlpkit.settings import Settings
+from nlpkit.settings.data import Data, DataSource, Share, as_sources
 from nlpkit.sources import resolve
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
@@ -57,14 +58,14 @@ class DistillationData(Settings):
     """What is learned from, and what is held out."""
 
     unlabelled: Annotated[  # an old name
-        tuple[TextSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)
+        tuple[TextSource, ...], BeforeValidator(as_sources), Field(min_length=1)
     ]
     """Texts that the teacher labels."""
-    train: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
+    train: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = ()
     """Labeled rows, which the teacher labels too; none are needed."""
-    validation: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.1
+    validation: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(as_sources)] = 0.1
     """Sources, or the share of the labeled rows that is held out to choose and calibrate on."""
-    test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.0
+    test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(as_sources)] = 0.0
     """Sources, or the share of the labeled rows that is held out to report on."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Labeled texts that share this much (Jaccard similarity of word pairs) stay on one side of a split."""

@@ -16,7 +16,8 @@ from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError
 from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
-from nlpkit.settings import Lora, Settings, Training
+from nlpkit.settings import Settings
+from nlpkit.settings.training import Lora, Training
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classification_objective import checkpoint_metric, collator, metrics_of
 from nlpkit.training.classifier import build

@@ -14,7 +14,8 @@ from nlpkit.errors import ConfigError
 from nlpkit.generation.addresses import public_address
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import BaseModelIdentity, RunRecord, now, versions
-from nlpkit.settings import DataSource, Settings, _as_tuple
+from nlpkit.settings import Settings
+from nlpkit.settings.data import DataSource, as_sources
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.rows import Rows
@@ -24,9 +25,9 @@ from nlpkit.training.runs import RunInProgress
 class EngineData(Settings):
     """Labeled rows; none are needed."""
 
-    validation: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
+    validation: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = ()
     """Rows that probabilities are calibrated on; without any they are the server's own."""
-    test: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
+    test: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = ()
     """Rows to report on."""
 
 

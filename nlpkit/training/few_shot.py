@@ -12,7 +12,8 @@ from pydantic import Field
 
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.run import Run
-from nlpkit.settings import Base, ClassifierTraining, Data, Lora
+from nlpkit.settings.data import Data
+from nlpkit.settings.training import Base, ClassifierTraining, Lora
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classification_objective import classification_objective

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import RunError
 from nlpkit.prompts.template import READ_ONLY, EncodedDialogue
-from nlpkit.settings import DialogueTraining
+from nlpkit.settings.training import DialogueTraining
 from nlpkit.training.objective import Batch, Objective
 
 if TYPE_CHECKING:

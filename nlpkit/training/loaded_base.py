@@ -14,7 +14,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import depth_of, find_base, load_tokenizer, pick_device, quiet, window_of
 from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
-from nlpkit.settings import Base, EncoderBase, Lora
+from nlpkit.settings.training import Base, EncoderBase, Lora
 from nlpkit.training.runs import RunInProgress
 
 

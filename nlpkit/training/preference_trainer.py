@@ -15,7 +15,8 @@ from nlpkit.errors import ConfigError, optional
 from nlpkit.files import room_left
 from nlpkit.models.pretrained import in_bf16, pick_device, quiet
 from nlpkit.run import Run
-from nlpkit.settings import Settings, Tracker
+from nlpkit.settings import Settings
+from nlpkit.settings.training import Tracker
 from nlpkit.training.checkpoints import last_trusted
 from nlpkit.training.preferences import Method
 from nlpkit.training.runs import RunInProgress

@@ -28,7 +28,8 @@ from nlpkit.data.preferences import (
 from nlpkit.data.records import read_records
 from nlpkit.errors import DataError
 from nlpkit.prompts.build import build_prompt, encode_reply
-from nlpkit.settings import Settings, _as_tuple
+from nlpkit.settings import Settings
+from nlpkit.settings.data import as_sources
 from nlpkit.sources import resolve
 from nlpkit.tasks.answers.reply import with_history
 from nlpkit.tasks.dialogue import Dialogue
@@ -40,9 +41,9 @@ NAMES: dict[Method, str] = {"dpo": "pairs", "kto": "rated replies"}
 class PreferenceData(Settings):
     """The rows to learn from, and the held-out rows that the old run and the new one are compared on."""
 
-    train: Annotated[tuple[PreferenceSource, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    train: Annotated[tuple[PreferenceSource, ...], BeforeValidator(as_sources), Field(min_length=1)]
     held_out: Annotated[
-        tuple[PreferenceSource, ...] | Annotated[float, Field(gt=0, lt=1)], BeforeValidator(_as_tuple)
+        tuple[PreferenceSource, ...] | Annotated[float, Field(gt=0, lt=1)], BeforeValidator(as_sources)
     ] = 0.2
     """Sources, or the share of the training rows that is held out."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] = 0.8

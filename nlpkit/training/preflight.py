@@ -9,7 +9,7 @@ from typing import Any
 
 from nlpkit.data.text_language import scripts_of, unreadable_line
 from nlpkit.errors import DataError
-from nlpkit.settings import TextTraining
+from nlpkit.settings.training import TextTraining
 from nlpkit.tasks.encoding import is_unreadable
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.splits import folds, hold_out, split
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationData, Data, Subset
+from nlpkit.settings.data import ConversationData, Data, Subset
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import Task, TextTask
 from nlpkit.training.left_out import without

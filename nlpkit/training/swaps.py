@@ -10,7 +10,8 @@ from typing import Any
 
 from nlpkit.data.identities import swapper
 from nlpkit.errors import ConfigError
-from nlpkit.settings import Data, Settings
+from nlpkit.settings import Settings
+from nlpkit.settings.data import Data
 from nlpkit.tasks.task import Task
 
 

@@ -14,7 +14,7 @@ from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import room_left, write_whole
 from nlpkit.models.pretrained import pick_device, quiet
 from nlpkit.run import Run
-from nlpkit.settings import Training
+from nlpkit.settings.training import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
 from nlpkit.training.precision import choose_precision

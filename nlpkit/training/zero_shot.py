@@ -15,7 +15,8 @@ from nlpkit.data.splits import hold_out, split
 from nlpkit.errors import ConfigError
 from nlpkit.metrics.calibration import fit_bias
 from nlpkit.models.label_readers import ReaderSettings, save_reader
-from nlpkit.settings import DataSource, Settings, Share, _as_tuple
+from nlpkit.settings import Settings
+from nlpkit.settings.data import DataSource, Share, as_sources
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
@@ -38,9 +39,9 @@ class ReaderBase(Settings):
 class LabeledRows(Settings):
     """Labeled rows, if there are any; nothing is trained on them."""
 
-    calibration: Annotated[tuple[DataSource, ...], BeforeValidator(_as_tuple)] = ()
+    calibration: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = ()
     """Rows by which temperature and biases are fitted."""
-    test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(_as_tuple)] = 0.5
+    test: Annotated[tuple[DataSource, ...] | Share, BeforeValidator(as_sources)] = 0.5
     """Sources, or the share of the calibration rows that is held out to report on."""
 
 

@@ -13,7 +13,7 @@ from nlpkit.config import validate
 from nlpkit.data.identities import Mention, swapper
 from nlpkit.data.records import read_records, text_of
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.answers.family import answer_of
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction, turns_read_by

@@ -8,7 +8,7 @@ from nlpkit.data.conversations import conversations_in
 from nlpkit.data.examples import Conversation
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 from nlpkit.trust.explained_file import ExplainedRow
 from nlpkit.trust.reply_explainer import ReplyExplainer
 

@@ -28,7 +28,7 @@ def make_start(folder: Path, base: Path) -> Path:
     from nlpkit.models.lora import add_lora, save_adapter
     from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer
     from nlpkit.run import RunRecord, now, versions
-    from nlpkit.settings import Lora
+    from nlpkit.settings.training import Lora
     from nlpkit.tasks.dialogue import Dialogue
 
     where, identity = find_base(str(base))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from nlpkit.settings import LabelSetTraining
+    from nlpkit.settings.training import LabelSetTraining
 
 
 @dataclass(frozen=True, kw_only=True)

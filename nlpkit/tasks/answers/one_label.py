@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from nlpkit.settings import ClassifierTraining
+    from nlpkit.settings.training import ClassifierTraining
 
 FURTHER = {
     "bias": "a bias for each label",

@@ -56,7 +56,7 @@ from nlpkit.tasks.prediction import OPINIONS, FoundOpinion, Prediction
 if TYPE_CHECKING:
     import numpy as np
 
-    from nlpkit.settings import TextTraining
+    from nlpkit.settings.training import TextTraining
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import few_shot
 from benchmarks.few_shot import Setup, bench
-from nlpkit.settings import Base
+from nlpkit.settings.training import Base
 from nlpkit.training.few_shot import FewShotData, FewShotTraining
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.watch import SHIFTS, false_alarms, is_right, lines_of, shifted
 from benchmarks.watched_texts import with_typos
-from nlpkit.analysis.watch_reference import TextAnswers
+from nlpkit.watching.reference import TextAnswers
 
 
 @pytest.fixture

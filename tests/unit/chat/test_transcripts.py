@@ -9,7 +9,7 @@ from nlpkit.chat.store import Store
 from nlpkit.chat.transcripts import escaped
 from nlpkit.data.conversations import conversations_in
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 NASTY = [
     "plain",

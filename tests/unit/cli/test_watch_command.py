@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx2
 import pytest
 
 from nlpkit.data.records import read_records
+from tests.fakes import FakeBot
+from tests.served import live
 
 
 @pytest.fixture
@@ -146,3 +149,38 @@ def test_a_file_that_another_run_scored_is_refused(nlpkit, toy_run: Path, write,
     refused = nlpkit("watch", str(toy_run), stream, "--against", str(scored))
     assert refused.exit_code == 4
     assert "was scored by another run" in " ".join(refused.stderr.split())
+
+
+def test_a_server_watches_the_texts_that_it_answers(toy_run: Path, write, tmp_path: Path) -> None:
+    from nlpkit.chat.server import create_app
+    from nlpkit.watching.served import WatchedClassifier
+    from nlpkit.watching.state import Watch
+
+    def begin() -> Watch:
+        return Watch.begin(toy_run, against=reference, state=tmp_path / "watch.json", talk=print)
+
+    reference = write("reference.csv", 150, 150)
+    negative = [str(record.fields["text"]) for record in read_records(write("negative.csv", 0, 200))]
+    watch = begin()
+    classifier = WatchedClassifier(watch)
+    with live(create_app(FakeBot(), classifier, more_metrics=classifier.metrics)) as url:
+        assert "nlpkit_watch_texts 0\n" in httpx2.get(f"{url}/metrics").text
+        question = {"state": negative[0], "questions": {"positive": {"type": "noul"}}}
+        assert httpx2.post(f"{url}/v1/systemone", json=question).status_code == 200
+        for _ in range(2):
+            scored = httpx2.post(f"{url}/v1/score", json={"texts": negative}).json()
+        page = httpx2.get(f"{url}/metrics").text
+    assert [row["label"] for row in scored["results"]] == [
+        prediction.label for prediction in watch.classifier.predict(negative)
+    ]
+    assert "nlpkit_watch_texts 401\n" in page
+    assert 'nlpkit_watch_alarm{detector="labels"} 1\n' in page
+    assert 'nlpkit_watch_evidence_log10{detector="confidence"}' in page
+    assert 'nlpkit_requests_total{path="/v1/systemone",status="200"} 1.0' in page
+    watch.save()
+    assert begin().watcher.as_dict()["alarms"] == watch.watcher.as_dict()["alarms"]
+
+
+def test_a_server_that_cannot_watch_is_refused(nlpkit) -> None:
+    assert nlpkit("serve", "--watch-state", "watch.json").exit_code == 2
+    assert nlpkit("serve", "--watch", "spring.csv", "--classifier", "none").exit_code == 2

@@ -17,7 +17,7 @@ from nlpkit.data.opened_file import find_file
 from nlpkit.data.records import columns_of, read_records
 from nlpkit.data.rows import BadRow, LeftOut
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 from tests.conftest import train_toy
 
 NO_TEXT, SERVICE = "messages without text, such as pictures", "service messages, such as calls"

@@ -16,7 +16,7 @@ from nlpkit.data.conversations import Reading, conversations_in, conversations_o
 from nlpkit.data.examples import Conversation
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.reading import read_examples
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.data.records import columns_of, count_rows, read_records
-from nlpkit.settings import LabelSource
+from nlpkit.settings.data import LabelSource
 
 GERMAN = {"text": "Schlecht, wirklich", "label": "negative"}
 

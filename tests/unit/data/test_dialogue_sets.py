@@ -16,7 +16,7 @@ from nlpkit.data.opened_file import find_file
 from nlpkit.data.records import read_records
 from nlpkit.data.rows import BadRow, LeftOut
 from nlpkit.errors import DataError
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 LOWER = "replies that are not on the best-ranked path of their tree"
 

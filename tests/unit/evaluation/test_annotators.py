@@ -10,7 +10,7 @@ import pytest
 import nlpkit
 from nlpkit.errors import DataError
 from nlpkit.reports.sections import Table
-from nlpkit.settings import DataSource, LabelSource, NumberSource
+from nlpkit.settings.data import DataSource, LabelSource, NumberSource
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from tests.conftest import sentences

@@ -9,7 +9,7 @@ import pytest
 
 from nlpkit.errors import DataError
 from nlpkit.evaluation.conversation_check import check_conversations, holds_conversations
-from nlpkit.settings import ConversationSource
+from nlpkit.settings.data import ConversationSource
 
 TICKETS = """ticket,author,body,channel
 1,client,my mail is ann@example.org,web

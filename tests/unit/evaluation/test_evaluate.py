@@ -13,7 +13,7 @@ from nlpkit.evaluation.evaluate import evaluate, measure, report_run
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Table, Texts
 from nlpkit.run import Run
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.polarity import Polarity
 from tests.conftest import sentences, write_csv
 

@@ -13,7 +13,7 @@ import nlpkit
 from nlpkit.data.examples import LabelSetText
 from nlpkit.errors import DataError
 from nlpkit.evaluation.label_doubt import Doubt, doubted_labels, doubts_csv
-from nlpkit.settings import Data
+from nlpkit.settings.data import Data
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.rows import load_rows
 from tests.conftest import write_csv

@@ -13,7 +13,7 @@ from nlpkit.search.curve_page import summary
 from nlpkit.search.folds import mean_of, spread_of
 from nlpkit.search.learning_curve import sizes_of
 from nlpkit.search.power_law import fit
-from nlpkit.search.rows import Answers, metric_of
+from nlpkit.search.rows import Answers, metrics_of
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.prediction import Prediction
 
@@ -57,7 +57,7 @@ def test_the_interval_of_the_gain_holds_the_planted_one_and_every_number_has_its
     random = np.random.default_rng(5)
     truth = {size: 0.9 - 0.25 * (size / 800) ** -0.5 for size in (*SIZES, 1600)}
     runs = [answers(truth[size], random) for size in SIZES for _ in range(3)]
-    curve = measure_curve(runs, SIZES, metric_of(FAMILY, "accuracy"), seed=1)
+    curve = measure_curve(runs, SIZES, metrics_of(FAMILY, "accuracy")[0], seed=1)
     assert curve.gain is not None
     gain, low, high = curve.gain
     assert low <= truth[1600] - truth[800] <= high

@@ -14,9 +14,9 @@ from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.search.folds import cross_validate
 from nlpkit.search.learning_curve import learning_curve
-from nlpkit.search.pages import optimism
 from nlpkit.search.rows import nested
 from nlpkit.search.search import hyperparameter_search
+from nlpkit.search.search_page import optimism
 from nlpkit.training.train import read_training
 
 SEARCH = {
@@ -114,7 +114,7 @@ def test_folds_predict_each_row_once_and_leave_a_page(toy_config: Path, tmp_path
         "report.html", "report.json", "report.md",
     ]  # fmt: skip
     assert cross_validate(toy_config, 2, output=str(tmp_path), talk=said.append, **FEW) == report
-    assert said[-1] == f"{tmp_path / 'toy-folds'}: cross-validated already"
+    assert said[-1] == f"{tmp_path / 'toy-folds'}: measured already"
     with pytest.raises(ConfigError, match="a report of other settings is there; hint: --overwrite"):
         cross_validate(toy_config, 3, output=str(tmp_path), **FEW)
 

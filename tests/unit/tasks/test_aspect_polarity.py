@@ -18,7 +18,7 @@ from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.evaluation.held_out import evaluate
 from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.aspect_polarity import AspectPolarity
 from nlpkit.trust.calibration_rows import calibration_rows
 from tests.conftest import make_base, train_toy

@@ -21,7 +21,7 @@ from nlpkit.evaluation.evaluate import evaluate
 from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.aspects import Aspects
 from nlpkit.trust.answer_columns import RANKS, is_true, matrices
 from tests.conftest import make_base, train_toy

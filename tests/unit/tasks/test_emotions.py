@@ -25,7 +25,8 @@ from nlpkit.evaluation.evaluate import evaluate
 from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
-from nlpkit.settings import DataSource, LabelSetTraining
+from nlpkit.settings.data import DataSource
+from nlpkit.settings.training import LabelSetTraining
 from nlpkit.tasks.answers.family import Limits
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.prediction import Prediction

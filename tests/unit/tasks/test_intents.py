@@ -25,7 +25,8 @@ from nlpkit.reports.label_sections import Rows, confusion
 from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
-from nlpkit.settings import ClassifierTraining, DataSource
+from nlpkit.settings.data import DataSource
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.intents import Intents
 from nlpkit.tasks.scope import certainty, fit_scope
 from tests.conftest import train_toy, write_csv

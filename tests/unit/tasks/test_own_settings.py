@@ -6,7 +6,8 @@ import pytest
 
 from nlpkit.config import load_config
 from nlpkit.errors import ConfigError
-from nlpkit.settings import ClassifierTraining, DataSource, LabelSource, NumberSource, TextTraining
+from nlpkit.settings.data import DataSource, LabelSource, NumberSource
+from nlpkit.settings.training import ClassifierTraining, TextTraining
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.own_settings import source_for, training_for
 from nlpkit.tasks.polarity import Polarity

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.errors import DataError
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.reading import read_examples
 

@@ -6,7 +6,7 @@ import pytest
 from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, RunError
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.answers.family import Limits
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity

@@ -26,7 +26,7 @@ from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.reports.report import Report
 from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
-from nlpkit.settings import TurnSource
+from nlpkit.settings.data import TurnSource
 from nlpkit.tasks.turn_emotions import TurnEmotions
 from nlpkit.tasks.turn_encoding import encode_turns
 from nlpkit.trust.calibration_rows import calibration_rows

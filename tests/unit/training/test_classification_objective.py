@@ -6,7 +6,7 @@ import torch
 from transformers import EvalPrediction
 
 from nlpkit.errors import ConfigError
-from nlpkit.settings import ClassifierTraining
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classification_objective import (

@@ -7,7 +7,7 @@ import torch
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError
-from nlpkit.settings import ClassifierTraining
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.objective import Objective

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nlpkit.errors import ConfigError
-from nlpkit.settings import Lora
+from nlpkit.settings.training import Lora
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classification_objective import collator
 from nlpkit.training.distillation_objective import (

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 import nlpkit
 from nlpkit.errors import ConfigError, DataError, RunError
-from nlpkit.settings import Data
+from nlpkit.settings.data import Data
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.few_shot import draw
 from nlpkit.training.head_features import HeadFeatures, linear_probe

@@ -13,7 +13,7 @@ from nlpkit.errors import ConfigError
 from nlpkit.models.layers import layers_of
 from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_classifier
-from nlpkit.settings import ClassifierTraining, Lora
+from nlpkit.settings.training import ClassifierTraining, Lora
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.frozen import frozen, megabytes, plan_lines

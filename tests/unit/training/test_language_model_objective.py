@@ -16,7 +16,7 @@ from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.prompts.build import encode_conversation
 from nlpkit.prompts.template import READ_ONLY, EncodedDialogue
 from nlpkit.run import Run
-from nlpkit.settings import DialogueTraining, LanguageBase, Lora
+from nlpkit.settings.training import DialogueTraining, LanguageBase, Lora
 from nlpkit.training.chat_model import build_chat_model, load_chat_base
 from nlpkit.training.language_model_objective import (
     _collator,

@@ -8,7 +8,7 @@ import pytest
 
 from nlpkit.config import load_config, to_yaml
 from nlpkit.errors import ConfigError
-from nlpkit.settings import PRESETS, ClassifierTraining
+from nlpkit.settings.training import PRESETS, ClassifierTraining
 from nlpkit.training.precision import Precision, _for_processor, choose_precision
 from nlpkit.training.recipes import load_recipe
 from tests.conftest import train_toy

@@ -9,7 +9,8 @@ import pytest
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.models.pretrained import load_tokenizer
-from nlpkit.settings import ClassifierTraining, ConversationData, ConversationSource, Data, DataSource
+from nlpkit.settings.data import ConversationData, ConversationSource, Data, DataSource
+from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.intensity import Intensity

@@ -7,7 +7,7 @@ import pytest
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.run import Run
-from nlpkit.settings import Training
+from nlpkit.settings.training import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.trainer import planned_steps
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from nlpkit.models.adapter import WEIGHTS
 from nlpkit.models.lora import add_lora
 from nlpkit.models.pretrained import load_language_model
-from nlpkit.settings import Lora
+from nlpkit.settings.training import Lora
 from nlpkit.training.weight_averaging import average_greedily
 
 if TYPE_CHECKING:

@@ -9,7 +9,10 @@ probability of at most a, ever (Ville 1939). So looking at it after each text co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 BINS = 256
 """Scores are ranked by bins, so that the memory does not grow with the stream. Ties are broken at random."""
 STEPS = 64
-"""Texts that are computed at once; no number depends on it."""
+"""Most texts that are computed at once; no number depends on it."""
 BOTH = tuple(
     (degree, size)
     for degree, sizes in ((1, (0.1, 0.25, 0.5, 0.9)), (2, (0.25, 0.5, 0.9)))
@@ -47,17 +50,12 @@ class Ranks:
     def __init__(
         self, edges: NDArray[Any], reference: NDArray[Any], categories: NDArray[Any], count: int
     ) -> None:
-        import numpy as np
-
         self._edges = edges
         self.counts = np.zeros((count, len(edges) + 1), dtype=np.int64)
         np.add.at(self.counts, (categories, self._bins(reference)), 1)
 
     def _bins(self, scores: NDArray[Any]) -> NDArray[Any]:
-        import numpy as np
-
-        bins: NDArray[Any] = np.searchsorted(self._edges, scores, side="right")
-        return bins
+        return np.searchsorted(self._edges, scores, side="right")
 
     def p_values(self, scores: NDArray[Any], categories: NDArray[Any], uniform: NDArray[Any]) -> NDArray[Any]:
         """Return the p-value of each score among those before it, and take it among them.
@@ -70,8 +68,6 @@ class Ranks:
         Returns:
             (texts,): low where the score is low.
         """
-        import numpy as np
-
         bins = self._bins(scores)
         up_to = self.counts.cumsum(axis=1)
         equal = self.counts[categories, bins]
@@ -92,11 +88,8 @@ class Martingale:
         bets: degree and size of each.
     """
 
-    def __init__(self, bets: tuple[tuple[int, float], ...]) -> None:
-        import numpy as np
-
-        self._degrees = np.array([degree for degree, _ in bets])
-        self._sizes = np.array([size for _, size in bets])
+    def __init__(self, bets: Sequence[tuple[int, float]]) -> None:
+        self._degrees, self._sizes = np.array(bets).T
         self.texts = 0
         self.capitals = np.zeros(len(bets))
         """(bets,): what each bet has made of the capital that has begun."""
@@ -107,19 +100,7 @@ class Martingale:
         1954)."""
 
     def bet(self, p: NDArray[Any]) -> NDArray[Any]:
-        """Bet on p-values, in order, and return the capital after each.
-
-        Args:
-            p: (texts,).
-        """
-        import numpy as np
-
-        parts = [self._bet(p[start : start + STEPS]) for start in range(0, len(p), STEPS)]
-        return np.concatenate(parts) if parts else np.zeros(0)
-
-    def _bet(self, p: NDArray[Any]) -> NDArray[Any]:
-        import numpy as np
-
+        """Bet on the p-values of the next texts, at most STEPS; return (texts,), the capital after each."""
         x = 2 * p[:, None] - 1
         factors = 1 + self._sizes * np.where(self._degrees == 1, x, (3 * x**2 - 1) / 2)
         waiting = _waiting(self.texts + np.arange(len(p) + 1))
@@ -127,22 +108,14 @@ class Martingale:
         growth = np.cumprod(factors, axis=0)
         before = np.vstack([np.ones(len(self.capitals)), growth[:-1]])
         capitals = np.minimum(growth * (self.capitals + np.cumsum(begun / before, axis=0)), MOST)
-        self._trace(np.log(factors))
-        self.capitals = capitals[-1]
+        sums = self.sums + np.cumsum(np.log(factors), axis=0)
+        lowest = sums.min(axis=0)
+        self.starts = np.where(lowest <= self.lowest, self.texts + sums.argmin(axis=0) + 1, self.starts)
+        self.lowest = np.minimum(self.lowest, lowest)
+        self.sums, self.capitals = sums[-1], capitals[-1]
         self.texts += len(p)
         total: NDArray[Any] = capitals.mean(axis=1) + waiting[1:]
         return total
-
-    def _trace(self, logs: NDArray[Any]) -> None:
-        import numpy as np
-
-        sums = self.sums + np.cumsum(logs, axis=0)
-        at = sums.argmin(axis=0)
-        lowest = sums[at, np.arange(len(at))]
-        lower = lowest <= self.lowest
-        self.lowest = np.where(lower, lowest, self.lowest)
-        self.starts = np.where(lower, self.texts + at + 1, self.starts)
-        self.sums = sums[-1]
 
     @property
     def since(self) -> int:
@@ -152,7 +125,5 @@ class Martingale:
 
 def _waiting(texts: NDArray[Any]) -> NDArray[Any]:
     """Return the part of the capital that has not begun to bet after so many texts."""
-    import numpy as np
-
     waiting: NDArray[Any] = np.where(texts > 0, (1 - AT_ONCE) / (1 + np.log1p(texts / PACE)), 1.0)
     return waiting

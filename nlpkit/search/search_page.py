@@ -14,13 +14,14 @@ from nlpkit.reports.headline import score_headline
 from nlpkit.reports.keeping import OWN_PARTS, place
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.report import Report
-from nlpkit.reports.sections import Column, Panel, Plot, Prose, Section, Series, Table
+from nlpkit.reports.sections import Column, Panel, Plot, Prose, Section, Series, Table, columns
 from nlpkit.reports.wording import difference
 from nlpkit.run import Run, versions
-from nlpkit.search.rows import answers_of, labeled_rows, metric_of
+from nlpkit.search.rows import answers_of, labeled_rows, metrics_of
 from nlpkit.search.study import LEAST_COMPLETED, Study, Trial
 from nlpkit.search.trainings import limits
-from nlpkit.settings import Data, Search
+from nlpkit.settings import Search
+from nlpkit.settings.data import Data
 
 BASELINE = "the config's own settings"
 LIMITS = (
@@ -40,15 +41,14 @@ def search_report(run: Run, own: Run, study: Study, settings: Any, search: Searc
         settings: of the run, as it was trained.
         search: what was asked for.
     """
-    scores, baselines, name = _measured(run, own, study, settings)
-    reported = scores[name]
-    validation = int(run.read().data.get("rows", {}).get("validation", 0))
+    record, trials = run.read(), study.trials
+    is_chat = not isinstance(settings.data, Data)
+    scores, baselines, name = _of_chat(run, study) if is_chat else _measured(run, own, study, settings)
+    reported, validation = scores[name], int(record.data.get("rows", {}).get("validation", 0))
     if name == study.metric:  # else trials were compared by a loss, which is not reported
         searched = _searched(run, study, reported, validation)
         scores = {name: reported, "searched": searched, "optimism": optimism(searched, reported), **scores}
-    trials = study.trials
-    record = run.read()
-    unit = "texts" if isinstance(settings.data, Data) else "conversations"
+    unit = "conversations" if is_chat else "texts"
     return Report(
         run=run.name,
         data="search",
@@ -60,40 +60,44 @@ def search_report(run: Run, own: Run, study: Study, settings: Any, search: Searc
         scores=scores,
         headlines=(score_headline(scores, baselines[0] if baselines else None, name),),
         baselines=baselines,
-        sections=tuple(_sections(study, search, validation)),
+        sections=(
+            _curve(trials, study),
+            _importance(trials, study),
+            _table(trials, search, study.metric, validation),
+            limits(LIMITS),
+        ),
         limits=LIMITS,
         config=run.config.read_text(encoding="utf-8"),
         versions=versions(),
     )
 
 
+def _of_chat(run: Run, study: Study) -> tuple[dict[str, Score], tuple[Baseline, ...], str]:
+    """Return the scores of a chat model, which its own report compares, and the name of the first."""
+    scores = _of_report(run, OWN_PARTS)
+    return scores, (), study.metric if study.metric in scores else next(iter(scores))
+
+
 def _measured(
     run: Run, own: Run, study: Study, settings: Any
 ) -> tuple[dict[str, Score], tuple[Baseline, ...], str]:
     """Return the scores of test rows, those of the config's own settings, and the name of the first score."""
-    if not isinstance(settings.data, Data):  # a chat model, which its own report compares
-        scores = _of_report(run, OWN_PARTS)
-        name = study.metric if study.metric in scores else next(iter(scores))
-        return scores, (), name
-    rows = labeled_rows(settings).test
+    rows, seed = labeled_rows(settings).test, settings.seed
     ours, theirs = answers_of(run, rows), answers_of(own, rows)
-    metric, seed = metric_of(ours.family, study.metric), settings.seed
-    metrics = (metric, *(each for each in ours.family.metrics if each.name != metric.name))
+    metrics = metrics_of(ours.family, study.metric)
     baseline = Baseline(
         name=BASELINE,
         scores=bootstrap(theirs.outcomes, metrics, seed=seed),
         tests={each.name: paired(each, ours.outcomes, theirs.outcomes, seed=seed) for each in metrics},
     )
     scores = bootstrap(ours.outcomes, metrics, seed=seed)
-    return scores, () if own.path == run.path else (baseline,), metric.name
+    return scores, () if own.path == run.path else (baseline,), metrics[0].name
 
 
 def _of_report(run: Run, parts: tuple[str, ...]) -> dict[str, Score]:
-    for part in parts:
-        path = place(run, part, ".json")
-        if path.is_file():
-            return Report.from_json(path.read_text(encoding="utf-8")).scores
-    return {}
+    """Return the scores of the first report that a run has of these parts."""
+    files = [path for part in parts if (path := place(run, part, ".json")).is_file()]
+    return Report.from_json(files[0].read_text(encoding="utf-8")).scores if files else {}
 
 
 def _searched(run: Run, study: Study, like: Score, count: int) -> Score:
@@ -106,40 +110,32 @@ def _searched(run: Run, study: Study, like: Score, count: int) -> Score:
         high = best + (measured.high - measured.value)  # type: ignore[operator]
     return like.model_copy(
         update={
-            "value": best,
-            "low": low,
-            "high": high,
+            "value": best, "low": low, "high": high, "count": count,
             "undefined": None if low is not None else "no interval: the run's report has none",
-            "count": count,
             "title": f"{like.title} of the best trial",
             "meaning": "On the validation rows, by which it was chosen among all trials.",
         }
-    )
+    )  # fmt: skip
 
 
 def optimism(searched: Score, reported: Score) -> Score:
     """Return how much better the searched score is than the reported one; the rows are independent."""
-    pair = (searched, reported)
     value = low = high = None
-    values = [score.value for score in pair if score.value is not None]
-    if len(values) == len(pair):
-        value = (values[0] - values[1]) * (-1 if reported.higher_is_better is False else 1)
+    if searched.value is not None and reported.value is not None:
+        value = (searched.value - reported.value) * (-1 if reported.higher_is_better is False else 1)
         halves = [
-            (score.high - score.low) / 2 for score in pair if score.high is not None and score.low is not None
+            (score.high - score.low) / 2
+            for score in (searched, reported)
+            if score.high is not None and score.low is not None
         ]
-        if len(halves) == len(pair):
+        if len(halves) == 2:
             low, high = value - math.hypot(*halves), value + math.hypot(*halves)
     return Score(
-        value=value,
-        low=low,
-        high=high,
+        value=value, low=low, high=high, count=reported.count, higher_is_better=None,
+        percent=reported.percent, title="Optimism of the search",
         undefined=None if low is not None else "no interval: a score has none",
-        count=reported.count,
-        title="Optimism of the search",
         meaning="The searched score minus the reported one: what choosing the best of many adds by chance.",
-        higher_is_better=None,
-        percent=reported.percent,
-    )
+    )  # fmt: skip
 
 
 def _summary(study: Study, scores: dict[str, Score], name: str, baselines: tuple[Baseline, ...]) -> list[str]:
@@ -163,78 +159,60 @@ def _summary(study: Study, scores: dict[str, Score], name: str, baselines: tuple
     return lines
 
 
-def _sections(study: Study, search: Search, count: int) -> list[Section]:
-    trials = study.trials
-    sections: list[Section] = [_curve(trials, study)]
-    importance = study.importance()
+def _importance(trials: list[Trial], study: Study) -> Section:
+    importance, title = study.importance(), "What mattered"
     completed = sum(trial.state == "completed" for trial in trials)
-    if importance:
-        sections.append(
-            Table(
-                id="importance",
-                title="What mattered",
-                nav="What mattered",
-                note=f"The share of the differences between {completed} completed trials that each setting "
-                "explains (fANOVA). So few trials give a rank, no measure.",
-                columns=(Column(name="setting"), Column(name="share", number=True)),
-                rows=tuple((key, f"{share:.0%}") for key, share in importance.items()),
-            )
-        )
-    else:
+    if not importance:
         why = f"{completed} trials are completed; the page says what mattered from {LEAST_COMPLETED} on."
-        sections.append(Prose(id="importance", title="What mattered", sentences=(why,)))
-    return [*sections, _table(trials, search, study.metric, count), limits(LIMITS)]
+        return Prose(id="importance", title=title, sentences=(why,))
+    return Table(
+        id="importance", title=title, nav=title, columns=columns("setting", "share"),
+        note=f"The share of the differences between {completed} completed trials that each setting explains "
+        "(fANOVA). So few trials give a rank, no measure.",
+        rows=tuple((key, f"{share:.0%}") for key, share in importance.items()),
+    )  # fmt: skip
 
 
 def _curve(trials: list[Trial], study: Study) -> Plot:
-    finals = [
-        (float(number), trial.final)
+    finals = {
+        float(number): trial.final
         for number, trial in enumerate(trials, start=1)
         if trial.final is not None
-    ]
-    numbers, values = tuple(number for number, _ in finals), tuple(value for _, value in finals)
+    }  # fmt: skip
+    numbers, values = tuple(finals), tuple(finals.values())
     best = tuple(itertools.accumulate(values, max if study.higher_is_better else min))
     series = (
         Series(mark="points", x=numbers, y=values),
         Series(mark="line", name="best so far", color=1, symbol="", x=numbers, y=best),
     )
     return Plot(
-        id="trials-curve",
-        title="Trial by trial",
-        nav="Trial by trial",
+        id="trials-curve", title="Trial by trial", nav="Trial by trial", height=1.4,
         note="Scores on the validation rows of the trials that were completed.",
         panels=(Panel(series=series, x="trial", y=study.metric.replace("_", " ")),),
         words=f"{len(trials)} trials; the best so far goes from {best[0]:.4f} to {best[-1]:.4f}",
-        height=1.4,
-    )
+    )  # fmt: skip
 
 
 def _table(trials: list[Trial], search: Search, metric: str, count: int) -> Table:
-    keys = list(search.space)
-    rows = [
-        (
-            str(number),
-            f"{(trial.scores[-1] if trial.final is None else trial.final):.4f}" if trial.scores else None,
-            trial.state + (f": {trial.problem}" if trial.problem else ""),
-            len(trial.scores),
-            f"{trial.seconds:.0f}",
-            *(shown(trial.values[key]) for key in keys),
+    rows = []
+    for number, trial in enumerate(trials, start=1):
+        score = trial.final if trial.final is not None else next(reversed(trial.scores), None)
+        rows.append(
+            (
+                str(number),
+                None if score is None else f"{score:.4f}",
+                trial.state + (f": {trial.problem}" if trial.problem else ""),
+                len(trial.scores),
+                f"{trial.seconds:.0f}",
+                *(shown(trial.values[key]) for key in search.space),
+            )
         )
-        for number, trial in enumerate(trials, start=1)
-    ]
-    heads = ((metric, True), ("outcome", False), ("evaluations", True), ("seconds", True))
+    heads = columns("trial", metric, "outcome", "evaluations", "seconds", *search.space)
     return Table(
-        id="trials",
-        title="All trials",
-        nav="All trials",
+        id="trials", title="All trials", nav="All trials", rows=tuple(rows),
         caption=f"{metric} is measured on {count:,} validation rows.",
-        columns=(
-            Column(name="trial"),
-            *(Column(name=name, number=number) for name, number in heads),
-            *(Column(name=key, number=True) for key in keys),
-        ),
-        rows=tuple(rows),
-    )
+        columns=tuple(Column(name=head.name) if head.name == "outcome" else head for head in heads),
+    )  # fmt: skip
 
 
 def shown(value: object) -> str:

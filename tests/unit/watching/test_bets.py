@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from nlpkit.analysis.watch_bets import BOTH, Martingale, Ranks
+from nlpkit.watching.bets import BOTH, STEPS, Martingale, Ranks
+
+
+def bet(martingale: Martingale, p: np.ndarray, at_once: int = STEPS) -> np.ndarray:
+    """The capital after each of many texts."""
+    return np.concatenate([martingale.bet(p[start : start + at_once]) for start in range(0, len(p), at_once)])
 
 
 def test_p_values_are_ranks_among_the_reference_and_all_texts_before() -> None:
@@ -35,17 +40,16 @@ def test_a_bet_multiplies_the_capital_that_has_begun() -> None:
 def test_it_does_not_matter_how_a_stream_is_cut() -> None:
     p = np.random.default_rng(1).random(500) ** 1.5
     whole, parts = Martingale(BOTH), Martingale(BOTH)
-    expected = whole.bet(p)
-    made = np.concatenate([parts.bet(p[start : start + 7]) for start in range(0, 500, 7)])
+    expected, made = bet(whole, p), bet(parts, p, at_once=7)
     assert made == pytest.approx(expected)
     assert whole.since == parts.since
 
 
 def test_the_capital_seldom_grows_without_a_change_and_fast_with_one() -> None:
     random = np.random.default_rng(1)
-    highest = [Martingale(BOTH).bet(random.random(1000)).max() for _ in range(200)]
+    highest = [bet(Martingale(BOTH), random.random(1000)).max() for _ in range(200)]
     assert np.mean(np.array(highest) >= 10) <= 0.1
     changed = Martingale(BOTH)
-    capital = changed.bet(np.concatenate([random.random(2000), random.random(500) * 0.7]))
+    capital = bet(changed, np.concatenate([random.random(2000), random.random(500) * 0.7]))
     assert capital[:2000].max() < 100 < capital[-1]
     assert abs(changed.since - 2000) < 50

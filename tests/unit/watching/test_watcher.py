@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from nlpkit.analysis.watch import watched
-from nlpkit.analysis.watch_naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose, radius
-from nlpkit.analysis.watch_page import summary, to_metrics, watch_report
-from nlpkit.analysis.watch_reference import Reference, TextAnswers
-from nlpkit.analysis.watcher import Watcher
 from nlpkit.errors import DataError
+from nlpkit.watching.naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose, radius
+from nlpkit.watching.page import summary, to_metrics, watch_report
+from nlpkit.watching.reference import Reference, TextAnswers
+from nlpkit.watching.watch import watched
+from nlpkit.watching.watcher import Watcher
 
 LABELS = ("negative", "positive")
 
@@ -32,13 +32,13 @@ def texts(
 
 def watcher(*, with_truth: bool = False) -> Watcher:
     reference = Reference.of(texts(1000, 1), LABELS, source="reference.csv", seed=1)
-    return Watcher(reference, alarms=0.01, with_truth=with_truth, seed=1)
+    return Watcher(reference, rate=0.01, with_truth=with_truth, seed=1)
 
 
 def test_nothing_changes_and_nothing_is_said() -> None:
     watching = watcher()
     watching.see(texts(2000, 2, truth=False))
-    assert not watching.is_alarmed
+    assert not watching.alarms
     assert diagnose(watching).kinds == ()
     lines = summary(watched(watching, run="mine", against="reference.csv"))
     assert lines[0].startswith("No change in 2,000 texts, compared with 1,000 rows of reference.csv.")
@@ -56,9 +56,9 @@ def test_nothing_changes_and_nothing_is_said() -> None:
 def test_a_change_is_found_named_and_dated(change: dict[str, float], kind: str, with_truth: bool) -> None:
     watching = watcher(with_truth=with_truth)
     watching.see(texts(1000, 2, truth=with_truth), ["2026-03-01"] * 1000)
-    assert not watching.is_alarmed
+    assert not watching.alarms
     watching.see(texts(1000, 3, truth=with_truth, **change), ["2026-03-02"] * 1000)
-    assert watching.is_alarmed
+    assert watching.alarms
     found = diagnose(watching)
     assert found.kinds == (kind,)
     assert abs(found.since - 1000) < 200
@@ -72,11 +72,12 @@ def test_a_watch_goes_on_where_it_stood() -> None:
     stream = texts(600, 2, positive=0.6, truth=False)
     whole.see(stream)
     first.see(stream.taken(slice(0, 333)))
-    kept = json.loads(json.dumps({"watcher": first.as_dict(), "against": first.reference.as_dict()}))
+    tree = {"watcher": first.as_dict(), "against": vars(first.reference)}
+    kept = json.loads(json.dumps(tree, default=lambda array: array.tolist()))
     second = Watcher.from_dict(Reference.from_dict(kept["against"]), kept["watcher"])
     second.see(stream.taken(slice(333, 600)))
     assert second.alarms == whole.alarms
-    assert second.periods[-1].evidence == pytest.approx(whole.periods[-1].evidence, abs=0.01)
+    assert second.periods[-1].evidence == pytest.approx(whole.periods[-1].evidence)
 
 
 def test_the_memory_does_not_grow_with_the_stream() -> None:
@@ -85,6 +86,22 @@ def test_the_memory_does_not_grow_with_the_stream() -> None:
         watching.see(texts(1000, seed, truth=False))
     assert len(watching.periods) <= 200
     assert sum(period.texts for period in watching.periods) == 15_000
+
+
+def test_texts_that_come_one_by_one_are_kept_as_those_of_a_file() -> None:
+    whole, single = watcher(), watcher()
+    stream = texts(200, 2, truth=False)
+    whole.see(stream)
+    for number in range(200):
+        single.see(stream.taken(slice(number, number + 1)))
+    assert [(period.first, period.texts) for period in single.periods] == [
+        (1, 64),
+        (65, 64),
+        (129, 64),
+        (193, 8),
+    ]
+    assert single.periods[-1].evidence == pytest.approx(whole.periods[-1].evidence)
+    assert single.periods[0].sums == pytest.approx(whole.periods[0].sums)
 
 
 def test_small_references_are_refused() -> None:

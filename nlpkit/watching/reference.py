@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.analysis.watch_bets import BINS
+import numpy as np
+
 from nlpkit.errors import DataError
+from nlpkit.watching.bets import BINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEWEST = 200
-"""Rows of a reference below which nothing is watched."""
-FEWEST_OF_LABEL = 20
+FEWEST, FEWEST_OF_LABEL = 200, 20
+"""Rows of a reference, and of each label, below which nothing is watched."""
 UNUSUAL, LENGTH, CERTAINTY = "unusual words", "length", "certainty"
 """What is measured of each text besides its answer: the mean surprisal of its tokens, in bits, by how often
 the reference uses them (the cross-entropy of Moore and Lewis 2010); the logarithm of its tokens; and the
@@ -38,8 +39,6 @@ class TextAnswers:
 
     def taken(self, rows: NDArray[Any] | slice) -> TextAnswers:
         """Return the texts with these numbers."""
-        import numpy as np
-
         numbers = np.arange(len(self))[rows]
         return TextAnswers(
             probabilities=self.probabilities[numbers],
@@ -76,45 +75,40 @@ class Reference:
         """Return the reference that texts make; the seed draws the halves.
 
         Raises:
-            DataError: there are too few texts, or a label has none, where labels are known.
+            DataError: there are too few texts, or too few of a label, where labels are known.
         """
-        import numpy as np
-
         if len(texts) < FEWEST:
             raise DataError(
                 f"{source}: {len(texts):,} rows; expected at least {FEWEST} to compare a stream with; "
                 "hint: texts of some weeks that were as they should be"
             )
-        if texts.truth is not None:
-            counts = np.bincount(texts.truth, minlength=len(labels))
-            if (counts < FEWEST_OF_LABEL).any():
-                label = labels[int(counts.argmin())]
-                raise DataError(
-                    f"{source}: {counts.min()} rows of {label!r}; expected at least {FEWEST_OF_LABEL} of "
-                    "each label; hint: leave out --label, or add rows"
-                )
+        counts = None if texts.truth is None else np.bincount(texts.truth, minlength=len(labels))
+        if counts is not None and counts.min() < FEWEST_OF_LABEL:
+            raise DataError(
+                f"{source}: {counts.min()} rows of {labels[int(counts.argmin())]!r}; expected at least "
+                f"{FEWEST_OF_LABEL} of each label; hint: leave out --label, or add rows"
+            )
         is_fresh = np.random.default_rng(seed).permutation(len(texts)) % 2 == 1
         counted = [np.array(each, dtype=int) for each in texts.taken(~is_fresh).tokens]
         ids, times = np.unique(np.concatenate(counted), return_counts=True)
         bits = np.log2(times.sum() + (len(ids) + 1) / 2)
-        surprisals = dict(zip(ids.tolist(), (bits - np.log2(times + 0.5)).tolist(), strict=True))
         reference = cls(
-            labels=tuple(labels), surprisals=surprisals, unseen=float(bits + 1), edges=np.zeros(0),
-            probabilities=texts.probabilities, measures=np.zeros((0, 0)), is_fresh=is_fresh,
-            truth=texts.truth,
+            labels=tuple(labels), unseen=float(bits + 1), edges=np.zeros(0), measures=np.zeros(0),
+            surprisals=dict(zip(ids.tolist(), (bits - np.log2(times + 0.5)).tolist(), strict=True)),
+            probabilities=texts.probabilities, is_fresh=is_fresh, truth=texts.truth,
         )  # fmt: skip
         measures = reference.measured(texts)
         words = measures[~is_fresh, MEASURES.index(UNUSUAL)]
-        edges = np.quantile(words, np.arange(1, BINS) / BINS)
-        return replace(reference, edges=edges, measures=measures)
+        return replace(reference, edges=np.quantile(words, np.arange(1, BINS) / BINS), measures=measures)
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
 
     def edges_of(self, score: str) -> NDArray[Any]:
         """Return the ends of the bins in which a measure, or the probability of a label, is ranked.
 
         None depends on a row that is ranked.
         """
-        import numpy as np
-
         if score == UNUSUAL:
             return self.edges
         if score == LENGTH:
@@ -124,47 +118,19 @@ class Reference:
 
     def rows_for(self, score: str) -> NDArray[Any]:
         """Return (rows,): whether a row can be compared by a measure, or by a label's probability."""
-        import numpy as np
-
-        return self.is_fresh if score == UNUSUAL else np.ones(len(self.is_fresh), dtype=bool)
+        return self.is_fresh if score == UNUSUAL else np.ones(len(self), dtype=bool)
 
     def measured(self, texts: TextAnswers) -> NDArray[Any]:
         """Return (texts, measures)."""
-        import numpy as np
-
         lengths = np.array([len(each) for each in texts.tokens])
-        known = self.surprisals
-        bits = np.array([known.get(token, self.unseen) for each in texts.tokens for token in each])
+        bits = [self.surprisals.get(token, self.unseen) for each in texts.tokens for token in each]
         owner = np.repeat(np.arange(len(texts)), lengths)
-        sums = np.bincount(owner, weights=bits, minlength=len(texts))
-        certainty = texts.probabilities.max(axis=1)
-        return np.stack([sums / np.maximum(lengths, 1), np.log(lengths + 1), certainty], axis=1)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values for JSON."""
-        return {
-            "labels": list(self.labels),
-            "surprisals": {str(token): round(bits, 4) for token, bits in self.surprisals.items()},
-            "unseen": self.unseen,
-            "edges": self.edges.tolist(),
-            "probabilities": self.probabilities.tolist(),
-            "measures": self.measures.tolist(),
-            "is_fresh": self.is_fresh.tolist(),
-            "truth": None if self.truth is None else self.truth.tolist(),
-        }
+        unusual = np.bincount(owner, weights=bits, minlength=len(texts)) / np.maximum(lengths, 1)
+        return np.stack([unusual, np.log(lengths + 1), texts.probabilities.max(axis=1)], axis=1)
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> Reference:
-        """Return what `as_dict` gave."""
-        import numpy as np
-
-        return cls(
-            labels=tuple(tree["labels"]),
-            surprisals={int(token): bits for token, bits in tree["surprisals"].items()},
-            unseen=tree["unseen"],
-            edges=np.array(tree["edges"]),
-            probabilities=np.array(tree["probabilities"]),
-            measures=np.array(tree["measures"]),
-            is_fresh=np.array(tree["is_fresh"]),
-            truth=None if tree["truth"] is None else np.array(tree["truth"]),
-        )
+        """Return the reference whose fields stand in JSON."""
+        arrays = {name: np.array(value) for name, value in tree.items() if isinstance(value, list)}
+        surprisals = {int(token): bits for token, bits in tree["surprisals"].items()}
+        return cls(**{**tree, **arrays, "labels": tuple(tree["labels"]), "surprisals": surprisals})

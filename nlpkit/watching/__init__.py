@@ -1,0 +1,1 @@
+"""A stream of texts compared with a reference: what changed, when and how much."""
