@@ -174,6 +174,7 @@ def shares(
         str,
         typer.Argument(help="What nlpkit label next --aim shares wrote, with labels.", show_default=False),
     ],
+    text: Text = "text",
     label: Label = "label",
     format: Format = None,
     encoding: Encoding = None,
@@ -189,7 +190,7 @@ def shares(
     from nlpkit.labeling.label_shares import label_shares
 
     with as_options():
-        estimated = label_shares(file, label=label, format=format, encoding=encoding)
+        estimated = label_shares(file, text=text, label=label, format=format, encoding=encoding)
     if as_json:
         typer.echo(json.dumps([asdict(share) for share in estimated], ensure_ascii=False))
         return
@@ -198,6 +199,44 @@ def shares(
         interval = f"{share.low:.1%} to {share.high:.1%}"
         table.add_row(escaped(share.label), f"{share.share:.1%}", interval, f"{share.labeled:,}")
     Console().print(table)
+
+
+@label_app.command(
+    "open",
+    epilog="Examples: nlpkit label open runs/mine next.csv --rater anna   |   "
+    "nlpkit label open runs/mine next.csv --rater ben --codebook labels.yaml",
+)
+def open_texts(
+    run: RunFolder,
+    file: Annotated[Path, typer.Argument(help="Texts to label.", show_default=False)],
+    rater: Annotated[
+        str, typer.Option(help="Who labels: becomes a part of a file's name.", show_default=False)
+    ],
+    codebook: Annotated[
+        str | None,
+        typer.Option(
+            help="The order and descriptions of the labels: a YAML codebook, or a shipped one.",
+            show_default="the run's",
+        ),
+    ] = None,
+    text: Text = "text",
+    label: Label = "label",
+    format: Format = None,
+    encoding: Encoding = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+) -> None:
+    """Label texts in the browser, one at a time; each answer is on the disk at once."""
+    from nlpkit.cli.demo import demo_module
+    from nlpkit.labeling.questions import open_questions
+
+    with as_options():
+        questions = open_questions(
+            run, file, rater, codebook=codebook, text=text, label=label, format=format, encoding=encoding
+        )
+    demo_module("labeling").open_page(questions, port=port, browser=browser)
 
 
 def register(app: typer.Typer) -> None:

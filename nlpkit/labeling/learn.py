@@ -93,8 +93,8 @@ def label_learn(
     """
     old = run if isinstance(run, Run) else Run.open(run)
     classifier = Classifier.load(old)
-    refuse_other_tasks(classifier)
     task = classifier.task
+    refuse_other_tasks(old.name, task)
     rows = read_labeled(str(labeled), labels_of(task.family), text=text, label=label, **fields)
     for line in rows.lines:
         talk(line)

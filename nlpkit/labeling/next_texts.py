@@ -119,7 +119,7 @@ def label_next(
     name = plan(target, str(file), output_format, overwrite=overwrite)
     opened = run if isinstance(run, Run) else Run.open(run)
     classifier = Classifier.load(opened)
-    refuse_other_tasks(classifier)
+    refuse_other_tasks(opened.name, classifier.task)
     trained = KnownTexts.of_run(opened)
     theirs = _texts(labeled, text) if labeled else []
     known = [texts for texts in (trained, KnownTexts.of(theirs)) if texts is not None]
@@ -160,20 +160,21 @@ def label_next(
     )  # fmt: skip
 
 
-def refuse_other_tasks(classifier: Classifier) -> None:
+def refuse_other_tasks(name: str, task: Any) -> None:
     """Refuse a run that does not give one label to a text by itself.
 
     Raises:
-        RunError: naming what it does.
+        RunError: naming the run and what it does.
     """
-    task = classifier.task
-    if classifier.turns is not None or classifier.reads_aspects:
+    if getattr(task, "head", None) is None:
+        what = "writes replies"
+    elif task.turns is not None or task.reads_aspects:
         what = "reads more than a text alone"
     elif task.head.level != "text" or task.head.problem != "single_label_classification":
-        what = f"answers with {', '.join(classifier.columns)}"
+        what = f"answers with {', '.join(task.family.columns)}"
     else:
         return
-    raise RunError(f"{classifier.name}: its task {task.kind} {what}; expected a run of one label a text")
+    raise RunError(f"{name}: its task {task.kind} {what}; expected a run of one label a text")
 
 
 def _texts(file: Path | str, text: str) -> list[str]:

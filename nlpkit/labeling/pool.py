@@ -135,7 +135,7 @@ def fill(
         passed.rows += len(batch)
         rows = [(record, words) for record in batch if (words := _text(record, text, skip)) is not None]
         passed.bad += len(batch) - len(rows)
-        is_known = np.array([_is_filled(record.fields.get(label)) for record, _ in rows], dtype=bool)
+        is_known = np.array([is_filled(record.fields.get(label)) for record, _ in rows], dtype=bool)
         for texts in known:
             is_known |= texts.holds([words for _, words in rows])
         passed.labeled += int(is_known.sum())
@@ -186,5 +186,6 @@ def _text(record: Record, column: str, skip: bool) -> str | None:
         return None
 
 
-def _is_filled(held: object) -> bool:
+def is_filled(held: object) -> bool:
+    """Return whether a cell holds a label."""
     return held is not None and bool(str(held).strip())
