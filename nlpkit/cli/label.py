@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,9 +20,6 @@ from nlpkit.cli.options import (
     names_of,
 )
 from nlpkit.cli.terminal import as_options, bar, escaped, skippable, talk
-
-if TYPE_CHECKING:
-    from nlpkit.labeling.learn import LearnedRound
 
 label_app = typer.Typer(
     help="Label what helps most: pick texts, learn from their labels, and see when to stop.",
@@ -73,6 +70,7 @@ def next_texts(
 ) -> None:
     """Pick the texts to label next, and write them with an empty column for the label."""
     import json
+    from dataclasses import asdict
 
     from nlpkit.labeling.next_texts import label_next
 
@@ -83,7 +81,7 @@ def next_texts(
             overwrite=overwrite, seed=seed, progress=lambda rows: show(rows, None, "rows"),
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(picked.as_dict(), ensure_ascii=False))
+        typer.echo(json.dumps(asdict(picked), ensure_ascii=False))
     else:
         talk(f"{picked.count:,} texts of {picked.rows:,} rows: {picked.output}")
     if picked.labeled:
@@ -139,6 +137,7 @@ def learn(
     from nlpkit.config import yaml_value
     from nlpkit.errors import ConfigError
     from nlpkit.labeling.learn import label_learn
+    from nlpkit.labeling.page import summary
 
     settings: dict[str, Any] = {}
     for override in overrides or []:
@@ -156,16 +155,10 @@ def learn(
     if as_json:
         typer.echo(json.dumps(learned.last.as_dict(), ensure_ascii=False))
     else:
-        _show(learned)
+        for line in summary(learned.last):
+            typer.echo(line)
     talk(f"run: {learned.run.path}")
     talk(f"page: {learned.page}")
-
-
-def _show(learned: LearnedRound) -> None:
-    from nlpkit.labeling.page import summary
-
-    for line in summary(learned.last):
-        typer.echo(line)
 
 
 @label_app.command(epilog="Example: nlpkit label shares next.csv")

@@ -66,9 +66,9 @@ class Journal:
         Raises:
             DataError: it cannot be written, and the journal is as it was.
         """
-        held = {"text": text, "label": label} if act == "label" else {"text": text} if act == "skip" else {}
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        line = (json_text({"at": at, "rater": self.rater, "act": act, **held}) + "\n").encode()
+        entry = {"at": at, "rater": self.rater, "act": act, "text": text, "label": label}
+        line = (json_text(entry) + "\n").encode()
         try:
             _append(self.path, line)
         except OSError as error:

@@ -40,6 +40,8 @@ class LabeledRows:
     """The columns of the people, and those who have a journal."""
     agreement: Score
     """Krippendorff's alpha on the texts that more than one person labeled."""
+    gone: int
+    """Texts in journals that the file no longer has."""
 
     @property
     def lines(self) -> list[str]:
@@ -47,6 +49,8 @@ class LabeledRows:
         lines = [f"{len(self.rows):,} labeled texts in {self.source}"]
         if self.empty:
             lines.append(f"{self.empty:,} rows have no label yet, and are left out")
+        if self.gone:
+            lines.append(f"{self.gone:,} texts of the journals are not in the file, and are left out")
         if agreed := agreement_line(self.agreement, self.raters):
             apart = len(self.raters) > 1 and not self.agreement.count
             lines.append(f"warning: {agreed}; hint: give both the same 20 texts" if apart else agreed)
@@ -64,14 +68,8 @@ def read_labeled(file: str, known: Sequence[str], *, text: str, label: str, **fi
 
     Rows of the same text are answers of several people, and so are the columns that `annotators` names, and
     the journals of raters next to the file. A text with different answers is left out. A label in the file
-    wins over those in journals.
-
-    Args:
-        file: with labels; rows without one are counted.
-        known: the labels that there are.
-        text: the column of the text.
-        label: the column of the label.
-        fields: further settings of a source of labels: labels, annotators, format, encoding.
+    wins over those in journals. `known` are the labels that there are, `fields` further settings of the
+    source: labels, annotators, format, encoding.
 
     Raises:
         DataError: a label is not known, or no row has one.
@@ -97,7 +95,8 @@ def read_labeled(file: str, known: Sequence[str], *, text: str, label: str, **fi
             own[key] += given
         else:
             without[key] += 1
-    theirs = {key: given for key, given in merged(journals).items() if key in texts}
+    by_raters = merged(journals)
+    theirs = {key: given for key, given in by_raters.items() if key in texts}
     answers = {**theirs, **own}
     empty = sum(count for key, count in without.items() if key not in theirs)
     if not answers:
@@ -119,6 +118,7 @@ def read_labeled(file: str, known: Sequence[str], *, text: str, label: str, **fi
         disputes=tuple((texts[key], given) for key, given in answers.items() if key not in agreed),
         raters=(*source.annotators, *(journal.rater for journal in journals)),
         agreement=agreement([*theirs.values(), *own.values()]),
+        gone=len(by_raters) - len(theirs),
     )
 
 

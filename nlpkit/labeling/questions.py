@@ -25,7 +25,7 @@ class Progress:
     """Where a rater stands."""
 
     key: str
-    """The next text, by its normalized words; empty where none is left."""
+    """The normalized words of the next text; empty where none is left."""
     text: str
     labeled: int
     skipped: int
@@ -65,18 +65,15 @@ class Questions:
         )
 
     def answer(self, act: str, key: str = "", label: str = "") -> None:
-        """Write an answer to the journal.
-
-        Args:
-            act: what the rater does.
-            key: the text that is labeled or skipped, by its normalized words.
-            label: the name of a label.
+        """Write an answer to the journal; `key` is the normalized words of the text that it is about.
 
         Raises:
             DataError: the text or the label is not among those that are asked about, or the disk is full.
         """
         if act in ("label", "skip") and key not in self.texts:
             raise DataError(f"{self.file.name}: has no such text to label; hint: reload the page")
+        if act == "undo" and next(reversed(self.journal.answers()), None) not in self.texts:
+            raise DataError(f"{self.file.name}: has no answer to take back")
         if act not in get_args(Act):
             raise DataError(f"{act!r:.80}: is no answer; expected one of {', '.join(get_args(Act))}")
         if act == "label" and label not in [entry.label for entry in self.labels]:
@@ -97,15 +94,8 @@ def open_questions(
 ) -> Questions:
     """Return the texts of a file that have no label yet, each once.
 
-    Args:
-        run: gives its labels, and their descriptions where it has a codebook.
-        file: texts, such as `label_next` writes them.
-        rater: who labels them; a part of the journal's name.
-        codebook: the same labels, in the order and with the descriptions to show.
-        text: the column of the text.
-        label: the column of the label, where there is one.
-        format: as the name shows, by default.
-        encoding: of a text file that is not UTF-8.
+    `codebook` gives the order and the descriptions of the labels, as a run's own codebook does; a run without
+    one gives its labels alone. `label` is the column of the label, where there is one.
 
     Raises:
         ConfigError: the rater's name is invalid, or the codebook has other labels.

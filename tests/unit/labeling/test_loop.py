@@ -222,7 +222,6 @@ def test_gains_are_measured_over_several_windows_of_the_same_rows() -> None:
     last = Round(
         run="r2", added=50, labels=60, held_out="same", accuracy=score, right="", gains=gains, threshold=0.6
     )
-    assert last.stop
     assert last.shown == gains[0]
     assert last.verdict == "stop"
     assert gains_of(rounds, rights[2], "other", 50) == ()

@@ -141,6 +141,8 @@ def test_labels_are_read_from_journals_and_a_label_in_the_file_decides(picked: P
     rows = read()
     assert rows.rows == ((TEXTS[0], "good"), (TEXTS[1], "bad"), (TEXTS[3], "bad"))
     assert rows.agreement.count == 3  # as the two labeled it
+    write_csv(picked, [(TEXTS[0], "")])
+    assert "2 texts of the journals are not in the file, and are left out" in read().lines
     journal_of(picked, "ben").write("label", TEXTS[0], "goood")
     with pytest.raises(DataError, match=r"labels-ben\.jsonl: .*'goood'.*'good'"):
         read()
@@ -177,6 +179,8 @@ def test_questions_go_on_where_the_rater_stood(toy_run: Path, picked: Path) -> N
         anna.answer("label", text, "negative")
     assert (anna.progress().key, anna.progress().labeled, anna.progress().skipped) == ("", 3, 1)
     anna.answer("again")
+    with pytest.raises(DataError, match="has no answer to take back"):
+        open_questions(toy_run, picked, "cleo").answer("undo")
     assert anna.progress().key == TEXTS[1]
     for act, key, name in (("label", "other", "positive"), ("label", TEXTS[0], "<b>"), ("skip", "other", "")):
         with pytest.raises(DataError, match="hint: reload the page"):
