@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.config import merge, read_config, validate
+from nlpkit.config import read_config, validate
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.files import write_whole
 from nlpkit.labeling.labeled import read_labeled
@@ -107,8 +107,8 @@ def label_learn(
     examples = read_examples(task, [source], seed=0).examples
     added = _kept(folder, "labels", rows.rows)
     tree = _config(old, classifier, {"source": added}, part, source)
-    tree = merge(merge(tree, overrides or {}), {"name": folder.name, "output": str(folder.parent)})
-    (new,) = train_seeds(tree, overwrite=overwrite, single=True, talk=talk, progress=progress)
+    settings: dict[str, Any] = {**(overrides or {}), "name": folder.name, "output": str(folder.parent)}
+    (new,) = train_seeds(tree, overwrite=overwrite, single=True, talk=talk, progress=progress, **settings)
     rounds = measure_round(old, new, classifier, examples, added=len(rows.rows), threshold=threshold)
     write_rounds(new, rounds)
     return LearnedRound(run=new, page=write_page(new, rounds), rounds=rounds)

@@ -70,7 +70,8 @@ class Questions:
         Raises:
             DataError: the text or the label is not among those that are asked about, or the disk is full.
         """
-        if act in ("label", "skip") and key not in self.texts:
+        is_about_text = act in ("label", "skip")
+        if is_about_text and key not in self.texts:
             raise DataError(f"{self.file.name}: has no such text to label; hint: reload the page")
         if act == "undo" and next(reversed(self.journal.answers()), None) not in self.texts:
             raise DataError(f"{self.file.name}: has no answer to take back")
@@ -78,7 +79,8 @@ class Questions:
             raise DataError(f"{act!r:.80}: is no answer; expected one of {', '.join(get_args(Act))}")
         if act == "label" and label not in [entry.label for entry in self.labels]:
             raise DataError(f"the label {label!r:.80}: is not one of the run's; hint: reload the page")
-        self.journal.write(cast("Act", act), self.texts.get(key, ""), label)
+        text = self.texts[key] if is_about_text else ""
+        self.journal.write(cast("Act", act), text, label if act == "label" else "")
 
 
 def open_questions(

@@ -178,7 +178,8 @@ def test_questions_go_on_where_the_rater_stood(toy_run: Path, picked: Path) -> N
     for text in TEXTS[2:]:
         anna.answer("label", text, "negative")
     assert (anna.progress().key, anna.progress().labeled, anna.progress().skipped) == ("", 3, 1)
-    anna.answer("again")
+    anna.answer("again", TEXTS[0], "positive")
+    assert json.loads(anna.journal.path.read_text().splitlines()[-1])["text"] == ""
     with pytest.raises(DataError, match="has no answer to take back"):
         open_questions(toy_run, picked, "cleo").answer("undo")
     assert anna.progress().key == TEXTS[1]
