@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from nlpkit.metrics.agreement import krippendorff_alpha
-from nlpkit.metrics.intervals import draws, percentiles
+from nlpkit.metrics.intervals import percentiles
 from nlpkit.metrics.metric import RESAMPLES
 from nlpkit.metrics.score import Score
 
@@ -26,18 +27,19 @@ def agreement(labels: Iterable[Sequence[str]]) -> Score:
     if alpha is None:
         why = "all labels are equal" if shared else "no text has labels of two raters"
         return Score(value=None, count=len(shared), undefined=why)
-    counts = np.array([[given.count(name) for name in names] for given in shared], dtype=float)
+    # Texts with the same labels are drawn together
+    patterns = Counter(tuple(sorted(given)) for given in shared)
+    counts = np.array([[pattern.count(name) for name in names] for pattern in patterns], dtype=float)
     raters = counts.sum(axis=1)
-    # Of each text, as in `krippendorff_alpha`: ordered pairs that differ, over the raters but one
+    # As in `krippendorff_alpha`: ordered pairs of a text that differ, over its raters but one
     differing = (raters**2 - (counts**2).sum(axis=1)) / (raters - 1)
-    alphas = []
-    for drawn in draws(len(shared), RESAMPLES, seed=0):
-        totals = drawn @ counts
-        whole = totals.sum(axis=1)
-        expected = (whole**2 - (totals**2).sum(axis=1)) / (whole - 1)
-        is_defined = expected > 0
-        alphas.append(1 - (drawn @ differing)[is_defined] / expected[is_defined])
-    low, high = percentiles(np.concatenate(alphas))
+    shares = np.array(list(patterns.values())) / len(shared)
+    drawn = np.random.default_rng(0).multinomial(len(shared), shares, RESAMPLES).astype(float)
+    totals = drawn @ counts
+    whole = totals.sum(axis=1)
+    expected = (whole**2 - (totals**2).sum(axis=1)) / (whole - 1)
+    is_defined = expected > 0
+    low, high = percentiles(1 - (drawn @ differing)[is_defined] / expected[is_defined])
     if low == high:
         return Score(value=alpha, count=len(shared), undefined="no interval: the texts are too few or alike")
     return Score(value=alpha, low=low, high=high, count=len(shared))

@@ -113,10 +113,10 @@ def merged(journals: Iterable[Journal]) -> dict[str, tuple[str, ...]]:
     return labels
 
 
-def _whole_lines(path: Path) -> list[bytes]:
+def _whole_lines(path: Path) -> list[str]:
     """Return the lines of a file; one that a kill cut short has no end, and was never confirmed."""
     try:
-        return path.read_bytes().split(b"\n")[:-1]
+        return path.read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1]
     except FileNotFoundError:
         return []
 
