@@ -27,7 +27,7 @@ from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.models.label_readers import READERS, ReaderSettings
-from nlpkit.settings import DataSource
+from nlpkit.settings.data import DataSource
 from nlpkit.tasks.intents import Intents
 from nlpkit.tasks.reading import read_examples
 from nlpkit.training.codebooks import find_codebook

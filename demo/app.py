@@ -103,21 +103,24 @@ def serve(
     check: Any = None,
     mcp: bool = False,
     block: bool = True,
+    script: str | None = None,
 ) -> tuple[str, Any]:
     """Serve the page, and return its address and the app; with `block` only after the server has ended.
 
-    `mcp` also offers the endpoints as tools to programs that speak MCP.
+    `script` is JavaScript that runs when the page opens; without it, that of the chat. `mcp` also offers the
+    endpoints as tools to programs that speak MCP.
     """
     from demo.drafts import DRAFTS
     from demo.focus import FOCUS
     from demo.gradio_limits import free_port, set_limits
     from demo.guard import Guard
     from demo.keyboard import HELP, KEYS
-    from demo.page_script import ON_LOAD
+    from demo.page_script import COVERS, SETUP
     from demo.theme import CSS, theme
     from demo.user_files import UserFiles, keep_files_apart
     from demo.web_app import HEAD, ICON, WebApp
 
+    script = f"{COVERS}{KEYS}{FOCUS}{HELP}{DRAFTS}" if script is None else script
     set_limits()
     keep_files_apart()
     hosts = LOOPBACK if host in LOOPBACK else ()
@@ -144,7 +147,7 @@ def serve(
         prevent_thread_lock=True,
         theme=theme(),
         css="".join(file.read_text(encoding="utf-8") for file in CSS),
-        js=f"{ON_LOAD}{KEYS}{FOCUS}{HELP}{DRAFTS}}}",
+        js=f"{SETUP}{script}}}",
         head=HEAD,
         favicon_path=ICON,
         app_kwargs={

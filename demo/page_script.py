@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-# Light or dark like the system, until the user chooses
-ON_LOAD = """() => { const kept = localStorage.getItem('nlpkit-theme');
+# Light or dark like the system, until the user chooses; begins the function that runs when a page opens
+SETUP = """() => { const kept = localStorage.getItem('nlpkit-theme');
 if (kept) document.body.classList.toggle('dark', kept === 'dark');
 document.documentElement.lang = 'en';
-const board = navigator.clipboard, write = board?.writeText.bind(board);
-if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
 const name = () => { for (const button of document.querySelectorAll('button:not([aria-label])')) {
   if (!button.textContent.trim()) button.setAttribute('aria-label', button.title || 'button'); } };
 document.querySelector('meta[name=viewport]').content +=
   ', viewport-fit=cover, interactive-widget=resizes-content';
+name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+"""
+COVERS = """
+const board = navigator.clipboard, write = board?.writeText.bind(board);
+if (board) board.writeText = text => write(text.replace(/([<!&])\\u2060/g, '$1'));
 // On a wide page the list of conversations is open; on a narrow one it is closed and covers the page
 const wide = matchMedia('(min-width: 900px)');
 const [list, panel] = ['sidebar', 'panel'].map(id => document.getElementById(id));
@@ -33,7 +36,6 @@ const closeCover = () => { const [part, button] = isOpen(list) ? [list, listButt
 cover(); wide.addEventListener('change', cover);
 const changed = new MutationObserver(cover);
 [list, panel].forEach(part => changed.observe(part, {attributes: true, attributeFilter: ['class']}));
-name(); new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 """
 TOGGLE = """() => { const dark = document.body.classList.toggle('dark');
 localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-CSS = tuple(Path(__file__).with_name(name) for name in ("demo.css", "layout.css"))
+CSS = tuple(Path(__file__).with_name(name) for name in ("demo.css", "layout.css", "labeling.css"))
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 COLORS = {

@@ -21,12 +21,14 @@ def demo_folder() -> Path:
 def demo(context: typer.Context) -> None:
     """Serve a chat, a scorer and the reports of runs to a browser."""
     program = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    program.command(epilog="Examples: nlpkit demo   |   nlpkit demo runs/bot --port 8080")(_program())
+    program.command(epilog="Examples: nlpkit demo   |   nlpkit demo runs/bot --port 8080")(
+        demo_module("app").run
+    )
     typer.main.get_command(program)(args=context.args, prog_name="nlpkit demo")
 
 
-def _program() -> Any:
-    """Return the demo's own command, which has all its options; no other package called `demo` is taken."""
+def demo_module(name: str) -> Any:
+    """Return a module of the demo; no other package called `demo` is taken."""
     folder = demo_folder()
     if list(getattr(sys.modules.get("demo"), "__path__", ())) != [str(folder)]:
         spec = importlib.util.spec_from_file_location(
@@ -36,7 +38,7 @@ def _program() -> Any:
             raise ImportError(f"{folder}: the demo's package cannot be loaded")
         sys.modules["demo"] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules["demo"])
-    return importlib.import_module("demo.app").run
+    return importlib.import_module(f"demo.{name}")
 
 
 def register(app: typer.Typer) -> None:

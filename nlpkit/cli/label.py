@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,9 +20,6 @@ from nlpkit.cli.options import (
     names_of,
 )
 from nlpkit.cli.terminal import as_options, bar, escaped, skippable, talk
-
-if TYPE_CHECKING:
-    from nlpkit.labeling.learn import LearnedRound
 
 label_app = typer.Typer(
     help="Label what helps most: pick texts, learn from their labels, and see when to stop.",
@@ -73,6 +70,7 @@ def next_texts(
 ) -> None:
     """Pick the texts to label next, and write them with an empty column for the label."""
     import json
+    from dataclasses import asdict
 
     from nlpkit.labeling.next_texts import label_next
 
@@ -83,7 +81,7 @@ def next_texts(
             overwrite=overwrite, seed=seed, progress=lambda rows: show(rows, None, "rows"),
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(picked.as_dict(), ensure_ascii=False))
+        typer.echo(json.dumps(asdict(picked), ensure_ascii=False))
     else:
         talk(f"{picked.count:,} texts of {picked.rows:,} rows: {picked.output}")
     if picked.labeled:
@@ -139,6 +137,7 @@ def learn(
     from nlpkit.config import yaml_value
     from nlpkit.errors import ConfigError
     from nlpkit.labeling.learn import label_learn
+    from nlpkit.labeling.page import summary
 
     settings: dict[str, Any] = {}
     for override in overrides or []:
@@ -156,16 +155,10 @@ def learn(
     if as_json:
         typer.echo(json.dumps(learned.last.as_dict(), ensure_ascii=False))
     else:
-        _show(learned)
+        for line in summary(learned.last):
+            typer.echo(line)
     talk(f"run: {learned.run.path}")
     talk(f"page: {learned.page}")
-
-
-def _show(learned: LearnedRound) -> None:
-    from nlpkit.labeling.page import summary
-
-    for line in summary(learned.last):
-        typer.echo(line)
 
 
 @label_app.command(epilog="Example: nlpkit label shares next.csv")
@@ -174,6 +167,7 @@ def shares(
         str,
         typer.Argument(help="What nlpkit label next --aim shares wrote, with labels.", show_default=False),
     ],
+    text: Text = "text",
     label: Label = "label",
     format: Format = None,
     encoding: Encoding = None,
@@ -189,7 +183,7 @@ def shares(
     from nlpkit.labeling.label_shares import label_shares
 
     with as_options():
-        estimated = label_shares(file, label=label, format=format, encoding=encoding)
+        estimated = label_shares(file, text=text, label=label, format=format, encoding=encoding)
     if as_json:
         typer.echo(json.dumps([asdict(share) for share in estimated], ensure_ascii=False))
         return
@@ -198,6 +192,44 @@ def shares(
         interval = f"{share.low:.1%} to {share.high:.1%}"
         table.add_row(escaped(share.label), f"{share.share:.1%}", interval, f"{share.labeled:,}")
     Console().print(table)
+
+
+@label_app.command(
+    "open",
+    epilog="Examples: nlpkit label open runs/mine next.csv --rater anna   |   "
+    "nlpkit label open runs/mine next.csv --rater ben --codebook labels.yaml",
+)
+def open_texts(
+    run: RunFolder,
+    file: Annotated[Path, typer.Argument(help="Texts to label.", show_default=False)],
+    rater: Annotated[
+        str, typer.Option(help="Who labels: becomes a part of a file's name.", show_default=False)
+    ],
+    codebook: Annotated[
+        str | None,
+        typer.Option(
+            help="The order and descriptions of the labels: a YAML codebook, or a shipped one.",
+            show_default="the run's",
+        ),
+    ] = None,
+    text: Text = "text",
+    label: Label = "label",
+    format: Format = None,
+    encoding: Encoding = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+) -> None:
+    """Label texts in the browser, one at a time; each answer is on the disk at once."""
+    from nlpkit.cli.demo import demo_module
+    from nlpkit.labeling.questions import open_questions
+
+    with as_options():
+        questions = open_questions(
+            run, file, rater, codebook=codebook, text=text, label=label, format=format, encoding=encoding
+        )
+    demo_module("labeling").open_page(questions, port=port, browser=browser)
 
 
 def register(app: typer.Typer) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.config import merge, read_config, validate
+from nlpkit.config import read_config, validate
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.files import write_whole
-from nlpkit.labeling.labeled import LabeledRows, read_labeled
+from nlpkit.labeling.labeled import read_labeled
 from nlpkit.labeling.measure_round import measure_round
 from nlpkit.labeling.next_texts import SMALL_ENCODER, refuse_other_tasks
 from nlpkit.labeling.page import write_page
@@ -23,7 +23,6 @@ from nlpkit.run import PACKAGE, Run
 from nlpkit.scoring.json_values import json_text
 from nlpkit.settings.data import LabelSource
 from nlpkit.tasks.reading import read_examples
-from nlpkit.tasks.task import TextTask
 from nlpkit.training.runs import Progress
 from nlpkit.training.train import train_seeds
 from nlpkit.trust.answer_columns import labels_of
@@ -41,7 +40,6 @@ class LearnedRound:
     run: Run
     page: str
     """The page with the curve over all rounds."""
-    labeled: LabeledRows
     rounds: tuple[Round, ...]
 
     @property
@@ -93,22 +91,27 @@ def label_learn(
     """
     old = run if isinstance(run, Run) else Run.open(run)
     classifier = Classifier.load(old)
-    refuse_other_tasks(classifier)
     task = classifier.task
+    refuse_other_tasks(old.name, task)
     rows = read_labeled(str(labeled), labels_of(task.family), text=text, label=label, **fields)
     for line in rows.lines:
         talk(line)
     folder = Path(output) if output else next_folder(old)
-    part, source = _held_out(old, folder, held_out, {"text": text, "label": label}, fields)
+    if held_out is None:
+        part, kept = _own_rows(old)
+        source = LabelSource(source=_kept(folder, "held-out", kept))
+    else:
+        named: dict[str, Any] = {name: fields[name] for name in ("labels", "encoding") if name in fields}
+        named = {**named, "source": str(held_out), "text": text, "label": label}
+        part, source = "test", validate(named, LabelSource, where=Path(held_out))
     examples = read_examples(task, [source], seed=0).examples
     added = _kept(folder, "labels", rows.rows)
-    tree = _config(old, classifier, added, part, source)
-    tree = merge(merge(tree, overrides or {}), {"name": folder.name, "output": str(folder.parent)})
-    steps: dict[str, Any] = {"progress": progress} if progress else {}
-    (new,) = train_seeds(tree, overwrite=overwrite, single=True, talk=talk, **steps)
+    tree = _config(old, classifier, {"source": added}, part, source)
+    settings: dict[str, Any] = {**(overrides or {}), "name": folder.name, "output": str(folder.parent)}
+    (new,) = train_seeds(tree, overwrite=overwrite, single=True, talk=talk, progress=progress, **settings)
     rounds = measure_round(old, new, classifier, examples, added=len(rows.rows), threshold=threshold)
     write_rounds(new, rounds)
-    return LearnedRound(run=new, page=write_page(new, rounds), labeled=rows, rounds=rounds)
+    return LearnedRound(run=new, page=write_page(new, rounds), rounds=rounds)
 
 
 def next_folder(run: Run) -> Path:
@@ -127,47 +130,36 @@ def _kept(folder: Path, what: str, rows: Sequence[tuple[str, str]]) -> str:
     return str(path)
 
 
-def _held_out(
-    run: Run,
-    folder: Path,
-    named: Path | str | None,
-    columns: Mapping[str, str],
-    fields: Mapping[str, Any],
-) -> tuple[str, LabelSource]:
-    """Return the part of the data that is measured on, and where its rows are.
-
-    Rows that a share of the training rows was split into are written to a file, so that they stay the same.
-    """
-    if named is not None:
-        given = {name: value for name, value in fields.items() if name in ("labels", "encoding")}
-        return "test", validate(
-            {**given, **columns, "source": str(named)}, LabelSource, where=Path(str(named))
-        )
+def _own_rows(run: Run) -> tuple[str, list[tuple[str, str]]]:
+    """Return which part of its data a run's training held out, and the rows of that part."""
     for part in OWN_PARTS:
         path = run.evaluation / f"{part}.predictions.parquet"
         if path.is_file():
             from pyarrow import parquet
 
-            kept = parquet.read_table(path, columns=["text", "truth"]).to_pylist()
-            rows = [(row["text"], row["truth"]) for row in kept]
-            return part, LabelSource(source=_kept(folder, "held-out", rows))
+            rows = parquet.read_table(path, columns=["text", "truth"]).to_pylist()
+            return part, [(row["text"], row["truth"]) for row in rows]
     raise DataError(
         f"{run.path}: holds no held-out rows to compare the two runs on; "
         "hint: --held-out FILE with labeled rows that neither is trained on"
     )
 
 
-def _config(run: Run, classifier: Classifier, added: str, part: str, held_out: LabelSource) -> dict[str, Any]:
+def _config(
+    run: Run, classifier: Classifier, added: dict[str, str], part: str, held_out: LabelSource
+) -> dict[str, Any]:
     """Return the config of the new run: the run's own with the labels added and the held-out rows named."""
     record, task = run.read(), classifier.task
     measured = held_out.model_dump(mode="json", exclude_defaults=True)
     if record.recipe in COLD:
+        names, fitted = ("labels", "ordered", "outside"), task.model_dump(mode="json")
+        words = {name: fitted[name] for name in names if fitted.get(name) is not None}
         return {
             "recipe": "few_shot",
-            "task": {"kind": task.kind, **_words(task)},
+            "task": {"kind": task.kind, **words},
             "base": {"source": SMALL_ENCODER if record.engine else source_of(record.base)},
             "seeds": [record.seed],
-            "data": {"train": [{"source": added}], "test": [measured]},
+            "data": {"train": [added], "test": [measured]},
         }
     if record.recipe not in LEARNS:
         raise ConfigError(
@@ -182,10 +174,4 @@ def _config(run: Run, classifier: Classifier, added: str, part: str, held_out: L
             "change little; hint: train it with data.per_label=null first"
         )
     train = data["train"] if isinstance(data["train"], list) else [data["train"]]
-    return {**tree, "data": {**data, "train": [*train, {"source": added}], part: [measured]}}
-
-
-def _words(task: TextTask) -> dict[str, Any]:
-    """Return what a config says of a task's labels, without what is fitted to data."""
-    tree = task.model_dump(mode="json")
-    return {name: tree[name] for name in ("labels", "ordered", "outside") if tree.get(name) is not None}
+    return {**tree, "data": {**data, "train": [*train, added], part: [measured]}}

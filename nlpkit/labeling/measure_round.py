@@ -11,22 +11,15 @@ from nlpkit.files import fingerprint
 from nlpkit.labeling.rounds import Round, gains_of, packed, read_rounds
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.labels import ACCURACY
-from nlpkit.metrics.score import Score
 from nlpkit.run import Run
 
 
 def measure_round(
     old: Run, new: Run, before: Classifier, examples: Sequence[Any], *, added: int, threshold: float
 ) -> tuple[Round, ...]:
-    """Return the rounds so far, and the one that led from one run to the next.
+    """Return the rounds so far, the last one measured anew, and the one that led from `old` to `new`.
 
-    Args:
-        old: the run that the texts were picked by.
-        new: the run that learned their labels.
-        before: the classifier of the old run.
-        examples: the held-out rows.
-        added: how many labels were learned.
-        threshold: the points that 100 labels have to be worth.
+    `before` is the classifier of the old run, and `examples` are the held-out rows.
 
     Raises:
         ConfigError: the two do not answer with the same labels.
@@ -34,38 +27,18 @@ def measure_round(
     after = Classifier.load(new)
     refuse_other_answers(after, before)
     held_out = fingerprint({"rows": [(example.text, str(example.label)) for example in examples]})
-    theirs, ours = _outcomes(before, examples), _outcomes(after, examples)
-    rounds = _rounds_of(old, theirs, held_out)
-    this = Round(
-        run=new.name,
-        added=added,
-        labels=rounds[-1].labels + added,
-        held_out=held_out,
-        accuracy=_accuracy(ours),
-        right=packed(ours.right),
-        gains=gains_of(rounds, ours.right, held_out, added),
-        threshold=threshold,
-    )
-    return (*rounds, this)
+    earlier, _ = _measured(before, examples, held_out)
+    later, right = _measured(after, examples, held_out)
+    *rounds, last = read_rounds(old) or [Round(run=old.name, added=0, labels=0, **earlier)]
+    rounds.append(last.model_copy(update=earlier))
+    gains = gains_of(rounds, right, held_out, added)
+    reached = {"run": new.name, "added": added, "labels": last.labels + added}
+    return (*rounds, Round(**reached, **later, gains=gains, threshold=threshold))
 
 
-def _rounds_of(run: Run, outcomes: Any, held_out: str) -> tuple[Round, ...]:
-    """Return the rounds that led to a run, the last one as it is measured on the held-out rows of now."""
-    rounds = read_rounds(run)
-    measured = {
-        "held_out": held_out,
-        "accuracy": _accuracy(outcomes),
-        "right": packed(outcomes.right),
-    }
-    if not rounds:
-        return (Round(run=run.name, added=0, labels=0, **measured),)
-    return (*rounds[:-1], rounds[-1].model_copy(update=measured))
-
-
-def _outcomes(classifier: Classifier, examples: Sequence[Any]) -> Any:
+def _measured(classifier: Classifier, examples: Sequence[Any], held_out: str) -> tuple[dict[str, Any], Any]:
+    """Return what a round says of its run, and (rows,): which rows the run gets right."""
     predictions = classifier.predict([classifier.task.input(example) for example in examples])
-    return classifier.task.family.outcomes(examples, predictions)
-
-
-def _accuracy(outcomes: Any) -> Score:
-    return bootstrap(outcomes, [ACCURACY], seed=0)[ACCURACY.name]
+    outcomes: Any = classifier.task.family.outcomes(examples, predictions)
+    accuracy = bootstrap(outcomes, [ACCURACY], seed=0)[ACCURACY.name]
+    return {"held_out": held_out, "accuracy": accuracy, "right": packed(outcomes.right)}, outcomes.right

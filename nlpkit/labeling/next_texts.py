@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import read_records, text_of
-from nlpkit.data.rows import BadRow
 from nlpkit.data.text_hashes import KnownTexts
 from nlpkit.errors import DataError, RunError
 from nlpkit.labeling.choice import CANDIDATES, first_of_each, uncertain
 from nlpkit.labeling.label_shares import OF, STRATUM
-from nlpkit.labeling.pool import Candidate, Passed, Smallest, by_gap, by_hash, fill
+from nlpkit.labeling.pool import Candidate, Passed, Smallest, by_gap, by_hash, unlabeled
 from nlpkit.labeling.strata import StrataSampler
 from nlpkit.labeling.written import plan, write
 from nlpkit.models.encoder import Encoder
@@ -49,22 +49,6 @@ class NextTexts:
     """Of them, those that could not be used."""
     knows_training: bool
     """Whether the run says which texts it was trained on, so that none of them is asked about."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
-        return asdict(self)
-
-
-class _Strata:
-    """Draws by strata, as a pool."""
-
-    def __init__(self, count: int, *, seed: int) -> None:
-        self.sampler = StrataSampler[Candidate](count, seed=seed)
-
-    def add(self, candidates: Sequence[Candidate]) -> None:
-        import numpy as np
-
-        self.sampler.add(np.stack([each.probabilities for each in candidates]), candidates)
 
 
 def label_next(
@@ -115,37 +99,39 @@ def label_next(
         DataError: a file or a row is wrong, or all texts have labels.
         RunError: the run does not give one label a text.
     """
+    import numpy as np
+
     target = Path(output)
     name = plan(target, str(file), output_format, overwrite=overwrite)
     opened = run if isinstance(run, Run) else Run.open(run)
     classifier = Classifier.load(opened)
-    refuse_other_tasks(classifier)
+    refuse_other_tasks(opened.name, classifier.task)
     trained = KnownTexts.of_run(opened)
-    theirs = _texts(labeled, text) if labeled else []
+    rows = read_records(labeled, columns={text: "--text"}) if labeled else ()
+    theirs = [text_of(record, text) for record in rows]
     known = [texts for texts in (trained, KnownTexts.of(theirs)) if texts is not None]
-    bad: list[BadRow] = []
+    passed = Passed()
     records = read_records(
         file, format=format, encoding=encoding, columns={text: "--text"},
-        on_bad=bad.append if on_error == "skip" else None,
+        on_bad=passed.skip if on_error == "skip" else None,
     )  # fmt: skip
-
-    def through(pool: Any) -> Passed:
-        return fill(
-            pool, records, classifier,
-            text=text, label=label, known=known, skip=on_error == "skip", progress=progress,
-        )  # fmt: skip
-
-    extra: list[dict[str, Any]] = []
+    batches = unlabeled(
+        records, classifier, passed,
+        text=text, label=label, known=known, skip=on_error == "skip", progress=progress,
+    )  # fmt: skip
     if aim == "shares":
-        strata = _Strata(count, seed=seed)
-        passed = through(strata)
-        drawn = _shuffled(strata.sampler.draw(), seed)
-        chosen = [each.item for each in drawn]
-        extra = [{STRATUM: each.stratum, OF: each.texts, PROBABILITY: each.probability} for each in drawn]
+        sampler = StrataSampler[Candidate](count, seed=seed)
+        for batch in batches:
+            sampler.add(np.stack([each.probabilities for each in batch]), batch)
+        drawn, chosen = sampler.draw(), []
+        for number in np.random.default_rng(seed).permutation(len(drawn)).tolist():
+            each = drawn[number]
+            columns = {STRATUM: each.stratum, OF: each.texts, PROBABILITY: each.probability}
+            chosen.append(replace(each.item, fields={**columns, **each.item.fields}))
     else:
         most = SLACK * count * (CANDIDATES if aim == "uncertain" else 1)
         pool = Smallest(most, by_gap if aim == "uncertain" else by_hash(seed))
-        passed = through(pool)
+        pool.add(chain.from_iterable(batches))
         kept = pool.sorted()
         kept = [kept[number] for number in first_of_each([each.text for each in kept], theirs, seed=seed)]
         chosen = _uncertain(kept, count, opened, seed) if aim == "uncertain" else kept[:count]
@@ -153,37 +139,26 @@ def label_next(
         raise DataError(
             f"{file}: all {passed.rows:,} rows have a label or cannot be used; there is none to ask about"
         )
-    write(target, name, chosen, text=text, label=label, blind=blind, extra=extra)
-    return NextTexts(
-        output=str(target), aim=aim, count=len(chosen), rows=passed.rows + len(bad), labeled=passed.labeled,
-        bad=passed.bad + len(bad), knows_training=trained is not None,
-    )  # fmt: skip
+    write(target, name, chosen, text=text, label=label, blind=blind)
+    knows = trained is not None
+    return NextTexts(output=str(target), aim=aim, count=len(chosen), knows_training=knows, **vars(passed))
 
 
-def refuse_other_tasks(classifier: Classifier) -> None:
+def refuse_other_tasks(name: str, task: Any) -> None:
     """Refuse a run that does not give one label to a text by itself.
 
     Raises:
-        RunError: naming what it does.
+        RunError: naming the run and what it does.
     """
-    task = classifier.task
-    if classifier.turns is not None or classifier.reads_aspects:
+    if getattr(task, "head", None) is None:
+        what = "writes replies"
+    elif task.turns is not None or task.reads_aspects:
         what = "reads more than a text alone"
     elif task.head.level != "text" or task.head.problem != "single_label_classification":
-        what = f"answers with {', '.join(classifier.columns)}"
+        what = f"answers with {', '.join(task.family.columns)}"
     else:
         return
-    raise RunError(f"{classifier.name}: its task {task.kind} {what}; expected a run of one label a text")
-
-
-def _texts(file: Path | str, text: str) -> list[str]:
-    return [text_of(record, text) for record in read_records(file, columns={text: "--text"})]
-
-
-def _shuffled(drawn: Sequence[Any], seed: int) -> list[Any]:
-    import numpy as np
-
-    return [drawn[number] for number in np.random.default_rng(seed).permutation(len(drawn)).tolist()]
+    raise RunError(f"{name}: its task {task.kind} {what}; expected a run of one label a text")
 
 
 def _uncertain(kept: Sequence[Candidate], count: int, run: Run, seed: int) -> list[Candidate]:

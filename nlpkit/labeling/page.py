@@ -33,18 +33,12 @@ _VERDICTS: Mapping[Verdict, str] = {
 
 def write_page(run: Run, rounds: Sequence[Round]) -> str:
     """Write the page of the rounds that led to a run, with JSON and Markdown, and return its path."""
-    write_report(run, labeling_report(run, rounds))
-    return str(place(run, PAGE, ".html"))
-
-
-def labeling_report(run: Run, rounds: Sequence[Round]) -> Report:
-    """Return the rounds that led to a run as a report; the last one has to have a gain."""
     last = rounds[-1]
     shown = [each for each in rounds if each.held_out == last.held_out]
     scores = {"accuracy": last.accuracy}
     if last.shown is not None:
         scores["gain_per_100"] = last.shown.per_100()
-    return Report(
+    report = Report(
         **of_run(run),
         data=PAGE,
         task=task_from(run.read().task).kind,
@@ -56,6 +50,8 @@ def labeling_report(run: Run, rounds: Sequence[Round]) -> Report:
         limits=LIMITS,
         versions=versions(),
     )
+    write_report(run, report)
+    return str(place(run, PAGE, ".html"))
 
 
 def summary(last: Round) -> list[str]:
@@ -72,55 +68,40 @@ def summary(last: Round) -> list[str]:
 
 
 def _points(score: Score) -> str:
-    value, low, high = (_signed(each or 0.0) for each in (score.value, score.low, score.high))
-    return f"{value} points ({low} to {high})"
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.1f}".replace("-", "\u2212")
+    value, low, high = (f"{each or 0.0:+.1f}" for each in (score.value, score.low, score.high))
+    return f"{value} points ({low} to {high})".replace("-", "\u2212")
 
 
 def _plot(rounds: Sequence[Round]) -> Plot:
-    percent = [[None if each is None else 100 * each for each in ends] for ends in map(_ends, rounds)]
-    first, last = rounds[0], rounds[-1]
+    first, last = rounds[0].accuracy, rounds[-1].accuracy
     series = Series(
         mark="line",
         x=tuple(each.labels for each in rounds),
-        y=tuple(value or 0.0 for value, _, _ in percent),
-        low=tuple(low for _, low, _ in percent),
-        high=tuple(high for _, _, high in percent),
+        y=tuple(100 * (each.accuracy.value or 0.0) for each in rounds),
+        low=tuple(_percent(each.accuracy.low) for each in rounds),
+        high=tuple(_percent(each.accuracy.high) for each in rounds),
     )
     return Plot(
-        id="curve",
-        title="Accuracy over labels",
-        nav="Curve",
+        id="curve", title="Accuracy over labels", nav="Curve",
         note="Labels that were added since the first run; 95% intervals.",
-        words=f"Accuracy from {first.accuracy.shown(first.accuracy.value)} to "
-        f"{last.accuracy.shown(last.accuracy.value)} with {last.labels - first.labels:,} labels",
+        words=f"Accuracy from {first.shown(first.value)} to {last.shown(last.value)} "
+        f"with {rounds[-1].labels - rounds[0].labels:,} labels",
         panels=(Panel(series=(series,), x="labels added", y="accuracy in %"),),
-    )
+    )  # fmt: skip
 
 
-def _ends(round: Round) -> tuple[float | None, float | None, float | None]:
-    return round.accuracy.value, round.accuracy.low, round.accuracy.high
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _table(rounds: Sequence[Round]) -> Table:
+    heads = ("run", "labels", "in all", "accuracy", "points per 100 labels", "since", "rule")
     rows = []
     for each in rounds:
-        per_100 = each.shown.per_100() if each.shown else None
-        rows.append((
-            each.run, each.added, each.labels, each.accuracy, per_100,
-            each.shown.since if each.shown else None, each.verdict if each.gains else None,
-        ))  # fmt: skip
-    heads = ("run", "labels", "in all", "accuracy", "points per 100 labels", "since", "rule")
-    return Table(
-        id="rounds",
-        title="Rounds",
-        nav="Rounds",
-        columns=tuple(Column(name=name, number=name in heads[1:5]) for name in heads),
-        rows=tuple(rows),
-    )
+        gained = (each.shown.per_100(), each.shown.since, each.verdict) if each.shown else (None, None, None)
+        rows.append((each.run, each.added, each.labels, each.accuracy, *gained))
+    columns = tuple(Column(name=name, number=name in heads[1:5]) for name in heads)
+    return Table(id="rounds", title="Rounds", nav="Rounds", columns=columns, rows=tuple(rows))
 
 
 def _rule(last: Round) -> Prose:

@@ -65,23 +65,13 @@ class Gain(Part):
     def per_100(self) -> Score:
         """Return the gain in points per 100 labels, with its 95% interval."""
         score = self.score()
-        value, low, high = (
-            None if each is None else 100 * each / self.labels
-            for each in (score.value, score.low, score.high)
-        )
-        return Score(
-            value=value,
-            low=low,
-            high=high,
-            count=self.count,
-            title="Points per 100 labels",
-            meaning="What 100 labels added to the accuracy.",
-        )
+        each = {name: 100 * (getattr(score, name) or 0.0) / self.labels for name in ("value", "low", "high")}
+        words = {"title": "Points per 100 labels", "meaning": "What 100 labels added to the accuracy."}
+        return score.model_copy(update={**each, **words})
 
     def is_below(self, threshold: float) -> bool:
         """Return whether 100 labels are worth less than a threshold in points, with 97.5% confidence."""
-        high = self.per_100().high
-        return high is not None and high < threshold
+        return (self.per_100().high or 0.0) < threshold
 
 
 class Round(Part):
@@ -103,22 +93,15 @@ class Round(Part):
     threshold: float = THRESHOLD
 
     @property
-    def stop(self) -> bool:
-        """Whether 100 labels were worth less than the threshold, over any of the windows."""
-        return any(gain.is_below(self.threshold) for gain in self.gains)
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether the estimate over the longest window, if there were so many rounds, is below it."""
-        longest = [gain for gain in self.gains if gain.rounds == WINDOWS[-1]]
-        return any((gain.per_100().value or 0.0) < self.threshold for gain in longest)
-
-    @property
     def verdict(self) -> Verdict:
         """What follows from the gains; of a run that is worse than the last one nothing about labels."""
         if self.gains and (self.gains[0].score().high or 0.0) < 0:
             return "worse"
-        return "stop" if self.stop else "likely enough" if self.is_enough else "go on"
+        if any(gain.is_below(self.threshold) for gain in self.gains):
+            return "stop"
+        longest = [gain for gain in self.gains if gain.rounds == WINDOWS[-1]]
+        is_enough = any((gain.per_100().value or 0.0) < self.threshold for gain in longest)
+        return "likely enough" if is_enough else "go on"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the round as plain values, with its verdict and the gain that is shown."""
@@ -139,12 +122,6 @@ def packed(right: Array) -> str:
     return np.packbits(right.astype(bool)).tobytes().hex()
 
 
-def _unpacked(right: str, count: int) -> Array:
-    import numpy as np
-
-    return np.unpackbits(np.frombuffer(bytes.fromhex(right), dtype=np.uint8), count=count).astype(bool)
-
-
 def gains_of(rounds: Sequence[Round], right: Array, held_out: str, added: int) -> tuple[Gain, ...]:
     """Return what a further round gained over each of WINDOWS, as far as rounds share its held-out rows.
 
@@ -154,19 +131,17 @@ def gains_of(rounds: Sequence[Round], right: Array, held_out: str, added: int) -
         held_out: their hash.
         added: how many labels were added for it.
     """
-    labels = rounds[-1].labels + added
-    earlier = [(window, rounds[-window]) for window in WINDOWS if window <= len(rounds)]
-    return tuple(
-        Gain.between(
-            _unpacked(each.right, len(right)),
-            right,
-            since=each.run,
-            rounds=window,
-            labels=labels - each.labels,
-        )
-        for window, each in earlier
-        if each.held_out == held_out
-    )
+    import numpy as np
+
+    gains = []
+    for window in WINDOWS:
+        if window <= len(rounds) and rounds[-window].held_out == held_out:
+            since = rounds[-window]
+            bits = np.frombuffer(bytes.fromhex(since.right), dtype=np.uint8)
+            before = np.unpackbits(bits, count=len(right)).astype(bool)
+            labels = rounds[-1].labels + added - since.labels
+            gains.append(Gain.between(before, right, since=since.run, rounds=window, labels=labels))
+    return tuple(gains)
 
 
 _ROUNDS = TypeAdapter(tuple[Round, ...])

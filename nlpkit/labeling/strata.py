@@ -49,13 +49,8 @@ class Drawn(Generic[Item]):
     stratum: int
     texts: int
     """How many texts its stratum has."""
-    drawn: int
-    """How many of them were drawn."""
-
-    @property
-    def probability(self) -> float:
-        """How probable it was that this text is drawn."""
-        return self.drawn / self.texts
+    probability: float
+    """How probable it was that this text is drawn."""
 
 
 class StrataSampler(Generic[Item]):
@@ -89,28 +84,25 @@ class StrataSampler(Generic[Item]):
     def draw(self) -> list[Drawn[Item]]:
         """Return the texts to label: at most `count`, at least LEAST of each stratum that has so many."""
         cells = [cell for _, cell in sorted(self._cells.items())]
-        total = sum(cell.texts * _deviation(cell) for cell in cells)
-        strata: list[list[_Cell[Item]]] = [[]]
-        for cell in cells:
-            if strata[-1] and self._size(strata[-1], total) >= 1.5 * LEAST:
+        weights = [cell.texts * _deviation(cell) for cell in cells]
+        strata: list[list[_Cell[Item]]] = []
+        wanted: list[float] = []
+        for cell, weight in zip(cells, weights, strict=True):
+            if not strata or wanted[-1] >= 1.5 * LEAST:
                 strata.append([])
+                wanted.append(0.0)
             strata[-1].append(cell)
-        if len(strata) > 1 and self._size(strata[-1], total) < LEAST:
-            small = strata.pop()
-            strata[-1] += small
+            wanted[-1] += self._count * weight / sum(weights)
+        if len(strata) > 1 and wanted[-1] < LEAST:
+            strata[-2:] = [strata[-2] + strata[-1]]
+            wanted[-2:] = [wanted[-2] + wanted[-1]]
         sizes = [sum(cell.texts for cell in stratum) for stratum in strata]
-        wanted = allocated([self._size(stratum, total) for stratum in strata], sizes, self._count)
-        drawn: list[Drawn[Item]] = []
-        for number, (stratum, size, count) in enumerate(zip(strata, sizes, wanted, strict=True), 1):
-            drawn += [
-                Drawn(item=item, stratum=number, texts=size, drawn=count)
-                for item in self._sampled(stratum, count)
-            ]
-        return drawn
-
-    def _size(self, stratum: Sequence[_Cell[Item]], total: float) -> float:
-        """Return how many labels a stratum would get, as a fraction."""
-        return self._count * sum(cell.texts * _deviation(cell) for cell in stratum) / total
+        counts = allocated(wanted, sizes, self._count)
+        return [
+            Drawn(item=item, stratum=number, texts=size, probability=count / size)
+            for number, (stratum, size, count) in enumerate(zip(strata, sizes, counts, strict=True), 1)
+            for item in self._sampled(stratum, count)
+        ]
 
     def _sampled(self, stratum: Sequence[_Cell[Item]], count: int) -> list[Item]:
         """Return a simple random sample of a stratum: of each cell as many as a draw from all would take."""
@@ -179,27 +171,21 @@ def stratified_shares(
         if not sum(counts.get(stratum, {}).values()):
             raise DataError(f"stratum {stratum}: none of its rows has a label; expected at least one")
     total = sum(sizes.values())
-    return [_share(label, counts, sizes, total) for label in labels]
-
-
-def _share(
-    label: str, counts: Mapping[int, Mapping[str, int]], sizes: Mapping[int, int], total: int
-) -> LabelShare:
-    parts = [
-        (size / total, sum(counts[stratum].values()), counts[stratum].get(label, 0), size)
-        for stratum, size in sizes.items()
-    ]
-    share = sum(weight * with_it / count for weight, count, with_it, _ in parts)
-    variance = 0.0
-    for weight, count, with_it, size in parts:
-        inside = (with_it + share) / (count + 1)
-        variance += weight**2 * (1 - count / size) * inside * (1 - inside) / count
-    labeled = sum(count for _, count, _, _ in parts)
-    spread = share * (1 - share)
-    rows = spread / variance if spread > 0 and variance > 0 else labeled
-    low, high = (share, share) if labeled == total else _wilson(share, rows)
-    with_label = sum(with_it for _, _, with_it, _ in parts)
-    return LabelShare(label=label, share=share, low=low, high=high, labeled=with_label)
+    drawn = {stratum: sum(counts[stratum].values()) for stratum in sizes}
+    shares = []
+    for label in labels:
+        given = {stratum: counts[stratum].get(label, 0) for stratum in sizes}
+        share = sum(size / total * given[stratum] / drawn[stratum] for stratum, size in sizes.items())
+        variance = 0.0
+        for stratum, size in sizes.items():
+            inside = (given[stratum] + share) / (drawn[stratum] + 1)
+            left = 1 - drawn[stratum] / size
+            variance += (size / total) ** 2 * left * inside * (1 - inside) / drawn[stratum]
+        spread, labeled = share * (1 - share), sum(drawn.values())
+        rows = spread / variance if spread > 0 and variance > 0 else labeled
+        low, high = (share, share) if labeled == total else _wilson(share, rows)
+        shares.append(LabelShare(label=label, share=share, low=low, high=high, labeled=sum(given.values())))
+    return shares
 
 
 def _wilson(share: float, rows: float) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,8 @@ from nlpkit.scoring.output_columns import Columns
 from nlpkit.scoring.writers import DelimitedWriter
 
 FORMATS = ("csv", "tsv", "jsonl", *TASKS)
-GUESSES = ("guess", "certainty")
-"""The columns of the run's label and its probability; a blind file has none of them."""
-ROW = "row"
-"""The column of where the text stands in its file, from 1."""
-_HINTS = ("predictions", "suggestions", "score")
-"""The keys of a task that show what the model makes of the text, besides a label."""
+_HINTS = ("predictions", "suggestions", "score", "label")
+"""The keys of a task that show what the model makes of the text."""
 
 
 def plan(output: Path, source: str, asked: str | None, *, overwrite: bool) -> str:
@@ -46,32 +42,19 @@ def plan(output: Path, source: str, asked: str | None, *, overwrite: bool) -> st
 
 
 def write(
-    output: Path,
-    name: str,
-    chosen: Sequence[Candidate],
-    *,
-    text: str,
-    label: str,
-    blind: bool,
-    extra: Sequence[Mapping[str, Any]] = (),
+    output: Path, name: str, chosen: Sequence[Candidate], *, text: str, label: str, blind: bool
 ) -> None:
-    """Write the texts whole, or no file at all.
-
-    Args:
-        output: the file.
-        name: its format.
-        chosen: the texts, in their order.
-        text: the column of the text.
-        label: the column of the label, left empty.
-        blind: whether to leave out what the run makes of a text.
-        extra: further columns of each text, which come before those of its own row.
-    """
-    added = extra or [{} for _ in chosen]
+    """Write a file of the format `name` whole, with an empty column for the label; see `label_next`."""
     if name in TASKS:
-        tasks = [_task(name, each, more, text, blind) for each, more in zip(chosen, added, strict=True)]
-        write_whole(output, _tasks(tasks, name))
+        lines = [json_text(_task(name, each, text, blind)) for each in chosen]
+        whole = "[\n" + ",\n".join(lines) + "\n]\n" if name in ARRAYS else "\n".join([*lines, ""])
+        write_whole(output, whole)
         return
-    rows = [_row(each, more, text, label, blind) for each, more in zip(chosen, added, strict=True)]
+    rows = []
+    for each in chosen:
+        guess = {} if blind else {"guess": each.guess, "certainty": each.certainty}
+        ours: dict[str, Any] = {text: each.text, label: "", **guess}
+        rows.append(ours | {column: value for column, value in each.fields.items() if column not in ours})
     if name == "jsonl":
         write_whole(output, "".join(json_text(row) + "\n" for row in rows))
         return
@@ -80,40 +63,13 @@ def write(
     write_whole(output, (writer.header() + writer.rows(rows)[0]).decode("utf-8"))
 
 
-def _row(
-    candidate: Candidate, extra: Mapping[str, Any], text: str, label: str, blind: bool
-) -> dict[str, Any]:
-    guess = {} if blind else dict(zip(GUESSES, (candidate.guess, candidate.certainty), strict=True))
-    ours = {text: candidate.text, label: "", **guess, **extra, ROW: candidate.row}
-    return ours | {name: value for name, value in candidate.fields.items() if name not in ours}
-
-
-def _task(
-    tool: str, candidate: Candidate, extra: Mapping[str, Any], text: str, blind: bool
-) -> Mapping[str, Any]:
-    others = {**candidate.fields, **extra, ROW: candidate.row}
-    task = dict(
-        TASKS[tool][0](
-            Scored(
-                text=candidate.text, others=others, label=candidate.guess, probability=candidate.certainty,
-                name=text,
-            )
-        )
-    )  # fmt: skip
+def _task(tool: str, candidate: Candidate, text: str, blind: bool) -> Mapping[str, Any]:
+    others, probability = dict(candidate.fields), candidate.certainty
+    row = Scored(
+        text=candidate.text, others=others, label=candidate.guess, probability=probability, name=text
+    )
+    task = TASKS[tool][0](row)
     if not blind:
         return task
-    meta = task.get("meta")
-    if isinstance(meta, dict):
-        task["meta"] = {key: value for key, value in meta.items() if key != "score"}
-    if tool == "doccano":
-        task["label"] = []
-    return {
-        key: value
-        for key, value in task.items()
-        if key not in _HINTS and not (tool == "prodigy" and key == "label")
-    }
-
-
-def _tasks(tasks: Iterable[Mapping[str, Any]], tool: str) -> str:
-    lines = list(map(json_text, tasks))
-    return "[\n" + ",\n".join(lines) + "\n]\n" if tool in ARRAYS else "\n".join([*lines, ""])
+    plain = {key: value for key, value in task.items() if key not in _HINTS}
+    return {**plain, "label": [], "meta": others} if tool == "doccano" else plain

@@ -25,12 +25,12 @@ def test_a_pool_keeps_the_texts_with_the_smallest_gaps_once() -> None:
     for part in np.array_split(np.random.default_rng(4).permutation(numbers), 9):
         pool.add([
             Candidate(
-                text=f"text {number}", row=int(number), fields={}, guess="a", certainty=first[number],
+                text=f"text {number}", fields={"row": int(number)}, guess="a", certainty=first[number],
                 probabilities=np.array([first[number], 1 - first[number]]),
             )
             for number in part
         ])  # fmt: skip
-    assert [each.row for each in pool.sorted()] == np.argsort(first)[:40].tolist()
+    assert [each.fields["row"] for each in pool.sorted()] == np.argsort(first)[:40].tolist()
 
 
 def test_near_equal_texts_are_asked_about_once() -> None:
