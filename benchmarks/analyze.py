@@ -24,7 +24,8 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from benchmarks.trust import shown
 from benchmarks.tweets import by_built_in, unseen
-from nlpkit.analysis.counts import ALL, Cell, count
+from nlpkit.analysis.cells import ALL, Cell
+from nlpkit.analysis.counts import count
 from nlpkit.analysis.findings import Change, Findings, find
 from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.analysis.survey import survey
@@ -107,7 +108,7 @@ def found_in(made: Made, held: CalibrationRows, *, seed: int) -> Findings:
     rows = ScoredRows(
         path=made.path, source=made.path, labels=held.labels, is_set=False, by=("product",), time="date"
     )
-    plan = survey(rows.batches(answers=False), by=rows.by, time="date", every="week", order=None, today=TODAY)
+    plan = survey(rows, every="week", order=None, today=TODAY)
     listed = made.path.with_name("rows.parquet")
     counts = count(rows, plan, listed=listed, progress=lambda done: None, seed=seed)
     return find(

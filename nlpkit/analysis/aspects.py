@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.classifiers.classifier import Classifier
@@ -104,9 +105,7 @@ def singular(word: str) -> str:
     return word[:-2] + "y" if word.endswith("ie") and len(word) > 3 else word
 
 
-def count_aspects(
-    rows: ScoredRows, run: str, *, progress: Callable[[int], None] = lambda done: None
-) -> AspectCounts:
+def count_aspects(rows: ScoredRows, run: Path | str, *, progress: Callable[[int], None]) -> AspectCounts:
     """Find the opinions in all texts of a file, and count what they are about.
 
     Args:
