@@ -12,6 +12,7 @@ from nlpkit.analysis.cells import Cell, Plan
 from nlpkit.analysis.driven import Drivers
 from nlpkit.analysis.drivers import Decomposition
 from nlpkit.analysis.findings import Findings
+from nlpkit.analysis.passes import Passes
 from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.analysis.theme_counts import count_themes, sampled_texts
 from nlpkit.analysis.themes import ThemeChoice, Themes, find_themes
@@ -42,6 +43,7 @@ class About:
 def what_it_is_about(
     rows: ScoredRows,
     plan: Plan,
+    passes: Passes,
     findings: Findings,
     *,
     label: str,
@@ -56,6 +58,7 @@ def what_it_is_about(
     Args:
         rows: the scored rows.
         plan: the groups and periods.
+        passes: keeps where the passes over the file stand.
         findings: the changes and differences that are decomposed.
         label: the one that the page is about.
         themes: how many themes; `none` leaves them out.
@@ -68,29 +71,31 @@ def what_it_is_about(
         ConfigError: the run of `aspects` finds no opinions.
         SourceError: the encoder can't be fetched.
     """
-    found, counts, notes = None, {}, []
+    file_themes, counts, notes = None, {}, []
     total = findings.counts.whole.texts
     if themes != "none":
         try:
-            found = find_themes(
+            file_themes = find_themes(
                 sampled_texts(rows, seed=seed), count=None if themes == "auto" else themes, seed=seed,
                 progress=lambda done, of: progress("finding themes", done, of),
             )  # fmt: skip
         except DataError as error:
             notes.append(f"No themes: {error}.")
-    if found is not None:
+    if file_themes is not None:
         counts = count_themes(
-            rows, plan, found, listed=folder / ROWS,
+            rows, plan, passes, file_themes, listed=folder / ROWS,
             progress=lambda done: progress("assigning themes", done, total),
         )  # fmt: skip
     read = None
     if aspects is not None:
-        read = count_aspects(rows, aspects, progress=lambda done: progress("reading aspects", done, total))
+        read = count_aspects(
+            rows, passes, aspects, progress=lambda done: progress("reading aspects", done, total)
+        )
         if read.forgotten:
             notes.append(f"{read.forgotten:,} aspects that were named once are not counted.")
-    drivers = Drivers(findings, plan, found.names if found else (), counts, seed)
+    drivers = Drivers(findings, plan, file_themes.names if file_themes else (), counts, seed)
     return About(
-        themes=found,
+        themes=file_themes,
         theme_counts=counts,
         aspects=read,
         drivers=drivers.of_changes(label),

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.analysis.about import what_it_is_about
-from nlpkit.analysis.cells import Plan
 from nlpkit.analysis.correction import correction_for
 from nlpkit.analysis.counts import count
 from nlpkit.analysis.findings import Findings, find
 from nlpkit.analysis.page import notes_of, report_of
+from nlpkit.analysis.passes import Passes
 from nlpkit.analysis.scored_input import scored_input
-from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.analysis.study import Study
 from nlpkit.analysis.survey import survey
 from nlpkit.analysis.tables import ROWS, tables_of, write_tables
-from nlpkit.analysis.themes import ThemeChoice, theme_choice
+from nlpkit.analysis.themes import theme_choice
 from nlpkit.analysis.to_read import choose, with_words
 from nlpkit.data.dates import Order, Period
 from nlpkit.data.records import columns_of
@@ -147,9 +146,20 @@ def analyze(
     if about is not None and about not in labels:
         known = ", ".join(labels)
         raise ConfigError(f"--about {about}: expected one of {known}{nearest(about, labels)}")
-    plan = survey(rows, every=every, order=date_order, today=today or datetime.now(UTC).date())
+    today = today or datetime.now(UTC).date()
+    file = sha256_of(rows.files)
+    passes = Passes(
+        folder / ".passes", file=file, rows=[str(source), text, by, time, labels, rows.prefix], every=every,
+        order=date_order, today=today, seed=seed, versions=versions(),
+    )  # fmt: skip
+    plan = survey(rows, passes, every=every, order=date_order, today=today)
     counts = count(
-        rows, plan, listed=folder / ROWS, seed=seed, progress=lambda done: progress("counting", done, None)
+        rows,
+        plan,
+        passes,
+        listed=folder / ROWS,
+        seed=seed,
+        progress=lambda done: progress("counting", done, None),
     )
     correction = correction_for(
         opened, classifier, counts.whole, held_out, fields, is_set=rows.is_set, seed=seed
@@ -160,32 +170,34 @@ def analyze(
     chosen = choose(counts, labels, about=label, is_masked=mask, seed=seed)
     explainer = brief_explainer(classifier) if words and classifier else None
     study = Study(
-        name=str(source),
+        rows=rows,
         run=classifier.name if classifier else "the columns of a scored file",
-        task="several labels a text" if rows.is_set else "one label a text",
-        unit=unit,
-        by=by,
-        label=label,
-        findings=findings,
-        plan=plan,
-        correction=correction,
+        unit=unit, label=label, findings=findings, plan=plan, correction=correction,
         chosen=list(with_words(chosen, explainer)) if explainer else chosen,
         about=what_it_is_about(
-            rows, plan, findings, label=label, themes=asked, aspects=aspects, folder=folder, seed=seed,
-            progress=progress,
+            rows, plan, passes, findings, label=label, themes=asked, aspects=aspects, folder=folder,
+            seed=seed, progress=progress,
         ),
-        hash=_hash(
-            rows, plan, run=classifier.fingerprint if classifier else "", seed=seed, themes=asked,
-            held_out=held_out, aspects=aspects,
+        hash=fingerprint(
+            {
+                "file": file,
+                "run": classifier.fingerprint if classifier else "",
+                "rows": [text, by, time, labels],
+                "plan": [plan.every, plan.order, str(plan.today)],
+                "held out": str(held_out or ""),
+                "versions": versions(),
+                "seed": seed,
+                "themes": asked,
+                "aspects": str(aspects or ""),
+            }
         ),
-        tables=folder.name,
-        is_masked=mask,
-        seed=seed,
+        tables=folder.name, is_masked=mask, seed=seed,
     )  # fmt: skip
     report = report_of(study)
     write_tables(folder, tables_of(study))
     write_whole(folder / "report.json", report.to_json())
     write_whole(output, report.to_html())
+    passes.remove()
     return Analysis(
         page=output, tables=folder, sentences=report.summary, warnings=report.warnings,
         notes=notes_of(study), report=report, findings=findings,
@@ -206,29 +218,3 @@ def _refuse_columns(source: Path, columns: Sequence[str], format: str | None, en
     """Refuse a column that is not there before anything is scored."""
     if columns and str(source) != "-":
         require(columns, columns_of(source, format=format, encoding=encoding), file=str(source))
-
-
-def _hash(
-    rows: ScoredRows,
-    plan: Plan,
-    *,
-    run: str,
-    seed: int,
-    themes: ThemeChoice,
-    held_out: Path | str | None,
-    aspects: Path | str | None,
-) -> str:
-    """Return a hash of the scored file, the run and all that decides a figure."""
-    return fingerprint(
-        {
-            "file": sha256_of(rows.files),
-            "run": run,
-            "rows": [rows.text, rows.by, rows.time, rows.labels],
-            "plan": [plan.every, plan.order, str(plan.today)],
-            "held out": str(held_out or ""),
-            "versions": versions(),
-            "seed": seed,
-            "themes": themes,
-            "aspects": str(aspects or ""),
-        }
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.analysis.cells import ALL, Cell, Plan
@@ -129,24 +130,17 @@ def _differences(
         for number, label in enumerate(labels):
             differences.append(
                 Difference(
-                    cell=cell,
-                    label=label,
-                    texts=tally.texts,
-                    other_texts=rest.texts,
-                    difference=float(gap.share[number]),
-                    low=float(gap.low[number]),
-                    high=float(gap.high[number]),
-                    p=float(gap.p[number]),
+                    cell=cell, label=label, texts=tally.texts, other_texts=rest.texts,
+                    difference=float(gap.share[number]), low=float(gap.low[number]),
+                    high=float(gap.high[number]), p=float(gap.p[number]),
                 )
-            )
+            )  # fmt: skip
     p_values = holm([each.p for each in differences])
     return [replace(each, corrected_p=p) for each, p in zip(differences, p_values, strict=True)]
 
 
 def _changes(findings: Findings, cell: Cell, shares: CellShares, *, level: float, seed: int) -> list[Change]:
     """Return the changes of all labels in the series of a group, or of all texts."""
-    import numpy as np
-
     periods = findings.periods(cell)
     tallies = [findings.counts.cells[Cell(groups=cell.groups, period=period)] for period in periods]
     values, variances = _series(tallies, shares)
@@ -156,23 +150,17 @@ def _changes(findings: Findings, cell: Cell, shares: CellShares, *, level: float
         ends = [0, *(step.at for step in steps), len(periods)]
         for index, step in enumerate(steps):
             parts = tallies[ends[index] : step.at], tallies[step.at : ends[index + 2]]
-            before, after = (shares.estimate(_sum(part)) for part in parts)
+            before, after = (shares.estimate(reduce(Tally.plus, part)) for part in parts)
             gap = after.minus(before)
             changes.append(
                 Change(
-                    cell=cell,
-                    label=findings.labels[number],
-                    since=periods[step.at],
-                    earliest=periods[step.earliest],
-                    latest=periods[step.latest],
-                    before=float(before.share[number]),
-                    after=float(after.share[number]),
-                    low=float(gap.low[number]),
-                    high=float(gap.high[number]),
-                    texts=int(np.sum(texts[ends[index] : ends[index + 2]])),
-                    p=step.p,
+                    cell=cell, label=findings.labels[number], since=periods[step.at],
+                    earliest=periods[step.earliest], latest=periods[step.latest],
+                    before=float(before.share[number]), after=float(after.share[number]),
+                    low=float(gap.low[number]), high=float(gap.high[number]),
+                    texts=sum(texts[ends[index] : ends[index + 2]]), p=step.p,
                 )
-            )
+            )  # fmt: skip
     return changes
 
 
@@ -180,7 +168,7 @@ def _series(tallies: Sequence[Tally], shares: CellShares) -> tuple[NDArray[Any],
     """Return (labels, periods) shares that are a mean over the texts, and what a single text varies by."""
     import numpy as np
 
-    whole = _sum(tallies)
+    whole = reduce(Tally.plus, tallies)
     if shares.weights is None:
         means = np.stack([tally.given / tally.texts for tally in tallies], axis=1)
         mean = whole.given / whole.texts
@@ -189,10 +177,3 @@ def _series(tallies: Sequence[Tally], shares: CellShares) -> tuple[NDArray[Any],
     means = matrix @ np.stack([tally.mean for tally in tallies], axis=1) + added[:, None]
     within = sum(tally.texts * tally.covariance for tally in tallies) / whole.texts
     return means, np.maximum(np.diag(matrix @ within @ matrix.T), 1e-9).tolist()
-
-
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    whole = tallies[0]
-    for tally in tallies[1:]:
-        whole = whole.plus(tally)
-    return whole

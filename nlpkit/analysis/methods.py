@@ -52,8 +52,9 @@ def _about(about: About) -> list[str]:
         themes = about.themes
         sentences.append(
             f"Themes are clusters ({themes.clusters.method}, scikit-learn) of the mean token embeddings of "
-            f"{themes.distinct:,} different texts of a random sample, in {len(themes.clusters.axes)} "
-            "principal components, named by class-based TF-IDF (Grootendorst 2022). Their stability is the "
+            f"{themes.distinct:,} different texts of a random sample, in "
+            f"{themes.clusters.axes.n_components_} principal components, named by class-based TF-IDF "
+            "(Grootendorst 2022). Their stability is the "
             f"adjusted Rand index over {themes.stability.bootstraps} bootstraps: {themes.stability.ari:.2f}."
         )
     if about.aspects is not None:

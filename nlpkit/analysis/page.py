@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from nlpkit.analysis.about_sections import about_sections
 from nlpkit.analysis.cells import ALL
 from nlpkit.analysis.changes import FEWEST_PERIODS
@@ -44,10 +42,10 @@ def report_of(study: Study) -> Report:
     )
     return Report(
         run=study.run,
-        data=study.name,
-        task=study.task,
+        data=str(study.rows.source),
+        task="several labels a text" if study.rows.is_set else "one label a text",
         what="Analysis",
-        title=Path(study.name).name,
+        title=study.rows.source.name,
         method=f"Intervals: 95%. Made with nlpkit; the numbers are in {study.tables}/. Hash: {study.hash}.",
         unit=study.unit,
         seed=study.seed,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.records import columns_of, read_records, text_of
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 20_000
+Held: TypeAlias = dict[str, Sequence[Any]]
+"""Column -> the value of each row."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,8 +81,8 @@ class ScoredRows:
         """The files in their order."""
         return data_files(self.path) if self.path.is_dir() else [self.path]
 
-    def batches(self, *, answers: bool) -> Iterator[Batch]:
-        """Yield all rows in order; with their answers and texts if asked for.
+    def batches(self, *, answers: bool, skip: int = 0) -> Iterator[Batch]:
+        """Yield all rows in order, but for the first batches; with their answers and texts if asked for.
 
         Raises:
             DataError: a row lacks a column, or holds no number where there must be a probability.
@@ -94,39 +96,48 @@ class ScoredRows:
             name = str(self.source / file.relative_to(self.path) if self.path.is_dir() else self.source)
             is_parquet = file.suffix in (".parquet", ".pq") and self.format is None
             first = 1
-            for held in (self._columnar if is_parquet else self._records)(file, columns, answers):
-                batch = self._batch(name, first, held, answers)
-                yield batch
-                first += len(batch)
+            for size, read in (self._columnar if is_parquet else self._records)(file, columns, answers):
+                if skip:
+                    skip -= 1
+                else:
+                    yield self._batch(name, first, size, read(), answers)
+                first += size
 
     def _columnar(
         self, file: Path, columns: Mapping[str, str], answers: bool
-    ) -> Iterator[dict[str, Sequence[Any]]]:
+    ) -> Iterator[tuple[int, Callable[[], Held]]]:
         import pyarrow.parquet as pq
 
         numbers = self.chances if answers else []
         needed = [*columns, *([self.answer] if answers else []), *numbers]
+
+        def of_arrow() -> Held:
+            held = {name: rows.column(name).to_pylist() for name in needed if name not in numbers}
+            return held | {name: rows.column(name).to_numpy(zero_copy_only=False) for name in numbers}
+
         with pq.ParquetFile(file) as parquet:
             require(needed, parquet.schema_arrow.names, file=str(file))
             for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(needed))):
-                held = {name: rows.column(name).to_pylist() for name in needed if name not in numbers}
-                yield held | {name: rows.column(name).to_numpy(zero_copy_only=False) for name in numbers}
+                yield rows.num_rows, of_arrow
 
     def _records(
         self, file: Path, columns: Mapping[str, str], answers: bool
-    ) -> Iterator[dict[str, Sequence[Any]]]:
-        rest = read_records(file, format=self.format, encoding=self.encoding, columns=columns)
-        while records := list(islice(rest, BATCH)):
-            held: dict[str, Sequence[Any]] = {
+    ) -> Iterator[tuple[int, Callable[[], Held]]]:
+        def of_records() -> Held:
+            held: Held = {
                 name: [record.fields.get(name) for record in records] for name in (*columns, self.answer)
             }
             if answers:
                 held[self.text] = [text_of(record, self.text, empty="allow") for record in records]
                 for name in self.chances:
                     held[name] = [number_of(record, name) for record in records]
-            yield held
+            return held
 
-    def _batch(self, file: str, first: int, held: Mapping[str, Sequence[Any]], answers: bool) -> Batch:
+        rest = read_records(file, format=self.format, encoding=self.encoding, columns=columns)
+        while records := list(islice(rest, BATCH)):
+            yield len(records), of_records
+
+    def _batch(self, file: str, first: int, size: int, held: Held, answers: bool) -> Batch:
         import numpy as np
 
         names = [str(name or "") for name in held[self.answer]] if answers else []
@@ -141,7 +152,7 @@ class ScoredRows:
         return Batch(
             file=file,
             first=first,
-            size=len(next(iter(held.values()))),
+            size=size,
             groups={column: codes_of(held[column]) for column in self.by},
             dates=held[self.time] if self.time else (),
             probabilities=probabilities,

@@ -10,6 +10,7 @@ from nlpkit.analysis.about import About
 from nlpkit.analysis.cells import Cell, Plan
 from nlpkit.analysis.correction import Correction
 from nlpkit.analysis.findings import Findings
+from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.analysis.to_read import Chosen
 from nlpkit.data.personal import scan
 from nlpkit.metrics.score import Score
@@ -23,15 +24,11 @@ MOST_LABELS = 12
 class Study:
     """All that the page of an analysis shows."""
 
-    name: str
-    """Of the file."""
+    rows: ScoredRows
     run: str
     """Of the run that gave the labels; the columns of the file where it is not known."""
-    task: str
     unit: str
     """What a row is, in the plural."""
-    by: Sequence[str]
-    """The columns of groups."""
     label: str
     """The one that the first sentence is about."""
     findings: Findings

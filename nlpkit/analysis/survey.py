@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import date
 
 from nlpkit.analysis.cells import Plan
-from nlpkit.analysis.scored_rows import ScoredRows
+from nlpkit.analysis.passes import Passes
+from nlpkit.analysis.scored_rows import Batch, ScoredRows
 from nlpkit.data.dates import FORMATS, DateCount, Order, Period, period_of
 from nlpkit.errors import ConfigError
 from nlpkit.tasks.reading import NOTHING
@@ -21,29 +23,48 @@ SPANS: tuple[tuple[Period, int], ...] = (("day", 45), ("week", 420), ("month", 2
 """Periods, each with the days between the first and the last date up to which it is chosen; else years."""
 
 
-def survey(rows: ScoredRows, *, every: Period | None, order: Order | None, today: date) -> Plan:
+@dataclass(kw_only=True)
+class _Seen:
+    """What the pass counts."""
+
+    dates: DateCount
+    texts: int = 0
+    values: dict[str, Counter[str]]
+    """Column -> how many rows each of its values has."""
+    forgotten: set[str] = field(default_factory=set)
+    """Columns with too many values."""
+
+    def add(self, batch: Batch) -> None:
+        self.texts += len(batch)
+        self.dates.add(batch.dates)
+        for column, (names, codes) in batch.groups.items():
+            counter = self.values[column]
+            counter.update(names[code] for code in codes.tolist())
+            if len(counter) > MOST_VALUES:
+                self.forgotten.add(column)
+                self.values[column] = Counter({name: n for name, n in counter.items() if n > 1})
+
+
+def survey(
+    rows: ScoredRows, passes: Passes, *, every: Period | None, order: Order | None, today: date
+) -> Plan:
     """Count the groups and the dates of a file.
 
     Raises:
         ConfigError: dates can be read in two ways, or there are too many periods.
     """
-    values: dict[str, Counter[str]] = {column: Counter() for column in rows.by}
-    forgotten: set[str] = set()
-    dates = DateCount(today=today, order=order)
-    texts = 0
-    for batch in rows.batches(answers=False):
-        texts += len(batch)
-        dates.add(batch.dates)
-        for column, (names, codes) in batch.groups.items():
-            counter = values[column]
-            counter.update(names[code] for code in codes.tolist())
-            if len(counter) > MOST_VALUES:
-                forgotten.add(column)
-                values[column] = Counter({name: n for name, n in counter.items() if n > 1})
+    seen = _Seen(dates=DateCount(today=today, order=order), values={name: Counter() for name in rows.by})
+
+    def restore(before: _Seen) -> None:
+        vars(seen).update(vars(before))
+
+    for batch in passes.over(rows, "survey", _Seen, lambda: seen, restore, answers=False):
+        seen.add(batch)
+    dates, texts = seen.dates, seen.texts
     groups, notes = {}, []
-    for column, counter in values.items():
+    for column, counter in seen.values.items():
         large = {name: n for name, n in counter.most_common(MOST_GROUPS) if n >= FEWEST}
-        notes += _group_notes(column, counter, large, texts, "at least " if column in forgotten else "")
+        notes += _group_notes(column, counter, large, texts, "at least " if column in seen.forgotten else "")
         if len(large) > 1:
             groups[column] = list(large)
     if not rows.time or not texts:

@@ -50,7 +50,7 @@ def write_tables(folder: Path, tables: Mapping[str, Rows]) -> None:
 
 def tables_of(study: Study) -> dict[str, Rows]:
     """Return the tables by name."""
-    findings, about, by = study.findings, study.about, list(study.by)
+    findings, about, by = study.findings, study.about, study.rows.by
     return {
         "shares": _shares(findings, by),
         "differences": [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.analysis.cells import ALL, Cell, Plan, cells_of
-from nlpkit.analysis.listing import listing
+from nlpkit.analysis.passes import Listing, Passes
 from nlpkit.analysis.scored_rows import ScoredRows
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 5_000
 """Texts that themes are found in."""
+
+_State: TypeAlias = list[tuple[Cell, list[list[int]]]]
 
 
 def sampled_texts(rows: ScoredRows, *, seed: int) -> list[str]:
@@ -35,13 +37,20 @@ def sampled_texts(rows: ScoredRows, *, seed: int) -> list[str]:
 
 
 def count_themes(
-    rows: ScoredRows, plan: Plan, themes: Themes, *, listed: Path, progress: Callable[[int], None]
+    rows: ScoredRows,
+    plan: Plan,
+    passes: Passes,
+    themes: Themes,
+    *,
+    listed: Path,
+    progress: Callable[[int], None],
 ) -> dict[Cell, NDArray[Any]]:
     """Give each text of a file the nearest theme, and write a table that lists it for each row.
 
     Args:
         rows: what is read.
         plan: which groups and periods there are.
+        passes: keeps where the pass stands.
         themes: which themes.
         listed: the Parquet file of that table.
         progress: gets how many rows are done.
@@ -53,17 +62,22 @@ def count_themes(
     import numpy as np
 
     counts: dict[Cell, NDArray[Any]] = {}
-    done = 0
-    with listing(listed, ["theme"]) as write:
-        for batch in rows.batches(answers=True):
-            numbers = themes.assign([text or "" for text in batch.texts])
-            marked = np.column_stack([np.ones(len(batch), dtype=np.int64), batch.given])
-            cells = cells_of(batch, plan, plan.periods(batch.dates))
-            for cell, chosen in ((ALL, np.arange(len(batch))), *cells):
-                if len(cell.groups) + bool(cell.period) <= 1:
-                    held = counts.setdefault(cell, np.zeros((len(themes.names), marked.shape[1]), np.int64))
-                    np.add.at(held, numbers[chosen], marked[chosen])
-            write(batch, [(list(themes.names), numbers)])
-            done += len(batch)
-            progress(done)
+
+    def restore(before: _State) -> None:
+        counts.update((cell, np.array(held)) for cell, held in before)
+
+    table = Listing(listed, ["theme"])
+    for batch in passes.over(
+        rows, "themes", _State, lambda: [(cell, held.tolist()) for cell, held in counts.items()], restore,
+        listing=table, names=themes.names, centers=themes.clusters.centers.tolist(),
+    ):  # fmt: skip
+        numbers = themes.assign([text or "" for text in batch.texts])
+        marked = np.column_stack([np.ones(len(batch), dtype=np.int64), batch.given])
+        cells = cells_of(batch, plan, plan.periods(batch.dates))
+        for cell, chosen in ((ALL, np.arange(len(batch))), *cells):
+            if len(cell.groups) + bool(cell.period) <= 1:
+                held = counts.setdefault(cell, np.zeros((len(themes.names), marked.shape[1]), np.int64))
+                np.add.at(held, numbers[chosen], marked[chosen])
+        table.write(batch, [(list(themes.names), numbers)])
+        progress(int(counts[ALL][:, 0].sum()))
     return counts
