@@ -14,16 +14,14 @@ from nlpkit.analysis.counts import count
 from nlpkit.analysis.findings import Findings, find
 from nlpkit.analysis.page import notes_of, report_of
 from nlpkit.analysis.passes import Passes
-from nlpkit.analysis.scored_input import scored_input
+from nlpkit.analysis.scored_input import refuse_columns, refuse_label, scored_input
 from nlpkit.analysis.study import Study
 from nlpkit.analysis.survey import survey
 from nlpkit.analysis.tables import ROWS, tables_of, write_tables
 from nlpkit.analysis.themes import theme_choice
 from nlpkit.analysis.to_read import choose, with_words
 from nlpkit.data.dates import Order, Period
-from nlpkit.data.records import columns_of
-from nlpkit.data.rows import require
-from nlpkit.errors import ConfigError, nearest
+from nlpkit.errors import ConfigError
 from nlpkit.files import fingerprint, refuse_path, sha256_of, write_whole
 from nlpkit.reports.report import Report
 from nlpkit.run import versions
@@ -129,10 +127,8 @@ def analyze(
     source, output, by = Path(source), Path(output), tuple(dict.fromkeys(by))
     asked = theme_choice(themes)
     folder = output.with_suffix(".tables") if tables is None else Path(tables)
-    if every and not time:
-        raise ConfigError(f"--every {every}: of which dates? hint: add --time and the column that holds them")
     _refuse_output(source, output, folder, overwrite=overwrite)
-    _refuse_columns(source, [*by, *([time] if time else [])], format, encoding)
+    refuse_columns(source, by, time, every, format, encoding)
     folder.mkdir(parents=True, exist_ok=True)
     options = ScoreOptions(
         text=text, format=format, encoding=encoding, overwrite=overwrite,
@@ -143,9 +139,7 @@ def analyze(
         progress=lambda at: progress("scoring", at.rows, at.total),
     )  # fmt: skip
     labels = rows.labels
-    if about is not None and about not in labels:
-        known = ", ".join(labels)
-        raise ConfigError(f"--about {about}: expected one of {known}{nearest(about, labels)}")
+    refuse_label(about, labels)
     today = today or datetime.now(UTC).date()
     file = sha256_of(rows.files)
     passes = Passes(
@@ -212,9 +206,3 @@ def _refuse_output(source: Path, output: Path, folder: Path, *, overwrite: bool)
         raise ConfigError(f"{output}: exists already; hint: replace it with --overwrite, or name another")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; expected a folder for tables; hint: --tables FOLDER")
-
-
-def _refuse_columns(source: Path, columns: Sequence[str], format: str | None, encoding: str | None) -> None:
-    """Refuse a column that is not there before anything is scored."""
-    if columns and str(source) != "-":
-        require(columns, columns_of(source, format=format, encoding=encoding), file=str(source))

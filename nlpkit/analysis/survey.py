@@ -24,7 +24,7 @@ SPANS: tuple[tuple[Period, int], ...] = (("day", 45), ("week", 420), ("month", 2
 
 
 @dataclass(kw_only=True)
-class _Seen:
+class Seen:
     """What the pass counts."""
 
     dates: DateCount
@@ -34,7 +34,13 @@ class _Seen:
     forgotten: set[str] = field(default_factory=set)
     """Columns with too many values."""
 
+    @classmethod
+    def of(cls, rows: ScoredRows, order: Order | None, today: date) -> Seen:
+        """Return what is known before the first row."""
+        return cls(dates=DateCount(today=today, order=order), values={name: Counter() for name in rows.by})
+
     def add(self, batch: Batch) -> None:
+        """Count the rows of a batch."""
         self.texts += len(batch)
         self.dates.add(batch.dates)
         for column, (names, codes) in batch.groups.items():
@@ -53,24 +59,33 @@ def survey(
     Raises:
         ConfigError: dates can be read in two ways, or there are too many periods.
     """
-    seen = _Seen(dates=DateCount(today=today, order=order), values={name: Counter() for name in rows.by})
+    seen = Seen.of(rows, order, today)
 
-    def restore(before: _Seen) -> None:
+    def restore(before: Seen) -> None:
         vars(seen).update(vars(before))
 
-    for batch in passes.over(rows, "survey", _Seen, lambda: seen, restore, answers=False):
+    for batch in passes.over(rows, "survey", Seen, lambda: seen, restore, answers=False):
         seen.add(batch)
-    dates, texts = seen.dates, seen.texts
+    return plan_of(seen, rows.time, every)
+
+
+def plan_of(seen: Seen, time: str | None, every: Period | None) -> Plan:
+    """Return the groups and periods that have texts enough.
+
+    Raises:
+        ConfigError: dates can be read in two ways, or there are too many periods.
+    """
+    dates, texts, today = seen.dates, seen.texts, seen.dates.today
     groups, notes = {}, []
     for column, counter in seen.values.items():
         large = {name: n for name, n in counter.most_common(MOST_GROUPS) if n >= FEWEST}
         notes += _group_notes(column, counter, large, texts, "at least " if column in seen.forgotten else "")
         if len(large) > 1:
             groups[column] = list(large)
-    if not rows.time or not texts:
+    if not time or not texts:
         return Plan(groups=groups, today=today, notes=tuple(notes))
-    settled = dates.settled(rows.time)
-    notes += _date_notes(dates, settled, rows.time)
+    settled = dates.settled(time)
+    notes += _date_notes(dates, settled, time)
     chosen = _period(dates.days(settled), every)
     return Plan(groups=groups, every=chosen, order=settled, today=today, notes=tuple(notes))
 
