@@ -24,8 +24,10 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from benchmarks.trust import shown
 from benchmarks.tweets import by_built_in, unseen
-from nlpkit.analysis.counts import ALL, Cell, count
+from nlpkit.analysis.cells import ALL, Cell
+from nlpkit.analysis.counts import count
 from nlpkit.analysis.findings import Change, Findings, find
+from nlpkit.analysis.passes import Passes
 from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.analysis.survey import survey
 from nlpkit.trust.calibration_rows import CalibrationRows
@@ -40,6 +42,8 @@ PLANTED: Mapping[str, tuple[int, float]] = {"kettle": (12, 0.2), "radio": (20, -
 """Product -> the first week of another share of negative texts, and by how much it differs; positive texts
 make up for it."""
 TODAY = date(2026, 11, 29)
+KINDS = ("planted", "nothing")
+"""Files with the planted changes, and files without any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +111,10 @@ def found_in(made: Made, held: CalibrationRows, *, seed: int) -> Findings:
     rows = ScoredRows(
         path=made.path, source=made.path, labels=held.labels, is_set=False, by=("product",), time="date"
     )
-    plan = survey(rows.batches(answers=False), by=rows.by, time="date", every="week", order=None, today=TODAY)
+    passes = Passes(made.path.with_name("passes"), seed=seed)
+    plan = survey(rows, passes, every="week", order=None, today=TODAY)
     listed = made.path.with_name("rows.parquet")
-    counts = count(rows, plan, listed=listed, progress=lambda done: None, seed=seed)
+    counts = count(rows, plan, passes, listed=listed, progress=lambda done: None, seed=seed)
     return find(
         counts, plan, CellShares(len(held.labels), held, is_set=False, seed=seed), held.labels, seed=seed
     )
@@ -138,26 +143,17 @@ def outcome(
         findings = found_in(made, held, seed=seed)
     negative = held.labels.index("negative")
     products = [Cell(groups=(("product", name),)) for name in PRODUCTS]
-    weeks = [cell for cell in findings.estimates if cell.period]
     right = [change for change in findings.changes if is_planted(change, made)]
+    true = {cell: made.share(cell, negative) for cell in products}
     return {
         "covered": {
             "all": _covered(findings, made, [ALL]),
             "products": _covered(findings, made, products),
-            "weeks": _covered(findings, made, weeks),
+            "weeks": _covered(findings, made, [cell for cell in findings.estimates if cell.period]),
         },
-        "counted": float(
-            np.mean(
-                [abs(_counted(findings, cell, negative) - made.share(cell, negative)) for cell in products]
-            )
-        ),
-        "corrected": float(
-            np.mean(
-                [
-                    abs(findings.estimates[cell].share[negative] - made.share(cell, negative))
-                    for cell in products
-                ]
-            )
+        "counted": np.mean([abs(_counted(findings, cell, negative) - true[cell]) for cell in products]),
+        "corrected": np.mean(
+            [abs(findings.estimates[cell].share[negative] - true[cell]) for cell in products]
         ),
         "found": {
             product: any(
@@ -167,17 +163,13 @@ def outcome(
             for product in made.planted
         },
         "interval": [
-            bool(change.low <= _jump(change, made) <= change.high)
+            change.low <= made.planted[change.cell.groups[0][1]][1] <= change.high
             for change in right
             if change.label == "negative" and change.cell != ALL
         ],
-        "false": len(findings.changes) - len(right),
-        "differences": sum(each.is_shown for each in findings.differences),
+        "false": len(findings.changes) > len(right),
+        "differences": any(each.is_shown for each in findings.differences),
     }
-
-
-def _jump(change: Change, made: Made) -> float:
-    return made.planted[change.cell.groups[0][1]][1]
 
 
 def _counted(findings: Findings, cell: Cell, label: int) -> float:
@@ -197,68 +189,53 @@ def _covered(findings: Findings, made: Made, cells: Sequence[Cell]) -> float:
     return float(np.mean(inside))
 
 
-def _summary(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    intervals = [inside for each in outcomes for inside in each["interval"]]
-    return {
-        "covered": {
-            name: float(np.mean([each["covered"][name] for each in outcomes]))
-            for name in ("all", "products", "weeks")
-        },
-        "counted": float(np.mean([each["counted"] for each in outcomes])),
-        "corrected": float(np.mean([each["corrected"] for each in outcomes])),
-        "found": {
-            product: float(np.mean([each["found"][product] for each in outcomes]))
-            for product in outcomes[0]["found"]
-        },
-        "interval": float(np.mean(intervals)) if intervals else None,
-        "false": float(np.mean([each["false"] > 0 for each in outcomes])),
-        "differences": float(np.mean([each["differences"] > 0 for each in outcomes])),
-    }
+def _mean(outcomes: Sequence[Any]) -> Any:
+    """Return the mean of each figure of the outcomes; None where there is none."""
+    if isinstance(outcomes[0], Mapping):
+        return {name: _mean([each[name] for each in outcomes]) for name in outcomes[0]}
+    values = np.concatenate([np.atleast_1d(each) for each in outcomes])
+    return float(values.mean()) if len(values) else None
 
 
 def _page(record: Mapping[str, Any]) -> list[str]:
-    planted, nothing = record["planted"], record["nothing"]
-    rows = [
-        (
-            "intervals that hold the true share: all texts",
-            *_both(record, lambda each: each["covered"]["all"]),
-        ),
-        ("of a product", *_both(record, lambda each: each["covered"]["products"])),
-        ("of a week, or a product's week", *_both(record, lambda each: each["covered"]["weeks"])),
-        (
-            "mean error in a product, in points: corrected",
-            *(f"{100 * each['corrected']:.1f}" for each in (planted, nothing)),
-        ),
-        ("counted", *(f"{100 * each['counted']:.1f}" for each in (planted, nothing))),
-        *(
-            (f"change in {product} found ({100 * points:+.0f} points)", shown(planted["found"][product]), "")
-            for product, (_, points) in PLANTED.items()
-        ),
-        ("intervals of these changes that hold the planted points", shown(planted["interval"]), ""),
-        ("files with a change that was not planted", *_both(record, lambda each: each["false"])),
-        ("files with a difference between products", *_both(record, lambda each: each["differences"])),
+    planted, timed = record["planted"], record.get("whole")
+    points = {
+        name: [f"{100 * record[kind][name]:.1f}" for kind in KINDS] for name in ("corrected", "counted")
+    }
+    changes = [
+        (f"change in {product} found ({100 * size:+.0f} points)", shown(planted["found"][product]), "")
+        for product, (_, size) in PLANTED.items()
     ]
-    timed = record.get("whole")
-    return [
+    rows = [
+        ("intervals that hold the true share: all texts", *_both(record, lambda of: of["covered"]["all"])),
+        ("of a product", *_both(record, lambda of: of["covered"]["products"])),
+        ("of a week, or a product's week", *_both(record, lambda of: of["covered"]["weeks"])),
+        ("mean error in a product, in points: corrected", *points["corrected"]),
+        ("counted", *points["counted"]),
+        *changes,
+        ("intervals of these changes that hold the planted points", shown(planted["interval"]), ""),
+        ("files with a change that was not planted", *_both(record, lambda of: of["false"])),
+        ("files with a difference between products", *_both(record, lambda of: of["differences"])),
+    ]
+    lines = [
         f"{record['draws']} made files each of {record['rows']:,} rows, {len(PRODUCTS)} products and {WEEKS} "
         f"weeks, and {LABELED:,} labeled rows; answers of the built-in classifier to {record['world']:,} "
         "tweets that it was not trained on.",
         "",
         *table(("", "changes planted", "nothing planted"), rows),
-        *(
-            [
-                "",
-                f"A file of {timed['rows']:,} rows, scored before: {timed['seconds']:.0f} s, page of "
-                f"{timed['page'] / 1e6:.2f} MB. {timed['sentence']}",
-            ]
-            if timed
-            else []
-        ),
     ]
+    if timed:
+        lines += [
+            "",
+            f"A file of {timed['rows']:,} rows, scored before: {timed['seconds']:.0f} s, page of "
+            f"{timed['page'] / 1e6:.2f} MB. {timed['sentence']}",
+        ]
+    return lines
 
 
 def _both(record: Mapping[str, Any], of: Callable[[Mapping[str, Any]], float]) -> tuple[str, str]:
-    return shown(of(record["planted"])), shown(of(record["nothing"]))
+    planted, nothing = (shown(of(record[kind])) for kind in KINDS)
+    return planted, nothing
 
 
 def whole(world: CalibrationRows, tweets: Sequence[Any], *, rows: int, folder: Path) -> dict[str, Any]:
@@ -301,13 +278,13 @@ def bench(
     machine = Machine()
     texts = [tweet.text for tweet in tweets]
     made = {
-        name: _summary(
+        kind: _mean(
             [
-                outcome(world, texts, rows=rows, planted=name == "planted", seed=seed)
+                outcome(world, texts, rows=rows, planted=kind == "planted", seed=seed)
                 for seed in range(1, draws + 1)
             ]
         )
-        for name in ("planted", "nothing")
+        for kind in KINDS
     }
     record: dict[str, Any] = {"draws": draws, "rows": rows, "world": len(world), **made}
     if large:

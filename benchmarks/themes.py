@@ -23,7 +23,7 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from benchmarks.tweets import OTHER, SOURCE, topic_of
 from nlpkit.analysis.clusters import Clusters, find_clusters, stability_of
-from nlpkit.analysis.drivers import Sums, corrected, decompose, split
+from nlpkit.analysis.drivers import corrected, decompose, split
 from nlpkit.analysis.theme_counts import SAMPLE
 from nlpkit.analysis.theme_names import names_of, terms_of
 from nlpkit.analysis.themes import BASE, vectors_of
@@ -127,10 +127,7 @@ def driven(size: int, *, draws: int, seed: int) -> dict[str, Any]:
     held, named, false, gaps = [], [], 0, []
     for draw in range(draws):
         texts = np.stack([generator.multinomial(size, row) for row in SHARES])
-        having = generator.binomial(texts, RATES).astype(float)
-        before, after = (
-            Sums(texts=row, totals=has, squares=has) for row, has in zip(texts, having, strict=True)
-        )
+        before, after = np.stack([texts, generator.binomial(texts, RATES)], axis=1)
         (change,) = corrected([decompose(before, after, PARTS, seed=draw)])
         ordered = sorted(change.drivers, key=lambda driver: driver.part)
         effects = [driver.mix for driver in ordered] + [driver.rate for driver in ordered]

@@ -2,75 +2,46 @@
 
 from __future__ import annotations
 
-from nlpkit.analysis.about import About
-from nlpkit.analysis.aspects import AspectExample
-from nlpkit.analysis.counts import ALL, Cell
-from nlpkit.analysis.driver_sections import driver_table
-from nlpkit.analysis.study import columns
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nlpkit.analysis.aspects import Aspect, AspectCounts, AspectExample
+from nlpkit.analysis.cells import ALL, Cell
+from nlpkit.analysis.study import Study, columns, counted_share, cut, in_percent, thinned
 from nlpkit.analysis.themes import CENTRAL, Themes
-from nlpkit.data.personal import scan
-from nlpkit.metrics.score import Score
-from nlpkit.reports.sections import Example, Mark, Panel, Plot, Section, Series, Table, Tag, Texts
+from nlpkit.reports.sections import Example, Mark, Panel, Plot, Section, Table, Tag, Texts
 from nlpkit.reports.wording import short
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MOST_ASPECTS = 20
 MOST_PANELS = 6
-MOST_SPLITS = 6
-"""Decompositions that the page shows; the table has all."""
 LONGEST = 400
+"""Characters of a text."""
 
 
-def about_sections(about: About, *, label: str, number: int, tables: str, is_masked: bool) -> list[Section]:
-    """Return the sections: themes, their texts and course, aspects, and drivers.
-
-    Args:
-        about: what is shown.
-        label: the one that the page is about.
-        number: its number among the labels.
-        tables: the folder of tables.
-        is_masked: whether personal data in texts is masked.
-    """
+def about_sections(study: Study) -> list[Section]:
+    """Return the sections: themes, their texts and course, and aspects."""
     sections: list[Section] = []
+    about = study.about
     if about.themes is not None:
-        sections += [_themes(about, label, number, tables), _theme_texts(about.themes, is_masked)]
-        sections += _course(about)
+        sections += [
+            _themes(study, about.themes, about.theme_counts),
+            _theme_texts(study, about.themes),
+            *_course(about.themes, about.theme_counts),
+        ]
     if about.aspects is not None and about.aspects.aspects:
-        sections += [_aspects(about, tables), _aspect_texts(about, is_masked)]
-    shown = [each for each in about.driven if each.split.drivers][:MOST_SPLITS]
-    return sections + [driver_table(each, number, tables) for number, each in enumerate(shown, 1)]
+        largest = about.aspects.largest[:MOST_ASPECTS]
+        sections += [_aspects(study, about.aspects, largest), _aspect_texts(study, largest)]
+    return sections
 
 
-def share(count: int, of: int, title: str = "") -> Score:
-    """Return a share with its 95% interval (Wilson 1927)."""
-    from scipy.stats import binomtest
-
-    if not of:
-        return Score(value=None, count=0, title=title, undefined="no texts", percent=True)
-    interval = binomtest(count, of).proportion_ci(method="wilson")
-    return Score(
-        value=count / of, low=float(interval.low), high=float(interval.high), count=of, title=title,
-        higher_is_better=None, percent=True,
-    )  # fmt: skip
-
-
-def _themes(about: About, label: str, column: int, tables: str) -> Table:
-    themes, counts = about.themes, about.theme_counts
-    if themes is None or counts is None:
-        raise ValueError("no themes")
-    texts, having = counts.cells[ALL]
-    total = int(texts.sum())
-    steady = themes.stability
+def _themes(study: Study, themes: Themes, counts: Mapping[Cell, NDArray[Any]]) -> Table:
+    texts = counts[ALL][:, 0].tolist()
+    having = counts[ALL][:, 1 + study.findings.labels.index(study.label)].tolist()
     stable = [f"{theme.stability:.2f}" for theme in themes.themes]
-    rows = [
-        (
-            name,
-            int(texts[number]),
-            share(int(texts[number]), total).shown_with_interval,
-            share(int(having[number, column]), int(texts[number])).shown_with_interval,
-            stable[number] if number < len(stable) else None,
-        )
-        for number, name in enumerate(themes.names)
-    ]
+    steady = themes.stability
     lost = [theme.name for theme in themes.themes if not theme.is_stable]
     return Table(
         id="themes",
@@ -84,20 +55,31 @@ def _themes(about: About, label: str, column: int, tables: str) -> Table:
         f"{steady.highest:.2f}); 1 is the same, 0 is chance. In the table: how alike each theme and the "
         "nearest of a bootstrap are (Jaccard). "
         + (f"Below 0.5, and not to be relied on: {'; '.join(lost)}. " if lost else "")
-        + f"The rows of each theme: {tables}/theme_rows.parquet.",
-        columns=columns("Theme", "Texts", "Share", label.capitalize(), "Stability"),
-        rows=tuple(rows),
+        + f"The rows of each theme: {study.tables}/theme_rows.parquet.",
+        columns=columns("Theme", "Texts", "Share", study.label.capitalize(), "Stability"),
+        rows=tuple(
+            (
+                name,
+                size,
+                counted_share(size, sum(texts)).shown_with_interval,
+                counted_share(with_label, size).shown_with_interval,
+                stability,
+            )
+            for name, size, with_label, stability in zip(
+                themes.names, texts, having, [*stable, None], strict=True
+            )
+        ),
     )
 
 
-def _theme_texts(themes: Themes, is_masked: bool) -> Texts:
+def _theme_texts(study: Study, themes: Themes) -> Texts:
     return Texts(
         id="theme-texts",
         title="The most central texts of each theme",
         under="themes",
         note="Those nearest to the theme's center.",
         examples=tuple(
-            Example(text=_cut(text, is_masked), tags=(Tag(text=theme.name),))
+            Example(text=cut(text, LONGEST, is_masked=study.is_masked), tags=(Tag(text=theme.name),))
             for rank in range(CENTRAL)  # of each theme the most central one first
             for theme in themes.themes
             for text in theme.central[rank : rank + 1]
@@ -106,31 +88,16 @@ def _theme_texts(themes: Themes, is_masked: bool) -> Texts:
     )
 
 
-def _course(about: About) -> list[Section]:
+def _course(themes: Themes, counts: Mapping[Cell, NDArray[Any]]) -> list[Section]:
     """Return the share of each large theme over time; none without periods."""
-    if about.themes is None or about.theme_counts is None:
+    of_periods = {cell.period: held[:, 0] for cell, held in sorted(counts.items()) if cell.period}
+    if len(of_periods) < 2:
         return []
-    cells = about.theme_counts.cells
-    periods = sorted(cell.period for cell in cells if cell.period and not cell.groups)
-    if len(periods) < 2:
-        return []
-    step = max(1, -(-len(periods) // 2))
-    names = tuple(name if number % step == 0 else "" for number, name in enumerate(periods))
     panels = []
-    for number, theme in enumerate(about.themes.themes[:MOST_PANELS]):
-        scores = [
-            share(int(cells[Cell(period=name)][0][number]), int(cells[Cell(period=name)][0].sum()))
-            for name in periods
-        ]
-        line = Series(
-            mark="line",
-            x=tuple(map(float, range(len(periods)))),
-            y=tuple(100 * (score.value or 0) for score in scores),
-            low=tuple(100 * (score.low or 0) for score in scores),
-            high=tuple(100 * (score.high or 0) for score in scores),
-            symbol="o" if len(periods) < 25 else "",
-        )
-        panels.append(Panel(series=(line,), title=short(theme.name), names=names))
+    for number, theme in enumerate(themes.themes[:MOST_PANELS]):
+        scores = [counted_share(int(texts[number]), int(texts.sum())) for texts in of_periods.values()]
+        line = in_percent("line", range(len(scores)), scores, symbol="o" if len(scores) < 25 else "")
+        panels.append(Panel(series=(line,), title=short(theme.name), names=thinned(list(of_periods), 2)))
     return [
         Plot(
             id="themes-time",
@@ -145,12 +112,8 @@ def _course(about: About) -> list[Section]:
     ]
 
 
-def _aspects(about: About, tables: str) -> Table:
-    counts = about.aspects
-    if counts is None:
-        raise ValueError("no aspects")
-    largest = counts.largest
-    polarities = sorted({name for aspect in largest for name in aspect.polarities})
+def _aspects(study: Study, counts: AspectCounts, largest: list[Aspect]) -> Table:
+    polarities = sorted({name for aspect in counts.aspects.values() for name in aspect.polarities})
     return Table(
         id="aspects",
         title="What it is about: aspects",
@@ -158,43 +121,43 @@ def _aspects(about: About, tables: str) -> Table:
         note=f"What opinions are about, found by {counts.run} in {counts.with_opinions:,} of "
         f"{counts.texts:,} texts. An aspect counts once in a text for each polarity, upper "
         "case and simple plurals as one. The shares are of these mentions, with 95% intervals (Wilson), the "
-        f"reader's mistakes included. All: {tables}/aspects.csv.",
+        f"reader's mistakes included. All: {study.tables}/aspects.csv.",
         columns=columns("Aspect", "Mentions", *(name.capitalize() for name in polarities)),
         rows=tuple(
             (
                 aspect.name,
                 aspect.mentions,
-                *(share(aspect.polarities[name], aspect.mentions).shown_with_interval for name in polarities),
+                *(
+                    counted_share(aspect.polarities[name], aspect.mentions).shown_with_interval
+                    for name in polarities
+                ),
             )
-            for aspect in largest[:MOST_ASPECTS]
+            for aspect in largest
         ),
     )
 
 
-def _aspect_texts(about: About, is_masked: bool) -> Texts:
-    largest = about.aspects.largest[:MOST_ASPECTS] if about.aspects else []
+def _aspect_texts(study: Study, largest: list[Aspect]) -> Texts:
     return Texts(
         id="aspect-texts",
         title="Examples of aspects",
         under="aspects",
         note="The first opinions of each polarity in the file.",
         examples=tuple(
-            _opinion(kept[0], aspect.name, is_masked)
+            _opinion(kept[0], aspect.name, study.is_masked)
             for aspect in largest
             for _, kept in sorted(aspect.examples.items())
-            if kept
         ),
         shown=6,
     )
 
 
 def _opinion(example: AspectExample, name: str, is_masked: bool) -> Example:
-    opinion, text = example.opinion, _cut(example.text, is_masked)
-    spans = [span for span in (opinion.aspect, opinion.opinion) if span is not None]
+    opinion, text = example.opinion, cut(example.text, LONGEST, is_masked=is_masked)
     marks = tuple(
-        Mark(start=span.start, end=span.end, name="aspect" if span is opinion.aspect else "opinion")
-        for span in spans
-        if text[: span.end] == example.text[: span.end]  # a mask before it moves it
+        Mark(start=span.start, end=span.end, name=part)
+        for part, span in (("aspect", opinion.aspect), ("opinion", opinion.opinion))
+        if span is not None and text[: span.end] == example.text[: span.end]  # a mask before it moves it
     )
     return Example(
         text=text,
@@ -202,32 +165,3 @@ def _opinion(example: AspectExample, name: str, is_masked: bool) -> Example:
         tags=(Tag(text=f"{name}: {opinion.polarity}"),),
         where=f"{example.file}, row {example.row}",
     )
-
-
-def _cut(text: str, is_masked: bool) -> str:
-    shown = scan(text)[0] if is_masked else text
-    return f"{shown[:LONGEST]}…" if len(shown) > LONGEST else shown
-
-
-def about_methods(about: About) -> tuple[str, ...]:
-    """Return how it was done, in sentences to paste."""
-    sentences = []
-    if about.themes is not None:
-        themes = about.themes
-        sentences.append(
-            f"Themes are clusters ({themes.clusters.method}, scikit-learn) of the mean token embeddings of "
-            f"{themes.distinct:,} different texts of a random sample, in {len(themes.clusters.axes)} "
-            "principal components, named by class-based TF-IDF (Grootendorst 2022). Their stability is the "
-            f"adjusted Rand index over {themes.stability.bootstraps} bootstraps: {themes.stability.ari:.2f}."
-        )
-    if about.aspects is not None:
-        sentences.append(
-            f"Aspects and their polarity were read by {about.aspects.run}, with Wilson intervals."
-        )
-    if about.driven:
-        sentences.append(
-            "Changes of counted shares were decomposed into the shares of parts and the rates within them "
-            "(Kitagawa 1955), with 95% intervals by 4,000 draws (Bayesian bootstrap of shares, Jeffreys' "
-            "distribution of rates) and p-values corrected by Holm (1979)."
-        )
-    return tuple(sentences)

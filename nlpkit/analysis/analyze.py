@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from nlpkit.analysis.about import theme_choice, what_it_is_about
-from nlpkit.analysis.about_sections import about_methods, about_sections
-from nlpkit.analysis.about_tables import about_tables
+from nlpkit.analysis.about import what_it_is_about
 from nlpkit.analysis.correction import correction_for
-from nlpkit.analysis.counts import Counts, count
-from nlpkit.analysis.driver_sections import driver_sentences
+from nlpkit.analysis.counts import count
 from nlpkit.analysis.findings import Findings, find
-from nlpkit.analysis.methods import methods_of
-from nlpkit.analysis.page import report_of
-from nlpkit.analysis.scored_input import ScoredInput, scored_input
-from nlpkit.analysis.scored_rows import ScoredRows
+from nlpkit.analysis.page import notes_of, report_of
+from nlpkit.analysis.passes import Passes
+from nlpkit.analysis.scored_input import refuse_columns, refuse_label, scored_input
 from nlpkit.analysis.study import Study
-from nlpkit.analysis.survey import Plan, survey
+from nlpkit.analysis.survey import survey
 from nlpkit.analysis.tables import ROWS, tables_of, write_tables
+from nlpkit.analysis.themes import theme_choice
 from nlpkit.analysis.to_read import choose, with_words
-from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.dates import Order, Period
-from nlpkit.data.records import columns_of
-from nlpkit.data.rows import require
-from nlpkit.errors import ConfigError, nearest
+from nlpkit.errors import ConfigError
 from nlpkit.files import fingerprint, refuse_path, sha256_of, write_whole
 from nlpkit.reports.report import Report
 from nlpkit.run import versions
@@ -133,63 +127,74 @@ def analyze(
     source, output, by = Path(source), Path(output), tuple(dict.fromkeys(by))
     asked = theme_choice(themes)
     folder = output.with_suffix(".tables") if tables is None else Path(tables)
-    if every and not time:
-        raise ConfigError(f"--every {every}: of which dates? hint: add --time and the column that holds them")
     _refuse_output(source, output, folder, overwrite=overwrite)
-    _refuse_columns(source, [*by, *([time] if time else [])], format, encoding)
+    refuse_columns(source, by, time, every, format, encoding)
     folder.mkdir(parents=True, exist_ok=True)
     options = ScoreOptions(
         text=text, format=format, encoding=encoding, overwrite=overwrite,
         record=None if source.is_dir() else folder / "_scored.json",
     )  # fmt: skip
-    scored = scored_input(
-        source, run, folder, options, runtime=runtime, talk=talk,
+    rows, opened, classifier = scored_input(
+        source, run, folder, options, by=by, time=time, runtime=runtime, talk=talk,
         progress=lambda at: progress("scoring", at.rows, at.total),
     )  # fmt: skip
-    if about is not None and about not in scored.labels:
-        known = ", ".join(scored.labels)
-        raise ConfigError(f"--about {about}: expected one of {known}{nearest(about, scored.labels)}")
-    rows = ScoredRows(
-        path=scored.path, source=source, labels=scored.labels, is_set=scored.is_set, text=text, by=by,
-        time=time, format=scored.format, encoding=encoding if scored.was_scored else None,
-        prefix=scored.prefix,
+    labels = rows.labels
+    refuse_label(about, labels)
+    today = today or datetime.now(UTC).date()
+    file = sha256_of(rows.files)
+    passes = Passes(
+        folder / ".passes", file=file, rows=[str(source), text, by, time, labels, rows.prefix], every=every,
+        order=date_order, today=today, seed=seed, versions=versions(),
     )  # fmt: skip
-    plan = survey(
-        rows.batches(answers=False), by=by, time=time, every=every, order=date_order,
-        today=today or datetime.now(UTC).date(),
-    )  # fmt: skip
+    plan = survey(rows, passes, every=every, order=date_order, today=today)
     counts = count(
-        rows, plan, listed=folder / ROWS, seed=seed, progress=lambda done: progress("counting", done, None)
+        rows,
+        plan,
+        passes,
+        listed=folder / ROWS,
+        seed=seed,
+        progress=lambda done: progress("counting", done, None),
     )
-    study = _study(
-        scored, rows, plan, counts, held_out=held_out, fields=fields, about=about, unit=unit, mask=mask,
-        words=words, name=str(source), tables=folder.name, seed=seed,
-        more={"themes": asked, "aspects": str(aspects or "")},
-    )  # fmt: skip
-    about_it = what_it_is_about(
-        rows, plan, study.findings, label=study.about, themes=asked,
-        aspects=None if aspects is None else str(aspects), folder=folder, seed=seed, progress=progress,
-    )  # fmt: skip
-    study = replace(
-        study,
-        more=tuple(
-            about_sections(
-                about_it, label=study.about, number=scored.labels.index(study.about), tables=folder.name,
-                is_masked=mask,
-            )
+    correction = correction_for(
+        opened, classifier, counts.whole, held_out, fields, is_set=rows.is_set, seed=seed
+    )
+    shares = CellShares(len(labels), correction.rows, is_set=rows.is_set, seed=seed)
+    findings = find(counts, plan, shares, labels, seed=seed)
+    label = about or (NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())])
+    chosen = choose(counts, labels, about=label, is_masked=mask, seed=seed)
+    explainer = brief_explainer(classifier) if words and classifier else None
+    study = Study(
+        rows=rows,
+        run=classifier.name if classifier else "the columns of a scored file",
+        unit=unit, label=label, findings=findings, plan=plan, correction=correction,
+        chosen=list(with_words(chosen, explainer)) if explainer else chosen,
+        about=what_it_is_about(
+            rows, plan, passes, findings, label=label, themes=asked, aspects=aspects, folder=folder,
+            seed=seed, progress=progress,
         ),
-        more_sentences=tuple(driver_sentences(about_it)),
-        notes=(*study.notes, *about_it.notes),
-        methods=(*study.methods[:-1], *about_methods(about_it), study.methods[-1]),
+        hash=fingerprint(
+            {
+                "file": file,
+                "run": classifier.fingerprint if classifier else "",
+                "rows": [text, by, time, labels],
+                "plan": [plan.every, plan.order, str(plan.today)],
+                "held out": str(held_out or ""),
+                "versions": versions(),
+                "seed": seed,
+                "themes": asked,
+                "aspects": str(aspects or ""),
+            }
+        ),
+        tables=folder.name, is_masked=mask, seed=seed,
     )  # fmt: skip
     report = report_of(study)
-    tables_about = about_tables(about_it, scored.labels)
-    write_tables(folder, tables_of(study.findings, study.chosen, by=by) | tables_about)
+    write_tables(folder, tables_of(study))
     write_whole(folder / "report.json", report.to_json())
     write_whole(output, report.to_html())
+    passes.remove()
     return Analysis(
-        page=output, tables=folder, sentences=report.summary, warnings=report.warnings, notes=study.notes,
-        report=report, findings=study.findings,
+        page=output, tables=folder, sentences=report.summary, warnings=report.warnings,
+        notes=notes_of(study), report=report, findings=findings,
     )  # fmt: skip
 
 
@@ -201,94 +206,3 @@ def _refuse_output(source: Path, output: Path, folder: Path, *, overwrite: bool)
         raise ConfigError(f"{output}: exists already; hint: replace it with --overwrite, or name another")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; expected a folder for tables; hint: --tables FOLDER")
-
-
-def _refuse_columns(source: Path, columns: Sequence[str], format: str | None, encoding: str | None) -> None:
-    """Refuse a column that is not there before anything is scored."""
-    if columns and str(source) != "-":
-        require(columns, columns_of(source, format=format, encoding=encoding), file=str(source))
-
-
-def _study(
-    scored: ScoredInput,
-    rows: ScoredRows,
-    plan: Plan,
-    counts: Counts,
-    *,
-    held_out: Path | str | None,
-    fields: dict[str, Any],
-    about: str | None,
-    unit: str,
-    mask: bool,
-    words: bool,
-    name: str,
-    tables: str,
-    more: dict[str, Any],
-    seed: int,
-) -> Study:
-    """Turn the counts into what the page shows."""
-    correction = correction_for(scored, held_out, fields, seed=seed)
-    shares = CellShares(len(scored.labels), correction.rows, is_set=scored.is_set, seed=seed)
-    findings = find(counts, plan, shares, scored.labels, seed=seed)
-    likeliest, warnings = correction.of_whole(counts.whole)
-    subject = _about(about, scored.labels, counts)
-    chosen = choose(counts, scored.labels, about=subject, is_masked=mask, seed=seed)
-    explainer = brief_explainer(scored.classifier) if words and scored.classifier else None
-    study = Study(
-        name=name,
-        run=scored.classifier.name if scored.classifier else "the columns of a scored file",
-        task="several labels a text" if scored.is_set else "one label a text",
-        unit=unit,
-        about=subject,
-        findings=findings,
-        plan=plan,
-        chosen=tuple(with_words(chosen, explainer) if explainer else chosen),
-        why_counted=correction.why_not,
-        corrected_by=correction.source,
-        likeliest=likeliest,
-        warnings=warnings,
-        notes=(*plan.notes, *findings.notes, *_few_notes(findings)),
-        hash=_hash(scored, rows, plan, held_out, seed, more),
-        tables=tables,
-        seed=seed,
-    )
-    return study.with_methods(methods_of(study))
-
-
-def _hash(
-    scored: ScoredInput,
-    rows: ScoredRows,
-    plan: Plan,
-    held_out: Path | str | None,
-    seed: int,
-    more: dict[str, Any],
-) -> str:
-    """Return a hash of the scored file, the run and all that decides a figure."""
-    return fingerprint(
-        {
-            "file": sha256_of(data_files(rows.path) if rows.path.is_dir() else [rows.path]),
-            "run": scored.classifier.fingerprint if scored.classifier else "",
-            "rows": [rows.text, rows.by, rows.time, rows.labels],
-            "plan": [plan.every, plan.order, str(plan.today)],
-            "held out": str(held_out or ""),
-            "versions": versions(),
-            "seed": seed,
-            **more,
-        }
-    )
-
-
-def _about(asked: str | None, labels: tuple[str, ...], counts: Counts) -> str:
-    default = NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())]
-    return asked or default
-
-
-def _few_notes(findings: Findings) -> list[str]:
-    """Say how many groups and periods have too few texts for shares of their own."""
-    texts = sum(findings.few.values())
-    if not findings.few:
-        return []
-    return [
-        f"{len(findings.few):,} groups, periods or combinations of them have fewer than 10 texts "
-        f"({texts:,} together), and no shares of their own. They count in the whole."
-    ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from nlpkit.analysis.passes import Passes
 from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError
@@ -105,12 +107,13 @@ def singular(word: str) -> str:
 
 
 def count_aspects(
-    rows: ScoredRows, run: str, *, progress: Callable[[int], None] = lambda done: None
+    rows: ScoredRows, passes: Passes, run: Path | str, *, progress: Callable[[int], None]
 ) -> AspectCounts:
     """Find the opinions in all texts of a file, and count what they are about.
 
     Args:
         rows: what is read.
+        passes: keeps where the pass stands.
         run: of an opinion reader.
         progress: gets how many rows are done.
 
@@ -123,15 +126,20 @@ def count_aspects(
             f"--aspects {run}: answers with {', '.join(classifier.columns)}; expected a run that finds "
             "opinions; hint: nlpkit train recipes/configs/aspects.yaml trains one (docs/training.md)"
         )
-    counts, done = AspectCounts(run=classifier.name), 0
-    for batch in rows.batches(answers=True):
+    counts = AspectCounts(run=classifier.name)
+
+    def restore(before: AspectCounts) -> None:
+        vars(counts).update(vars(before))
+
+    for batch in passes.over(
+        rows, "aspects", AspectCounts, lambda: counts, restore, reader=classifier.fingerprint
+    ):
         for start in range(0, len(batch), BATCH):
             places = [row for row in range(start, min(start + BATCH, len(batch))) if _held(batch.texts[row])]
             texts = [batch.texts[row] for row in places]
             for row, text, answer in zip(places, texts, classifier.predict(texts), strict=True):
                 counts.add(text, answer.opinions or (), file=batch.file, row=batch.first + row)
-            progress(done + min(start + BATCH, len(batch)))
-        done += len(batch)
+            progress(counts.texts)
     return counts
 
 

@@ -10,6 +10,7 @@ from nlpkit.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sklearn.decomposition import PCA
 
 NONE = -1
 """The cluster of what lies in none."""
@@ -38,10 +39,8 @@ class Clusters:
 
     method: str
     """`HDBSCAN`, or `KMeans`."""
-    mean: NDArray[Any]
-    """(size,): of the vectors that the clusters were found in."""
-    axes: NDArray[Any]
-    """(axes, size): their principal components."""
+    axes: PCA
+    """The principal components of the vectors that the clusters were found in."""
     centers: NDArray[Any]
     """(clusters, axes), of length 1."""
     floors: NDArray[Any]
@@ -52,7 +51,7 @@ class Clusters:
 
     def cosines(self, vectors: NDArray[Any]) -> NDArray[Any]:
         """Return (vectors, clusters): how near each vector lies to each center."""
-        cosines: NDArray[Any] = _unit((vectors - self.mean) @ self.axes.T) @ self.centers.T
+        cosines: NDArray[Any] = _unit(self.axes.transform(vectors)) @ self.centers.T
         return cosines
 
     def assign(self, vectors: NDArray[Any]) -> NDArray[Any]:
@@ -97,8 +96,8 @@ def find_clusters(vectors: NDArray[Any], *, count: int | None = None, seed: int)
     least = max(FEWEST, 2 * (count or 0))
     if len(vectors) < least:
         raise DataError(f"{len(vectors)} different texts; expected at least {least} for themes")
-    reduced = PCA(min(AXES, *vectors.shape), random_state=seed, svd_solver="full").fit(vectors)
-    points = _unit(reduced.transform(vectors))
+    axes = PCA(min(AXES, *vectors.shape), random_state=seed, svd_solver="full").fit(vectors)
+    points = _unit(axes.transform(vectors))
     method, labels = _labels(points, count, seed)
     order = np.argsort(-np.bincount(labels[labels >= 0]), kind="stable")
     centers = _unit(np.stack([points[labels == cluster].mean(axis=0) for cluster in order]))
@@ -106,13 +105,7 @@ def find_clusters(vectors: NDArray[Any], *, count: int | None = None, seed: int)
         np.quantile(points[labels == cluster] @ center, FARTHEST)
         for cluster, center in zip(order, centers, strict=True)
     ]
-    return Clusters(
-        method=method,
-        mean=reduced.mean_,
-        axes=reduced.components_,
-        centers=centers,
-        floors=np.array(floors),
-    )
+    return Clusters(method=method, axes=axes, centers=centers, floors=np.array(floors))
 
 
 def stability_of(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nlpkit.analysis.scored_input import ScoredInput
+from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.reports.wording import without_folder
+from nlpkit.run import Run
 from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows
 from nlpkit.trust.shares import SharesEstimator, Tally
 
@@ -23,9 +25,11 @@ class Correction:
     """The labeled rows that correct the shares, if there are any."""
 
     rows: CalibrationRows | None = None
-    estimator: SharesEstimator | None = None
     why_not: str = ""
     """Why shares are not corrected; empty where they are."""
+    likeliest: Mapping[str, float] = field(default_factory=dict)
+    """Label -> its share of all texts by expectation maximization; empty where shares are not corrected."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -34,17 +38,16 @@ class Correction:
             return ""
         return f"{len(self.rows):,} labeled rows ({without_folder(self.rows.source)})"
 
-    def of_whole(self, whole: Tally) -> tuple[dict[str, float], tuple[str, ...]]:
-        """Return the shares of all texts by expectation maximization, and what to beware of."""
-        if self.estimator is None:
-            return {}, ()
-        shares = self.estimator.shares(whole)
-        warnings = (UNLIKE,) if self.estimator.is_unlike(whole, shares) else ()
-        return {share.label: share.likeliest for share in shares}, warnings
-
 
 def correction_for(
-    scored: ScoredInput, held_out: Path | str | None, fields: dict[str, Any], *, seed: int
+    run: Run | None,
+    classifier: Classifier | None,
+    whole: Tally,
+    held_out: Path | str | None,
+    fields: dict[str, Any],
+    *,
+    is_set: bool,
+    seed: int,
 ) -> Correction:
     """Return what corrects the shares, or why there is nothing; labeled rows that are named must do.
 
@@ -52,17 +55,22 @@ def correction_for(
         ConfigError: labeled rows are named, but not the run.
         DataError: labeled rows that are named are wrong, or too few.
     """
-    if scored.run is None or scored.classifier is None:
+    if run is None or classifier is None:
         if held_out is not None:
             raise ConfigError("--held-out: of which run? hint: name the run that scored the file, before it")
         return Correction(
             why_not="the run that scored the file is not named; hint: nlpkit analyze RUN FILE -o report.html"
         )
     try:
-        rows = calibration_rows(scored.run, scored.classifier, held_out, **fields)
-        estimator = SharesEstimator(rows, is_set=scored.is_set, seed=seed)
+        rows = calibration_rows(run, classifier, held_out, **fields)
+        estimator = SharesEstimator(rows, is_set=is_set, seed=seed)
     except (RunError, DataError) as error:
         if held_out is not None:
             raise
-        return Correction(why_not=str(error).replace(str(scored.run.path), f"the run {scored.run.name}"))
-    return Correction(rows=rows, estimator=estimator)
+        return Correction(why_not=str(error).replace(str(run.path), f"the run {run.name}"))
+    shares = estimator.shares(whole)
+    return Correction(
+        rows=rows,
+        likeliest={share.label: share.likeliest for share in shares},
+        warnings=(UNLIKE,) if estimator.is_unlike(whole, shares) else (),
+    )

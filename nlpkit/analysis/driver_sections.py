@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
-from nlpkit.analysis.about import THEMES, About, Driven
-from nlpkit.analysis.drivers import Driver, Effect
-from nlpkit.analysis.study import columns
+from nlpkit.analysis.driven import THEMES
+from nlpkit.analysis.drivers import Decomposition, Driver, Effect
+from nlpkit.analysis.study import Study, columns
 from nlpkit.reports.sections import Table
 
+MOST = 6
+"""Decompositions that the page shows; the table has all."""
 
-def driver_table(driven: Driven, number: int, tables: str) -> Table:
-    """Return a row for each part of a change, with what it adds.
 
-    Args:
-        driven: the change.
-        number: the table's number on the page; the first one says how to read them.
-        tables: the folder of tables.
+def driver_sections(study: Study) -> list[Table]:
+    """Return a table for each change that is decomposed, with what each part adds; the first one says how to
+    read them.
     """
-    split = driven.split
-    word = "themes" if driven.by == THEMES else driven.by
-    title = (
-        f"Why {split.label} differs in {split.after}: by {word}"
-        if driven.kind == "group"
-        else f"What drives {split.label}, {split.after} against {split.before}: by {word}"
-    )
-    return Table(
-        id=f"drivers-{number}",
-        title=title,
-        nav="Drivers" if number == 1 else "",
-        note=f"The counted share of {split.label} is {split.rates[0]:.1%} ({split.before}, "
-        f"{split.texts[0]:,} texts) and {split.rates[1]:.1%} ({split.after}, {split.texts[1]:,}): "
-        f"{_points(split.whole)} points. Of these, {_points(split.mix)} come from the shares "
-        f"of the {word}, and {_points(split.rate)} from the rates of {split.label} within them. "
-        f"The rows sum to the whole exactly. {_reading(tables) if number == 1 else ''}",
-        columns=columns(
-            driven.by.capitalize(), "Texts", "Its share", f"{split.label.capitalize()} in it",
-            "By its share", "By its rate", words=("Texts", "Its share", f"{split.label.capitalize()} in it"),
-        ),
-        rows=tuple(_driver_cells(driver) for driver in split.drivers),
-    )  # fmt: skip
-
-
-def _reading(tables: str) -> str:
-    return (
+    reading = (
         "The last columns are the points that each part adds, with 95% intervals. A star: not zero, all "
         "parts of these tables considered (Holm, 5%). A share adds where it grows above the average, or "
-        f"shrinks below it. Neighboring periods and p-values: {tables}/drivers.csv."
+        f"shrinks below it. Neighboring periods and p-values: {study.tables}/drivers.csv."
+    )
+    return [
+        _table(change, number, reading if number == 1 else "")
+        for number, change in enumerate(study.about.drivers[:MOST], 1)
+    ]
+
+
+def _table(change: Decomposition, number: int, reading: str) -> Table:
+    label = change.label
+    word = "themes" if change.by == THEMES else change.by
+    words = ("Texts", "Its share", f"{label.capitalize()} in it")
+    return Table(
+        id=f"drivers-{number}",
+        title=f"Why {label} differs in {change.after}: by {word}"
+        if change.kind == "group"
+        else f"What drives {label}, {change.after} against {change.before}: by {word}",
+        nav="Drivers" if number == 1 else "",
+        note=f"The counted share of {label} is {change.rates[0]:.1%} ({change.before}, "
+        f"{change.texts[0]:,} texts) and {change.rates[1]:.1%} ({change.after}, {change.texts[1]:,}): "
+        f"{_points(change.whole)} points. Of these, {_points(change.mix)} come from the shares "
+        f"of the {word}, and {_points(change.rate)} from the rates of {label} within them. "
+        f"The rows sum to the whole exactly. {reading}",
+        columns=columns(change.by.capitalize(), *words, "By its share", "By its rate", words=words),
+        rows=tuple(_driver_cells(driver) for driver in change.drivers),
     )
 
 
@@ -68,18 +66,21 @@ def _points(effect: Effect) -> str:
     return f"{value}{star} ({low} to {high})"
 
 
-def driver_sentences(about: About) -> list[str]:
+def driver_sentences(study: Study) -> list[str]:
     """Return what the first screen says of the drivers: the part that adds most, where one surely does."""
-    splits = [each.split for each in about.driven if each.kind in ("change", "halves") and each.by == THEMES]
-    for split in splits:
-        effects = [(driver.mix, driver, _more(driver)) for driver in split.drivers]
-        effects += [(driver.rate, driver, _more_in_it(driver, split.label)) for driver in split.drivers]
+    for change in study.about.drivers:
+        if change.by != THEMES or change.kind not in ("change", "halves"):
+            continue
+        effects = [(driver.mix, driver.part, _more(driver)) for driver in change.drivers]
+        effects += [
+            (driver.rate, driver.part, _more_in_it(driver, change.label)) for driver in change.drivers
+        ]
         known = [each for each in effects if each[0].is_significant]
         if known:
-            effect, driver, how = max(known, key=lambda each: abs(each[0].value))
+            effect, part, how = max(known, key=lambda each: abs(each[0].value))
             return [
-                f"From {split.before} to {split.after}, {split.label} changed by {_points(split.whole)} "
-                f"points as counted. The theme {driver.part} adds most, as {how}: {_points(effect)} points."
+                f"From {change.before} to {change.after}, {change.label} changed by {_points(change.whole)} "
+                f"points as counted. The theme {part} adds most, as {how}: {_points(effect)} points."
             ]
     return []
 
@@ -89,6 +90,5 @@ def _more(driver: Driver) -> str:
 
 
 def _more_in_it(driver: Driver, label: str) -> str:
-    return (
-        f"{'more' if (driver.rates[1] or 0) > (driver.rates[0] or 0) else 'fewer'} of its texts are {label}"
-    )
+    more = "more" if (driver.rates[1] or 0) > (driver.rates[0] or 0) else "fewer"
+    return f"{more} of its texts are {label}"

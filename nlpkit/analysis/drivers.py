@@ -1,4 +1,4 @@
-"""What drives a change: the change of a share or a mean, split into parts that sum to it exactly.
+"""What drives a change: the change of a label's share, split into parts that sum to it exactly.
 
 A label's share can rise because its themes are spoken of more often, or because texts within a theme have it
 more often. Kitagawa (1955, doi:10.1080/01621459.1955.10501299) splits a change into these two.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import DataError
-from nlpkit.trust.gaps import holm
+from nlpkit.trust.gaps import LEVEL, holm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,34 +21,7 @@ FEWEST = 10
 """Texts of a part, before or after, below which it counts with the rest."""
 MOST = 20
 """Parts that stand alone, the largest first."""
-LEVEL = 0.05
-"""Of all comparisons together."""
 ENDS = (0.025, 0.975)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sums:
-    """Sums over the texts of a period or a group, for each part of it: all that a change needs, however many
-    texts.
-    """
-
-    texts: NDArray[Any]
-    """(parts,)"""
-    totals: NDArray[Any]
-    """(parts,): of the values; of a label, how many texts have it."""
-    squares: NDArray[Any]
-    """(parts,): of the squared values; of a label the same as `totals`."""
-
-    @classmethod
-    def of(cls, parts: NDArray[Any], values: NDArray[Any], count: int) -> Sums:
-        """Return the sums over texts: (texts,) the number of each one's part, and its value."""
-        import numpy as np
-
-        return cls(
-            texts=np.bincount(parts, minlength=count),
-            totals=np.bincount(parts, values, count),
-            squares=np.bincount(parts, values**2, count),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +52,21 @@ class Driver:
     shares: tuple[float, float]
     """Of all texts."""
     rates: tuple[float | None, float | None]
-    """The mean value of its texts; None where it has none."""
+    """The share of its texts that have the label; None where it has no texts."""
     mix: Effect
     """What its larger or smaller share adds: more texts of a part above the average raise the whole."""
     rate: Effect
-    """What its higher or lower mean value adds."""
+    """What its higher or lower rate adds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decomposition:
-    """The change of a label's share, or of a mean, and what drives it."""
+    """The change of a label's share, and what drives it."""
 
+    kind: str
+    """What is compared, such as a change point."""
+    by: str
+    """What the parts are: themes, or the values of a column."""
     label: str
     before: str
     """The period or the group that is compared with."""
@@ -105,29 +82,39 @@ class Decomposition:
     drivers: tuple[Driver, ...]
     """The strongest first."""
 
+    @property
+    def effects(self) -> list[Effect]:
+        """All of them: those of the whole, then two of each driver."""
+        of_drivers = [effect for driver in self.drivers for effect in (driver.mix, driver.rate)]
+        return [self.whole, self.mix, self.rate, *of_drivers]
+
 
 def decompose(
-    before: Sums,
-    after: Sums,
+    before: NDArray[Any],
+    after: NDArray[Any],
     parts: Sequence[str],
     *,
     label: str = "",
     names: tuple[str, str] = ("before", "after"),
+    kind: str = "",
+    by: str = "",
     seed: int = 1,
 ) -> Decomposition:
     """Split a change into what the parts' shares add and what their rates add; together they are the change.
 
-    Intervals come from draws: of the shares by a Bayesian bootstrap (Rubin 1981), of a label's rates from
-    their Beta distribution (Jeffreys), so that a rate of 0 in few texts is not taken for certain, and of
-    means from their normal distribution. They hold for the parts as they are: what a theme is, is not drawn
-    anew.
+    Intervals come from draws: of the shares by a Bayesian bootstrap (Rubin 1981), and of the rates from their
+    Beta distribution (Jeffreys), so that a rate of 0 in few texts is not taken for certain. They hold for the
+    parts as they are: what a theme is, is not drawn anew.
 
     Args:
-        before: the sums of the period or the group that is compared with.
-        after: the sums of the other one.
+        before: (2, parts), of the period or the group that is compared with: the texts of each part, and how
+            many of them have the label.
+        after: the same of the other one.
         parts: what the parts are called.
-        label: what the values count.
+        label: its name.
         names: what the two are called.
+        kind: what is compared.
+        by: what the parts are.
         seed: draws.
 
     Raises:
@@ -135,40 +122,43 @@ def decompose(
     """
     import numpy as np
 
-    if not before.texts.sum() or not after.texts.sum():
-        lacking = names[0] if not before.texts.sum() else names[1]
-        raise DataError(f"{lacking}: no texts to compare")
-    both, parts = _pooled(before, after, parts)
-    texts = np.stack([sums.texts for sums in both]).astype(float)
-    totals = np.stack([sums.totals for sums in both])
-    squares = np.stack([sums.squares for sums in both])
+    for name, side in zip(names, (before, after), strict=True):
+        if not side[0].sum():
+            raise DataError(f"{name}: no texts to compare")
+    sums, parts = _pooled(np.stack([before, after]).astype(float), parts)
+    texts, having = sums[:, 0], sums[:, 1]
     shares = texts / texts.sum(axis=1, keepdims=True)
-    rates = _filled(totals, texts)
+    rates = having / np.maximum(texts, 1)
     random = np.random.default_rng(seed)
-    drawn_shares = np.stack([_drawn_shares(row, random) for row in texts], axis=1)
-    drawn = split(drawn_shares, _drawn_rates(texts, totals, squares, random))
-    mix, rate = split(shares, rates)
+    gammas = [random.standard_gamma(row, (DRAWS, len(row))) for row in texts]
+    drawn_shares = np.stack([drawn / drawn.sum(axis=1, keepdims=True) for drawn in gammas], axis=1)
+    drawn_rates = random.beta(having + 0.5, texts - having + 0.5, (DRAWS, *texts.shape))
+    # The rate of a part without texts is the other side's, as if it had not changed
+    mix, rate = split(shares, np.where(texts > 0, rates, rates[::-1]))
+    drawn_mix, drawn_rate = split(drawn_shares, np.where(texts > 0, drawn_rates, drawn_rates[:, ::-1]))
     drivers = [
         Driver(
             part=part,
             texts=(int(texts[0, row]), int(texts[1, row])),
             shares=(float(shares[0, row]), float(shares[1, row])),
-            rates=(_rate(totals[0, row], texts[0, row]), _rate(totals[1, row], texts[1, row])),
-            mix=_effect(mix[row], drawn[0][:, row]),
-            rate=_effect(rate[row], drawn[1][:, row]),
+            rates=(_rate(having[0, row], texts[0, row]), _rate(having[1, row], texts[1, row])),
+            mix=_effect(mix[row], drawn_mix[:, row]),
+            rate=_effect(rate[row], drawn_rate[:, row]),
         )
         for row, part in enumerate(parts)
     ]
-    whole = totals.sum(axis=1) / texts.sum(axis=1)
+    whole = having.sum(axis=1) / texts.sum(axis=1)
     return Decomposition(
+        kind=kind,
+        by=by,
         label=label,
         before=names[0],
         after=names[1],
         texts=(int(texts[0].sum()), int(texts[1].sum())),
         rates=(float(whole[0]), float(whole[1])),
-        whole=_effect(whole[1] - whole[0], (drawn[0] + drawn[1]).sum(axis=1)),
-        mix=_effect(mix.sum(), drawn[0].sum(axis=1)),
-        rate=_effect(rate.sum(), drawn[1].sum(axis=1)),
+        whole=_effect(whole[1] - whole[0], (drawn_mix + drawn_rate).sum(axis=1)),
+        mix=_effect(mix.sum(), drawn_mix.sum(axis=1)),
+        rate=_effect(rate.sum(), drawn_rate.sum(axis=1)),
         drivers=tuple(sorted(drivers, key=lambda driver: -abs(driver.mix.value + driver.rate.value))),
     )
 
@@ -191,12 +181,7 @@ def split(shares: NDArray[Any], rates: NDArray[Any]) -> tuple[NDArray[Any], NDAr
 
 def corrected(changes: Sequence[Decomposition]) -> list[Decomposition]:
     """Return the changes with the p-values of all effects corrected for all of them together."""
-    effects = [
-        effect
-        for change in changes
-        for effect in (change.whole, change.mix, change.rate, *_of_drivers(change))
-    ]
-    p_values = iter(holm([effect.p for effect in effects]))
+    p_values = iter(holm([effect.p for change in changes for effect in change.effects]))
 
     def next_of(effect: Effect) -> Effect:
         return replace(effect, corrected_p=next(p_values))
@@ -216,66 +201,19 @@ def corrected(changes: Sequence[Decomposition]) -> list[Decomposition]:
     ]
 
 
-def _of_drivers(change: Decomposition) -> list[Effect]:
-    return [effect for driver in change.drivers for effect in (driver.mix, driver.rate)]
-
-
-def _pooled(before: Sums, after: Sums, parts: Sequence[str]) -> tuple[tuple[Sums, Sums], list[str]]:
-    """Return the sums with small parts, and those beyond the largest, as one part: the rest."""
+def _pooled(sums: NDArray[Any], parts: Sequence[str]) -> tuple[NDArray[Any], list[str]]:
+    """Return (2, 2, parts) sums with small parts, and those beyond the largest, as one part: the rest."""
     import numpy as np
 
-    most = np.maximum(before.texts, after.texts)
-    order = np.argsort(-(before.texts + after.texts), kind="stable")
+    most = sums[:, 0].max(axis=0)
+    order = np.argsort(-sums[:, 0].sum(axis=0), kind="stable")
     alone = [int(part) for part in order[:MOST] if most[part] >= FEWEST]
     rest = [int(part) for part in order if part not in alone and most[part]]
     groups = [[part] for part in alone] + ([rest] if rest else [])
     names = [parts[part] for part in alone]
     if rest:
         names.append(f"the rest ({len(rest):,})" if len(rest) > 1 else parts[rest[0]])
-    pooled = [
-        Sums(
-            texts=np.array([sums.texts[group].sum() for group in groups]),
-            totals=np.array([sums.totals[group].sum() for group in groups]),
-            squares=np.array([sums.squares[group].sum() for group in groups]),
-        )
-        for sums in (before, after)
-    ]
-    return (pooled[0], pooled[1]), names
-
-
-def _filled(totals: NDArray[Any], texts: NDArray[Any]) -> NDArray[Any]:
-    """Return the rates, (2, parts); that of a part without texts is the other one's, as if it had not
-    changed.
-    """
-    import numpy as np
-
-    rates = totals / np.maximum(texts, 1)
-    filled: NDArray[Any] = np.where(texts > 0, rates, rates[::-1])
-    return filled
-
-
-def _drawn_shares(texts: NDArray[Any], random: Any) -> NDArray[Any]:
-    """Return (draws, parts)."""
-    drawn = random.standard_gamma(texts, (DRAWS, len(texts)))
-    shares: NDArray[Any] = drawn / drawn.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _drawn_rates(
-    texts: NDArray[Any], totals: NDArray[Any], squares: NDArray[Any], random: Any
-) -> NDArray[Any]:
-    """Return (draws, 2, parts)."""
-    import numpy as np
-
-    if (squares == totals).all():  # each value is 0 or 1
-        drawn = random.beta(totals + 0.5, texts - totals + 0.5, (DRAWS, *texts.shape))
-    else:
-        inner = squares - totals**2 / np.maximum(texts, 1)
-        variance = np.maximum(inner.sum(axis=0) / np.maximum(texts.sum(axis=0) - 2, 1), 0)
-        errors = np.sqrt(variance / np.maximum(texts, 1))
-        drawn = random.normal(totals / np.maximum(texts, 1), errors, (DRAWS, *texts.shape))
-    filled: NDArray[Any] = np.where(texts > 0, drawn, drawn[:, ::-1])
-    return filled
+    return np.stack([sums[:, :, group].sum(axis=2) for group in groups], axis=2), names
 
 
 def _effect(value: float, drawn: NDArray[Any]) -> Effect:

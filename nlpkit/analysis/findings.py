@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from nlpkit.analysis.cells import ALL, Cell, Plan
 from nlpkit.analysis.changes import FEWEST_PERIODS, LEVEL, steps_in
-from nlpkit.analysis.counts import ALL, Cell, Counts
-from nlpkit.analysis.survey import MOST_SERIES, Plan
+from nlpkit.analysis.counts import Counts
 from nlpkit.trust.cell_shares import CellShares, Estimate
 from nlpkit.trust.gaps import holm
 from nlpkit.trust.shares import FEWEST, Tally
@@ -25,7 +25,7 @@ class Difference:
     cell: Cell
     label: str
     texts: int
-    others: int
+    other_texts: int
     difference: float
     low: float
     high: float
@@ -81,7 +81,10 @@ class Findings:
     changes: tuple[Change, ...] = ()
     series: int = 0
     """How many series were tested for changes."""
-    notes: tuple[str, ...] = field(default=())
+
+    def changes_of(self, cell: Cell, label: str) -> list[Change]:
+        """Return the changes of one series, in order."""
+        return [each for each in self.changes if (each.cell, each.label) == (cell, label)]
 
     def periods(self, cell: Cell) -> list[str]:
         """Return the periods in which a group, or all texts, have shares, in order."""
@@ -95,37 +98,22 @@ def find(counts: Counts, plan: Plan, shares: CellShares, labels: tuple[str, ...]
         cell: shares.estimate(tally) for cell, tally in sorted(counts.cells.items()) if cell not in few
     }
     estimates[ALL] = shares.estimate(counts.whole)
-    singles = [Cell(groups=((groups.column, name),)) for groups in plan.groups for name in groups.kept]
     findings = Findings(labels=labels, estimates=estimates, counts=counts, few=few)
-    series = [ALL, *(cell for cell in singles if _has_series(cell, plan))] if plan.every else []
+    series = [ALL, *(cell for column in plan.groups for cell in plan.series(column))]
     tested = [cell for cell in series if len(findings.periods(cell)) >= FEWEST_PERIODS]
-    notes = []
-    if series and not tested:
-        notes.append(
-            f"Fewer than {FEWEST_PERIODS} periods have {FEWEST} texts or more, so that a change cannot be "
-            "distinguished from noise. None is tested for."
-        )
     level = LEVEL / max(1, len(tested) * len(labels))
     changes = [
         change
         for number, cell in enumerate(tested)
         for change in _changes(findings, cell, shares, level=level, seed=seed + number)
     ]
-    return Findings(
-        labels=labels,
-        estimates=estimates,
-        counts=counts,
-        few=few,
-        differences=tuple(_differences(counts, singles, shares, labels)),
+    cells = [cell for column in plan.groups for cell in plan.cells(column)]
+    return replace(
+        findings,
+        differences=tuple(_differences(counts, cells, shares, labels)),
         changes=tuple(changes),
         series=len(tested) * len(labels),
-        notes=tuple(notes),
     )
-
-
-def _has_series(cell: Cell, plan: Plan) -> bool:
-    column, value = cell.groups[0]
-    return any(groups.column == column and value in groups.first(MOST_SERIES) for groups in plan.groups)
 
 
 def _differences(
@@ -142,24 +130,17 @@ def _differences(
         for number, label in enumerate(labels):
             differences.append(
                 Difference(
-                    cell=cell,
-                    label=label,
-                    texts=tally.texts,
-                    others=rest.texts,
-                    difference=float(gap.share[number]),
-                    low=float(gap.low[number]),
-                    high=float(gap.high[number]),
-                    p=float(gap.p[number]),
+                    cell=cell, label=label, texts=tally.texts, other_texts=rest.texts,
+                    difference=float(gap.share[number]), low=float(gap.low[number]),
+                    high=float(gap.high[number]), p=float(gap.p[number]),
                 )
-            )
+            )  # fmt: skip
     p_values = holm([each.p for each in differences])
-    return [dataclasses.replace(each, corrected_p=p) for each, p in zip(differences, p_values, strict=True)]
+    return [replace(each, corrected_p=p) for each, p in zip(differences, p_values, strict=True)]
 
 
 def _changes(findings: Findings, cell: Cell, shares: CellShares, *, level: float, seed: int) -> list[Change]:
     """Return the changes of all labels in the series of a group, or of all texts."""
-    import numpy as np
-
     periods = findings.periods(cell)
     tallies = [findings.counts.cells[Cell(groups=cell.groups, period=period)] for period in periods]
     values, variances = _series(tallies, shares)
@@ -169,23 +150,17 @@ def _changes(findings: Findings, cell: Cell, shares: CellShares, *, level: float
         ends = [0, *(step.at for step in steps), len(periods)]
         for index, step in enumerate(steps):
             parts = tallies[ends[index] : step.at], tallies[step.at : ends[index + 2]]
-            before, after = (shares.estimate(_sum(part)) for part in parts)
+            before, after = (shares.estimate(reduce(Tally.plus, part)) for part in parts)
             gap = after.minus(before)
             changes.append(
                 Change(
-                    cell=cell,
-                    label=findings.labels[number],
-                    since=periods[step.at],
-                    earliest=periods[step.earliest],
-                    latest=periods[step.latest],
-                    before=float(before.share[number]),
-                    after=float(after.share[number]),
-                    low=float(gap.low[number]),
-                    high=float(gap.high[number]),
-                    texts=int(np.sum(texts[ends[index] : ends[index + 2]])),
-                    p=step.p,
+                    cell=cell, label=findings.labels[number], since=periods[step.at],
+                    earliest=periods[step.earliest], latest=periods[step.latest],
+                    before=float(before.share[number]), after=float(after.share[number]),
+                    low=float(gap.low[number]), high=float(gap.high[number]),
+                    texts=sum(texts[ends[index] : ends[index + 2]]), p=step.p,
                 )
-            )
+            )  # fmt: skip
     return changes
 
 
@@ -193,7 +168,7 @@ def _series(tallies: Sequence[Tally], shares: CellShares) -> tuple[NDArray[Any],
     """Return (labels, periods) shares that are a mean over the texts, and what a single text varies by."""
     import numpy as np
 
-    whole = _sum(tallies)
+    whole = reduce(Tally.plus, tallies)
     if shares.weights is None:
         means = np.stack([tally.given / tally.texts for tally in tallies], axis=1)
         mean = whole.given / whole.texts
@@ -202,10 +177,3 @@ def _series(tallies: Sequence[Tally], shares: CellShares) -> tuple[NDArray[Any],
     means = matrix @ np.stack([tally.mean for tally in tallies], axis=1) + added[:, None]
     within = sum(tally.texts * tally.covariance for tally in tallies) / whole.texts
     return means, np.maximum(np.diag(matrix @ within @ matrix.T), 1e-9).tolist()
-
-
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    whole = tallies[0]
-    for tally in tallies[1:]:
-        whole = whole.plus(tally)
-    return whole

@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.records import columns_of, read_records, text_of
-from nlpkit.errors import DataError, nearest
+from nlpkit.data.rows import require
+from nlpkit.errors import DataError
 from nlpkit.tasks.numbers import number_of
 from nlpkit.tasks.prediction import OPINIONS, SEVERAL
-from nlpkit.tasks.reading import NOTHING, group_of
+from nlpkit.tasks.reading import NOTHING
 from nlpkit.trust.answer_columns import labels_in
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 BATCH = 20_000
+Held: TypeAlias = dict[str, Sequence[Any]]
+"""Column -> the value of each row."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Some rows that follow one another in a file."""
+    """Some rows that follow one another in a file; the last four are empty where no answers are asked for."""
 
     file: str
     first: int
     """The number of its first row in the file, counted from 1."""
+    size: int
     groups: Mapping[str, tuple[list[str], NDArray[Any]]]
     """Column -> its values, and for each row which of them it holds."""
     dates: Sequence[object]
     """Of each row; empty where dates are not asked for."""
-    probabilities: NDArray[Any] | None = None
-    """(rows, labels); None where answers are not asked for."""
-    given: NDArray[Any] | None = None
+    probabilities: NDArray[Any]
+    """(rows, labels)."""
+    given: NDArray[Any]
     """(rows, labels): whether each label was given."""
-    names: Sequence[str] = ()
+    names: Sequence[str]
     """What was given to each row, as the file holds it."""
-    texts: Sequence[str] = ()
+    texts: Sequence[str]
 
     def __len__(self) -> int:
-        held = [len(codes) for _, codes in self.groups.values()]
-        return max([len(self.dates), *held, 0 if self.given is None else len(self.given)])
+        return self.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,82 +76,90 @@ class ScoredRows:
         """The columns of the probabilities."""
         return [f"{self.prefix}p_{label}" for label in self.labels]
 
-    def batches(self, *, answers: bool) -> Iterator[Batch]:
-        """Yield all rows in order; with their answers and texts if asked for.
+    @property
+    def files(self) -> list[Path]:
+        """The files in their order."""
+        return data_files(self.path) if self.path.is_dir() else [self.path]
+
+    def batches(self, *, answers: bool, skip: int = 0) -> Iterator[Batch]:
+        """Yield all rows in order, but for the first batches; with their answers and texts if asked for.
 
         Raises:
             DataError: a row lacks a column, or holds no number where there must be a probability.
         """
-        if not answers and not self.by and not self.time:
+        columns = dict.fromkeys(self.by, "by") | ({self.time: "time"} if self.time else {})
+        if answers:
+            columns |= {self.text: "text"}
+        if not columns:
             return
-        for file in data_files(self.path) if self.path.is_dir() else [self.path]:
+        for file in self.files:
             name = str(self.source / file.relative_to(self.path) if self.path.is_dir() else self.source)
-            if file.suffix in (".parquet", ".pq") and self.format is None:
-                yield from self._columnar(file, name, answers)
-            else:
-                yield from self._records(file, name, answers)
+            is_parquet = file.suffix in (".parquet", ".pq") and self.format is None
+            first = 1
+            for size, read in (self._columnar if is_parquet else self._records)(file, columns, answers):
+                if skip:
+                    skip -= 1
+                else:
+                    yield self._batch(name, first, size, read(), answers)
+                first += size
 
-    def _columnar(self, file: Path, name: str, answers: bool) -> Iterator[Batch]:
+    def _columnar(
+        self, file: Path, columns: Mapping[str, str], answers: bool
+    ) -> Iterator[tuple[int, Callable[[], Held]]]:
         import pyarrow.parquet as pq
 
-        columns = [*self.by, *([self.time] if self.time else [])]
-        if answers:
-            columns += [self.text, self.answer, *self.chances]
-        with pq.ParquetFile(file) as parquet:
-            _require(columns, parquet.schema_arrow.names, str(file))
-            first = 1
-            for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(columns))):
-                yield self._of_arrow(rows, name, first, answers)
-                first += rows.num_rows
+        numbers = self.chances if answers else []
+        needed = [*columns, *([self.answer] if answers else []), *numbers]
 
-    def _of_arrow(self, rows: pa.RecordBatch, file: str, first: int, answers: bool) -> Batch:
+        def of_arrow() -> Held:
+            held = {name: rows.column(name).to_pylist() for name in needed if name not in numbers}
+            return held | {name: rows.column(name).to_numpy(zero_copy_only=False) for name in numbers}
+
+        with pq.ParquetFile(file) as parquet:
+            require(needed, parquet.schema_arrow.names, file=str(file))
+            for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(needed))):
+                yield rows.num_rows, of_arrow
+
+    def _records(
+        self, file: Path, columns: Mapping[str, str], answers: bool
+    ) -> Iterator[tuple[int, Callable[[], Held]]]:
+        def of_records() -> Held:
+            held: Held = {
+                name: [record.fields.get(name) for record in records] for name in (*columns, self.answer)
+            }
+            if answers:
+                held[self.text] = [text_of(record, self.text, empty="allow") for record in records]
+                for name in self.chances:
+                    held[name] = [number_of(record, name) for record in records]
+            return held
+
+        rest = read_records(file, format=self.format, encoding=self.encoding, columns=columns)
+        while records := list(islice(rest, BATCH)):
+            yield len(records), of_records
+
+    def _batch(self, file: str, first: int, size: int, held: Held, answers: bool) -> Batch:
         import numpy as np
 
-        probabilities = None
+        names = [str(name or "") for name in held[self.answer]] if answers else []
+        probabilities = np.zeros((0, len(self.labels)))
         if answers:
-            held = [rows.column(name).to_numpy(zero_copy_only=False) for name in self.chances]
-            probabilities = np.stack(held, axis=1).astype(float)
-            _refuse_no_number(probabilities, file, first)
-        names = [str(name or "") for name in rows.column(self.answer).to_pylist()] if answers else []
+            probabilities = np.stack([np.asarray(held[name], dtype=float) for name in self.chances], axis=1)
+        if len(bad := np.flatnonzero(~np.isfinite(probabilities).all(axis=1))):
+            raise DataError(
+                f"{file}, row {first + int(bad[0])}: a probability is missing; expected a number in each "
+                "column p_LABEL; hint: score the texts again"
+            )
         return Batch(
             file=file,
             first=first,
-            groups={column: _codes(rows.column(column).to_pylist()) for column in self.by},
-            dates=rows.column(self.time).to_pylist() if self.time else (),
+            size=size,
+            groups={column: codes_of(held[column]) for column in self.by},
+            dates=held[self.time] if self.time else (),
             probabilities=probabilities,
-            given=self._given(names) if answers else None,
+            given=self._given(names),
             names=names,
-            texts=rows.column(self.text).to_pylist() if answers else (),
+            texts=held[self.text] if answers else (),
         )
-
-    def _records(self, file: Path, name: str, answers: bool) -> Iterator[Batch]:
-        import numpy as np
-
-        columns = dict.fromkeys(self.by, "by") | ({self.time: "time"} if self.time else {})
-        needed = {**columns, **({self.text: "text"} if answers else {})}
-        rest = read_records(file, format=self.format, encoding=self.encoding, columns=needed)
-        first = 1
-        while records := list(islice(rest, BATCH)):
-            names, texts, probabilities = [], [], None
-            if answers:
-                names = [str(record.fields.get(self.answer) or "") for record in records]
-                texts = [text_of(record, self.text, empty="allow") for record in records]
-                probabilities = np.array(
-                    [[number_of(record, name) for name in self.chances] for record in records]
-                )
-            yield Batch(
-                file=name,
-                first=first,
-                groups={
-                    column: _codes([group_of(record, column) for record in records]) for column in self.by
-                },
-                dates=[record.fields.get(self.time) for record in records] if self.time else (),
-                probabilities=probabilities,
-                given=self._given(names) if answers else None,
-                names=names,
-                texts=texts,
-            )
-            first += len(records)
 
     def _given(self, names: Sequence[str]) -> NDArray[Any]:
         """Return (rows, labels): whether each label stands in the column of answers."""
@@ -159,10 +169,10 @@ class ScoredRows:
         for name in set(names):
             labels = name.split(", ") if self.is_set else [name]
             known[name] = [label in labels for label in self.labels]
-        return np.array([known[name] for name in names]).reshape(len(names), len(self.labels))
+        return np.array([known[name] for name in names], dtype=bool).reshape(len(names), len(self.labels))
 
 
-def _codes(values: Sequence[object]) -> tuple[list[str], NDArray[Any]]:
+def codes_of(values: Sequence[object]) -> tuple[list[str], NDArray[Any]]:
     """Return the different values as names of groups, and which of them each row holds."""
     import numpy as np
 
@@ -170,22 +180,6 @@ def _codes(values: Sequence[object]) -> tuple[list[str], NDArray[Any]]:
     held = ("" if value is None else str(value).strip() for value in values)
     codes = np.array([numbers.setdefault(name, len(numbers)) for name in held], dtype=np.int64)
     return [name or NOTHING for name in numbers], codes
-
-
-def _refuse_no_number(probabilities: NDArray[Any], file: str, first: int) -> None:
-    import numpy as np
-
-    if len(bad := np.flatnonzero(~np.isfinite(probabilities).all(axis=1))):
-        raise DataError(
-            f"{file}, row {first + int(bad[0])}: a probability is missing; expected a number in each column "
-            "p_LABEL; hint: score the texts again"
-        )
-
-
-def _require(columns: Sequence[str], known: Sequence[str], file: str) -> None:
-    for column in columns:
-        if column not in known:
-            raise DataError(f"{file}: no column {column!r}{nearest(column, known)}")
 
 
 def answers_in(

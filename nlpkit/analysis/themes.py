@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nlpkit.analysis.clusters import Clusters, Stability, find_clusters, stability_of
 from nlpkit.analysis.theme_names import names_of, terms_of
 from nlpkit.data.near import near_groups
+from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nlpkit.models.encoder import Encoder
 
+ThemeChoice: TypeAlias = int | Literal["auto", "none"]
+
 BASE = "minilm-l6"
+"""The sentence encoder that themes are found with."""
 NEAR = 0.8
 """Texts that share this much of their pairs of words count once while themes are looked for."""
 CENTRAL = 3
@@ -73,26 +77,35 @@ class Themes:
         return assigned
 
 
+def theme_choice(asked: str | int) -> ThemeChoice:
+    """Return how many themes are asked for.
+
+    Raises:
+        ConfigError: it is neither `auto`, `none` nor a whole number above 1.
+    """
+    if asked == "auto":
+        return "auto"
+    if asked == "none":
+        return "none"
+    if not str(asked).isdecimal() or int(asked) < 2:
+        raise ConfigError(f"--themes {asked}: expected auto, none or a whole number from 2, such as 12")
+    return int(asked)
+
+
 def find_themes(
-    texts: Sequence[str],
-    *,
-    base: str = BASE,
-    count: int | None = None,
-    seed: int = 1,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    texts: Sequence[str], *, count: int | None, seed: int, progress: Callable[[int, int], None]
 ) -> Themes:
     """Find the themes of a sample of texts.
 
     Args:
         texts: the sample.
-        base: an encoder: a folder, a hub's name or a name of the catalog.
-        count: how many themes; default: as many as there are dense places.
+        count: how many themes; None for as many as there are dense places.
         seed: draws bootstraps.
         progress: gets how many texts of how many are read.
 
     Raises:
         DataError: there are too few different texts.
-        SourceError: the base can't be fetched.
+        SourceError: the encoder can't be fetched.
     """
     import numpy as np
 
@@ -103,7 +116,7 @@ def find_themes(
     for group, text in zip(groups, texts, strict=True):
         first.setdefault(group, text)
     distinct = list(first.values())
-    encoder = Encoder.load(base)
+    encoder = Encoder.load(BASE)
     vectors = vectors_of(distinct, encoder, progress) if distinct else np.zeros((0, 1))
     clusters = find_clusters(vectors, count=count, seed=seed)
     assigned = clusters.assign(vectors)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nlpkit.analysis.counts import ALL, Cell, Counts
+from nlpkit.analysis.cells import ALL, Cell
+from nlpkit.analysis.counts import Counts
 from nlpkit.analysis.shortlists import Candidate
 from nlpkit.data.near import near_groups
 from nlpkit.data.personal import scan

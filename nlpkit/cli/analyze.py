@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, RuntimeChoice, Text, names_of
 from nlpkit.cli.terminal import as_options, bar, resumable, talk
 from nlpkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nlpkit.analysis.check import AnalysisCheck
 
 
 def analyze(
@@ -23,7 +26,9 @@ def analyze(
             "first; or what nlpkit score made of one.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The page, such as report.html.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The page, such as report.html.", show_default=False)
+    ] = None,
     text: Text = "text",
     by: Annotated[
         str | None,
@@ -78,6 +83,12 @@ def analyze(
         bool,
         typer.Option("--overwrite", help="Replace the page, and answers that were made with other settings."),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Say what scoring will take and what the page will hold. Writes nothing."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a page with an answer: shares with intervals, by groups and over time, and what to read.
@@ -87,13 +98,26 @@ def analyze(
     import json
 
     from nlpkit.analysis.analyze import analyze as run_analysis
+    from nlpkit.analysis.check import check as check_analysis
 
     if len(paths) not in (1, 2):
         raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
+    source, run = paths[-1], paths[0] if len(paths) == 2 else None
+    if check:
+        with as_options(), bar("reading") as show:
+            checked = check_analysis(
+                source, run, text=text, by=tuple(names_of(by)), time=time, every=every, date_order=date_order,
+                about=about, themes=themes, runtime=runtime, format=format, encoding=encoding, talk=talk,
+                progress=lambda what, done: show(done, None, what),
+            )  # fmt: skip
+        _show(checked, as_json)
+        return
+    if output is None:
+        raise ConfigError("no page; expected -o FILE, as with -o report.html; hint: --check only looks ahead")
     fields: dict[str, Any] = {} if label is None else {"label": label}
     with as_options(), resumable(shlex.join(["nlpkit", *sys.argv[1:]])), bar("analyzing") as show:
         analysis = run_analysis(
-            paths[-1], output, paths[0] if len(paths) == 2 else None, text=text, by=names_of(by), time=time,
+            source, output, run, text=text, by=names_of(by), time=time,
             every=every, date_order=date_order, about=about, unit=unit, held_out=held_out, tables=tables,
             mask=mask, words=words, themes=themes, aspects=aspects,
             runtime=runtime, format=format, encoding=encoding, overwrite=overwrite,
@@ -109,6 +133,39 @@ def analyze(
     for note in analysis.notes:
         talk(note)
     talk(f"page: {analysis.page}; tables: {analysis.tables}")
+
+
+def _show(checked: AnalysisCheck, as_json: bool) -> None:
+    """Print what an analysis will take, and what its page will hold."""
+    import json
+
+    from nlpkit.analysis.changes import FEWEST_PERIODS
+    from nlpkit.cli.preview import preview_lines, show_lines
+    from nlpkit.trust.shares import FEWEST
+
+    if as_json:
+        typer.echo(json.dumps(checked.as_dict(), ensure_ascii=False))
+        return
+    lines = preview_lines(checked.scoring) if checked.scoring else []
+    if checked.scoring is None:
+        rows = "not known before they are read" if checked.rows is None else f"{checked.rows:,}"
+        lines.append(("rows", f"{rows}; they hold answers, so that nothing is scored"))
+    lines.append(("labels", ", ".join(checked.labels)))
+    for column, groups in checked.groups.items():
+        sizes = f"of {min(groups.values()):,} to {max(groups.values()):,} texts"
+        empty = f"; {checked.empty[column]:,} rows are empty" if column in checked.empty else ""
+        lines.append((column, f"{len(groups)} groups with shares of their own, {sizes}{empty}"))
+    if checked.periods:
+        lines.append(("dates", f"{sum(checked.periods.values()):,} rows, {checked.first} to {checked.last}"))
+        enough = [texts for texts in checked.periods.values() if texts >= FEWEST]
+        tested = "" if len(enough) >= FEWEST_PERIODS else "; too few to test for changes"
+        lines.append(
+            (
+                f"periods ({checked.every})",
+                f"{len(enough)} of {len(checked.periods)} have {FEWEST} texts or more{tested}",
+            )
+        )
+    show_lines([*lines, *(("note", note) for note in checked.notes)])
 
 
 def register(app: typer.Typer) -> None:

@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
+
+from nlpkit.cli.terminal import escaped
 
 if TYPE_CHECKING:
     from nlpkit.scoring.measured import Estimate
     from nlpkit.scoring.preview import Preview
 
 
-@dataclass(frozen=True)
-class PreviewInput:
-    """What the choice of a runtime asks of an input of which no output is planned."""
-
-    source: str
-
-    def begun_with(self) -> str | None:
-        """Return None: there is no work to go on with."""
-        return None
-
-    def is_long(self, size: int) -> bool:
-        """Return whether the input holds at least so many bytes."""
-        path = Path(self.source)
-        files = path.rglob("*") if path.is_dir() else [path]
-        return sum(file.stat().st_size for file in files if file.is_file()) >= size
-
-
 def show_preview(looked: Preview, as_json: bool) -> None:
     """Print a preview, as lines for people or as JSON."""
     if as_json:
         typer.echo(json.dumps(looked.as_dict()))
-        return
+    else:
+        show_lines(preview_lines(looked))
+
+
+def show_lines(lines: Sequence[tuple[str, str]]) -> None:
+    """Print lines for people, a name and words each."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in preview_lines(looked):
-        table.add_row(name, value)
+    for name, value in lines:
+        table.add_row(escaped(name), escaped(value))
     Console().print(table, highlight=False)
 
 

@@ -38,9 +38,9 @@ from nlpkit.cli.terminal import (
 from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nlpkit.cli.preview import PreviewInput
     from nlpkit.scoring.locations import ScoringPlan
     from nlpkit.scoring.options import ScoreOptions
+    from nlpkit.scoring.preview import PreviewInput
     from nlpkit.trust.cautious import Caution
 
     Promised: TypeAlias = Callable[[str | None, Any], Caution]
@@ -204,9 +204,9 @@ def _preview(
     """Say what a scoring will take, and score nothing but a few hundred rows."""
     import time
 
-    from nlpkit.cli.preview import PreviewInput, show_preview
+    from nlpkit.cli.preview import show_preview
     from nlpkit.scoring.locations import plan_location
-    from nlpkit.scoring.preview import checked_price, preview
+    from nlpkit.scoring.preview import PreviewInput, checked_price, preview
 
     if ray is not None:
         raise ConfigError("--check: looks at this machine alone; hint: leave out --ray")

@@ -73,6 +73,23 @@ class Preview:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class PreviewInput:
+    """What the choice of a runtime asks of an input of which no output is planned."""
+
+    source: str
+
+    def begun_with(self) -> str | None:
+        """Return None: there is no work to go on with."""
+        return None
+
+    def is_long(self, size: int) -> bool:
+        """Return whether the input holds at least so many bytes."""
+        path = Path(self.source)
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.is_file()) >= size
+
+
 def preview(
     source: Path | str,
     model: Predictor,

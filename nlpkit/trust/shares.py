@@ -7,7 +7,7 @@ look the same in both, only the shares of the labels differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,26 @@ class Tally:
         keys = np.concatenate([self._keys, self._random.random(len(probabilities))])
         kept = np.argsort(keys, kind="stable")[: self._size]
         self._keys, self.sample = keys[kept], np.concatenate([self.sample, probabilities])[kept]
+
+    def state(self) -> dict[str, Any]:
+        """Return all of it as plain values; `of_state` gives the same tally back."""
+        sums = {
+            name: getattr(self, name).tolist() for name in ("given", "mass", "products", "sample", "_keys")
+        }
+        return {"texts": self.texts, "size": self._size, "random": self._random.bit_generator.state, **sums}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> Tally:
+        """Return the tally of such values."""
+        import numpy as np
+
+        tally = cls(len(state["given"]), sample=state["size"])
+        tally.texts, tally._random.bit_generator.state = state["texts"], state["random"]
+        for name in ("given", "mass", "products", "sample", "_keys"):
+            setattr(
+                tally, name, np.array(state[name], dtype=float).reshape(-1, *getattr(tally, name).shape[1:])
+            )
+        return tally
 
     def plus(self, second: Tally, sign: int = 1) -> Tally:
         """Return the tally of the texts of both, or with the sign -1 of those that are not in the second.

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from nlpkit.models.encoder import Encoder
+from tests.unit.analysis.test_about import TopicCounter, analyzed, planted
 from tests.unit.data.test_checks import hostile
 from tests.unit.reports.test_html import full
 
@@ -23,6 +25,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "report": full(("negative", "neutral", "positive"), "averylongname" * 6).to_html(),
         "check": hostile().model_copy(update={"files": ("mine.csv",)}).to_html(),
     }
+    planted(folder / "reviews.csv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Encoder, "load", lambda base: TopicCounter())
+        analysis = analyzed(folder / "reviews.csv", folder / "analysis.html", "auto")
+    made["analysis"] = analysis.report.to_html()
     for name, page in made.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in made}
@@ -36,7 +43,7 @@ def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     context.close()
 
 
-@pytest.mark.parametrize("name", ["report", "check"])
+@pytest.mark.parametrize("name", ["report", "check", "analysis"])
 def test_d9_axe_finds_nothing_and_every_part_is_reached_by_the_keyboard(
     page: Any, pages: dict[str, Path], name: str
 ) -> None:
@@ -61,3 +68,17 @@ def test_d9_axe_finds_nothing_and_every_part_is_reached_by_the_keyboard(
         number += 1
     assert number > 3
     assert page.locator("details:not([open])").count() == 0
+
+
+def test_a_printed_analysis_holds_all_of_its_tables_and_texts(browser: Any, pages: dict[str, Path]) -> None:
+    context = browser.new_context(viewport={"width": 718, "height": 1047}, bypass_csp=True)  # A4 less margins
+    page = context.new_page()
+    page.goto(pages["analysis"].as_uri())
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    boxes = "[...document.querySelectorAll('.scroll')].map(one => getComputedStyle(one).overflowX)"
+    assert set(page.evaluate(boxes)) == {"visible"}
+    hidden = "[...document.querySelectorAll('details *')].filter(one => !one.checkVisibility())"
+    assert page.evaluate(f"{hidden}.length") == 0
+    assert not page.locator("nav").is_visible()
+    context.close()

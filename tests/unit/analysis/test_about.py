@@ -14,8 +14,8 @@ import pytest
 from pyarrow import parquet
 from sklearn.metrics import adjusted_rand_score
 
-from nlpkit.analysis.about import theme_choice
 from nlpkit.analysis.analyze import Analysis, analyze
+from nlpkit.analysis.themes import theme_choice
 from nlpkit.errors import ConfigError
 from nlpkit.models.encoder import Encoder
 from nlpkit.reports.sections import Table

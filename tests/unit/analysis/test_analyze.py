@@ -14,6 +14,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from nlpkit.analysis.analyze import Analysis, analyze
+from nlpkit.analysis.check import check
 from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError, DataError
 from tests.conftest import sentences
@@ -253,6 +254,55 @@ def test_the_command_prints_the_answer(planted: Path, tmp_path: Path) -> None:
     assert "report.tables" in result.stderr
     shown = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
     assert shown["page"] == str(tmp_path / "report.html")
+
+
+def test_a_check_says_what_the_page_will_hold_and_writes_nothing(tmp_path: Path) -> None:
+    """In 90 rows, north and south have 40 each, west has 2 and 8 are empty; 9 dates are missing, and the 81
+    others fall into 27 days.
+    """
+    dates = ["", *(f"2026-11-{day:02}" for day in range(1, 28))]
+    places = ["north"] * 40 + ["south"] * 40 + ["west"] * 2 + [""] * 8
+    rows = [
+        {
+            "place": place,
+            "date": dates[0] if number % 10 == 0 else dates[1 + number % 27],
+            "label": "positive",
+        }
+        for number, place in enumerate(places)
+    ]
+    path = scored(tmp_path / "a.csv", rows)
+    found = check(path, by=("place",), time="date", every="week", today=TODAY)
+    assert found.scoring is None
+    assert (found.rows, found.labels) == (90, LABELS)
+    assert found.groups == {"place": {"north": 40, "south": 40}}
+    assert found.empty == {"place": 8}
+    assert (found.every, found.first, found.last) == ("week", "2026-11-01", "2026-11-27")
+    assert sum(found.periods.values()) == 81
+    assert list(found.periods) == ["2026-W44", "2026-W45", "2026-W46", "2026-W47", "2026-W48"]
+    assert any("9 rows have no date" in note for note in found.notes)
+    asked = ["analyze", str(path), "--check", "--by", "place", "--time", "date", "--every", "week"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
+    assert "rows 90; they hold answers, so that nothing is scored" in shown
+    assert "place 2 groups with shares of their own, of 40 to 40 texts; 8 rows are empty" in shown
+    assert "periods (week) 4 of 5 have 10 texts or more; too few to test for changes" in shown
+    assert json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)["groups"] == found.groups
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
+    with pytest.raises(ConfigError, match=r"--about negativ: .*did you mean 'negative'"):
+        check(path, about="negativ")
+
+
+def test_a_check_of_texts_says_what_scoring_takes(toy_run: Path, tmp_path: Path) -> None:
+    source = tmp_path / "texts.csv"
+    with source.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("text", "shop"), *((text, "north") for text, _ in sentences(60))])
+    found = check(source, toy_run, by=("shop",), today=TODAY)
+    assert found.scoring is not None
+    assert (found.scoring.rows, found.rows) == (60, 60)
+    assert found.labels
+    assert found.notes == ("shop: north in all 60 rows, so that there is nothing to compare.",)
+    assert [each.name for each in tmp_path.iterdir()] == ["texts.csv"]
 
 
 def test_a_folder_of_files_with_several_labels_a_text(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from pyarrow import parquet
 
 from benchmarks.analyze import PLANTED, PRODUCTS, make, outcome
-from nlpkit.analysis.counts import Cell
+from nlpkit.analysis.cells import Cell
 from nlpkit.trust.calibration_rows import CalibrationRows
 
 

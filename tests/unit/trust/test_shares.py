@@ -212,3 +212,16 @@ def test_the_command_shows_shares_and_what_corrected_them(toy_run: Path, texts: 
     shutil.rmtree(copied / "evaluation")
     with pytest.raises(RunError, match=r"no predictions for held-out rows; hint: .*--held-out FILE"):
         file_shares(copied, texts)
+
+
+def test_a_tally_comes_back_from_its_state() -> None:
+    random = np.random.default_rng(1)
+    tally = Tally(3, seed=5, sample=4)
+    first, second = random.random((2, 6, 3))
+    tally.add(first, first > 0.5)
+    again = Tally.of_state(tally.state())
+    for each in (tally, again):
+        each.add(second, second > 0.5)
+    assert again.texts == 12
+    for name in ("given", "mass", "products", "sample"):
+        assert np.array_equal(getattr(tally, name), getattr(again, name))
