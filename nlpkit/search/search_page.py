@@ -121,8 +121,9 @@ def _searched(run: Run, study: Study, like: Score, count: int) -> Score:
 def optimism(searched: Score, reported: Score) -> Score:
     """Return how much better the searched score is than the reported one; the rows are independent."""
     value = low = high = None
-    if searched.value is not None and reported.value is not None:
-        value = (searched.value - reported.value) * (-1 if reported.higher_is_better is False else 1)
+    values = [score.value for score in (searched, reported) if score.value is not None]
+    if len(values) == 2:
+        value = (values[0] - values[1]) * (-1 if reported.higher_is_better is False else 1)
         halves = [
             (score.high - score.low) / 2
             for score in (searched, reported)
