@@ -31,7 +31,7 @@ class MeanPooled(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.classifier.weight.device
+        return self.body.device
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any
