@@ -12,8 +12,9 @@ from typing import Literal
 from nlpkit.evaluation.adaptation import compare, report_adaptation
 from nlpkit.run import Run
 from nlpkit.settings import Base, Lora, RunSettings
-from nlpkit.training.adaptation import Adaptation, AdaptationTraining, Method, measure, plan
+from nlpkit.training.adaptation import Adaptation, AdaptationTraining, measure, plan
 from nlpkit.training.adaptation_data import AdaptationData, AdaptationTexts, load_texts
+from nlpkit.training.adaptation_method import Method
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 from nlpkit.training.trainer import fit, planned_steps
 

@@ -88,12 +88,11 @@ def compare(before: Array, after: Array, method: str, *, seed: int) -> dict[str,
         method: what it learned by.
         seed: draws the texts of each resample.
     """
-    return {
-        metric.name: compared(
-            metric, *(Ratio.of(sums[:, column], sums[:, -1]) for sums in (before, after)), seed
-        ).model_dump(mode="json")
-        for column, metric in enumerate(MEASURES[method])
-    }
+    measured = {}
+    for column, metric in enumerate(MEASURES[method]):
+        old, new = (Ratio.of(sums[:, column], sums[:, -1]) for sums in (before, after))
+        measured[metric.name] = compared(metric, old, new, seed).model_dump(mode="json")
+    return measured
 
 
 def report_adaptation(run: Run) -> Report:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from nlpkit.run import RunRecord
 from nlpkit.settings import Base, DialogueTraining, Lora
 from nlpkit.tasks.task import ADAPTATION
 from nlpkit.training.adaptation_data import AdaptationTexts, Window, windows_of
+from nlpkit.training.adaptation_method import REASONS, Method, choose_method
 from nlpkit.training.contrastive_objective import twice, view_loss, view_sums
 from nlpkit.training.language_model_objective import (
     language_model_objective,
@@ -43,24 +44,11 @@ from nlpkit.training.runs import RunInProgress
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Method: TypeAlias = Literal["auto", "masked", "contrastive", "next_token"]
-
 LONGEST = 512
 """Tokens of a window where the config names no number, if the base reads as many."""
 
 TOLERANCE = 1e-3
 """The largest relative difference between what the saved base and the trained one give: rounding only."""
-
-NEEDS = {
-    "masked": "an encoder with a mask token",
-    "contrastive": "an encoder",
-    "next_token": "a chat model",
-}
-REASONS = {
-    "masked": "the base has learned masked words before",
-    "contrastive": "the base's configuration names no head for words",
-    "next_token": "the base is a chat model",
-}
 
 
 class AdaptationTraining(DialogueTraining):
@@ -146,9 +134,9 @@ class Adaptation:
 
             from nlpkit.models.mean_pooled import MeanPooled
 
-            model = MeanPooled(model, 1)
-            model.classifier = Identity()  # its answers are the sentence vectors
-            return model, False
+            encoder: Any = MeanPooled(model, 1)
+            encoder.classifier = Identity()  # it answers with the vector of a text
+            return encoder, False
         return model, any(not name.startswith(f"{model.base_model_prefix}.") for name in missing)
 
     def objective(
@@ -173,20 +161,22 @@ class Adaptation:
             return language_model_objective(
                 rows, held_rows, tokenizer=tokenizer, training=training, max_tokens=self.base.max_tokens
             )
-        parts: dict[str, Any]
+        parts: dict[str, Any] = {
+            "collate": twice(tokenizer.pad_token_id),
+            "loss": partial(view_loss, temperature=training.temperature),
+            "tally": partial(view_sums, temperature=training.temperature),
+        }
         if self.method == "masked":
-            known: Any = {"shift": 0}
-            masks = {"share": training.masked_share, "whole_words": training.whole_words, "seed": seed}
-            parts = {"collate": masker(tokenizer, **masks), "narrowed": partial(learnt_only, **known)}
-            loss, sums = partial(token_loss, **known), partial(token_sums, **known)
-        else:
-            known = {"temperature": training.temperature}
-            parts = {"collate": twice(tokenizer.pad_token_id)}
-            loss, sums = partial(view_loss, **known), partial(view_sums, **known)
+            share, words = training.masked_share, training.whole_words
+            parts = {
+                "collate": masker(tokenizer, share=share, whole_words=words, seed=seed),
+                "loss": partial(token_loss, shift=0),
+                "tally": partial(token_sums, shift=0),
+                "narrowed": partial(learnt_only, shift=0),
+            }
         return Objective(
             train=train, validation=held, lengths=[len(window.input_ids) for window in train],
-            loss=loss, tally=sums, metric="loss", greater_is_better=False,
-            metrics=_mean_loss, look_size=training.batch_size,
+            metric="loss", greater_is_better=False, metrics=_mean_loss, look_size=training.batch_size,
             settings={"activation_checkpointing": training.gradient_checkpointing}, **parts,
         )  # fmt: skip
 
@@ -211,48 +201,22 @@ class Adaptation:
         plain.config = config_of(self.base.folder)
         if self.method != "next_token":
             original, missing = load_encoder(self.base.folder, masked=False)
-            if getattr(original, "pooler", None) is not None and not any(
-                "pooler" in name for name in missing
-            ):
-                getattr(plain, plain.base_model_prefix, plain).pooler = original.pooler
+            pooler = getattr(original, "pooler", None)
+            if pooler is not None and not any("pooler" in name for name in missing):
+                getattr(plain, plain.base_model_prefix, plain).pooler = pooler
         with quiet():
             plain.save_pretrained(folder)
         load_tokenizer(self.base.folder).save_pretrained(folder)
         what = f"pretrained further by nlpkit on {record.data['rows']['train']:,} texts ({self.method})"
         write_whole(folder / "README.md", f"# {record.name}\n\n{public_name(record.base)}, {what}.\n")
         saved, lacks_head = self._load(folder)
-        found = _sums(saved, objective, rows).sum(axis=0)
-        if lacks_head or not (abs(found - expected) <= TOLERANCE * abs(expected)).all():
+        actual = _sums(saved, objective, rows).sum(axis=0)
+        if lacks_head or not (abs(actual - expected) <= TOLERANCE * abs(expected)).all():
             raise RunError(
                 f"{folder}: the saved base computes something else than the trained one: "
-                f"{found.tolist()} in place of {expected.tolist()}"
+                f"{actual.tolist()} in place of {expected.tolist()}"
             )
         return saved
-
-
-def choose_method(asked: Method, base: LoadedBase) -> Method:
-    """Return the method that is asked for, or for `auto` the one that suits the base.
-
-    Raises:
-        ConfigError: the base cannot learn by it.
-    """
-    from transformers import MODEL_FOR_MASKED_LM_MAPPING
-
-    config = config_of(base.folder)
-    names = config.architectures or ()
-    is_chat = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
-    is_encoder = not is_chat and not getattr(config, "is_encoder_decoder", False)
-    masks = is_encoder and type(config) in MODEL_FOR_MASKED_LM_MAPPING and bool(base.tokenizer.mask_token)
-    can = {"masked": masks, "contrastive": is_encoder, "next_token": is_chat}
-    has_learned = any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in names)
-    best: Method = "next_token" if is_chat else "masked" if masks and has_learned else "contrastive"
-    method = best if asked == "auto" else asked
-    if not can[method]:
-        hint = f"method={best}" if can[best] else "base.source=minilm-l6"
-        raise ConfigError(
-            f"method: {method} needs {NEEDS[method]}, which {base.identity.source} is not; hint: {hint}"
-        )
-    return method
 
 
 def _document(window: Window) -> EncodedDialogue:

@@ -47,7 +47,8 @@ def view_loss(
     outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None, *, temperature: float
 ) -> torch.Tensor:
     """Return the batch's share of the mean loss of an optimizer step, for the trainer."""
-    each = view_losses(*outputs["logits"].float().chunk(2), temperature)
+    first, second = outputs["logits"].float().chunk(2)
+    each = view_losses(first, second, temperature)
     return each.sum() / (len(each) if num_items_in_batch is None else num_items_in_batch)
 
 
