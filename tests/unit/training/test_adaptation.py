@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -165,7 +166,11 @@ def test_the_method_is_chosen_by_the_base_and_reported(
     tiny_base: Path, tiny_chat_base: Path, tmp_path: Path
 ) -> None:
     head, said = make_base(tmp_path / "head", masks=True, head=True), list[str]()
-    for base, method in ((tiny_base, "contrastive"), (tiny_chat_base, "next_token"), (head, "masked")):
+    lost = make_base(tmp_path / "lost", masks=True)  # its configuration names a head that is not there
+    config = json.loads((lost / "config.json").read_text()) | {"architectures": ["BertForMaskedLM"]}
+    (lost / "config.json").write_text(json.dumps(config))
+    methods = {tiny_base: "contrastive", lost: "contrastive", tiny_chat_base: "next_token", head: "masked"}
+    for base, method in methods.items():
         assert Adaptation.of(Base(source=str(base)), "auto", said.append).method == method
         assert said[-1].startswith(f"method     {method}, as the base")
 
