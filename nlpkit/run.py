@@ -56,6 +56,8 @@ class BaseModelIdentity(BaseModel):
     tokenizer_sha256: str
     layers: Annotated[int | None, Field(ge=1, exclude_if=lambda layers: layers is None)] = None
     """How many of its lowest layers are used; None for all."""
+    adapted_from: Annotated[BaseModelIdentity | None, Field(exclude_if=lambda origin: origin is None)] = None
+    """The base that the recipe adapt made it of; None for one that it did not make."""
 
 
 class RunRecord(BaseModel):
@@ -132,6 +134,11 @@ class Run:
     def reader(self) -> Path:
         """Of a zero-shot run, in place of an adapter: the weights that stand for its labels."""
         return self.path / "reader"
+
+    @property
+    def base(self) -> Path:
+        """Of a run of the recipe adapt, in place of an adapter: the adapted base, with its tokenizer."""
+        return self.path / "base"
 
     @property
     def members(self) -> tuple[Path, Path]:
@@ -286,7 +293,7 @@ class Run:
                 that was saved; or one is far too large, or a link out of the run.
         """
         record = self.read()
-        refuse_unsafe([self.adapter, self.reader, self.tokenizer, self.config, self.codebook], self.path)
+        refuse_unsafe([*self._folders, self.config, self.codebook], self.path)
         saved = {name: known for name, known in record.files.items() if name != self.text_hashes.name}
         hashes = self._hashes() if saved else {}
         for name in sorted(saved.keys() | hashes.keys()):
@@ -305,10 +312,14 @@ class Run:
         again = f"nlpkit train {shlex.quote(str(self.config))} --overwrite"
         return f"hint: restore it from a copy, or train again: {again}"
 
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        """Those that hold files that answers depend on."""
+        return self.adapter, self.reader, self.tokenizer, self.base
+
     def _hashes(self) -> dict[str, str]:
         """Return the SHA-256 of config, codebook and each file that answers depend on, by its path."""
-        folders = (self.adapter, self.reader, self.tokenizer)
-        files = [file for folder in folders for file in folder.rglob("*")]
+        files = [file for folder in self._folders for file in folder.rglob("*")]
         read = [file for file in files if file.suffix in HASHED and not file.name.startswith(".")]
         return {
             file.relative_to(self.path).as_posix(): sha256_of([file])

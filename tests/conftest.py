@@ -72,11 +72,16 @@ def make_base(
     seed: int = 0,
     words: list[str] | None = None,
     window: int = 64,
+    masks: bool = False,
+    head: bool = False,
 ) -> Path:
-    """A BERT of a few thousand random weights with a WordPiece tokenizer, saved as transformers saves it."""
+    """A BERT of a few thousand random weights with a WordPiece tokenizer, saved as transformers saves it.
+
+    `masks`: with a mask token; `head`: with a head for masked words, and without a pooler.
+    """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     vocabulary = [
@@ -84,6 +89,7 @@ def make_base(
         "[UNK]",
         "[CLS]",
         "[SEP]",
+        *(["[MASK]"] if masks else []),
         *(words or WORDS),
         *letters,
         *".,!?'",
@@ -102,6 +108,7 @@ def make_base(
         pad_token="[PAD]",
         cls_token="[CLS]",
         sep_token="[SEP]",
+        mask_token="[MASK]" if masks else None,
         model_max_length=window,
     ).save_pretrained(folder)
     torch.manual_seed(seed)
@@ -109,7 +116,7 @@ def make_base(
         vocab_size=len(tokens), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=2,
         intermediate_size=2 * hidden, max_position_embeddings=window, pad_token_id=0, initializer_range=0.2,
     )  # fmt: skip
-    BertModel(config).save_pretrained(folder)
+    (BertForMaskedLM if head else BertModel)(config).save_pretrained(folder)
     return folder
 
 

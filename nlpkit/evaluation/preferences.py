@@ -215,7 +215,7 @@ def _accuracy(old: RowLikelihoods, new: RowLikelihoods, seed: int) -> Compared:
         Ratio.of([float(_mean(chosen) > _mean(rejected)) for chosen, rejected in likelihoods.rows])
         for likelihoods in (old, new)
     )
-    return _compared(PAIRS, before, after, seed)
+    return compared(PAIRS, before, after, seed)
 
 
 def _auroc(old: RowLikelihoods, new: RowLikelihoods, held: Sequence[Preference], seed: int) -> Compared:
@@ -227,7 +227,7 @@ def _auroc(old: RowLikelihoods, new: RowLikelihoods, held: Sequence[Preference],
         likely = np.exp([_mean(row[0]) for row in likelihoods.rows])
         probabilities = np.stack([1 - likely, likely], axis=1)
         outcomes.append(LabelOutcomes(labels=("down", "up"), truth=liked, probabilities=probabilities))
-    return _compared(LIKED_FROM_DISLIKED, outcomes[0], outcomes[1], seed)
+    return compared(LIKED_FROM_DISLIKED, outcomes[0], outcomes[1], seed)
 
 
 def _perplexities(
@@ -241,10 +241,11 @@ def _perplexities(
         )
         for likelihoods in (old, new)
     )
-    return _compared(PERPLEXITY, before, after, seed)
+    return compared(PERPLEXITY, before, after, seed)
 
 
-def _compared(metric: Metric[Measured], before: Measured, after: Measured, seed: int) -> Compared:
+def compared(metric: Metric[Measured], before: Measured, after: Measured, seed: int) -> Compared:
+    """Return a score before and after on the same rows, and the difference, with 95% intervals."""
     old, new = (bootstrap(outcomes, [metric], seed=seed)[metric.name] for outcomes in (before, after))
     return Compared(old=old, new=new, test=paired(metric, after, before, seed=seed))
 

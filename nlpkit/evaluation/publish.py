@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nlpkit.errors import SourceError
 from nlpkit.run import HASHED, Run
+from nlpkit.tasks.task import task_from
 
 PUBLISHED = (
     "README.md",
@@ -21,9 +22,9 @@ def published_files(run: Run) -> list[Path]:
     """Return the files that `push_run` sends.
 
     Raises:
-        RunError: the run is damaged.
+        RunError: the run is damaged, or holds an adapted base alone.
     """
-    run.read_verified()  # a damaged run is not published
+    task_from(run.read_verified().task)  # a damaged run is not published, nor one that answers nothing
     return sorted(path for pattern in PUBLISHED for path in run.path.glob(pattern))
 
 

@@ -16,12 +16,13 @@ def add_lora(
     model: Any,
     lora: Lora,
     *,
-    kind: Literal["SEQ_CLS", "TOKEN_CLS", "CAUSAL_LM"] = "SEQ_CLS",
+    kind: Literal["SEQ_CLS", "TOKEN_CLS", "CAUSAL_LM", "FEATURE_EXTRACTION"] = "SEQ_CLS",
     freeze: float = 0,
 ) -> Any:
     """Add LoRA to the model's linear layers above the frozen ones (`frozen_count`).
 
-    A classifier's head is trained in full.
+    A classifier's head is trained in full, and so is the head for masked words of an encoder, apart from what
+    it shares with the word embeddings.
 
     Raises:
         ConfigError: the targets name no module of this model, or no layer is left to learn.
@@ -34,13 +35,29 @@ def add_lora(
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=_targets(model, lora, freeze),
-        modules_to_save=None if kind == "CAUSAL_LM" else _head(model),
+        modules_to_save=_trained(model, kind),
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         init_lora_weights="pissa" if lora.init == "pissa" else True,
     )
     with quiet():
         return get_peft_model(model, config)
+
+
+def _trained(model: Any, kind: str) -> list[str] | None:
+    """Return the modules that are trained in full."""
+    if kind != "FEATURE_EXTRACTION":
+        return None if kind == "CAUSAL_LM" else _head(model)
+    tied = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    heads = tuple(f"{name}." for name in _head(model))
+    return [
+        name
+        for name, module in model.named_modules()
+        if f"{name}.".startswith(heads)
+        and module is not tied
+        and not any(True for _ in module.children())
+        and any(True for _ in module.parameters())
+    ]
 
 
 def _head(model: Any) -> list[str]:

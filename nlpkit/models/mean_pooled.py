@@ -31,7 +31,8 @@ class MeanPooled(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.classifier.weight.device
+        device: torch.device = next(self.body.parameters()).device
+        return device
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any

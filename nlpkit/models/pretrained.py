@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.errors import ConfigError, NlpkitError, RunError, optional
 from nlpkit.files import sha256_of
-from nlpkit.run import BaseModelIdentity
+from nlpkit.run import BaseModelIdentity, Run
 from nlpkit.sources import identity, refuse_pickles, resolve
 from nlpkit.tasks.answers.family import Head
 
@@ -36,11 +36,15 @@ NO_LIMIT = 1_000_000
 def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
     """Return the folder of a base model, checked to hold no code, and the identity of the model.
 
+    A run of the recipe adapt stands for the base that it made.
+
     Raises:
         RunError: pickled weights, code, or no model.
         SourceError: it cannot be brought here.
     """
-    folder = resolve(source, kind="model")
+    folder, origin = resolve(source, kind="model"), None
+    if not (folder / "config.json").is_file() and Run(folder).config.is_file():
+        folder, origin = _adapted(folder)
     refuse_pickles(folder)
     if not (folder / "config.json").is_file():
         raise RunError(f"{folder}: no config.json; expected the folder of a transformers model")
@@ -52,7 +56,20 @@ def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
         revision=who.revision,
         weights_sha256=sha256_of(weights),
         tokenizer_sha256=sha256_of(tokenizer),
+        adapted_from=origin,
     )
+
+
+def _adapted(folder: Path) -> tuple[Path, BaseModelIdentity]:
+    """Return the base that a completed run of the recipe adapt holds, and the one that it was made of."""
+    run = Run.open(folder)
+    record = run.read_verified()
+    if not run.base.is_dir():
+        raise RunError(
+            f"{folder}: a run, which is no base to train on; hint: the base that it was trained on, "
+            f"base.source={record.base.source}, or a run of the recipe adapt"
+        )
+    return run.base, record.base
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -73,19 +90,27 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
+def config_of(folder: Path) -> Any:
+    """Return the configuration of the model in a folder.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # as for models
+        raise RunError(f"{folder}: its configuration cannot be read: {_first_line(error)}") from None
+
+
 def depth_of(folder: Path) -> int:
     """Return how many layers the model in a folder has.
 
     Raises:
         RunError: its configuration cannot be read.
     """
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # as for models
-        raise RunError(f"{folder}: its configuration cannot be read: {_first_line(error)}") from None
-    return int(config.num_hidden_layers)
+    return int(config_of(folder).num_hidden_layers)
 
 
 def load_classifier(
@@ -172,16 +197,34 @@ def load_body(folder: Path) -> Any:
     Raises:
         RunError: it is no encoder.
     """
-    from transformers import AutoModel
-
     refuse_pickles(folder)
+    return load_encoder(folder, masked=False)[0]
+
+
+def load_encoder(folder: Path, *, masked: bool, dropout: float | None = None) -> tuple[Any, list[str]]:
+    """Load an encoder in float32, and the names of its weights that are drawn at random as the folder lacks
+    them.
+
+    With `masked` it has a head for masked words, which shares the weights of the word embeddings; seed torch
+    before.
+
+    Raises:
+        RunError: transformers cannot make one of it.
+    """
+    import torch
+    from transformers import AutoModel, AutoModelForMaskedLM
+
+    config = config_of(folder)
+    _set_dropout(config, dropout)
     with quiet():
         try:
-            return AutoModel.from_pretrained(
-                folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
-            ).float()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise RunError(f"{folder}: no encoder can be made of this model: {error}") from None
+            model, loading = (AutoModelForMaskedLM if masked else AutoModel).from_pretrained(
+                folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True,
+                local_files_only=True, output_loading_info=True,
+            )  # fmt: skip
+        except Exception as error:  # transformers raises whatever a broken file makes it trip over
+            raise RunError(f"{folder}: no encoder can be made of this model: {_first_line(error)}") from None
+    return model, sorted(loading["missing_keys"])
 
 
 def load_language_model(

@@ -109,6 +109,10 @@ else:
 """A text task as a config holds it: `kind` names its row in the table."""
 
 
+ADAPTATION = "adaptation"
+"""What stands in place of a task in the record of a run of the recipe adapt."""
+
+
 def task_from(tree: Mapping[str, Any]) -> Task:
     """Return the task that a run recorded.
 
@@ -116,6 +120,11 @@ def task_from(tree: Mapping[str, Any]) -> Task:
         RunError: this nlpkit does not know the task, or not all that it holds.
     """
     kind = str(tree.get("kind"))
+    if kind == ADAPTATION:
+        raise RunError(
+            "this run holds an adapted base, which answers nothing by itself; "
+            "hint: train on it, with the run's folder as base.source"
+        )
     if kind not in TASKS:
         raise RunError(
             f"the run's task {kind!r} is unknown to this nlpkit{nearest(kind, TASKS)}; "

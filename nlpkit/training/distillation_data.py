@@ -173,7 +173,7 @@ def load_distillation_rows(task: TextTask, data: DistillationData, *, seed: int)
         SourceError: a source cannot be brought here.
     """
     rows = _labeled(task, data, seed)
-    every = [text for source in data.unlabelled for text in _read(source, seed)]  # an old name
+    every = [text for source in data.unlabelled for text in read_texts(source, seed)]  # an old name
     seen = {normalized(row.text) for row in rows.train}
     distinct = {key: text for text in reversed(every) if (key := normalized(text)) not in seen}
     texts = [LabeledText(text=text) for text in reversed(distinct.values())]
@@ -221,8 +221,13 @@ def _labeled(task: TextTask, data: DistillationData, seed: int) -> Rows[TextTask
     return Rows(task=task, train=(), validation=validation, test=test, dropped=0)
 
 
-def _read(source: TextSource, seed: int) -> Sequence[str]:
-    """Return the texts of one source, in its order."""
+def read_texts(source: TextSource, seed: int) -> Sequence[str]:
+    """Return the texts of one source, in its order.
+
+    Raises:
+        DataError: the file is wrong, or none of its texts has words, as many as are asked for.
+        SourceError: it cannot be brought here.
+    """
     path = resolve(source.source, kind="data")
     texts: list[str] = []
     low, high = source.words or (1, None)
@@ -241,7 +246,8 @@ def _read(source: TextSource, seed: int) -> Sequence[str]:
     if not fitting:
         asked = f" of {low} to {high} words" if high else ""
         raise DataError(
-            f"{source.source}: none of its {len(texts):,} texts{asked} can be used; expected texts to label"
+            f"{source.source}: none of its {len(texts):,} texts{asked} can be used; expected texts with "
+            "words; hint: the file's other columns, named by `text`, or another `words`"
         )
     if source.limit is None or source.limit >= len(fitting):
         return fitting

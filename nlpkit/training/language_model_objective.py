@@ -37,12 +37,12 @@ def language_model_objective(
         validation=[[conversation] for conversation in sorted(validation, key=_length)],
         lengths=[sum(map(_length, row)) for row in rows],
         collate=_collator(tokenizer.pad_token_id or 0),
-        loss=_loss,
+        loss=token_loss,
         metric="loss",
         greater_is_better=False,
         metrics=_metrics,
         narrowed=learnt_only,
-        tally=_tally,
+        tally=token_sums,
         look_size=training.batch_size,
         settings={"activation_checkpointing": training.gradient_checkpointing},
     )
@@ -97,12 +97,15 @@ def _collator(pad_id: int) -> Callable[[list[Row]], Batch]:
 
 
 @contextmanager
-def learnt_only(model: Any, batch: Batch) -> Iterator[None]:
-    """Let the model compute logits only where the next token is learned: (1, learned tokens, vocabulary)."""
-    wanted = batch["labels"][:, 1:] != READ_ONLY
+def learnt_only(model: Any, batch: Batch, shift: int = 1) -> Iterator[None]:
+    """Let the model compute logits only where a token is learned: (1, learned tokens, vocabulary).
+
+    `shift`: how far behind a token's logits its label stands, 1 for next tokens and 0 for masked ones.
+    """
+    wanted = batch["labels"][:, shift:] != READ_ONLY
 
     def select(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
-        return (inputs[0][:, :-1][wanted].unsqueeze(0),)
+        return (inputs[0][:, : wanted.shape[1]][wanted].unsqueeze(0),)
 
     hook = model.get_output_embeddings().register_forward_pre_hook(select)
     try:
@@ -111,29 +114,34 @@ def learnt_only(model: Any, batch: Batch) -> Iterator[None]:
         hook.remove()
 
 
-def _losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _losses(logits: torch.Tensor, labels: torch.Tensor, shift: int) -> torch.Tensor:
     """Return the loss of each learned token, in the order of the labels."""
     from torch.nn import functional
 
-    targets = labels[:, 1:]
+    targets = labels[:, shift:]
     return functional.cross_entropy(logits[0].float(), targets[targets != READ_ONLY], reduction="none")
 
 
-def _loss(
-    outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+def token_loss(
+    outputs: Any,
+    labels: torch.Tensor,
+    num_items_in_batch: torch.Tensor | int | None = None,
+    shift: int = 1,
 ) -> torch.Tensor:
-    each = _losses(outputs["logits"], labels)
-    return each.sum() / (len(each) if num_items_in_batch is None else num_items_in_batch)
+    """Return the batch's share of the mean loss of an optimizer step; `shift` as for `learnt_only`."""
+    each = _losses(outputs["logits"], labels, shift)
+    count = len(each) if num_items_in_batch is None else int(num_items_in_batch)
+    return each.sum() / max(count, 1)  # few short texts may have no masked token
 
 
-def _tally(model: Any, batch: Batch) -> torch.Tensor:
+def token_sums(model: Any, batch: Batch, shift: int = 1) -> torch.Tensor:
     """Return the sum of the losses and the number of learned tokens of each row, (rows, 2)."""
     import torch
 
     labels = batch.pop("labels")
-    with learnt_only(model, {"labels": labels}):
-        each = _losses(model(**batch).logits, labels)
-    wanted = labels[:, 1:] != READ_ONLY
+    with learnt_only(model, {"labels": labels}, shift):
+        each = _losses(model(**batch).logits, labels, shift)
+    wanted = labels[:, shift:] != READ_ONLY
     sums = torch.zeros(
         len(labels),
         2,
@@ -147,7 +155,7 @@ def _tally(model: Any, batch: Batch) -> torch.Tensor:
 
 def _metrics(prediction: Any) -> dict[str, float]:
     total, tokens = prediction.predictions.sum(axis=0)
-    mean = float(total / tokens)
+    mean = float(total / max(tokens, 1))
     return {"loss": mean, "perplexity": math.exp(min(mean, 700.0))}
 
 

@@ -103,6 +103,8 @@ def public_name(identity: BaseModelIdentity) -> str:
     """Return the name by which plain PEFT finds the base: its id on the Hub if it has one."""
     from nlpkit.sources import hub_id
 
+    if identity.adapted_from is not None:
+        return str(Run(Path(identity.source)).base)
     return hub_id(identity.source) or identity.source
 
 

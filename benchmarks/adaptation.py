@@ -1,0 +1,164 @@
+"""What an adapted base is worth to a labeled task: the same training on it and on the base as it was.
+
+Labels are drawn by the seed, the same for both bases. A killed benchmark goes on; results are added to those
+of other data, bases and methods.
+
+Example: python -m benchmarks.adaptation tweets=texts.jsonl,train.jsonl,dev.jsonl --method masked
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import Machine
+from benchmarks.results import FOLDER, earlier_tasks, save, table
+from nlpkit.data.records import read_records
+from nlpkit.metrics.intervals import bootstrap, paired
+from nlpkit.metrics.metric import Metric
+from nlpkit.metrics.ratio import Ratio, ratio_metric
+from nlpkit.metrics.score import PairedTest, Score
+from nlpkit.run import Run
+from nlpkit.training.train import train, train_seeds
+
+ACCURACY: Metric[Ratio] = ratio_metric(
+    lambda right: right, name="accuracy", title="Accuracy", meaning="mean over seeds", percent=True
+)
+"""Of rows, each with the share of the seeds that get it right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What is adapted, how, and what is trained on it."""
+
+    base: str
+    method: str
+    labels: Sequence[int]
+    """How many labeled rows are trained and chosen on; 0 for all."""
+    seeds: Sequence[int]
+    epochs: float
+    max_tokens: int
+    folder: Path
+    adaptation: Mapping[str, Any]
+    """More settings of the recipe adapt."""
+
+
+def adapted(name: str, texts: str, setup: Setup) -> Run:
+    """Return the adapted base, trained unless it is there."""
+    data = {"unlabelled": [{"source": texts}]}  # an old name
+    return train(
+        {"recipe": "adapt", "name": f"{name}-{setup.method}", "output": str(setup.folder), "data": data},
+        base={"source": setup.base, "max_tokens": setup.max_tokens},
+        method=setup.method,
+        **setup.adaptation,
+    )
+
+
+def right_rows(name: str, source: str, rows: int, files: Sequence[str], setup: Setup) -> list[np.ndarray]:
+    """Train a sentiment run a seed on so many labels; return which dev rows each gets right, (rows,)."""
+    from pyarrow import parquet
+
+    right = []
+    for seed in setup.seeds:
+        subset = {"subset": {"rows": rows, "draw": seed}} if rows else {}
+        (run,) = train_seeds(
+            {"recipe": "sentiment", "name": f"{name}-{rows or 'all'}-{seed}", "output": str(setup.folder)},
+            task={"kind": "intents"},
+            data={"train": files[0], "validation": 0.2, "test": [{"source": files[1]}], **subset},
+            base={"source": source, "max_tokens": setup.max_tokens},
+            training={"epochs": setup.epochs, "metric": "accuracy"},
+            seed=seed,
+            seeds=[seed],
+        )
+        columns = parquet.read_table(run.evaluation / "test.predictions.parquet").to_pydict()
+        right.append(np.array(columns["truth"]) == np.array(columns["label"]))
+    return right
+
+
+def compare(before: Sequence[np.ndarray], after: Sequence[np.ndarray], seed: int = 1) -> dict[str, Any]:
+    """Return mean accuracies over seeds and the gain, with intervals from resampling the dev rows."""
+    old, new = (Ratio.of(np.mean(each, axis=0)) for each in (before, after))
+    scores = (bootstrap(each, [ACCURACY], seed=seed)["accuracy"].model_dump() for each in (old, new))
+    return {
+        **dict(zip(("before", "after"), scores, strict=True)),
+        "gain": paired(ACCURACY, new, old, seed=seed).model_dump(),
+        "by_seed": [float(b.mean() - a.mean()) for a, b in zip(before, after, strict=True)],
+    }
+
+
+def _page(tasks: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for name, task in tasks.items():
+        for labels, gained in task["labels"].items():
+            old, new, gain = Score(**gained["before"]), Score(**gained["after"]), PairedTest(**gained["gain"])
+            ends = 100 * (gain.low or 0.0), 100 * (gain.high or 0.0)
+            points = f"{100 * (gain.difference or 0.0):+.1f} ({ends[0]:+.1f} to {ends[1]:+.1f})"
+            each = ", ".join(f"{100 * value:+.1f}" for value in gained["by_seed"])
+            shown = old.shown_with_interval, new.shown_with_interval
+            rows.append((name, labels, *shown, points, each, f"{new.count:,}", f"{task['minutes']:.1f}"))
+    head = (
+        "data, base, method", "labels", "accuracy on the base", "on the adapted base", "gain, in points",
+        "gain by seed", "dev rows", "minutes to adapt",
+    )  # fmt: skip
+    note = "Means over seeds; intervals from resampling dev rows, on which no checkpoint was chosen."
+    return [*table(head, rows), "", note]
+
+
+def bench(
+    name: str, files: Sequence[str], setup: Setup, *, results: Path, talk: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure, write adaptation.json and adaptation.md for each number of labels; return the results."""
+    machine, tasks, page = Machine(), earlier_tasks(results, "adaptation"), ""
+    run = adapted(name, files[0], setup)
+    record = run.read()
+    task = tasks.setdefault(f"{name}, {setup.base}, {record.task['method']}", {"labels": {}})
+    task |= {
+        "texts": record.data["rows"]["train"],
+        "minutes": record.cost["train_seconds"] / 60,
+        "held_out": record.data["measured"],
+        "train_rows": sum(1 for _ in read_records(Path(files[1]))),
+    }
+    for rows in setup.labels:
+        before, after = (
+            right_rows(f"{name}-{kind}", source, rows, files[1:], setup)
+            for kind, source in (("plain", setup.base), (setup.method, str(run.path)))
+        )
+        task["labels"][f"{rows:,}" if rows else "all"] = compare(before, after)
+        page = save(
+            results, "adaptation", {"tasks": tasks}, title="A base adapted to texts without labels",
+            machine=machine, lines=_page(tasks), timed=False,
+        )  # fmt: skip
+    talk(page)
+    return tasks
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.adaptation", description=__doc__)
+    parser.add_argument("data", metavar="NAME=TEXTS,TRAIN,DEV")
+    parser.add_argument("--base", default="minilm-l6")
+    parser.add_argument("--method", choices=("masked", "contrastive"), default="masked")
+    parser.add_argument("--labels", type=int, nargs="+", default=(100, 1000, 0), help="0: all")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(1, 2, 3))
+    parser.add_argument("--adapt-epochs", type=float, default=1)
+    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--folder", type=Path, default=Path("runs/bench-adaptation"))
+    parser.add_argument("--results", type=Path, default=FOLDER)
+    asked = parser.parse_args(arguments)
+    name, files = asked.data.split("=", 1)
+    setup = Setup(
+        base=asked.base, method=asked.method, labels=asked.labels, seeds=asked.seeds, epochs=asked.epochs,
+        max_tokens=asked.max_tokens, folder=asked.folder,
+        adaptation={"training": {"epochs": asked.adapt_epochs}},
+    )  # fmt: skip
+    bench(name, files.split(","), setup, results=asked.results, talk=print)
+
+
+if __name__ == "__main__":
+    main()
