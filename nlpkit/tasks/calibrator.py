@@ -70,7 +70,8 @@ def fit_calibration(logits: Array, truth: Array) -> dict[str, Any]:
 
     Tried are, from the simplest: nothing, a temperature, a bias for each label, vector scaling, isotonic
     regression. By cross-fitted log loss a temperature must beat nothing; the others must beat what is best
-    before them by more than one standard error of the difference, and need rows of each label in each fold.
+    before them by more than one standard error of the difference. As they can change labels, no fewer may be
+    right; and they need rows of each label in each fold.
 
     Args:
         logits: (rows, labels), of rows that the model was not trained on.
@@ -85,24 +86,18 @@ def fit_calibration(logits: Array, truth: Array) -> dict[str, Any]:
     if len(truth) < 2 * FOLDS:
         return {"temperature": temperature, "calibrator": None}
     is_in_each_fold = np.bincount(truth, minlength=logits.shape[1]).min() >= FOLDS
-    losses = crossfitted_losses(logits, truth, METHODS if is_in_each_fold else METHODS[:2])
+    answers = crossfitted(logits, truth, METHODS if is_in_each_fold else METHODS[:2])
+    losses = {method: log_losses(probabilities, truth) for method, probabilities in answers.items()}
+    right = {method: (answer.argmax(axis=1) == truth).sum() for method, answer in answers.items()}
     best = "none"
     for method, loss in losses.items():
         gain = losses[best] - loss
         needed = gain.std() / np.sqrt(len(gain)) if method in FITS else 0.0
-        if gain.mean() > needed:
+        if gain.mean() > needed and (method not in FITS or right[method] >= right[best]):
             best = method
     return {
         "temperature": 1.0 if best == "none" else temperature,
         "calibrator": FITS[best](logits / temperature, truth) if best in FITS else None,
-    }
-
-
-def crossfitted_losses(logits: Array, truth: Array, methods: tuple[str, ...]) -> dict[str, Array]:
-    """Return for each method (rows,): the log loss of each row by what the other folds fitted."""
-    return {
-        method: _losses(probabilities, truth)
-        for method, probabilities in crossfitted(logits, truth, methods).items()
     }
 
 
@@ -137,7 +132,8 @@ def _folds(truth: Array) -> Array:
     return fold
 
 
-def _losses(probabilities: Array, truth: Array) -> Array:
+def log_losses(probabilities: Array, truth: Array) -> Array:
+    """Return (rows,): minus the logarithm of the true label's probability."""
     import numpy as np
 
     given = probabilities[np.arange(len(truth)), truth]

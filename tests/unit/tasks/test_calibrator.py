@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 
 from nlpkit.data.examples import LabeledText
 from nlpkit.metrics.calibration import fit_scaling
-from nlpkit.tasks.calibrator import Calibrator, calibrated, crossfitted_losses, fit_calibration
+from nlpkit.tasks.calibrator import Calibrator, calibrated, crossfitted, fit_calibration, log_losses
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import task_from
 
@@ -58,10 +58,26 @@ def test_the_simplest_method_that_mends_the_fault_is_chosen(fault: str) -> None:
     assert chosen == fault
     if fault == "temperature":
         assert fitted["temperature"] == pytest.approx(3, rel=0.1)
-    losses = crossfitted_losses(logits, truth, ("none", chosen))
+    answers = crossfitted(logits, truth, ("none", chosen))
+    losses = {method: log_losses(answer, truth) for method, answer in answers.items()}
     assert losses[chosen].mean() <= losses["none"].mean()
     truly = -log_softmax(draw(1_500, 3, seed=2)[0], axis=1)[np.arange(1_500), truth].mean()
     assert losses[chosen].mean() == pytest.approx(truly, abs=0.02)
+
+
+def test_probabilities_do_not_get_better_at_the_price_of_answers() -> None:
+    """A bias lowers the log loss by more than a standard error, but three of 156 right answers are lost."""
+    random = np.random.default_rng(6)
+    truth = random.choice(3, 200, p=[0.5, 0.3, 0.2])
+    logits = random.normal(size=(200, 3))
+    logits[np.arange(200), truth] += 1.5
+    logits -= np.outer(random.choice([0, 3], 200) * (random.random(200) < 0.5), [0, 0, 1])
+    logits[:, 0] += 0.5
+    answers = crossfitted(logits, truth, ("temperature", "bias"))
+    before, after = (log_losses(answer, truth) for answer in answers.values())
+    assert (before - after).mean() > (before - after).std() / np.sqrt(200)
+    assert [(answer.argmax(axis=1) == truth).sum() for answer in answers.values()] == [156, 153]
+    assert fit_calibration(logits, truth)["calibrator"] is None
 
 
 def test_few_rows_get_a_temperature_only() -> None:
