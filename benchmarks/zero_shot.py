@@ -26,6 +26,7 @@ from nlpkit.metrics.calibration import EQUAL_MASS_ERROR, fit_bias, fit_temperatu
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.metrics.score import Score
 from nlpkit.models.label_readers import READERS, ReaderSettings
 from nlpkit.settings.data import DataSource
 from nlpkit.tasks.intents import Intents
@@ -73,23 +74,18 @@ def _scores(labels: tuple[str, ...], truth: Any, logits: Any, *, seed: int) -> d
     outcomes = LabelOutcomes(
         labels=labels, truth=truth, probabilities=likely / likely.sum(axis=1, keepdims=True)
     )
-    scores = bootstrap(outcomes, MEASURED, seed=seed)
-    return {
-        name: {"value": score.value, "low": score.low, "high": score.high} for name, score in scores.items()
-    }
+    return {name: score.model_dump() for name, score in bootstrap(outcomes, MEASURED, seed=seed).items()}
 
 
 def _page(tasks: Mapping[str, Any]) -> list[str]:
     rows = []
     for name, task in tasks.items():
         for way in ("as it is", "calibrated"):
-            shown = [
-                f"{100 * score['value']:.1f} ({100 * score['low']:.1f} to {100 * score['high']:.1f})"
-                for score in (task[way][metric.name] for metric in MEASURED)
-            ]
+            scores = [Score.model_validate(task[way][metric.name]) for metric in MEASURED]
+            shown = [score.shown_with_interval for score in scores]
             rows.append((name, task["rows"], way, *shown, f"{task['cpu_seconds_a_text']:.2f}"))
     head = ("data and reader", "rows", "", "accuracy", "macro F1", "calibration error", "CPU seconds a text")
-    return ["In percent, with 95% intervals.", "", *table(head, rows)]
+    return ["In brackets: 95% intervals.", "", *table(head, rows)]
 
 
 def bench(name: str, asked: Asked, *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
