@@ -81,7 +81,7 @@ class Training(Settings):
     precision: Literal["auto", "fp32", "bf16", "fastest"] = "auto"
     """`auto`: bf16 on a GPU that has it, else fp32. `fastest`: bf16 on a CPU with instructions for it too."""
     evaluations: Annotated[int, Field(ge=1)] = 3
-    """How often, in the whole training, to look at the validation rows and save a checkpoint."""
+    """How often, in the whole training, to evaluate on the validation rows and save a checkpoint."""
     average: bool = False
     """End with the mean weights of checkpoints that together match the best one (arXiv:2203.05482)."""
     patience: Annotated[int, Field(ge=1)] | None = None
