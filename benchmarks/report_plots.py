@@ -25,7 +25,8 @@ def mend(result: Mapping[str, Any]) -> Figure:
     """The gap of each group, before and after."""
     gaps = result["gaps"]
     figure, axes = figure_of(7, 4)
-    for (name, of_run), color in zip(gaps.items(), (PEER, THIRD, OURS), strict=False):
+    colors = (PEER, THIRD, OURS)[-len(gaps) :]
+    for (name, of_run), color in zip(gaps.items(), colors, strict=True):
         sizes = sorted((abs(gap) for gap in of_run.values()), reverse=True)
         axes.plot(range(1, len(sizes) + 1), sizes, color=color, marker="o", markersize=3, label=name)
     axes.set_xlim(0)
