@@ -9,6 +9,7 @@ import gradio as gr
 
 from demo.chat_parts import components
 from demo.list_page import PAGE, list_page
+from demo.page_script import BRING
 from demo.replies import FOLLOWING, Replies
 from demo.running_reply import MAX_WAIT
 from demo.view import Updates, View, owner_of, showing_errors
@@ -34,11 +35,8 @@ TO_MESSAGE = f"""found => {{ ({UNMARK})();
 if (innerWidth < 900) document.querySelector('#sidebar.open .toggle-button')?.click();
 if (!found) return document.querySelector('#box textarea')?.focus();
 const [role, number] = found.split(' ');
-// The messages are drawn, and scrolled to the last, a little later
-const show = left => {{ const message = document.querySelectorAll(`#chatbot .${{role}}.message`)[number];
-  message?.classList.add('found'); message?.scrollIntoView({{block: 'center'}});
-  if (left) setTimeout(show, 150, left - 1); }};
-show(4); }}"""
+{BRING}bring(() => {{ const message = document.querySelectorAll(`#chatbot .${{role}}.message`)[number];
+  message?.classList.add('found'); return message; }}); }}"""
 
 
 class ChatList:

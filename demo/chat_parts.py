@@ -12,6 +12,7 @@ from demo.list_parts import ListParts
 from demo.markup import DELIMITERS
 from demo.message_tools import TOOLS
 from demo.model_pool import ModelPool
+from demo.page_script import BRING
 from demo.sampling_controls import lay_out_sampling
 from demo.suggested import SAY
 
@@ -193,15 +194,15 @@ def _lay_out_buttons() -> dict[str, Any]:
 
 
 # A click on a point of the mood shows the user's message that it is of
-JUMP = """element.addEventListener('click', event => {
+JUMP = f"""{BRING}element.addEventListener('click', event => {{
   const point = event.target.closest('a[data-turn]');
   if (!point) return;
   event.preventDefault();
   if (point.closest('#panel.open')) document.getElementById('details').click();
-  const message = document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
-  message?.scrollIntoView({block: 'center'});
-  message?.animate([{outline: '3px solid var(--accent)'}, {outline: '3px solid transparent'}], 1500);
-});"""
+  const find = () => document.querySelectorAll('#chatbot .user.message')[point.dataset.turn];
+  bring(find);
+  find()?.animate([{{outline: '3px solid var(--accent)'}}, {{outline: '3px solid transparent'}}], 1500);
+}});"""
 
 
 def lay_out_side(pool: ModelPool, connect: Callable[[], None] | None = None) -> SideParts:

@@ -138,15 +138,20 @@ class Visit:
         self.page, self.server = page, server
         self.outside: list[str] = []
         self.alerts: list[str] = []
-        page.on("request", lambda request: self._asked(request.url))
+        self.waiting: set[Any] = set()
+        page.on("request", self._asked)
+        page.on("requestfinished", lambda request: self.waiting.discard(request))
         page.on("requestfailed", self._failed)
         page.on("dialog", lambda dialog: (self.alerts.append(dialog.message), dialog.dismiss()))
 
-    def _asked(self, url: str) -> None:
+    def _asked(self, request: Any) -> None:
+        self.waiting.add(request)
+        url = request.url
         if not url.startswith((self.server.address, "data:", "blob:", "about:")):
             self.outside.append(url)
 
     def _failed(self, request: Any) -> None:
+        self.waiting.discard(request)
         # What the page's policy forbids is announced, refused, and never leaves the browser
         if request.url in self.outside and request.failure == "csp":
             self.outside.remove(request.url)
@@ -179,6 +184,14 @@ class Visit:
             "() => ![...document.querySelectorAll('#chatbot .bot.message')]"
             ".some(message => message.innerText.trim() == '…')"
         )
+
+    def rest(self) -> None:
+        """Wait until the page has asked the server for nothing for a second."""
+        quiet, deadline = 0, time.monotonic() + 60
+        while quiet < 10:
+            assert time.monotonic() < deadline, [request.url for request in self.waiting]
+            self.page.wait_for_timeout(100)
+            quiet = 0 if self.waiting else quiet + 1
 
     def until(self, selector: str, words: str) -> None:
         """Wait until these words are seen there."""

@@ -136,11 +136,28 @@ def test_a_reload_and_a_killed_server_lose_nothing(visit: Visit, server: Server)
 
 def test_a_page_that_outlives_the_server_goes_on(visit: Visit, server: Server) -> None:
     visit.say("before the fall")
+    visit.rest()
     server.kill()
     server.start()
-    visit.page.wait_for_timeout(500)
     assert visit.say("after the fall").endswith("heard: after the fall")
     assert visit.said() == ["before the fall", "after the fall"]
+
+
+def test_a_message_that_meets_no_server_waits_in_its_box_and_is_sent_when_one_is_back(
+    visit: Visit, server: Server
+) -> None:
+    visit.say("before the fall")
+    visit.rest()
+    server.kill()
+    visit.send("during the fall")
+    visit.until("body", "Connection to the server was lost")
+    with visit.page.expect_navigation():  # Gradio loads the page again when the server answers
+        server.start()
+    visit.until("#chatbot", "before the fall")
+    visit.rest()
+    assert visit.page.input_value("#box textarea") == "during the fall"
+    assert visit.said() == ["before the fall"]
+    assert visit.say("during the fall").endswith("heard: during the fall")
 
 
 def test_rename_save_and_delete_with_a_question(visit: Visit) -> None:
