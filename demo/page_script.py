@@ -44,7 +44,7 @@ localStorage.setItem('nlpkit-theme', dark ? 'dark' : 'light'); }"""
 DETAILS = """() => { const open = document.getElementById('panel').classList.toggle('open');
 document.getElementById('details').setAttribute('aria-expanded', open); }"""
 
-# Gradio scrolls to the last message up to 300 ms after a change, so a message is brought into view more than once
+# Gradio scrolls to the last message up to 300 ms after a change, so a message is brought into view repeatedly
 BRING = """const bring = (find, left = 4) => { find()?.scrollIntoView({block: 'center'});
   if (left) setTimeout(bring, 150, find, left - 1); };
 """
