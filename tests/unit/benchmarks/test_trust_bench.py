@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.cascade import difference
 from benchmarks.cascade_promises import measure, right, together
 from benchmarks.group_promises import outcome
 from benchmarks.mend import gaps_in
@@ -46,6 +47,12 @@ def test_a_cascade_of_equal_readers_loses_nothing() -> None:
     measured = measure(rows, rows, draws=2, seed=1)
     assert measured["accuracy"] == {"fast": 0.75, "slow": 0.75}
     assert measured["loses"]["1.0%"] == {"made": 1.0, "kept": 1.0, "slow": 0.0}
+
+
+def test_lost_accuracy_has_the_interval_of_paired_rows() -> None:
+    """Of 4 rows one is lost and none won: mean 1/4, standard deviation 1/2."""
+    slow, both = np.array([True, True, False, True]), np.array([True, False, False, True])
+    assert difference(slow, both) == pytest.approx([0.25, 0.25 - 1.96 * 0.25, 0.25 + 1.96 * 0.25], abs=1e-4)
 
 
 def test_a_draw_says_which_groups_keep_a_promise() -> None:
