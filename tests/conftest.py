@@ -219,6 +219,28 @@ def train_toy(
     return [run.path for run in runs]
 
 
+CASCADE = """
+recipe: cascade
+name: both
+fast: {fast}
+slow: {slow}
+data: {{validation: [{{source: {data}}}]}}
+loses: 0.1
+output: {output}
+"""
+
+
+def make_cascade(folder: Path, toy_config: Path, toy_run: Path, toy_csv: Path) -> Path:
+    """A cascade whose slow run is the toy run; the fast one has one layer and has learned for a few steps."""
+    short = (f"base.source={make_base(folder / 'base')}", "base.layers=1", "training.max_steps=12")
+    fast = train_toy(toy_config, f"output={folder}", "name=small", *short)[0]
+    config = folder / "cascade.yaml"
+    config.write_text(CASCADE.format(fast=fast, slow=toy_run, data=toy_csv, output=folder))
+    made = train_toy(config)[0]
+    shutil.rmtree(fast)  # the cascade holds copies
+    return made
+
+
 CHATML = (
     "{% for message in messages %}"
     "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"

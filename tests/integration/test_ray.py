@@ -19,7 +19,7 @@ import pytest
 
 from nlpkit.errors import NlpkitError
 from nlpkit.scoring.connecting import connected
-from tests.conftest import sentences, write_csv
+from tests.conftest import make_cascade, sentences, write_csv
 
 pytestmark = pytest.mark.integration
 
@@ -158,6 +158,16 @@ def test_rows_alone_go_to_standard_output_and_bad_ones_to_their_file(
     assert process.returncode == 5, talk.decode()
     assert [json.loads(line)["text"] for line in out.splitlines()] == [text for text, _ in rows]
     assert json.loads((tmp_path / "bad.jsonl").read_text())["row"] == 5001
+
+
+def test_a_cascade_makes_the_bytes_of_one_process(
+    toy_config: Path, toy_run: Path, toy_csv: Path, address: str, tmp_path: Path
+) -> None:
+    run = make_cascade(tmp_path, toy_config, toy_run, toy_csv)
+    texts = write_csv(tmp_path / "in.csv", sentences(5000, seed=6), ("text", "truth"))
+    for name, *options in (("one.csv",), ("ray.csv", "--ray", address)):
+        finish(start(run, texts, tmp_path / name, *options))
+    assert (tmp_path / "ray.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
 
 
 @pytest.mark.parametrize(

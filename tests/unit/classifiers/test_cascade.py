@@ -17,39 +17,14 @@ from nlpkit.evaluation.export import export
 from nlpkit.run import Run
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.training.cascade import lowest, points
-from tests.conftest import make_base, train_toy, write_csv
+from tests.conftest import CASCADE, make_cascade, train_toy, write_csv
 
 TEXTS = ["good", "a bad film", "", "lovely food " * 200, "der die das", "awful awful good", "sad place"]
-
-CONFIG = """
-recipe: cascade
-name: both
-fast: {fast}
-slow: {slow}
-data: {{validation: [{{source: {data}}}]}}
-loses: 0.1
-output: {output}
-"""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, toy_config: Path, toy_run: Path, toy_csv: Path) -> Path:
-    """A cascade whose slow run is the toy run; the fast one has one layer and has learned for a few steps."""
-    folder = tmp_path_factory.mktemp("cascade")
-    base = make_base(folder / "base")
-    fast = train_toy(
-        toy_config,
-        f"output={folder}",
-        "name=small",
-        f"base.source={base}",
-        "base.layers=1",
-        "training.max_steps=12",
-    )[0]
-    config = folder / "cascade.yaml"
-    config.write_text(CONFIG.format(fast=fast, slow=toy_run, data=toy_csv, output=folder))
-    made = train_toy(config)[0]
-    shutil.rmtree(fast)  # the cascade holds copies
-    return made
+    return make_cascade(tmp_path_factory.mktemp("cascade"), toy_config, toy_run, toy_csv)
 
 
 def test_unsure_answers_are_those_of_the_slow_run(made: Path) -> None:
@@ -157,10 +132,10 @@ def test_two_runs_of_other_answers_are_refused(
         f"data.train=[{{source: {data}, label: label}}]",
     )[0]  # fmt: skip
     config = tmp_path / "cascade.yaml"
-    config.write_text(CONFIG.format(fast=number, slow=toy_run, data=toy_csv, output=tmp_path))
+    config.write_text(CASCADE.format(fast=number, slow=toy_run, data=toy_csv, output=tmp_path))
     with pytest.raises(ConfigError, match="answers with value"):
         train_toy(config)
-    config.write_text(CONFIG.format(fast=toy_run, slow=number, data=toy_csv, output=tmp_path))
+    config.write_text(CASCADE.format(fast=toy_run, slow=number, data=toy_csv, output=tmp_path))
     with pytest.raises(ConfigError, match="expected a run that answers with labels"):
         train_toy(config)
     with pytest.raises(RunError, match="no such run"):
