@@ -51,8 +51,9 @@ class Distillation(Settings):
     hidden_weight: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the angle between the student's state and the teacher's, behind a linear map that is
     thrown away."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """What the teacher computes in. `auto`: bf16 on a GPU that has it, else fp32. `int8`: by ONNX Runtime,
+    for processors without bf16."""
 
     def epoch(self, train: Sequence[TrainingRow]) -> list[int]:
         """Return the number of each row of an epoch, labeled ones as often as asked."""

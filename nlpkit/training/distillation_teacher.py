@@ -97,7 +97,7 @@ def label_texts(
     folder: Path,
     *,
     states: bool,
-    precision: Literal["auto", "fp32", "bf16"],
+    precision: Literal["auto", "fp32", "bf16", "int8"],
     options: TrainOptions,
 ) -> Answers:
     """Compute the teacher's answer for each text, cut to what it reads at once; what the folder holds
@@ -105,13 +105,17 @@ def label_texts(
 
     Raises:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
-        ConfigError: states are asked of a model whose head does not read the first token, or of a server.
+        ConfigError: states are asked of a model whose head does not read the first token, of a server, or in
+            8 bits; or ONNX Runtime is not installed for these.
         DecisionError: a server that answers for it does not, or with something else.
     """
     import numpy as np
 
-    half = in_bf16(precision)
+    whole = bool(teacher.record.engine) or precision == "int8"
+    half = precision != "int8" and in_bf16(precision)
     parts = {"adapter": teacher.identity["adapter_sha256"], "bf16": half, "states": states, "chunk": CHUNK}
+    if precision == "int8":
+        parts["precision"] = precision
     wanted = fingerprint(
         {**parts, "texts": fingerprint({"texts": list(texts)}), "device": str(pick_device())}
     )
@@ -121,7 +125,7 @@ def label_texts(
     if not is_main_process():
         _wait(folder, wanted, len(texts))
     elif done < len(texts):
-        model = _Asked(teacher, states=states) if teacher.record.engine else _Model(teacher, states, half)
+        model = _Served(teacher, precision, states=states) if whole else _Model(teacher, states, half)
         files = _files(
             folder, len(texts), teacher.task.head.outputs, model.size if states else None, fresh=not done
         )
@@ -174,18 +178,20 @@ def _files(folder: Path, rows: int, labels: int, size: int | None, *, fresh: boo
     ]
 
 
-class _Asked:
-    """A server that answers for the teacher: texts in, logits out."""
+class _Served:
+    """A teacher as it is served, by a server or in 8 bits by ONNX Runtime: texts in, logits out."""
 
     size = None
 
-    def __init__(self, teacher: Teacher, *, states: bool) -> None:
+    def __init__(self, teacher: Teacher, precision: str, *, states: bool) -> None:
         if states:
+            who = "a server answers for" if teacher.record.engine else "in 8 bits ONNX Runtime answers for"
             raise ConfigError(
-                f"distillation.hidden_weight: a server answers for {teacher.run.path}, and shows no states; "
+                f"distillation.hidden_weight: {who} {teacher.run.path}, and shows no states; "
                 "hint: distillation.hidden_weight=0"
             )
-        self._classifier = Classifier.load(teacher.run)
+        runtime = "auto" if teacher.record.engine else f"onnx-{precision}"
+        self._classifier = Classifier.load(teacher.run, runtime=runtime)
 
     def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any]]:
         return (self._classifier.logits(texts),)

@@ -1,6 +1,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,7 +23,13 @@ TEXTS = [text for text, _ in sentences(50, seed=3)]
 
 
 def asked(
-    run: Path, folder: Path, texts: list[str] = TEXTS, *, states: bool = False, stop_at: int | None = None
+    run: Path,
+    folder: Path,
+    texts: list[str] = TEXTS,
+    *,
+    states: bool = False,
+    stop_at: int | None = None,
+    precision: Literal["fp32", "int8"] = "fp32",
 ) -> Answers:
     def progress(at: Progress) -> None:
         if at.done == stop_at:
@@ -33,7 +40,7 @@ def asked(
         texts,
         folder,
         states=states,
-        precision="fp32",
+        precision=precision,
         options=TrainOptions(talk=lambda _: None, progress=progress),
     )
 
@@ -44,6 +51,15 @@ def test_its_answers_are_those_that_it_serves(toy_run: Path, tmp_path: Path) -> 
     assert found.states is not None
     assert found.states.shape == (50, 16)
     assert found.size == 16
+
+
+def test_in_8_bits_it_answers_as_it_is_served_in_8_bits(toy_run: Path, tmp_path: Path) -> None:
+    found = asked(toy_run, tmp_path / "t", precision="int8")
+    served = Classifier.load(toy_run, runtime="onnx-int8")
+    assert np.allclose(found.logits, served.logits(TEXTS), atol=1e-5)
+    assert not np.array_equal(found.logits, asked(toy_run, tmp_path / "t").logits)
+    with pytest.raises(ConfigError, match="in 8 bits ONNX Runtime answers for"):
+        asked(toy_run, tmp_path / "states", states=True, precision="int8")
 
 
 def test_it_goes_on_where_it_was_stopped_and_answers_alike(
