@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlpkit.data.near import normalized
 from nlpkit.errors import ConfigError, DataError, optional
@@ -98,7 +98,7 @@ def plan_privacy(
     """
     _refuse_copies(texts, asked.rows_per_person)
     rows = len(texts)
-    delta = 1 / (10 * rows) if asked.delta == "auto" else asked.delta
+    delta = _delta(asked, rows)
     if delta * rows >= 1:
         raise ConfigError(
             f"private.delta: {delta:g}; with {rows:,} rows, publishing one of them would keep that promise; "
@@ -171,10 +171,23 @@ def _drowned(plan: PrivacyPlan) -> str:
     noise = math.sqrt(plan.steps) * plan.batch_size / DROWNED
     row_epsilon = epsilon_of([(noise, plan.sample_rate, plan.steps)], plan.row_delta)
     epsilon = row_epsilon * plan.asked.rows_per_person
-    rows = math.ceil(plan.rows * DROWNED / plan.signal)
+    enough = plan
+    while enough.signal < DROWNED:  # again, as more rows have a smaller delta
+        enough = _with_rows(enough, math.ceil(enough.rows * DROWNED / enough.signal))
     return (
         f"private.epsilon: {plan.asked.epsilon:g} needs noise of {plan.noise:.3g} clips with {plan.rows:,} "
         f"rows: if all agreed at every step, they would move the weights by {plan.signal:.1f} standard "
-        f"deviations of that noise; expected at least {DROWNED:g}; hint: about {rows:,} rows (and a "
-        f"training.batch_size of {math.ceil(rows * plan.sample_rate):,}), or an epsilon of about {epsilon:.2g}"
+        f"deviations of that noise; expected at least {DROWNED:g}; hint: about {enough.rows:,} rows (and a "
+        f"training.batch_size of {math.ceil(enough.batch_size):,}), or an epsilon of about {epsilon:.2g}"
     )
+
+
+def _with_rows(plan: PrivacyPlan, rows: int) -> PrivacyPlan:
+    """Return the plan of as many steps with more rows, of which as large a share is in a batch."""
+    delta = _delta(plan.asked, rows)
+    noise = find_noise(plan.asked, delta, sample_rate=plan.sample_rate, steps=plan.steps)
+    return replace(plan, rows=rows, delta=delta, noise=noise)
+
+
+def _delta(asked: Private, rows: int) -> float:
+    return 1 / (10 * rows) if asked.delta == "auto" else asked.delta
