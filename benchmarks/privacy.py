@@ -66,7 +66,7 @@ class Setup:
     work: Path
 
     def halves(self, number: int) -> NDArray[Any]:
-        """Return (pool,) whether a row is trained on: 0 is the attacked run; 2 and 3 are each other's rest."""
+        """Return (pool,) whether a row is trained on. 0 is the attacked run; 3 has the rows that 2 lacks."""
         order = np.random.default_rng(number // 2).permutation(len(self.pool))
         inside = np.zeros(len(self.pool), dtype=bool)
         inside[order[: len(order) // 2]] = True
@@ -148,9 +148,10 @@ def measure(setup: Setup, epsilon: float, shadows: int, talk: Callable[[str], No
 def _by_ratio(setup: Setup, epsilon: float, shadows: int, target: NDArray[Any]) -> dict[str, Any]:
     numbers = range(2, 2 + shadows)
     try:
-        found = np.array([confidences(*_answers(setup, trained(setup, epsilon, each))) for each in numbers])
-        inside = np.array([setup.halves(each) for each in numbers])
-        ratios, members = likelihood_ratios(target, found, inside), setup.halves(0)
+        runs = [trained(setup, epsilon, number) for number in numbers]
+        answers = np.array([confidences(*_answers(setup, run)) for run in runs])
+        inside = np.array([setup.halves(number) for number in numbers])
+        ratios, members = likelihood_ratios(target, answers, inside), setup.halves(0)
         return asdict(attack(ratios[members], ratios[~members]))
     except NlpkitError as error:
         return {"refused": str(error)}
@@ -173,15 +174,15 @@ def summary(measured: Mapping[str, Mapping[str, Any]]) -> list[Sequence[str]]:
         worst = each["worst_group"].removeprefix("Worst: ") or "–"
         highest = f"{each['highest_auc']:.3f}"
         rows.append(
-            (epsilon, each["accuracy"], worst, _auc(loss), f"{loss['found']:.1%}", _auc(ratio), highest)
+            (epsilon, each["accuracy"], worst, _auc(loss), f"{loss['recall']:.1%}", _auc(ratio), highest)
         )
     return rows
 
 
-def _auc(found: Mapping[str, Any]) -> str:
-    if "auc" not in found:
+def _auc(result: Mapping[str, Any]) -> str:
+    if "auc" not in result:
         return "–"
-    return f"{found['auc']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+    return f"{result['auc']:.3f} ({result['low']:.3f} to {result['high']:.3f})"
 
 
 def _page(tasks: Mapping[str, Any]) -> list[str]:
@@ -208,7 +209,7 @@ def bench(
 ) -> dict[str, Any]:
     """Measure each epsilon, write privacy.json and privacy.md, and return the results."""
     machine, tasks, page = Machine(), earlier_tasks(results, "privacy"), ""
-    settings = {"base": setup.base, "training": dict(setup.training)}
+    settings: dict[str, Any] = {"base": setup.base, "training": dict(setup.training)}
     settings |= {"members": len(setup.pool) // 2, "shadows": shadows}
     key = f"{name}, {setup.base}, {settings['members']:,} rows, {fingerprint(settings)[:6]}"
     task = tasks.setdefault(key, {**settings, "measured": {}})

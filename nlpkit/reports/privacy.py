@@ -14,8 +14,8 @@ def privacy_words(privacy: Mapping[str, Any]) -> str:
     person = privacy["rows_per_person"]
     who = "one row" if person == 1 else f"up to {person:,} rows"
     return (
-        f"epsilon {privacy['epsilon']:.3g} at delta {privacy['delta']:.2g}, spent in {privacy['steps']:,} steps, "
-        f"for each person with {who} of the {privacy['rows']:,} that were trained on"
+        f"epsilon {privacy['epsilon']:.3g} at delta {privacy['delta']:.2g}, spent in {privacy['steps']:,} "
+        f"steps, for each person with {who} of the {privacy['rows']:,} that were trained on"
     )
 
 
@@ -34,5 +34,5 @@ def privacy_sentences(privacy: Mapping[str, Any]) -> tuple[str, ...]:
         f"most {right:.1%} of the time, up to delta.",
         f"Each row's gradient was clipped to {privacy['clip']:g}, and noise of {privacy['noise']:.3g} clips "
         "was added at each step (DP-SGD by Opacus).",
-        "Not covered: validation and test rows, the counts of rows and labels, and whoever has more rows.",
+        "Not covered: validation and test rows, counts and fingerprints in run.json, people with more rows.",
     )

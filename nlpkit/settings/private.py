@@ -69,9 +69,7 @@ def refuse_unprivate(
         "training.precision: norms are exact in fp32 alone; hint: precision=fp32": (
             training.precision != "fp32"
         ),
-        "training.track: trackers are told the loss on training rows; hint: leave it out": bool(
-            training.track
-        ),
+        "training.track: trackers get the loss on training rows; hint: leave it out": bool(training.track),
         "lora.dora: gradients of single rows can't be taken of it": dora,
     }
     if broken := [reason for reason, is_broken in reasons.items() if is_broken]:

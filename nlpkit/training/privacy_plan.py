@@ -15,7 +15,7 @@ from nlpkit.settings.private import Private
 
 DROWNED = 10.0
 """The least that all rows, if they agreed at every step, must move the weights in their one direction, in
-standard deviations of what the noise moves there. Below it, not even a tenth of them could be told from
+standard deviations of what the noise moves there. Below it, a tenth of them would be lost in the
 noise."""
 
 LOOSE = 0.01
@@ -74,8 +74,8 @@ class PrivacyPlan:
             return []
         return [
             f"private: the noise moves the {self.weights:,} weights further than all rows can (by "
-            f"{1 / share:.1f} times): expect to lose accuracy; hint: more rows, a larger training.batch_size, "
-            "a larger private.epsilon, or a smaller lora.rank"
+            f"{1 / share:.1f} times): expect to lose accuracy; hint: more rows, a larger "
+            "training.batch_size or private.epsilon, or a smaller lora.rank"
         ]
 
 

@@ -38,7 +38,7 @@ class PrivateTraining:
     before: Mapping[str, torch.Tensor]
     """The trained weights as they were."""
     history: list[tuple[float, float, int]] = field(default_factory=list)
-    """What Opacus' accountant is told: (noise in clips, sample rate, steps)."""
+    """What Opacus' accountant gets: (noise in clips, sample rate, steps)."""
     _hooks: Any = None
 
     @classmethod
@@ -82,7 +82,7 @@ class PrivateTraining:
         samplers = optional("opacus.utils.uniform_sampler", extra="private")
         private, plan = self, self.plan
 
-        class PrivateTrainer(kind):  # type: ignore[misc,valid-type]
+        class PrivateTrainer(kind):  # type: ignore[misc]
             def get_train_dataloader(self) -> Any:
                 batches = samplers.UniformWithReplacementSampler(
                     num_samples=plan.rows, sample_rate=plan.sample_rate, generator=_secret("cpu"),
@@ -150,8 +150,8 @@ class PrivateTraining:
             RunError: the checkpoint does not say how many steps it stands for.
         """
         try:
-            told = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))["history"]
-            self.history = [(float(noise), float(rate), int(count)) for noise, rate, count in told]
+            kept = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))["history"]
+            self.history = [(float(noise), float(rate), int(count)) for noise, rate, count in kept]
         except (OSError, ValueError, KeyError, TypeError):
             self.history = []
         if f"{self.steps}" != checkpoint.name.rpartition("-")[2]:
@@ -202,16 +202,16 @@ def private_training(
     """
     if asked is None:
         return None
-    found = rows.task.model_dump()
-    if decided := [key for key, value in known.model_dump().items() if found[key] != value]:
+    fitted = rows.task.model_dump()
+    if decided := [key for key, value in known.model_dump().items() if fitted[key] != value]:
         raise ConfigError(
             f"private: training rows decide task.{decided[0]}, so that one row may show in it; hint: write "
             "task.labels, and leave out rows that belong to none"
         )
     if base.identity.adapted_from is not None:
         raise ConfigError(
-            f"private: base.source {base.identity.source} was adapted to texts, for which nothing is promised; "
-            "hint: the base that it was adapted from"
+            f"private: base.source {base.identity.source} was adapted to texts that no promise "
+            "covers; hint: the base that it was adapted from"
         )
     plan = plan_privacy(
         asked, [example.text for example in rows.train],

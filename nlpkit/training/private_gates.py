@@ -38,12 +38,13 @@ def refuse_unmoved(before: Mapping[str, torch.Tensor], model: Any) -> None:
     if still or not before:
         raise RunError(
             f"the private training did not change {len(still):,} of {len(before):,} weight tensors"
-            f"{f', such as {still[0]}' if still else ''}; the run is not completed; hint: a larger training.lr"
+            f"{f', such as {still[0]}' if still else ''}; the run is not completed; "
+            "hint: a larger training.lr"
         )
 
 
 def refuse_majority(chosen: Sequence[int], truth: Sequence[int]) -> str:
-    """Refuse answers that are not shown to beat the commonest label on the same rows; else return the figures.
+    """Refuse answers that are not shown to beat the commonest label; else return the figures.
 
     One-sided exact McNemar's test: of the rows that only one of the two has right.
 
@@ -62,12 +63,12 @@ def refuse_majority(chosen: Sequence[int], truth: Sequence[int]) -> str:
     gained, lost = int((right & ~constant).sum()), int((constant & ~right).sum())
     p = float(binomtest(gained, gained + lost, alternative="greater").pvalue) if gained + lost else 1.0
     figures = (
-        f"{right.mean():.1%} of {len(right):,} validation rows right, the commonest label {constant.mean():.1%} "
-        f"(p = {p:.2g})"
+        f"{right.mean():.1%} of {len(right):,} validation rows right, the commonest label "
+        f"{constant.mean():.1%} (p = {p:.2g})"
     )
     if p > SIGNIFICANT:
         raise RunError(
-            f"the private training is not shown to have learned: {figures}; the run is not completed; hint: a "
-            "larger private.epsilon, more rows to train or validate on, or a larger training.batch_size"
+            f"the private training is not shown to have learned: {figures}; the run is not completed; hint: "
+            "a larger private.epsilon, more rows to train or validate on, or a larger training.batch_size"
         )
     return figures

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 FALSE_ALARMS = 0.01
-"""The share of the other rows that an attack may take for members, where it is asked how many it finds."""
+"""The share of the other rows that an attack may take for members, where its recall is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Attack:
     low: float
     high: float
     """The 95% interval (DeLong et al. 1988)."""
-    found: float
-    """The share of members that are found while at most `FALSE_ALARMS` of the others are taken for such."""
+    recall: float
+    """The share of members above all others but a share of `FALSE_ALARMS`."""
     members: int
     others: int
 
@@ -55,12 +55,12 @@ def attack(members: Array, others: Array) -> Attack:
     auc = float(wins.mean())
     error = math.sqrt(wins.var(ddof=1) / len(members) + losses.var(ddof=1) / len(others))
     low, high = max(0.0, auc - NORMAL * error), min(1.0, auc + NORMAL * error)
-    if auc in (0.0, 1.0):  # no overlap: it can only be said how sure so many rows make that
+    if auc in (0.0, 1.0):  # no overlap: so many rows can only say that much
         count = min(len(members), len(others))
         low, high = exact_share(round(auc * count), count)
     threshold = ordered[-1 - int(FALSE_ALARMS * len(others))]
     return Attack(
-        auc=auc, low=low, high=high, found=float((members > threshold).mean()),
+        auc=auc, low=low, high=high, recall=float((members > threshold).mean()),
         members=len(members), others=len(others),
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def likelihood_ratios(target: Array, shadows: Array, inside: Array) -> Array:
         counts = chosen.sum(0)
         if counts.min() < 2:
             raise DataError(
-                "a row is in, or out of, the rows of fewer than two shadow models; expected two or more of each"
+                "a row is in, or out of, the rows of fewer than two shadow models; expected two of each"
             )
         mean = np.where(chosen, shadows, 0).sum(0) / counts
         squares = np.where(chosen, (shadows - mean) ** 2, 0).sum(0) / (counts - 1)

@@ -1,4 +1,4 @@
-"""Private training: what is promised is what Opacus accounts for, and a run that learned nothing is refused."""
+"""Private training: what is promised is what Opacus accounts for; a run that learned nothing is refused."""
 
 from __future__ import annotations
 
@@ -169,9 +169,9 @@ def planned(count: int, **asked: Any) -> Any:
 def test_an_epsilon_that_the_rows_cannot_give_is_refused_with_what_it_would_take() -> None:
     with pytest.raises(
         ConfigError, match=r"private.epsilon: 0.1 needs noise of .* clips with 20 rows"
-    ) as told:
+    ) as refused:
         planned(20, epsilon=0.1)
-    hint = str(told.value)
+    hint = str(refused.value)
     rows = int(hint.split("hint: about ")[1].split(" rows")[0].replace(",", ""))
     epsilon = float(hint.split("an epsilon of about ")[1])
     assert planned(20, epsilon=1.05 * epsilon).signal > 10

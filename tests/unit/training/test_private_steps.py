@@ -1,4 +1,4 @@
-"""The steps of a private training: gradients of single rows, empty batches, and a budget that is spent once."""
+"""The steps of a private training: gradients of single rows, empty batches, a budget that is spent once."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_resumed_training_accounts_for_each_step_once(tiny_base: Path, tmp_pat
 
     kept.write_text('{"history": [[1.0, 0.5, 3]]}')
     mark(checkpoint, fingerprint="f")
-    with pytest.raises(RunError, match="accounts for 3 steps.*can't be resumed from it; hint: --overwrite"):
+    with pytest.raises(RunError, match=r"accounts for 3 steps.*can't be resumed from it; hint: --overwrite"):
         start().fit()
     kept.unlink()
     mark(checkpoint, fingerprint="f")

@@ -36,14 +36,14 @@ def test_ties_count_half_and_equal_scores_are_a_coin() -> None:
 
 def test_scores_that_do_not_overlap_have_an_interval_all_the_same() -> None:
     found = attack(np.arange(10.0) + 10, np.arange(20.0) - 20)
-    assert (found.auc, found.high, found.found) == (1.0, 1.0, 1.0)
+    assert (found.auc, found.high, found.recall) == (1.0, 1.0, 1.0)
     assert found.low == pytest.approx(0.025 ** (1 / 10))  # Clopper and Pearson, 10 of 10
     assert attack(np.array([0.0, 0.0]), np.array([1.0, 2.0])).low == 0.0
 
 
 def test_members_are_found_at_one_percent_of_false_alarms() -> None:
     others = np.arange(100.0)  # one of them may be taken for a member: 99 alone is above 98
-    assert attack(np.array([98.5, 97.0, 99.5, 0.0]), others).found == 0.5
+    assert attack(np.array([98.5, 97.0, 99.5, 0.0]), others).recall == 0.5
 
 
 def test_too_few_rows_are_refused() -> None:
