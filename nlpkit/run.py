@@ -93,6 +93,8 @@ class RunRecord(BaseModel):
     """
     engine: Annotated[dict[str, Any], Field(exclude_if=lambda engine: not engine)] = {}
     """Settings of the server that answers in place of a base and an adapter; empty where there is none."""
+    privacy: Annotated[dict[str, Any], Field(exclude_if=lambda privacy: not privacy)] = {}
+    """Of a private training: the epsilon that it has spent, its delta, and how; empty for any other."""
     cascade: Annotated[dict[str, Any], Field(exclude_if=lambda cascade: not cascade)] = {}
     """When the second of two runs in the folder answers in place of the first; empty for a single model."""
 

@@ -24,6 +24,7 @@ from nlpkit.reports.headline import score_headline
 from nlpkit.reports.keeping import of_run, place, shown_scores, source_card, warning_lines, write_report
 from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
+from nlpkit.reports.privacy import privacy_section
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Section
 from nlpkit.reports.wording import no_better
@@ -124,6 +125,8 @@ def report_run(
         headline = report is reports[-1]
         if headline and (section := promises(run, classifier)):
             report = with_section(report, section)
+        if privacy := run.read().privacy:
+            report = with_section(report, privacy_section(privacy))
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):

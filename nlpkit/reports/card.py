@@ -19,6 +19,7 @@ from nlpkit.reports.card_sections import (
 from nlpkit.reports.guide import label_list
 from nlpkit.reports.markdown import baseline_table, score_table
 from nlpkit.reports.parts import ReportContent
+from nlpkit.reports.privacy import privacy_sentences
 from nlpkit.reports.usage import Usage
 from nlpkit.reports.wording import cell
 from nlpkit.sources import hub_id
@@ -79,6 +80,7 @@ def model_card(
         uses=use_section(usage),
         groups=group_section(report, audit_words(audit) if audit else no_audit_words(report, usage)),
         promise=promise_section(report, usage),
+        privacy=privacy_sentences(record["privacy"]) if record.get("privacy") else (),
         license=license,
         codebook=label_list(codebook) if codebook else "",
         **values,

@@ -15,10 +15,13 @@ from nlpkit.data.examples import TextInput
 from nlpkit.errors import RunError
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
+from nlpkit.reports.privacy import privacy_words
 from nlpkit.run import Run
 from nlpkit.settings.training import Lora
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, public_name, record_of
+from nlpkit.training.private import PrivateTraining
+from nlpkit.training.private_gates import refuse_majority, refuse_unmoved
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress
 
@@ -67,15 +70,19 @@ def finish(
     *,
     initial: Path | None,
     held: Held | None = None,
+    private: PrivateTraining | None = None,
 ) -> None:
     """Save the trained model, verify that it loads as it was, calibrate it, and complete the run.
 
     It is calibrated on its answers to the validation rows, or on `held`.
 
     Raises:
-        RunError: what was saved answers differently from what was trained.
+        RunError: what was saved answers differently from what was trained; or a private training changed
+            nothing, or learned no more than the commonest label.
     """
     run = job.run
+    if private:
+        refuse_unmoved(private.before, model)
     save_adapter(model, run.adapter, base=public_name(base.identity), initial=initial)
     base.tokenizer.save_pretrained(run.tokenizer)
     saved = _load_saved(run, base, rows.task)
@@ -85,13 +92,22 @@ def finish(
     if held:
         task = rows.task.calibrate(held.logits, held.examples, encoded)
     else:
-        task = rows.task.calibrate(saved.model.logits_of(encoded), rows.validation, encoded)
+        logits = saved.model.logits_of(encoded)
+        if private:
+            truth = [
+                int(rows.task.family.target(*pair)[0]) for pair in zip(rows.validation, encoded, strict=True)
+            ]
+            job.options.talk(f"private    {refuse_majority(logits.argmax(1).tolist(), truth)}")
+        task = rows.task.calibrate(logits, rows.validation, encoded)
     if task.family.calibration:
         job.options.talk(f"calibrated: {task.family.calibration}")
     described, outputs = task.model_dump(mode="json"), task.head.outputs
     record = record_of(
         job, model, base, described, data=rows.describe(), outputs=outputs, max_tokens=base.window
     )
+    if private:
+        record = record.model_copy(update={"privacy": private.record()})
+        job.options.talk(f"private    {privacy_words(record.privacy)}")
     job.complete(record, rows.texts)
 
 

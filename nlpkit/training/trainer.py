@@ -18,12 +18,16 @@ from nlpkit.settings.training import Training
 from nlpkit.training.checkpoints import last_trusted, mark
 from nlpkit.training.objective import Objective
 from nlpkit.training.precision import choose_precision
+from nlpkit.training.private import PrivateTraining
 from nlpkit.training.runs import Evaluations, Progress, RunInProgress, TrainOptions
 from nlpkit.training.sampler import RowOrder
 from nlpkit.training.weight_averaging import average_greedily
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
+
+PRIVATE = ("loss", "train_loss", "grad_norm")
+"""What the log of a private training leaves out: training rows decide it, and no noise covers them."""
 
 Talk = Callable[[str], None]
 
@@ -46,12 +50,16 @@ def fit(
     *,
     training: Training,
     job: RunInProgress,
+    private: PrivateTraining | None = None,
 ) -> Any:
     """Train, and return the model of the best checkpoint; a killed training resumes from its last one.
+
+    With `private`, by its steps; the log then leaves out what training rows alone decide.
 
     Raises:
         ConfigError: the run's folder has checkpoints of another training, or weights would be sharded.
         DivergedError: the loss stopped being a number.
+        RunError: the budget that a checkpoint of a private training has spent is not known.
     """
     from transformers import EarlyStoppingCallback, PrinterCallback
 
@@ -64,7 +72,15 @@ def fit(
     order = RowOrder(
         objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed
     )
-    trainer = _trainer_of(objective, order)(
+    kind, watched = (
+        _trainer_of(objective, order),
+        watcher(run, fingerprint, job.options.progress, hidden=PRIVATE if private else ()),
+    )
+    callbacks = [watched, _reporter(objective, job.options)]
+    if private:
+        objective, kind = private.objective(objective), private.trainer_of(kind)
+        callbacks.insert(0, private.saver())
+    trainer = kind(
         model=model,
         args=_arguments(run, training, objective, seed=seed, steps=steps),
         train_dataset=objective.train,
@@ -73,7 +89,7 @@ def fit(
         data_collator=objective.collate,
         compute_loss_func=objective.loss,
         compute_metrics=objective.metrics,
-        callbacks=[watcher(run, fingerprint, job.options.progress), _reporter(objective, job.options)],
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # stdout is for answers
     if training.patience:
@@ -81,12 +97,16 @@ def fit(
     checkpoint = last_trusted(run.checkpoints, fingerprint=fingerprint, warn=talk)
     if checkpoint:
         talk(f"resuming from step {checkpoint.name.rpartition('-')[2]} of {steps}")
+        if private:
+            private.resume(checkpoint)
     with quiet(), room_left(run.path):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         final = trainer.state.best_metric
         if training.average:
             final, line = _average(trainer, run, objective)
             talk(line)
+    if private:
+        private.release()
     job.options.evaluated(_evaluations(trainer.state, objective, final))
     # Without autocast: it is served, and verified, in the weights' own precision
     return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
@@ -181,8 +201,12 @@ def _arguments(
     )
 
 
-def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) -> Any:
+def watcher(
+    run: Run, fingerprint: str, progress: Callable[[Progress], None], *, hidden: tuple[str, ...] = ()
+) -> Any:
     """Return a callback that logs, marks checkpoints, reports progress and evaluates the last step.
+
+    The log leaves `hidden` out.
 
     It stops the training when the loss is no longer a number.
     """
@@ -206,7 +230,11 @@ def watcher(run: Run, fingerprint: str, progress: Callable[[Progress], None]) ->
                 hint = "hint: a smaller training.lr, or more training.warmup"
                 raise DivergedError(f"step {state.global_step}: the loss is {last['loss']}; {hint}")
             if state.is_world_process_zero:
-                write_whole(run.log, "".join(json.dumps(entry) + "\n" for entry in state.log_history))
+                shown = (
+                    {key: value for key, value in entry.items() if key not in hidden}
+                    for entry in state.log_history
+                )
+                write_whole(run.log, "".join(json.dumps(entry) + "\n" for entry in shown))
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.is_world_process_zero:
