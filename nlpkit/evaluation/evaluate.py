@@ -26,6 +26,7 @@ from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Section
+from nlpkit.reports.self_training_sections import self_training_sections
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings.training import DialogueEvaluation
@@ -122,7 +123,8 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
-        if headline and (section := promises(run, classifier)):
+        further = (promises(run, classifier), *self_training_sections(run.read().data)) if headline else ()
+        for section in filter(None, further):
             report = with_section(report, section)
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
