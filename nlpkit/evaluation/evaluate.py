@@ -26,7 +26,7 @@ from nlpkit.reports.label_sections import Rows
 from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Section
-from nlpkit.reports.self_training_sections import self_training_sections
+from nlpkit.reports.self_training_sections import self_labeled, self_training_sections
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings.training import DialogueEvaluation
@@ -304,8 +304,9 @@ def refuse_other_answers(classifier: Classifier, baseline: Classifier) -> None:
 
 
 def _data_card(data: Mapping[str, Any]) -> DataCard:
+    counts = {**data["rows"], "labeled by the run": self_labeled(data)}
     return DataCard(
-        counts={name: rows for name, rows in data["rows"].items() if rows},
+        counts={name: rows for name, rows in counts.items() if rows},
         balance={name: counts for name, counts in data["labels"].items() if counts},
         sources=tuple(source_card(name) for name in data.get("sources", ())),
         dropped={"near-duplicates of held-out texts": data["near_duplicates_dropped"]},

@@ -70,10 +70,11 @@ class SelfTrainingRecord(Part):
     def summary(self) -> tuple[str, ...]:
         """What came of it, in sentences."""
         kept = self.rounds[self.kept]
-        learned = (
-            f"from {kept.taken:,} texts that the run labeled" if self.kept else "from labeled rows alone"
-        )
-        sentences = [f"Round {self.kept} is kept, which learned {learned}. It ended there: {self.stopped}."]
+        learned = f" and {kept.taken:,} texts that the run labeled" if self.kept else " alone"
+        sentences = [
+            f"Round {self.kept} is kept, which learned the labeled rows{learned}. "
+            f"It ended there: {self.stopped}."
+        ]
         if self.first_on_test and self.kept_on_test and self.test:
             sentences.append(
                 f"On the test rows, which chose nothing, {self.kept_on_test.title} is "
@@ -81,6 +82,18 @@ class SelfTrainingRecord(Part):
                 f"{self.first_on_test.shown_with_interval}: {difference(self.kept_on_test, self.test)}."
             )
         return tuple(sentences)
+
+
+def self_labeled(data: Mapping[str, Any]) -> int:
+    """Return how many texts without labels a run learned from, with labels that it gave itself.
+
+    Args:
+        data: of the run's record.
+    """
+    if "self_training" not in data:
+        return 0
+    record = SelfTrainingRecord.model_validate(data["self_training"])
+    return record.rounds[record.kept].taken
 
 
 def self_training_sections(data: Mapping[str, Any]) -> tuple[Table, ...]:

@@ -79,8 +79,8 @@ class SelfTrainer:
     def _plan(self) -> list[str]:
         texts, settings = self.texts, self.settings
         return [
-            f"unlabeled  {len(texts.texts):,} texts, of which a round takes {settings.share:.0%} more than "
-            f"the one before, with a probability of at least {settings.min_probability:g}",
+            f"unlabeled  {len(texts.texts):,} texts: round 1 takes up to {settings.share:.0%} of them, "
+            f"round 2 twice as many, with a probability of at least {settings.min_probability:g}",
             f"           in at most {settings.rounds} rounds after round 0, which learns labeled rows alone",
             f"dropped    {texts.dropped:,} texts without labels that stand, nearly equal, in the held-out "
             f"ones; {texts.repeated:,} that repeat others",

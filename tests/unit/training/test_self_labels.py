@@ -10,13 +10,19 @@ from nlpkit.config import validate
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError
 from nlpkit.metrics.score import PairedTest, Score
-from nlpkit.reports.self_training_sections import Round, SelfTrainingRecord, self_training_sections
+from nlpkit.reports.self_training_sections import (
+    Round,
+    SelfTrainingRecord,
+    self_labeled,
+    self_training_sections,
+)
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.training.recipes import load_recipe
 from nlpkit.training.rows import Rows
 from nlpkit.training.self_labels import agreement_of, choose, describe, label_lines, with_labeled
 
+KEY = "unlabelled"  # an old name
 LABELED = {"bad": 1, "good": 3}
 
 
@@ -95,13 +101,13 @@ def test_labeled_texts_stand_after_the_labeled_rows_and_before_their_copies() ->
         ({"task": {"kind": "turn_emotions"}}, "'turn_emotions' does not give"),
         ({"task": {"kind": "aspect_polarity"}}, "'aspect_polarity' does not give"),
         ({"search": {"space": {"training.lr": [1e-3]}}}, "search: does not go together with self_training"),
-        ({"self_training": {"unlabelled": []}}, "self_training.unlabelled: .*at least 1"),
+        ({"self_training": {KEY: []}}, rf"self_training\.{KEY}: .*at least 1"),
     ],
 )
 def test_what_does_not_go_together_is_refused(more: dict[str, object], problem: str) -> None:
     tree = {
         "recipe": "sentiment", "name": "toy", "data": {"train": "rows.csv"},
-        "self_training": {"unlabelled": "texts.csv"}, **more,
+        "self_training": {KEY: "texts.csv"}, **more,
     }  # fmt: skip
     with pytest.raises(ConfigError, match=problem):
         validate(tree, load_recipe("sentiment").Config, where=Path("toy.yaml"), lines={})
@@ -132,8 +138,11 @@ def test_the_sections_show_each_round_and_which_is_kept() -> None:
     rounds, taken = self_training_sections({"self_training": record.model_dump(mode="json")})
     assert rounds.rows[0] == ("0", 0, None, "70.0% (60.0% to 80.0%)", None)
     assert rounds.rows[1] == ("1 (kept)", 4, None, "80.0% (70.0% to 90.0%)", "+10.0 points (+2.0 to +20.0)")
-    assert "Round 1 is kept, which learned from 4 texts that the run labeled" in rounds.caption
+    assert (
+        "Round 1 is kept, which learned the labeled rows and 4 texts that the run labeled" in rounds.caption
+    )
     assert "in round 0 70.0% (60.0% to 80.0%): +10.0 points (+2.0 to +20.0)." in rounds.caption
     assert taken.rows[0] == ("1: bad", 2, 1, 1, 0.95, 0.95)
     assert len(taken.rows) == 4
-    assert self_training_sections({}) == ()
+    assert self_labeled({"self_training": record.model_dump(mode="json")}) == 4
+    assert (self_training_sections({}), self_labeled({})) == ((), 0)
