@@ -1,4 +1,5 @@
-"""What an adapted base is worth to a labeled task: the same training on it and on the base as it was.
+"""What texts without labels are worth to a labeled task: the same training on an adapted base, or with
+self-training, and on the base as it was.
 
 Labels are drawn by the seed, the same for both bases. A killed benchmark goes on; results are added to those
 of other data, bases and methods.
@@ -32,6 +33,10 @@ ACCURACY: Metric[Ratio] = ratio_metric(
 """Of rows, each with the share of the seeds that get it right."""
 
 
+SELF_TRAINING = "self_training"
+"""In place of a method of adaptation: the texts are labeled by the run, on the base as it was."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What is adapted, how, and what is trained on it."""
@@ -45,7 +50,37 @@ class Setup:
     max_tokens: int
     folder: Path
     adaptation: Mapping[str, Any]
-    """More settings of the recipe adapt."""
+    """More settings of the recipe adapt, or of the self-training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What the texts without labels are used for."""
+
+    method: str
+    source: str
+    """The base to train on."""
+    settings: Mapping[str, Any]
+    """More settings of the training."""
+    minutes: float
+    """What came before the training."""
+    facts: Mapping[str, Any]
+
+
+def way_of(name: str, texts: str, setup: Setup) -> Way:
+    """Return how the texts are used; a base is adapted unless it is there."""
+    if setup.method == SELF_TRAINING:
+        own = {SELF_TRAINING: {"unlabelled": texts, **setup.adaptation}}  # an old name
+        return Way(method=setup.method, source=setup.base, settings=own, minutes=0.0, facts={})
+    run = adapted(name, texts, setup)
+    record = run.read()
+    return Way(
+        method=record.task["method"],
+        source=str(run.path),
+        settings={},
+        minutes=record.cost["train_seconds"] / 60,
+        facts={"texts": record.data["rows"]["train"], "held_out": record.data["measured"]},
+    )
 
 
 def adapted(name: str, texts: str, setup: Setup) -> Run:
@@ -59,11 +94,15 @@ def adapted(name: str, texts: str, setup: Setup) -> Run:
     )
 
 
-def right_rows(name: str, source: str, rows: int, files: Sequence[str], setup: Setup) -> list[np.ndarray]:
-    """Train a sentiment run a seed on so many labels; return which dev rows each gets right, (rows,)."""
+def right_rows(
+    name: str, source: str, rows: int, files: Sequence[str], setup: Setup, settings: Mapping[str, Any]
+) -> tuple[list[np.ndarray], float]:
+    """Train a sentiment run a seed on so many labels; return which dev rows each gets right, (rows,), and the
+    mean minutes of a training.
+    """
     from pyarrow import parquet
 
-    right = []
+    right, seconds = [], []
     for seed in setup.seeds:
         subset = {"subset": {"rows": rows, "draw": seed}} if rows else {}
         (run,) = train_seeds(
@@ -74,10 +113,12 @@ def right_rows(name: str, source: str, rows: int, files: Sequence[str], setup: S
             training={"epochs": setup.epochs, "metric": "accuracy"},
             seed=seed,
             seeds=[seed],
+            **settings,
         )
+        seconds.append(run.read().cost["train_seconds"])
         columns = parquet.read_table(run.evaluation / "test.predictions.parquet").to_pydict()
         right.append(np.array(columns["truth"]) == np.array(columns["label"]))
-    return right
+    return right, float(np.mean(seconds)) / 60
 
 
 def compare(before: Sequence[np.ndarray], after: Sequence[np.ndarray], seed: int = 1) -> dict[str, Any]:
@@ -100,10 +141,10 @@ def _page(tasks: Mapping[str, Any]) -> list[str]:
             points = f"{100 * (gain.difference or 0.0):+.1f} ({ends[0]:+.1f} to {ends[1]:+.1f})"
             each = ", ".join(f"{100 * value:+.1f}" for value in gained["by_seed"])
             shown = old.shown_with_interval, new.shown_with_interval
-            rows.append((name, labels, *shown, points, each, f"{new.count:,}", f"{task['minutes']:.1f}"))
+            rows.append((name, labels, *shown, points, each, f"{new.count:,}", f"{gained['minutes']:+.1f}"))
     head = (
-        "data, base, method", "labels", "accuracy on the base", "on the adapted base", "gain, in points",
-        "gain by seed", "dev rows", "minutes to adapt",
+        "data, base, method", "labels", "accuracy without the texts", "with them", "gain, in points",
+        "gain by seed", "dev rows", "minutes more",
     )  # fmt: skip
     note = "Means over seeds; intervals from resampling dev rows, on which no checkpoint was chosen."
     return [*table(head, rows), "", note]
@@ -114,23 +155,16 @@ def bench(
 ) -> dict[str, Any]:
     """Measure, write adaptation.json and adaptation.md for each number of labels; return the results."""
     machine, tasks, page = Machine(), earlier_tasks(results, "adaptation"), ""
-    run = adapted(name, files[0], setup)
-    record = run.read()
-    task = tasks.setdefault(f"{name}, {setup.base}, {record.task['method']}", {"labels": {}})
-    task |= {
-        "texts": record.data["rows"]["train"],
-        "minutes": record.cost["train_seconds"] / 60,
-        "held_out": record.data["measured"],
-        "train_rows": sum(1 for _ in read_records(Path(files[1]))),
-    }
+    way = way_of(name, files[0], setup)
+    task = tasks.setdefault(f"{name}, {setup.base}, {way.method}", {"labels": {}})
+    task |= {**way.facts, "train_rows": sum(1 for _ in read_records(Path(files[1])))}
     for rows in setup.labels:
-        before, after = (
-            right_rows(f"{name}-{kind}", source, rows, files[1:], setup)
-            for kind, source in (("plain", setup.base), (setup.method, str(run.path)))
-        )
-        task["labels"][f"{rows:,}" if rows else "all"] = compare(before, after)
+        before, plain = right_rows(f"{name}-plain", setup.base, rows, files[1:], setup, {})
+        after, more = right_rows(f"{name}-{setup.method}", way.source, rows, files[1:], setup, way.settings)
+        gained = compare(before, after) | {"minutes": way.minutes + more - plain}
+        task["labels"][f"{rows:,}" if rows else "all"] = gained
         page = save(
-            results, "adaptation", {"tasks": tasks}, title="A base adapted to texts without labels",
+            results, "adaptation", {"tasks": tasks}, title="What texts without labels bring",
             machine=machine, lines=_page(tasks), timed=False,
         )  # fmt: skip
     talk(page)
@@ -142,10 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.adaptation", description=__doc__)
     parser.add_argument("data", metavar="NAME=TEXTS,TRAIN,DEV")
     parser.add_argument("--base", default="minilm-l6")
-    parser.add_argument("--method", choices=("masked", "contrastive"), default="masked")
+    parser.add_argument("--method", choices=("masked", "contrastive", SELF_TRAINING), default="masked")
     parser.add_argument("--labels", type=int, nargs="+", default=(100, 1000, 0), help="0: all")
     parser.add_argument("--seeds", type=int, nargs="+", default=(1, 2, 3))
     parser.add_argument("--adapt-epochs", type=float, default=1)
+    parser.add_argument("--min-probability", type=float, default=0.8, help="of a text in self-training")
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-adaptation"))
@@ -155,7 +190,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     setup = Setup(
         base=asked.base, method=asked.method, labels=asked.labels, seeds=asked.seeds, epochs=asked.epochs,
         max_tokens=asked.max_tokens, folder=asked.folder,
-        adaptation={"training": {"epochs": asked.adapt_epochs}},
+        adaptation={"min_probability": asked.min_probability}
+        if asked.method == SELF_TRAINING
+        else {"training": {"epochs": asked.adapt_epochs}},
     )  # fmt: skip
     bench(name, files.split(","), setup, results=asked.results, talk=print)
 

@@ -31,6 +31,8 @@ from nlpkit.training.private import private_training
 from nlpkit.training.recipes import load_metrics
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
+from nlpkit.training.self_labels import SelfTraining, refuse_unfit
+from nlpkit.training.self_training import self_trainer
 from nlpkit.training.trainer import fit, planned_steps
 
 
@@ -49,6 +51,8 @@ class SentimentConfig(SeededSettings):
     """Differential privacy for the people in the training rows: `{epsilon: 8}`; see docs/private.md."""
     behavior: Annotated[BehaviorGate | None, Field(exclude_if=lambda value: value is None)] = None
     """How much of a suite of sentences the run may fail: `{fail_above: 0.1, suites: [behavior]}`."""
+    self_training: Annotated[SelfTraining | None, Field(exclude_if=lambda value: value is None)] = None
+    """Texts without labels: the run labels those that it is surest of, and learns again."""
     metrics: tuple[str, ...] = ()
     """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
 
@@ -63,12 +67,15 @@ class SentimentConfig(SeededSettings):
             refuse_unprivate(
                 self.task, self.data, self.training, dora=self.lora.dora, hashes=self.text_hashes,
                 seeds=len(self.seeds), search=self.search is not None,
+                self_training=self.self_training is not None,
             )  # fmt: skip
         return self
 
     @model_validator(mode="after")
     def _only_keys_of_the_task(self) -> SentimentConfig:
         refuse_foreign_keys(self.task, self.data, self.training)
+        if self.self_training:
+            refuse_unfit(self.task, search=self.search)
         return self
 
 
@@ -82,18 +89,21 @@ def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     suites = gate_suites(config.behavior, rows.task)
     base = load_classifier_base(config.base)
     precision = choose_precision(config.training.precision)
+    learn = partial(_train_one, config, base, precision)
+    rounds = self_trainer(config.self_training, rows, learn, metric=config.training.metric, seed=config.seed)
+    facts = {"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()}
     runs = train_seeds(
         config,
         options,
-        facts={"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()},
-        train_one=partial(_train_one, config, rows, base, precision),
+        facts=facts | (rounds.facts if rounds else {}),
+        train_one=rounds or partial(learn, rows),
         report=lambda run: report_run(run, rows.held_out, talk=options.talk, own=own),
     )
     return check_behavior(runs, config.behavior, suites, talk=options.talk)
 
 
 def _train_one(
-    config: SentimentConfig, rows: Rows[TextTask], base: LoadedBase, precision: Precision, job: RunInProgress
+    config: SentimentConfig, base: LoadedBase, precision: Precision, rows: Rows[TextTask], job: RunInProgress
 ) -> None:
     settings = training_for(rows.task, config.training)
     train_rows = encode(rows.train, rows.task, base.tokenizer, base.max_tokens)

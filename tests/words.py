@@ -35,7 +35,7 @@ SKIPPED = (
 OLD_NAME = "# an old name"
 """Ends a line that reads what an earlier version wrote, and is not checked."""
 
-KEYS = re.compile(r"data\.unlabelled\b|^  unlabelled:")
+KEYS = re.compile(r"(data|self_training)\.unlabelled\b|(^  |\{)unlabelled:")
 """Keys that configs of earlier versions have and later ones keep: not checked."""
 
 GLOSSARY: tuple[tuple[str, str], ...] = (

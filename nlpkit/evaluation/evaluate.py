@@ -27,6 +27,7 @@ from nlpkit.reports.parts import Baseline, Cost, DataCard
 from nlpkit.reports.privacy import privacy_section
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Section
+from nlpkit.reports.self_training_sections import self_labeled, self_training_sections
 from nlpkit.reports.wording import no_better
 from nlpkit.run import Run, versions
 from nlpkit.settings.training import DialogueEvaluation
@@ -123,7 +124,8 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
-        if headline and (section := promises(run, classifier)):
+        further = (promises(run, classifier), *self_training_sections(run.read().data)) if headline else ()
+        for section in filter(None, further):
             report = with_section(report, section)
         if privacy := run.read().privacy:
             report = with_section(report, privacy_section(privacy))
@@ -305,8 +307,9 @@ def refuse_other_answers(classifier: Classifier, baseline: Classifier) -> None:
 
 
 def _data_card(data: Mapping[str, Any]) -> DataCard:
+    counts = {**data["rows"], "labeled by the run": self_labeled(data)}
     return DataCard(
-        counts={name: rows for name, rows in data["rows"].items() if rows},
+        counts={name: rows for name, rows in counts.items() if rows},
         balance={name: counts for name, counts in data["labels"].items() if counts},
         sources=tuple(source_card(name) for name in data.get("sources", ())),
         dropped={"near-duplicates of held-out texts": data["near_duplicates_dropped"]},

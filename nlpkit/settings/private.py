@@ -38,8 +38,9 @@ def with_private_defaults(tree: Any) -> Any:
 
 
 def refuse_unprivate(
-    task: Any, data: Data, training: SentimentTraining, *, dora: bool, hashes: bool, seeds: int, search: bool
-) -> None:
+    task: Any, data: Data, training: SentimentTraining, *,
+    dora: bool, hashes: bool, seeds: int, search: bool, self_training: bool,
+) -> None:  # fmt: skip
     """Refuse a config whose other settings break the promise; a validator of the config calls it.
 
     Raises:
@@ -51,6 +52,7 @@ def refuse_unprivate(
         "text_hashes: hashes of the training texts tell who is among them; hint: text_hashes=false": hashes,
         "seeds: each run spends the budget again; hint: one seed": seeds > 1,
         "search: each trial spends the budget again; hint: choose the settings on public data": search,
+        "self_training: each round spends the budget again": self_training,
         "data.swaps: copies of a row multiply the influence of who wrote it": data.swaps,
         "data.leave_out: rows that are chosen by all others tell of them": data.leave_out is not None,
         "data.train.weight: weights are scaled by those of all rows": any(

@@ -14,8 +14,8 @@ from nlpkit.errors import DataError
 from nlpkit.settings import Settings
 from nlpkit.settings.data import as_sources
 from nlpkit.tasks.encoding import Frame, placed_ids, whole_characters
-from nlpkit.training.distillation_data import TextSource, read_texts
 from nlpkit.training.rows import fingerprint_of
+from nlpkit.training.unlabeled_texts import TextSource, read_texts
 
 LEAST = 50
 """Texts, none nearly equal to another, below which nothing can be learned and measured."""

@@ -34,7 +34,7 @@ def last_trusted(folder: Path, *, fingerprint: str, warn: Callable[[str], None])
         if problem is None:
             stored = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["fingerprint"]
             if stored != fingerprint:
-                raise _others(folder)
+                raise other_training(folder)
             return checkpoint
         warn(f"{checkpoint}: not complete ({problem}); going back to the one before")
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -55,11 +55,12 @@ def refuse_others(folder: Path, *, fingerprint: str) -> None:
         if _problem(checkpoint) is None:
             stored = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["fingerprint"]
             if not f"{stored} ".startswith(f"{fingerprint} "):
-                raise _others(folder)
+                raise other_training(folder)
             return
 
 
-def _others(folder: Path) -> ConfigError:
+def other_training(folder: Path) -> ConfigError:
+    """Return the error for checkpoints, in that folder, of another training."""
     return ConfigError(
         f"{folder.parent}: an unfinished training with other data, settings or library versions is there; "
         "hint: --overwrite, or another name"

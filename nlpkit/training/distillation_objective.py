@@ -126,7 +126,7 @@ def encode_all(data: DistillationRows, tokenizer: Any, max_tokens: int) -> list[
     """Encode the labeled rows, then the others, whose target is not known."""
     task, tokenizing = data.rows.task, TextTokenizer.of(tokenizer)
     size = max_tokens - tokenizing.frame.size
-    inputs = [TextInput(text=text) for text in data.unlabeled]
+    inputs = [TextInput(text=text) for text in data.unlabeled.texts]
     return encode(data.rows.train, task, tokenizer, max_tokens) + [
         TrainingRow(input_ids=text.windows[0], target=[UNKNOWN], weight=1.0, cut=max(0, text.tokens - size))
         for text in task.encode(inputs, tokenizing, max_tokens)

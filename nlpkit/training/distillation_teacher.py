@@ -121,7 +121,7 @@ def label_texts(
     )
     done = _done(folder, wanted)
     if done:
-        options.talk(f"teacher: {done:,} of {len(texts):,} texts are labeled already")
+        options.talk(f"{done:,} of {len(texts):,} texts are labeled already")
     if not is_main_process():
         _wait(folder, wanted, len(texts))
     elif done < len(texts):

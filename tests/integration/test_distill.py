@@ -185,7 +185,7 @@ def test_what_cannot_teach_is_refused(
         DataError, match="holds the label '2', which the task does not have; known: negative, positive"
     ):
         train_toy(distill_config, f"data.validation={stars}")
-    with pytest.raises(DataError, match="all 60 training rows are equal or near-equal to held-out ones"):
+    with pytest.raises(DataError, match="all 60 texts are equal or near-equal to held-out rows"):
         train_toy(distill_config, f"data.unlabelled={distill_config.parent / 'held.csv'}")  # an old name
     with pytest.raises(ConfigError, match="without labeled rows in `train`, `validation` must name a file"):
         train_toy(distill_config, "data.validation=0.2")

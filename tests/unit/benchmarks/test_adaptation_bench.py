@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.adaptation import Setup, bench, compare
+from benchmarks.adaptation import Setup, bench, compare, way_of
 from tests.conftest import make_base, sentences, write_csv
 
 
@@ -43,3 +43,15 @@ def test_both_bases_are_trained_on_the_same_labels(tmp_path: Path) -> None:
     assert task["train_rows"] == 60
     assert all(found["gain"]["count"] == 40 for found in task["labels"].values())
     assert f"toy, {base}, masked | all |" in said[0]
+
+
+def test_self_training_labels_the_texts_on_the_base_as_it_was(tmp_path: Path) -> None:
+    setup = Setup(
+        base="minilm-l6", method="self_training", labels=[100], seeds=[1], epochs=1, max_tokens=64,
+        folder=tmp_path, adaptation={"min_probability": 0.7},
+    )  # fmt: skip
+    way = way_of("tweets", "texts.csv", setup)
+    assert (way.method, way.source, way.minutes) == ("self_training", "minilm-l6", 0.0)
+    key = "unlabelled"  # an old name
+    assert way.settings == {"self_training": {key: "texts.csv", "min_probability": 0.7}}
+    assert not list(tmp_path.iterdir())  # no base is adapted

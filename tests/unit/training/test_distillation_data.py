@@ -5,13 +5,8 @@ from pydantic import ValidationError
 
 from nlpkit.errors import DataError
 from nlpkit.tasks.polarity import Polarity
-from nlpkit.training.distillation_data import (
-    SPANS,
-    DistillationData,
-    TextSource,
-    load_distillation_rows,
-    sentences,
-)
+from nlpkit.training.distillation_data import DistillationData, load_distillation_rows
+from nlpkit.training.unlabeled_texts import SPANS, TextSource, sentences
 from tests.conftest import write_csv
 
 TWO = Polarity(labels=("negative", "positive"))
@@ -60,7 +55,7 @@ def test_texts_of_the_asked_length_are_drawn_by_the_seed(tmp_path: Path, held: s
 
     def texts(seed: int = 1, **asked: object) -> tuple[str, ...]:
         data = distill_from((TextSource(source=source, **asked),), validation=held)
-        return load_distillation_rows(TWO, data, seed=seed).unlabeled
+        return load_distillation_rows(TWO, data, seed=seed).unlabeled.texts
 
     assert texts(cut="sentences", words=(3, 4)) == ("One two three.", "Eleven twelve thirteen fourteen")
     assert len(texts()) == 2
@@ -76,7 +71,7 @@ def test_spans_are_shorter_runs_of_a_texts_words_drawn_by_the_seed(tmp_path: Pat
 
     def texts(seed: int = 1) -> tuple[str, ...]:
         data = distill_from((TextSource(source=source, cut="spans", words=(3, 9)),), validation=held)
-        return load_distillation_rows(TWO, data, seed=seed).unlabeled
+        return load_distillation_rows(TWO, data, seed=seed).unlabeled.texts
 
     found = texts()
     assert 1 < len(found) <= SPANS
@@ -103,11 +98,11 @@ def test_what_is_held_out_and_what_is_repeated_is_dropped_and_counted(tmp_path: 
     data = distill_from(source, train=train, validation=held)
     found = load_distillation_rows(TWO, data, seed=1)
     # "a truly gripping ...": 5 of 8 word pairs are shared with the held-out text
-    assert found.unlabeled == ("a film", "new")
-    assert (found.dropped, found.repeated) == (3, 2)
+    assert found.unlabeled.texts == ("a film", "new")
+    assert (found.unlabeled.dropped, found.unlabeled.repeated) == (3, 2)
     assert found.texts == ["Known", "other", "a film", "new"]
     strict = load_distillation_rows(TWO, data.model_copy(update={"near_held_out": 0.9}), seed=1)
-    assert strict.unlabeled == ("a truly gripping tale of love and loss", "a film", "new")
+    assert strict.unlabeled.texts == ("a truly gripping tale of love and loss", "a film", "new")
 
 
 def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> None:
@@ -117,7 +112,7 @@ def test_nothing_left_to_learn_from_is_refused(tmp_path: Path, held: str) -> Non
             TWO, distill_from((TextSource(source=source, **asked),), validation=held), seed=1
         )
 
-    with pytest.raises(DataError, match="all 1 training rows are equal or near-equal to held-out ones"):
+    with pytest.raises(DataError, match="all 1 texts are equal or near-equal to held-out rows"):
         load(["Dull as dust!"])
     with pytest.raises(DataError, match="none of its 2 texts of 5 to 9 words can be used"):
         load(["too short", "this too"], words=(5, 9))

@@ -141,6 +141,7 @@ def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
     from nlpkit.training.distillation_data import DistillationRows
     from nlpkit.training.distillation_objective import encode_all
     from nlpkit.training.rows import Rows
+    from nlpkit.training.unlabeled_texts import UnlabeledTexts
 
     rows = Rows(
         task=TWO,
@@ -149,10 +150,7 @@ def test_a_text_without_label_is_marked_so(tiny_base: object) -> None:
         test=(),
         dropped=0,
     )
-    found = encode_all(
-        DistillationRows(rows=rows, unlabeled=("the food was bad",), repeated=0, dropped=0, sources=()),
-        load_tokenizer(tiny_base),
-        5,
-    )
+    texts = UnlabeledTexts(texts=("the food was bad",), repeated=0, dropped=0, sources=())
+    found = encode_all(DistillationRows(rows=rows, unlabeled=texts), load_tokenizer(tiny_base), 5)
     assert [(one.target, one.weight, one.cut) for one in found] == [([1.0], 1.0, 0), ([-1.0], 1.0, 1)]
     assert all(isinstance(one, TrainingRow) for one in found)

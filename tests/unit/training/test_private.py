@@ -191,6 +191,7 @@ def test_a_promise_that_promises_nothing_is_refused() -> None:
         ("data.swaps=true", "data.swaps: copies of a row"),
         ("data.leave_out=doubts.csv", "data.leave_out: rows that are chosen by all"),
         ("seeds=[1, 2]", "seeds: each run spends the budget again"),
+        ("self_training={unlabelled: texts.csv}", "self_training: each round spends the budget again"),
         ("text_hashes=true", "text_hashes: hashes of the training texts"),
         ("training.class_weights=balanced", "training.class_weights: they count"),
         ("training.consistency=0.1", "training.consistency: copies of a row"),
