@@ -104,9 +104,11 @@ def report_run(
     *,
     talk: Callable[[str], None],
     own: Sequence[Metric[Any]] = (),
+    sections: Sequence[Section] = (),
 ) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has
-    rows is the headline: it has a few answers explained, and what can be promised.
+    rows is the headline: it has a few answers explained, what can be promised, and the recipe's own
+    `sections`.
     """
     classifier = Classifier.load(run)
     family = classifier.task.family
@@ -122,8 +124,9 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
-        if headline and (section := promises(run, classifier)):
-            report = with_section(report, section)
+        if headline:
+            for section in (*sections, promises(run, classifier)):
+                report = with_section(report, section) if section else report
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):
