@@ -1,6 +1,6 @@
 """Train one LoRA adapter and head at several sites, each of which keeps its texts.
 
-Run it with `nlpkit train CONFIG.yaml`. A recipe holds the order of a training; how each step is done is in nlpkit.
+Run it with `nlpkit train CONFIG.yaml`. A recipe holds the order; how each step is done is in nlpkit.
 """
 
 from __future__ import annotations

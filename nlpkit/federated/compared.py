@@ -1,4 +1,6 @@
-"""What a federated run is worth: one run on all rows together, and one at each site alone, trained as long."""
+"""What a federated run is worth: one run on all rows together, and one at each site alone, trained as
+long.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,12 @@ def train_compared(sites: Sequence[Site], job: RunInProgress) -> None:
     Raises:
         ConfigError: a run of another training has such a name.
     """
-    central = replace(sites[0], name=CENTRAL, rows=merged({site.name: site.rows for site in sites}), folder=sites[0].folder.parent / CENTRAL)
+    central = replace(
+        sites[0],
+        name=CENTRAL,
+        rows=merged({site.name: site.rows for site in sites}),
+        folder=sites[0].folder.parent / CENTRAL,
+    )
     for site in (central, *(replace(site) for site in sites)):
         _train_one(site, job)
 
@@ -67,7 +74,9 @@ def _train_one(site: Site, job: RunInProgress) -> None:
         if run.read().data.get("fingerprint") == identity:
             job.options.talk(f"{run.path}: trained already")
             return
-        raise ConfigError(f"{run.path}: a run of another training is there; hint: --overwrite, or another name")
+        raise ConfigError(
+            f"{run.path}: a run of another training is there; hint: --overwrite, or another name"
+        )
     run.remove()
     training = site.config.training
     epochs = training.epochs * site.config.federation.rounds

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from nlpkit.errors import DataError, NlpkitError
 from nlpkit.federated.flare_job import run_flare
 from nlpkit.federated.rounds import LATE, Ask, Ledger, Reply, Round, run_rounds
-from nlpkit.federated.site import Site, failure, refuse_disagreement
+from nlpkit.federated.site import Site, refuse_disagreement
 from nlpkit.federated.weights import to_bytes, weights_of
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.training.checkpoints import last_trusted
@@ -31,8 +31,8 @@ def plan(sites: Sequence[Site]) -> list[str]:
     learned, total = count_weights(first.model)
     return [
         *(
-            f"{site.name:<10} {len(site.rows.train):,} to train on, {len(site.rows.validation):,} to choose on, "
-            f"{len(site.rows.test):,} to report on"
+            f"{site.name:<10} {len(site.rows.train):,} to train on, "
+            f"{len(site.rows.validation):,} to choose on, {len(site.rows.test):,} to report on"
             for site in sites
         ),
         f"labels     {', '.join(first.rows.task.head.names[:20])}",
@@ -86,7 +86,7 @@ def asking(sites: Sequence[Site], timeout_s: float) -> Ask:
             try:
                 reply: Reply = site.train(number, sent)
             except (NlpkitError, RuntimeError, OSError, ValueError) as error:
-                reply = failure(error)
+                reply = f"failed: {type(error).__name__}: {str(error).strip()[:200]}"
             replies[site.name] = LATE if time.monotonic() - started > timeout_s else reply
         return replies
 

@@ -12,7 +12,7 @@ from typing import Any
 from nlpkit.errors import NlpkitError, optional
 from nlpkit.federated.rounds import Ledger, Reply, run_rounds
 from nlpkit.federated.settings import Federation
-from nlpkit.federated.site import Facts, FederatedConfig, Site, failure, read_rows, refuse_disagreement
+from nlpkit.federated.site import Facts, FederatedConfig, Site, read_rows, refuse_disagreement
 from nlpkit.files import write_whole
 from nlpkit.training.loaded_base import load_classifier_base
 from nlpkit.training.train import read_training
@@ -115,7 +115,9 @@ class SiteExecutor(_executor.Executor):  # type: ignore[misc]
             else:
                 answer[WEIGHTS] = self.site.train(int(shareable[ROUND]), bytes(shareable[WEIGHTS]))
         except Exception as error:
-            answer[PROBLEM] = failure(error)
+            # Its message stays in the site's own log: it could quote a text
+            self.log_exception(fl_ctx, f"{task_name}: {error}")
+            answer[PROBLEM] = f"failed: {type(error).__name__}"
         return answer
 
 

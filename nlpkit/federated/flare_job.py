@@ -22,6 +22,9 @@ from nlpkit.federated.site import FederatedConfig
 from nlpkit.files import write_whole
 from nlpkit.training.runs import RunInProgress
 
+ALLOWED = ["nlpkit.federated.flare.Server", "nlpkit.federated.flare.SiteExecutor"]
+"""The classes of a job that NVFlare may start: it refuses those that no list names."""
+
 SHOWN_LINES = 5
 """Of the engine's log, when it failed."""
 
@@ -50,7 +53,8 @@ def run_flare(
         if config.federation.engine == "processes"
         else ["nvflare.private.fed.app.simulator.simulator", "-t", str(len(config.sites))]
     )
-    allow_classes(folder / "workspace" / "local")
+    local = folder / "workspace" / "local" / "resources.json"  # of the simulator
+    write_whole(local, json.dumps({"format_version": 2, "class_allow_list": ALLOWED}))
     command = [
         *(sys.executable, "-m", *module, str(written)),
         *("-w", str(folder / "workspace"), "-c", ",".join(config.sites)),
@@ -72,9 +76,9 @@ def run_flare(
         raise NlpkitError(message)
     if len(ledger.rounds) < config.federation.rounds:
         last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-SHOWN_LINES:]
+        done = f"{len(ledger.rounds)} of {config.federation.rounds}"
         raise NlpkitError(
-            f"NVFlare ended after round {len(ledger.rounds)} of {config.federation.rounds}: {' | '.join(last)}; "
-            f"hint: {log} has all that it wrote"
+            f"NVFlare ended after round {done}: {' | '.join(last)}; hint: {log} has all that it wrote"
         )
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,26 +89,16 @@ def write_job(folder: Path, sites: list[str], args: Mapping[str, Any]) -> Path:
     components: dict[str, Any] = {
         "format_version": 2, "components": [], "task_data_filters": [], "task_result_filters": [],
     }  # fmt: skip
-    server = {"id": "rounds", "path": "nlpkit.federated.flare.Server", "args": dict(args)}
-    client = {"path": "nlpkit.federated.flare.SiteExecutor", "args": dict(args)}
+    server = {"id": "rounds", "path": ALLOWED[0], "args": dict(args)}
+    client = {"path": ALLOWED[1], "args": dict(args)}
     meta = {
         "name": "job", "resource_spec": {}, "min_clients": 1, "deploy_map": {"app": ["server", *sites]},
     }  # fmt: skip
     write_whole(folder / "meta.json", json.dumps(meta, indent=2))
-    write_whole(
-        app / "config_fed_server.json", json.dumps({**components, "workflows": [server]}, indent=2)
-    )
+    write_whole(app / "config_fed_server.json", json.dumps({**components, "workflows": [server]}, indent=2))
     executors = [{"tasks": ["facts", "train"], "executor": client}]
-    write_whole(
-        app / "config_fed_client.json", json.dumps({**components, "executors": executors}, indent=2)
-    )
+    write_whole(app / "config_fed_client.json", json.dumps({**components, "executors": executors}, indent=2))
     return folder
-
-
-def allow_classes(local: Path) -> None:
-    """Let NVFlare start our two classes and no others: it refuses classes that no list names."""
-    names = ["nlpkit.federated.flare.Server", "nlpkit.federated.flare.SiteExecutor"]
-    write_whole(local / "resources.json", json.dumps({"format_version": 2, "class_allow_list": names}))
 
 
 def _follow(process: subprocess.Popen[bytes], ledger: Ledger, told: Callable[[Round], None]) -> None:

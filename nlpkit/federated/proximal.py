@@ -19,9 +19,7 @@ def proximal(objective: Objective, model: Any, mu: float) -> Objective:
 
     if not mu:
         return objective
-    pairs = [
-        (weight, weight.detach().clone()) for weight in model.parameters() if weight.requires_grad
-    ]
+    pairs = [(weight, weight.detach().clone()) for weight in model.parameters() if weight.requires_grad]
 
     def loss(
         outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
@@ -32,6 +30,7 @@ def proximal(objective: Objective, model: Any, mu: float) -> Objective:
         # Once an optimizer step, however many batches it has: Trainer counts the entries of `labels`
         share = 1.0 if num_items_in_batch is None else labels.numel() / num_items_in_batch
         distance = sum(((weight - start.to(weight.device)) ** 2).sum() for weight, start in pairs)
-        return own + share * mu / 2 * distance
+        whole: torch.Tensor = own + share * mu / 2 * distance
+        return whole
 
     return replace(objective, loss=loss)

@@ -153,11 +153,11 @@ def run_rounds(
             else:
                 updates[site] = Update(rows=count, weights=taken)
         if len(updates) < federation.min_sites:
-            told = "; ".join(f"{site} {problem}" for site, problem in problems.items())
+            why = "; ".join(f"{site} {problem}" for site, problem in problems.items())
             raise NlpkitError(
-                f"round {number}: {len(updates)} of {len(rows)} sites sent an update that can be used; expected "
-                f"at least {federation.min_sites}: {told}; hint: the same command resumes with this round; "
-                "federation.min_sites asks for fewer"
+                f"round {number}: {len(updates)} of {len(rows)} sites sent an update that can be used; "
+                f"expected at least {federation.min_sites}: {why}; "
+                "hint: the same command resumes with this round; federation.min_sites asks for fewer"
             )
         result = aggregate(updates, start, federation)
         ledger.keep(

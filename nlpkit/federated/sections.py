@@ -16,8 +16,8 @@ from nlpkit.tasks.task import TextTask
 from nlpkit.training.rows import Rows
 
 LIMITS = (
-    "Nothing but adapters and heads went over the wire. An adapter can still give away something of the texts "
-    "that it was trained on: this is no privacy guarantee.",
+    "No text went over the wire, only adapters and heads. They can still give away something of the texts "
+    "that they were trained on: this is no privacy guarantee.",
     "The rows of all sites lie on this machine, or the sites could not be compared. The probabilities are "
     "calibrated on the sites' validation rows together.",
     "A text that stands at two sites is not found before training, because no site sees another's.",
@@ -86,9 +86,9 @@ def rounds_table(rounds: Sequence[Round]) -> Table:
         id="rounds",
         title="Rounds",
         nav="Rounds",
-        note="Bytes of adapters and heads as safetensors, to the site and back. Change: the norm of what local "
-        "training changed, and the factor that it was scaled by where it was clipped. Cut: the share of the "
-        "averaged LoRA products, squared, that does not fit the rank.",
+        note="Bytes of adapters and heads as safetensors, to the site and back. Change: the norm of what "
+        "local training changed, and the factor that it was scaled by where it was clipped. Cut: the share "
+        "of the averaged LoRA products, squared, that does not fit the rank.",
         caption=f"{total:,} bytes in {len(rounds):,} rounds",
         columns=(
             *columns("Round", "Rows", "Bytes out", "Bytes back", "Change", "Scaled by", "Cut"),

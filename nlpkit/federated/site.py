@@ -65,6 +65,14 @@ class Facts(Part):
     """A fingerprint of LoRA, training and token limit."""
 
 
+OTHER = {
+    "task": "another task",
+    "base": "another base model",
+    "settings": "other training or LoRA settings",
+}
+"""What messages call a fact in which a site differs."""
+
+
 def refuse_disagreement(facts: Mapping[str, Facts]) -> None:
     """Refuse sites that can't train one adapter together, before the first round.
 
@@ -82,11 +90,9 @@ def refuse_disagreement(facts: Mapping[str, Facts]) -> None:
                 f"{', '.join(expected.labels)}; hint: task.labels names those of all sites, and a source's "
                 "`labels` translates what a file calls them"
             )
-        for name, title in (("task", "task"), ("base", "base model"), ("settings", "training or LoRA settings")):
+        for name, title in OTHER.items():
             if getattr(said, name) != getattr(expected, name):
-                raise ConfigError(
-                    f"sites.{site}: has another {title} than {first}; expected the same at all sites"
-                )
+                raise ConfigError(f"sites.{site}: has {title} than {first}; expected the same at all sites")
 
 
 def read_rows(config: FederatedConfig, name: str) -> Rows[TextTask]:
@@ -182,8 +188,3 @@ def train_locally(site: Site, training: FederatedTraining, *, seed: int, mu: flo
     finally:
         shutil.rmtree(site.folder, ignore_errors=True)
     return weights_of(model)
-
-
-def failure(error: Exception) -> str:
-    """Return what a site says when it could not train."""
-    return f"failed: {type(error).__name__}: {str(error).strip()[:200]}"

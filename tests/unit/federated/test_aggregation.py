@@ -14,9 +14,7 @@ A, B, HEAD = "layer.lora_A.weight", "layer.lora_B.weight", "head.weight"
 
 
 def weights(a: Any, b: Any, head: Any = (0.0,)) -> dict[str, Any]:
-    return {
-        name: np.array(value, dtype=np.float32) for name, value in {A: a, B: b, HEAD: head}.items()
-    }
+    return {name: np.array(value, dtype=np.float32) for name, value in {A: a, B: b, HEAD: head}.items()}
 
 
 START = weights([[1, 0]], [[0], [0]])
@@ -111,6 +109,11 @@ def test_what_no_update_can_be() -> None:
     assert problem_of(START, START) == ""
     assert problem_of(weights([[np.nan, 0]], [[0], [0]]), START) == f"{A} holds nan or infinity"
     assert problem_of(weights([[np.inf, 0]], [[0], [0]]), START) == f"{A} holds nan or infinity"
-    assert "shape [1, 3]; expected float32 of shape [1, 2]" in problem_of(weights([[1, 0, 0]], [[0], [0]]), START)
-    assert problem_of({A: START[A], B: START[B]}, START) == "1 arrays are missing or unknown, such as head.weight"
+    assert "shape [1, 3]; expected float32 of shape [1, 2]" in problem_of(
+        weights([[1, 0, 0]], [[0], [0]]), START
+    )
+    assert (
+        problem_of({A: START[A], B: START[B]}, START)
+        == "1 arrays are missing or unknown, such as head.weight"
+    )
     assert "float64" in problem_of({**START, HEAD: np.zeros(1)}, START)

@@ -129,7 +129,7 @@ FACTS = Facts(rows=5, labels=("no", "yes"), task="t", base="b", settings="s")
         ({"rows": 0}, DataError, r"sites\.lab: no training rows; hint"),
         ({"labels": ("no", "maybe")}, DataError, r"sites\.lab: has the labels no, maybe; clinic has no, yes"),
         ({"base": "c"}, ConfigError, r"sites\.lab: has another base model than clinic"),
-        ({"settings": "u"}, ConfigError, r"sites\.lab: has another training or LoRA settings"),
+        ({"settings": "u"}, ConfigError, r"sites\.lab: has other training or LoRA settings"),
         ({"task": "u"}, ConfigError, r"sites\.lab: has another task"),
     ],
 )
