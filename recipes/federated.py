@@ -12,17 +12,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from nlpkit.evaluation.evaluate import report_run
-from nlpkit.federated.compared import merged, sites_folder, train_compared
+from nlpkit.federated.compared import merged, train_compared
 from nlpkit.federated.engines import federate, plan
 from nlpkit.federated.sections import sections
-from nlpkit.federated.settings import FederatedTraining, Federation
-from nlpkit.federated.site import Site, read_rows
+from nlpkit.federated.settings import FederatedTraining, Federation, SiteName
+from nlpkit.federated.site import read_rows, refuse_unfit, sites_of
 from nlpkit.federated.weights import set_weights
 from nlpkit.run import Run
 from nlpkit.settings import SeededSettings
 from nlpkit.settings.data import Data
 from nlpkit.settings.training import EncoderBase, Lora
-from nlpkit.tasks.own_settings import refuse_foreign_keys
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask, TextTaskSettings
 from nlpkit.training.classifier import finish
@@ -30,8 +29,6 @@ from nlpkit.training.loaded_base import LoadedBase, load_classifier_base
 from nlpkit.training.precision import choose_precision
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
-
-SiteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
 class FederatedConfig(SeededSettings):
@@ -50,18 +47,7 @@ class FederatedConfig(SeededSettings):
 
     @model_validator(mode="after")
     def _only_what_it_does(self) -> FederatedConfig:
-        if self.lora.init != "default":
-            raise ValueError(f"lora.init: federated has no {self.lora.init!r}; hint: lora.init=default")
-        if self.federation.min_sites > len(self.sites):
-            raise ValueError(
-                f"federation.min_sites: {self.federation.min_sites}; there are {len(self.sites)} sites"
-            )
-        if taken := {"server", "central"} & self.sites.keys():
-            raise ValueError(f"sites.{min(taken)}: this name is taken; hint: give the site another")
-        for data in self.sites.values():
-            refuse_foreign_keys(self.task, data, self.training)
-            if data.swaps:
-                raise ValueError("data.swaps: federated has no copies with groups exchanged")
+        refuse_unfit(self)
         return self
 
 
@@ -95,13 +81,7 @@ def train(config: FederatedConfig, options: TrainOptions) -> list[Run]:
 def _train_one(
     config: FederatedConfig, rows: dict[str, Rows[TextTask]], base: LoadedBase, job: RunInProgress
 ) -> None:
-    sites = [
-        Site(
-            name=name, config=config, rows=own, base=base, seed=job.seed,
-            folder=sites_folder(job.run) / name,
-        )
-        for name, own in rows.items()
-    ]  # fmt: skip
+    sites = sites_of(config, rows, base, job)
     if not job.begin(plan(sites)):
         return
     ledger = federate(sites, job)

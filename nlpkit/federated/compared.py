@@ -7,19 +7,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from nlpkit.config import to_yaml
 from nlpkit.errors import ConfigError
-from nlpkit.federated.site import Site, train_locally
+from nlpkit.federated.site import CENTRAL, Site, train_locally
 from nlpkit.run import Run
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classifier import finish
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress
-
-CENTRAL = "central"
 
 
 def merged(rows: Mapping[str, Rows[TextTask]]) -> Rows[TextTask]:
@@ -85,8 +82,3 @@ def _train_one(site: Site, job: RunInProgress) -> None:
     Run.create(run.path, config=f"# Trained to compare with {job.run.name}\n{to_yaml(job.config)}")
     train_locally(site, training.model_copy(update={"epochs": epochs}), seed=job.seed)
     finish(own, site.model, site.base, site.rows, initial=None)
-
-
-def sites_folder(run: Run) -> Path:
-    """Return where sites on this machine write while they train."""
-    return run.checkpoints / "sites"

@@ -5,6 +5,7 @@ NVFlare's own processes import this module; nothing else does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from nlpkit.errors import NlpkitError, optional
 from nlpkit.federated.rounds import Ledger, Reply, run_rounds
 from nlpkit.federated.settings import Federation
-from nlpkit.federated.site import Facts, FederatedConfig, Site, read_rows, refuse_disagreement
+from nlpkit.federated.site import SITES, Facts, FederatedConfig, Site, read_rows, refuse_disagreement
 from nlpkit.files import write_whole
 from nlpkit.training.loaded_base import load_classifier_base
 from nlpkit.training.train import read_training
@@ -29,11 +30,12 @@ WEIGHTS, FACTS, PROBLEM, ROUND = "weights", "facts", "problem", "round"
 class Server(_controller.Controller):  # type: ignore[misc]
     """Asks the sites in rounds and keeps the ledger. It reads no rows and no base."""
 
-    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int) -> None:
+    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int) -> None:
         """Take what the job's file says."""
         super().__init__()
         self.config: FederatedConfig = read_training(config).settings()
         self.ledger = Ledger(Path(ledger), fingerprint)
+        self.parent = parent
 
     def start_controller(self, fl_ctx: Any) -> None:
         """Do nothing before the rounds."""
@@ -61,7 +63,8 @@ class Server(_controller.Controller):  # type: ignore[misc]
             rows = {site: known.rows for site, known in facts.items()}
             run_rounds(self.ledger, rows, ask, federation, told=lambda this: None)
         except NlpkitError as error:
-            write_whole(self.ledger.folder / "error.txt", str(error))
+            if self._is_followed:
+                write_whole(self.ledger.folder / "error.txt", str(error))
             self.system_panic(str(error), fl_ctx)
 
     def _ask(self, name: str, message: Mapping[str, Any], abort: Any, fl_ctx: Any) -> dict[str, Reply]:
@@ -89,17 +92,28 @@ class Server(_controller.Controller):  # type: ignore[misc]
         self.broadcast_and_wait(task, fl_ctx, sites, min_responses=len(sites), abort_signal=abort)
         if abort.triggered:
             raise NlpkitError("NVFlare was told to stop")
+        if not self._is_followed:  # killed, and perhaps resumed: this round is not kept
+            raise NlpkitError("the training that started NVFlare has ended")
         return dict(replies)
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether the process that started the training still runs."""
+        try:
+            os.kill(self.parent, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 class SiteExecutor(_executor.Executor):  # type: ignore[misc]
     """A site inside NVFlare: it opens the rows of its own name alone."""
 
-    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int) -> None:
+    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int) -> None:
         """Take what the job's file says."""
         super().__init__()
         self.config = config
-        self.folder = Path(ledger) / "sites"
+        self.folder = Path(ledger) / SITES
         self.seed = seed
         self.site: Site | None = None
 

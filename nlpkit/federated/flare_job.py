@@ -46,7 +46,10 @@ def run_flare(
         "ledger": str(ledger.folder.absolute()),
         "fingerprint": job.fingerprint,
         "seed": job.seed,
+        "parent": os.getpid(),
     }
+    error = ledger.folder / "error.txt"
+    error.unlink(missing_ok=True)
     written = write_job(folder / "job", list(config.sites), args)
     module = (
         ["nlpkit.federated.flare_processes"]
@@ -69,7 +72,6 @@ def run_flare(
             _follow(process, ledger, told)
         finally:
             _end(process)
-    error = ledger.folder / "error.txt"
     if error.is_file():
         message = error.read_text(encoding="utf-8")
         error.unlink()

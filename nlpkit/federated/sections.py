@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.federated.compared import CENTRAL, compared_run
+from nlpkit.federated.compared import compared_run
 from nlpkit.federated.rounds import Round, recorded_rounds
+from nlpkit.federated.site import CENTRAL
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.reports.sections import Column, Prose, Section, Table, columns
 from nlpkit.reports.wording import difference

@@ -9,6 +9,8 @@ from pydantic import Field
 from nlpkit.settings import Settings
 from nlpkit.settings.training import SentimentTraining
 
+SiteName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
 Engine: TypeAlias = Literal["here", "simulator", "processes"]
 
 

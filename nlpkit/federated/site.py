@@ -21,6 +21,7 @@ from nlpkit.metrics.score import Part
 from nlpkit.run import Run
 from nlpkit.settings.data import Data
 from nlpkit.settings.training import EncoderBase, Lora
+from nlpkit.tasks.own_settings import refuse_foreign_keys
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classification_objective import classification_objective
 from nlpkit.training.classifier import build
@@ -29,6 +30,11 @@ from nlpkit.training.objective import Objective
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions
 from nlpkit.training.trainer import fit
+
+CENTRAL = "central"
+"""The name of the run on the rows of all sites, which no site has."""
+SITES = "sites"
+"""The folder in which sites write while they train."""
 
 
 class FederatedConfig(Protocol):
@@ -49,6 +55,26 @@ class FederatedConfig(Protocol):
     @property
     def seed(self) -> int: ...
     def model_copy(self, *, update: Mapping[str, Any]) -> Any: ...
+
+
+def refuse_unfit(config: FederatedConfig) -> None:
+    """Refuse settings that can't be trained with; a validator of the config calls it.
+
+    Raises:
+        ValueError: a key that means nothing here, too few sites, or a name that is taken.
+    """
+    if config.lora.init != "default":
+        raise ValueError(f"lora.init: federated has no {config.lora.init!r}; hint: lora.init=default")
+    if config.federation.min_sites > len(config.sites):
+        raise ValueError(
+            f"federation.min_sites: {config.federation.min_sites}; there are {len(config.sites)} sites"
+        )
+    if taken := {"server", CENTRAL} & config.sites.keys():
+        raise ValueError(f"sites.{min(taken)}: this name is taken; hint: give the site another")
+    for name, data in config.sites.items():
+        refuse_foreign_keys(config.task, data, config.training)
+        if data.swaps:
+            raise ValueError(f"sites.{name}.swaps: federated makes no copies; hint: leave it out")
 
 
 class Facts(Part):
@@ -163,6 +189,17 @@ class Site:
             self, self.config.training, seed=self.seed + 1_000 * number, mu=self.config.federation.proximal
         )
         return to_bytes(trained)
+
+
+def sites_of(
+    config: FederatedConfig, rows: Mapping[str, Rows[TextTask]], base: LoadedBase, job: RunInProgress
+) -> list[Site]:
+    """Return the sites of a training whose files all lie on this machine."""
+    folder = job.run.checkpoints / SITES
+    return [
+        Site(name=name, config=config, rows=own, base=base, seed=job.seed, folder=folder / name)
+        for name, own in rows.items()
+    ]
 
 
 def train_locally(site: Site, training: FederatedTraining, *, seed: int, mu: float = 0.0) -> Weights:
