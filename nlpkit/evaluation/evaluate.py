@@ -106,11 +106,13 @@ def report_run(
     *,
     talk: Callable[[str], None],
     own: Sequence[Metric[Any]] = (),
+    sections: Sequence[Section] = (),
 ) -> None:
     """Measure a fresh run on its held-out parts and write report and model card; the last part that has
-    rows is the headline: it has a few answers explained, and what can be promised.
+    rows is the headline: it has a few answers explained, what can be promised, and the recipe's own
+    `sections`.
     """
-    classifier = Classifier.load(run)
+    classifier, record = Classifier.load(run), run.read()
     family = classifier.task.family
     measured = [name for name, examples in parts.items() if examples]
     reports = [
@@ -124,11 +126,12 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
-        further = (promises(run, classifier), *self_training_sections(run.read().data)) if headline else ()
-        for section in filter(None, further):
+        further = (
+            [*sections, promises(run, classifier), *self_training_sections(record.data)] if headline else []
+        )
+        privacy = [privacy_section(record.privacy)] if record.privacy else []
+        for section in filter(None, [*further, *privacy]):
             report = with_section(report, section)
-        if privacy := run.read().privacy:
-            report = with_section(report, privacy_section(privacy))
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):

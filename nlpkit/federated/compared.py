@@ -1,0 +1,84 @@
+"""What a federated run is worth: one run on all rows together, and one at each site alone, trained as
+long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from nlpkit.config import to_yaml
+from nlpkit.errors import ConfigError
+from nlpkit.federated.site import CENTRAL, Site, train_locally
+from nlpkit.run import Run
+from nlpkit.tasks.task import TextTask
+from nlpkit.training.classifier import finish
+from nlpkit.training.rows import Rows
+from nlpkit.training.runs import RunInProgress
+
+
+def merged(rows: Mapping[str, Rows[TextTask]]) -> Rows[TextTask]:
+    """Return the rows of all sites, those held out with their site as group: for a report, which has them on
+    one machine, and for the run that is trained on all of them.
+    """
+    parts: dict[str, tuple[Any, ...]] = {
+        part: tuple(
+            replace(example, group=name) for name, site in rows.items() for example in getattr(site, part)
+        )
+        for part in ("validation", "test")
+    }
+    sites = list(rows.values())
+    return replace(
+        sites[0],
+        train=tuple(example for site in sites for example in site.train),
+        validation=parts["validation"],
+        test=parts["test"],
+        dropped=sum(site.dropped for site in sites),
+        skipped=tuple(reason for site in sites for reason in site.skipped),
+        left_out=sum(site.left_out for site in sites),
+        sources=tuple(dict.fromkeys(source for site in sites for source in site.sources)),
+    )
+
+
+def compared_run(run: Run, name: str) -> Run:
+    """Return the run that a federated one is compared with: `central`, or a site's."""
+    return Run(run.path.with_name(f"{run.path.name}-{name}"))
+
+
+def train_compared(sites: Sequence[Site], job: RunInProgress) -> None:
+    """Train the runs to compare with, each as many epochs as the rounds have together; those that are there
+    are kept.
+
+    Raises:
+        ConfigError: a run of another training has such a name.
+    """
+    central = replace(
+        sites[0],
+        name=CENTRAL,
+        rows=merged({site.name: site.rows for site in sites}),
+        folder=sites[0].folder.parent / CENTRAL,
+    )
+    for site in (central, *(replace(site) for site in sites)):
+        _train_one(site, job)
+
+
+def _train_one(site: Site, job: RunInProgress) -> None:
+    run = compared_run(job.run, site.name)
+    identity = f"{job.fingerprint} {site.name}"
+    if run.is_completed and not job.options.overwrite:
+        if run.read().data.get("fingerprint") == identity:
+            job.options.talk(f"{run.path}: trained already")
+            return
+        raise ConfigError(
+            f"{run.path}: a run of another training is there; hint: --overwrite, or another name"
+        )
+    run.remove()
+    training = site.config.training
+    epochs = training.epochs * site.config.federation.rounds
+    job.options.talk(f"training {run.path} on {len(site.rows.train):,} rows, {epochs:g} epochs")
+    own = replace(job, run=run, fingerprint=identity, started=time.monotonic())
+    Run.create(run.path, config=f"# Trained to compare with {job.run.name}\n{to_yaml(job.config)}")
+    train_locally(site, training.model_copy(update={"epochs": epochs}), seed=job.seed)
+    finish(own, site.model, site.base, site.rows, initial=None)
