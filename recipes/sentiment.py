@@ -31,8 +31,7 @@ from nlpkit.training.private import private_training
 from nlpkit.training.recipes import load_metrics
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
-from nlpkit.training.self_labels import SelfTraining, refuse_unfit
-from nlpkit.training.self_training import self_trainer
+from nlpkit.training.self_training import SelfTraining, in_rounds, refuse_unfit, with_unlabeled
 from nlpkit.training.trainer import fit, planned_steps
 
 
@@ -52,7 +51,6 @@ class SentimentConfig(SeededSettings):
     behavior: Annotated[BehaviorGate | None, Field(exclude_if=lambda value: value is None)] = None
     """How much of a suite of sentences the run may fail: `{fail_above: 0.1, suites: [behavior]}`."""
     self_training: Annotated[SelfTraining | None, Field(exclude_if=lambda value: value is None)] = None
-    """Texts without labels: the run labels those that it is surest of, and learns again."""
     metrics: tuple[str, ...] = ()
     """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
 
@@ -62,20 +60,10 @@ class SentimentConfig(SeededSettings):
         return with_private_defaults(tree)
 
     @model_validator(mode="after")
-    def _keeps_its_promise(self) -> SentimentConfig:
-        if self.private:
-            refuse_unprivate(
-                self.task, self.data, self.training, dora=self.lora.dora, hashes=self.text_hashes,
-                seeds=len(self.seeds), search=self.search is not None,
-                self_training=self.self_training is not None,
-            )  # fmt: skip
-        return self
-
-    @model_validator(mode="after")
-    def _only_keys_of_the_task(self) -> SentimentConfig:
+    def _only_what_goes_together(self) -> SentimentConfig:
         refuse_foreign_keys(self.task, self.data, self.training)
-        if self.self_training:
-            refuse_unfit(self.task, search=self.search)
+        refuse_unprivate(self)
+        refuse_unfit(self.self_training, self.task, self.search)
         return self
 
 
@@ -86,19 +74,17 @@ def train(config: SentimentConfig, options: TrainOptions) -> list[Run]:
     """Train one run a seed, measure and report each; none when only checked."""
     own = load_metrics(config.metrics, config.task.family.metrics)
     rows = load_rows(with_codebook(config.task, config.codebook), config.data, seed=config.seed)
+    rows = with_unlabeled(rows, config.self_training, seed=config.seed)
     suites = gate_suites(config.behavior, rows.task)
     base = load_classifier_base(config.base)
     precision = choose_precision(config.training.precision)
     learn = partial(_train_one, config, base, precision)
-    rounds = self_trainer(config.self_training, rows, learn, metric=config.training.metric, seed=config.seed)
-    facts = {"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()}
     runs = train_seeds(
-        config,
-        options,
-        facts=facts | (rounds.facts if rounds else {}),
-        train_one=rounds or partial(learn, rows),
+        config, options,
+        facts={"data": rows.describe(), "bf16": precision.bf16, "base": base.identity.model_dump()},
+        train_one=in_rounds(config.self_training, rows, learn, metric=config.training.metric),
         report=lambda run: report_run(run, rows.held_out, talk=options.talk, own=own),
-    )
+    )  # fmt: skip
     return check_behavior(runs, config.behavior, suites, talk=options.talk)
 
 
@@ -116,18 +102,13 @@ def _train_one(
     )
     steps = planned_steps(len(train_rows), settings)
     facts = preflight(rows, train_rows, base, model, training=settings, steps=steps)
-    private = private_training(
-        config.private, rows, base, model,
-        known=with_codebook(config.task, config.codebook), batch_size=settings.batch_size, steps=steps,
-    )  # fmt: skip
-    plan = plan_lines(objective, model, settings.freeze, settings.cache_mb)
+    known = with_codebook(config.task, config.codebook)
+    private = private_training(config.private, rows, base, model, known=known, training=settings, steps=steps)
     lines, warnings = (private.plan.lines, private.plan.warnings) if private else ([], [])
-    if not job.begin([*facts.lines, precision.line, *plan, *lines], [*facts.warnings, *warnings]):
+    lines = [*facts.lines, precision.line, *plan_lines(objective, model, settings), *lines]
+    if not job.begin(lines, [*facts.warnings, *warnings]):
         return
     initial = save_initial(model, job.run, config.lora)
-    objective = frozen(
-        objective, model, settings.freeze,
-        limit_mb=settings.cache_mb, bf16=precision.bf16, talk=job.options.talk,
-    )  # fmt: skip
+    objective = frozen(objective, model, settings, bf16=precision.bf16, talk=job.options.talk)
     model = fit(model, base.tokenizer, objective, training=settings, job=job, private=private)
     job.finish(lambda: finish(job, model, base, rows, initial=initial, private=private))

@@ -52,8 +52,6 @@ class Round(Part):
 class SelfTrainingRecord(Part):
     """All rounds, and which of them is the run."""
 
-    texts: dict[str, Any]
-    """Counts and a fingerprint of the texts without labels."""
     min_probability: float
     rounds: tuple[Round, ...]
     kept: int
@@ -105,16 +103,16 @@ def self_training_sections(data: Mapping[str, Any]) -> tuple[Table, ...]:
     if "self_training" not in data:
         return ()
     record = SelfTrainingRecord.model_validate(data["self_training"])
-    return _rounds(record), _labels(record)
+    return _rounds(record, data["unlabelled"]["rows"]), _labels(record)  # an old name
 
 
-def _rounds(record: SelfTrainingRecord) -> Table:
+def _rounds(record: SelfTrainingRecord, texts: int) -> Table:
     score = record.rounds[0].score
     return Table(
         id="self-training",
         title="Self-training",
         nav="Self-training",
-        note=f"Each round learns the labeled rows and those of {record.texts['rows']:,} texts without labels "
+        note=f"Each round learns the labeled rows and those of {texts:,} texts without labels "
         f"whose label the round before gave with a probability of at least {record.min_probability:g}, the "
         f"most probable first. {score.count:,} validation rows chose the round too, so that its score there "
         "may be too good.",

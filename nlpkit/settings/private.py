@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from nlpkit.settings import Settings
-from nlpkit.settings.data import Data
-from nlpkit.settings.training import SentimentTraining
 
 
 class Private(Settings):
@@ -37,22 +35,27 @@ def with_private_defaults(tree: Any) -> Any:
     return {"text_hashes": False, **tree, "training": training}
 
 
-def refuse_unprivate(
-    task: Any, data: Data, training: SentimentTraining, *,
-    dora: bool, hashes: bool, seeds: int, search: bool, self_training: bool,
-) -> None:  # fmt: skip
-    """Refuse a config whose other settings break the promise; a validator of the config calls it.
+def refuse_unprivate(config: Any) -> None:
+    """Refuse a config that asks for privacy and whose other settings break the promise; a validator of the
+    config calls it.
 
     Raises:
         ValueError: with every such setting, and the reason.
     """
+    if config.private is None:
+        return
+    task, data, training = config.task, config.data, config.training
     whole_texts = task.head.problem == "single_label_classification" and task.turns is None
     reasons = {
         f"task: the task {task.kind!r} has no single label for a whole text": not whole_texts,
-        "text_hashes: hashes of the training texts tell who is among them; hint: text_hashes=false": hashes,
-        "seeds: each run spends the budget again; hint: one seed": seeds > 1,
-        "search: each trial spends the budget again; hint: choose the settings on public data": search,
-        "self_training: each round spends the budget again": self_training,
+        "text_hashes: hashes of the training texts tell who is among them; hint: text_hashes=false": (
+            config.text_hashes
+        ),
+        "seeds: each run spends the budget again; hint: one seed": len(config.seeds) > 1,
+        "search: each trial spends the budget again; hint: choose the settings on public data": (
+            config.search is not None
+        ),
+        "self_training: each round spends the budget again": config.self_training is not None,
         "data.swaps: copies of a row multiply the influence of who wrote it": data.swaps,
         "data.leave_out: rows that are chosen by all others tell of them": data.leave_out is not None,
         "data.train.weight: weights are scaled by those of all rows": any(
@@ -72,7 +75,7 @@ def refuse_unprivate(
             training.precision != "fp32"
         ),
         "training.track: trackers get the loss on training rows; hint: leave it out": bool(training.track),
-        "lora.dora: gradients of single rows can't be taken of it": dora,
+        "lora.dora: gradients of single rows can't be taken of it": config.lora.dora,
     }
     if broken := [reason for reason, is_broken in reasons.items() if is_broken]:
         raise ValueError("private: the promise would not hold with " + "; and with ".join(broken))

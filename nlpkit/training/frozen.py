@@ -14,6 +14,7 @@ from nlpkit.errors import RunError
 from nlpkit.models.batching import batches
 from nlpkit.models.layers import frozen_count, layers_of
 from nlpkit.models.pretrained import pick_device
+from nlpkit.settings.training import TextTraining
 from nlpkit.training.objective import Batch, Objective
 
 if TYPE_CHECKING:
@@ -48,23 +49,23 @@ def megabytes(objective: Objective, model: Any) -> float:
     return float(tokens * model.config.hidden_size * 4 / 1e6)
 
 
-def plan_lines(objective: Objective, model: Any, freeze: float, limit_mb: int) -> list[str]:
+def plan_lines(objective: Objective, model: Any, training: TextTraining) -> list[str]:
     """Describe what freezing will do, for the preflight."""
-    count = frozen_count(model, freeze)
+    count = frozen_count(model, training.freeze)
     if not count:
         return []
     size = megabytes(objective, model)
     what = f"frozen     the lowest {count} of {len(layers_of(model))} layers, without dropout"
-    if size <= limit_mb:
+    if size <= training.cache_mb:
         return [f"{what}: run once over all rows, {size:,.0f} MB of states kept in memory"]
     return [
         f"{what}: run anew in every epoch, as their states would take {size:,.0f} MB (training.cache_mb: "
-        f"{limit_mb:,})"
+        f"{training.cache_mb:,})"
     ]
 
 
 def frozen(
-    objective: Objective, model: Any, freeze: float, *, limit_mb: int, bf16: bool, talk: Callable[[str], None]
+    objective: Objective, model: Any, training: TextTraining, *, bf16: bool, talk: Callable[[str], None]
 ) -> Objective:
     """Return an objective whose batches hold the states of the frozen layers, or compute them where memory
     does not suffice.
@@ -72,12 +73,12 @@ def frozen(
     Raises:
         RunError: the logits differ when states are given to the model instead of computed.
     """
-    count = frozen_count(model, freeze)
+    count = frozen_count(model, training.freeze)
     if not count:
         return objective
     model.to(pick_device())
     lower = Lower.of(model, count, objective.collate(list(objective.train[:1])))
-    if megabytes(objective, model) > limit_mb:
+    if megabytes(objective, model) > training.cache_mb:
         return replace(objective, narrowed=lower.still)
     started = time.monotonic()
     rows = [*objective.train, *objective.validation]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.errors import ConfigError, RunError, optional
 from nlpkit.files import write_whole
 from nlpkit.settings.private import Private
+from nlpkit.settings.training import Training
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.objective import Batch, Objective
@@ -183,7 +184,7 @@ class PrivateTraining:
 
 def private_training(
     asked: Private | None, rows: Rows[TextTask], base: LoadedBase, model: Any, *,
-    known: TextTask, batch_size: int, steps: int,
+    known: TextTask, training: Training, steps: int,
 ) -> PrivateTraining | None:  # fmt: skip
     """Plan a private training of a model; return None where none is asked for.
 
@@ -193,7 +194,7 @@ def private_training(
         base: the pretrained model.
         model: the same with what is trained on it.
         known: the task before training rows were seen.
-        batch_size: the expected number of rows in a batch.
+        training: its batch size is the expected number of rows in a batch.
         steps: how many are taken.
 
     Raises:
@@ -215,7 +216,7 @@ def private_training(
         )
     plan = plan_privacy(
         asked, [example.text for example in rows.train],
-        batch_size=batch_size, steps=steps, weights=count_weights(model)[0],
+        batch_size=training.batch_size, steps=steps, weights=count_weights(model)[0],
     )  # fmt: skip
     return PrivateTraining.of(plan, model)
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field
 
 from nlpkit.data.examples import LabeledText
+from nlpkit.errors import DataError
 from nlpkit.metrics.intervals import bootstrap
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.ratio import Ratio, ratio_metric
 from nlpkit.metrics.score import Score
 from nlpkit.reports.self_training_sections import TakenTexts
-from nlpkit.settings import Settings
-from nlpkit.settings.data import as_sources
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.rows import Rows
-from nlpkit.training.unlabeled_texts import TextSource
 
 AGREEMENT: Metric[Ratio] = ratio_metric(
     lambda same: same,
@@ -30,39 +26,6 @@ AGREEMENT: Metric[Ratio] = ratio_metric(
     meaning="Share of the texts without labels that have the label of the round before",
     percent=True,
 )
-
-
-class SelfTraining(Settings):
-    """Texts without labels, and how many of them the run may label for itself."""
-
-    unlabelled: Annotated[  # an old name
-        tuple[TextSource, ...], BeforeValidator(as_sources), Field(min_length=1)
-    ]
-    """Texts that the run labels."""
-    rounds: Annotated[int, Field(ge=1, le=20)] = 3
-    """Trainings after the first one, at most."""
-    share: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """The share of the texts that the first round takes; the second takes twice as many, and so on."""
-    min_probability: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    """Take no text whose label has a lower probability, calibrated."""
-    near_held_out: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Texts that share this much (Jaccard similarity of word pairs) with a held-out one are dropped."""
-
-
-def refuse_unfit(task: TextTask, *, search: object) -> None:
-    """Refuse a task whose answer to a text is not one label, and a search; a validator of the config calls
-    it.
-
-    Raises:
-        ValueError: the config asks for either.
-    """
-    if search:
-        raise ValueError("search: does not go together with self_training; hint: search first")
-    if not task.family.distillable or task.turns is not None or task.reads_aspects:
-        raise ValueError(
-            f"self_training: the task {task.kind!r} does not give a text one label by itself; "
-            "expected polarity or intents"
-        )
 
 
 def choose(
@@ -94,17 +57,32 @@ def most_of(labeled: Mapping[str, int], label: str, take: int) -> int:
     return -(-take * labeled[label] // sum(labeled.values()))
 
 
-def with_labeled(
-    rows: Rows[TextTask], texts: Sequence[str], taken: Mapping[str, Sequence[int]], number: int
-) -> Rows[TextTask]:
-    """Return the rows with the texts that are taken, each with its label, after the labeled ones."""
+def nothing_probable(
+    answers: Sequence[Prediction], labeled: Mapping[str, int], *, min_probability: float
+) -> DataError:
+    """Return the error for texts of which none can be taken; the arguments are those of `choose`."""
+    known = [answer.probabilities[str(answer.label)] for answer in answers if answer.label in labeled]
+    highest = max(known, default=0.0)
+    lower = f"self_training.min_probability={math.floor(1000 * highest) / 1000:g} with --overwrite, or "
+    return DataError(
+        f"self_training: none of {len(answers):,} texts has a label with a probability of at least "
+        f"{min_probability:g}; the highest is {highest:.3f}; "
+        f"hint: {lower if known else ''}more labeled rows"
+    )
+
+
+def with_labeled(rows: Rows[TextTask], taken: Mapping[str, Sequence[int]], number: int) -> Rows[TextTask]:
+    """Return the rows with those of the extra texts that are taken, each with its label, after the labeled
+    ones; the others are no texts of this training.
+    """
     labeled = [
-        LabeledText(text=texts[at], label=label, where=f"labeled in round {number}")
+        LabeledText(text=rows.extra_texts[at], label=label, where=f"labeled in round {number}")
         for label, numbers in taken.items()
         for at in sorted(numbers)
     ]
     originals = len(rows.train) - len(rows.swapped or ())  # copies stay last
-    return replace(rows, train=(*rows.train[:originals], *labeled, *rows.train[originals:]))
+    train = (*rows.train[:originals], *labeled, *rows.train[originals:])
+    return replace(rows, train=train, extra_texts=())
 
 
 def agreement_of(

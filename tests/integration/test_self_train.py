@@ -62,9 +62,8 @@ def trained(config: Path) -> tuple[Run, list[str]]:
 
 def test_it_learns_from_its_own_labels_and_reports_each_round(trained: tuple[Run, list[str]]) -> None:
     run, said = trained
-    record = run.read().data["self_training"]
-    assert record["texts"]["rows"] == 104
-    assert (record["texts"]["near_held_out_dropped"], record["texts"]["repeated_dropped"]) == (1, 1)
+    record, texts = run.read().data["self_training"], run.read().data["unlabelled"]  # an old name
+    assert (texts["rows"], texts["near_held_out_dropped"], texts["repeated_dropped"]) == (104, 1, 1)
     first, second = record["rounds"]
     assert first["score"]["count"] == second["score"]["count"] == 60
     assert record["kept"] == int(second["score"]["value"] > first["score"]["value"])

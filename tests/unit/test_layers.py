@@ -261,7 +261,7 @@ def test_a_recipe_holds_order_and_no_computing() -> None:
     for module in recipes:
         used = {imported.split(".")[0] for _, imported, _ in imports_of(module, in_functions=True)}
         assert not used & (NEVER_AT_IMPORT | {"numpy"}), module
-        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 100, module
+        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 120, module
 
 
 @pytest.mark.parametrize(

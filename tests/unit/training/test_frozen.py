@@ -50,6 +50,10 @@ def made(base: Path, *, freeze: int, dropout: float = 0.3) -> tuple[Any, Objecti
     )
 
 
+def freezing(layers: int, limit_mb: int) -> ClassifierTraining:
+    return ClassifierTraining(freeze=layers, cache_mb=limit_mb)
+
+
 def step(model: Any, objective: Objective) -> tuple[float, dict[str, torch.Tensor]]:
     """The loss of one batch and the gradient of each weight that learns."""
     model.train()
@@ -74,8 +78,8 @@ def deep_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_states_that_are_kept_give_the_same_losses_and_gradients(deep_base: Path, freeze: int) -> None:
     model, objective = made(deep_base, freeze=freeze, dropout=0.0)
     plain = step(model, objective)
-    anew = step(model, frozen(objective, model, freeze, limit_mb=0, bf16=False, talk=lambda _: None))
-    kept = step(model, frozen(objective, model, freeze, limit_mb=10, bf16=False, talk=lambda _: None))
+    anew = step(model, frozen(objective, model, freezing(freeze, 0), bf16=False, talk=lambda _: None))
+    kept = step(model, frozen(objective, model, freezing(freeze, 10), bf16=False, talk=lambda _: None))
     for loss, gradients in (anew, kept):
         assert loss == pytest.approx(plain[0], rel=1e-6)
         assert gradients.keys() == plain[1].keys()
@@ -88,7 +92,7 @@ def test_states_that_are_kept_give_the_same_losses_and_gradients(deep_base: Path
 def test_with_dropout_keeping_and_running_anew_still_agree(deep_base: Path) -> None:
     model, objective = made(deep_base, freeze=2)
     kept, anew = (
-        frozen(objective, model, 2, limit_mb=limit, bf16=False, talk=lambda _: None) for limit in (10, 0)
+        frozen(objective, model, freezing(2, limit), bf16=False, talk=lambda _: None) for limit in (10, 0)
     )
     model.train()
     losses = []
@@ -114,7 +118,7 @@ def test_a_layer_that_answers_in_a_tuple_is_known_by_its_answer(tmp_path: Path) 
     MPNetModel(config).save_pretrained(tmp_path)
     model, objective = made(tmp_path, freeze=2, dropout=0.0)
     plain = step(model, objective)
-    loss, gradients = step(model, frozen(objective, model, 2, limit_mb=10, bf16=False, talk=lambda _: None))
+    loss, gradients = step(model, frozen(objective, model, freezing(2, 10), bf16=False, talk=lambda _: None))
     assert loss == pytest.approx(plain[0], rel=1e-6)
     assert all(torch.allclose(gradient, plain[1][name], atol=1e-6) for name, gradient in gradients.items())
 
@@ -123,14 +127,14 @@ def test_the_memory_of_the_states_is_reported_and_limited(tiny_base: Path) -> No
     model, objective = made(tiny_base, freeze=1)
     # 12 rows of 5 to 9 tokens, and 4 of 5 to 8: 81 + 26 tokens of 16 numbers of 4 bytes
     assert megabytes(objective, model) == pytest.approx((81 + 26) * 16 * 4 / 1e6)
-    assert plan_lines(objective, model, 0, 10) == []
-    assert plan_lines(objective, model, 1, 10) == [
+    assert plan_lines(objective, model, freezing(0, 10)) == []
+    assert plan_lines(objective, model, freezing(1, 10)) == [
         "frozen     the lowest 1 of 2 layers, without dropout: run once over all rows,"
         " 0 MB of states kept in memory"
     ]
     assert (
         "run anew in every epoch, as their states would take 0 MB (training.cache_mb: 0)"
-        in plan_lines(objective, model, 1, 0)[0]
+        in plan_lines(objective, model, freezing(1, 0))[0]
     )
 
 

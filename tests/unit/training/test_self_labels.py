@@ -83,14 +83,21 @@ def test_of_many_labels_the_first_are_reported() -> None:
 def test_labeled_texts_stand_after_the_labeled_rows_and_before_their_copies() -> None:
     train = tuple(LabeledText(text=text, label="good") for text in ("first", "second", "copy of second"))
     rows = Rows(
-        task=Polarity(labels=("bad", "good")), train=train, validation=(), test=(), dropped=0, swapped=(1,)
+        task=Polarity(labels=("bad", "good")),
+        train=train,
+        validation=(),
+        test=(),
+        dropped=0,
+        swapped=(1,),
+        extra_texts=("a", "b", "c"),
     )
-    more = with_labeled(rows, ["a", "b", "c"], {"bad": [2], "good": [1, 0]}, 3)
+    more = with_labeled(rows, {"bad": [2], "good": [1, 0]}, 3)
     assert [(row.text, row.label) for row in more.train] == [
         ("first", "good"), ("second", "good"), ("c", "bad"), ("a", "good"), ("b", "good"),
         ("copy of second", "good"),
     ]  # fmt: skip
     assert more.swapped == (1,)
+    assert more.texts == ["first", "second", "c", "a", "b", "copy of second"]
     assert more.train[2].where == "labeled in round 3"
 
 
@@ -122,7 +129,6 @@ def test_the_sections_show_each_round_and_which_is_kept() -> None:
     even = gain.model_copy(update={"difference": 0.0, "low": -0.1, "high": 0.1})
     labels = describe(SIX, choose(SIX, LABELED, take=4, min_probability=0.5), LABELED, 4)
     record = SelfTrainingRecord(
-        texts={"rows": 6},
         min_probability=0.5,
         rounds=(
             Round(number=0, score=scores[0]),
@@ -135,7 +141,8 @@ def test_the_sections_show_each_round_and_which_is_kept() -> None:
         kept_on_test=scores[1],
         test=gain,
     )
-    rounds, taken = self_training_sections({"self_training": record.model_dump(mode="json")})
+    data = {KEY: {"rows": 6}, "self_training": record.model_dump(mode="json")}
+    rounds, taken = self_training_sections(data)
     assert rounds.rows[0] == ("0", 0, None, "70.0% (60.0% to 80.0%)", None)
     assert rounds.rows[1] == ("1 (kept)", 4, None, "80.0% (70.0% to 90.0%)", "+10.0 points (+2.0 to +20.0)")
     assert (
@@ -144,5 +151,5 @@ def test_the_sections_show_each_round_and_which_is_kept() -> None:
     assert "in round 0 70.0% (60.0% to 80.0%): +10.0 points (+2.0 to +20.0)." in rounds.caption
     assert taken.rows[0] == ("1: bad", 2, 1, 1, 0.95, 0.95)
     assert len(taken.rows) == 4
-    assert self_labeled({"self_training": record.model_dump(mode="json")}) == 4
+    assert self_labeled(data) == 4
     assert (self_training_sections({}), self_labeled({})) == ((), 0)

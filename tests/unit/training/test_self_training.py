@@ -12,6 +12,7 @@ import pytest
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.metrics.outcomes import LabelOutcomes
+from nlpkit.metrics.score import PairedTest
 from nlpkit.reports.self_training_sections import SelfTrainingRecord
 from nlpkit.run import Run
 from nlpkit.settings import RunSettings
@@ -20,17 +21,16 @@ from nlpkit.tasks.prediction import Prediction
 from nlpkit.training import self_training
 from nlpkit.training.rows import Rows
 from nlpkit.training.runs import RunInProgress, TrainOptions
-from nlpkit.training.self_labels import SelfTraining
-from nlpkit.training.self_training import SelfTrainer, self_trainer
-from nlpkit.training.unlabeled_texts import UnlabeledTexts
+from nlpkit.training.self_training import SelfTrainer, SelfTraining, with_unlabeled
+from nlpkit.training.self_training_scores import choosing_metric, is_better
 
-TEXTS = UnlabeledTexts(texts=tuple(f"text {n}" for n in range(10)), repeated=0, dropped=0, sources=())
 ROWS = Rows(
     task=Polarity(labels=("bad", "good")),
     train=(LabeledText(text="bad", label="bad"), LabeledText(text="good", label="good")),
     validation=tuple(LabeledText(text="row", label=label) for label in ("bad", "good") * 5),
     test=(),
     dropped=0,
+    extra_texts=tuple(f"text {number}" for number in range(10)),
 )
 
 
@@ -60,10 +60,9 @@ def trained(
         given = np.where(np.arange(10) < count, truth, 1 - truth)
         return LabelOutcomes(labels=("bad", "good"), truth=truth, probabilities=np.eye(2)[given])
 
-    monkeypatch.setattr(self_training, "_outcomes", outcomes)
+    monkeypatch.setattr(self_training, "outcomes_of", outcomes)
     trainer = Rounds(
         settings=SelfTraining(unlabelled="texts.csv", **settings),  # an old name
-        texts=TEXTS,
         metric="accuracy",
         rows=ROWS,
         train_rows=lambda rows, job: sizes.append(len(rows.train)),
@@ -124,5 +123,15 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = SelfTraining(unlabelled="texts.csv")  # an old name
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="trains in one process; hint: nlpkit train, without"):
-        self_trainer(settings, ROWS, lambda rows, job: None, metric=None, seed=1)
-    assert self_trainer(None, ROWS, lambda rows, job: None, metric=None, seed=1) is None
+        with_unlabeled(ROWS, settings, seed=1)
+    assert with_unlabeled(ROWS, None, seed=1) is ROWS
+
+
+def test_of_the_loss_less_is_better() -> None:
+    metric = choosing_metric(ROWS.task.family, "loss")
+    assert metric.name == "log_loss"
+    lower = PairedTest(metric="log_loss", difference=-0.1, count=10, resamples=0)
+    assert is_better(lower, metric)
+    assert not is_better(lower, choosing_metric(ROWS.task.family, "accuracy"))
+    assert not is_better(lower.model_copy(update={"difference": None}), metric)
+    assert choosing_metric(ROWS.task.family, None).name == "macro_f1"
