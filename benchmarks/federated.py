@@ -196,19 +196,19 @@ def bench(
     wire = 0
     for name in setup.ways:
         runs = [train_way(name, files, setup, seed) for seed in setup.seeds]
-        found: dict[tuple[str, str], list[np.ndarray]] = {}
+        right: dict[tuple[str, str], list[np.ndarray]] = {}
         for run in runs:
-            for key, right in right_rows(run, alone=name == "federated").items():
-                found.setdefault(key, []).append(right)
+            for key, rows in right_rows(run, alone=name == "federated").items():
+                right.setdefault(key, []).append(rows)
         rounds = recorded_rounds(runs[0].read().data)
         wire = wire or sum(site.sent + site.received for site in rounds[0].sites)
         if name == "federated":
-            plain = found
-            pairs = {f"federated against {way}": (way, found) for way in ("alone", CENTRAL)}
+            plain = right
+            pairs = {f"federated against {way}": (way, right) for way in ("alone", CENTRAL)}
         else:
             pairs = {f"{name}, against federated": ("federated", plain)}
         for title, (way, before) in pairs.items():
-            measured[title] = {site: compare(before[way, site], found["federated", site]) for site in files}
+            measured[title] = {site: compare(before[way, site], right["federated", site]) for site in files}
         page = save(
             results, "federated", {"compared": measured, "bytes_a_round": wire},
             title="Training at several sites", machine=machine, lines=_page(measured, wire), timed=False,
@@ -220,11 +220,11 @@ def bench(
 def _page(measured: Mapping[str, Mapping[str, Any]], wire: int) -> list[str]:
     rows = []
     for title, sites in measured.items():
-        for site, found in sites.items():
-            old, new, gain = Score(**found["before"]), Score(**found["after"]), PairedTest(**found["gain"])
+        for site, result in sites.items():
+            old, new, gain = Score(**result["before"]), Score(**result["after"]), PairedTest(**result["gain"])
             ends = 100 * (gain.low or 0.0), 100 * (gain.high or 0.0)
             points = f"{100 * (gain.difference or 0.0):+.1f} ({ends[0]:+.1f} to {ends[1]:+.1f})"
-            each = ", ".join(f"{100 * value:+.1f}" for value in found["by_seed"])
+            each = ", ".join(f"{100 * value:+.1f}" for value in result["by_seed"])
             shown = new.shown_with_interval, old.shown_with_interval
             rows.append((title, site, *shown, points, each, f"{new.count:,}"))
     head = ("compared", "site", "accuracy", "of the other", "difference, in points", "by seed", "test rows")

@@ -66,19 +66,19 @@ def train_and_kill(path: Path, run: Run, *, kill: bool) -> dict[str, Any]:
             if time.monotonic() - started > LIMIT_S:
                 break
             time.sleep(0.2)
-        found = inspect(run.checkpoints / "nvflare")
+        left = inspect(run.checkpoints / "nvflare")
         for group in _sessions(process.pid):
             os.killpg(group, signal.SIGKILL)
         process.wait()
     else:
-        found = {}
+        left = {}
     subprocess.run(command, check=True, timeout=LIMIT_S)
     return {
         "seconds": round(time.monotonic() - started, 1),
         "killed_after_round": killed_after,
         "adapter_sha256": sha256_of([run.adapter / "adapter_model.safetensors"]),
         "bytes_a_round": sum(site.sent + site.received for site in recorded_rounds(run.read().data)[0].sites),
-        **found,
+        **left,
     }
 
 
@@ -133,12 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shutil.rmtree(asked.folder, ignore_errors=True)
     asked.folder.mkdir(parents=True)
     base = tiny_run(asked.folder).parent / "base"
-    found = {}
+    results = {}
     for engine in ("here", *asked.engines):
         path = config(asked.folder, base, engine)
-        found[engine] = train_and_kill(path, Run(asked.folder / "runs" / engine), kill=engine != "here")
-        print(json.dumps({engine: found[engine]}, indent=2))
-    equal = {each["adapter_sha256"] for each in found.values()}
+        results[engine] = train_and_kill(path, Run(asked.folder / "runs" / engine), kill=engine != "here")
+        print(json.dumps({engine: results[engine]}, indent=2))
+    equal = {each["adapter_sha256"] for each in results.values()}
     print("all adapters are equal" if len(equal) == 1 else "the adapters differ")
 
 

@@ -76,9 +76,13 @@ def _train_one(site: Site, job: RunInProgress) -> None:
         )
     run.remove()
     training = site.config.training
-    epochs = training.epochs * site.config.federation.rounds
-    job.options.talk(f"training {run.path} on {len(site.rows.train):,} rows, {epochs:g} epochs")
+    rounds = site.config.federation.rounds
+    longer = {
+        "epochs": training.epochs * rounds,
+        "max_steps": training.max_steps and training.max_steps * rounds,
+    }
+    job.options.talk(f"training {run.path} on {len(site.rows.train):,} rows, as long as {rounds} rounds")
     own = replace(job, run=run, fingerprint=identity, started=time.monotonic())
     Run.create(run.path, config=f"# Trained to compare with {job.run.name}\n{to_yaml(job.config)}")
-    train_locally(site, training.model_copy(update={"epochs": epochs}), seed=job.seed)
+    train_locally(site, training.model_copy(update=longer), seed=job.seed)
     finish(own, site.model, site.base, site.rows, initial=None)

@@ -62,7 +62,7 @@ def federate(sites: Sequence[Site], job: RunInProgress) -> Ledger:
     elif not ledger.weights:
         ledger.keep(weights_of(sites[0].model))
 
-    def told(this: Round) -> None:
+    def report(this: Round) -> None:
         job.options.talk(this.line)
         job.options.count(this.number, federation.rounds)
 
@@ -70,9 +70,9 @@ def federate(sites: Sequence[Site], job: RunInProgress) -> Ledger:
         return ledger
     if federation.engine == "here":
         rows = {site.name: len(site.rows.train) for site in sites}
-        run_rounds(ledger, rows, asking(sites, federation.timeout_s), federation, told=told)
+        run_rounds(ledger, rows, asking(sites, federation.timeout_s), federation, report=report)
     else:
-        run_flare(sites[0].config, job, ledger, told=told)
+        run_flare(sites[0].config, job, ledger, report=report)
     return ledger
 
 

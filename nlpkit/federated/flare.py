@@ -50,18 +50,18 @@ class Server(_controller.Controller):  # type: ignore[misc]
         """Check that the sites agree, and run the rounds that are left."""
         federation: Federation = self.config.federation
         try:
-            said = self._ask("facts", {}, abort_signal, fl_ctx)
+            replies = self._ask("facts", {}, abort_signal, fl_ctx)
             for site in self.config.sites:
-                if isinstance(reply := said.get(site, "did not answer"), str):
+                if isinstance(reply := replies.get(site, "did not answer"), str):
                     raise NlpkitError(f"sites.{site}: {reply}")
-            facts = {site: Facts.model_validate_json(said[site]) for site in self.config.sites}
+            facts = {site: Facts.model_validate_json(replies[site]) for site in self.config.sites}
             refuse_disagreement(facts)
 
             def ask(number: int, sent: bytes) -> Mapping[str, Reply]:
                 return self._ask("train", {WEIGHTS: sent, ROUND: number}, abort_signal, fl_ctx)
 
             rows = {site: known.rows for site, known in facts.items()}
-            run_rounds(self.ledger, rows, ask, federation, told=lambda this: None)
+            run_rounds(self.ledger, rows, ask, federation, report=lambda this: None)
         except NlpkitError as error:
             if self._is_followed:
                 write_whole(self.ledger.folder / "error.txt", str(error))
@@ -91,7 +91,7 @@ class Server(_controller.Controller):  # type: ignore[misc]
         sites = list(self.config.sites)
         self.broadcast_and_wait(task, fl_ctx, sites, min_responses=len(sites), abort_signal=abort)
         if abort.triggered:
-            raise NlpkitError("NVFlare was told to stop")
+            raise NlpkitError("NVFlare stopped the job")
         if not self._is_followed:  # killed, and perhaps resumed: this round is not kept
             raise NlpkitError("the training that started NVFlare has ended")
         return dict(replies)

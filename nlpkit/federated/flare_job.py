@@ -30,7 +30,7 @@ SHOWN_LINES = 5
 
 
 def run_flare(
-    config: FederatedConfig, job: RunInProgress, ledger: Ledger, *, told: Callable[[Round], None]
+    config: FederatedConfig, job: RunInProgress, ledger: Ledger, *, report: Callable[[Round], None]
 ) -> None:
     """Run the rounds that the ledger lacks through NVFlare; nothing of its workspace stays.
 
@@ -69,7 +69,7 @@ def run_flare(
             env={**os.environ, **NO_TELEMETRY}, start_new_session=True,
         )  # fmt: skip
         try:
-            _follow(process, ledger, told)
+            _follow(process, ledger, report)
         finally:
             _end(process)
     if error.is_file():
@@ -103,7 +103,7 @@ def write_job(folder: Path, sites: list[str], args: Mapping[str, Any]) -> Path:
     return folder
 
 
-def _follow(process: subprocess.Popen[bytes], ledger: Ledger, told: Callable[[Round], None]) -> None:
+def _follow(process: subprocess.Popen[bytes], ledger: Ledger, report: Callable[[Round], None]) -> None:
     """Report rounds as the server writes them, until the engine ends."""
     running = True
     while running:
@@ -112,7 +112,7 @@ def _follow(process: subprocess.Popen[bytes], ledger: Ledger, told: Callable[[Ro
         with suppress(OSError):  # an older checkpoint goes when a newer one is whole
             ledger.read()
         for this in ledger.rounds[known:]:
-            told(this)
+            report(this)
         if running:
             time.sleep(0.5)
 

@@ -54,8 +54,8 @@ class Round(Part):
     def line(self) -> str:
         """The round in words."""
         used = [site for site in self.sites if not site.problem]
-        told = [f"{site.site} left out, {site.problem}" for site in self.sites if site.problem]
-        told += [
+        events = [f"{site.site} left out, {site.problem}" for site in self.sites if site.problem]
+        events += [
             f"{site.site} clipped to {site.scale:.2g} of its change"
             for site in used
             if site.scale is not None and site.scale < 1
@@ -67,7 +67,7 @@ class Round(Part):
             f"round {self.number}: {len(used)} of {len(self.sites)} sites, {sent:.2f} MB out, "
             f"{received:.2f} MB back"
         )
-        return "; ".join([head, *told])
+        return "; ".join([head, *events])
 
 
 _ROUNDS = TypeAdapter(tuple[Round, ...])
@@ -125,7 +125,7 @@ def run_rounds(
     ask: Ask,
     federation: Federation,
     *,
-    told: Callable[[Round], None],
+    report: Callable[[Round], None],
 ) -> None:
     """Run the rounds that the ledger lacks.
 
@@ -134,7 +134,7 @@ def run_rounds(
         rows: the training rows of each site, as the sites said before the first round.
         ask: brings weights to the sites, and their replies back.
         federation: how many rounds, and how updates become one.
-        told: gets each round when it is whole.
+        report: gets each completed round.
 
     Raises:
         NlpkitError: too few sites sent something usable.
@@ -180,7 +180,7 @@ def run_rounds(
                 seconds=round(time.monotonic() - started, 2),
             ),
         )
-        told(ledger.rounds[-1])
+        report(ledger.rounds[-1])
 
 
 def _size(reply: Reply | None) -> int:

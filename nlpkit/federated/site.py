@@ -107,17 +107,17 @@ def refuse_disagreement(facts: Mapping[str, Facts]) -> None:
         ConfigError: a site has another base or other settings than the first.
     """
     first, expected = next(iter(facts.items()))
-    for site, said in facts.items():
-        if not said.rows:
+    for site, known in facts.items():
+        if not known.rows:
             raise DataError(f"sites.{site}: no training rows; hint: leave the site out, or check its file")
-        if said.labels != expected.labels:
+        if known.labels != expected.labels:
             raise DataError(
-                f"sites.{site}: has the labels {', '.join(said.labels)}; {first} has "
+                f"sites.{site}: has the labels {', '.join(known.labels)}; {first} has "
                 f"{', '.join(expected.labels)}; hint: task.labels names those of all sites, and a source's "
                 "`labels` translates what a file calls them"
             )
         for name, title in OTHER.items():
-            if getattr(said, name) != getattr(expected, name):
+            if getattr(known, name) != getattr(expected, name):
                 raise ConfigError(f"sites.{site}: has {title} than {first}; expected the same at all sites")
 
 

@@ -25,7 +25,7 @@ sites:
 base: {{source: {base}, dropout: 0.0}}
 lora: {{rank: 4, alpha: 16}}
 federation: {{rounds: 2, engine: here, proximal: 0.01}}
-training: {{epochs: 4, batch_size: 16, lr: 0.01}}
+training: {{max_steps: 4, batch_size: 16, lr: 0.01}}
 output: {folder}/runs
 """
 

@@ -32,7 +32,7 @@ def ledger_in(folder: Path) -> Ledger:
 def run(
     ledger: Ledger, replies: Mapping[str, Any], rows: Mapping[str, int] = ROWS, **federation: Any
 ) -> list[Round]:
-    told: list[Round] = []
+    reported: list[Round] = []
 
     def ask(number: int, sent: bytes) -> dict[str, Reply]:
         start = float(from_bytes(sent)["head.weight"][0])
@@ -41,8 +41,8 @@ def run(
             for site, reply in replies.items()
         }
 
-    run_rounds(ledger, rows, ask, Federation(rounds=2, **federation), told=told.append)
-    return told
+    run_rounds(ledger, rows, ask, Federation(rounds=2, **federation), report=reported.append)
+    return reported
 
 
 def test_each_round_goes_on_from_the_one_before_and_is_counted(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_killed_training_resumes_at_the_last_whole_round(tmp_path: Path) -> No
         asked.append(number)
         return dict.fromkeys(ROWS, sent)
 
-    run_rounds(ledger, ROWS, ask, Federation(rounds=3), told=lambda this: None)
+    run_rounds(ledger, ROWS, ask, Federation(rounds=3), report=lambda this: None)
     assert asked == [3]
     assert float(Ledger(tmp_path, "mine").weights["head.weight"][0]) == pytest.approx(2)
 
@@ -92,20 +92,20 @@ def test_what_cannot_be_used_is_left_out_of_the_round_and_told(
 ) -> None:
     ledger, rows = ledger_in(tmp_path), {**ROWS, "shop": 1000}
     replies = {"clinic": 1.0, "lab": 1.0, **({} if reply is None else {"shop": reply})}
-    told = run(ledger, replies, rows)
+    reported = run(ledger, replies, rows)
     assert float(ledger.weights["head.weight"][0]) == pytest.approx(2)
-    shop = told[0].sites[2]
+    shop = reported[0].sites[2]
     assert problem in shop.problem
     assert (shop.norm, shop.scale) == (None, None)
-    assert "2 of 3 sites" in told[0].line
-    assert f"shop left out, {shop.problem}" in told[0].line
+    assert "2 of 3 sites" in reported[0].line
+    assert f"shop left out, {shop.problem}" in reported[0].line
 
 
 def test_a_poisoned_site_is_clipped_or_outvoted(tmp_path: Path) -> None:
     rows, replies = {"clinic": 10, "lab": 10, "shop": 10}, {"clinic": 1.0, "lab": 1.0, "shop": -1000.0}
-    told = run(ledger := ledger_in(tmp_path / "clip"), replies, rows, clip=3.0)
+    reported = run(ledger := ledger_in(tmp_path / "clip"), replies, rows, clip=3.0)
     assert float(ledger.weights["head.weight"][0]) == pytest.approx(2 * (1 + 1 - 3) / 3)
-    assert "shop clipped to 0.003 of its change" in told[0].line
+    assert "shop clipped to 0.003 of its change" in reported[0].line
     run(ledger := ledger_in(tmp_path / "median"), replies, rows, combine="median")
     assert float(ledger.weights["head.weight"][0]) == pytest.approx(2)
     run(ledger := ledger_in(tmp_path / "none"), replies, rows, clip=None)
