@@ -126,12 +126,11 @@ def report_run(
     ]
     for report in reports:
         headline = report is reports[-1]
-        further = (
-            [*sections, promises(run, classifier), *self_training_sections(record.data)] if headline else []
-        )
-        privacy = [privacy_section(record.privacy)] if record.privacy else []
-        for section in filter(None, [*further, *privacy]):
-            report = with_section(report, section)
+        further: list[Section | None] = [privacy_section(record.privacy)] if record.privacy else []
+        if headline:
+            further += [*sections, promises(run, classifier), *self_training_sections(record.data)]
+        for section in further:
+            report = with_section(report, section) if section else report
         write_report(run, report, card=family.report.usage if headline else None)
         talk(f"{report.data}: {shown_scores(report)}")
         for line in warning_lines(report):
