@@ -1,5 +1,4 @@
 """Fine-tune a pretrained encoder with LoRA on labeled texts.
-
 On several processes: `accelerate launch -m nlpkit train CONFIG.yaml`. Order is here; the steps are in nlpkit.
 """
 
@@ -13,9 +12,8 @@ from pydantic import Field, model_validator
 from nlpkit.evaluation.behavior_gate import BehaviorGate, check_behavior, gate_suites
 from nlpkit.evaluation.evaluate import report_run
 from nlpkit.run import Run
-from nlpkit.settings import SeededSettings
 from nlpkit.settings.data import Data
-from nlpkit.settings.private import Private, refuse_unprivate, with_private_defaults
+from nlpkit.settings.private import MaybePrivate
 from nlpkit.settings.training import EncoderBase, Lora, SentimentTraining
 from nlpkit.tasks.own_settings import refuse_foreign_keys, training_for
 from nlpkit.tasks.polarity import Polarity
@@ -26,15 +24,14 @@ from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.frozen import frozen, plan_lines
 from nlpkit.training.loaded_base import LoadedBase, load_classifier_base, save_initial
 from nlpkit.training.precision import Precision, choose_precision
-from nlpkit.training.preflight import preflight
-from nlpkit.training.private import private_training
+from nlpkit.training.preflight import preflight, private_training
 from nlpkit.training.recipes import load_metrics
 from nlpkit.training.rows import Rows, encode, load_rows
 from nlpkit.training.runs import RunInProgress, TrainOptions, train_seeds
 from nlpkit.training.trainer import fit, planned_steps
 
 
-class SentimentConfig(SeededSettings):
+class SentimentConfig(MaybePrivate):
     """All that this recipe can do."""
 
     recipe: Literal["sentiment"]
@@ -45,26 +42,10 @@ class SentimentConfig(SeededSettings):
     base: EncoderBase = EncoderBase()
     lora: Lora = Lora()
     training: SentimentTraining = SentimentTraining()
-    private: Annotated[Private | None, Field(exclude_if=lambda value: value is None)] = None
-    """Differential privacy for the people in the training rows: `{epsilon: 8}`; see docs/private.md."""
     behavior: Annotated[BehaviorGate | None, Field(exclude_if=lambda value: value is None)] = None
     """How much of a suite of sentences the run may fail: `{fail_above: 0.1, suites: [behavior]}`."""
     metrics: tuple[str, ...] = ()
     """Functions of your own that the report measures too, each `./file.py:name`, relative to the config."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _private_defaults(cls, tree: object) -> object:
-        return with_private_defaults(tree)
-
-    @model_validator(mode="after")
-    def _keeps_its_promise(self) -> SentimentConfig:
-        if self.private:
-            refuse_unprivate(
-                self.task, self.data, self.training, dora=self.lora.dora, hashes=self.text_hashes,
-                seeds=len(self.seeds), search=self.search is not None,
-            )  # fmt: skip
-        return self
 
     @model_validator(mode="after")
     def _only_keys_of_the_task(self) -> SentimentConfig:
@@ -106,13 +87,9 @@ def _train_one(
     )
     steps = planned_steps(len(train_rows), settings)
     facts = preflight(rows, train_rows, base, model, training=settings, steps=steps)
-    private = private_training(
-        config.private, rows, base, model,
-        known=with_codebook(config.task, config.codebook), batch_size=settings.batch_size, steps=steps,
-    )  # fmt: skip
+    private = private_training(config, rows, base, model, steps=steps, talk=job.options.talk)
     plan = plan_lines(objective, model, settings.freeze, settings.cache_mb)
-    lines, warnings = (private.plan.lines, private.plan.warnings) if private else ([], [])
-    if not job.begin([*facts.lines, precision.line, *plan, *lines], [*facts.warnings, *warnings]):
+    if not job.begin([*facts.lines, precision.line, *plan], facts.warnings):
         return
     initial = save_initial(model, job.run, config.lora)
     objective = frozen(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from nlpkit.settings import Settings
+from nlpkit.settings import SeededSettings, Settings
 from nlpkit.settings.data import Data
 from nlpkit.settings.training import SentimentTraining
 
@@ -25,7 +25,29 @@ class Private(Settings):
     """How many training rows one person may have written: more need more noise for the same promise."""
 
 
-def with_private_defaults(tree: Any) -> Any:
+class MaybePrivate(SeededSettings):
+    """The config of a recipe that can train in private: it has a task, data, training and LoRA too."""
+
+    private: Annotated[Private | None, Field(exclude_if=lambda value: value is None)] = None
+    """Differential privacy for the people in the training rows: `{epsilon: 8}`; see docs/private.md."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _private_defaults(cls, tree: object) -> object:
+        return _with_defaults(tree)
+
+    @model_validator(mode="after")
+    def _keeps_its_promise(self) -> MaybePrivate:
+        config: Any = self
+        if self.private:
+            _refuse_unprivate(
+                config.task, config.data, config.training, dora=config.lora.dora, hashes=self.text_hashes,
+                seeds=len(self.seeds), search=self.search is not None,
+            )  # fmt: skip
+        return self
+
+
+def _with_defaults(tree: Any) -> Any:
     """Return a config's tree in which a private training keeps no hashes of texts, and computes in fp32,
     unless the tree says otherwise.
     """
@@ -37,10 +59,10 @@ def with_private_defaults(tree: Any) -> Any:
     return {"text_hashes": False, **tree, "training": training}
 
 
-def refuse_unprivate(
+def _refuse_unprivate(
     task: Any, data: Data, training: SentimentTraining, *, dora: bool, hashes: bool, seeds: int, search: bool
 ) -> None:
-    """Refuse a config whose other settings break the promise; a validator of the config calls it.
+    """Refuse a config whose other settings break the promise.
 
     Raises:
         ValueError: with every such setting, and the reason.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nlpkit.data.text_language import scripts_of, unreadable_line
-from nlpkit.errors import DataError
+from nlpkit.errors import ConfigError, DataError
 from nlpkit.settings.training import TextTraining
 from nlpkit.tasks.encoding import is_unreadable
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
+from nlpkit.training.codebooks import with_codebook
 from nlpkit.training.loaded_base import LoadedBase, count_weights
+from nlpkit.training.privacy_plan import plan_privacy
+from nlpkit.training.private import PrivateTraining
 from nlpkit.training.rows import Rows, TrainingRow
 
 
@@ -135,3 +138,48 @@ def _validation_warnings(count: int) -> list[str]:
     if count >= 100:
         return []
     return [f"only {count} validation rows: the choice of checkpoint and the calibration are uncertain"]
+
+
+def private_training(
+    config: Any,
+    rows: Rows[TextTask],
+    base: LoadedBase,
+    model: Any,
+    *,
+    steps: int,
+    talk: Callable[[str], None],
+) -> PrivateTraining | None:
+    """Plan and report the private training that a config asks for; return None where it asks for none.
+
+    Args:
+        config: the recipe's, with `private`, `task`, `codebook` and `training`.
+        rows: those to train on.
+        base: the pretrained model.
+        model: the same with what is trained on it.
+        steps: how many are taken.
+        talk: gets the lines of the plan.
+
+    Raises:
+        ConfigError: the promise can't be kept, or leaves nothing to learn; or Opacus is not installed.
+        DataError: a text stands more often than a person may have rows.
+    """
+    if config.private is None:
+        return None
+    known, fitted = with_codebook(config.task, config.codebook).model_dump(), rows.task.model_dump()  # type: ignore[attr-defined]
+    if decided := [key for key, value in known.items() if fitted[key] != value]:
+        raise ConfigError(
+            f"private: training rows decide task.{decided[0]}, so that one row may show in it; hint: write "
+            "task.labels, and leave out rows that belong to none"
+        )
+    if base.identity.adapted_from is not None:
+        raise ConfigError(
+            f"private: base.source {base.identity.source} was adapted to texts that no promise "
+            "covers; hint: the base that it was adapted from"
+        )
+    plan = plan_privacy(
+        config.private, [example.text for example in rows.train],
+        batch_size=config.training.batch_size, steps=steps, weights=count_weights(model)[0],
+    )  # fmt: skip
+    for line in (*plan.lines, *(f"warning    {warning}" for warning in plan.warnings)):
+        talk(line)
+    return PrivateTraining.of(plan, model)

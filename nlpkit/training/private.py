@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import ConfigError, RunError, optional
 from nlpkit.files import write_whole
-from nlpkit.settings.private import Private
-from nlpkit.tasks.task import TextTask
-from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.objective import Batch, Objective
-from nlpkit.training.privacy_plan import PrivacyPlan, epsilon_of, plan_privacy
+from nlpkit.training.privacy_plan import PrivacyPlan, epsilon_of
 from nlpkit.training.private_gates import trained_weights
-from nlpkit.training.rows import Rows
 
 if TYPE_CHECKING:
     import torch
@@ -179,45 +175,6 @@ class PrivateTraining:
             "steps": self.steps,
             "accountant": "opacus prv",
         }
-
-
-def private_training(
-    asked: Private | None, rows: Rows[TextTask], base: LoadedBase, model: Any, *,
-    known: TextTask, batch_size: int, steps: int,
-) -> PrivateTraining | None:  # fmt: skip
-    """Plan a private training of a model; return None where none is asked for.
-
-    Args:
-        asked: the promise.
-        rows: those to train on.
-        base: the pretrained model.
-        model: the same with what is trained on it.
-        known: the task before training rows were seen.
-        batch_size: the expected number of rows in a batch.
-        steps: how many are taken.
-
-    Raises:
-        ConfigError: the promise can't be kept, or leaves nothing to learn; or Opacus is not installed.
-        DataError: a text stands more often than a person may have rows.
-    """
-    if asked is None:
-        return None
-    fitted = rows.task.model_dump()
-    if decided := [key for key, value in known.model_dump().items() if fitted[key] != value]:
-        raise ConfigError(
-            f"private: training rows decide task.{decided[0]}, so that one row may show in it; hint: write "
-            "task.labels, and leave out rows that belong to none"
-        )
-    if base.identity.adapted_from is not None:
-        raise ConfigError(
-            f"private: base.source {base.identity.source} was adapted to texts that no promise "
-            "covers; hint: the base that it was adapted from"
-        )
-    plan = plan_privacy(
-        asked, [example.text for example in rows.train],
-        batch_size=batch_size, steps=steps, weights=count_weights(model)[0],
-    )  # fmt: skip
-    return PrivateTraining.of(plan, model)
 
 
 def _secret(device: Any) -> torch.Generator:
