@@ -165,7 +165,7 @@ def private_training(
     """
     if config.private is None:
         return None
-    known, fitted = with_codebook(config.task, config.codebook).model_dump(), rows.task.model_dump()  # type: ignore[attr-defined]
+    known, fitted = with_codebook(config.task, config.codebook).model_dump(), rows.task.model_dump()
     if decided := [key for key, value in known.items() if fitted[key] != value]:
         raise ConfigError(
             f"private: training rows decide task.{decided[0]}, so that one row may show in it; hint: write "
