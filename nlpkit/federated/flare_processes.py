@@ -26,8 +26,8 @@ SERVER, ADMIN, ORG = "localhost", "admin@nlpkit.local", "nlpkit"
 LOGS = ("site_log_streamer", "log_receiver")
 """NVFlare's parts that send a site's log to the server."""
 
-LOGIN_S = 120.0
-"""Seconds within which the server has started."""
+LOGIN_S = 300.0
+"""Seconds within which the server has started, and then within which the sites have connected."""
 
 
 def main() -> int:
@@ -39,12 +39,16 @@ def main() -> int:
     given = parser.parse_args()
     sites = given.clients.split(",")
     kits = provision(given.workspace, sites)
-    processes = [_start(kits, SERVER, "server"), *(_start(kits, site, "client") for site in sites)]
+    processes = [_start(kits, SERVER, "server")]
     api: Any = optional("nvflare.fuel.flare_api.flare_api", extra="federated")
     try:
         session = api.new_secure_session(ADMIN, str(kits / ADMIN), timeout=LOGIN_S)
         try:
-            _wait_for(session, sites)
+            # Only now: a site that finds no server gives up
+            processes += [_start(kits, site, "client") for site in sites]
+            if absent := _absent(session, sites):
+                print(f"sites that did not connect: {', '.join(absent)}", file=sys.stderr)
+                return 1
             number = session.submit_job(str(given.job))
             session.monitor_job(number, poll_interval=1.0)
             status = str(session.get_job_meta(number).get("status"))
@@ -57,15 +61,14 @@ def main() -> int:
     return 0 if status.endswith("COMPLETED") else 1
 
 
-def _wait_for(session: Any, sites: Sequence[str]) -> None:
-    """Wait until all sites have connected to the server."""
+def _absent(session: Any, sites: Sequence[str]) -> list[str]:
+    """Wait until all sites have connected to the server; return those that have not in time."""
     ends = time.monotonic() + LOGIN_S
-    while time.monotonic() < ends:
-        known = {client.name for client in session.get_system_info().client_info}
-        if known >= set(sites):
-            return
+    absent = set(sites)
+    while absent and time.monotonic() < ends:
+        absent -= {client.name for client in session.get_system_info().client_info}
         time.sleep(0.5)
-    print(f"sites that did not connect: {sorted(set(sites) - known)}", file=sys.stderr)
+    return sorted(absent)
 
 
 def provision(workspace: Path, sites: Sequence[str]) -> Path:
