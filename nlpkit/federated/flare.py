@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ WEIGHTS, FACTS, PROBLEM, ROUND = "weights", "facts", "problem", "round"
 class Server(_controller.Controller):  # type: ignore[misc]
     """Asks the sites in rounds and keeps the ledger. It reads no rows and no base."""
 
-    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int) -> None:
+    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int, cwd: str) -> None:
         """Take what the job's file says."""
         super().__init__()
         self.config: FederatedConfig = read_training(config).settings()
@@ -109,30 +110,33 @@ class Server(_controller.Controller):  # type: ignore[misc]
 class SiteExecutor(_executor.Executor):  # type: ignore[misc]
     """A site inside NVFlare: it opens the rows of its own name alone."""
 
-    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int) -> None:
+    def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int, cwd: str) -> None:
         """Take what the job's file says."""
         super().__init__()
         self.config = config
         self.folder = Path(ledger) / SITES
-        self.seed = seed
+        self.seed, self.cwd = seed, cwd
         self.site: Site | None = None
 
     def execute(self, task_name: str, shareable: Any, fl_ctx: Any, abort_signal: Any) -> Any:
         """Answer with facts or with weights, or with why there are none."""
         answer = _shareable.Shareable()
         try:
-            self.site = self.site or open_site(
-                read_training(self.config).settings(), fl_ctx.get_identity_name(), self.folder, self.seed
-            )
-            if task_name == "facts":
-                answer[FACTS] = self.site.facts.model_dump_json().encode()
-            else:
-                answer[WEIGHTS] = self.site.train(int(shareable[ROUND]), bytes(shareable[WEIGHTS]))
+            with chdir(self.cwd):  # the engine's processes run elsewhere, and a source may be relative
+                self._answer(task_name, shareable, fl_ctx.get_identity_name(), answer)
         except Exception as error:
             # Its message stays in the site's own log: it could quote a text
             self.log_exception(fl_ctx, f"{task_name}: {error}")
             answer[PROBLEM] = f"failed: {type(error).__name__}"
         return answer
+
+    def _answer(self, task_name: str, shareable: Any, name: str, answer: Any) -> None:
+        if self.site is None:
+            self.site = open_site(read_training(self.config).settings(), name, self.folder, self.seed)
+        if task_name == "facts":
+            answer[FACTS] = self.site.facts.model_dump_json().encode()
+        else:
+            answer[WEIGHTS] = self.site.train(int(shareable[ROUND]), bytes(shareable[WEIGHTS]))
 
 
 def open_site(config: FederatedConfig, name: str, folder: Path, seed: int) -> Site:

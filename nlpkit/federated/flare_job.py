@@ -47,6 +47,7 @@ def run_flare(
         "fingerprint": job.fingerprint,
         "seed": job.seed,
         "parent": os.getpid(),
+        "cwd": os.getcwd(),
     }
     error = ledger.folder / "error.txt"
     error.unlink(missing_ok=True)
