@@ -100,8 +100,9 @@ def label_texts(
     precision: Literal["auto", "fp32", "bf16", "int8"],
     options: TrainOptions,
 ) -> Answers:
-    """Compute the teacher's answer for each text, cut to what it reads at once; what the folder holds
-    already is reused.
+    """Compute the teacher's answer for each text; what the folder holds already is reused.
+
+    A text is cut to what the teacher reads at once, but a server or 8 bits answer for it whole, in windows.
 
     Raises:
         RunError: its base, tokenizer or adapter is not the one that it was trained with.
