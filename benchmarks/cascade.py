@@ -1,7 +1,7 @@
 """A cascade next to its slow run alone: whole files scored in turns, and what it costs in accuracy.
 
-Both compute by the same runtime with the same threads; each reads the file as `nlpkit score` does. No
-threshold is chosen here: measure on other rows than those that it was chosen on.
+Each reads the file as `nlpkit score` does, with the same threads. No threshold is chosen here: measure on
+other rows than those that it was chosen on.
 
 Example: python -m benchmarks.cascade sst2=runs/cascade,held-out.jsonl --rounds 5
 """
@@ -31,12 +31,25 @@ ROLES = ("fast", "slow", "cascade")
 
 
 def measure(
-    run: Path, data: Path, *, runtime: str, threads: int, rounds: int, label: str, talk: Callable[[str], None]
-) -> dict[str, Any]:
-    """Score the file with the cascade and with each of its runs alone, in turn."""
+    run: Path, data: Path, *, runtime: str, alone: str, threads: int, rounds: int, label: str,
+    talk: Callable[[str], None],
+) -> dict[str, Any]:  # fmt: skip
+    """Score the file with the cascade and with each of its runs alone, in turn.
+
+    Args:
+        run: the cascade.
+        data: a file of texts and labels.
+        runtime: of the cascade, and of its fast run alone.
+        alone: the runtime of its slow run alone.
+        threads: of each.
+        rounds: how often each scores the file.
+        label: the column of the true labels.
+        talk: gets lines for people.
+    """
     paths = dict(zip(ROLES, (*Run(run).members, run), strict=True))
     classifiers = {
-        role: Classifier.load(path, runtime=runtime, threads=threads) for role, path in paths.items()
+        role: Classifier.load(path, runtime=alone if role == "slow" else runtime, threads=threads)
+        for role, path in paths.items()
     }
     records = list(read_records(data))
     seconds: dict[str, list[float]] = {role: [] for role in ROLES}
@@ -60,6 +73,7 @@ def measure(
     return {
         "texts": len(records),
         "runtime": runtime,
+        "alone": alone,
         "threads": threads,
         "seconds": seconds,
         "accuracy": {role: float(each.mean()) for role, each in right.items()},
@@ -92,7 +106,8 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         lines += [
             f"## {name}",
             "",
-            f"{texts:,} texts in a file, {task['runtime']}, {task['threads']} threads, {len(ratios)} rounds. "
+            f"{texts:,} texts in a file, {task['runtime']}, the slow run alone {task['alone']}, "
+            f"{task['threads']} threads, {len(ratios)} rounds. "
             f"The cascade leaves {task['left_to_slow']:.1%} of the texts to its slow run and is "
             f"**{statistics.median(ratios):.1f} times** as fast as that alone ({min(ratios):.1f} to "
             f"{max(ratios):.1f} over rounds). "
@@ -124,11 +139,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "cascades", nargs="+", metavar="NAME=RUN,FILE", help="a cascade; a file of `text` and labels"
     )
     parser.add_argument("--label", default="label")
-    parser.add_argument("--runtime", default="onnx")
+    parser.add_argument("--runtime", default="onnx", help="of the cascade and of its fast run alone")
+    parser.add_argument("--alone", help="runtime of the slow run alone; default: the cascade's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=FOLDER)
     how = vars(parser.parse_args(arguments))
+    how["alone"] = how["alone"] or how["runtime"]
     named = dict(each.split("=", 1) for each in how.pop("cascades"))
     bench(named, talk=print, **how)
 

@@ -42,7 +42,11 @@ def open_model(run: Run | Path | str | None, *, runtime: str = AUTO, threads: in
     run = default_run() if run is None else run if isinstance(run, Run) else Run.open(run)
     record = run.read()
     if record.cascade:
-        fast, slow = (open_model(member, runtime=runtime, threads=threads) for member in run.members)
+        first, _, second = runtime.partition(",")
+        fast, slow = (
+            open_model(member, runtime=each, threads=threads)
+            for member, each in zip(run.members, (first, second or first), strict=True)
+        )
         return Cascade(fast, slow, cascade_record(run), name=run.name)
     if record.engine:
         if runtime != AUTO:

@@ -24,8 +24,9 @@ def runtime_option(
     helps = {**(extra or {}), **{row.name: row.help for row in rows.values()}}
 
     def parse(name: str) -> str:
-        if name not in helps:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(helps)}{nearest(name, helps)}")
+        for each in name.split(","):
+            if each not in helps:
+                raise typer.BadParameter(f"{each!r} is none of {', '.join(helps)}{nearest(each, helps)}")
         return name
 
     def complete(start: str) -> list[str]:

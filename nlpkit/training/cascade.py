@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 NORMAL_95 = 1.645
 """95% of a normal distribution lie below so many standard deviations."""
-NOT_COPIED = ("checkpoints", "evaluation", "report.html", "log.jsonl")
+NOT_COPIED = ("checkpoints", "*.html", "log.jsonl")
+"""The rows that a member held out are copied: its exports are compared on them."""
 
 
 class CascadeData(Settings):

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from nlpkit.classifiers.cascade import Cascade
 from nlpkit.classifiers.classifier import Classifier
+from nlpkit.classifiers.parity import held_out
 from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.evaluation.export import export
@@ -109,6 +111,26 @@ def test_it_scores_evaluates_and_exports_as_a_run(made: Path, toy_csv: Path, tmp
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
     with pytest.raises(ConfigError, match="exists already"):
         export(made, "onnx", tmp_path / "exported")
+
+
+def test_each_run_may_have_a_runtime_of_its_own(made: Path, toy_run: Path) -> None:
+    mixed, plain = Classifier.load(made, runtime="onnx,torch"), Classifier.load(made, runtime="torch")
+    assert isinstance(mixed.model, Cascade)
+    assert [mixed.model.fast.runtime.name, mixed.model.slow.runtime.name] == ["onnx", "torch"]
+    assert mixed.model.identity != plain.model.identity
+    for one, other in zip(mixed.predict(TEXTS), plain.predict(TEXTS), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
+    answered = CliRunner().invoke(app, ["predict", str(made), "good", "--runtime", "onnx,torch"])
+    assert answered.exit_code == 0, answered.output
+    with pytest.raises(ConfigError, match="'onnx,torch' is no runtime here"):
+        Classifier.load(toy_run, runtime="onnx,torch")
+
+
+def test_an_export_of_a_member_is_compared_on_the_rows_that_it_held_out(made: Path, toy_run: Path) -> None:
+    for member in Run(made).members:
+        assert list((member / "evaluation").glob("*.predictions.parquet"))
+        assert not list(member.rglob("*.html"))
+    assert held_out(Run(Run(made).members[1])) == held_out(Run(toy_run))
 
 
 def test_an_exchanged_run_is_refused(made: Path, tmp_path: Path) -> None:
