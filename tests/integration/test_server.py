@@ -24,13 +24,14 @@ from nlpkit.data.examples import Conversation
 from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot
 from tests.served import live, until
+from tests.tries import tries
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 
-CLIENTS, TURNS = 100, 20
-PLENTY = ServerLimits(rate=10**6, queue=128)
+CLIENTS, TURNS = tries(200, 40), tries(50, 10)
+PLENTY = ServerLimits(rate=10**6, queue=256)
 
 
 def recite(conversation: Conversation, sampling: Sampling) -> str:
@@ -72,7 +73,7 @@ def held(process: subprocess.Popen[str]) -> tuple[int, float]:
     return len(list((about / "fd").iterdir())), int(kilobytes) / 1000
 
 
-def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_order() -> None:
+def test_the_turns_of_many_clients_are_neither_lost_nor_mixed_up_nor_out_of_order() -> None:
     async def talk(number: int, client: openai.AsyncOpenAI) -> int:
         nonce = f"client-{number}-{os.urandom(4).hex()}"
         messages: list[Any] = []

@@ -22,6 +22,8 @@ import pytest
 
 from nlpkit.chat.store import Store
 from tests.browser.conftest import ROOT, free_port
+from tests.reliability.record import Tally
+from tests.tries import FULL, tries
 
 pytestmark = pytest.mark.integration
 
@@ -190,7 +192,7 @@ def untrusted_inputs(inputs: list[dict[str, Any]], chat: str) -> Iterator[list[A
 
 
 def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_a_history(
-    demo: Demo, alice: httpx2.Client, eve: httpx2.Client
+    demo: Demo, alice: httpx2.Client, eve: httpx2.Client, tally: Tally
 ) -> None:
     assert say(alice, SECRET)[0] == "complete"
     with Store.open(demo.folder / "chat.sqlite") as store:
@@ -199,7 +201,7 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
         asked = len(demo.asked())
         config = eve.get("/config").json()
         components = {one["id"]: one for one in config["components"]}
-        answered = 0
+        answered = posts = 0
         for event in config["dependencies"]:
             inputs = [components[one] for one in event["inputs"]]
             if not event["backend_fn"]:
@@ -208,12 +210,15 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
             assert not [one["type"] for one in inputs if one["type"] in ("chatbot", "chatinterface")], event[
                 "api_name"
             ]
-            for data, event_data in itertools.product(untrusted_inputs(inputs, chat.id), EVENT_DATA):
+            pairs = list(itertools.product(untrusted_inputs(inputs, chat.id), EVENT_DATA))
+            # In CI four of twelve: all inputs and all event data, not each with each
+            for data, event_data in pairs if FULL else pairs[:: len(EVENT_DATA) - 1]:
+                posts += 1
                 details = json.loads(json.dumps(event_data).replace("CHAT", chat.id))
                 came = posted(eve, event["id"], data, details)
                 assert SECRET not in came, (event["id"], event["api_name"])
                 answered += '"success":true' in came
-        assert answered > 100
+        assert answered > tries(100, 30)
         assert store.read(chat.id, "alice") == before
         assert [one.id for one in store.chats("alice")] == [chat.id]
     assert len(demo.asked()) > asked + 3  # she may say what she likes in conversations of her own
@@ -225,6 +230,7 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
         assert [role for role, _ in conversation[1:]] == ["user", "assistant"] * (
             len(conversation) // 2 - 1
         ) + ["user"]
+    tally(posts, "posts")
 
 
 def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(

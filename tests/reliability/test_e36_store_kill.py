@@ -14,8 +14,10 @@ from pathlib import Path
 
 from nlpkit.chat.messages import INTERRUPTED
 from nlpkit.chat.store import Store
+from tests.reliability.record import Tally
+from tests.tries import tries
 
-KILLS = 10
+KILLS = tries(50, 3)
 
 SCRIPT = """
 import hashlib, itertools, os, sys
@@ -52,7 +54,7 @@ def is_sealed(text: str) -> bool:
     return hashlib.sha256(head.encode()).hexdigest() == seal
 
 
-def test_what_was_said_to_be_saved_survives_ten_kills(tmp_path: Path) -> None:
+def test_what_was_said_to_be_saved_survives_kills(tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "chat.db"
     with Store.open(path) as store:
         chat = store.create("").id
@@ -93,3 +95,4 @@ def test_what_was_said_to_be_saved_survives_ten_kills(tmp_path: Path) -> None:
     with sqlite3.connect(path) as plain:
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
     plain.close()
+    tally(KILLS, "kills")
