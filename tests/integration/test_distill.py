@@ -31,7 +31,7 @@ data:
   near_held_out: 1.0
 base: {{source: {base}, dropout: 0.0}}
 lora: {{rank: 8, alpha: 16}}
-training: {{epochs: 30, batch_size: 16, lr: 0.01, evaluations: 4}}
+training: {{epochs: 16, batch_size: 16, lr: 0.01, evaluations: 4}}
 output: {output}
 """
 

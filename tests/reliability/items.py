@@ -46,6 +46,23 @@ ITEMS: tuple[Item, ...] = (
         ),
     ),
     Item(
+        number=2,
+        part="A",
+        promise="A scoring that is stopped by Ctrl-C or SIGTERM ends with its exit code and the command that resumes it",
+        asked="10 stops",
+        tests=(f"{HERE}/test_a01_scoring_kill_real.py",),
+    ),
+    Item(
+        number=3,
+        part="A",
+        promise="A full disk ends in one sentence with the path and the free bytes; with space it resumes to the same bytes",
+        asked="10 points",
+        tests=(
+            f"{HERE}/test_a03_full_disk.py",
+            f"{SCORING}/test_journal.py::test_a_full_disk_ends_in_a_message_and_can_go_on",
+        ),
+    ),
+    Item(
         number=4,
         part="A",
         promise="Input that changed between two runs is refused; a new time alone is not",
@@ -97,6 +114,13 @@ ITEMS: tuple[Item, ...] = (
             f"{UNIT}/classifiers/test_classifier.py::test_a_budget_is_chosen_by_what_is_fastest_and_changes_no_more_than_rounding",
             f"{SCORING}/test_cluster.py::test_reader_and_workers_make_the_bytes_of_one_process",
         ),
+    ),
+    Item(
+        number=9,
+        part="A",
+        promise="A million rows take little more memory than ten thousand",
+        asked="1,000,000 rows",
+        tests=(f"{HERE}/test_a09_million_rows.py",),
     ),
     Item(
         number=10,
@@ -233,6 +257,13 @@ ITEMS: tuple[Item, ...] = (
             f"{UNIT}/sources/test_refusal.py",
             f"{UNIT}/models/test_run_base.py",
         ),
+    ),
+    Item(
+        number=25,
+        part="D",
+        promise="Damaged weights and settings end in an answer or in one clear error, at once",
+        asked="2,000 weights, 500 JSON files",
+        tests=(f"{HERE}/test_d25_mutated_files.py",),
     ),
     Item(
         number=26,
@@ -403,10 +434,11 @@ ITEMS: tuple[Item, ...] = (
     Item(
         number=42,
         part="G",
-        promise="Two trainings of one seed are equal",
-        asked="2 trainings",
+        promise="Trainings of one seed are equal, whatever the hash seed of Python",
+        asked="3 trainings",
         tests=(
             f"{UNIT}/training/test_trainer.py::test_two_runs_of_one_seed_are_equal_and_two_seeds_are_not",
+            f"{HERE}/test_g42_hash_seeds.py",
         ),
     ),
     Item(
@@ -477,7 +509,11 @@ ITEMS: tuple[Item, ...] = (
         part="I",
         promise="A label is on the disk when the page says so; a line that a kill cut short is dropped alone",
         asked="each answer",
-        tests=(f"{UNIT}/labeling/test_raters.py",),
+        tests=(
+            f"{UNIT}/labeling/test_raters.py",
+            f"{HERE}/test_i_journal_kill.py::test_a_confirmed_label_survives_a_kill",
+            f"{HERE}/test_i_journal_kill.py::test_two_pages_of_one_rater_lose_no_label",
+        ),
     ),
     Item(
         number=52,
@@ -486,6 +522,37 @@ ITEMS: tuple[Item, ...] = (
         asked="1 kill",
         tests=(
             f"{UNIT}/training/test_private_steps.py::test_a_resumed_training_accounts_for_each_step_once",
+        ),
+    ),
+    Item(
+        number=53,
+        part="I",
+        promise="A watch goes on where its state stood; a second one on the same state is refused",
+        asked="50 kills",
+        tests=(
+            f"{HERE}/test_i_journal_kill.py::test_a_watch_goes_on_where_its_state_stood",
+            f"{UNIT}/core/test_files.py::test_of_two_writers_the_second_is_refused_until_the_first_is_dead",
+            f"{UNIT}/watching/test_watcher.py::test_a_served_text_is_answered_though_the_state_cannot_be_written",
+        ),
+    ),
+    Item(
+        number=54,
+        part="I",
+        promise="A cascade and several readings that break off resume to the same bytes",
+        asked="1 stop each",
+        tests=(
+            f"{UNIT}/classifiers/test_cascade.py::test_a_scoring_that_breaks_off_resumes_to_the_same_bytes",
+            f"{UNIT}/classifiers/test_readings.py::test_a_scoring_that_breaks_off_resumes_to_the_same_bytes",
+        ),
+    ),
+    Item(
+        number=55,
+        part="I",
+        promise="The decision protocol refuses invalid questions, and many clients get the answers to their own",
+        asked="10,000 questions by 100 clients",
+        tests=(
+            f"{HERE}/test_i_decisions.py",
+            f"{UNIT}/chat/test_decisions.py::test_a_request_that_is_invalid_names_the_field",
         ),
     ),
 )

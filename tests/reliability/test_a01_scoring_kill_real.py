@@ -1,9 +1,10 @@
-"""Scoring with a real model, killed at random moments: the bytes of a run that was not."""
+"""Scoring with a real model, killed or stopped at random moments: the bytes of one that was not."""
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from tests.tries import tries
 
 pytestmark = pytest.mark.integration
 
-ROWS, KILLS = tries(60_000, 20_000), tries(10, 3)
+ROWS, KILLS = tries(60_000, 20_000), tries(30, 3)
+ENDINGS = ((signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130))
+"""Signals, and the exit codes that follow."""
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +57,12 @@ def test_killed_at_random_moments_it_makes_the_same_bytes(
         while process.poll() is None and rows_done(target) == before and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(draw.uniform(0, 0.05))
-        process.kill()
-        process.communicate()
+        number, code = ENDINGS[killed % len(ENDINGS)]
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=120)
+        assert process.returncode == code, talk.decode()
+        if code > 0:
+            assert b"the same command resumes from here: nlpkit score" in talk
         killed += 1
     assert not target.exists()  # all kills came before its end
     last = start(toy_run, texts, target)

@@ -234,7 +234,7 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
 
 
 def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(
-    alice: httpx2.Client, eve: httpx2.Client
+    alice: httpx2.Client, eve: httpx2.Client, tally: Tally
 ) -> None:
     own = json.loads(say(alice, SECRET)[1])[0]["conversation"]
     draw = random.Random(3)
@@ -243,12 +243,13 @@ def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(
         for place in range(0, len(own), 4)
     ]
     ids = [own, own.upper(), f" {own}", f"{own}'--", "%", "*", "../" + own, *neighbours]
-    ids += ["".join(draw.choices("0123456789abcdef", k=len(own))) for _ in range(20)]
+    ids += ["".join(draw.choices("0123456789abcdef", k=len(own))) for _ in range(tries(100, 20))]
     words = {called(eve, "conversation", one) for one in ids} | {say(eve, "go on", one) for one in ids[:10]}
     [(event, said)] = words
     assert event == "error"
     assert "there is no such conversation" in said
     assert called(alice, "conversation", own)[0] == "complete"
+    tally(len(ids), "ids")
 
 
 PLACES = (
@@ -289,7 +290,7 @@ def raw(port: int, path: str, cookie: str) -> bytes:
         return b"".join(iter(lambda: line.recv(65536), b""))
 
 
-def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.Client) -> None:
+def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.Client, tally: Tally) -> None:
     outside = demo.folder / "outside.txt"
     outside.write_text(CANARY)
     cookie = "; ".join(f"{one.name}={one.value}" for one in eve.cookies.jar)
@@ -304,6 +305,7 @@ def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.
             assert answer.split(b" ")[1] in (b"400", b"403", b"404", b"405", b"422"), path
         with pytest.raises(BlockingIOError):
             listener.accept()
+    tally(len(tried), "URLs")
 
 
 @pytest.mark.parametrize(
