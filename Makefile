@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat wheel test test-browser coverage lint lock audit bench clean
+.PHONY: quickstart install chat wheel test test-browser reliability coverage lint lock audit bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -33,13 +33,21 @@ chat: install
 
 # A process a core and a thread a process: most tests' models are too small to be shared out
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadscope -m 'not browser and not gpu' $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadscope -m 'not browser and not gpu and not reliability' $(ARGS)
 
 test-browser: install
 	@command -v chromium > /dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; \
 	then apt-get update -qq && apt-get install -qq -y chromium; \
 	else echo "The browser tests need Chromium: apt-get install chromium" >&2; exit 1; fi
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m browser
+
+# The tests of docs/reliability.md with all their tries, then its table; hours. TRIES=few tries as often as CI does.
+TRIES ?= full
+ITEMS ?= tests/reliability $$($(BIN)/python -m tests.reliability.items)
+reliability: install
+	status=0; NLPKIT_TRIES=$(TRIES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.reliability.record \
+		-n logical --dist loadscope -m 'not gpu' $(ITEMS) || status=$$?; \
+		$(BIN)/python -m tests.reliability.table; exit $$status
 
 # At least 95% of the lines must be run by unit tests and those integration tests that stay in their process
 coverage: install

@@ -18,12 +18,15 @@ from nlpkit.errors import NlpkitError
 
 
 def quick(model: str | None, results: Path) -> None:
-    """Run all scripts of scoring on few texts; the default is a tiny model."""
+    """Run all scripts of scoring on few texts and few runtimes; the default is a tiny model."""
     with tempfile.TemporaryDirectory() as folder:
         model = model or run_child(["-m", "benchmarks.tiny", folder], threads=1).output.strip()
-        scoring.bench(model, texts=200, rounds=1, threads=(1,), results=results, talk=print)
+        scoring.bench(
+            model, texts=200, rounds=1, threads=(1,), results=results, talk=print,
+            runtimes=("torch", "onnx", "openvino", "onnx-int8"),
+        )  # fmt: skip
         startup.bench(model, rounds=1, results=results, talk=print)
-        memory.bench((1_000, 3_000), threads=1, results=results, talk=print, run=model)
+        memory.bench((1_000, 3_000), threads=1, results=results, talk=print, run=model, runtimes=("onnx",))
     for name in ("scoring", "startup", "memory"):
         plots.draw(results, name)
 

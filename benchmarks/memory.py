@@ -78,6 +78,7 @@ def bench(
     results: Path,
     talk: Callable[[str], None],
     run: str | None = None,
+    runtimes: Sequence[str] = RUNTIMES,
 ) -> dict[str, Any]:
     """Measure, write memory.json and memory.md, and return the results.
 
@@ -93,13 +94,13 @@ def bench(
         run = run or run_child(["-m", "benchmarks.tiny", str(folder)], threads=1).output.strip()
         # The export is made first, so that it does not count
         run_child(["-m", "nlpkit", "export", run], threads=1)
-        for runtime in RUNTIMES:
+        for runtime in runtimes:
             for count in rows:
                 points.append(point := score_rows(run, count, folder, runtime=runtime, threads=threads))
                 talk(
                     f"{runtime}, {count:,} rows: {point.peak_mb:,.0f} MB, {point.rows_per_second:,.0f} rows/s"
                 )
-    grown = {runtime: _grown([point for point in points if point.runtime == runtime]) for runtime in RUNTIMES}
+    grown = {runtime: _grown([point for point in points if point.runtime == runtime]) for runtime in runtimes}
     record = {"points": [asdict(point) for point in points], "grown": grown}
     cells = [
         (

@@ -14,7 +14,7 @@ import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,11 @@ class Bench:
 
 
 def prepare(
-    run: str | None, rows: Sequence[tuple[str, str]], folder: Path, talk: Callable[[str], None]
+    run: str | None,
+    rows: Sequence[tuple[str, str]],
+    folder: Path,
+    talk: Callable[[str], None],
+    runtimes: Collection[str],
 ) -> Bench:
     """Write the texts, the run's weights as a plain model for the peers, and its exports into the cache."""
     facts = json.loads(
@@ -132,7 +136,9 @@ def prepare(
     )
     write_texts(folder / "texts.csv", [text for text, _ in rows])
     methods = [
-        method for method, runtime in RUNTIMES.items() if runtime == "torch" or _exports(run, runtime, talk)
+        method
+        for method, runtime in RUNTIMES.items()
+        if runtime in runtimes and (runtime == "torch" or _exports(run, runtime, talk))
     ]
     work = run_child(
         ["-m", "benchmarks.roofline", "work", str(folder / "model"), str(folder / "texts.csv")], threads=1
@@ -336,6 +342,7 @@ def bench(
     threads: Sequence[int],
     results: Path,
     talk: Callable[[str], None],
+    runtimes: Collection[str] = tuple(RUNTIMES.values()),
 ) -> dict[str, Any]:
     """Measure, write scoring.json and scoring.md (scoring-long for long texts), and return the results.
 
@@ -347,7 +354,7 @@ def bench(
     if machine.warning:
         talk(f"warning: {machine.warning}")
     with tempfile.TemporaryDirectory() as folder:
-        setup = prepare(run, sample(texts or usual, seed=SEED), Path(folder), talk)
+        setup = prepare(run, sample(texts or usual, seed=SEED), Path(folder), talk, runtimes)
         limits = {
             count: json.loads(run_child(["-m", "benchmarks.roofline", "rate", str(count)], threads=1).output)
             for count in threads

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,39 @@ def write_whole(path: Path, text: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_writer(path: Path, lock: Path, *, wait: float = 0) -> Iterator[None]:
+    """Keep other processes from writing a file meanwhile; the lock of a killed process is free.
+
+    Args:
+        path: what is written, for the messages.
+        lock: a file that is there while it is written.
+        wait: seconds to wait for another process.
+
+    Raises:
+        ConfigError: the folder can't be written.
+        NlpkitError: another process is writing it.
+    """
+    import filelock
+
+    held = filelock.FileLock(lock, timeout=wait)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire()
+    except filelock.Timeout:
+        raise NlpkitError(
+            f"{path}: another process is writing it; hint: wait for it to end, or name another file"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}; hint: name another file") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # removed while held, so that nobody acquires a file that is about to go
+            lock.unlink()
+        held.release()
 
 
 def refuse_path(path: Path, taken: Mapping[str, Path | int], *, hint: str) -> None:

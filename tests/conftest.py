@@ -64,6 +64,42 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 shutil.rmtree(draft)
 
 
+TRAINING = {
+    "integration",
+    "reliability",
+    "training",
+    "tasks",
+    "labeling",
+    "federated",
+    "classifiers",
+    "search",
+}
+"""Folders of tests that train much, and look at no picture of the reports."""
+
+PICTURES: dict[tuple[str, int], str] = {}
+"""The first picture of each kind of plot in this process."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where tests train much, draw the first plot of each kind alone: plots are half of a tiny training."""
+    if request.path.parent.name not in TRAINING:
+        yield
+        return
+    from nlpkit.reports import plots
+
+    draw = plots.draw
+
+    def drawn(plot: plots.Plot) -> str:
+        kind = (plot.id, len(plot.panels))
+        if kind not in PICTURES:
+            PICTURES[kind] = draw(plot)
+        return PICTURES[kind]
+
+    with patch("nlpkit.reports.plots.draw", drawn):
+        yield
+
+
 def make_base(
     folder: Path,
     *,

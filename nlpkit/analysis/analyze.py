@@ -22,7 +22,7 @@ from nlpkit.analysis.themes import theme_choice
 from nlpkit.analysis.to_read import choose, with_words
 from nlpkit.data.dates import Order, Period
 from nlpkit.errors import ConfigError
-from nlpkit.files import fingerprint, refuse_path, sha256_of, write_whole
+from nlpkit.files import fingerprint, only_writer, refuse_path, sha256_of, write_whole
 from nlpkit.reports.report import Report
 from nlpkit.run import versions
 from nlpkit.scoring.options import ScoreOptions
@@ -123,79 +123,80 @@ def analyze(
         ConfigError: a path or an option is invalid.
         DataError: a file or a row is wrong, or there are fewer than 10 texts.
         RunError: the run does not answer with labels.
+        NlpkitError: another process writes the page.
     """
     source, output, by = Path(source), Path(output), tuple(dict.fromkeys(by))
     asked = theme_choice(themes)
     folder = output.with_suffix(".tables") if tables is None else Path(tables)
     _refuse_output(source, output, folder, overwrite=overwrite)
     refuse_columns(source, by, time, every, format, encoding)
-    folder.mkdir(parents=True, exist_ok=True)
-    options = ScoreOptions(
-        text=text, format=format, encoding=encoding, overwrite=overwrite,
-        record=None if source.is_dir() else folder / "_scored.json",
-    )  # fmt: skip
-    rows, opened, classifier = scored_input(
-        source, run, folder, options, by=by, time=time, runtime=runtime, talk=talk,
-        progress=lambda at: progress("scoring", at.rows, at.total),
-    )  # fmt: skip
-    labels = rows.labels
-    refuse_label(about, labels)
-    today = today or datetime.now(UTC).date()
-    file = sha256_of(rows.files)
-    passes = Passes(
-        folder / ".passes", file=file, rows=[str(source), text, by, time, labels, rows.prefix], every=every,
-        order=date_order, today=today, seed=seed, versions=versions(),
-    )  # fmt: skip
-    plan = survey(rows, passes, every=every, order=date_order, today=today)
-    counts = count(
-        rows,
-        plan,
-        passes,
-        listed=folder / ROWS,
-        seed=seed,
-        progress=lambda done: progress("counting", done, None),
-    )
-    correction = correction_for(
-        opened, classifier, counts.whole, held_out, fields, is_set=rows.is_set, seed=seed
-    )
-    shares = CellShares(len(labels), correction.rows, is_set=rows.is_set, seed=seed)
-    findings = find(counts, plan, shares, labels, seed=seed)
-    label = about or (NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())])
-    chosen = choose(counts, labels, about=label, is_masked=mask, seed=seed)
-    explainer = brief_explainer(classifier) if words and classifier else None
-    study = Study(
-        rows=rows,
-        run=classifier.name if classifier else "the columns of a scored file",
-        unit=unit, label=label, findings=findings, plan=plan, correction=correction,
-        chosen=list(with_words(chosen, explainer)) if explainer else chosen,
-        about=what_it_is_about(
-            rows, plan, passes, findings, label=label, themes=asked, aspects=aspects, folder=folder,
-            seed=seed, progress=progress,
-        ),
-        hash=fingerprint(
-            {
-                "file": file,
-                "run": classifier.fingerprint if classifier else "",
-                "rows": [text, by, time, labels],
-                "plan": [plan.every, plan.order, str(plan.today)],
-                "held out": str(held_out or ""),
-                "versions": versions(),
-                "seed": seed,
-                "themes": asked,
-                "aspects": str(aspects or ""),
-            }
-        ),
-        tables=folder.name, is_masked=mask, seed=seed,
-    )  # fmt: skip
-    report = report_of(study)
-    write_tables(folder, tables_of(study))
-    write_whole(folder / "report.json", report.to_json())
-    write_whole(output, report.to_html())
-    passes.remove()
-    return Analysis(
-        page=output, tables=folder, sentences=report.summary, warnings=report.warnings,
-        notes=notes_of(study), report=report, findings=findings,
-    )  # fmt: skip
+    with only_writer(output, folder / ".lock"):
+        options = ScoreOptions(
+            text=text, format=format, encoding=encoding, overwrite=overwrite,
+            record=None if source.is_dir() else folder / "_scored.json",
+        )  # fmt: skip
+        rows, opened, classifier = scored_input(
+            source, run, folder, options, by=by, time=time, runtime=runtime, talk=talk,
+            progress=lambda at: progress("scoring", at.rows, at.total),
+        )  # fmt: skip
+        labels = rows.labels
+        refuse_label(about, labels)
+        today = today or datetime.now(UTC).date()
+        file = sha256_of(rows.files)
+        passes = Passes(
+            folder / ".passes", file=file, rows=[str(source), text, by, time, labels, rows.prefix],
+            every=every, order=date_order, today=today, seed=seed, versions=versions(),
+        )  # fmt: skip
+        plan = survey(rows, passes, every=every, order=date_order, today=today)
+        counts = count(
+            rows,
+            plan,
+            passes,
+            listed=folder / ROWS,
+            seed=seed,
+            progress=lambda done: progress("counting", done, None),
+        )
+        correction = correction_for(
+            opened, classifier, counts.whole, held_out, fields, is_set=rows.is_set, seed=seed
+        )
+        shares = CellShares(len(labels), correction.rows, is_set=rows.is_set, seed=seed)
+        findings = find(counts, plan, shares, labels, seed=seed)
+        label = about or (NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())])
+        chosen = choose(counts, labels, about=label, is_masked=mask, seed=seed)
+        explainer = brief_explainer(classifier) if words and classifier else None
+        study = Study(
+            rows=rows,
+            run=classifier.name if classifier else "the columns of a scored file",
+            unit=unit, label=label, findings=findings, plan=plan, correction=correction,
+            chosen=list(with_words(chosen, explainer)) if explainer else chosen,
+            about=what_it_is_about(
+                rows, plan, passes, findings, label=label, themes=asked, aspects=aspects, folder=folder,
+                seed=seed, progress=progress,
+            ),
+            hash=fingerprint(
+                {
+                    "file": file,
+                    "run": classifier.fingerprint if classifier else "",
+                    "rows": [text, by, time, labels],
+                    "plan": [plan.every, plan.order, str(plan.today)],
+                    "held out": str(held_out or ""),
+                    "versions": versions(),
+                    "seed": seed,
+                    "themes": asked,
+                    "aspects": str(aspects or ""),
+                }
+            ),
+            tables=folder.name, is_masked=mask, seed=seed,
+        )  # fmt: skip
+        report = report_of(study)
+        write_tables(folder, tables_of(study))
+        write_whole(folder / "report.json", report.to_json())
+        write_whole(output, report.to_html())
+        passes.remove()
+        return Analysis(
+            page=output, tables=folder, sentences=report.summary, warnings=report.warnings,
+            notes=notes_of(study), report=report, findings=findings,
+        )  # fmt: skip
 
 
 def _refuse_output(source: Path, output: Path, folder: Path, *, overwrite: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -63,8 +64,8 @@ class Passes:
 
         adapter, path = TypeAdapter(kind), self._folder / f"{name}.json"
         key = fingerprint(self._settings | settings)
-        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        done = held["batches"] if held.get("key") == key else 0
+        held = _held(path, key)
+        done = held["batches"] if held else 0
         if done:
             restore(adapter.validate_python(held["state"]))
             if held["is_complete"]:
@@ -94,6 +95,15 @@ class Passes:
     def remove(self) -> None:
         """Remove the checkpoints."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _held(path: Path, key: str) -> dict[str, Any]:
+    """Return a checkpoint of these settings; empty where there is none, or it is damaged."""
+    try:
+        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return held if held["key"] == key else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 class Listing:
@@ -129,15 +139,17 @@ class Listing:
         import pyarrow.parquet as pq
 
         if self._writer is None:  # a part that was not completed has this name, and is replaced
-            part = self._folder / f"{self._path.name}.{self._batches:09}"
-            self._writer = pq.ParquetWriter(part, self._schema, compression="zstd")
+            self._part = self._folder / f"{self._path.name}.{self._batches:09}"
+            self._writer = pq.ParquetWriter(self._part, self._schema, compression="zstd")
         numbers = range(batch.first, batch.first + len(batch))
         arrays = [pa.array([batch.file] * len(batch)), pa.array(numbers), *map(_array, values)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
     def next_part(self, batches: int) -> None:
-        """Complete a part after so many batches."""
+        """Complete a part after so many batches; when this returns, it is on the disk."""
         self._writer.close()
+        with self._part.open("r+b") as stream:
+            os.fsync(stream.fileno())
         self._writer, self._batches = None, batches
 
     def finish(self) -> None:

@@ -137,6 +137,7 @@ def _watched(
 
     if state:
         refuse_path(state, {"the reference": reference}, hint="name another file")
+    stack.enter_context(Watch.only_one(state))
     watch = Watch.begin(classifier or "default", against=reference, state=state, talk=talk)
     stack.callback(watch.save)
     return WatchedClassifier(watch)

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from nlpkit.data.near import normalized
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.files import refuse_path
+from nlpkit.files import only_writer, refuse_path
 from nlpkit.scoring.json_values import json_text
 
 Act: TypeAlias = Literal["label", "skip", "undo", "again"]
@@ -70,7 +70,9 @@ class Journal:
         entry = {"at": at, "rater": self.rater, "act": act, "text": text, "label": label}
         line = (json_text(entry) + "\n").encode()
         try:
-            _append(self.path, line)
+            # Another page of the same rater may write too
+            with only_writer(self.path, self.path.with_name(f".{self.path.name}.lock"), wait=10):
+                _append(self.path, line)
         except OSError as error:
             raise DataError(
                 f"{self.path}: cannot be written: {error.strerror}; nothing was saved; "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.metrics.score import Score
@@ -225,6 +226,7 @@ def _groups(blocks: Sequence[Block]) -> Iterator[tuple[bool, list[Block]]]:
         yield group[0].section.half, group
 
 
+@cache
 def environment() -> Environment:
     """Return what renders the templates of pages: it escapes all that it is given."""
     from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 from collections.abc import Sequence
 
+from nlpkit.errors import DataError
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.watching.page import watcher_metrics
@@ -39,8 +41,11 @@ class WatchedClassifier:
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         watcher.see(answers, [today] * len(texts))
         if time.monotonic() - self._saved >= SAVED_EVERY:
-            self._watch.save()
             self._saved = time.monotonic()
+            try:
+                self._watch.save()
+            except DataError as error:  # a client gets its answer all the same
+                logging.getLogger(__name__).warning("%s", error)
         return predictions
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from nlpkit.data.dataset_folders import data_files
 from nlpkit.data.records import read_records, text_of
 from nlpkit.data.text_hashes import count_trained_on
 from nlpkit.errors import ConfigError, DataError, RunError
-from nlpkit.files import sha256_of, write_whole
+from nlpkit.files import only_writer, sha256_of, write_whole
 from nlpkit.run import Run
 from nlpkit.trust.answer_columns import labels_of, refuse_other_answers
 from nlpkit.watching.reference import Reference, TextAnswers
@@ -93,15 +94,35 @@ class Watch:
             watcher, seen = Watcher(reference, rate=alarm_rate, with_truth=bool(given), seed=seed), {}
         return cls(classifier=classifier, watcher=watcher, state=state, belongs=belongs, seen=seen)
 
+    @staticmethod
+    def only_one(state: Path | None) -> AbstractContextManager[None]:
+        """Keep other processes from the state meanwhile: each would write over what the other watched.
+
+        Raises:
+            ConfigError: the folder can't be written.
+            NlpkitError: another process watches.
+        """
+        return only_writer(state, state.with_name(f".{state.name}.lock")) if state else nullcontext()
+
     def save(self) -> None:
-        """Keep where it stands, if there is a file for it; the file is written whole or not at all."""
+        """Keep where it stands, if there is a file for it; the file is written whole or not at all.
+
+        Raises:
+            DataError: the file can't be written.
+        """
         if not self.state:
             return
         tree = {
             "nlpkit watch": FORMAT, **self.belongs, "seen": self.seen,
             "watcher": self.watcher.as_dict(), "against": vars(self.watcher.reference),
         }  # fmt: skip
-        write_whole(self.state, json.dumps(tree, default=lambda array: array.tolist()) + "\n")
+        try:
+            write_whole(self.state, json.dumps(tree, default=lambda array: array.tolist()) + "\n")
+        except OSError as error:
+            raise DataError(
+                f"{self.state}: cannot be written: {error.strerror}; it holds what was watched before; "
+                "hint: make its folder writable, and free space on the disk"
+            ) from None
 
 
 def _refuse(alarm_rate: float, label: str | None, given: str | None, against: Path) -> None:

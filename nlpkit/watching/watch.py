@@ -84,26 +84,28 @@ def watch(
             run that gives no or several labels.
         DataError: a file or a row is wrong, the stream is empty, or the reference is too small.
         RunError: the reference, the stream or the state belongs to another run.
+        NlpkitError: another process writes the state.
     """
-    watch = Watch.begin(
-        run, against=Path(against), state=state, text=text, label=label, given=given,
-        alarm_rate=alarm_rate, encoding=encoding, seed=seed, talk=talk,
-    )  # fmt: skip
-    before, skipped = watch.watcher.texts, []
-    for name, file in _files(stream).items():
-        key = sha256_of([file]) if state and isinstance(file, Path) and file.is_file() else None
-        if key in watch.seen:
-            skipped.append(name)
-            continue
-        rows = answered(
-            watch.classifier, file, text=text, truth=given, time=time, format=format, encoding=encoding
-        )
-        for texts, dates in rows:
-            watch.watcher.see(texts, dates)
-            progress(watch.watcher.texts - before)
-        if key:
-            watch.seen[key] = name
-    watch.save()
+    with Watch.only_one(state):
+        watch = Watch.begin(
+            run, against=Path(against), state=state, text=text, label=label, given=given,
+            alarm_rate=alarm_rate, encoding=encoding, seed=seed, talk=talk,
+        )  # fmt: skip
+        before, skipped = watch.watcher.texts, []
+        for name, file in _files(stream).items():
+            key = sha256_of([file]) if state and isinstance(file, Path) and file.is_file() else None
+            if key in watch.seen:
+                skipped.append(name)
+                continue
+            rows = answered(
+                watch.classifier, file, text=text, truth=given, time=time, format=format, encoding=encoding
+            )
+            for texts, dates in rows:
+                watch.watcher.see(texts, dates)
+                progress(watch.watcher.texts - before)
+            if key:
+                watch.seen[key] = name
+        watch.save()
     name = watch.classifier.name
     return watched(watch.watcher, run=name, against=str(against), before=before, skipped=skipped)
 

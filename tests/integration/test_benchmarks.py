@@ -72,7 +72,7 @@ def test_a_start_by_onnx_needs_less_than_one_by_torch(results):
 def test_memory_names_rows_and_peak(results):
     found = read(results, "memory")
     assert [(point["runtime"], point["rows"]) for point in found["points"]] == [
-        ("onnx", 1_000), ("onnx", 3_000), ("torch", 1_000), ("torch", 3_000),
+        ("onnx", 1_000), ("onnx", 3_000),
     ]  # fmt: skip
     assert all(point["peak_mb"] > 50 and point["rows_per_second"] > 0 for point in found["points"])
     assert found["grown"]["onnx"] == pytest.approx(

@@ -31,7 +31,7 @@ data:
   near_held_out: 1.0
 base: {{source: {base}, dropout: 0.0}}
 lora: {{rank: 8, alpha: 16}}
-training: {{epochs: 30, batch_size: 16, lr: 0.01, evaluations: 4}}
+training: {{epochs: 16, batch_size: 16, lr: 0.01, evaluations: 4}}
 output: {output}
 """
 
@@ -139,15 +139,15 @@ def test_killed_while_it_asks_and_while_it_learns_it_ends_in_the_same_weights(
     distill_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:
     monkeypatch.setattr("nlpkit.training.distillation_teacher.CHUNK", 64)
-    asked = f"distillation.hidden_weight={hidden}"
-    whole = stopped(distill_config, tmp_path / "whole", asked)
-    assert stopped(distill_config, tmp_path / "killed", asked, stop_at=("ask", 2)) is None
+    asked = (f"distillation.hidden_weight={hidden}", "training.max_steps=80")
+    whole = stopped(distill_config, tmp_path / "whole", *asked)
+    assert stopped(distill_config, tmp_path / "killed", *asked, stop_at=("ask", 2)) is None
     done = json.loads((tmp_path / "killed" / "student" / "checkpoints" / "teacher" / "done.json").read_text())
     assert done["texts"] == 128
-    assert stopped(distill_config, tmp_path / "killed", asked, stop_at=("learn", 50)) is None
+    assert stopped(distill_config, tmp_path / "killed", *asked, stop_at=("learn", 50)) is None
     with pytest.raises(RunError, match="did not come to its end"):
         Run.open(tmp_path / "killed" / "student")
-    assert stopped(distill_config, tmp_path / "killed", asked) == whole is not None
+    assert stopped(distill_config, tmp_path / "killed", *asked) == whole is not None
     assert Classifier.load(tmp_path / "killed" / "student").predict(["a good film"])[0].label in (
         "negative",
         "positive",

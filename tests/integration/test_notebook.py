@@ -79,8 +79,8 @@ def test_cross_validation_over_300_rows(estimator: object) -> None:
     from sklearn.model_selection import cross_val_score
 
     texts, labels = zip(*sentences(300, seed=5), strict=True)
-    scores = cross_val_score(estimator, texts, labels, cv=3)
-    assert scores.shape == (3,)
+    scores = cross_val_score(estimator, texts, labels, cv=2)
+    assert scores.shape == (2,)
     assert scores.mean() > 0.9
 
 

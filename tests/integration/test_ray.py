@@ -166,7 +166,7 @@ def test_a_cascade_makes_the_bytes_of_one_process(
     run = make_cascade(tmp_path, toy_config, toy_run, toy_csv)
     texts = write_csv(tmp_path / "in.csv", sentences(5000, seed=6), ("text", "truth"))
     for name, *options in (("one.csv",), ("ray.csv", "--ray", address)):
-        finish(start(run, texts, tmp_path / name, *options))
+        finish(start(run, texts, tmp_path / name, "--runtime", "torch", *options))
     assert (tmp_path / "ray.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
 
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,14 @@ from nlpkit.data.examples import Conversation
 from nlpkit.generation.sampling import Sampling
 from tests.fakes import FakeBot
 from tests.served import live, until
+from tests.tries import tries
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 
-CLIENTS, TURNS = 100, 20
-PLENTY = ServerLimits(rate=10**6, queue=128)
+CLIENTS, TURNS = tries(200, 40), tries(50, 10)
+PLENTY = ServerLimits(rate=10**6, queue=256)
 
 
 def recite(conversation: Conversation, sampling: Sampling) -> str:
@@ -72,7 +73,9 @@ def held(process: subprocess.Popen[str]) -> tuple[int, float]:
     return len(list((about / "fd").iterdir())), int(kilobytes) / 1000
 
 
-def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_order() -> None:
+def test_the_turns_of_many_clients_are_neither_lost_nor_mixed_up_nor_out_of_order(
+    record_property: Callable[[str, object], None],
+) -> None:
     async def talk(number: int, client: openai.AsyncOpenAI) -> int:
         nonce = f"client-{number}-{os.urandom(4).hex()}"
         messages: list[Any] = []
@@ -114,6 +117,7 @@ def test_2000_turns_by_100_clients_are_neither_lost_nor_mixed_up_nor_out_of_orde
         process.wait(20)
         assert process.stderr is not None
         assert process.stderr.read() == ""
+    record_property("tried", (CLIENTS * TURNS, "turns"))
 
 
 def test_clients_that_are_turned_away_come_back_and_are_all_answered() -> None:
@@ -199,7 +203,9 @@ def test_connections_that_say_nothing_hold_nobody() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_100_clients_that_leave_end_100_answers(stream: bool) -> None:
+def test_100_clients_that_leave_end_100_answers(
+    stream: bool, record_property: Callable[[str, object], None]
+) -> None:
     chat_model = FakeBot("parrot", says=lambda *_: "word " * 4000, delay=0.1)
     with live(create_app(chat_model, limits=PLENTY)) as url:
         question = {"messages": [{"role": "user", "content": "go on"}], "stream": stream, "max_tokens": 4096}
@@ -210,6 +216,7 @@ def test_100_clients_that_leave_end_100_answers(stream: bool) -> None:
         # One is noticed within moments; a hundred at once may take a slow machine longer
         assert until(lambda: all(one.stopped.is_set() for one in chat_model.answers), 20)
         assert until(lambda: "nlpkit_queue 0.0" in httpx2.get(f"{url}/metrics").text, 20)
+    record_property("tried", (100, "clients"))
 
 
 def test_a_real_bot_answers_stops_and_keeps_what_it_read(chat_run: Path) -> None:

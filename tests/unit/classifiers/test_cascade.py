@@ -17,9 +17,10 @@ from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.evaluation.export import export
 from nlpkit.run import Run
+from nlpkit.scoring.score import score_file
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.training.cascade import lowest, points
-from tests.conftest import CASCADE, make_cascade, train_toy, write_csv
+from tests.conftest import CASCADE, make_cascade, sentences, train_toy, write_csv
 
 TEXTS = ["good", "a bad film", "", "lovely food " * 200, "der die das", "awful awful good", "sad place"]
 
@@ -167,3 +168,25 @@ def test_two_runs_of_other_answers_are_refused(
 def test_what_needs_one_model_says_so(made: Path) -> None:
     with pytest.raises(RunError, match="no outputs of its own"):
         Classifier.load(made).logits(["good"])
+
+
+def test_a_scoring_that_breaks_off_resumes_to_the_same_bytes(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path / "in.csv", sentences(60, seed=8), ("text", "truth"))
+    predictor = Classifier.load(made)
+    score_file(predictor, source, tmp_path / "whole.csv", chunk_rows=20)
+    real, calls = Classifier.predict, []
+
+    def breaking(self: Classifier, texts: list[str]) -> object:
+        calls.append(len(texts))
+        if len(calls) == 2:
+            raise RuntimeError("broken on purpose")
+        return real(self, texts)
+
+    monkeypatch.setattr(Classifier, "predict", breaking)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        score_file(predictor, source, tmp_path / "out.csv", chunk_rows=20)
+    monkeypatch.undo()
+    assert score_file(predictor, source, tmp_path / "out.csv", chunk_rows=20).resumed_from == 20
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

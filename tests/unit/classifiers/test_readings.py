@@ -14,7 +14,8 @@ from nlpkit.classifiers.readings import Readings
 from nlpkit.classifiers.torch_runtime import TorchRuntime
 from nlpkit.cli.app import app
 from nlpkit.errors import ConfigError
-from tests.conftest import make_base, sentences, train_toy
+from nlpkit.scoring.score import score_file
+from tests.conftest import make_base, sentences, train_toy, write_csv
 
 CONFIG = """
 recipe: sentiment
@@ -120,3 +121,25 @@ def test_a_run_without_shared_layers_is_named(runs: dict[str, Path], tmp_path: P
         app, ["score", asked, str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv")]
     )
     assert "intensity shares no layers with polarity" in result.stderr
+
+
+def test_a_scoring_that_breaks_off_resumes_to_the_same_bytes(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path / "in.csv", sentences(60, seed=8), ("text", "truth"))
+    predictor = Readings.load([runs["polarity"], runs["emotions"]])
+    score_file(predictor, source, tmp_path / "whole.csv", chunk_rows=20)
+    real, calls = Readings.predict, []
+
+    def breaking(self: Readings, texts: list[str]) -> object:
+        calls.append(len(texts))
+        if len(calls) == 2:
+            raise RuntimeError("broken on purpose")
+        return real(self, texts)
+
+    monkeypatch.setattr(Readings, "predict", breaking)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        score_file(predictor, source, tmp_path / "out.csv", chunk_rows=20)
+    monkeypatch.undo()
+    assert score_file(predictor, source, tmp_path / "out.csv", chunk_rows=20).resumed_from == 20
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

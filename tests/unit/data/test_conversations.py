@@ -19,6 +19,7 @@ from nlpkit.errors import DataError
 from nlpkit.settings.data import ConversationSource
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.reading import read_examples
+from tests.tries import tries
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 
@@ -759,7 +760,7 @@ ROW = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200, 50), deadline=None)
 @given(
     rows=st.lists(ROW, max_size=4),
     bot=BOTS,

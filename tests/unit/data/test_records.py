@@ -27,6 +27,7 @@ from nlpkit.data.records import (
     text_of,
 )
 from nlpkit.errors import ConfigError, DataError
+from tests.tries import tries
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 
@@ -514,7 +515,7 @@ ODD = st.sampled_from(
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200, 50), deadline=None)
 @given(
     texts=st.lists(
         st.one_of(st.text(CHARACTERS), ODD, st.text(st.sampled_from("\",\r\n\t '\\a"))),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.errors import DataError
+from tests.tries import tries
 
 PIECES = {
     "csv": [
@@ -90,7 +91,7 @@ def looked_at(path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(2_000, 100), deadline=None)
 @given(data=st.data())
 def test_text_formats(tmp_path_factory: pytest.TempPathFactory, format: str, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / f"fuzz.{format}"
@@ -120,7 +121,7 @@ WHOLE = {format: written(format) for format in ("parquet", "arrow", "feather")}
 
 
 @pytest.mark.parametrize("format", WHOLE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(1_000, 50), deadline=None)
 @given(data=st.data())
 def test_columnar_formats(tmp_path_factory: pytest.TempPathFactory, format: str, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / f"fuzz.{format}"

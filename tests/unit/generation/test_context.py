@@ -20,6 +20,7 @@ from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.prompts.build import build_prompt
 from nlpkit.prompts.template import ChatTemplate
 from tests.facts import FACTS, asked, long_talk
+from tests.tries import tries
 
 POLICIES: tuple[Policy, ...] = ("drop_oldest", "recall")
 
@@ -106,7 +107,7 @@ def test_the_ledger_is_right_in_every_turn_of_a_conversation_of_300(
     assert 2 < len(starts) < 120
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(1_000, 30), deadline=None)
 @given(data=st.data())
 def test_the_ledger_is_right_for_any_conversation(tokenizer: Any, data: st.DataObject) -> None:
     texts = data.draw(st.lists(st.text(min_size=1, max_size=40).filter(str.strip), min_size=1, max_size=30))

@@ -16,6 +16,7 @@ from nlpkit.errors import DataError, RunError
 from nlpkit.prompts.build import build_prompt, encode_conversation, encode_reply, encode_text
 from nlpkit.prompts.template import READ_ONLY, ChatTemplate, EncodedDialogue
 from tests.chat_templates import FAMILIES, Family, conversation, messages, replies
+from tests.tries import tries
 
 WITH_TEMPLATE = [name for name, family in FAMILIES.items() if family.template]
 EXACT = [name for name in WITH_TEMPLATE if not FAMILIES[name].has_prefix_space]
@@ -133,7 +134,7 @@ def test_the_labels_are_the_replies_and_their_ends_after_the_prompts_that_ask_fo
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(300, 30), deadline=None)
 @given(talk=talks())
 def test_so_it_is_for_any_conversation(name: str, talk: Conversation) -> None:
     check_masks(FAMILIES[name], talk)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nlpkit.errors import DataError
+from nlpkit.tasks.prediction import Prediction
 from nlpkit.watching.naming import CONFIDENCE_LOSS, COVARIATE_SHIFT, LABEL_SHIFT, diagnose, radius
 from nlpkit.watching.page import summary, to_metrics, watch_report
 from nlpkit.watching.reference import Reference, TextAnswers
+from nlpkit.watching.served import WatchedClassifier
+from nlpkit.watching.state import Watch
 from nlpkit.watching.watch import watched
 from nlpkit.watching.watcher import Watcher
 
@@ -139,3 +145,21 @@ def test_a_page_and_figures_for_prometheus() -> None:
     metrics = to_metrics(found)
     assert 'nlpkit_watch_alarm{detector="labels"} 1' in metrics
     assert "nlpkit_watch_texts 800\n" in metrics
+
+
+def test_a_served_text_is_answered_though_the_state_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlpkit.watching.served.SAVED_EVERY", -1)
+    monkeypatch.setattr("nlpkit.watching.served.tokens_of", lambda classifier, texts: [[1, 2]] * len(texts))
+    (tmp_path / "file").write_text("")
+    answer = Prediction(label="positive", score=0.5, probabilities={"negative": 0.25, "positive": 0.75})
+    classifier: Any = SimpleNamespace(name="mine", predict=lambda texts: [answer] * len(texts))
+    watch = Watch(
+        classifier=classifier, watcher=watcher(), state=tmp_path / "file" / "watch.json", belongs={}, seen={}
+    )
+    assert WatchedClassifier(watch).predict(["a text", "another"]) == [answer, answer]
+    assert watch.watcher.texts == 2
+    assert "watch.json: cannot be written: " in caplog.text
+    with pytest.raises(DataError, match=r"it holds what was watched before; hint: "):
+        watch.save()

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.forked import Forked
+from tests.reliability.record import Tally
+from tests.tries import tries
 
 pytestmark = pytest.mark.integration
+
+KILLS = tries(20, 2)
 
 
 def start(config: Path, output: Path, *more: str) -> Forked:
@@ -51,13 +55,13 @@ def wait_beyond(step: int, process: Forked, output: Path) -> None:
     [("toy_config", ()), ("toy_config", ("training.preset=fast",)), ("chat_config", ())],
     ids=["toy", "fast", "chat"],
 )
-def test_five_kills_at_random_moments_and_the_same_weights(
-    recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
+def test_killed_at_random_moments_it_ends_in_the_same_weights(
+    recipe: str, more: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest, tally: Tally
 ) -> None:
     config: Path = request.getfixturevalue(recipe)
     expected = finish(config, tmp_path / "whole", *more)
     draw, output, reached = random.Random(11), tmp_path / "killed", []
-    for _ in range(5):
+    for _ in range(KILLS):
         process = start(config, output, *more)
         # A checkpoint further than last time, then a random moment more: between the saves and within them.
         wait_beyond(newest(output), process, output)
@@ -70,6 +74,7 @@ def test_five_kills_at_random_moments_and_the_same_weights(
     assert not (output / "toy" / "run.json").exists()
     assert finish(config, output, *more) == expected
     assert not (output / "toy" / "checkpoints").exists()
+    tally(KILLS, "kills")
 
 
 def test_a_polite_stop_says_how_to_go_on(toy_config: Path, tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-CHUNKS, CHUNK_ROWS, KILLS = 120, 10, 10
+from tests.reliability.record import Tally
+from tests.tries import tries
+
+CHUNKS, CHUNK_ROWS, KILLS = 120, 10, tries(50, 3)
 
 SCRIPT = """
 import sys, zlib
@@ -45,7 +48,7 @@ def start(source: Path, target: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl.gz", ".parquet"])
-def test_killed_at_random_moments_it_makes_the_same_bytes(tmp_path, ending):
+def test_killed_at_random_moments_it_makes_the_same_bytes(tmp_path: Path, ending: str, tally: Tally) -> None:
     source, whole, target = tmp_path / "in.csv", tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
     rows = [f"{'' if n % 97 == 5 else f'text {n % 300}'},{n}" for n in range(CHUNKS * CHUNK_ROWS)]
     source.write_text("\n".join(["text,n", *rows]) + "\n")
@@ -82,3 +85,4 @@ def test_killed_at_random_moments_it_makes_the_same_bytes(tmp_path, ending):
             assert not (tmp_path / f"out{ending}.nlpkit").exists()
         target.unlink()
         rejects.unlink()
+    tally(kills, "kills")

@@ -16,10 +16,11 @@ from nlpkit.analysis import passes, scored_rows
 from nlpkit.analysis.scored_rows import Batch, ScoredRows
 from nlpkit.files import write_whole
 from nlpkit.models.encoder import Encoder
+from tests.reliability.record import Tally
 from tests.unit.analysis.test_about import TopicCounter, analyzed, planted
 
 ROOT = Path(__file__).parents[2]
-WORK = "import sys; from tests.integration.test_analysis_kill import work; work(sys.argv[1])"
+WORK = "import sys; from tests.reliability.test_i_analysis_kill import work; work(sys.argv[1])"
 
 
 def work(dies_at: str) -> None:
@@ -49,7 +50,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_killed_command_goes_on_and_writes_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tally
 ) -> None:
     """780 rows are 8 batches, and each of three passes writes 9 checkpoints: the last one is its end."""
     for name in ("killed", "whole"):
@@ -78,3 +79,4 @@ def test_a_killed_command_goes_on_and_writes_the_same(
     killed, whole = files_of(tmp_path / "killed"), files_of(tmp_path / "whole")
     assert killed.keys() == whole.keys()
     assert [name for name in whole if killed[name] != whole[name]] == []
+    tally(3, "kills")

@@ -15,10 +15,12 @@ import pytest
 
 from nlpkit.chat.store import Store
 from tests.browser.conftest import Server
+from tests.reliability.record import Tally
+from tests.tries import tries
 
 pytestmark = pytest.mark.integration
 
-KILLS, CLIENTS = 10, 3
+KILLS, CLIENTS = tries(50, 3), 3
 
 DRAWN = ("", 0.7, 0.9, 0, 1.1, 256, "")
 """Gradio wants all that /chat takes, the defaults too: which bot, and how it draws."""
@@ -70,7 +72,7 @@ class Talker(threading.Thread):
                 self.saved.append(("assistant", data[0]["reply"]))
 
 
-def test_what_a_client_saw_as_saved_survives_ten_kills_of_the_server(tmp_path: Path) -> None:
+def test_what_a_client_saw_as_saved_survives_kills_of_the_server(tmp_path: Path, tally: Tally) -> None:
     moments = random.Random(7)
     talkers: list[Talker] = []
     server = Server(tmp_path)
@@ -96,6 +98,7 @@ def test_what_a_client_saw_as_saved_survives_ten_kills_of_the_server(tmp_path: P
     assert sum(role == "assistant" for one in talkers for role, _ in one.saved) > KILLS
     # Some turns were under way when the server was killed: said and seen as saved, and never answered
     assert any(one.saved and one.saved[-1][0] == "user" for one in talkers)
+    tally(KILLS, "kills")
 
 
 def check(path: Path, talkers: list[Talker]) -> None:

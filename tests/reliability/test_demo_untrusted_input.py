@@ -22,6 +22,8 @@ import pytest
 
 from nlpkit.chat.store import Store
 from tests.browser.conftest import ROOT, free_port
+from tests.reliability.record import Tally
+from tests.tries import FULL, tries
 
 pytestmark = pytest.mark.integration
 
@@ -190,7 +192,7 @@ def untrusted_inputs(inputs: list[dict[str, Any]], chat: str) -> Iterator[list[A
 
 
 def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_a_history(
-    demo: Demo, alice: httpx2.Client, eve: httpx2.Client
+    demo: Demo, alice: httpx2.Client, eve: httpx2.Client, tally: Tally
 ) -> None:
     assert say(alice, SECRET)[0] == "complete"
     with Store.open(demo.folder / "chat.sqlite") as store:
@@ -199,7 +201,7 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
         asked = len(demo.asked())
         config = eve.get("/config").json()
         components = {one["id"]: one for one in config["components"]}
-        answered = 0
+        answered = posts = 0
         for event in config["dependencies"]:
             inputs = [components[one] for one in event["inputs"]]
             if not event["backend_fn"]:
@@ -208,12 +210,15 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
             assert not [one["type"] for one in inputs if one["type"] in ("chatbot", "chatinterface")], event[
                 "api_name"
             ]
-            for data, event_data in itertools.product(untrusted_inputs(inputs, chat.id), EVENT_DATA):
+            pairs = list(itertools.product(untrusted_inputs(inputs, chat.id), EVENT_DATA))
+            # In CI four of twelve: all inputs and all event data, not each with each
+            for data, event_data in pairs if FULL else pairs[:: len(EVENT_DATA) - 1]:
+                posts += 1
                 details = json.loads(json.dumps(event_data).replace("CHAT", chat.id))
                 came = posted(eve, event["id"], data, details)
                 assert SECRET not in came, (event["id"], event["api_name"])
                 answered += '"success":true' in came
-        assert answered > 100
+        assert answered > tries(100, 30)
         assert store.read(chat.id, "alice") == before
         assert [one.id for one in store.chats("alice")] == [chat.id]
     assert len(demo.asked()) > asked + 3  # she may say what she likes in conversations of her own
@@ -225,10 +230,11 @@ def test_no_event_shows_continues_or_changes_what_is_somebody_elses_or_believes_
         assert [role for role, _ in conversation[1:]] == ["user", "assistant"] * (
             len(conversation) // 2 - 1
         ) + ["user"]
+    tally(posts, "posts")
 
 
 def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(
-    alice: httpx2.Client, eve: httpx2.Client
+    alice: httpx2.Client, eve: httpx2.Client, tally: Tally
 ) -> None:
     own = json.loads(say(alice, SECRET)[1])[0]["conversation"]
     draw = random.Random(3)
@@ -237,12 +243,13 @@ def test_an_id_of_another_and_one_that_never_was_are_refused_in_the_same_words(
         for place in range(0, len(own), 4)
     ]
     ids = [own, own.upper(), f" {own}", f"{own}'--", "%", "*", "../" + own, *neighbours]
-    ids += ["".join(draw.choices("0123456789abcdef", k=len(own))) for _ in range(20)]
+    ids += ["".join(draw.choices("0123456789abcdef", k=len(own))) for _ in range(tries(100, 20))]
     words = {called(eve, "conversation", one) for one in ids} | {say(eve, "go on", one) for one in ids[:10]}
     [(event, said)] = words
     assert event == "error"
     assert "there is no such conversation" in said
     assert called(alice, "conversation", own)[0] == "complete"
+    tally(len(ids), "ids")
 
 
 PLACES = (
@@ -283,7 +290,7 @@ def raw(port: int, path: str, cookie: str) -> bytes:
         return b"".join(iter(lambda: line.recv(65536), b""))
 
 
-def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.Client) -> None:
+def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.Client, tally: Tally) -> None:
     outside = demo.folder / "outside.txt"
     outside.write_text(CANARY)
     cookie = "; ".join(f"{one.name}={one.value}" for one in eve.cookies.jar)
@@ -298,6 +305,7 @@ def test_no_path_gives_a_file_or_reaches_another_server(demo: Demo, eve: httpx2.
             assert answer.split(b" ")[1] in (b"400", b"403", b"404", b"405", b"422"), path
         with pytest.raises(BlockingIOError):
             listener.accept()
+    tally(len(tried), "URLs")
 
 
 @pytest.mark.parametrize(

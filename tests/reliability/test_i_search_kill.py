@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from tests.forked import Forked
+from tests.reliability.record import Tally
+from tests.tries import tries
 
 pytestmark = pytest.mark.integration
 
+KILLS = tries(3, 1)
+
 SEARCH = """
 search:
-  trials: 5
+  trials: 4
   space:
     training.lr: {low: 1.0e-3, high: 3.0e-2, log: true}
     lora.rank: [2, 4]
@@ -39,12 +43,14 @@ def finish(config: Path, output: Path) -> tuple[bytes, list[list[Any]], str]:
     return weights, [[*row[:4], *row[5:]] for row in trials], talk.decode()
 
 
-def test_a_search_killed_in_two_trials_ends_as_one_that_was_not(toy_config: Path, tmp_path: Path) -> None:
+def test_a_search_killed_in_a_trial_ends_as_one_that_was_not(
+    toy_config: Path, tmp_path: Path, tally: Tally
+) -> None:
     config = tmp_path / "search.yaml"
     config.write_text(toy_config.read_text(encoding="utf-8") + SEARCH, encoding="utf-8")
     weights, trials, _ = finish(config, tmp_path / "whole")
     output, begun = tmp_path / "killed", set[str]()
-    for _ in range(2):
+    for _ in range(KILLS):
         process = start(config, output)
         deadline = time.monotonic() + 300
         while process.poll() is None and time.monotonic() < deadline:
@@ -62,5 +68,6 @@ def test_a_search_killed_in_two_trials_ends_as_one_that_was_not(toy_config: Path
     again, resumed, talk = finish(config, output)
     assert again == weights
     assert resumed == trials
-    assert "trial 1 of 5" not in talk
+    assert "trial 1 of 4" not in talk
     assert [path.name for path in (output / "toy-search").glob("trial-*")] == []
+    tally(KILLS, "kills")
