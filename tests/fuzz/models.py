@@ -123,9 +123,10 @@ def load_base(drawn: tuple[str, bytes], folder: Path) -> None:
     from nlpkit.tasks.answers.family import Head
 
     name, data = drawn
+    head = Head(names=("a", "b"), problem="single_label_classification")
     with put(folder, name, data):
         try:
-            load_classifier(find_base(str(folder / "base"))[0], head=Head(level="text", outputs=2))
+            load_classifier(find_base(str(folder / "base"))[0], head=head)
         except NlpkitError as error:
             in_one_line(error)
 
