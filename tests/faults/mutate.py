@@ -24,7 +24,9 @@ class Guarded(NamedTuple):
 
 UNIT = "tests/unit"
 GUARDED = {
-    "intervals": Guarded("nlpkit/metrics/intervals.py", (f"{UNIT}/metrics/test_intervals.py",)),
+    "intervals": Guarded(
+        "nlpkit/metrics/intervals.py", (f"{UNIT}/metrics/test_intervals.py", f"{UNIT}/metrics/test_ratio.py")
+    ),
     "metrics": Guarded("nlpkit/metrics/labels.py", (f"{UNIT}/metrics/test_metrics.py",)),
     "calibration": Guarded("nlpkit/metrics/calibration.py", (f"{UNIT}/metrics/test_calibration.py",)),
     "journal": Guarded("nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py",)),

@@ -87,13 +87,13 @@ class Patched:
         self._limit = int(10 * (spent.ru_utime - used.ru_utime)) + LEAST_SECONDS
         forget()
 
-    def caught_by(self, path: Path, text: str) -> str:
-        """Return what the tests say of a fault: the test that fails; empty where all pass."""
+    def caught_by(self, path: Path, text: str, tests: Sequence[str] = ()) -> str:
+        """Return what the tests, or some of them, say of a fault: which fails; empty where all pass."""
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
-            _child(path, text, self._tests, writing, self._limit)
+            _child(path, text, tests or self._tests, writing, self._limit)
         os.close(writing)
         with os.fdopen(reading, encoding="utf-8", errors="replace") as pipe:
             said = pipe.read()

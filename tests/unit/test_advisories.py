@@ -73,8 +73,8 @@ REFUSED = {
     "eval": "a text is run",
     "os.system": "a text is run by a shell",
 }
-OWN_CHILD = "nlpkit/scoring/workers.py"
-"""Reads errors that its own child process sends."""
+OWN_PROCESSES = "nlpkit/scoring/workers.py"
+"""Unpacks what the processes of one scoring send each other."""
 REFUSED_METHODS = {"extractall": "CVE-2021-41127: a path in an archive leads out of the folder"}
 
 
@@ -90,7 +90,7 @@ def test_nothing_calls_what_an_advisory_needs() -> None:
     for place, call in calls():
         name = ast.unparse(call.func)
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        if place.startswith(OWN_CHILD):
+        if place.startswith(OWN_PROCESSES):
             continue
         if why := REFUSED.get(name.replace("gradio.", "gr.")) or REFUSED_METHODS.get(method):
             found.append(f"{place}: {name}: {why}")
