@@ -45,7 +45,14 @@ GUARDED = {
     "refusal": Guarded(
         "nlpkit/sources/refusal.py", (f"{UNIT}/sources/test_refusal.py", f"{UNIT}/models/test_run_base.py")
     ),
-    "checkpoints": Guarded("nlpkit/training/checkpoints.py", (f"{UNIT}/training/test_runs.py",)),
+    "checkpoints": Guarded(
+        "nlpkit/training/checkpoints.py",
+        (
+            f"{UNIT}/training/test_trainer.py",
+            "-k",
+            "checkpoint or fresh_start",
+        ),
+    ),
     "store": Guarded("nlpkit/chat/store.py", (f"{UNIT}/chat/test_store.py",)),
     "labels_journal": Guarded("nlpkit/labeling/journal.py", (f"{UNIT}/labeling/test_raters.py",)),
 }

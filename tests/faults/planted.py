@@ -1,7 +1,7 @@
 """Plant the faults of planted.toml, one at a time: `python -m tests.faults.planted journal`.
 
-Words in the command line choose those whose file or name holds one of them. A fault whose text is no longer in its file, or
-that its test does not notice, is a failure.
+Words in the command line choose those whose file or name holds one of them. A fault whose text is no longer in
+its file, or that its test does not notice, is a failure.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ ODD = JSON | LARGE
 
 
 def in_one_line(error: Exception) -> None:
-    """Check that an error is told in one sentence or several, without a traceback or a list."""
+    """Check that an error is one line: a sentence or several, without a traceback or a list."""
     assert "\n" not in str(error), error
 
 
