@@ -1,6 +1,6 @@
 """Plant the faults of planted.toml, one at a time: `python -m tests.faults.planted journal`.
 
-Words in the command line choose those whose file or name holds one of them. A fault whose text is no longer in
+Words in the command line choose those whose file or name holds one of them. A fault whose text is gone from
 its file, or that its test does not notice, is a failure.
 """
 
