@@ -73,7 +73,7 @@ class Patched:
     """Tests that pass as they are, ready to be run on faults."""
 
     def __init__(self, tests: Sequence[str]) -> None:
-        """Run them once.
+        """Run them once here, and once in a fork.
 
         Raises:
             RuntimeError: they fail without any fault.
@@ -86,6 +86,9 @@ class Patched:
         self._tests = tests
         self._limit = int(10 * (spent.ru_utime - used.ru_utime)) + LEAST_SECONDS
         forget()
+        unchanged = ROOT / "nlpkit" / "errors.py"
+        if said := self.caught_by(unchanged, unchanged.read_text(encoding="utf-8")):
+            raise RuntimeError(f"the tests fail in a fork without any fault: {said}")
 
     def caught_by(self, path: Path, text: str, tests: Sequence[str] = ()) -> str:
         """Return what the tests, or some of them, say of a fault: which fails; empty where all pass."""
