@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat wheel test test-browser reliability coverage lint lock audit bench clean
+.PHONY: quickstart install chat wheel test test-browser reliability coverage lint lock audit sbom fuzz mutate plant bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -75,6 +75,24 @@ lock: install
 audit: install
 	$(BIN)/pip install -q pip-audit
 	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip --strict
+
+# A bill of materials of what is installed, as CycloneDX JSON
+sbom: install
+	$(BIN)/python -m tests.sbom > sbom.json
+
+# Ten minutes for each surface that strangers' data reaches: make fuzz SECONDS=60 TARGETS="csv http"
+SECONDS := 600
+fuzz: install
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Small faults in guarded code, on its unit tests: make mutate MODULE=intervals SAMPLE=25
+SAMPLE := 25
+mutate: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.mutate $(MODULE) --sample $(SAMPLE)
+
+# Faults that a test must notice, planted one at a time: make plant, or make plant WORDS=journal
+plant: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.planted $(WORDS)
 
 bench: install
 	$(BIN)/python -m benchmarks

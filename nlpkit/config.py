@@ -91,11 +91,9 @@ def yaml_value(text: str, *, where: str) -> Any:
     Raises:
         ConfigError: it is not valid YAML.
     """
-    from ruamel.yaml.error import YAMLError
-
     try:
         return _yaml().load(text)
-    except YAMLError as error:
+    except Exception as error:  # ruamel's constructors raise more than its own errors
         raise ConfigError(f"{where} {text!r}: not valid YAML: {_first_lines(error)}") from None
 
 
@@ -152,13 +150,13 @@ def _text_of(path: Path) -> str:
 
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[Keys, int]]:
-    from ruamel.yaml.error import YAMLError
-
     try:
         _refuse_bombs(text, path)
         tree = _yaml().load(text)
         lines = dict(_lines(_yaml().compose(text)))
-    except (YAMLError, ValueError, RecursionError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # as above
         raise ConfigError(f"{path}: not valid YAML 1.2: {_first_lines(error)}") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, found {type(tree).__name__}")
@@ -166,13 +164,15 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[Keys, int]]:
 
 
 def _refuse_bombs(text: str, path: Path) -> None:
-    """Refuse aliases, which grow without end when loaded, and deep brackets, which take minutes to parse."""
+    """Refuse aliases, which grow without end, tags, and deep brackets, which take minutes to parse."""
     from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
     depth = 0
     for event in _yaml().parse(io.StringIO(text)):
         if isinstance(event, AliasEvent):
             raise ConfigError(f"{path}: aliases (*name) are not allowed in a config; write the value out")
+        if tag := getattr(event, "tag", None):
+            raise ConfigError(f"{path}: tags ({tag}) are not allowed in a config; write the value alone")
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ConfigError(f"{path}: nested deeper than {MAX_DEPTH}; expected a config")
@@ -205,7 +205,7 @@ def _apply(tree: dict[str, Any], lines: dict[Keys, int], override: str) -> str |
     except Exception as error:
         return f"override {override!r}: the value is not valid YAML: {_first_lines(error)}"
     here: Any = tree
-    *parents, last = [int(part) if part.isdecimal() else part for part in key.split(".")]
+    *parents, last = [int(part) if part.isdecimal() and len(part) < 10 else part for part in key.split(".")]
     for part in parents:
         inner = here[part] if _holds(here, part) else None
         if not isinstance(inner, (dict, list)):

@@ -8,7 +8,7 @@ many resamples at once; `drawn` of all ones gives the metric itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from nlpkit.metrics.metric import RESAMPLES, Bootstrap, Jackknife, Measured, Metric
 from nlpkit.metrics.score import PairedTest, Score
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
     Interval: TypeAlias = tuple[float, float]
+
+Ends = TypeVar("Ends", float, float | None)
 
 CELLS = 2_000_000
 """Numbers in one block of resamples: 16 MB, so that it stays near the processor whatever the number of rows.
@@ -85,7 +87,7 @@ def paired(
         tested = {**_normal_test(difference, ways[0], ways[1]), "resamples": 0}
     else:
         drawn = _differences(ways, len(first), resamples, seed)
-        low, high = percentiles(drawn)
+        low, high = _around(difference, percentiles(drawn))
         tested = {"low": low, "high": high, "p": two_sided(drawn), "resamples": resamples}
     if metric.right is not None:
         tested |= _mcnemar(metric.right(first), metric.right(second))
@@ -105,7 +107,7 @@ def gain(
         return metric.score(first, None, None, undefined or metric.undefined(first))
     value, count = values[0] - values[1], len(first)
     drawn = _differences((metric.resample(first), metric.resample(second)), count, RESAMPLES, seed)
-    low, high = percentiles(drawn) if count > 1 else (None, None)
+    low, high = _around(value, percentiles(drawn)) if count > 1 else (None, None)
     if metric.percent and abs(value) == 1 and count > 1:
         # Won on all rows, or lost on all: as for a share, resampling them can only say so again.
         sure = exact_share(count, count)[0]
@@ -196,9 +198,16 @@ def _percentile(
     low, high = percentiles(sample[sample == sample])
     if low is None or high is None or low == high:
         return None
-    # Resampling adds noise to each bin, so a small calibration error may lie below nearly all of its
-    # resamples.
-    return min(low, value), max(high, value)
+    return _around(value, (low, high))
+
+
+def _around(value: float, interval: tuple[Ends, Ends]) -> tuple[Ends, Ends]:
+    """Return the interval, widened to hold the value.
+
+    Resampling adds noise to each bin, so a small calibration error may lie below nearly all of its resamples.
+    """
+    low, high = interval
+    return (low, high) if low is None or high is None else (min(low, value), max(high, value))
 
 
 def _leave_one_out(value: float, way: Jackknife) -> Interval | None:

@@ -171,7 +171,7 @@ ITEMS: tuple[Item, ...] = (
         part="B",
         promise="Random bytes raise only the declared errors",
         asked="10,000 inputs",
-        tests=(f"{UNIT}/data/test_records_fuzz.py",),
+        tests=("tests/fuzz/test_targets.py",),
     ),
     Item(
         number=16,

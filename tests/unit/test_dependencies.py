@@ -6,23 +6,18 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
+
+from tests.sbom import bill, canonical, locked, needed
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOT_IMPORTED = {"accelerate", "gguf"}
 """Needed by transformers when nlpkit asks it to train, and to read a GGUF."""
-
-
-def canonical(requirement: str) -> str:
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    assert found, requirement
-    return re.sub(r"[-_.]+", "-", found[0]).lower()
 
 
 REQUIRED = {canonical(one) for one in PROJECT["dependencies"]}
@@ -68,13 +63,6 @@ def test_every_dependency_is_pinned_to_a_version_that_anyone_can_get() -> None:
     assert [name for name, version in pins.items() if "+" in version] == []
 
 
-def locked(name: str) -> dict[str, str]:
-    """The entries of a lock file by name: version, marker and hashes."""
-    text = (ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
-    entries = [entry for entry in re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE) if "==" in entry]
-    return {canonical(entry): entry for entry in entries}
-
-
 def test_c10_the_lock_files_hold_each_pin_once_with_its_hashes() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = sorted(
@@ -99,23 +87,25 @@ def test_c10_the_lock_files_hold_all_that_what_is_installed_asks_for(
 ) -> None:
     """pip refuses a lock that lacks a dependency of one of its packages."""
     there = {name for lock in names for name in locked(lock)} | {"nlpkit", "pip"}
-    waiting, seen = [("nlpkit", extra) for extra in ("", *extras)], set()
-    while waiting:
-        name, extra = pair = waiting.pop()
-        if pair in seen:
-            continue
-        seen.add(pair)
-        try:
-            requirements = map(Requirement, requires(name) or [])
-        except PackageNotFoundError:  # of an extra that the tests do without
-            continue
-        for needed in requirements:
-            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
-                assert canonical(needed.name) in there, f"{name} asks for {needed}"
-                waiting += [(canonical(needed.name), "")] + [
-                    (canonical(needed.name), x) for x in needed.extras
-                ]
-    assert len(seen) > 80
+    packages = needed(extras)
+    for name, on in packages.items():
+        assert on <= there, f"{name} asks for {on - there}"
+    assert len(packages) > 80
+
+
+def test_the_bill_of_materials_names_what_is_installed_with_its_hashes() -> None:
+    made = bill(needed())
+    parts = {part["bom-ref"]: part for part in made["components"]}
+    assert made["metadata"]["component"]["name"] == "nlpkit"
+    assert (
+        {"torch", "transformers", "gradio"} <= parts.keys() <= locked("base").keys() | locked("cuda").keys()
+    )
+    assert parts["jinja2"]["purl"] == f"pkg:pypi/jinja2@{version('jinja2')}"
+    files = parts["jinja2"]["externalReferences"]
+    assert [file["hashes"][0]["content"] in locked("base")["jinja2"] for file in files] == [True, True]
+    (torch,) = (row for row in made["dependencies"] if row["ref"] == "torch")
+    assert "jinja2" in torch["dependsOn"]
+    assert all(part["licenses"] for name, part in parts.items() if name in ("torch", "jinja2", "gradio"))
 
 
 def test_the_wheel_carries_the_recipes_and_the_mark_of_types() -> None:

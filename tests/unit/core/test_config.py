@@ -60,7 +60,10 @@ training: {lr: -3e-4, batch_size: 32}
     [
         ("a: 1\na: 2\n", "duplicate key"),
         ("a: &x [1]\nb: *x\n", "aliases"),
-        ("a: !!python/object:os.system {}\n", "not valid YAML"),
+        ("a: !!python/object:os.system {}\n", "tags (tag:yaml.org,2002:python/object:os.system) are not"),
+        ("!!int ", "tags (tag:yaml.org,2002:int) are not allowed"),
+        ("!!bool name: x", "tags (tag:yaml.org,2002:bool) are not allowed"),
+        ("? [a]\n: b\n", "not valid YAML 1.2"),
         ("a:\n\t- 1\n", "line 2"),
         ("- 1\n", "expected a mapping of settings, found list"),
         ("", "found NoneType"),
@@ -110,6 +113,8 @@ def test_overrides_win_and_reach_into_lists(tmp_path: Path) -> None:
         ("=3", "expected key=value"),
         ("data.train.7.text=x", "names no place"),
         ("name=[", "not valid YAML"),
+        ("name=!!int ", "not valid YAML"),
+        ("data.train." + "9" * 5000 + ".text=x", "names no place"),
         ("training.lrr=3", "training.lrr: unknown key; did you mean 'lr'?"),
     ],
 )

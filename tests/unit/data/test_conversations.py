@@ -3,13 +3,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from nlpkit.data.conversations import Reading, conversations_in, conversations_of
@@ -19,7 +16,6 @@ from nlpkit.errors import DataError
 from nlpkit.settings.data import ConversationSource
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.reading import read_examples
-from tests.tries import tries
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 
@@ -723,61 +719,3 @@ def test_every_source_of_the_guide_is_valid() -> None:
         "chitchat",
         "movie-dialog",
     ]
-
-
-# --- whatever comes
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=5)
-    | st.sampled_from(["user", "assistant", "tool"]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["role", "content", "from", "value", "sender", "text", "x"]), inner, max_size=4
-        )
-    ),
-    max_leaves=12,
-)
-MESSAGE = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(["user", "assistant", "system"]) | JSON,
-        "content": st.text(st.characters(), max_size=4) | JSON,
-    }
-)
-BOTS = st.sampled_from([None, "first", "second", "each", "user", "x", "tool"])
-CELL = st.lists(MESSAGE, max_size=5) | JSON | st.lists(MESSAGE, max_size=3).map(json.dumps)
-ROW = st.fixed_dictionaries(
-    {},
-    optional=dict.fromkeys(
-        ("messages", "prompt", "reply", "instruction", "output", "input", "conversation", "speaker", "text"),
-        CELL,
-    ),
-)
-
-
-@settings(max_examples=tries(200, 50), deadline=None)
-@given(
-    rows=st.lists(ROW, max_size=4),
-    bot=BOTS,
-    on_bad=st.sampled_from(["stop", "skip"]),
-    shape=st.sampled_from(["auto", "messages", "turns"]),
-)
-def test_whatever_stands_there_is_read_or_refused(
-    rows: list[dict[str, object]], bot: str | None, on_bad: str, shape: str
-) -> None:
-    try:
-        found = read(rows, bot=bot, on_bad=on_bad, shape=shape)
-    except DataError:
-        return
-    for conversation in found.conversations:
-        roles = [turn.role for turn in conversation.turns]
-        assert len(roles) > 1
-        assert all(before != after for before, after in pairwise(roles))
-        assert "assistant" in roles[1:]
-        assert all(turn.text.strip() for turn in conversation.turns)
-        json.dumps(said(conversation), ensure_ascii=False).encode()

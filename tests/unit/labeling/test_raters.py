@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_an_answer_is_on_the_disk_at_once_and_is_taken_back(picked: Path) -> Non
     journal.write("undo")
     assert journal_of(picked, "anna").answers() == {}
     assert len(journal.path.read_text(encoding="utf-8").splitlines()) == 7  # a journal only grows
+
+
+def test_an_answer_is_flushed_to_the_disk_before_it_counts(
+    picked: Path, on_disk: Callable[[Path], bool]
+) -> None:
+    journal = journal_of(picked, "anna")
+    for act, text in (("label", TEXTS[0]), ("skip", TEXTS[1]), ("undo", "")):
+        journal.write(act, text, "good")  # type: ignore[arg-type]
+        assert on_disk(journal.path)
 
 
 def test_what_a_kill_cut_short_is_dropped_and_no_more(picked: Path) -> None:

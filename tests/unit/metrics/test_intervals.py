@@ -8,7 +8,7 @@ from scipy.stats import binomtest, norm
 
 from nlpkit.metrics import intervals
 from nlpkit.metrics.labels import ACCURACY, AUROC, LABEL_METRICS, LOG_LOSS, MACRO_F1, MCC
-from nlpkit.metrics.metric import Bootstrap, Metric
+from nlpkit.metrics.metric import Bootstrap, Jackknife, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
 
@@ -207,3 +207,25 @@ def test_an_undefined_difference_is_none() -> None:
 
 def test_a_resample_that_no_metric_survives_has_no_p() -> None:
     assert intervals.two_sided(np.empty(0)) is None
+
+
+def test_p_by_hand() -> None:
+    # Of 4 resamples and the sample itself, 2 are at most 0: twice 2 / 5.
+    assert intervals.two_sided(np.array([-1.0, 1.0, 1.0, 1.0])) == pytest.approx(0.8)
+    assert intervals.two_sided(np.array([-1.0, -1.0, -1.0, 1.0])) == pytest.approx(0.8)
+    assert intervals.two_sided(np.array([2.0] * 99)) == pytest.approx(2 / 100)
+    assert intervals.two_sided(np.array([0.0, 1.0])) == 1.0
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(0.5, 0.3040036, 0.6959964), (0.95, 0.7540036, 1.0)])
+def test_a_jackknife_interval_by_hand(value: float, low: float, high: float) -> None:
+    # Two values 0.1 from their mean: a variance of 0.01, times 2 - 1 rows, is a standard error of 0.1.
+    metric = Metric[ValueOutcomes](
+        name="x",
+        title="X",
+        meaning="A number.",
+        compute=lambda outcomes: value,
+        resample=lambda outcomes: Jackknife(without=np.array([0.4, 0.6])),
+    )
+    score = intervals.bootstrap(valued(2, 0), [metric], seed=0)["x"]
+    assert (score.low, score.high) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))

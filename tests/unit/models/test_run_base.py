@@ -16,7 +16,8 @@ import pytest
 
 from nlpkit.classifiers.loading import load_model
 from nlpkit.errors import RunError
-from nlpkit.run import Run
+from nlpkit.models.run_base import refuse_other_base
+from nlpkit.run import BaseModelIdentity, Run
 
 DEEP = "[" * 100_000 + "]" * 100_000
 
@@ -57,6 +58,14 @@ def sparse(path: Path, size: int, start: bytes = b"{") -> None:
     with path.open("wb") as file:
         file.write(start)
         file.truncate(size)
+
+
+@pytest.mark.parametrize("part", ["weights_sha256", "tokenizer_sha256"])
+def test_other_weights_or_another_tokenizer_are_refused(part: str) -> None:
+    base = BaseModelIdentity(source="a", revision=None, weights_sha256="1" * 64, tokenizer_sha256="2" * 64)
+    refuse_other_base(Path("run"), base, base)
+    with pytest.raises(RunError, match="an adapter on another base gives wrong answers"):
+        refuse_other_base(Path("run"), base, base.model_copy(update={part: "3" * 64}))
 
 
 def test_c8_the_copy_loads_as_it_is(hostile: Path) -> None:

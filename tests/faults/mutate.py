@@ -1,0 +1,82 @@
+"""Mutation testing of guarded code: `python -m tests.faults.mutate intervals --sample 25 --seed 0`.
+
+Small faults are tried on the unit tests of their module. One that they don't notice is a survivor: a line
+that no test holds fast, or a change that changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from typing import NamedTuple
+
+from tests.faults.operators import mutants
+from tests.faults.patched import ROOT, Patched
+
+
+class Guarded(NamedTuple):
+    """A module, and the unit tests that hold it fast."""
+
+    module: str
+    tests: tuple[str, ...]
+
+
+UNIT = "tests/unit"
+GUARDED = {
+    "intervals": Guarded(
+        "nlpkit/metrics/intervals.py", (f"{UNIT}/metrics/test_intervals.py", f"{UNIT}/metrics/test_ratio.py")
+    ),
+    "metrics": Guarded("nlpkit/metrics/labels.py", (f"{UNIT}/metrics/test_metrics.py",)),
+    "calibration": Guarded("nlpkit/metrics/calibration.py", (f"{UNIT}/metrics/test_calibration.py",)),
+    "journal": Guarded("nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py",)),
+    "state": Guarded(
+        "nlpkit/scoring/state.py", (f"{UNIT}/scoring/test_score.py", f"{UNIT}/scoring/test_journal.py")
+    ),
+    "prompts": Guarded(
+        "nlpkit/prompts/build.py", (f"{UNIT}/prompts/test_prompt.py", "-k", "not any_conversation")
+    ),
+    "template": Guarded(
+        "nlpkit/prompts/template.py", (f"{UNIT}/prompts/test_prompt.py", "-k", "not any_conversation")
+    ),
+    "safe_tokenizer": Guarded(
+        "nlpkit/prompts/safe_tokenizer.py", (f"{UNIT}/prompts/test_special_tokens.py",)
+    ),
+    "refusal": Guarded(
+        "nlpkit/sources/refusal.py", (f"{UNIT}/sources/test_refusal.py", f"{UNIT}/models/test_run_base.py")
+    ),
+    "checkpoints": Guarded(
+        "nlpkit/training/checkpoints.py",
+        (
+            f"{UNIT}/training/test_trainer.py",
+            "-k",
+            "checkpoint or fresh_start",
+        ),
+    ),
+    "store": Guarded("nlpkit/chat/store.py", (f"{UNIT}/chat/test_store.py",)),
+    "labels_journal": Guarded("nlpkit/labeling/journal.py", (f"{UNIT}/labeling/test_raters.py",)),
+}
+
+
+def main() -> int:
+    """Print each survivor and the score; end with 1 where there is a survivor."""
+    parser = argparse.ArgumentParser(description="Try small faults on the tests of a module.")
+    parser.add_argument("module", choices=sorted(GUARDED))
+    parser.add_argument("--sample", type=int, default=25, help="faults to try, at most; default: 25")
+    parser.add_argument("--seed", type=int, default=0, help="draws them")
+    given = parser.parse_args()
+    guarded = GUARDED[given.module]
+    path = ROOT / guarded.module
+    known = list(mutants(path.read_text(encoding="utf-8")))
+    chosen = random.Random(given.seed).sample(known, min(given.sample, len(known)))
+    tests, survivors = Patched(guarded.tests), 0
+    for mutant in sorted(chosen):
+        if not tests.caught_by(path, mutant.text):
+            survivors += 1
+            print(f"survived: {guarded.module}:{mutant.line}: {mutant.what}", flush=True)
+    print(f"{guarded.module}: {len(chosen) - survivors} of {len(chosen)} faults caught, {len(known)} known")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
