@@ -50,8 +50,8 @@ def _keys(model: Any, before: str) -> Iterator[str]:
     """Yield the dotted keys of a pydantic model; those of a list's first element as `data.train.0.source`."""
     for name, field in model.model_fields.items():
         inner = list(_models(field.annotation, f"{before}{name}"))
-        for found, path in inner:
-            yield from _keys(found, f"{path}.")
+        for part, path in inner:
+            yield from _keys(part, f"{path}.")
         if not inner:
             yield f"{before}{name}"
 

@@ -23,18 +23,18 @@ def doctor(as_json: Json = False) -> None:
     from nlpkit.doctor import Diagnosis, diagnose
 
     console = Console()
-    found: list[Diagnosis] = []
+    checks: list[Diagnosis] = []
     for diagnosis in diagnose():
-        found.append(diagnosis)
+        checks.append(diagnosis)
         if not as_json:
             color = COLORS[diagnosis.status]
             line = f"[{color}]{diagnosis.status:<6}[/]  {diagnosis.name:<17}  {escape(diagnosis.message)}"
             hint = f"; hint: {escape(diagnosis.hint)}" if diagnosis.hint else ""
             console.print(f"{line}{hint}", highlight=False, soft_wrap=True)
-    failed = any(diagnosis.status == "failed" for diagnosis in found)
+    failed = any(diagnosis.status == "failed" for diagnosis in checks)
     if as_json:
-        checks = [dataclasses.asdict(diagnosis) for diagnosis in found]
-        typer.echo(json.dumps({"ok": not failed, "checks": checks}))
+        rows = [dataclasses.asdict(diagnosis) for diagnosis in checks]
+        typer.echo(json.dumps({"ok": not failed, "checks": rows}))
     if failed:
         raise typer.Exit(1)
 
