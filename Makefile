@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat wheel test test-browser reliability coverage lint lock audit sbom fuzz mutate plant bench clean
+.PHONY: quickstart install chat wheel package extras test test-browser reliability coverage lint lock audit sbom fuzz mutate \
+	plant bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -58,6 +59,18 @@ coverage: install
 # Chat, rate, export, train on the ratings, from an installed wheel in an empty environment: some minutes
 wheel: install
 	$(BIN)/python -m tests.wheel_loop
+
+# The wheel and the source archive in dist/, checked as an index would
+package: install
+	$(BIN)/pip install -q build twine check-wheel-contents
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+# Whether pip finds versions for each extra alone, with the pins: some minutes, nothing is installed
+extras: package
+	$(BIN)/python -m tests.extras_alone dist/*.whl
 
 lint: install
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -48,7 +48,7 @@ HASHED = (".json", ".jinja", ".model", ".safetensors", ".txt")
 class BaseModelIdentity(BaseModel):
     """Which pretrained model an adapter belongs to: another one is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     revision: str | None
@@ -63,7 +63,7 @@ class BaseModelIdentity(BaseModel):
 class RunRecord(BaseModel):
     """What `run.json` holds: enough to load the run without its config."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[2] = FORMAT
     name: str

@@ -41,7 +41,8 @@ class PendingTurn:
             DataError: the turn cannot be saved or does not fit; the conversation is then shown as it was.
             NlpkitError: the chat model cannot begin; the turn is then kept, and can be retried.
         """
-        self.store, self.request = store, request
+        self.store = store
+        self.request = request
         self.streams: list[StreamingReply] = []
         self._pending = len(chat_models)
         self._guard = threading.Lock()

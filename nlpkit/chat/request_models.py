@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -68,7 +68,7 @@ class ServerLimits(Settings):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def _joined(content: object) -> object:
@@ -110,7 +110,7 @@ def _describe_message(schema: dict[str, Any]) -> None:
 class RequestMessage(_Strict):
     """A message of a conversation. A user's says something; the others may be empty."""
 
-    model_config = ConfigDict(json_schema_extra=_describe_message)
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_describe_message)
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[str, BeforeValidator(_joined)]
@@ -135,7 +135,7 @@ class JsonSchema(_Strict):
 class ResponseFormat(_Strict):
     """The format of the reply."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         json_schema_extra={
             "if": {"properties": {"type": {"const": "json_schema"}}},
             "then": {"required": ["json_schema"], "properties": {"json_schema": {"type": "object"}}},
@@ -189,7 +189,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 class ChatRequest(_Strict):
     """The body of /v1/chat/completions."""
 
-    model_config = ConfigDict(json_schema_extra=_describe)
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_describe)
 
     messages: Annotated[
         list[RequestMessage],

@@ -19,7 +19,7 @@ from nlpkit.generation.reply_format import ReplyFormatError
 GRACE = 5.0
 """Seconds that a reply gets to end after it was stopped."""
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class StopSequences:

@@ -69,7 +69,7 @@ class ReplyWriter:
     """Writes one reply as JSON of the protocol."""
 
     def __init__(self, model: str) -> None:
-        self.id = f"chatcmpl-{secrets.token_hex(12)}"
+        self.id: str = f"chatcmpl-{secrets.token_hex(12)}"
         self._head = {"id": self.id, "created": int(time.time()), "model": model}
 
     def whole(self, text: str, ended: ReplyEnd) -> dict[str, Any]:

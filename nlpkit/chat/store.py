@@ -44,9 +44,9 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = ChatRows(database)
-        self.files = AttachedFiles(database, self._rows)
+        self.files: AttachedFiles = AttachedFiles(database, self._rows)
         """The text files that users have attached."""
-        self.path = database.path
+        self.path: Path = database.path
 
     @classmethod
     def open(cls, path: Path | str, *, timeout: float = 5.0) -> Store:

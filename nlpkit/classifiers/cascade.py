@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class CascadeRecord(BaseModel):
     """What `run.json` holds of a cascade."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     threshold: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """The slow run answers texts whose answer by the fast one is less certain than this."""
@@ -60,7 +60,9 @@ class Cascade(TextModel):
     """Two models that answer as one. Texts that the first is not sure of are read by the second."""
 
     def __init__(self, fast: TextModel, slow: TextModel, record: CascadeRecord, *, name: str) -> None:
-        self.fast, self.slow, self.threshold = fast, slow, record.threshold
+        self.fast = fast
+        self.slow = slow
+        self.threshold: float = record.threshold
         parts: dict[str, Any] = {
             f"{role}_{part}": value
             for role, model in (("fast", fast), ("slow", slow))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,7 +26,9 @@ MAKING = 1
 class Parity(BaseModel):
     """How the answers of an export compare with those of its run, on the same rows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+    )
 
     rows: int
     source: str
@@ -51,7 +53,7 @@ def _known(form: str) -> str:
 class ExportRecord(BaseModel):
     """What `export.json` holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[2] = FORMAT
     form: Annotated[str, AfterValidator(_known)]

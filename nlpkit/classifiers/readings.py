@@ -60,8 +60,8 @@ class Readings:
     """Classifiers that answer together, each as it does alone. `Readings.load` returns them."""
 
     def __init__(self, classifiers: Mapping[str, Classifier], shared: Mapping[str, int]) -> None:
-        self.classifiers = dict(classifiers)
-        self.shared = dict(shared)
+        self.classifiers: dict[str, Classifier] = dict(classifiers)
+        self.shared: dict[str, int] = dict(shared)
         """How many of its lowest layers each but the first has in common with the first."""
         models = [classifier.model for classifier in classifiers.values()]
         self._runtime = _Joined(models)

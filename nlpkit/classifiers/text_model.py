@@ -48,7 +48,7 @@ class TextModel:
         self.tokenizer = tokenizer
         self.task = task
         self.max_tokens = max_tokens
-        self.threads = threads or usable_cores()
+        self.threads: int = threads or usable_cores()
         self.name = name
         self.identity = identity
         """A hash of all that the run's answers depend on, besides the runtime."""

@@ -22,7 +22,7 @@ class TorchRuntime:
 
     def __init__(self, model: Any, *, name: str) -> None:
         self.name = name
-        self.model = first_token_only(model.eval())
+        self.model: Any = first_token_only(model.eval())
 
     @property
     def device(self) -> str:

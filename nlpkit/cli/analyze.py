@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, RuntimeChoice, Text, names_of
 from nlpkit.cli.terminal import as_options, bar, resumable, talk
 from nlpkit.errors import ConfigError
@@ -22,6 +23,7 @@ def analyze(
         list[str],
         typer.Argument(
             metavar="[RUN] INPUT",
+            autocompletion=complete_runs,
             help="No RUN: nlpkit's own classifier. INPUT: a file or a folder of texts, which is scored "
             "first; or what nlpkit score made of one.",
         ),

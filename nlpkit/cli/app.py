@@ -11,8 +11,10 @@ import typer
 from nlpkit.cli import (
     analyze,
     chat,
+    configs,
     data,
     demo,
+    doctor,
     evaluate,
     explain,
     export,
@@ -41,17 +43,17 @@ app = typer.Typer(
     help="Sentiment and dialogue from your own data: fine-tune with LoRA, measure with 95% intervals, "
     "score files of any size, chat with what you trained, and serve it.",
     epilog="First steps: nlpkit predict 'What a lovely day' | nlpkit score reviews.csv -o scored.csv | "
-    "nlpkit train quickstart --check | nlpkit chat",
-    no_args_is_help=True,
+    "nlpkit config new reviews.csv | nlpkit chat",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Train and measure": (data, train, label, zero_shot, evaluate),
+    "Train and measure": (data, configs, train, label, zero_shot, evaluate),
     "Predict and score": (predict, score, analyze, trust, watch, explain, export),
     "Chat": (chat, serve, demo),
     "Runs, models and data sets": (runs, sources),
+    "This machine": (doctor,),
 }
 """The groups of commands in `nlpkit --help`."""
 
@@ -72,8 +74,19 @@ for panel, modules in PANELS.items():
         _register(panel, module)
 
 
+WELCOME = """\
+nlpkit: sentiment and dialogue from your own data. Train, measure, score files, chat, serve; no hub is needed.
+
+  nlpkit predict "What a lovely day"    label a text with the built-in classifier
+  nlpkit config new reviews.csv         write a config for your own labeled rows, to train on
+  nlpkit chat                           talk to the built-in chat model
+
+nlpkit --help lists all commands; nlpkit COMMAND --help shows an example; nlpkit doctor checks the machine."""
+
+
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
     if version:
@@ -81,6 +94,8 @@ def _options(
 
         typer.echo(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(WELCOME)
 
 
 def main() -> None:

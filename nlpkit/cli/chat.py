@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from nlpkit.cli.choices import runtime_option
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.terminal import note, printable, talk, write
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.generation.addresses import is_address
@@ -23,7 +24,10 @@ RUN_HELP = (
     "Default: the built-in chat model."
 )
 
-RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False, autocompletion=complete_runs),
+]
 Model = Annotated[
     str | None, typer.Option(help="Name of the server's model, if RUN is an address with several.")
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import (
     CONVERSATIONS,
     LABELS,
@@ -31,7 +32,9 @@ from nlpkit.cli.terminal import as_options, bar, show_scores, show_warnings, ski
 
 
 def evaluate_run(
-    run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)
+    ],
     data: Annotated[
         str,
         typer.Argument(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import (
     Bot,
     ConversationColumn,
@@ -74,6 +75,7 @@ def explain(
         list[str],
         typer.Argument(
             metavar="[RUN] TEXT...|FILE",
+            autocompletion=complete_runs,
             help="RUN: a run's folder; default: the built-in classifier. Texts, each in quotes; or a file. "
             "For the run of a chat model: messages that it replies to, or a file of conversations.",
         ),

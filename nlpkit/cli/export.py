@@ -9,6 +9,7 @@ import typer
 
 from nlpkit.classifiers.runtimes import EXPORTS
 from nlpkit.cli.choices import runtime_option
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.terminal import talk
 from nlpkit.generation.runtimes import EXPORTS as CHAT_EXPORTS
 
@@ -16,7 +17,11 @@ from nlpkit.generation.runtimes import EXPORTS as CHAT_EXPORTS
 def export_run(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN]", help="A run's folder; default: the built-in classifier."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run's folder; default: the built-in classifier.",
+            autocompletion=complete_runs,
+        ),
     ] = None,
     to: Annotated[
         str, runtime_option({**CHAT_EXPORTS, **EXPORTS}, "The runtime or format to export to.")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import (
     LABELS,
     Annotators,
@@ -25,7 +26,9 @@ label_app = typer.Typer(
     help="Label what helps most: pick texts, learn from their labels, and see when to stop.",
     no_args_is_help=True,
 )
-RunFolder = Annotated[Path, typer.Argument(help="A run's folder, or default.", show_default=False)]
+RunFolder = Annotated[
+    Path, typer.Argument(help="A run's folder, or default.", show_default=False, autocompletion=complete_runs)
+]
 
 
 @label_app.command(

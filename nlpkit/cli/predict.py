@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import Json, RuntimeChoice, renamed
 from nlpkit.cli.terminal import show_answer, warn_unreadable
 
@@ -16,6 +17,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="[RUN] TEXT...",
+            autocompletion=complete_runs,
             help="RUN: a run's folder; default: the built-in classifier. The texts, each in quotes.",
         ),
     ],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import (
     AspectColumn,
     Check,
@@ -53,6 +54,7 @@ def score(
         list[str],
         typer.Argument(
             metavar="[RUN[,RUN...]] INPUT",
+            autocompletion=complete_runs,
             help="No RUN: nlpkit's own classifier. Several answer together. INPUT: a file, a folder, or -.",
         ),
     ],

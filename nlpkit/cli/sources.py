@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nlpkit.cli.completion import complete_sources
 from nlpkit.cli.options import Json
 from nlpkit.cli.terminal import bytes_bar, show_sources, talk
 
@@ -38,7 +39,10 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
 
 @sources_app.command(epilog="Example: nlpkit sources fetch minilm-l6 tweets")
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="Names from the catalog.", show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Names from the catalog.", show_default=False, autocompletion=complete_sources),
+    ],
     accept_terms: Annotated[
         list[str] | None,
         typer.Option(

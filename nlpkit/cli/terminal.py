@@ -73,10 +73,9 @@ def write(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a dim line on stderr."""
-    import sys
+    from rich.text import Text
 
-    line = printable(text)
-    typer.echo(typer.style(line, dim=True) if sys.stderr.isatty() else line, err=True)
+    console().print(Text(printable(text), style="dim"), soft_wrap=True)
 
 
 def talk(message: str) -> None:

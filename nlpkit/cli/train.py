@@ -13,16 +13,27 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand
 
+from nlpkit.cli.completion import complete_configs, complete_keys
+from nlpkit.cli.configs import show_configs
 from nlpkit.cli.options import names_of
 from nlpkit.cli.terminal import bar, resumable, talk
 from nlpkit.errors import ConfigError
 
 Config = Annotated[
-    Path, typer.Argument(help="A YAML config, or the name of a shipped one.", show_default=False)
+    Path,
+    typer.Argument(
+        help="A YAML config, or the name of a shipped one.",
+        show_default=False,
+        autocompletion=complete_configs,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(help="Settings that win over the config's, as key.path=value.", show_default=False),
+    typer.Argument(
+        help="Settings that win over the config's, as key.path=value.",
+        show_default=False,
+        autocompletion=complete_keys,
+    ),
 ]
 OnlyCheck = Annotated[
     bool, typer.Option("--check", help="Stop after the preflight: nothing is trained or written.")
@@ -53,16 +64,7 @@ EXAMPLE = "Example: nlpkit train quickstart training.lr=3e-4 seeds='[1,2,3]'".re
 def _list_configs(wanted: bool) -> None:
     if not wanted:
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from nlpkit.training.shipped import shipped_configs
-
-    table = Table("config", "recipe", "what it trains")
-    for config in shipped_configs():
-        table.add_row(config.name, config.recipe, Text(config.summary))
-    Console().print(table)
+    show_configs()
     talk("try one: nlpkit train quickstart --check")
     raise typer.Exit
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, Text, column, mapping_of
 from nlpkit.cli.terminal import as_options, bar, escaped, talk
 
@@ -22,7 +23,9 @@ MOST_GAPS = 15
 
 
 def shares(
-    run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="A run's folder.", show_default=False, autocompletion=complete_runs)
+    ],
     file: Annotated[
         str, typer.Argument(help="Texts; or what nlpkit score made of them by this run.", show_default=False)
     ],
@@ -83,7 +86,10 @@ def _show(title: str, shares: Sequence[Share]) -> None:
 
 
 def audit_run(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or default.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(help="A run's folder, or default.", show_default=False, autocompletion=complete_runs),
+    ],
     file: Annotated[
         str | None, typer.Argument(help="Texts, in which groups are exchanged too.", show_default=False)
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nlpkit.cli.completion import complete_runs
 from nlpkit.cli.options import Encoding, Format, Json, Text, column
 from nlpkit.cli.terminal import as_options, bar, escaped, talk
 
@@ -18,7 +19,10 @@ ALARM = 6
 
 
 def watch(
-    run: Annotated[str, typer.Argument(help="A run's folder, or default.", show_default=False)],
+    run: Annotated[
+        str,
+        typer.Argument(help="A run's folder, or default.", show_default=False, autocompletion=complete_runs),
+    ],
     stream: Annotated[
         str,
         typer.Argument(

@@ -16,7 +16,7 @@ _ROLES = {
     "assistant": ("assistant", "bot", "chatbot", "gpt", "chatgpt", "model", "ai"),
 }
 """The roles that there are, each with its other names."""
-CALLED = {name: role for role, names in _ROLES.items() for name in names}
+CALLED: dict[str, str] = {name: role for role, names in _ROLES.items() for name in names}
 _NEVER = frozenset(
     {
         "tool",

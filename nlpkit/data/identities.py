@@ -78,8 +78,12 @@ class Swapper:
 
     def __init__(self, identities: Identities) -> None:
         self._not_nouns = identities.not_nouns
-        self.kinds = {name: kind.words for name, kind in identities.kinds.items()}
-        self.compared_with_none = {name for name, kind in identities.kinds.items() if kind.compared_with}
+        self.kinds: dict[str, dict[str, tuple[str, ...]]] = {
+            name: kind.words for name, kind in identities.kinds.items()
+        }
+        self.compared_with_none: set[str] = {
+            name for name, kind in identities.kinds.items() if kind.compared_with
+        }
         """Kinds whose groups are compared with sentences that name none."""
         self._groups = {
             kind: {word.lower(): group for group, words in groups.items() for word in words}

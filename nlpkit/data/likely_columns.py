@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from nlpkit.errors import close_match, nearest
 
-NAMES = {
+NAMES: dict[str, tuple[str, ...]] = {
     "text": (
         *("text", "review", "comment", "message", "body", "content", "sentence", "tweet", "post", "title"),
         *("description", "utterance", "question", "phrase"),
@@ -27,7 +27,7 @@ NAMES = {
             "score",
             "polarity",
         ),
-        *("emotion", "intent", "feedback"),
+        *("emotion", "intent", "feedback", "labels", "emotions", "tags"),
     ),
 }
 """What columns of a role are often called; the likeliest first."""
@@ -45,12 +45,19 @@ def columns_as(values: Sequence[Mapping[str, object]], names: Sequence[str]) -> 
     return {name: [str(row[name]) for row in values if row.get(name) is not None] for name in names}
 
 
-def likely(role: str, values: Values) -> str | None:
-    """Return the column that most likely holds the text or the label, by its name, else by its values."""
-    for word in NAMES.get(role, ()):
-        for name in values:
+def named(words: Iterable[str], columns: Collection[str]) -> str | None:
+    """Return the column whose name holds one of the words; the likeliest word stands first."""
+    for word in words:
+        for name in columns:
             if word in re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()):
                 return name
+    return None
+
+
+def likely(role: str, values: Values) -> str | None:
+    """Return the column that most likely holds the text or the label, by its name, else by its values."""
+    if name := named(NAMES.get(role, ()), values):
+        return name
     held = {name: texts for name, texts in values.items() if texts}
     if not held or role not in NAMES:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,7 +41,7 @@ Progress = Callable[[int, int], None]
 class ChatCase(BaseModel):
     """A line of the suite: a conversation that the model goes on with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
     topic: str
     half: Half
     turns: tuple[str | None, ...] = Field(min_length=1)

@@ -35,7 +35,7 @@ class Server(_controller.Controller):  # type: ignore[misc]
         """Take what the job's file says."""
         super().__init__()
         self.config: FederatedConfig = read_training(config).settings()
-        self.ledger = Ledger(Path(ledger), fingerprint)
+        self.ledger: Ledger = Ledger(Path(ledger), fingerprint)
         self.parent = parent
 
     def start_controller(self, fl_ctx: Any) -> None:
@@ -114,8 +114,9 @@ class SiteExecutor(_executor.Executor):  # type: ignore[misc]
         """Take what the job's file says."""
         super().__init__()
         self.config = config
-        self.folder = Path(ledger) / SITES
-        self.seed, self.cwd = seed, cwd
+        self.folder: Path = Path(ledger) / SITES
+        self.seed = seed
+        self.cwd = cwd
         self.site: Site | None = None
 
     def execute(self, task_name: str, shareable: Any, fl_ctx: Any, abort_signal: Any) -> Any:

@@ -78,7 +78,8 @@ class Ledger:
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         """Read the newest whole checkpoint of a folder, which is one of this training."""
-        self.folder, self.fingerprint = folder, fingerprint
+        self.folder = folder
+        self.fingerprint = fingerprint
         self.rounds: tuple[Round, ...] = ()
         self.weights: Weights = {}
         self.read()

@@ -67,7 +67,7 @@ class Chatbot:
         self.profile = profile
         self.policy = policy
         self.scheduler = Scheduler(decoder, capacity or Capacity())
-        self.template = ChatTemplate.of(profile.tokenizer)
+        self.template: ChatTemplate = ChatTemplate.of(profile.tokenizer)
         # Decoding and encoding run in different threads, and a tokenizer cannot be used and set at once
         self._decoding_tokenizer = copy.deepcopy(profile.tokenizer)
         self._constraints = JsonConstraints(self._decoding_tokenizer, self.template)

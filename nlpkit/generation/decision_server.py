@@ -100,7 +100,8 @@ class DecisionServer:
         address, _ = split_address(address)
         self._format = SystemOne() if protocol == "systemone" else LetterAnswers(votes=votes)
         self._endpoint = endpoint(address, self._format.path)
-        self.address, self.model = public_address(self._endpoint), model
+        self.address: str = public_address(self._endpoint)
+        self.model = model
         self._key, self._retries = key, retries
         self._client = httpx2.Client(
             headers=authorization(key, self.address),

@@ -97,7 +97,7 @@ class Export:
 
     def __init__(self, bot: Changing, weights: Weights, capacity: Capacity | None) -> None:
         """Start it. It is given up where the chat model is closed or no longer used."""
-        self.failure = ""
+        self.failure: str = ""
         """Why there is none; empty while it is being made and once it is there."""
         self._weights, self._capacity = weights, capacity
         self._process = subprocess.Popen(

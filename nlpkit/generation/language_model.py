@@ -84,13 +84,13 @@ class LanguageModel:
         threads: int | None = None,
         name: str = "",
     ) -> None:
-        self.model = model.eval()
+        self.model: Any = model.eval()
         self.tokenizer = tokenizer
         self.task = task
         self.window = window
         self.threads = threads
         self.name = name
-        self.template = ChatTemplate.of(tokenizer)
+        self.template: ChatTemplate = ChatTemplate.of(tokenizer)
 
     @classmethod
     def load(cls, run: Run | Path | str, *, threads: int | None = None) -> LanguageModel:

@@ -50,7 +50,7 @@ class RemoteBot:
         import httpx2
 
         address, _ = split_address(address)
-        self.address = public_address(address)
+        self.address: str = public_address(address)
         self.model = model
         self._key = key
         self._endpoint = endpoint(address, "chat/completions")

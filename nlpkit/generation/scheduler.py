@@ -35,7 +35,7 @@ class Scheduler:
     def __init__(self, decoder: Decoder, capacity: Capacity) -> None:
         self.capacity = capacity
         self.decoder = decoder
-        self.kept = CachePool(decoder, most=capacity.kept, tokens=capacity.kept_tokens)
+        self.kept: CachePool = CachePool(decoder, most=capacity.kept, tokens=capacity.kept_tokens)
         self._changed = threading.Condition()
         self._waiting: deque[GenerationRequest] = deque()
         self._active: list[GenerationRequest] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,7 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 class Part(BaseModel):
     """A frozen piece of a report: no unknown keys, no nan."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,

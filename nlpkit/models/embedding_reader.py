@@ -30,7 +30,8 @@ class EmbeddingReader(nn.Module):
 
     def __init__(self, body: Any, tokenizer: Any, codebook: Codebook) -> None:
         super().__init__()
-        self.body, self.config = body, body.config
+        self.body = body
+        self.config: Any = body.config
         self._tokenizer, self._frame, self._codebook = tokenizer, Frame.of(tokenizer), codebook
         count = len(codebook.labels)
         self.register_buffer("label_weight", torch.zeros(count, body.config.hidden_size))

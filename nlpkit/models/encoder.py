@@ -23,7 +23,7 @@ class Encoder:
     """Texts in, token embeddings out. `Encoder.load` returns one."""
 
     def __init__(self, model: Any, tokenizer: Any, *, window: int) -> None:
-        self.model = model.eval()
+        self.model: Any = model.eval()
         self.tokenizer = tokenizer
         self.window = window
         self._frame = Frame.of(tokenizer)

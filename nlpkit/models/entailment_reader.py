@@ -26,7 +26,8 @@ class EntailmentReader(nn.Module):
 
     def __init__(self, model: Any, tokenizer: Any, codebook: Codebook) -> None:
         super().__init__()
-        self.model, self.config = model, model.config
+        self.model = model
+        self.config: Any = model.config
         self._entails = entailment_output(model.config.id2label)
         self._frame, self._pad = Frame.of(tokenizer), tokenizer.pad_token_id
         statements = [entry.description or HYPOTHESIS.format(entry.spoken) for entry in codebook.labels]

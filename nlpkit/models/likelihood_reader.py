@@ -33,7 +33,8 @@ class LikelihoodReader(nn.Module):
 
     def __init__(self, model: Any, tokenizer: Any, codebook: Codebook, *, orders: int) -> None:
         super().__init__()
-        self.model, self.config = model, model.config
+        self.model = model
+        self.config: Any = model.config
         self._frame = Frame.of(tokenizer)
         prompts = [_prompt(codebook, order) for order in label_orders(len(codebook.labels), orders)]
         self._prompts = [[*self._frame.before, *ids] for ids in token_ids(tokenizer, prompts)]

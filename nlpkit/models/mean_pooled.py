@@ -20,7 +20,8 @@ class MeanPooled(nn.Module):
         super().__init__()
         if getattr(body, "pooler", None) is not None:
             body.pooler = None  # it reads the first token for nobody
-        self.body, self.config = body, body.config
+        self.body = body
+        self.config: Any = body.config
         self.classifier = nn.Linear(body.config.hidden_size, outputs)
 
     @property

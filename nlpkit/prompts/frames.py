@@ -46,11 +46,11 @@ class Frames:
         self._source = _source(tokenizer)
         self._known: dict[tuple[tuple[Role, ...], bool, bool], Frame] = {}
         self._literals: dict[tuple[str, bool], list[int]] = {}
-        self.is_default = self._source == DEFAULT_TEMPLATE
+        self.is_default: bool = self._source == DEFAULT_TEMPLATE
         spaced = f" {_slot(0)} "
-        self.strips_texts = spaced not in self._render([("user", spaced)], add_generation_prompt=False)
-        self.has_system = self._works([("system", _slot(0)), ("user", _slot(1))])
-        self.user_first = not self._works([("assistant", _slot(1)), ("user", _slot(2))])
+        self.strips_texts: bool = spaced not in self._render([("user", spaced)], add_generation_prompt=False)
+        self.has_system: bool = self._works([("system", _slot(0)), ("user", _slot(1))])
+        self.user_first: bool = not self._works([("assistant", _slot(1)), ("user", _slot(2))])
 
     def frame(self, roles: Sequence[Role], *, system: bool, add_generation_prompt: bool) -> Frame:
         """Return the frame of turns with these roles, after a system prompt if there is one.

@@ -30,7 +30,7 @@ class SafeTokenizer:
             for token_id, token in tokenizer.added_tokens_decoder.items()
             if token.content.strip("▁ \t\r\n") and (token.special or len(token.content) > 1)
         }
-        self.control_ids = frozenset(added)
+        self.control_ids: frozenset[int] = frozenset(added)
         # A tokenizer without bytes writes its unknown token for what it does not know: that is text
         self._unknown = {tokenizer.unk_token_id} - {tokenizer.eos_token_id, tokenizer.bos_token_id}
         longest_first = sorted(added.values(), key=len, reverse=True)

@@ -48,16 +48,18 @@ class ChatTemplate:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        self.safe_tokenizer = SafeTokenizer(tokenizer)
-        self.control_ids = self.safe_tokenizer.control_ids
+        self.safe_tokenizer: SafeTokenizer = SafeTokenizer(tokenizer)
+        self.control_ids: frozenset[int] = self.safe_tokenizer.control_ids
         self._frames = Frames(tokenizer, self.safe_tokenizer)
-        self.is_default = self._frames.is_default
-        self.has_system = self._frames.has_system
-        self.closing = self._closing()
-        self.end_id = self.closing[-1]
-        self.stops = frozenset({self.end_id, tokenizer.eos_token_id} - {None}) | self._openings()
+        self.is_default: bool = self._frames.is_default
+        self.has_system: bool = self._frames.has_system
+        self.closing: tuple[int, ...] = self._closing()
+        self.end_id: int = self.closing[-1]
+        self.stops: frozenset[int] = (
+            frozenset({self.end_id, tokenizer.eos_token_id} - {None}) | self._openings()
+        )
         """Tokens that end a reply: its end token, and those that open a turn, which no model may write."""
-        self.is_steady = self._is_steady()
+        self.is_steady: bool = self._is_steady()
 
     @staticmethod
     @functools.lru_cache(maxsize=8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import AliasChoices, AwareDatetime, ConfigDict, Field
 
@@ -53,7 +53,7 @@ class Step(Part):
 class SourceCard(Part):
     """Where rows came from."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
     name: str
     rows: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import AliasChoices, ConfigDict, Field
 
@@ -56,7 +56,7 @@ NO_CONTEXT = ContextUse()
 class Exchange(Part):
     """A conversation of the held-out rows, and what was answered."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
     where: str = ""
     system: str = ""

@@ -132,7 +132,7 @@ class Pipe:
     """The batches of standard input, which can be read only once."""
 
     def __init__(self, batches: Generator[Batch]) -> None:
-        self.batches = batches
+        self.batches: Generator[Batch] = batches
 
     def is_long(self, size: int) -> bool:
         """Return whether it holds at least so many characters of text: no more is read than that takes.

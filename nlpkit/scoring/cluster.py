@@ -37,8 +37,10 @@ class RayFleet:
         self._planned: list[_PlannedFile] = []
         self._stream: _ChunkStream | None = None
         facts: ModelFacts = self._ask("facts")
-        self.columns, self.fingerprint = facts.columns, facts.fingerprint
-        self.turns, self.reads_aspects = facts.turns, facts.reads_aspects
+        self.columns = facts.columns
+        self.fingerprint: str = facts.fingerprint
+        self.turns: int | None = facts.turns
+        self.reads_aspects: bool = facts.reads_aspects
         self._budget = facts.budget
 
     @property

@@ -24,7 +24,9 @@ class Journal:
     """What is written for one output. Made by `open_journal`, which holds the lock."""
 
     def __init__(self, folder: Path, target: Path, state: State) -> None:
-        self.folder, self.target, self.state = folder, target, state
+        self.folder = folder
+        self.target = target
+        self.state = state
 
     def commit(self, chunk: Chunk) -> None:
         """Append a chunk and make it safe: after this returns no kill can undo it.

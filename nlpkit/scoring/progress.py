@@ -42,7 +42,7 @@ class ProgressClock:
     def __init__(self, tell: Callable[[Progress], None] | None, *, total: int | None) -> None:
         self._tell, self._total = tell, total
         self._start = time.perf_counter()
-        self.resumed_from = 0
+        self.resumed_from: int = 0
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlpkit.files import sha256_of
 from nlpkit.sources.entry import Entry
 
 _MANIFEST = "manifest.json"
@@ -63,3 +64,9 @@ def is_cached(entry: Entry) -> bool:
     # A manifest that can't be read is that of a damaged cache, which is fetched anew.
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
+
+
+def damaged_files(entry: Entry) -> list[str]:
+    """Return the files of a cached entry whose bytes are not those that were fetched: reads them all."""
+    stated = json.loads((home(entry) / _MANIFEST).read_text(encoding="utf-8"))["files"]
+    return [file for file, about in stated.items() if sha256_of([content(entry) / file]) != about["sha256"]]

@@ -82,13 +82,13 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(labels)
         if len(texts) != len(labels):
             raise DataError(f"{len(texts)} texts but {len(labels)} labels; expected one label for each text")
-        self.classes_ = np.unique(labels)
+        self.classes_: np.ndarray = np.unique(labels)
         with tempfile.TemporaryDirectory() as work:
             data = Path(work) / "texts.jsonl"
             rows = zip(texts, labels.tolist(), strict=True)
             lines = (json.dumps({"text": text, "label": str(label)}) + "\n" for text, label in rows)
             data.write_text("".join(lines), encoding="utf-8")
-            self.run_ = train(self._config(data, self._output()), overwrite=True)
+            self.run_: Run = train(self._config(data, self._output()), overwrite=True)
         return self
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:  # noqa: N803

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -75,17 +75,6 @@ class TrainOptions:
     def count(self, done: int, total: int) -> None:
         """Report work that is no optimizer step, such as evaluating."""
         self.progress(Progress(done=done, total=total))
-
-
-class RunConfig(Protocol):
-    """What a recipe's config says of its runs."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def output(self) -> Any: ...
-    @property
-    def seed(self) -> int: ...
 
 
 @contextmanager

@@ -171,7 +171,8 @@ class Cautious:
     """A classifier with a caution."""
 
     def __init__(self, classifier: Classifier, caution: Caution) -> None:
-        self.classifier, self.caution = classifier, caution
+        self.classifier = classifier
+        self.caution = caution
 
     @property
     def columns(self) -> Mapping[str, ColumnType]:

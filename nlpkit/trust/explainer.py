@@ -83,8 +83,12 @@ class Explainer:
             )
         if method not in ("occlusion", "gradients"):
             raise ConfigError(f"--method {method}: expected occlusion or gradients")
-        self.classifier, self.method, self.label = classifier, method, label
-        self.most_claims, self.orders, self.seed = most_claims, orders, seed
+        self.classifier = classifier
+        self.method = method
+        self.label = label
+        self.most_claims = most_claims
+        self.orders = orders
+        self.seed = seed
         self._gradients = Gradients(classifier) if method == "gradients" else None
 
     def explain(self, texts: Sequence[str], where: Sequence[str] = ()) -> Iterator[list[Explanation]]:

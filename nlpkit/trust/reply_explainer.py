@@ -45,7 +45,9 @@ class ReplyExplainer:
     """
 
     def __init__(self, model: ExplainableModel, *, orders: int = RANDOM_ORDERS, seed: int = 1) -> None:
-        self.model, self.orders, self.seed = model, orders, seed
+        self.model = model
+        self.orders = orders
+        self.seed = seed
 
     @property
     def name(self) -> str:

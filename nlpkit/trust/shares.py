@@ -52,14 +52,15 @@ class Tally:
     def __init__(self, labels: int, seed: int = 1, sample: int = SAMPLE) -> None:
         import numpy as np
 
-        self.texts, self._size = 0, sample
-        self.given = np.zeros(labels)
+        self.texts: int = 0
+        self._size = sample
+        self.given: NDArray[Any] = np.zeros(labels)
         """Texts that were given each label."""
-        self.mass = np.zeros(labels)
+        self.mass: NDArray[Any] = np.zeros(labels)
         """The sum of the probabilities."""
-        self.products = np.zeros((labels, labels))
+        self.products: NDArray[Any] = np.zeros((labels, labels))
         """The sum of their products."""
-        self.sample = np.zeros((0, labels))
+        self.sample: NDArray[Any] = np.zeros((0, labels))
         """Probabilities of texts drawn at random: at most SAMPLE, or as many as asked for."""
         self._keys = np.zeros(0)
         self._random = np.random.default_rng(seed)

@@ -51,7 +51,7 @@ class Ranks:
         self, edges: NDArray[Any], reference: NDArray[Any], categories: NDArray[Any], count: int
     ) -> None:
         self._edges = edges
-        self.counts = np.zeros((count, len(edges) + 1), dtype=np.int64)
+        self.counts: NDArray[Any] = np.zeros((count, len(edges) + 1), dtype=np.int64)
         np.add.at(self.counts, (categories, self._bins(reference)), 1)
 
     def _bins(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -90,12 +90,14 @@ class Martingale:
 
     def __init__(self, bets: Sequence[tuple[int, float]]) -> None:
         self._degrees, self._sizes = np.array(bets).T
-        self.texts = 0
-        self.capitals = np.zeros(len(bets))
+        self.texts: int = 0
+        self.capitals: NDArray[Any] = np.zeros(len(bets))
         """(bets,): what each bet has made of the capital that has begun."""
-        self.sums, self.lowest = np.zeros(len(bets)), np.zeros(len(bets))
-        """(bets,): the logarithm of a bet's growth from the first text on, and the lowest that it was."""
-        self.starts = np.zeros(len(bets), dtype=np.int64)
+        self.sums: NDArray[Any] = np.zeros(len(bets))
+        """(bets,): the logarithm of a bet's growth from the first text on."""
+        self.lowest: NDArray[Any] = np.zeros(len(bets))
+        """(bets,): the lowest that it was."""
+        self.starts: NDArray[Any] = np.zeros(len(bets), dtype=np.int64)
         """(bets,): the number of texts after which it was lowest: the likeliest time of a change (Page
         1954)."""
 

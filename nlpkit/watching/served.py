@@ -28,7 +28,7 @@ class WatchedClassifier:
 
     def __init__(self, watch: Watch) -> None:
         self._watch, self._saved = watch, time.monotonic()
-        self.name = watch.classifier.name
+        self.name: str = watch.classifier.name
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return the prediction for each text, and watch them in this order, with the date of today (UTC)."""

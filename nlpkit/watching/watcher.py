@@ -77,9 +77,12 @@ class Watcher:
     """
 
     def __init__(self, reference: Reference, *, rate: float, with_truth: bool, seed: int) -> None:
-        self.reference, self.rate, self.with_truth, self.seed = reference, rate, with_truth, seed
-        self.texts = 0
-        self.highest = -math.inf
+        self.reference = reference
+        self.rate = rate
+        self.with_truth = with_truth
+        self.seed = seed
+        self.texts: int = 0
+        self.highest: float = -math.inf
         """The decimal logarithm of the strongest evidence so far, over what makes an alarm; of this call
         alone."""
         self.alarms: list[Alarm] = []

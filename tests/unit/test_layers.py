@@ -25,7 +25,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.classifiers",),
     ("nlpkit.trust",),
     ("nlpkit.training", "nlpkit.evaluation", "nlpkit.scoring", "nlpkit.chat"),
-    ("nlpkit.analysis", "nlpkit.federated", "nlpkit.labeling", "nlpkit.search", "nlpkit.watching"),
+    (
+        "nlpkit.analysis",
+        "nlpkit.doctor",
+        "nlpkit.federated",
+        "nlpkit.labeling",
+        "nlpkit.search",
+        "nlpkit.watching",
+    ),
     ("nlpkit.cli",),
     ("nlpkit.__main__", "recipes", "demo", "benchmarks"),
 )
