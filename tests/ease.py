@@ -1,7 +1,7 @@
 """Measure how easy the documents are to read: `python -m tests.ease [FILE...]`.
 
-Prints the median length of a page's sentences in words, the share above 25 words, and the sentences above 30. Code,
-tables, headings and pictures are left out; a colon or a semicolon ends a sentence too, as a reader pauses there.
+Prints the median length of a page's sentences in words, the share above 25 words, and the sentences above 30.
+Code, tables, headings and pictures are left out. A colon or a semicolon ends a sentence too: a reader pauses.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ PYTHON = {
     "classes": [name for name in nlpkit.__all__ if name[0].isupper() and not name.endswith("Error")],
     "errors": [name for name in nlpkit.__all__ if name.endswith("Error")],
 }
+BOOST = {"python": 0.8, "settings": 0.8, "errors": 0.8, "receipts": 0.3}
+"""How much a generated page counts in the search, where 1 is a written one."""
 LOADS = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
     r"""|<link\b(?![^>]*rel="?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
@@ -45,7 +47,10 @@ def on_config(config: Any) -> Any:
         generated[f"python/{kind}.md"] = f"# Python: {kind}\n\n{blocks}"
     for receipt in sorted(RESULTS.glob("*.md")):
         generated[f"receipts/{receipt.name}"] = receipt.read_text(encoding="utf-8")
-    config.extra["generated"] = generated
+    config.extra["generated"] = {
+        name: f"---\nsearch:\n  boost: {BOOST[name.partition('/')[0]]}\n---\n{text}"
+        for name, text in generated.items()
+    }
     [reference] = [entry["Reference"] for entry in config.nav if "Reference" in entry]
     for folder in ("python", "settings", "errors", "receipts"):
         reference.append({folder.title(): [name for name in generated if name.startswith(f"{folder}/")]})
