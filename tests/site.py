@@ -18,6 +18,8 @@ from tests.browser.conftest import ARGUMENTS, chromium
 SITE = Path(__file__).parents[1] / "build" / "docs"
 PAGES = ("index", "which", "settings/lora")
 WIDTHS = ((1280, 800), (390, 844))
+PATIENCE = 600_000
+"""Milliseconds to wait for a page on a busy machine."""
 QUESTIONS = {
     "score a csv file": "scoring",
     "training.lr": "settings/training",
@@ -62,6 +64,7 @@ def main(folder: Path) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: asked.append(request.url))
         wrong = sum(look(page, address, name, folder) for name in PAGES)
         wrong += ask(page, address)
@@ -117,9 +120,11 @@ def ask(page: Any, address: str) -> int:
 
 def answers(page: Any, question: str) -> list[str]:
     """Return the addresses that the search shows, the best first."""
-    page.locator("[data-md-component=search-query]").fill("", force=True)
-    page.locator("[data-md-component=search-query]").fill(question, force=True)
-    page.wait_for_timeout(1500)
+    box = page.locator("[data-md-component=search-query]")
+    box.fill("", force=True)
+    page.wait_for_function("document.querySelector('.md-search-result__meta').innerText.startsWith('Type')")
+    box.fill(question, force=True)
+    page.wait_for_function("!document.querySelector('.md-search-result__meta').innerText.startsWith('Type')")
     links: list[str] = page.eval_on_selector_all(
         ".md-search-result__item > a", "links => links.map(link => link.href.split('?')[0].split('#')[0])"
     )
