@@ -30,6 +30,7 @@ PYTHON = {
 }
 BOOST = {"python": 0.8, "settings": 0.8, "errors": 0.8, "receipts": 0.3}
 """How much a generated page counts in the search, where 1 is a written one."""
+SEARCH = 'data-md-component="search" role="dialog"'
 LOADS = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
     r"""|<link\b(?![^>]*rel="?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
@@ -89,11 +90,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Write the page's Markdown next to it."""
+    """Write the page's Markdown next to it, and name its search for screen readers."""
     twin = Path(config.site_dir) / page.file.src_uri
     twin.parent.mkdir(parents=True, exist_ok=True)
     twin.write_text(_python_twin(page) or page.markdown, encoding="utf-8")
-    return output
+    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
 
 
 def on_nav(nav: Any, config: Any, files: Any) -> None:
