@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart install chat wheel package extras test test-browser reliability coverage lint lock audit sbom fuzz mutate \
-	plant bench clean
+.PHONY: quickstart install chat wheel package extras test test-browser reliability coverage lint docs lock audit sbom fuzz \
+	mutate plant bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -78,6 +78,12 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/python -m tests.words
+
+# The documentation site in build/docs. A link or an anchor that leads nowhere is a failure, and so is a page that would load
+# anything from another machine
+docs: install
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -f docs/site/mkdocs.yml
 
 # The versions of constraints.txt with the hashes of all their files on pypi.org, which must answer
 lock: install

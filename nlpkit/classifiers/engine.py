@@ -45,6 +45,7 @@ class Engine(Settings):
     address: Annotated[str, AfterValidator(_address)]
     """Up to and with `/v1`: `/systemone` or `/chat/completions` is added."""
     model: str
+    """The model's name on the server."""
     protocol: DecisionProtocol = "systemone"
     """`systemone`: a decision model, such as of `transformers serve`; `openai`: any chat model."""
     question: str = ""

@@ -33,6 +33,7 @@ class Federation(Aggregation):
     """How long sites train together, and what the server does about those that fail."""
 
     rounds: Annotated[int, Field(ge=1)] = 10
+    """How often every site trains and the updates are joined."""
     proximal: Annotated[float, Field(ge=0)] = 0.0
     """FedProx's mu (arXiv:1812.06127): holds each site's weights near those it got; 0 is FedAvg."""
     min_sites: Annotated[int, Field(ge=1)] = 2

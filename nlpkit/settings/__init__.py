@@ -28,6 +28,7 @@ class Range(Settings):
     """Numbers to search in: whole ones where both ends are whole."""
 
     low: int | float
+    """The first value that is tried."""
     high: int | float
     """The last value that is tried."""
     log: bool = False

@@ -194,7 +194,9 @@ class Fold(Settings):
     """One of several parts of the training rows, such as the second of five."""
 
     number: Annotated[int, Field(ge=1)]
+    """Which part is held out, from 1."""
     of: Annotated[int, Field(ge=2)]
+    """How many parts there are."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Fold:
@@ -207,6 +209,7 @@ class Subset(Settings):
     """Some of the rows that training may use."""
 
     rows: Annotated[int, Field(ge=2)]
+    """How many rows to use."""
     draw: int = 1
     """Chooses the rows; a larger subset of the same draw holds the smaller one."""
 

@@ -178,6 +178,7 @@ class JudgeSettings(Settings):
     address: str
     """An OpenAI-compatible endpoint or a decision model, up to and with `/v1`."""
     model: str
+    """The model's name on the server."""
     protocol: Literal["openai", "systemone"] = "openai"
     """`systemone`: a decision model, which chooses between the replies and a tie."""
 

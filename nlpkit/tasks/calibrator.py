@@ -30,7 +30,9 @@ class Steps(Settings):
     """A rising function of one label's probability, linear between points."""
 
     at: tuple[Finite, ...]
+    """Probabilities before, rising."""
     value: tuple[Probability, ...]
+    """The probability after, for each of `at`."""
 
 
 class Calibrator(Settings):
@@ -40,7 +42,9 @@ class Calibrator(Settings):
     """`bias`: one for each label; `vector`: also a scale for each (Guo et al. 2017, arXiv:1706.04599);
     `isotonic`: a rising function for each (Zadrozny and Elkan 2002), whose values are brought to sum 1."""
     scale: tuple[Finite, ...] = ()
+    """Of each label's logit; fitted after the training, so leave it out."""
     bias: tuple[Finite, ...] = ()
+    """Added to each label's logit; fitted after the training, so leave it out."""
     steps: tuple[Steps, ...] = ()
 
 

@@ -25,6 +25,7 @@ class Scope(Settings):
     threshold: float = 0.0
     """A text whose score is lower belongs to no label."""
     slope: float = -1.0
+    """See `offset`."""
     offset: float = 0.0
     """The probability that a text belongs to no label is sigmoid(slope x score + offset)."""
     false_alarms: float = 0.0

@@ -50,6 +50,7 @@ class FewShotTraining(ClassifierTraining):
     head together, as the recipe sentiment does, from the head of `probe`; `probe`: a linear head on the base
     as it is. Of several the best by cross-validation is trained."""
     folds: Annotated[int, Field(ge=2)] = 4
+    """Parts of the training rows for the cross-validation that compares the ways."""
     epochs: Annotated[float, Field(gt=0)] = 30
     batch_size: Annotated[int, Field(ge=2)] = 32
     evaluations: Literal[1] = 1
