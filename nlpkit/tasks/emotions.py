@@ -43,6 +43,7 @@ class Emotions(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSetSource]] = LabelSetSource
     training_settings: ClassVar[type[LabelSetTraining]] = LabelSetTraining
 
@@ -90,9 +91,12 @@ class Emotions(Settings):
 
     def read(self, path: Path, source: LabelSetSource) -> Reading[LabelSetText]:
         """Read the examples of a file or folder."""
+        return read_rows(self, path, source, self.columns(source))
+
+    def columns(self, source: LabelSetSource) -> dict[str | None, str]:
+        """Return the columns that a file must have, by their keys."""
         columns: dict[str | None, str] = {source.text: "text", source.weight: "weight"}
-        columns |= dict.fromkeys(source.label_columns, "label_columns") or {source.label: "label"}
-        return read_rows(self, path, source, columns)
+        return columns | (dict.fromkeys(source.label_columns, "label_columns") or {source.label: "label"})
 
     def fit(self, examples: Sequence[LabelSetText]) -> Emotions:
         """Return the task with its labels: those of the config, or those that the data holds."""

@@ -208,7 +208,7 @@ class LabelSet:
 
     def texts(self, example: LabelSetText) -> list[str]:
         """Return the text."""
-        return [example.text]
+        return [example.full_text]
 
     def parity(
         self,
