@@ -91,9 +91,7 @@ def train(config: MultimodalConfig, options: TrainOptions) -> list[Run]:
     )
 
 
-def _train_one(
-    config: MultimodalConfig, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress
-) -> None:
+def _train_one(config: MultimodalConfig, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress) -> None:
     posts = replace(rows, train=tuple(partly_hidden(rows.train, config.hide, seed=job.seed)))
     if not job.begin(*_plan(config, posts, base, job)):
         return

@@ -41,7 +41,7 @@ class PictureModel(TextModel):
 
     def _run(self, sequences: list[list[int]], pictures: Sequence[Picture | None] = ()) -> np.ndarray:
         ids, mask = self._padded(sequences)
-        runtime = cast(TorchRuntime, self.runtime)
+        runtime = cast("TorchRuntime", self.runtime)
         return runtime.logits(ids, mask, **with_pictures(self.vision, pictures))
 
 

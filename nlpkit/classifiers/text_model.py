@@ -178,9 +178,7 @@ class TextModel:
             list(pool.map(compute, plan))
         return [outputs[index] for index in range(len(sequences))]
 
-    def _halving(
-        self, sequences: list[list[int]], pictures: Sequence[Picture | None]
-    ) -> list[np.ndarray]:
+    def _halving(self, sequences: list[list[int]], pictures: Sequence[Picture | None]) -> list[np.ndarray]:
         """Compute a batch; where memory runs out, its halves."""
         try:
             return list(self._run(sequences, pictures).astype("float64"))

@@ -1,4 +1,4 @@
-"""Pictures of rows: brought from a path or from bytes, checked before they are decoded, and turned upright."""
+"""Pictures of rows: brought from a path or from bytes, checked before they are decoded, turned upright."""
 
 from __future__ import annotations
 

@@ -35,9 +35,8 @@ def ablation_table(
         **{name: Classifier.load(each).predict(inputs[name]) for name, each in alone.items()},
     }
     groups: dict[str, list[int]] = {ALL: list(range(len(examples)))}
-    for row, example in enumerate(examples):
-        if example.group:
-            groups.setdefault(example.group, []).append(row)
+    for group in sorted({example.group for example in examples} - {""}):
+        groups[group] = [row for row, example in enumerate(examples) if example.group == group]
     table = []
     for group, numbers in groups.items():
         rows = [examples[number] for number in numbers]
@@ -45,9 +44,7 @@ def ablation_table(
             name: family.outcomes(rows, [of_part[number] for number in numbers])
             for name, of_part in answers.items()
         }
-        scores = {
-            name: bootstrap(each, (metric,), seed=seed)[metric.name] for name, each in outcomes.items()
-        }
+        scores = {name: bootstrap(each, (metric,), seed=seed)[metric.name] for name, each in outcomes.items()}
         gains = [
             difference(scores["both"], paired(metric, outcomes["both"], outcomes[name], seed=seed))
             for name in alone
@@ -59,8 +56,8 @@ def ablation_table(
         title=f"{metric.title} by text, by picture and by both",
         nav="Parts",
         note="Three runs with the same settings, each trained and measured on what its column names. "
-        "Differences are on the same rows, with 95% intervals by paired bootstrap: where one holds 0, the two "
-        "may not differ.",
+        "Differences are on the same rows, with 95% intervals by paired bootstrap: where one holds 0, the "
+        "two may not differ.",
         columns=columns(
             "Rows of", "Rows", *(f"{name.capitalize()} only" for name in alone), "Both",
             *(f"Both minus {name}" for name in alone),

@@ -29,9 +29,7 @@ class FusedParts(nn.Module):
         self.no_picture = nn.Parameter(torch.zeros(picture))
         self.of_words, self.of_picture = nn.LayerNorm(text), nn.LayerNorm(picture)
         if fusion == "attention":
-            self.attention = nn.MultiheadAttention(
-                text, heads, kdim=picture, vdim=picture, batch_first=True
-            )
+            self.attention = nn.MultiheadAttention(text, heads, kdim=picture, vdim=picture, batch_first=True)
             self.gate = nn.Parameter(torch.tensor(GATE))
         self.fusion = fusion
         self.hidden = nn.Linear(2 * text if fusion == "attention" else text + picture, text)
@@ -133,7 +131,9 @@ def load_picture_classifier(
         vision: the folder of the vision transformer.
         fusion: how they are fused.
         head: what the task needs.
-        layers: as `load_classifier`, of the sentence encoder, as the two that follow.
+        layers: how many of the lowest layers of the sentence encoder are used; default: all.
+        dropout: of the sentence encoder; default: its own.
+        pad_id: its padding, where its settings do not say it.
 
     Raises:
         RunError: transformers cannot make a model of one of them.

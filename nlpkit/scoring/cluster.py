@@ -39,6 +39,7 @@ class RayFleet:
         facts: ModelFacts = self._ask("facts")
         self.columns, self.fingerprint = facts.columns, facts.fingerprint
         self.turns, self.reads_aspects = facts.turns, facts.reads_aspects
+        self.reads_pictures = facts.reads_pictures
         self._budget = facts.budget
 
     @property

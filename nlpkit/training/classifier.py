@@ -56,7 +56,8 @@ def build(
 def _fresh(base: LoadedBase, task: TextTask, tokenizer: Any, *, dropout: float | None = None) -> Any:
     """Load the base with a head that is drawn at random."""
     settings: dict[str, Any] = {
-        "head": task.head, "layers": base.identity.layers, "dropout": dropout, "pad_id": tokenizer.pad_token_id,
+        "head": task.head, "layers": base.identity.layers, "dropout": dropout,
+        "pad_id": tokenizer.pad_token_id,
     }  # fmt: skip
     if base.vision:
         from nlpkit.models.picture_classifier import load_picture_classifier
@@ -174,6 +175,4 @@ def _short(inputs: Sequence[TextInput], saved: Classifier, count: int = 16) -> l
     """Return a few inputs, their texts cut, that fit one window."""
     told = [given for given in inputs if given.text.strip() or given.picture][:count]
     cut = [replace(given, text=given.text[: saved.max_tokens]) for given in told]
-    return [
-        given for given, encoded in zip(cut, saved.encode(cut), strict=True) if len(encoded.windows) == 1
-    ]
+    return [given for given, encoded in zip(cut, saved.encode(cut), strict=True) if len(encoded.windows) == 1]

@@ -18,8 +18,8 @@ from nlpkit.settings import Settings
 from nlpkit.settings.training import EncoderBase, SentimentTraining, TextTraining
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, LoadedVision, load_classifier_base
-from nlpkit.training.precision import choose_precision
 from nlpkit.training.objective import Batch, Objective
+from nlpkit.training.precision import choose_precision
 from nlpkit.training.rows import Rows
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def picture_facts(rows: Rows[TextTask], base: LoadedBase) -> tuple[list[str], li
     }
     bare = sum(example.picture is None for example in rows.train)
     mute = sum(not example.text for example in rows.train)
+    side = vision.vision.size
     how = "with LoRA" if vision.learns else "frozen, run once"
     lines = [
-        f"pictures   {len(names['train']):,} to train on, seen as {vision.vision.size} x {vision.vision.size} "
-        f"pixels by {vision.vision.base.source}, {how}",
+        f"pictures   {len(names['train']):,} to train on, seen at {side} x {side} pixels "
+        f"by {vision.vision.base.source}, {how}",
         f"           {bare:,} training rows have no picture, {mute:,} no text",
     ]
     twice = sum(
@@ -138,7 +139,9 @@ def see(
     body = model.get_base_model().body["vision"]
     size = len(pictures) * (vision.vision.patches + 1) * body.config.hidden_size * 4 / 1e6
     if vision.learns or size > training.cache_mb:
-        return replace(objective, collate=_collator(objective.collate, "pixel_values", _reader(vision, pictures)))
+        return replace(
+            objective, collate=_collator(objective.collate, "pixel_values", _reader(vision, pictures))
+        )
     states = _states(body.to(pick_device()), vision, pictures)
     return replace(objective, collate=_collator(objective.collate, "picture_states", states.__getitem__))
 
