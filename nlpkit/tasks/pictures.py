@@ -11,7 +11,10 @@ from nlpkit.data.examples import LabeledText, LabelSetText, TextInput
 from nlpkit.data.pictures import post_of
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError
+from nlpkit.reports.usage import POST_USAGE
 from nlpkit.settings.data import LabelSetSource, LabelSource, PictureLabelSetSource, PictureLabelSource
+from nlpkit.tasks.answers.label_set import LabelSet
+from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.encoding import Encoded, Tokenizer
 from nlpkit.tasks.polarity import Polarity, labeled_columns
@@ -30,6 +33,11 @@ class PicturePolarity(Polarity):
 
     reads_pictures: ClassVar[bool] = True
     source_settings: ClassVar[type[LabelSource]] = PictureLabelSource
+
+    @property
+    def family(self) -> OneLabel:
+        """One label a post."""
+        return replace(super().family, usage=POST_USAGE)
 
     def parse(self, record: Record, source: Any) -> LabeledText:
         """Return the example that a record holds.
@@ -62,6 +70,11 @@ class PictureEmotions(Emotions):
 
     reads_pictures: ClassVar[bool] = True
     source_settings: ClassVar[type[LabelSetSource]] = PictureLabelSetSource
+
+    @property
+    def family(self) -> LabelSet:
+        """Several labels a post."""
+        return replace(super().family, usage=POST_USAGE)
 
     def parse(self, record: Record, source: Any) -> LabelSetText:
         """Return the example that a record holds.
