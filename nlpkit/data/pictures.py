@@ -59,7 +59,8 @@ def picture_of(record: Record, column: str) -> Picture | None:
     place = f"{record.where}, column {column!r}"
     try:
         if isinstance(held, str):
-            place, held = f"{place}, {held[:200]!r}", _file_content(held, record.file)
+            place = f"{place}, {held[:200]!r}"
+            held = _file_content(held, record.file)
         if not isinstance(held, bytes):
             raise DataError(f"expected a path or the bytes of a picture, found {kind_of(held)}")
         open_picture(held)

@@ -8,6 +8,7 @@ model is the one that answers: its adapter is merged, its windows are padded as 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,9 @@ class Gradients:
         with torch.inference_mode():
             self._compare(text, self._pooled(ids, mask, weights, *seen))
             difference = float(evidence(*given, mask)) - float(self._read_as(bare, evidence, given, mask))
-        layered = self._layered(evidence, [self._embedding, *([self._patches] if seen else [])])
+        with warnings.catch_warnings():  # captum warns of layers that hang on each other; these do not
+            warnings.simplefilter("ignore", UserWarning)
+            layered = self._layered(evidence, [self._embedding, *([self._patches] if seen else [])])
         error, by_token, by_patch = float("inf"), torch.zeros(0), torch.zeros(0)
         for steps in STEPS:
             states = layered.attribute(
