@@ -36,7 +36,7 @@ CUED = GROUPS[1:3]
 
 def train(folder: Path, settings: dict[str, Any], *, train_posts: int, test_posts: int, seed: int) -> Run:
     """Make the posts, and train a run on both parts and one on each, unless they are there."""
-    parts = {"train": (train_posts, 0), "test": (test_posts, train_posts // 4)}
+    parts = {"train": (train_posts, 0), "test": (test_posts, train_posts // 2)}
     for name, (count, skip) in parts.items():
         make_posts(folder / name, count, seed=seed, skip=skip)
     config = {
@@ -114,7 +114,7 @@ def bench(
     run = train(folder, settings, train_posts=train_posts, test_posts=test_posts, seed=seed)
     report = json.loads((run.evaluation / "test.json").read_text(encoding="utf-8"))
     parts = next(section for section in report["sections"] if section["id"] == "parts")
-    posts = make_posts(folder / "test", test_posts, seed=seed, skip=train_posts // 4)
+    posts = make_posts(folder / "test", test_posts, seed=seed, skip=train_posts // 2)
     classifier = Classifier.load(run)
     maps = []
     for method, most in (("occlusion", len(posts)), ("gradients", explained)):
