@@ -94,7 +94,7 @@ def open_picture(content: bytes) -> Image.Image:
     """
     import io
 
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not content:
         raise DataError("a picture of 0 bytes; hint: leave the column empty where there is no picture")
@@ -114,7 +114,7 @@ def open_picture(content: bytes) -> Image.Image:
         raise DataError(_too_large()) from None
     except MemoryError:
         raise DataError("the picture does not fit in memory; hint: save it smaller") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         known = ", ".join(FORMATS)
         raise DataError(
             f"{len(content):,} bytes that are no picture, whatever the name says; expected one of {known}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -98,7 +98,7 @@ class Emotions(Settings):
         columns: dict[str | None, str] = {source.text: "text", source.weight: "weight"}
         return columns | (dict.fromkeys(source.label_columns, "label_columns") or {source.label: "label"})
 
-    def fit(self, examples: Sequence[LabelSetText]) -> Emotions:
+    def fit(self, examples: Sequence[LabelSetText]) -> Self:
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
@@ -122,7 +122,7 @@ class Emotions(Settings):
 
     def calibrate(
         self, logits: np.ndarray, examples: Sequence[LabelSetText], encoded: Sequence[Encoded] = ()
-    ) -> Emotions:
+    ) -> Self:
         """Return the task with the slope, offset and thresholds that fit held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 
