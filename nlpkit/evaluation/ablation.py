@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.metrics.intervals import bootstrap, paired
@@ -11,12 +11,14 @@ from nlpkit.reports.sections import Table, columns
 from nlpkit.reports.wording import difference
 from nlpkit.run import Run
 
+Part = TypeVar("Part", bound=str)
+
 ALL = "all"
 """The row of all examples."""
 
 
 def ablation_table(
-    run: Run, alone: Mapping[str, Run], examples: Sequence[Any], given: Mapping[str, Sequence[Any]]
+    run: Run, alone: Mapping[Part, Run], examples: Sequence[Any], given: Mapping[Part, Sequence[Any]]
 ) -> Table:
     """Return the scores of a run and of those that were trained on one part, on the same rows.
 

@@ -87,7 +87,8 @@ class PictureClassifier(nn.Module):
 
     def get_input_embeddings(self) -> Any:
         """Return the word embeddings."""
-        return self.body["text"].get_input_embeddings()
+        text: Any = self.body["text"]
+        return text.get_input_embeddings()
 
     def forward(
         self,

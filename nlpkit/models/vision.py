@@ -64,7 +64,8 @@ class Vision(BaseModel):
         side = self.size
         image = open_picture(picture.content).resize((side, side), Image.Resampling.BICUBIC)
         colors = np.asarray(image, dtype=np.float32) / 255
-        normal = (colors - np.float32(self.mean)) / np.float32(self.std)
+        mean, std = (np.asarray(each, dtype=np.float32) for each in (self.mean, self.std))
+        normal = (colors - mean) / std
         for cell in picture.hidden:
             rows, columns = (
                 slice(place * side // GRID, (place + 1) * side // GRID) for place in divmod(cell, GRID)

@@ -68,11 +68,11 @@ def load_picture_base(base: EncoderBase, vision: VisionBase, fusion: Fusion) -> 
 
 def only(rows: Rows[TextTask], part: Part) -> Rows[TextTask]:
     """Return rows of which one part is left."""
-    parts = {
-        name: tuple(alone(example, part) for example in getattr(rows, name))
-        for name in ("train", "validation", "test")
-    }
-    return replace(rows, **parts)
+
+    def left(examples: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(alone(example, part) for example in examples)
+
+    return replace(rows, train=left(rows.train), validation=left(rows.validation), test=left(rows.test))
 
 
 def alone(example: Any, part: Part) -> Any:
@@ -166,7 +166,8 @@ def _states(body: Any, vision: LoadedVision, pictures: Mapping[str, Picture]) ->
     import torch
 
     read, names = _reader(vision, pictures), list(pictures)
-    was, states = body.training, {}
+    was = body.training
+    states: dict[str, torch.Tensor] = {}
     body.eval()
     with torch.no_grad():
         for start in range(0, len(names), AT_ONCE):
