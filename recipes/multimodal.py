@@ -28,8 +28,8 @@ from nlpkit.training.pictures import (
     PARTS,
     MultimodalTraining,
     VisionBase,
-    alone,
     facts_of,
+    held,
     load_picture_base,
     only,
     partly_hidden,
@@ -74,24 +74,19 @@ def train(config: MultimodalConfig, options: TrainOptions) -> list[Run]:
     """Train one run a seed, compare and report each; none when only checked."""
     rows = load_rows(config.task, config.data, seed=config.seed)
     base = load_picture_base(config.base, config.vision, config.fusion)
-    held_out = rows.test or rows.validation
-    given = {part: [alone(example, part) for example in held_out] for part in PARTS}
+    reported = {part: held(only(rows, part)) for part in PARTS}
 
     def report(run: Run) -> None:
         parts = {part: compared_run(run, part) for part in PARTS}
-        sections = (ablation_table(run, parts, held_out, given),) if config.compare else ()
+        sections = (ablation_table(run, parts, held(rows), reported),) if config.compare else ()
         report_run(run, rows.held_out, talk=options.talk, sections=sections)
 
-    return train_seeds(
-        config,
-        options,
-        facts=facts_of(rows, base, config.training),
-        train_one=partial(_train_one, config, rows, base),
-        report=report,
-    )
+    learn = partial(_train_one, config, rows, base)
+    facts = facts_of(rows, base, config.training)
+    return train_seeds(config, options, facts=facts, train_one=learn, report=report)
 
 
-def _train_one(config: MultimodalConfig, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress) -> None:
+def _train_one(config: Config, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress) -> None:
     posts = replace(rows, train=tuple(partly_hidden(rows.train, config.hide, seed=job.seed)))
     if not job.begin(*_plan(config, posts, base, job)):
         return
@@ -103,22 +98,20 @@ def _train_one(config: MultimodalConfig, rows: Rows[TextTask], base: LoadedBase,
 
 
 def _plan(
-    config: MultimodalConfig, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress
+    config: Config, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress
 ) -> tuple[list[str], list[str]]:
     settings = training_for(rows.task, config.training)
-    train_rows = encode(rows.train, rows.task, base.tokenizer, base.max_tokens)
+    read = encode(rows.train, rows.task, base.tokenizer, base.max_tokens)
     model = build(base, rows.task, config.lora, dropout=config.base.dropout, seed=job.seed)
-    steps = planned_steps(len(train_rows), settings)
-    facts = preflight(rows, train_rows, base, model, training=settings, steps=steps)
+    facts = preflight(rows, read, base, model, training=settings, steps=planned_steps(len(read), settings))
     lines, warnings = picture_facts(rows, base)
     return [*facts.lines, *lines], [*facts.warnings, *warnings]
 
 
-def _fit(config: MultimodalConfig, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress) -> None:
+def _fit(config: Config, rows: Rows[TextTask], base: LoadedBase, job: RunInProgress) -> None:
     settings = training_for(rows.task, config.training)
-    parts = [
-        encode(part, rows.task, base.tokenizer, base.max_tokens) for part in (rows.train, rows.validation)
-    ]
+    read = partial(encode, task=rows.task, tokenizer=base.tokenizer, max_tokens=base.max_tokens)
+    parts = read(rows.train), read(rows.validation)
     model = build(base, rows.task, config.lora, dropout=config.base.dropout, seed=job.seed)
     objective = classification_objective(*parts, task=rows.task, tokenizer=base.tokenizer, training=settings)
     initial = save_initial(model, job.run, config.lora)

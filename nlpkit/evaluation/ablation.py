@@ -34,7 +34,7 @@ def ablation_table(
     inputs = {name: [both.task.input(example) for example in rows] for name, rows in given.items()}
     answers = {
         "both": both.predict([both.task.input(example) for example in examples]),
-        **{name: Classifier.load(each).predict(inputs[name]) for name, each in alone.items()},
+        **{str(name): Classifier.load(each).predict(inputs[name]) for name, each in alone.items()},
     }
     groups: dict[str, list[int]] = {ALL: list(range(len(examples)))}
     for group in sorted({example.group for example in examples} - {""}):

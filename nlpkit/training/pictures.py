@@ -75,6 +75,11 @@ def only(rows: Rows[TextTask], part: Part) -> Rows[TextTask]:
     return replace(rows, train=left(rows.train), validation=left(rows.validation), test=left(rows.test))
 
 
+def held(rows: Rows[TextTask]) -> tuple[Any, ...]:
+    """Return what is reported on: the test rows, or without such the validation rows."""
+    return rows.test or rows.validation
+
+
 def alone(example: Any, part: Part) -> Any:
     """Return a post of which one part is left."""
     return replace(example, picture=None) if part == "text" else replace(example, text="")
