@@ -26,13 +26,13 @@ from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.records import read_records
-from nlpkit.federated.compared import compared_run
 from nlpkit.federated.rounds import recorded_rounds
 from nlpkit.federated.site import CENTRAL, Site
 from nlpkit.federated.weights import from_bytes, to_bytes
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.run import Run
 from nlpkit.sources import resolve
+from nlpkit.training.runs import compared_run
 from nlpkit.training.train import train_seeds
 
 MIX: Mapping[str, Mapping[str, int]] = {

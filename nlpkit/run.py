@@ -95,6 +95,9 @@ class RunRecord(BaseModel):
     """Settings of the server that answers in place of a base and an adapter; empty where there is none."""
     privacy: Annotated[dict[str, Any], Field(exclude_if=lambda privacy: not privacy)] = {}
     """Of a private training: the epsilon that it has spent, its delta, and how; empty for any other."""
+    vision: Annotated[dict[str, Any], Field(exclude_if=lambda vision: not vision)] = {}
+    """Of a run that reads pictures: the vision transformer, how it sees a picture, and how the two are fused;
+    empty for any other."""
     cascade: Annotated[dict[str, Any], Field(exclude_if=lambda cascade: not cascade)] = {}
     """When the second of two runs in the folder answers in place of the first; empty for a single model."""
 

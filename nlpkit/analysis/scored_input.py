@@ -17,7 +17,7 @@ from nlpkit.run import Run
 from nlpkit.scoring.locations import plan_location
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.scoring.progress import Progress
-from nlpkit.tasks.prediction import SEVERAL
+from nlpkit.tasks.prediction import SEVERAL, read_with_texts
 from nlpkit.trust.answer_columns import labels_in
 
 PREFIX = "nlpkit_"
@@ -128,8 +128,7 @@ def label_classifier(run: Path | str | None, runtime: str) -> Classifier:
             f"{classifier.name}: answers with {', '.join(classifier.columns)}; expected a run that gives "
             "labels; hint: nlpkit score RUN FILE -o scored.csv gives its answers, row by row"
         )
-    if classifier.turns is not None or classifier.reads_aspects:
-        more = "the turns before" if classifier.turns is not None else "an aspect"
+    if more := read_with_texts(classifier):
         raise ConfigError(
             f"{classifier.name}: reads {more} with each text; hint: score the file first with nlpkit score, "
             "then analyze the scored file without naming the run"

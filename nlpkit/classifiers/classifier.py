@@ -105,6 +105,11 @@ class Classifier:
         return self.task.reads_aspects
 
     @property
+    def reads_pictures(self) -> bool:
+        """Whether it reads the picture that stands with a text."""
+        return self.task.reads_pictures
+
+    @property
     def budget(self) -> int:
         """Max tokens per batch, padding included; it decides the last bits of an answer."""
         return self.model.budget

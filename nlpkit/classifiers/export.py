@@ -114,6 +114,8 @@ def _write(run: Run, runtime: ClassifierRuntime, folder: Path) -> None:
         what = (
             f"a zero-shot run that reads by {record.reader.get('name')}"
             if record.reader
+            else "a run that reads pictures"
+            if record.vision
             else "a run whose head reads the mean of all tokens"
         )
         raise RunError(f"{run.path}: {what} cannot be exported to {runtime.name}; hint: --runtime torch")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.classifiers.export_record import ExportRecord
+from nlpkit.classifiers.picture_model import PictureModel
 from nlpkit.classifiers.runtimes import EXPORTS, REFERENCE, RUNTIMES
 from nlpkit.classifiers.text_model import TextModel, usable_cores
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
@@ -15,12 +16,15 @@ from nlpkit.models.adapter import WEIGHTS
 from nlpkit.models.label_readers import LABEL_WEIGHTS, load_reader
 from nlpkit.models.lora import load_adapter
 from nlpkit.models.pretrained import (
+    find_base,
     load_classifier,
     load_tokenizer,
     pick_device,
+    source_of,
 )
-from nlpkit.models.run_base import find_run_base
-from nlpkit.run import PACKAGE, Run
+from nlpkit.models.run_base import find_run_base, refuse_other_base
+from nlpkit.models.vision import Vision
+from nlpkit.run import PACKAGE, Run, RunRecord
 from nlpkit.tasks.task import TextTask, text_task_from
 
 
@@ -58,6 +62,8 @@ def load_model(run: Run) -> tuple[Any, Any]:
     task = text_task_from(record.task)
     folder = find_run_base(run, record, outputs=task.head.outputs)
     tokenizer = load_tokenizer(run.tokenizer)
+    if record.vision:
+        return _load_picture_model(run, record, folder, task, tokenizer), tokenizer
     if record.reader is not None:
         return load_reader(run, record, folder, tokenizer), tokenizer
     plain = load_classifier(
@@ -70,6 +76,23 @@ def load_model(run: Run) -> tuple[Any, Any]:
     return load_adapter(plain, run.adapter).to(pick_device()), tokenizer
 
 
+def _load_picture_model(run: Run, record: RunRecord, folder: Path, task: TextTask, tokenizer: Any) -> Any:
+    from nlpkit.models.picture_classifier import load_picture_classifier
+
+    vision = Vision.model_validate(record.vision)
+    seen, base = find_base(source_of(vision.base))
+    refuse_other_base(run.path, vision.base, base)
+    plain = load_picture_classifier(
+        folder,
+        seen,
+        fusion=vision.fusion,
+        head=task.head,
+        layers=record.base.layers,
+        pad_id=tokenizer.pad_token_id,
+    )
+    return load_adapter(plain, run.adapter).to(pick_device())
+
+
 def text_model_of(
     model: Any,
     tokenizer: Any,
@@ -79,9 +102,12 @@ def text_model_of(
     threads: int | None = None,
     **settings: Any,
 ) -> TextModel:
-    """Return the text model of a transformers model and tokenizer; `settings` are those of TextModel."""
+    """Return the text model of a transformers model and tokenizer; `settings` are those of TextModel, and
+    `vision` for a model that reads pictures.
+    """
     row, threads = RUNTIMES[runtime], threads or usable_cores()
-    return TextModel(
+    kind = PictureModel if settings.get("vision") else TextModel
+    return kind(
         row.open(row, model, threads),
         TextTokenizer.of(tokenizer),
         task,
@@ -108,6 +134,7 @@ def load_run(run: Run, *, runtime: str = REFERENCE, threads: int | None = None) 
         max_tokens=record.max_tokens,
         name=run.name,
         identity=identity_of(run),
+        **({"vision": Vision.model_validate(record.vision)} if record.vision else {}),
     )
 
 

@@ -115,7 +115,7 @@ def resolve_runtime(
     if record.cascade:
         for member in opened.members:
             resolve_runtime(str(member), runtime, is_long=is_long, begun_with=begun_with, talk=talk)
-    if record.engine or record.cascade:
+    if record.engine or record.cascade or record.vision:
         return runtime
     if (begun := (begun_with() or "").partition(" ")[0]) in RUNTIMES:
         talk(f"runtime: {begun}, with which the work began")

@@ -281,7 +281,12 @@ def _refuse_mixed(runs: Sequence[Run]) -> None:
     names = [run.name for run in runs]
     if len(set(names)) < len(names) or len(names) < 2:
         raise ConfigError(f"expected at least two runs of different names, found {', '.join(names)}")
-    first, *others = [run.read() for run in runs]
+    first, *others = records = [run.read() for run in runs]
+    if sees := [run for run, record in zip(runs, records, strict=True) if record.vision]:
+        raise ConfigError(
+            f"{sees[0].path}: reads pictures, and shares no pass with another run; "
+            f"hint: nlpkit score {sees[0].path} FILE -o OUTPUT, each by itself"
+        )
     for run, record in zip(runs[1:], others, strict=True):
         for what, expected, actual in (
             ("base", first.base.weights_sha256, record.base.weights_sha256),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nlpkit.classifiers.runtime import CPU_BUDGETS, GPU_BUDGETS, SERVER, OutOfMemoryError, Runtime
 from nlpkit.classifiers.text_tokenizer import TextTokenizer
-from nlpkit.data.examples import TextInput
+from nlpkit.data.examples import Picture, TextInput
 from nlpkit.errors import NlpkitError
 from nlpkit.models.batching import batches
 from nlpkit.tasks.encoding import Encoded
@@ -149,17 +149,24 @@ class TextModel:
     def _budgets(self) -> tuple[int, ...]:
         return CPU_BUDGETS if self.runtime.workers else GPU_BUDGETS
 
-    def forward(self, sequences: Sequence[list[int]], budget: int | None = None) -> list[np.ndarray]:
+    def forward(
+        self,
+        sequences: Sequence[list[int]],
+        budget: int | None = None,
+        *,
+        pictures: Sequence[Picture | None] = (),
+    ) -> list[np.ndarray]:
         """Return the outputs of each sequence with its special tokens: (outputs,), or of a head for tokens
-        (time, outputs), padding included.
+        (time, outputs), padding included. `pictures`: what a model of pictures reads with each.
         """
         outputs: dict[int, np.ndarray] = {}
+        seen = pictures or [None] * len(sequences)
 
         def compute(batch: list[int]) -> None:
-            rows = self._halving([sequences[index] for index in batch])
+            rows = self._halving([sequences[index] for index in batch], [seen[index] for index in batch])
             outputs.update(zip(batch, rows, strict=True))
 
-        plan = batches([len(sequence) for sequence in sequences], budget or self.budget)
+        plan = batches(list(map(self._size, sequences, seen)), budget or self.budget)
         if not self.runtime.workers:
             for batch in plan:
                 compute(batch)
@@ -171,10 +178,10 @@ class TextModel:
             list(pool.map(compute, plan))
         return [outputs[index] for index in range(len(sequences))]
 
-    def _halving(self, sequences: list[list[int]]) -> list[np.ndarray]:
+    def _halving(self, sequences: list[list[int]], pictures: Sequence[Picture | None]) -> list[np.ndarray]:
         """Compute a batch; where memory runs out, its halves."""
         try:
-            return list(self._run(sequences).astype("float64"))
+            return list(self._run(sequences, pictures).astype("float64"))
         except OutOfMemoryError as error:
             if len(sequences) == 1:
                 raise NlpkitError(
@@ -182,17 +189,28 @@ class TextModel:
                 ) from error
         self.runtime.free()
         half = len(sequences) // 2
-        return [*self._halving(sequences[:half]), *self._halving(sequences[half:])]
+        return [
+            *self._halving(sequences[:half], pictures[:half]),
+            *self._halving(sequences[half:], pictures[half:]),
+        ]
 
-    def _run(self, sequences: list[list[int]]) -> np.ndarray:
+    def _size(self, sequence: list[int], picture: Picture | None) -> int:
+        """Return the tokens that a sequence takes of the budget."""
+        return len(sequence)
+
+    def _run(self, sequences: list[list[int]], pictures: Sequence[Picture | None] = ()) -> np.ndarray:
         """Compute one padded batch."""
+        return self.runtime.logits(*self._padded(sequences))
+
+    def _padded(self, sequences: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids and mask, (batch, time)."""
         import numpy as np
 
         lengths = np.array([len(sequence) for sequence in sequences])
         mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
         ids = np.full(mask.shape, self.tokenizer.pad_id, dtype=np.int64)
         ids[mask.astype(bool)] = np.concatenate(sequences)
-        return self.runtime.logits(ids, mask)
+        return ids, mask
 
 
 def usable_cores() -> int:

@@ -46,13 +46,14 @@ class TorchRuntime:
         }
         return {"device": self.device, "cpu": str(torch.backends.cpu.get_cpu_capability()), **libraries}
 
-    def logits(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return (batch, outputs) in float32."""
+    def logits(self, ids: np.ndarray, mask: np.ndarray, **more: np.ndarray) -> np.ndarray:
+        """Return (batch, outputs) in float32; `more` is what else the model is given, by its names."""
         import torch
 
         try:
             with torch.inference_mode():
-                outputs = self.model(input_ids=self._on_device(ids), attention_mask=self._on_device(mask))
+                given = {"input_ids": ids, "attention_mask": mask, **more}
+                outputs = self.model(**{name: self._on_device(values) for name, values in given.items()})
                 logits: np.ndarray = outputs.logits.float().cpu().numpy()
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemoryError(str(error)) from error

@@ -17,6 +17,7 @@ from nlpkit.cli.options import (
     ConversationColumn,
     Encoding,
     Format,
+    ImageColumn,
     Json,
     Messages,
     OnError,
@@ -75,6 +76,7 @@ def evaluate_run(
     conversation: ConversationColumn = None,
     speaker: Speaker = None,
     aspect: AspectColumn = None,
+    image: ImageColumn = None,
     items: Annotated[
         int | None,
         typer.Option(
@@ -103,7 +105,7 @@ def evaluate_run(
         "by": by,
         "bins": None if bins is None else yaml_value(bins, where="--bins"),
         "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
-        "conversation": conversation, "speaker": speaker, "aspect": aspect, "items": items,
+        "conversation": conversation, "speaker": speaker, "aspect": aspect, "image": image, "items": items,
         "generate": generate,
     }  # fmt: skip
     opened = Run.open(run)

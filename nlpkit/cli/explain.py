@@ -16,6 +16,7 @@ from nlpkit.cli.options import (
     ConversationColumn,
     Encoding,
     Format,
+    ImageColumn,
     Json,
     Messages,
     OnError,
@@ -93,6 +94,7 @@ def explain(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="A page for the explanations.")] = None,
     text: Text = "text",
+    image: ImageColumn = None,
     format: Format = None,
     encoding: Encoding = None,
     on_error: OnError = "stop",
@@ -147,12 +149,18 @@ def explain(
         )
         if file:
             stack.enter_context(skippable(on_error))
-        reading = {"text": text, "format": format, "encoding": encoding}
+        reading: dict[str, Any] = {"text": text, "format": format, "encoding": encoding}
         if chat_run:
             stack.enter_context(as_options())
             answers = _replies(chat_run, rest, file, {**reading, **turns, "on_bad": on_error}, skipped)
         else:
             explainer = Explainer(load_for(run, method, runtime), method=method, label=label)
+            if image is not None:
+                if not (file and explainer.classifier.reads_pictures):
+                    raise ConfigError(
+                        "--image: is for a file and a run that reads pictures; hint: leave it out"
+                    )
+                reading["image"] = image
             answers = _labels(explainer, rest, file, {**reading, "on_error": on_error}, skipped)
         if target:
             stack.enter_context(target)

@@ -69,6 +69,9 @@ Speaker = Annotated[str | None, column("a turn's speaker", CONVERSATIONS, "speak
 AspectColumn = Annotated[
     str | None, column("the aspect that a run of aspect_polarity is asked about", LABELS, "aspect")
 ]
+ImageColumn = Annotated[
+    str | None, column("the picture, a path or bytes, for a run that reads pictures", LABELS, "image")
+]
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the input, if it is not UTF-8.")]
 RuntimeChoice = Annotated[
     str,

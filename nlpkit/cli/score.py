@@ -20,6 +20,7 @@ from nlpkit.cli.options import (
     Encoding,
     HeldOut,
     HeldOutLabel,
+    ImageColumn,
     Json,
     PricePerMillion,
     RuntimeChoice,
@@ -72,6 +73,7 @@ def score(
     conversation: ConversationColumn = None,
     speaker: Speaker = None,
     aspect: AspectColumn = None,
+    image: ImageColumn = None,
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(help="stop at the first bad row, or skip it into OUTPUT.rejects.jsonl (exit code 5)."),
@@ -159,8 +161,8 @@ def score(
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
-        text=text, conversation=conversation, speaker=speaker, aspect=aspect, by=by, format=format,
-        output_format=output_format, encoding=encoding, on_error=on_error, rejects=rejects,
+        text=text, conversation=conversation, speaker=speaker, aspect=aspect, image=image, by=by,
+        format=format, output_format=output_format, encoding=encoding, on_error=on_error, rejects=rejects,
         overwrite=overwrite, raw_csv=raw_csv, prefix=prefix, row_per=row_per,
     )  # fmt: skip
     if check:

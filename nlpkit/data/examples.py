@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["user", "assistant"]
+
+
+GRID = 4
+"""Cells of a picture on each side: what an explanation hides one by one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A picture that stands with a text, as its file holds it. Equal pictures get equal answers."""
+
+    content: bytes = field(repr=False)
+    """A JPEG, PNG, WebP, GIF or BMP file."""
+    hidden: frozenset[int] = frozenset()
+    """Cells that a model sees as plain gray, numbered row by row from 0 to GRID * GRID - 1."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the file."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +49,8 @@ class LabeledText:
     """The file and the row that it came from, for messages."""
     annotations: tuple[str | float, ...] = ()
     """What several people answered, where that is known."""
+    picture: Picture | None = None
+    """The picture that stands with it; the text may then be empty."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -42,8 +64,9 @@ class LabeledText:
 
     @property
     def full_text(self) -> str:
-        """All that a model reads of it: the text, and its aspect if it has one."""
-        return f"{self.about}\n{self.text}" if self.about else self.text
+        """All that a model reads of it: the text, its aspect if it has one, and the hash of its picture."""
+        seen = (self.picture.sha256,) if self.picture else ()
+        return "\n".join((*((self.about,) if self.about else ()), self.text, *seen))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +82,8 @@ class LabelSetText:
     `by` names."""
     where: str = ""
     """The file and the row that it came from, for messages."""
+    picture: Picture | None = None
+    """The picture that stands with it; the text may then be empty."""
 
     @property
     def label(self) -> str:
@@ -69,6 +94,11 @@ class LabelSetText:
     def numbers(self) -> tuple[float, ...]:
         """No numbers."""
         return ()
+
+    @property
+    def full_text(self) -> str:
+        """All that a model reads of it: the text, and the hash of its picture."""
+        return f"{self.text}\n{self.picture.sha256}" if self.picture else self.text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -199,9 +229,11 @@ class TextInput:
     """The aspect that is asked about; empty where the whole text is."""
     group: str = ""
     """The group whose promise holds for it, such as its language. Models don't read it."""
+    picture: Picture | None = None
+    """The picture that stands with it, for a model that reads pictures; the text may then be empty."""
 
 
-TURN, ABOUT = "turn", "about"
+TURN, ABOUT, PICTURE = "turn", "about", "picture_sha256"
 """The columns of `input_columns`."""
 GROUP = "group"
 """The column that holds the group of a row, next to a run's answers to its held-out rows."""
@@ -209,12 +241,13 @@ GROUP = "group"
 
 def input_columns(given: TextInput) -> dict[str, str]:
     """Return the columns of a table that hold what is read with the text: who speaks and the turns before,
-    as JSON, and the aspect.
+    as JSON, the aspect, and the hash of the picture.
     """
     before = [[turn.speaker, turn.text] for turn in given.context]
     is_turn = bool(before or given.speaker)
     turn = {TURN: json.dumps([given.speaker, before], ensure_ascii=False)} if is_turn else {}
-    return turn | ({ABOUT: given.about} if given.about else {})
+    seen = {PICTURE: given.picture.sha256} if given.picture else {}
+    return turn | ({ABOUT: given.about} if given.about else {}) | seen
 
 
 def input_in(row: Mapping[str, str]) -> TextInput:

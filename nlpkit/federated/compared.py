@@ -4,19 +4,15 @@ long.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nlpkit.config import to_yaml
-from nlpkit.errors import ConfigError
 from nlpkit.federated.site import CENTRAL, Site, train_locally
-from nlpkit.run import Run
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.classifier import finish
 from nlpkit.training.rows import Rows
-from nlpkit.training.runs import RunInProgress
+from nlpkit.training.runs import RunInProgress, compared_job
 
 
 def merged(rows: Mapping[str, Rows[TextTask]]) -> Rows[TextTask]:
@@ -42,11 +38,6 @@ def merged(rows: Mapping[str, Rows[TextTask]]) -> Rows[TextTask]:
     )
 
 
-def compared_run(run: Run, name: str) -> Run:
-    """Return the run that a federated one is compared with: `central`, or a site's."""
-    return Run(run.path.with_name(f"{run.path.name}-{name}"))
-
-
 def train_compared(sites: Sequence[Site], job: RunInProgress) -> None:
     """Train the runs to compare with, each as many epochs as the rounds have together; those that are there
     are kept.
@@ -65,24 +56,15 @@ def train_compared(sites: Sequence[Site], job: RunInProgress) -> None:
 
 
 def _train_one(site: Site, job: RunInProgress) -> None:
-    run = compared_run(job.run, site.name)
-    identity = f"{job.fingerprint} {site.name}"
-    if run.is_completed and not job.options.overwrite:
-        if run.read().data.get("fingerprint") == identity:
-            job.options.talk(f"{run.path}: trained already")
-            return
-        raise ConfigError(
-            f"{run.path}: a run of another training is there; hint: --overwrite, or another name"
-        )
-    run.remove()
+    own = compared_job(job, site.name)
+    if own is None:
+        return
     training = site.config.training
     rounds = site.config.federation.rounds
     longer = {
         "epochs": training.epochs * rounds,
         "max_steps": training.max_steps and training.max_steps * rounds,
     }
-    job.options.talk(f"training {run.path} on {len(site.rows.train):,} rows, as long as {rounds} rounds")
-    own = replace(job, run=run, fingerprint=identity, started=time.monotonic())
-    Run.create(run.path, config=f"# Trained to compare with {job.run.name}\n{to_yaml(job.config)}")
+    job.options.talk(f"training {own.run.path} on {len(site.rows.train):,} rows, as long as {rounds} rounds")
     train_locally(site, training.model_copy(update=longer), seed=job.seed)
     finish(own, site.model, site.base, site.rows, initial=None)

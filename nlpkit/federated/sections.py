@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.federated.compared import compared_run
 from nlpkit.federated.rounds import Round, recorded_rounds
 from nlpkit.federated.site import CENTRAL
 from nlpkit.metrics.intervals import bootstrap, paired
@@ -15,6 +14,7 @@ from nlpkit.reports.wording import difference
 from nlpkit.run import Run
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.rows import Rows
+from nlpkit.training.runs import compared_run
 
 LIMITS = (
     "No text went over the wire, only adapters and heads. They can still give away something of the texts "

@@ -20,6 +20,7 @@ from nlpkit.labeling.written import plan, write
 from nlpkit.models.encoder import Encoder
 from nlpkit.models.pretrained import source_of
 from nlpkit.run import Run
+from nlpkit.tasks.prediction import read_with_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,7 +153,7 @@ def refuse_other_tasks(name: str, task: Any) -> None:
     """
     if getattr(task, "head", None) is None:
         what = "writes replies"
-    elif task.turns is not None or task.reads_aspects:
+    elif read_with_texts(task):
         what = "reads more than a text alone"
     elif task.head.level != "text" or task.head.problem != "single_label_classification":
         what = f"answers with {', '.join(task.family.columns)}"

@@ -192,8 +192,10 @@ def save_reader(module: Any, folder: Path) -> None:
 
 def exports(record: RunRecord, form: str) -> bool:
     """Return whether a run can be exported: a zero-shot one if it is one graph; a head that is not of
-    transformers, to no plain model.
+    transformers, to no plain model; one that reads pictures, not at all.
     """
+    if record.vision:
+        return False
     if record.reader is None:
         return form != "merged" or not record.mean_pooled
     row = READERS.get(str(record.reader.get("name")))

@@ -34,7 +34,7 @@ def add_lora(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=_targets(model, lora, freeze),
+        target_modules=targets_of(model, lora, freeze),
         modules_to_save=_trained(model, kind),
         use_rslora=lora.rslora,
         use_dora=lora.dora,
@@ -73,7 +73,7 @@ def _head(model: Any) -> list[str]:
     return names
 
 
-def _targets(model: Any, lora: Lora, freeze: float) -> list[str]:
+def targets_of(model: Any, lora: Lora, freeze: float = 0) -> list[str]:
     """Return the full names of the body's linear layers that `lora.targets` names, above the frozen ones."""
     import torch
 

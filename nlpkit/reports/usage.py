@@ -102,6 +102,21 @@ ASPECT_USAGE = Usage(
     audit="",
     no_promise="a promise is made for runs that read a text alone, and this one reads an aspect too",
 )
+POST_USAGE = Usage(
+    template="usage_picture.md.jinja",
+    pipeline_tag="text-classification",
+    tags=("sentiment", "multimodal"),
+    limits=(
+        _KNOWN.format(what="text and picture", file="your-posts.jsonl"),
+        *LABEL_USAGE.limits[1:],
+        "Words in a picture are not read as words.",
+    ),
+    uses=("label many posts with pictures, and count the labels", _TO_READ),
+    misuses=(_PERSON, "tell what somebody in a picture feels", _UNREAD),
+    own_audit="nlpkit evaluate . your-posts.jsonl --by COLUMN",
+    audit="",
+    no_promise="a promise is made for runs that read a text alone, and this one reads a picture too",
+)
 LABEL_SET_USAGE = Usage(
     template="usage_label_set.md.jinja",
     pipeline_tag="text-classification",

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from nlpkit.data.examples import TextInput
 from nlpkit.data.opened_file import OpenedFile
+from nlpkit.data.pictures import post_of
 from nlpkit.data.records import name_of, text_of
 from nlpkit.data.rows import BadRow, Record
 from nlpkit.errors import DataError, NlpkitError
@@ -49,6 +51,8 @@ class TextRows:
     """What makes a row a turn, for a model that reads turns."""
     aspect: str | None = None
     """The column that holds the aspect, for a model that is asked about one."""
+    image: str | None = None
+    """The column that holds the picture, for a model that reads pictures; the text may then be missing."""
     by: str | None = None
     """The column that holds the group, for a model with a promise for each group."""
 
@@ -56,7 +60,8 @@ class TextRows:
         """Yield the readable rows, in order; the others go to `bad` as they are met, or are errors where it
         is None.
         """
-        columns = (self.text, self.by) if self.by else (self.text,)
+        needed = (None if self.image else self.text, self.by)
+        columns = [column for column in needed if column]
         return self.file.records(columns, on_bad=None if bad is None else bad.append)
 
     def batches(self, rows: int, *, done: int) -> Generator[Batch]:
@@ -79,12 +84,18 @@ class TextRows:
         """Return what makes inputs of records, which are read in order."""
         if (aspect := self.aspect) is not None:
             return lambda record: TextInput(text=text_of(record, self.text), about=name_of(record, aspect))
+        if (image := self.image) is not None:
+            return partial(self._post, image)
         if (by := self.by) is not None:
             return lambda record: TextInput(text=text_of(record, self.text), group=group_of(record, by))
         if self.turns is None:
             return lambda record: text_of(record, self.text)
         history = TurnHistory(self.turns)
         return lambda record: history.input_of(record, self.text)
+
+    def _post(self, image: str, record: Record) -> TextInput:
+        text, picture = post_of(record, self.text, image)
+        return TextInput(text=text, picture=picture, group=group_of(record, self.by) if self.by else "")
 
     def _batch(
         self, records: Iterator[Record], bad: list[BadRow], input_of: Callable[[Record], str | TextInput]
@@ -98,7 +109,7 @@ class TextRows:
             try:
                 inputs.append(input_of(record))
                 good.append(record)
-                size += len(text_of(record, self.text))
+                size += weight_of(inputs[-1])
             except DataError as error:
                 if not self.skip:
                     raise
@@ -109,6 +120,12 @@ class TextRows:
             if size >= _CHARACTERS:
                 break
         return Batch(records=good, inputs=inputs, bad=list(bad), read=read) if read or bad else None
+
+
+def weight_of(given: str | TextInput) -> int:
+    """Return how much memory an input takes, in characters of text or bytes of a picture."""
+    picture = None if isinstance(given, str) else given.picture
+    return len(plain(given)) + (len(picture.content) if picture else 0)
 
 
 def plain(given: str | TextInput) -> str:

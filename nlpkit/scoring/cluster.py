@@ -37,10 +37,9 @@ class RayFleet:
         self._planned: list[_PlannedFile] = []
         self._stream: _ChunkStream | None = None
         facts: ModelFacts = self._ask("facts")
-        self.columns = facts.columns
-        self.fingerprint: str = facts.fingerprint
-        self.turns: int | None = facts.turns
-        self.reads_aspects: bool = facts.reads_aspects
+        self.columns, self.fingerprint = facts.columns, facts.fingerprint
+        self.turns, self.reads_aspects = facts.turns, facts.reads_aspects
+        self.reads_pictures = facts.reads_pictures
         self._budget = facts.budget
 
     @property

@@ -84,6 +84,7 @@ class ScoringJob:
             "raw csv": str(self.raw_csv),
             **({"turns": str(self.plan.rows.turns)} if self.plan.rows.turns else {}),
             **({"aspect": self.plan.rows.aspect} if self.plan.rows.aspect else {}),
+            **({"image": self.plan.rows.image} if self.plan.rows.image else {}),
         }
 
     @property

@@ -28,6 +28,8 @@ class ScoreOptions:
     """The column of who speaks, for a model that reads turns; None is `speaker`."""
     aspect: str | None = None
     """The column of the aspect, for a model that is asked about one; None is `aspect`."""
+    image: str | None = None
+    """The column of the picture, for a model that reads pictures; None is `image`."""
     by: str | None = None
     """The column of the group that a row's promise is about, for a model with a promise for each group."""
     format: str | None = None

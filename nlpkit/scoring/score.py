@@ -21,9 +21,9 @@ from nlpkit.scoring.output_columns import Columns, plan_columns
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.state import begun_with
-from nlpkit.scoring.turn_rows import aspect_column_of, turn_columns_of
+from nlpkit.scoring.turn_rows import aspect_column_of, image_column_of, turn_columns_of
 from nlpkit.scoring.writers import RowWriter, writer_of
-from nlpkit.tasks.prediction import reads_aspects, turns_read_by
+from nlpkit.tasks.prediction import read_with_texts, reads_aspects, reads_pictures, turns_read_by
 
 __all__ = ["CHUNK_ROWS", "FilePlan", "Progress", "ScoreSummary", "plan_file", "score_file"]
 
@@ -50,6 +50,7 @@ def score_file(
     conversation: str | None = None,
     speaker: str | None = None,
     aspect: str | None = None,
+    image: str | None = None,
     text_column: str | None = None,
 ) -> ScoreSummary:
     """Score a file into another, and return the summary once the output is complete and in its place.
@@ -82,6 +83,7 @@ def score_file(
             `conversation`. Each row is then scored with the turns before it.
         speaker: the column of who speaks, for such a model; default: `speaker`.
         aspect: the column of the aspect, for a model that is asked about one; default: `aspect`.
+        image: the column of the picture, for a model that reads pictures; default: `image`.
         text_column: the former name of `text`.
 
     Raises:
@@ -97,6 +99,7 @@ def score_file(
         conversation=conversation,
         speaker=speaker,
         aspect=aspect,
+        image=image,
         format=format,
         output_format=output_format,
         encoding=encoding,
@@ -147,15 +150,14 @@ class FilePlan:
         return TextRows(file=self.file, text=options.text, skip=options.skips_bad_rows, by=options.by)
 
     def _rows_for(self, model: Predictor | Fleet) -> TextRows:
-        """Return the rows as the model reads them: texts, turns, or texts with an aspect.
+        """Return the rows as the model reads them: texts, turns, or texts with an aspect or a picture.
 
         Raises:
-            ConfigError: a column that it reads is missing, or it reads turns or aspects and the input is
+            ConfigError: a column that it reads is missing, or it reads more than texts and the input is
                 standard input.
         """
         turns = turns_read_by(model)
-        if (turns is not None or reads_aspects(model)) and self.file.path is None:
-            more = "the turns before" if turns is not None else "an aspect"
+        if (more := read_with_texts(model)) and self.file.path is None:
             raise ConfigError(
                 f"standard input: this model reads {more} with each text, and needs a file; "
                 "hint: write the rows to a file first, such as rows.jsonl"
@@ -165,6 +167,7 @@ class FilePlan:
             self._rows,
             turns=turn_columns_of(turns, self.options, columns),
             aspect=aspect_column_of(reads_aspects(model), self.options, columns),
+            image=image_column_of(reads_pictures(model), self.options, columns),
         )
 
     @cached_property

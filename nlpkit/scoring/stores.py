@@ -210,6 +210,7 @@ def _recorded(options: ScoreOptions) -> dict[str, str]:
         "conversation": options.conversation,
         "speaker": options.speaker,
         "aspect": options.aspect,
+        "image": options.image,
         "chunk_rows": options.chunk_rows,
     }
     return {name: str(value) for name, value in kept.items()}

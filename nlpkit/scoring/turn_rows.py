@@ -1,5 +1,5 @@
 """Rows of which more than a text is read: turns with their speaker and the turns before, texts with an
-aspect.
+aspect or a picture.
 """
 
 from __future__ import annotations
@@ -70,6 +70,25 @@ def aspect_column_of(reads_aspects: bool, options: ScoreOptions, columns: Iterab
         raise ConfigError(
             f"no column {column!r}, and this model is asked about an aspect of each text"
             f"{nearest(column, known)}; hint: name the column with --aspect"
+        )
+    return column
+
+
+def image_column_of(reads_pictures: bool, options: ScoreOptions, columns: Iterable[str]) -> str | None:
+    """Return the column of pictures for a model that reads them; None for other models.
+
+    Raises:
+        ConfigError: the column is named, but the model reads texts alone; or there is no such column.
+    """
+    if not reads_pictures:
+        if options.image is not None:
+            raise ConfigError("--image: this model reads texts, and no pictures; hint: leave out --image")
+        return None
+    column, known = options.image or "image", list(columns)
+    if column not in known:
+        raise ConfigError(
+            f"no column {column!r}, and this model reads a picture with each text"
+            f"{nearest(column, known)}; hint: name the column with --image"
         )
     return column
 

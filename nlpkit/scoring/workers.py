@@ -19,7 +19,7 @@ from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.predictors import Predictor, Tunable
 from nlpkit.scoring.state import Chunk
 from nlpkit.tasks.answers.family import ColumnType
-from nlpkit.tasks.prediction import reads_aspects, turns_read_by
+from nlpkit.tasks.prediction import reads_aspects, reads_pictures, turns_read_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ class ModelFacts:
     turns: int | None = None
     """How many turns before a turn it reads; None for a model that reads texts."""
     reads_aspects: bool = False
+    reads_pictures: bool = False
 
 
 def packed(items: Iterable[object]) -> Any:
@@ -130,6 +131,7 @@ class ModelProbe:
             budget=budget,
             turns=turns_read_by(predictor),
             reads_aspects=reads_aspects(predictor),
+            reads_pictures=reads_pictures(predictor),
         )
 
     def tune(self, texts: list[Any]) -> int | NlpkitError:

@@ -138,7 +138,22 @@ class AspectSource(LabelSource):
     """The column that holds the aspect: words of the text, or a category such as `service`."""
 
 
-class DataSource(AspectSource, LabelSetSource, NumberSource, TurnSource, OpinionSource):
+class PictureSource(Settings):
+    """Where the pictures of posts stand."""
+
+    image: Column = "image"
+    """The column that holds a picture: a path, relative to the file of the row, or its bytes."""
+
+
+class PictureLabelSource(PictureSource, LabelSource):
+    """Where posts with one label come from."""
+
+
+class PictureLabelSetSource(PictureSource, LabelSetSource):
+    """Where posts with several labels come from."""
+
+
+class DataSource(AspectSource, LabelSetSource, NumberSource, TurnSource, OpinionSource, PictureSource):
     """Where rows of any task come from; each task refuses the keys that mean nothing to it."""
 
 

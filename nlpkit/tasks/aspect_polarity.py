@@ -42,6 +42,7 @@ class AspectPolarity(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = True
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[AspectSource]] = AspectSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 

@@ -44,6 +44,7 @@ class Aspects(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[OpinionSource]] = OpinionSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -43,6 +43,7 @@ class Emotions(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSetSource]] = LabelSetSource
     training_settings: ClassVar[type[LabelSetTraining]] = LabelSetTraining
 
@@ -90,11 +91,14 @@ class Emotions(Settings):
 
     def read(self, path: Path, source: LabelSetSource) -> Reading[LabelSetText]:
         """Read the examples of a file or folder."""
-        columns: dict[str | None, str] = {source.text: "text", source.weight: "weight"}
-        columns |= dict.fromkeys(source.label_columns, "label_columns") or {source.label: "label"}
-        return read_rows(self, path, source, columns)
+        return read_rows(self, path, source, self.columns(source))
 
-    def fit(self, examples: Sequence[LabelSetText]) -> Emotions:
+    def columns(self, source: LabelSetSource) -> dict[str | None, str]:
+        """Return the columns that a file must have, by their keys."""
+        columns: dict[str | None, str] = {source.text: "text", source.weight: "weight"}
+        return columns | (dict.fromkeys(source.label_columns, "label_columns") or {source.label: "label"})
+
+    def fit(self, examples: Sequence[LabelSetText]) -> Self:
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
@@ -118,7 +122,7 @@ class Emotions(Settings):
 
     def calibrate(
         self, logits: np.ndarray, examples: Sequence[LabelSetText], encoded: Sequence[Encoded] = ()
-    ) -> Emotions:
+    ) -> Self:
         """Return the task with the slope, offset and thresholds that fit held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
+from nlpkit.data.examples import Picture
 from nlpkit.errors import RunError
 
 Offsets: TypeAlias = list[tuple[int, int]]
@@ -56,6 +57,8 @@ class Encoded:
     """Turns before it that are not read, or not from their beginning, because they do not fit."""
     places: Places | None = None
     """Where the tokens stand in the text, for a task that answers with parts of it."""
+    picture: Picture | None = None
+    """The picture that is read with it, for a task that reads pictures."""
 
     @property
     def is_unreadable(self) -> bool:

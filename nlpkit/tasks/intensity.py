@@ -47,6 +47,7 @@ class Intensity(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[NumberSource]] = NumberSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 

@@ -46,6 +46,7 @@ class Intents(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -56,6 +56,7 @@ class Polarity(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -102,7 +103,7 @@ class Polarity(Settings):
         """Read the examples of a file or folder."""
         return read_rows(self, path, source, labeled_columns(source))
 
-    def fit(self, examples: Sequence[LabeledText]) -> Polarity:
+    def fit(self, examples: Sequence[LabeledText]) -> Self:
         """Return the task with its labels: those of the config, or those that the data holds."""
         if self.labels:
             return self
@@ -119,7 +120,7 @@ class Polarity(Settings):
 
     def calibrate(
         self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
-    ) -> Polarity:
+    ) -> Self:
         """Return the task with the calibration that fits held-out logits best."""
         return self.model_copy(update=self.family.fit(logits, examples))
 

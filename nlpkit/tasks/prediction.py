@@ -174,6 +174,29 @@ def reads_aspects(classifier: object) -> bool:
     return isinstance(classifier, AspectReader) and classifier.reads_aspects
 
 
+@runtime_checkable
+class PictureReader(Protocol):
+    """A classifier that may read the picture that stands with a text."""
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether it reads the picture that stands with a text."""
+
+
+def reads_pictures(classifier: object) -> bool:
+    """Return whether a classifier reads the picture that stands with a text."""
+    return isinstance(classifier, PictureReader) and classifier.reads_pictures
+
+
+def read_with_texts(classifier: object) -> str:
+    """Return in words what a classifier reads with each text; empty where it reads texts alone."""
+    if turns_read_by(classifier) is not None:
+        return "the turns before"
+    if reads_aspects(classifier):
+        return "an aspect"
+    return "a picture" if reads_pictures(classifier) else ""
+
+
 def labels_of(predictions: Sequence[Prediction]) -> list[str]:
     """Return the label of each prediction.
 

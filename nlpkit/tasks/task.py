@@ -20,6 +20,7 @@ from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.encoding import Encoded, Tokenizer
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.intents import Intents
+from nlpkit.tasks.pictures import PictureEmotions, PicturePolarity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading
@@ -67,6 +68,10 @@ class TextTask(Task, Protocol):
     def reads_aspects(self) -> bool:
         """Whether it is asked about an aspect that is given with each text."""
 
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether it reads the picture that stands with a text."""
+
     def parse(self, record: Record, source: Any) -> Any:
         """Return the example that a record holds."""
 
@@ -96,6 +101,8 @@ TEXT_TASKS: Mapping[str, type[TextTask]] = MappingProxyType(
         "turn_emotions": TurnEmotions,
         "aspects": Aspects,
         "aspect_polarity": AspectPolarity,
+        "picture_polarity": PicturePolarity,
+        "picture_emotions": PictureEmotions,
     }
 )
 """The tasks of classifiers. A new task is a module and its row here."""
@@ -104,9 +111,14 @@ TASKS: Mapping[str, type[Task]] = MappingProxyType({**TEXT_TASKS, "dialogue": Di
 
 if TYPE_CHECKING:
     TextTaskSettings: TypeAlias = TextTask
+    PictureTaskSettings: TypeAlias = TextTask
 else:
-    TextTaskSettings = Annotated[Union[tuple(TEXT_TASKS.values())], Field(discriminator="kind")]  # noqa: UP007
-"""A text task as a config holds it: `kind` names its row in the table."""
+    _OF_TEXTS, _OF_PICTURES = (
+        tuple(task for task in TEXT_TASKS.values() if task.reads_pictures == reads) for reads in (False, True)
+    )
+    TextTaskSettings = Annotated[Union[_OF_TEXTS], Field(discriminator="kind")]  # noqa: UP007
+    PictureTaskSettings = Annotated[Union[_OF_PICTURES], Field(discriminator="kind")]  # noqa: UP007
+"""A task of texts, or of posts with pictures, as a config holds it: `kind` names its row in the table."""
 
 
 ADAPTATION = "adaptation"

@@ -71,6 +71,7 @@ class TurnEmotions(Settings):
     """What is done to the logits beyond that: fitted after the training, where it is of use."""
 
     reads_aspects: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[TurnSource]] = TurnSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 

@@ -5,15 +5,18 @@ calibrated.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.first_token import first_token_only
+from nlpkit.classifiers.picture_model import PictureModel
+from nlpkit.classifiers.torch_runtime import TorchRuntime
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import RunError
-from nlpkit.models.lora import add_lora, load_adapter, save_adapter
+from nlpkit.models.lora import add_lora, load_adapter, save_adapter, targets_of
 from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.reports.privacy import privacy_words
 from nlpkit.run import Run
@@ -42,16 +45,26 @@ def build(
     from transformers import set_seed
 
     set_seed(seed)
-    plain = load_classifier(
-        base.folder,
-        head=task.head,
-        layers=base.identity.layers,
-        dropout=dropout,
-        pad_id=base.tokenizer.pad_token_id,
-        mean_pooled=base.mean_pooled,
-    )
+    plain = _fresh(base, task, base.tokenizer, dropout=dropout)
+    if base.vision and not base.vision.learns:
+        words = [name for name in targets_of(plain, lora) if name.startswith("body.text.")]
+        lora = lora.model_copy(update={"targets": tuple(words)})
     kind: Literal["SEQ_CLS", "TOKEN_CLS"] = "TOKEN_CLS" if task.head.level == "token" else "SEQ_CLS"
     return add_lora(first_token_only(plain), lora, kind=kind, freeze=freeze)
+
+
+def _fresh(base: LoadedBase, task: TextTask, tokenizer: Any, *, dropout: float | None = None) -> Any:
+    """Load the base with a head that is drawn at random."""
+    settings: dict[str, Any] = {
+        "head": task.head, "layers": base.identity.layers, "dropout": dropout,
+        "pad_id": tokenizer.pad_token_id,
+    }  # fmt: skip
+    if base.vision:
+        from nlpkit.models.picture_classifier import load_picture_classifier
+
+        fusion = base.vision.vision.fusion
+        return load_picture_classifier(base.folder, base.vision.folder, fusion=fusion, **settings)
+    return load_classifier(base.folder, mean_pooled=base.mean_pooled, **settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +126,9 @@ def finish(
 
 def _load_saved(run: Run, base: LoadedBase, task: TextTask) -> Classifier:
     tokenizer = load_tokenizer(run.tokenizer)
-    plain = load_classifier(
-        base.folder,
-        head=task.head,
-        layers=base.identity.layers,
-        pad_id=tokenizer.pad_token_id,
-        mean_pooled=base.mean_pooled,
-    )
-    return Classifier.of_model(
-        load_adapter(plain, run.adapter).to(pick_device()), tokenizer, task, max_tokens=base.window
-    )
+    model = load_adapter(_fresh(base, task, tokenizer), run.adapter).to(pick_device())
+    seen = {"vision": base.vision.vision} if base.vision else {}
+    return Classifier.of_model(model, tokenizer, task, max_tokens=base.window, **seen)
 
 
 def _verify(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> None:
@@ -130,9 +136,26 @@ def _verify(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> None:
     here.
     """
     import numpy as np
-    import torch
 
     inputs = _short(inputs, saved)
+    trained = _trained_logits(model, saved, inputs)
+    difference = float(np.abs(trained - saved.logits(inputs)).max())
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
+        raise RunError(
+            f"the saved run answers differently from the trained model: logits differ by {difference:.2g}; "
+            f"expected at most {TOLERANCE}"
+        )
+
+
+def _trained_logits(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> NDArray[Any]:
+    """Return the logits of the model that was trained."""
+    import numpy as np
+    import torch
+
+    if isinstance(saved.model, PictureModel):
+        as_trained = copy(saved.model)
+        as_trained.runtime = TorchRuntime(model.get_base_model(), name="trained")
+        return as_trained.logits(inputs)
     device = next(model.parameters()).device
     ids = [torch.tensor([encoded.windows[0]], device=device) for encoded in saved.encode(inputs)]
     frame = saved.model.tokenizer.frame
@@ -145,20 +168,11 @@ def _verify(model: Any, saved: Classifier, inputs: Sequence[TextInput]) -> None:
     if saved.task.head.level == "token":
         before, after = len(frame.before), len(frame.after)
         outputs = [logits[0, before : logits.shape[1] - after] for logits in outputs]
-    trained = np.concatenate(outputs)
-    difference = float(np.abs(trained - saved.logits(inputs)).max())
-    if not difference <= TOLERANCE * max(1.0, float(np.abs(trained).max())):
-        raise RunError(
-            f"the saved run answers differently from the trained model: logits differ by {difference:.2g}; "
-            f"expected at most {TOLERANCE}"
-        )
+    return np.concatenate(outputs)
 
 
 def _short(inputs: Sequence[TextInput], saved: Classifier, count: int = 16) -> list[TextInput]:
     """Return a few inputs, their texts cut, that fit one window."""
-    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in inputs[:count]]
-    return [
-        given
-        for given, encoded in zip(cut, saved.encode(cut), strict=True)
-        if given.text.strip() and len(encoded.windows) == 1
-    ]
+    told = [given for given in inputs if given.text.strip() or given.picture][:count]
+    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in told]
+    return [given for given, encoded in zip(cut, saved.encode(cut), strict=True) if len(encoded.windows) == 1]

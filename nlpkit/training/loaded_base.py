@@ -13,9 +13,20 @@ from typing import Any
 from nlpkit.errors import ConfigError
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.pretrained import depth_of, find_base, load_tokenizer, pick_device, quiet, window_of
+from nlpkit.models.vision import Vision
 from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
 from nlpkit.settings.training import Base, EncoderBase, Lora
 from nlpkit.training.runs import RunInProgress
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedVision:
+    """A vision transformer on this machine."""
+
+    folder: Path
+    vision: Vision
+    learns: bool
+    """Whether LoRA is added to it too; else it stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +42,8 @@ class LoadedBase:
     """Tokens that training texts are cut to."""
     mean_pooled: bool = False
     """Whether a classifier's head reads the mean of all tokens."""
+    vision: LoadedVision | None = None
+    """What reads the pictures; None where there are none."""
 
 
 def load_base(base: Base) -> LoadedBase:
@@ -128,6 +141,7 @@ def record_of(
         base=base.identity,
         outputs=outputs,
         mean_pooled=base.mean_pooled,
+        vision=base.vision.vision.model_dump(mode="json") if base.vision else {},
         max_tokens=max_tokens,
         seed=job.seed,
         data={**data, "fingerprint": job.fingerprint},

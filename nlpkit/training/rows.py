@@ -87,6 +87,8 @@ class TrainingRow:
     """How many tokens of the text did not fit."""
     turns_cut: int = 0
     """How many turns before it did not fit."""
+    picture: str = ""
+    """The SHA-256 of its picture; empty where it has none."""
 
 
 def load_rows(task: AnyTask, data: Data | ConversationData, *, seed: int) -> Rows[AnyTask]:
@@ -191,6 +193,7 @@ def encode(examples: Sequence[Any], task: TextTask, tokenizer: Any, max_tokens: 
             weight=example.weight * scale,  # so that weights average 1 and the loss keeps its size
             cut=max(0, read.tokens - size),
             turns_cut=read.turns_cut,
+            picture=read.picture.sha256 if read.picture else "",
         )
         for example, read in zip(examples, encoded, strict=True)
     ]

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -174,6 +174,30 @@ class RunInProgress:
         """
         keep_hashes(self.run, texts if getattr(self.config, "text_hashes", True) else None, parent)
         self.run.finish(record)
+
+
+def compared_run(run: Run, name: str) -> Run:
+    """Return the run that another is compared with, which stands next to it."""
+    return Run(run.path.with_name(f"{run.path.name}-{name}"))
+
+
+def compared_job(job: RunInProgress, name: str) -> RunInProgress | None:
+    """Return the job of a run to compare with, its folder made; None where it is trained already.
+
+    Raises:
+        ConfigError: a run of another training has its name.
+    """
+    run, identity = compared_run(job.run, name), f"{job.fingerprint} {name}"
+    if run.is_completed and not job.options.overwrite:
+        if run.read().data.get("fingerprint") == identity:
+            job.options.talk(f"{run.path}: trained already")
+            return None
+        raise ConfigError(
+            f"{run.path}: a run of another training is there; hint: --overwrite, or another name"
+        )
+    run.remove()
+    Run.create(run.path, config=f"# Trained to compare with {job.run.name}\n{to_yaml(job.config)}")
+    return replace(job, run=run, fingerprint=identity, started=time.monotonic())
 
 
 Config = TypeVar("Config", bound=BaseModel)

@@ -14,7 +14,7 @@ from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import Run
-from nlpkit.tasks.prediction import OPINIONS
+from nlpkit.tasks.prediction import OPINIONS, read_with_texts
 from nlpkit.tasks.reading import read_examples
 from nlpkit.trust.answer_columns import RANKS, is_true, labels_in, labels_of, matrices
 
@@ -187,8 +187,7 @@ class _HeldOut:
 def _held_out(
     run: Run, classifier: Classifier, held_out: Path | str | None, fields: Mapping[str, Any]
 ) -> _HeldOut:
-    if classifier.turns is not None or classifier.reads_aspects:
-        more = "the turns before" if classifier.turns is not None else "an aspect"
+    if more := read_with_texts(classifier):
         raise RunError(
             f"{classifier.name}: reads {more} with each text; expected a run that reads texts alone; "
             "hint: `nlpkit score` answers such a file"

@@ -87,8 +87,11 @@ def explain(
             'nlpkit.Conversation(turns=(nlpkit.Turn(role="user", text="Hello"),))'
         )
     explainer = Explainer(load_for(run, method, runtime), method=method, label=label)
-    plain = [text if isinstance(text, str) else text.text for text in as_texts(texts)]  # type: ignore[arg-type]
-    return [explanation for of_text in explainer.explain(plain) for explanation in of_text]
+    asked = [
+        text if isinstance(text, str) or text.picture else text.text
+        for text in as_texts(texts)  # type: ignore[arg-type]
+    ]
+    return [explanation for of_text in explainer.explain(asked) for explanation in of_text]
 
 
 def _conversations(texts: object) -> list[Conversation]:

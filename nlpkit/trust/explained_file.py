@@ -12,12 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from nlpkit.data.examples import TextInput
+from nlpkit.data.pictures import post_of
 from nlpkit.data.records import BadRow, Record, columns_of, read_records, text_of
 from nlpkit.data.spreadsheets import inert
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.files import refuse_path
 from nlpkit.trust.explained import Explained
 from nlpkit.trust.explainer import Explainer
+from nlpkit.trust.posts import Asked
 
 COLUMN = "explanations"
 """The column with a list of explanations as JSON: one for each label that is explained."""
@@ -44,6 +47,7 @@ def explained_rows(
     file: Path | str,
     *,
     text: str = "text",
+    image: str = "image",
     format: str | None = None,
     encoding: str | None = None,
     on_error: OnError = "stop",
@@ -55,6 +59,7 @@ def explained_rows(
         explainer: explains them.
         file: anything that `nlpkit score` reads, one row after the other.
         text: the column that holds the text.
+        image: the column that holds the picture, for a run that reads pictures.
         format: as the name shows, by default.
         encoding: of a text file that is not UTF-8.
         on_error: `skip` passes over rows that cannot be read or explained.
@@ -67,30 +72,42 @@ def explained_rows(
     def bad(row: BadRow) -> None:
         skipped(f"{row.where}: {row.reason}")
 
+    def asked(record: Record) -> Asked:
+        if not explainer.classifier.reads_pictures:
+            return text_of(record, text)
+        written, picture = post_of(record, text, image)
+        return TextInput(text=written, picture=picture)
+
+    needed = image if explainer.classifier.reads_pictures else text
     records = read_records(
-        file, format=format, encoding=encoding, columns=(text,), on_bad=bad if on_error == "skip" else None
+        file, format=format, encoding=encoding, columns=(needed,), on_bad=bad if on_error == "skip" else None
     )
-    usable = _usable(records, explainer, text, skipped if on_error == "skip" else None)
+    usable = _usable(records, explainer, asked, skipped if on_error == "skip" else None)
     while batch := list(islice(usable, BATCH)):
-        texts = [str(record.fields[text]) for record in batch]
-        explained = explainer.explain(texts, [record.where for record in batch])
-        for record, explanations in zip(batch, explained, strict=True):
+        explained = explainer.explain([given for _, given in batch], [record.where for record, _ in batch])
+        for (record, _), explanations in zip(batch, explained, strict=True):
             yield ExplainedRow(record=record, explanations=explanations)
 
 
 def _usable(
-    records: Iterator[Record], explainer: Explainer, column: str, skipped: Callable[[str], None] | None
-) -> Iterator[Record]:
-    """Yield the rows that can be explained; without `skipped` the first other one is an error."""
+    records: Iterator[Record],
+    explainer: Explainer,
+    asked: Callable[[Record], Asked],
+    skipped: Callable[[str], None] | None,
+) -> Iterator[tuple[Record, Asked]]:
+    """Yield the rows that can be explained, each with what is explained of it; without `skipped` the first
+    other one is an error.
+    """
     for record in records:
         try:
-            explainer.check(text_of(record, column), record.where)
+            given = asked(record)
+            explainer.check(given, record.where)
         except DataError as error:
             if skipped is None:
                 raise
             skipped(str(error))
         else:
-            yield record
+            yield record, given
 
 
 class ExplainedFile:

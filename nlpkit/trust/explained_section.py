@@ -18,6 +18,7 @@ from nlpkit.trust.explain import brief_explainer
 from nlpkit.trust.explainer import Explainer
 from nlpkit.trust.explanation import Explanation
 from nlpkit.trust.explanation_page import LEGEND, marks_of
+from nlpkit.trust.posts import Asked, cells_of, plain_text
 
 EACH = 2
 """Texts of each kind that are shown."""
@@ -60,7 +61,8 @@ def explained_sections(
     family = classifier.task.family
     kinds = _kinds(family, predictions, outcomes)
     chosen = sorted(
-        _chosen(explainer, kinds, [example.text for example in examples]), key=lambda each: each[0]
+        _chosen(explainer, kinds, [_asked(classifier, example) for example in examples]),
+        key=lambda each: each[0],
     )
     if not chosen:
         return ()
@@ -112,11 +114,11 @@ def _confidence(family: ClassifierFamily, answer: Prediction) -> float:
 
 
 def _chosen(
-    explainer: Explainer, kinds: Sequence[_Kind], texts: Sequence[str]
+    explainer: Explainer, kinds: Sequence[_Kind], texts: Sequence[Asked]
 ) -> Iterator[tuple[int, int, Explanation]]:
     """Yield the kind, the row and the explanation of each text that is shown, one of each kind in turn."""
     started = time.monotonic()
-    seen: set[str] = set()
+    seen: set[Asked] = set()
     waiting = [iter(kind.rows) for kind in kinds] * EACH  # the same iterators again: each goes on
     for turn, rows in enumerate(waiting):
         for row in rows:
@@ -128,12 +130,18 @@ def _chosen(
                 break
 
 
-def _is_short(explainer: Explainer, text: str) -> bool:
+def _asked(classifier: Classifier, example: Any) -> Asked:
+    given = classifier.task.input(example)
+    return given if given.picture else given.text
+
+
+def _is_short(explainer: Explainer, given: Asked) -> bool:
     """Return whether a text can be shown; it has at least as many words as parts between spaces."""
+    text = plain_text(given)
     if len(text) > MOST_CHARACTERS or len(text.split()) > MOST_WORDS or unreadable_text(text):
         return False
     try:
-        return explainer.check(text, "") <= MOST_WORDS
+        return explainer.check(given, "") <= MOST_WORDS + len(cells_of(given))
     except DataError:
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Literal, TypeAlias
 
@@ -16,8 +17,18 @@ from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.explanation import Explanation, Smallest, Word
 from nlpkit.trust.faithfulness import Curve, Faithfulness, mean_scores, scores
 from nlpkit.trust.gradients import Gradients
+from nlpkit.trust.posts import (
+    CELLS,
+    Asked,
+    cell_name,
+    cells_of,
+    has_picture,
+    left_of,
+    plain_text,
+    shown_text,
+)
 from nlpkit.trust.variants import RANDOM_ORDERS, Case, Variants, variants_of
-from nlpkit.trust.words import owners, pieces, without, words_of
+from nlpkit.trust.words import owners, pieces, words_of
 
 Method: TypeAlias = Literal["occlusion", "gradients"]
 
@@ -91,11 +102,11 @@ class Explainer:
         self.seed = seed
         self._gradients = Gradients(classifier) if method == "gradients" else None
 
-    def explain(self, texts: Sequence[str], where: Sequence[str] = ()) -> Iterator[list[Explanation]]:
+    def explain(self, texts: Sequence[Asked], where: Sequence[str] = ()) -> Iterator[list[Explanation]]:
         """Yield the explanations of each text, one for each label that is explained, as they are done.
 
         Args:
-            texts: any.
+            texts: any; for a run that reads pictures, with their pictures.
             where: what messages call each; default: its position.
 
         Raises:
@@ -106,35 +117,40 @@ class Explainer:
         for group in _groups([(3 + self.orders) * len(words) for words, _ in cut]):
             yield from self._group([(texts[index], *cut[index]) for index in group])
 
-    def check(self, text: str, where: str) -> int:
-        """Return how many words of a text, or runs of them, an explanation weighs.
+    def check(self, text: Asked, where: str) -> int:
+        """Return how many words of a text, or runs of them, and cells of its picture an explanation weighs.
 
         Raises:
             DataError: it holds no words, or too many.
         """
         return len(self._words(text, where)[0])
 
-    def _words(self, text: str, where: str) -> tuple[list[Span], Encoded]:
-        """Return the words of a text, and how the model reads it."""
-        model = self.classifier.model
+    def _words(self, given: Asked, where: str) -> tuple[list[Span], Encoded]:
+        """Return the words of a text and the cells of its picture, and how the model reads both."""
+        model, text = self.classifier.model, plain_text(given)
         encoded = encode_placed([text], model.tokenizer, model.max_tokens)[0]
+        if not isinstance(given, str):
+            encoded = replace(encoded, picture=given.picture)
         places = encoded.places
         tokens = [offsets for window in places.offsets for offsets in window] if places else []
         words = words_of(text, tokens)
-        if not words:
+        if not words and not has_picture(given):
             raise DataError(f"{where}: it is empty, so that there is nothing to explain; hint: give it words")
         if len(words) > MOST_WORDS:
             raise DataError(
                 f"{where}: {len(words):,} words; at most {MOST_WORDS:,} can be explained, as the text is "
                 "computed again for each; hint: explain the part of it that matters"
             )
-        return (words if self._gradients else pieces(words, MOST_LEFT_OUT)), encoded
+        return [
+            *(words if self._gradients or not words else pieces(words, MOST_LEFT_OUT)),
+            *cells_of(given),
+        ], encoded
 
-    def _group(self, texts: Sequence[tuple[str, list[Span], Encoded]]) -> Iterator[list[Explanation]]:
+    def _group(self, texts: Sequence[tuple[Asked, list[Span], Encoded]]) -> Iterator[list[Explanation]]:
         """Yield the explanations of texts whose variants are computed together."""
         family = self.classifier.task.family
         variants = [] if self._gradients else [_each_left_out(text, words) for text, words, _ in texts]
-        answers: dict[str, Prediction] = {}
+        answers: dict[Asked, Prediction] = {}
         self._predict(answers, [text for text, _, _ in texts], *variants)
         cases: list[list[Case]] = []
         for text, words, encoded in texts:
@@ -150,11 +166,11 @@ class Explainer:
 
     def _case(
         self,
-        text: str,
+        text: Asked,
         words: list[Span],
         encoded: Encoded,
         claim: Claim,
-        answers: dict[str, Prediction],
+        answers: dict[Asked, Prediction],
     ) -> Case:
         """Weigh the words for one claim."""
         import numpy as np
@@ -164,7 +180,7 @@ class Explainer:
         if self._gradients is None:
             whole = claim.evidence(answers[text])
             for number in sorted(read):
-                weights[number] = whole - claim.evidence(answers[without(text, words, {number})])
+                weights[number] = whole - claim.evidence(answers[left_of(text, words, {number})])
         else:
             weights[sorted(read)] = 0.0
             attribution = self._gradients.attribute(encoded, claim.evidence_of)
@@ -172,16 +188,20 @@ class Explainer:
             offsets = encoded.places.offsets if encoded.places else []
             for values, window in zip(attribution.tokens, offsets, strict=True):
                 np.add.at(weights, owners(words, window), values)
-        return Case(text=text, claim=claim, answer=answers[text], words=words, weights=weights, error=error)
+            if attribution.cells:
+                weights[-CELLS:] = attribution.cells
+        return Case(given=text, claim=claim, answer=answers[text], words=words, weights=weights, error=error)
 
-    def _explanation(self, case: Case, curves: Variants[str], answers: dict[str, Prediction]) -> Explanation:
+    def _explanation(
+        self, case: Case, curves: Variants[Asked], answers: dict[Asked, Prediction]
+    ) -> Explanation:
         """Test the weights of one claim, and find the smallest sets."""
         claim, order = case.claim, case.order
 
-        def curve(texts: Sequence[str]) -> Curve:
+        def curve(texts: Sequence[Asked]) -> Curve:
             return Curve(sizes=curves.sizes, shares=tuple(claim.share(answers[text]) for text in texts))
 
-        def first(texts: Sequence[str], holds: bool) -> list[int] | None:
+        def first(texts: Sequence[Asked], holds: bool) -> list[int] | None:
             sizes = zip(curves.sizes, texts, strict=True)
             return next((order[:size] for size, text in sizes if claim.holds(answers[text]) == holds), None)
 
@@ -189,6 +209,7 @@ class Explainer:
         kept = first(curves.keeping, True) if is_given else None
         gone = first(curves.removing, False) if is_given else None
         numbers = case.weights.tolist()
+        cells = len(case.words) - (CELLS if has_picture(case.given) else 0)
         return Explanation(
             text=case.text,
             about=claim.name,
@@ -200,10 +221,10 @@ class Explainer:
                 Word(
                     start=word.start,
                     end=word.end,
-                    text=case.text[word.start : word.end],
+                    text=case.text[word.start : word.end] if place < cells else cell_name(place - cells),
                     weight=weight if weight == weight else None,
                 )
-                for word, weight in zip(case.words, numbers, strict=True)
+                for place, (word, weight) in enumerate(zip(case.words, numbers, strict=True))
             ),
             base=claim.evidence(answers[curves.keeping[0]]),
             keeps=self._smallest(case, kept, case.keeping, holds=True, answers=answers),
@@ -220,10 +241,10 @@ class Explainer:
         self,
         case: Case,
         words: list[int] | None,
-        made: Callable[[Sequence[int], int], str],
+        made: Callable[[Sequence[int], int], Asked],
         *,
         holds: bool,
-        answers: dict[str, Prediction],
+        answers: dict[Asked, Prediction],
     ) -> Smallest | None:
         """Return the set without the words that it can do without, the least important first."""
         if words is None:
@@ -238,26 +259,27 @@ class Explainer:
         text = made(kept, len(kept))
         return Smallest(
             words=tuple(sorted(kept)),
-            text=text,
+            text=shown_text(text),
             answer=answers[text],
             headline=self.classifier.shown(answers[text]).headline,
         )
 
-    def _predict(self, answers: dict[str, Prediction], *texts: Sequence[str]) -> None:
+    def _predict(self, answers: dict[Asked, Prediction], *texts: Sequence[Asked]) -> None:
         """Add the answers to texts, each computed once."""
         new = [text for text in dict.fromkeys(chain.from_iterable(texts)) if text not in answers]
         answers.update(zip(new, self.classifier.predict(new), strict=True))
 
 
-def _each_left_out(text: str, words: Sequence[Span]) -> list[str]:
-    return [without(text, words, {number}) for number in range(len(words))]
+def _each_left_out(text: Asked, words: Sequence[Span]) -> list[Asked]:
+    return [left_of(text, words, {number}) for number in range(len(words))]
 
 
 def _read(words: Sequence[Span], encoded: Encoded) -> set[int]:
     """Return the numbers of the words that hold a token of any window, or no token at all."""
     if not encoded.partial or encoded.places is None:
         return set(range(len(words)))
-    return {number for window in encoded.places.offsets for number in owners(words, window)}
+    cells = range(len(words) - CELLS, len(words)) if encoded.picture else ()
+    return {number for window in encoded.places.offsets for number in owners(words, window)} | set(cells)
 
 
 def _groups(variants: Sequence[int]) -> Iterator[list[int]]:

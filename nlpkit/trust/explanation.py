@@ -13,12 +13,15 @@ from nlpkit.trust.faithfulness import Faithfulness
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """A word of the text, or a run of words where they are too many to be left out one by one."""
+    """A word of the text, a run of words where they are too many to be left out one by one, or a cell of the
+    picture.
+    """
 
     start: int
     end: int
     """Its characters: from `start` up to, without, `end`."""
     text: str
+    """The word itself; of a cell, where it is."""
     weight: float | None
     """What it adds to the evidence; None where the model did not read it."""
 
@@ -102,7 +105,7 @@ class Explanation:
             notes.append(f"{self.unread:,} of {len(self.words):,} words were never read, and have no weight")
         if self.answer.is_unreadable:
             notes.append("the model knows too little of this text: the answer means little")
-        if any(" " in word.text.strip() for word in self.words):
+        if any(" " in self.text[word.start : word.end].strip() for word in self.words):
             notes.append("the text is long: runs of words are explained together")
         return notes
 

@@ -6,7 +6,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import DataError
 from nlpkit.reports.sections import Column, Table
 from nlpkit.run import Run
-from nlpkit.tasks.prediction import OPINIONS
+from nlpkit.tasks.prediction import OPINIONS, read_with_texts
 from nlpkit.trust.calibration_rows import CalibrationRows, calibration_rows
 from nlpkit.trust.prediction_sets import in_set, least_probabilities
 from nlpkit.trust.promise import CONFIDENCE, Bounds
@@ -32,7 +32,7 @@ def promises(run: Run, classifier: Classifier) -> Table | None:
     """
     gives_labels = any(name.startswith("p_") for name in classifier.columns)
     is_promised = gives_labels or OPINIONS in classifier.columns
-    if not is_promised or classifier.turns is not None or classifier.reads_aspects:
+    if not is_promised or read_with_texts(classifier):
         return None
     return promise_table(calibration_rows(run, classifier), is_set="label" not in classifier.columns)
 

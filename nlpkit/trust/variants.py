@@ -13,7 +13,7 @@ from nlpkit.data.examples import Span
 from nlpkit.tasks.answers.claims import Claim
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.faithfulness import sizes_of
-from nlpkit.trust.words import without
+from nlpkit.trust.posts import Asked, left_of, shown_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,13 +47,19 @@ class Ranked(Protocol[VariantOf_co]):
 class Case:
     """One claim about one text."""
 
-    text: str
+    given: Asked
     claim: Claim
     answer: Prediction
     words: list[Span]
+    """Of the text; after them the cells of its picture, if it has one."""
     weights: NDArray[Any]
     """(words,); nan where the model did not read one."""
     error: float | None
+
+    @property
+    def text(self) -> str:
+        """The text, with its picture drawn below it."""
+        return shown_text(self.given)
 
     @property
     def order(self) -> list[int]:
@@ -64,14 +70,14 @@ class Case:
         ranked = np.argsort(-support, kind="stable")
         return [int(number) for number in ranked[~np.isnan(support[ranked])]]
 
-    def leaving_out(self, order: Sequence[int], size: int) -> str:
+    def leaving_out(self, order: Sequence[int], size: int) -> Asked:
         """Return the text without the first words of an order."""
-        return without(self.text, self.words, set(order[:size]))
+        return left_of(self.given, self.words, set(order[:size]))
 
-    def keeping(self, order: Sequence[int], size: int) -> str:
+    def keeping(self, order: Sequence[int], size: int) -> Asked:
         """Return only the first words of an order."""
         kept = set(order[:size])
-        return without(self.text, self.words, set(range(len(self.words))) - kept)
+        return left_of(self.given, self.words, set(range(len(self.words))) - kept)
 
 
 @dataclass(frozen=True, kw_only=True)

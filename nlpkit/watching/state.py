@@ -18,6 +18,7 @@ from nlpkit.data.text_hashes import count_trained_on
 from nlpkit.errors import ConfigError, DataError, RunError
 from nlpkit.files import only_writer, sha256_of, write_whole
 from nlpkit.run import Run
+from nlpkit.tasks.prediction import read_with_texts
 from nlpkit.trust.answer_columns import labels_of, refuse_other_answers
 from nlpkit.watching.reference import Reference, TextAnswers
 from nlpkit.watching.rows import answered
@@ -61,7 +62,7 @@ class Watch:
         opened = run if isinstance(run, Run) else Run.open(run)
         classifier = Classifier.load(opened)
         refuse_other_answers(classifier, "nlpkit watch")
-        if classifier.turns is not None or classifier.reads_aspects:
+        if read_with_texts(classifier):
             raise RunError(
                 f"{classifier.name}: reads more than a text; expected a run that reads texts alone"
             )

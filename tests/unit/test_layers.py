@@ -87,6 +87,7 @@ HEAVY_BY_NATURE = frozenset(
         *("nlpkit.metrics.modules", "nlpkit.training.estimator"),
         *("nlpkit.models.embedding_reader", "nlpkit.models.entailment_reader"),
         *("nlpkit.models.likelihood_reader", "nlpkit.models.mean_pooled"),
+        "nlpkit.models.picture_classifier",
     }
 )
 """Modules whose classes inherit from a heavy library or are read by it; no other module imports them."""

@@ -293,10 +293,11 @@ def changed_answers(
 
 
 def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
-    """Group examples whose texts are equal or near-equal."""
+    """Group examples whose texts are equal or near-equal; those that are pictures alone by the picture."""
     from nlpkit.data.near import near_groups
 
-    return near_groups([example.text for example in examples], threshold=near_duplicates, seed=seed)
+    texts = [example.text or example.picture.sha256 for example in examples]
+    return near_groups(texts, threshold=near_duplicates, seed=seed)
 
 
 def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
@@ -315,5 +316,7 @@ def text_identity(example: Any) -> tuple[Any, ...]:
     """Return all fields of an example that a training depends on: not where it came from, its group, or what
     people answered.
     """
-    unused = ("where", "conversation", "group", "annotations")
-    return tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)
+    unused = ("where", "conversation", "group", "annotations", "picture")
+    used = tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)
+    picture = getattr(example, "picture", None)
+    return used if picture is None else (*used, picture.sha256)

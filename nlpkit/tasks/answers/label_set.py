@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nlpkit.data.examples import LabelSetText, from_words, in_words
@@ -15,7 +15,7 @@ from nlpkit.metrics.outcomes import LabelSetOutcomes
 from nlpkit.metrics.thresholds import NEVER, best_thresholds, fit_scale
 from nlpkit.reports.constant_answers import label_set_signs
 from nlpkit.reports.label_set_sections import LABEL_SET_REPORT
-from nlpkit.reports.usage import FamilyReport
+from nlpkit.reports.usage import LABEL_SET_USAGE, FamilyReport, Usage
 from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
 from nlpkit.tasks.answers.family import (
     ColumnType,
@@ -52,14 +52,19 @@ class LabelSet:
     """The probability above which each label is given; empty before they are chosen."""
     precision: float | None = None
     """The precision that the thresholds are chosen for; None: the highest F1."""
+    usage: Usage = LABEL_SET_USAGE
 
     served_by: ClassVar[Literal["classifier"]] = "classifier"
     unit: ClassVar[str] = "rows"
     best_by: ClassVar[Metric[LabelSetOutcomes]] = MACRO_F1
     watched: ClassVar[tuple[Metric[LabelSetOutcomes], ...]] = (MACRO_F1, AUROC, LOG_LOSS)
     metrics: ClassVar[tuple[Metric[LabelSetOutcomes], ...]] = LABEL_SET_METRICS
-    report: ClassVar[FamilyReport] = LABEL_SET_REPORT
     distillable: ClassVar[bool] = False
+
+    @property
+    def report(self) -> FamilyReport:
+        """What a report shows of several labels."""
+        return replace(LABEL_SET_REPORT, usage=self.usage)
 
     @property
     def head(self) -> Head:
@@ -208,7 +213,7 @@ class LabelSet:
 
     def texts(self, example: LabelSetText) -> list[str]:
         """Return the text."""
-        return [example.text]
+        return [example.full_text]
 
     def parity(
         self,

@@ -16,6 +16,7 @@ def test_the_catalogue_holds_what_the_documentation_promises() -> None:
         "minilm-l6",
         "mpnet-base",
         "multilingual-e5-small",
+        "dinov2-small",
         "smollm2-135m",
         "gemma3-270m",
         "movie-reviews",
