@@ -14,7 +14,9 @@ from tests.tries import tries
 def test_only_declared_errors_come_out(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     target, folder = TARGETS[name], tmp_path_factory.mktemp(name)
 
-    @settings(max_examples=tries(2_000, target.examples), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=tries(2_000, target.examples), deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(st.data())
     def attempt(data: st.DataObject) -> None:
         target.check(data.draw(target.values), folder)
