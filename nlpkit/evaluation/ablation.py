@@ -51,7 +51,7 @@ def ablation_table(
             difference(scores["both"], paired(metric, outcomes["both"], outcomes[name], seed=seed))
             for name in alone
         ]
-        shown = [scores[name].shown_with_interval for name in (*alone, "both")]
+        shown = [scores[name].shown_with_interval for name in (*map(str, alone), "both")]
         table.append((group, len(rows), *shown, *gains))
     return Table(
         id="parts",
