@@ -63,10 +63,13 @@ def main(folder: Path) -> int:
     asked: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: asked.append(request.url))
-        wrong = sum(look(page, address, name, folder) for name in PAGES)
+        wrong = sum(
+            look(browser, address, name, folder, scheme, size, asked)
+            for name in PAGES
+            for scheme in ("light", "dark")
+            for size in WIDTHS
+        )
+        page = visit(browser, asked)
         wrong += ask(page, address)
         page.goto((SITE / "index.html").as_uri())
         found = answers(page, "exit codes")
@@ -79,29 +82,38 @@ def main(folder: Path) -> int:
     return wrong + len(elsewhere)
 
 
-def look(page: Any, address: str, name: str, folder: Path) -> int:
-    """Take pictures of a page, and return how much axe finds, and how often the page is too wide."""
+def visit(browser: Any, asked: list[str], **context: Any) -> Any:
+    """Return an empty page of a browser that keeps nothing, such as the theme of an earlier visit."""
+    page = browser.new_context(**context).new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: asked.append(request.url))
+    return page
+
+
+def look(
+    browser: Any,
+    address: str,
+    name: str,
+    folder: Path,
+    scheme: str,
+    size: tuple[int, int],
+    asked: list[str],
+) -> int:
+    """Take a picture of a page, and return how much axe finds; a page that is too wide counts too."""
     from axe_playwright_python.sync_playwright import Axe
 
-    wrong = 0
-    for width, height in WIDTHS:
-        page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.goto(f"{address}/{name}.html")
-            page.screenshot(path=folder / f"{name.replace('/', '-')}-{width}-{scheme}.png")
-            found = [
-                (
-                    violation["id"],
-                    violation["impact"],
-                    [node["html"][:100] for node in violation["nodes"][:2]],
-                )
-                for violation in Axe().run(page).response["violations"]
-            ]
-            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-            print(f"{name} {width} {scheme}: axe {found}{', too wide' if wide else ''}")
-            wrong += len(found) + wide
-    return wrong
+    viewport = dict(zip(("width", "height"), size, strict=True))
+    page = visit(browser, asked, viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    page.goto(f"{address}/{name}.html")
+    page.screenshot(path=folder / f"{name.replace('/', '-')}-{size[0]}-{scheme}.png")
+    found = [
+        (violation["id"], violation["impact"], [node["html"][:100] for node in violation["nodes"][:2]])
+        for violation in Axe().run(page).response["violations"]
+    ]
+    wide = bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+    print(f"{name} {size[0]} {scheme}: axe {found}{', too wide' if wide else ''}")
+    page.context.close()
+    return len(found) + wide
 
 
 def ask(page: Any, address: str) -> int:
@@ -121,10 +133,11 @@ def ask(page: Any, address: str) -> int:
 def answers(page: Any, question: str) -> list[str]:
     """Return the addresses that the search shows, the best first."""
     box = page.locator("[data-md-component=search-query]")
-    box.fill("", force=True)
-    page.wait_for_function("document.querySelector('.md-search-result__meta').innerText.startsWith('Type')")
-    box.fill(question, force=True)
-    page.wait_for_function("!document.querySelector('.md-search-result__meta').innerText.startsWith('Type')")
+    empty = "document.querySelector('.md-search-result__meta').innerText.startsWith('Type')"
+    for text, shown in (("", empty), (question, f"!{empty}")):
+        box.fill(text, force=True)
+        box.press("End")  # the search waits for keys
+        page.wait_for_function(shown)
     links: list[str] = page.eval_on_selector_all(
         ".md-search-result__item > a", "links => links.map(link => link.href.split('?')[0].split('#')[0])"
     )
