@@ -141,7 +141,7 @@ def answers(page: Any, question: str) -> list[str]:
     links: list[str] = page.eval_on_selector_all(
         ".md-search-result__item > a", "links => links.map(link => link.href.split('?')[0].split('#')[0])"
     )
-    return links
+    return list(dict.fromkeys(links))  # a result lists sections of its page too
 
 
 if __name__ == "__main__":

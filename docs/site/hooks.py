@@ -28,7 +28,7 @@ PYTHON = {
     "classes": [name for name in nlpkit.__all__ if name[0].isupper() and not name.endswith("Error")],
     "errors": [name for name in nlpkit.__all__ if name.endswith("Error")],
 }
-BOOST = {"python": 0.8, "settings": 0.8, "errors": 0.8, "receipts": 0.3}
+BOOST = {"python": 0.8, "settings": 0.6, "errors": 0.3, "receipts": 0.2}
 """How much a generated page counts in the search, where 1 is a written one."""
 SEARCH = 'data-md-component="search" role="dialog"'
 LOADS = re.compile(
