@@ -200,8 +200,8 @@ def test_sources_and_sizes_that_do_not_fit_are_refused(
     lines = [
         line for line in posts.read_text(encoding="utf-8").splitlines(keepends=True) if "null" not in line
     ]
-    (tmp_path / "told.jsonl").write_text("".join(lines), encoding="utf-8")
-    misnamed = {"source": str(tmp_path / "told.jsonl"), "image": "img"}
+    (tmp_path / "texts.jsonl").write_text("".join(lines), encoding="utf-8")
+    misnamed = {"source": str(tmp_path / "texts.jsonl"), "image": "img"}
     with pytest.raises(DataError, match="no row has a picture in the column 'img'"):
         nlpkit.train_seeds(settings, check=True, **{"data.train": misnamed})
     with pytest.raises(ConfigError, match="picture_polarity"):
