@@ -101,9 +101,9 @@ def make_posts(folder: Path, count: int, *, seed: int, skip: int = 0) -> list[Pl
     posts = []
     for number in range(count):
         group, label = GROUPS[number % len(GROUPS)], draw.choice(LABELS)
-        shape, said = _cue(group, label, draw)
+        shape, polarity = _cue(group, label, draw)
         box = _draw(folder / f"pictures/{number}.png", shape, draw)
-        text = next(kinds[said])
+        text = next(kinds[polarity])
         posts.append(Planted(text=text, image=f"pictures/{number}.png", label=label, group=group, box=box))
     lines = [
         json.dumps({"text": post.text, "image": post.image, "label": post.label, "group": post.group})
@@ -132,8 +132,8 @@ def _cue(group: str, label: str, draw: random.Random) -> tuple[str, str]:
     if group == "picture tells":
         return {"positive": "smile", "negative": "frown"}[label], ""
     if group == "both needed":
-        said = draw.choice(LABELS)
-        return ("tick" if said == label else "cross"), said
+        polarity = draw.choice(LABELS)
+        return ("tick" if polarity == label else "cross"), polarity
     return "", ""
 
 
@@ -145,9 +145,9 @@ def _draw(path: Path, shape: str, draw: random.Random) -> tuple[int, int, int, i
     pen = ImageDraw.Draw(image)
     for _ in range(5):
         at, size = (draw.randrange(SIDE), draw.randrange(SIDE)), draw.randrange(8, 40)
-        place = (*at, at[0] + size, at[1] + size)
+        corners = (*at, at[0] + size, at[1] + size)
         color = tuple(draw.randrange(90, 250) for _ in range(3))
-        (pen.rectangle if draw.random() < 0.5 else pen.ellipse)(place, fill=color)
+        (pen.rectangle if draw.random() < 0.5 else pen.ellipse)(corners, fill=color)
     box = None
     if shape:
         size = draw.randrange(34, 50)

@@ -62,7 +62,7 @@ def hits(
     """Return in how many posts the cell that adds most to the answer holds a part of the cue, of how many,
     and the share that a cell drawn at random would reach.
     """
-    found, chances = [], []
+    right, chances = [], []
     gradients = Gradients(classifier) if method == "gradients" else None
     for post in posts:
         given = TextInput(text=post.text, picture=Picture(content=(folder / post.image).read_bytes()))
@@ -73,9 +73,9 @@ def hits(
         else:
             hidden = [left_of(given, cells_of(given), {cell}) for cell in range(CELLS)]
             weights = [-claim.evidence(each) for each in classifier.predict(hidden)]
-        found.append(int(np.argmax(weights)) in post.cells)
+        right.append(int(np.argmax(weights)) in post.cells)
         chances.append(len(post.cells) / CELLS)
-    return sum(found), len(found), float(np.mean(chances))
+    return sum(right), len(right), float(np.mean(chances))
 
 
 def faithful(classifier: Classifier, folder: Path, posts: Sequence[Planted]) -> list[list[Any]]:

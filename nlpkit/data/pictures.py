@@ -56,16 +56,16 @@ def picture_of(record: Record, column: str) -> Picture | None:
         held = held.get("path") if held.get("bytes") is None else held["bytes"]
     if held is None or held == "":
         return None
-    place = f"{record.where}, column {column!r}"
+    where = f"{record.where}, column {column!r}"
     try:
         if isinstance(held, str):
-            place = f"{place}, {held[:200]!r}"
+            where = f"{where}, {held[:200]!r}"
             held = _file_content(held, record.file)
         if not isinstance(held, bytes):
             raise DataError(f"expected a path or the bytes of a picture, found {kind_of(held)}")
         open_picture(held)
     except DataError as error:
-        raise DataError(f"{place}: {error}") from None
+        raise DataError(f"{where}: {error}") from None
     return Picture(content=held)
 
 
@@ -129,8 +129,8 @@ def _refuse_large(width: int, height: int) -> None:
         raise DataError(_too_large(f"{width:,} x {height:,} pixels"))
 
 
-def _too_large(found: str = "far too many pixels") -> str:
-    return f"{found}; expected at most {MOST_PIXELS:,} in all; hint: save it smaller"
+def _too_large(pixels: str = "far too many pixels") -> str:
+    return f"{pixels}; expected at most {MOST_PIXELS:,} in all; hint: save it smaller"
 
 
 def _rgb(image: Image.Image) -> Image.Image:

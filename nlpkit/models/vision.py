@@ -68,7 +68,7 @@ class Vision(BaseModel):
         normal = (colors - mean) / std
         for cell in picture.hidden:
             rows, columns = (
-                slice(place * side // GRID, (place + 1) * side // GRID) for place in divmod(cell, GRID)
+                slice(step * side // GRID, (step + 1) * side // GRID) for step in divmod(cell, GRID)
             )
             normal[rows, columns] = 0
         return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
@@ -97,13 +97,13 @@ def vision_of(folder: Path, base: BaseModelIdentity, *, size: int | None, fusion
             f"{GRID * patch}; hint: vision.size={max(GRID, round(side / patch)) * patch}"
         )
     file = folder / PROCESSOR
-    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return Vision(
         base=base,
         size=side,
         patch=patch,
-        mean=told.get("image_mean") or MEAN,
-        std=told.get("image_std") or STD,
+        mean=settings.get("image_mean") or MEAN,
+        std=settings.get("image_std") or STD,
         fusion=fusion,
     )
 

@@ -131,10 +131,10 @@ def _tensor(message: bytes) -> tuple[str, np.ndarray | None]:
 
 
 def _one(message: bytes, number: int) -> bytes:
-    found = _all(message, number)
-    if len(found) != 1:
-        raise ValueError(f"it holds field {number} {len(found)} times, expected once")
-    return found[0]
+    messages = _all(message, number)
+    if len(messages) != 1:
+        raise ValueError(f"it holds field {number} {len(messages)} times, expected once")
+    return messages[0]
 
 
 def _all(message: bytes, number: int) -> list[bytes]:

@@ -173,6 +173,6 @@ def _trained_logits(model: Any, saved: Classifier, inputs: Sequence[TextInput]) 
 
 def _short(inputs: Sequence[TextInput], saved: Classifier, count: int = 16) -> list[TextInput]:
     """Return a few inputs, their texts cut, that fit one window."""
-    told = [given for given in inputs if given.text.strip() or given.picture][:count]
-    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in told]
+    readable = [given for given in inputs if given.text.strip() or given.picture][:count]
+    cut = [replace(given, text=given.text[: saved.max_tokens]) for given in readable]
     return [given for given, encoded in zip(cut, saved.encode(cut), strict=True) if len(encoded.windows) == 1]

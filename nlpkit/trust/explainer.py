@@ -221,10 +221,10 @@ class Explainer:
                 Word(
                     start=word.start,
                     end=word.end,
-                    text=case.text[word.start : word.end] if place < cells else cell_name(place - cells),
+                    text=case.text[word.start : word.end] if number < cells else cell_name(number - cells),
                     weight=weight if weight == weight else None,
                 )
-                for place, (word, weight) in enumerate(zip(case.words, numbers, strict=True))
+                for number, (word, weight) in enumerate(zip(case.words, numbers, strict=True))
             ),
             base=claim.evidence(answers[curves.keeping[0]]),
             keeps=self._smallest(case, kept, case.keeping, holds=True, answers=answers),

@@ -58,7 +58,7 @@ def test_a_run_is_reported_next_to_each_part_alone(run: Run) -> None:
     table = next(section for section in report["sections"] if section["id"] == "parts")
     rows = {row[0]: row for row in table["rows"]}
     assert list(rows) == ["all", "kind 0", "kind 1", "kind 2"]
-    assert report["scores"]["accuracy"]["value"] > 0.9  # the picture tells all
+    assert report["scores"]["accuracy"]["value"] > 0.8  # the picture tells all
     gain = [float(end) for end in rows["all"][-2].split("(")[1].rstrip(")").split(" to ")]
     assert gain[0] > 0  # where texts alone tell a third
     explained = next(section for section in report["sections"] if section["id"] == "explained")
@@ -200,8 +200,8 @@ def test_sources_and_sizes_that_do_not_fit_are_refused(
     lines = [
         line for line in posts.read_text(encoding="utf-8").splitlines(keepends=True) if "null" not in line
     ]
-    (tmp_path / "told.jsonl").write_text("".join(lines), encoding="utf-8")
-    misnamed = {"source": str(tmp_path / "told.jsonl"), "image": "img"}
+    (tmp_path / "texts.jsonl").write_text("".join(lines), encoding="utf-8")
+    misnamed = {"source": str(tmp_path / "texts.jsonl"), "image": "img"}
     with pytest.raises(DataError, match="no row has a picture in the column 'img'"):
         nlpkit.train_seeds(settings, check=True, **{"data.train": misnamed})
     with pytest.raises(ConfigError, match="picture_polarity"):

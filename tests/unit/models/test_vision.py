@@ -37,8 +37,8 @@ def test_a_base_says_how_it_sees(tmp_path: Path) -> None:
     folder = make_vit(tmp_path / "vit")
     assert vision_of(folder, BASE, size=None, fusion="attention").size == 16
     (folder / "preprocessor_config.json").write_text('{"image_mean": [0.1, 0.2, 0.3]}')
-    told = vision_of(folder, BASE, size=32, fusion="attention")
-    assert (told.size, told.patches, told.mean) == (32, 64, (0.1, 0.2, 0.3))
+    settings = vision_of(folder, BASE, size=32, fusion="attention")
+    assert (settings.size, settings.patches, settings.mean) == (32, 64, (0.1, 0.2, 0.3))
     with pytest.raises(ConfigError, match=r"vision\.size: 8; .* at least 16; hint: vision\.size=16"):
         vision_of(folder, BASE, size=8, fusion="attention")
 
