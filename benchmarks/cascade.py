@@ -47,9 +47,9 @@ def measure(
         talk: gets lines for people.
     """
     paths = dict(zip(ROLES, (*Run(run).members, run), strict=True))
+    runtimes = {"fast": runtime.partition(",")[0], "slow": alone, "cascade": runtime}
     classifiers = {
-        role: Classifier.load(path, runtime=alone if role == "slow" else runtime, threads=threads)
-        for role, path in paths.items()
+        role: Classifier.load(path, runtime=runtimes[role], threads=threads) for role, path in paths.items()
     }
     records = list(read_records(data))
     seconds: dict[str, list[float]] = {role: [] for role in ROLES}
@@ -139,8 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "cascades", nargs="+", metavar="NAME=RUN,FILE", help="a cascade; a file of `text` and labels"
     )
     parser.add_argument("--label", default="label")
-    parser.add_argument("--runtime", default="onnx", help="of the cascade and of its fast run alone")
-    parser.add_argument("--alone", help="runtime of the slow run alone; default: the cascade's")
+    parser.add_argument("--runtime", default="onnx", help="of the cascade, or of its two runs: FAST,SLOW")
+    parser.add_argument("--alone", help="runtime of the slow run alone; default: the cascade's one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=FOLDER)
