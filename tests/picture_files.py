@@ -59,7 +59,7 @@ def write_posts(folder: Path, count: int, *, start: int = 0) -> Path:
         label = ("negative", "positive")[number % 2]
         name = f"pictures/{number}.png"
         (folder / name).write_bytes(post_picture(label, number))
-        text = f"{draw.choice(NEUTRAL_TEXTS)} {number}"
+        text = f"{draw.choice(NEUTRAL_TEXTS)} {draw.randrange(1000, 10_000)}"
         if number % 3 == 0:
             text += " was good" if label == "positive" else " was bad"
         row: dict[str, Any] = {"text": text, "image": name, "label": label, "kind": f"kind {number % 3}"}

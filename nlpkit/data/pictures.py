@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +102,11 @@ def open_picture(content: bytes) -> Image.Image:
     if len(content) > MOST_BYTES:
         raise DataError(f"{len(content):,} bytes; expected at most {MOST_BYTES:,}; hint: save it smaller")
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with warnings.catch_warnings():
+            # Pillow's limit is another, and _refuse_large knows the size
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        with opened as image:
             _refuse_large(image.width, image.height)
             # A camera's JPEG may hold a second, smaller view (MPO): the first is the picture
             if image.format != "MPO" and getattr(image, "is_animated", False):
@@ -110,7 +115,7 @@ def open_picture(content: bytes) -> Image.Image:
             return _rgb(ImageOps.exif_transpose(image))
     except DataError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise DataError(_too_large()) from None
     except MemoryError:
         raise DataError("the picture does not fit in memory; hint: save it smaller") from None

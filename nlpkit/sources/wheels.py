@@ -96,10 +96,11 @@ def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[byte
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        # pip renames and removes its files while they are counted.
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size
+    # pip renames and removes files and folders while they are counted; os.walk passes over what is gone
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(parent, name).stat().st_size
     return total
 
 

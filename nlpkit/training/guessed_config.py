@@ -101,7 +101,9 @@ def _guess(
     flags = [name for name in columns if name != text and _are_flags(row.fields.get(name) for row in rows)]
     if label is None and len(flags) > 1:
         why = f"task: emotions, as {listed(flags)} hold 0 or 1 each"
-        guess = Guess(task={"kind": "emotions"}, columns={"label_columns": flags}, why=(why,))
+        guess = Guess(
+            task={"kind": "emotions"}, columns={"label_columns": flags}, why=(why,), needed=("text",)
+        )
     else:
         label = label or likely("label", {name: held for name, held in values.items() if name != text})
         if label is None:
@@ -139,7 +141,9 @@ def _turns(
     why = f"a row a turn: {conversation!r} tells {len(ids):,} conversations apart, {speaker!r} who speaks"
     if label:
         task = f"task: turn_emotions, the label in {label!r} of each turn, read with the turns before it"
-        return Guess(task={"kind": "turn_emotions"}, columns={**keys, "label": label}, why=(why, task))
+        return Guess(
+            task={"kind": "turn_emotions"}, columns={**keys, "label": label}, why=(why, task), needed=()
+        )
     return _chat(keys, {row.fields.get(speaker) for row in rows}, why)
 
 
@@ -163,16 +167,13 @@ def _chat(keys: Mapping[str, object], speakers: Iterable[object], why: str) -> G
         columns={**keys, **bot},
         why=(why, f"the chat model learns the replies of {learned}"),
         base="smollm2-135m",
+        needed=(),
     )
 
 
 def _unusable(guess: Guess, rows: Sequence[Record]) -> int:
-    """Count the rows without a text or a label, in a row a text."""
-    needed = [guess.columns.get("text")]
-    needed += [guess.columns.get("label")] if guess.task.get("kind") != "emotions" else []
-    if guess.recipe != "sentiment" or guess.task.get("kind") == "turn_emotions":
-        return 0
-    names = [str(name) for name in needed if name]
+    """Count the rows in which a column that is needed is empty."""
+    names = [str(guess.columns[key]) for key in guess.needed if key in guess.columns]
     return sum(any(not text_of_cell(row.fields.get(name)) for name in names) for row in rows)
 
 

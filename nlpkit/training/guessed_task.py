@@ -34,6 +34,8 @@ class Guess:
     why: tuple[str, ...]
     base: str = "minilm-l6"
     recipe: str = "sentiment"
+    needed: tuple[str, ...] = ("text", "label")
+    """Keys of the columns in which no row may be empty."""
 
 
 def guess_task(source: str, label: str, cells: Sequence[object]) -> Guess:
@@ -46,7 +48,8 @@ def guess_task(source: str, label: str, cells: Sequence[object]) -> Guess:
     if separator is not None:
         keys: dict[str, object] = {} if separator in ("", ",") else {"separator": separator}
         why = f"task: emotions, as {label!r} holds several labels a row; left out, they are found in the data"
-        return Guess(task={"kind": "emotions"}, columns={"label": label, **keys}, why=(why,))
+        task: dict[str, object] = {"kind": "emotions"}
+        return Guess(task=task, columns={"label": label, **keys}, why=(why,), needed=("text",))
     counts = Counter(text for cell in cells if (text := text_of_cell(cell)))
     numbers = [_number(text) for text in counts]
     if counts and all(number is not None for number in numbers):
@@ -74,8 +77,8 @@ def guess_task(source: str, label: str, cells: Sequence[object]) -> Guess:
         reasons.append(
             f"at most {_FEW} rows a label: try the recipe few_shot too, nlpkit config show few-shot"
         )
-    task, reason = _task_of(merged)
-    return Guess(task=task, columns=columns, why=(*reasons, reason))
+    found, reason = _task_of(merged)
+    return Guess(task=found, columns=columns, why=(*reasons, reason))
 
 
 def _task_of(counts: Counter[str]) -> tuple[Mapping[str, object], str]:

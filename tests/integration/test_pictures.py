@@ -59,8 +59,9 @@ def test_a_run_is_reported_next_to_each_part_alone(run: Run) -> None:
     rows = {row[0]: row for row in table["rows"]}
     assert list(rows) == ["all", "kind 0", "kind 1", "kind 2"]
     assert report["scores"]["accuracy"]["value"] > 0.8  # the picture tells all
-    gain = [float(end) for end in rows["all"][-2].split("(")[1].rstrip(")").split(" to ")]
-    assert gain[0] > 0  # where texts alone tell a third
+    text, picture, both, *gains = (float(cell.split(" ")[0]) for cell in rows["all"][2:])
+    assert text < 0.9 < picture  # where texts alone tell a third
+    assert gains == pytest.approx([both - text, both - picture], abs=0.0011)  # rounded
     explained = next(section for section in report["sections"] if section["id"] == "explained")
     assert any("\u25a6" in example["text"] for example in explained["examples"])
     assert (run.path.with_name("posts-text") / "run.json").is_file()

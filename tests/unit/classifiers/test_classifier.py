@@ -157,7 +157,7 @@ def test_when_memory_runs_out_a_batch_is_halved_and_the_answers_stay(
     run = classifier.model._run
     sizes: list[int] = []
 
-    def small_memory(sequences: list[list[int]]) -> np.ndarray:
+    def small_memory(sequences: list[list[int]], _pictures: object) -> np.ndarray:
         sizes.append(len(sequences))
         if len(sequences) > 4:
             raise OutOfMemoryError("no memory")
@@ -166,7 +166,7 @@ def test_when_memory_runs_out_a_batch_is_halved_and_the_answers_stay(
     monkeypatch.setattr(classifier.model, "_run", small_memory)
     assert np.abs(classifier.logits(texts) - expected).max() < 1e-5
     assert max(sizes) > 4
-    monkeypatch.setattr(classifier.model, "_run", lambda _: (_ for _ in ()).throw(OutOfMemoryError()))
+    monkeypatch.setattr(classifier.model, "_run", lambda *_: (_ for _ in ()).throw(OutOfMemoryError()))
     with pytest.raises(NlpkitError, match="does not fit the memory of cpu"):
         classifier.predict(["good"])
 
@@ -193,7 +193,7 @@ def test_a_budget_is_chosen_by_what_is_fastest_and_changes_no_more_than_rounding
     run, clock = classifier.model._run, Mock(now=0.0)
     clock.perf_counter = lambda: clock.now
 
-    def slow_in_large_batches(sequences: list[list[int]]) -> np.ndarray:
+    def slow_in_large_batches(sequences: list[list[int]], _pictures: object) -> np.ndarray:
         clock.now += 0.02 if sum(map(len, sequences)) > 256 else 0.001
         return run(sequences)
 
