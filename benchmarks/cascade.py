@@ -31,8 +31,8 @@ ROLES = ("fast", "slow", "cascade")
 
 
 def measure(
-    run: Path, data: Path, *, runtime: str, alone: str, threads: int, rounds: int, label: str,
-    talk: Callable[[str], None],
+    run: Path, data: Path, *, runtime: str, alone: str, threads: int, rounds: int, budget: int | None,
+    label: str, talk: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
     """Score the file with the cascade and with each of its runs alone, in turn.
 
@@ -43,6 +43,7 @@ def measure(
         alone: the runtime of its slow run alone.
         threads: of each.
         rounds: how often each scores the file.
+        budget: of each, as `nlpkit score --budget` takes it; by default what a file of that size gets.
         label: the column of the true labels.
         talk: gets lines for people.
     """
@@ -59,7 +60,7 @@ def measure(
             for role, classifier in classifiers.items():
                 out = Path(folder) / f"{role}-{round_}.jsonl"
                 before = time.perf_counter()
-                score_file(classifier, data, out, prefix="model_")
+                score_file(classifier, data, out, prefix="model_", budget=budget)
                 seconds[role].append(time.perf_counter() - before)
                 rows = [record.fields for record in read_records(out)]
                 right[role] = np.array([row["model_label"] == row[label] for row in rows])
@@ -74,6 +75,7 @@ def measure(
         "texts": len(records),
         "runtime": runtime,
         "alone": alone,
+        "budget": budget,
         "threads": threads,
         "seconds": seconds,
         "accuracy": {role: float(each.mean()) for role, each in right.items()},
@@ -107,7 +109,8 @@ def _page(record: Mapping[str, Any]) -> list[str]:
             f"## {name}",
             "",
             f"{texts:,} texts in a file, {task['runtime']}, the slow run alone {task['alone']}, "
-            f"{task['threads']} threads, {len(ratios)} rounds. "
+            f"{task['threads']} threads, {f'--budget {budget}, ' if (budget := task['budget']) else ''}"
+            f"{len(ratios)} rounds. "
             f"The cascade leaves {task['left_to_slow']:.1%} of the texts to its slow run and is "
             f"**{statistics.median(ratios):.1f} times** as fast as that alone ({min(ratios):.1f} to "
             f"{max(ratios):.1f} over rounds). "
@@ -143,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--alone", help="runtime of the slow run alone; default: the cascade's one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=int, help="of each, as `nlpkit score --budget` takes it")
     parser.add_argument("--results", type=Path, default=FOLDER)
     how = vars(parser.parse_args(arguments))
     how["alone"] = how["alone"] or how["runtime"]
