@@ -77,8 +77,8 @@ def guess_task(source: str, label: str, cells: Sequence[object]) -> Guess:
         reasons.append(
             f"at most {_FEW} rows a label: try the recipe few_shot too, nlpkit config show few-shot"
         )
-    found, reason = _task_of(merged)
-    return Guess(task=found, columns=columns, why=(*reasons, reason))
+    fitting, reason = _task_of(merged)
+    return Guess(task=fitting, columns=columns, why=(*reasons, reason))
 
 
 def _task_of(counts: Counter[str]) -> tuple[Mapping[str, object], str]:
