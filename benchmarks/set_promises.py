@@ -4,6 +4,8 @@ Takes the predictions that an evaluation left in a run. All rows stand for the w
 from them, and independently a file, both with replacement.
 
 Example: python -m benchmarks.set_promises triplets=runs/aspects/evaluation/test.predictions.parquet@155
+
+A second number after another @ is that of the file's texts.
 """
 
 from __future__ import annotations
@@ -38,13 +40,13 @@ def plain_threshold(held: CalibrationRows, error: float) -> float | None:
     return next((float(least) for least in thresholds if false_share(held, least) <= error), None)
 
 
-def measure(rows: CalibrationRows, *, labeled: int, draws: int, seed: int) -> dict[str, Any]:
+def measure(rows: CalibrationRows, *, labeled: int, texts: int, draws: int, seed: int) -> dict[str, Any]:
     """Return for each share of errors how often a promise is made and kept, and how much is given."""
     random = np.random.default_rng(seed)
     made: dict[float, list[tuple[bool, float]]] = {error: [] for error in MAX_ERRORS}
     plain: dict[float, list[bool]] = {error: [] for error in MAX_ERRORS}
     for _ in range(draws):
-        held, file = (rows.taken(random.integers(len(rows), size=size)) for size in (labeled, FILE_ROWS))
+        held, file = (rows.taken(random.integers(len(rows), size=size)) for size in (labeled, texts))
         tally = Tally(len(rows.labels), seed)
         tally.add(file.probabilities, file.given)
         for error in MAX_ERRORS:
@@ -69,10 +71,13 @@ def measure(rows: CalibrationRows, *, labeled: int, draws: int, seed: int) -> di
 
 
 def _page(tasks: Mapping[str, Any]) -> list[str]:
-    lines = [f"Files of {FILE_ROWS} texts."]
+    lines: list[str] = []
     head = ("errors at most", "promised in", "kept in", "of all that is given", "plain threshold: kept in")
     for name, task in tasks.items():
-        about = f"{task['rows']:,} rows, {task['labeled']:,} labeled, {task['draws']} draws"
+        about = (
+            f"{task['rows']:,} rows, {task['labeled']:,} labeled, files of {task['texts']:,} texts, "
+            f"{task['draws']} draws"
+        )
         rows = [(error, *map(shown, measured.values())) for error, measured in task["measured"].items()]
         lines += ["", f"## {name}: {about}", "", *table(head, rows)]
     return lines
@@ -84,11 +89,12 @@ def bench(
     """Measure, write set-promises.json and .md, and return the results; earlier ones of other data stay."""
     machine, tasks = Machine(), earlier_tasks(results, "set-promises")
     for name, path in predictions.items():
-        file, _, count = path.partition("@")
+        file, *counts = path.split("@")
         rows = kept_rows(Path(file), source=name)
-        labeled = int(count or len(rows) // 2)
-        measured = measure(rows, labeled=labeled, draws=draws, seed=1)
-        tasks[name] = {"rows": len(rows), "labeled": labeled, "draws": draws, "measured": measured}
+        labeled, texts = map(int, [*counts, *(len(rows) // 2, FILE_ROWS)[len(counts) :]])
+        measured = measure(rows, labeled=labeled, texts=texts, draws=draws, seed=1)
+        about = {"rows": len(rows), "labeled": labeled, "texts": texts, "draws": draws}
+        tasks[name] = {**about, "measured": measured}
         talk(f"{name}: done")
     title = "Promises about several labels or opinions a text, in draws from real answers"
     record = {"tasks": tasks}
@@ -99,7 +105,7 @@ def bench(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.set_promises", description=__doc__)
-    parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet[@LABELED]")
+    parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet[@LABELED[@TEXTS]]")
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)

@@ -2,7 +2,8 @@
 
 Takes the predictions that an evaluation left in a run. All rows stand for the world: labeled rows are drawn
 from them, and independently a file whose labels have other shares, both with replacement. Two halves of the
-rows are measured too, although they are not independent: where one has fewer errors, the other has more.
+rows, without replacement, are measured too, although they are not independent: where one has fewer errors,
+the other has more.
 
 Example: python -m benchmarks.trust tweets=runs/a/evaluation/test.predictions.parquet@436
 """
@@ -47,18 +48,16 @@ def drawn(
 ) -> tuple[CalibrationRows, CalibrationRows]:
     """Return labeled rows, and a file whose labels have shares of their own."""
     if "halves" in shift:
-        order = random.permutation(len(rows))
-        held, pool = rows.taken(order[: len(rows) // 2]), rows.taken(order[len(rows) // 2 :])
-    else:
-        held, pool = rows.taken(random.integers(len(rows), size=labeled)), rows
-    concentration = SHIFTS[shift]
-    shares = pool.truth.mean(axis=0)
+        order, half = random.permutation(len(rows)), len(rows) // 2
+        return rows.taken(order[:half][:labeled]), rows.taken(order[half:][:FILE_ROWS])
+    held, concentration = rows.taken(random.integers(len(rows), size=labeled)), SHIFTS[shift]
+    shares = rows.truth.mean(axis=0)
     if concentration is not None:
         shares = random.dirichlet(np.full(len(rows.labels), concentration))
-    by_label = [np.flatnonzero(column) for column in pool.truth.T]
+    by_label = [np.flatnonzero(column) for column in rows.truth.T]
     counts = random.multinomial(FILE_ROWS, shares)
     chosen = [random.choice(of, count) for of, count in zip(by_label, counts, strict=True)]
-    return held, pool.taken(np.concatenate(chosen))
+    return held, rows.taken(np.concatenate(chosen))
 
 
 def errors(rows: CalibrationRows, answered: NDArray[Any]) -> float:

@@ -14,6 +14,10 @@ import importlib
 import os
 from collections.abc import Iterable
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class NlpkitError(Exception):
@@ -53,6 +57,13 @@ def nearest(name: str, known: Iterable[object]) -> str:
         return ""
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"; known: {shown}"
+
+
+def first_problem(error: ValidationError, whole: str = "the text") -> str:
+    """Return the first of pydantic's problems in one line: the key, or what has none, and what is wrong."""
+    first = error.errors(include_url=False)[0]
+    key = " ".join(".".join(map(str, first["loc"])).split())
+    return f"{key or whole}: {first['msg']}"
 
 
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}

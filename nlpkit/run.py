@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nlpkit.errors import ConfigError, RunError
+from nlpkit.errors import ConfigError, RunError, first_problem
 from nlpkit.files import sha256_of, write_whole
 from nlpkit.model_files import refuse_unsafe
 
@@ -286,9 +286,7 @@ class Run:
         try:
             return RunRecord.model_validate(in_current_format(tree))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise RunError(f"{self.marker}: damaged: {field}: {first['msg']}; {self._restoring}") from None
+            raise RunError(f"{self.marker}: damaged: {first_problem(error)}; {self._restoring}") from None
 
     def read_verified(self) -> RunRecord:
         """Return what `run.json` holds, if the files that it holds hashes of are those that were saved.

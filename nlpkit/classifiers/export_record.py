@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.classifiers.runtimes import EXPORTS
-from nlpkit.errors import RunError, nearest
+from nlpkit.errors import RunError, first_problem, nearest
 from nlpkit.files import fingerprint
 from nlpkit.model_files import refuse_unsafe
 from nlpkit.run import FORMAT, in_current_format
@@ -90,8 +90,7 @@ class ExportRecord(BaseModel):
             tree = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             return cls.model_validate(in_current_format(tree))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            reason = first_problem(error)
         except (OSError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0]
         raise RunError(f"{folder / MARKER}: cannot be read as the record of an export: {reason}")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.data.file_format import suffix_of
 from nlpkit.data.suite_file import Case, read_suite
-from nlpkit.errors import DataError, nearest
+from nlpkit.errors import DataError, first_problem, nearest
 from nlpkit.sources.resolution import SUITES as FOLDERS
 from nlpkit.sources.resolution import suite_folder
 
@@ -129,10 +129,9 @@ def _parse(model: type[Line], line: str, where: str) -> Line:
     try:
         return model.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the line"
+        problem = first_problem(error, "the line")
         raise DataError(
-            f"{where}: {key}: {first['msg']}; expected text, expect, and optionally topic, half, fill"
+            f"{where}: {problem}; expected text, expect, and optionally topic, half, fill"
         ) from error
 
 

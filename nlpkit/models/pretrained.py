@@ -147,14 +147,21 @@ def load_classifier(
             _set_dropout(config, dropout)
             if layers is not None:
                 config.num_hidden_layers = layers
-            model = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
+            model, found = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
                 trust_remote_code=False,
                 use_safetensors=True,
                 local_files_only=True,
+                ignore_mismatched_sizes=True,  # the head of a classifier of other labels
+                output_loading_info=True,
             )
+            body = tuple(
+                key for key, *_ in found["mismatched_keys"] if key.startswith(model.base_model_prefix)
+            )
+            if body:
+                raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")
             return MeanPooled(model, head.outputs) if mean_pooled else model
         except NlpkitError:
             raise

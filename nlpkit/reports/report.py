@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, first_problem
 from nlpkit.reports import old_format
 from nlpkit.reports.html import to_html
 from nlpkit.reports.markdown import to_markdown
@@ -34,9 +34,9 @@ class Report(ReportContent):
             old = old_format.read(text)
             return cls.model_validate(dict(old)) if old else cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"])) or "the text"
-            raise DataError(f"not a report that this nlpkit can read: {key}: {first['msg']}") from error
+            raise DataError(f"not a report that this nlpkit can read: {first_problem(error)}") from error
+        except ValueError as error:
+            raise DataError(f"not a report that this nlpkit can read: {error}") from error
 
     def to_markdown(self) -> str:
         """Return the numbers as Markdown tables. Holds no texts of the data."""

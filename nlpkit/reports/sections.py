@@ -7,14 +7,18 @@ A section is made by a function from outcomes, which a family of answers names: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from nlpkit.metrics.score import Part, Score
+from nlpkit.metrics.score import Part, Score, Share
 
 Cell: TypeAlias = Score | str | int | float | None
 """Numbers stay numbers, so that the JSON loses nothing; None is shown as a dash."""
+Size: TypeAlias = Annotated[float, Field(gt=0, le=100)]
+Place: TypeAlias = Annotated[float, Field(ge=-1e100, le=1e100)]
+"""Where something stands in a plot, as far as plots can be drawn."""
+Range: TypeAlias = tuple[Place, Place]
 
 
 class _Section(Part):
@@ -66,24 +70,40 @@ class Table(_Section):
     folded: bool = False
     """Whether a page shows it only when asked to."""
 
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"a row of {len(row)} cells below {len(self.columns)} columns")
+        return self
+
 
 class Series(Part):
     """Points that belong together."""
 
     mark: Literal["line", "bars", "histogram", "points"]
-    x: tuple[float, ...]
+    x: tuple[Place, ...]
     """Of a histogram the edges of its bins, one more than `y`."""
-    y: tuple[float, ...]
+    y: tuple[Place, ...]
     name: str = ""
-    low: tuple[float | None, ...] = ()
+    low: tuple[Place | None, ...] = ()
     """The lower ends of the intervals."""
-    high: tuple[float | None, ...] = ()
+    high: tuple[Place | None, ...] = ()
     color: int = 0
     symbol: Literal["o", "s", ""] = "o"
     """Tells series apart without colors; empty draws none."""
-    width: float = 0.9
+    width: Size = 0.9
     """Of a bar."""
-    opacity: float = 1.0
+    opacity: Share = 1.0
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        if len(self.x) != len(self.y) + (self.mark == "histogram"):
+            raise ValueError(f"a {self.mark} of {len(self.x)} x and {len(self.y)} y")
+        for ends in (self.low, self.high):
+            if ends and len(ends) != len(self.y):
+                raise ValueError(f"{len(ends)} ends of intervals for {len(self.y)} values")
+        return self
 
 
 class Panel(Part):
@@ -94,8 +114,8 @@ class Panel(Part):
     x: str = ""
     """What the horizontal axis shows."""
     y: str = ""
-    x_range: tuple[float, float] | None = None
-    y_range: tuple[float, float] | None = None
+    x_range: Range | None = None
+    y_range: Range | None = None
     names: tuple[str, ...] = ()
     """Categories at 0, 1, 2, ... instead of numbers."""
     diagonal: str | None = None
@@ -105,7 +125,7 @@ class Panel(Part):
     horizontal: bool = False
     """Bars from left to right, the categories below one another."""
     square: bool = False
-    height: float = 1.0
+    height: Size = 1.0
     """Compared with the panel above it."""
 
 
@@ -116,8 +136,8 @@ class Plot(_Section):
     panels: tuple[Panel, ...]
     words: str
     """The same for who cannot see it."""
-    columns: int = 1
-    height: float = 1.0
+    columns: Annotated[int, Field(gt=0)] = 1
+    height: Size = 1.0
     """Compared with a small plot."""
     x: str = ""
     """What the horizontal axes of all panels show."""

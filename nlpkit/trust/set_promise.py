@@ -14,6 +14,8 @@ from nlpkit.trust.shares import BLOCK, SAMPLE, Tally, drawn_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FEWEST_FALSE = 2
+"""False ones that a promise must leave room for in the file: of fewer answers chance says too much."""
 STRICT = 0.001
 """How rarely a file like the labeled rows is taken for one that is not."""
 
@@ -44,7 +46,8 @@ def false_bounds(
 
     Resampled are the labeled rows, and from them files; one false label more than was seen is counted. As
     resamples of few rows hold too few that are false, it is never below the exact bound of the share (Clopper
-    and Pearson 1934) by the labels that were given.
+    and Pearson 1934) by the labels that were given; nor so low that of the labels that the file is expected
+    to get fewer than FEWEST_FALSE may be false.
 
     Args:
         rows: what the classifier answers to rows whose labels are known.
@@ -69,4 +72,5 @@ def false_bounds(
         shares.append((files @ false + more) / (files @ given + more))
     seen, of = false.sum(axis=0), given.sum(axis=0)
     exact = beta.ppf(level, seen + 1, np.maximum(of - seen, 1e-9))
-    return least, np.maximum(np.quantile(np.concatenate(shares), level, axis=0), exact)
+    enough = np.minimum(FEWEST_FALSE * len(rows) / (of * texts), 1)
+    return least, np.maximum.reduce([np.quantile(np.concatenate(shares), level, axis=0), exact, enough])

@@ -164,18 +164,15 @@ class SharesEstimator:
 
         if tally.texts < FEWEST:
             raise DataError(f"{tally.texts} texts; expected at least {FEWEST} for a share with an interval")
-        rows, mean, covariance = self._rows, tally.mean, tally.covariance
+        rows, mean = self._rows, tally.mean
         if not self._is_set:
-            parts = [
-                self._estimate(rows.probabilities, rows.truth, mean, covariance, tally.texts, tally.sample)
-            ]
+            parts = [self._estimate(rows.probabilities, rows.truth, mean, tally.texts, tally.sample)]
         else:
             parts = [
                 self._estimate(
                     _pair(rows.probabilities[:, label]),
                     _pair(rows.truth[:, label]),
                     _pair(mean[label])[0],
-                    covariance[label, label] * np.array([[1.0, -1.0], [-1.0, 1.0]]),
                     tally.texts,
                     _pair(tally.sample[:, label]),
                 )[:1]
@@ -218,21 +215,21 @@ class SharesEstimator:
         probabilities: NDArray[Any],
         truth: NDArray[Any],
         mean: NDArray[Any],
-        covariance: NDArray[Any],
         texts: int,
         sample: NDArray[Any],
     ) -> NDArray[Any]:
         """Return (labels, 4): the share, the ends of its interval, and what expectation maximization says.
 
-        Resampled are the held-out rows of each label, and the mean of the file by its normal distribution.
+        Resampled are the held-out rows of each label, and the mean of the file by its normal distribution:
+        among files with as many texts of each label, since the share is that of this file.
         """
         import numpy as np
 
         by_label = [probabilities[column] for column in truth.T]
         random = np.random.default_rng(self._seed)
-        blocks = [shares for _, shares in resamples(by_label, mean, covariance / texts, random)]
-        drawn = np.concatenate(blocks)
         share = adjusted(np.stack([rows.mean(axis=0) for rows in by_label], axis=1), mean)
+        spread = sum(part * np.cov(rows.T) for part, rows in zip(share, by_label, strict=True)) / texts
+        drawn = np.concatenate([shares for _, shares in resamples(by_label, mean, spread, random)])
         maximized = maximized_likelihood(sample, truth.mean(axis=0))
         return np.stack([share, *np.quantile(drawn, ENDS, axis=0), maximized], axis=1)
 

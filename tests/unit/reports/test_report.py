@@ -9,7 +9,9 @@ from nlpkit.errors import DataError
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.reports.label_sections import confusion_table, each_label_table, mistake, mistakes
 from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
+from nlpkit.reports.plots import draw
 from nlpkit.reports.report import Report
+from nlpkit.reports.sections import Plot, Series, Table
 from tests.dialogue_sample import sample
 
 
@@ -89,6 +91,30 @@ def test_a_report_that_is_broken_or_newer_is_refused_with_the_place() -> None:
         Report.from_json(whole().to_json().replace('"format": 2', '"format": 3'))
     with pytest.raises(DataError, match="the text: Invalid JSON"):
         Report.from_json("{")
+
+
+def test_parts_that_do_not_fit_one_another_are_refused() -> None:
+    series = {"mark": "line", "x": (0,), "y": (1,)}
+    plot = {"id": "p", "title": "P", "panels": ({"series": (series,)},), "words": "one point"}
+    table = {"id": "t", "title": "T", "columns": ({"name": "a"},), "rows": ((1,),)}
+    assert draw(Plot.model_validate(plot)).startswith("<svg")
+    Table.model_validate(table)
+    for part, change in (
+        (Series, {**series, "mark": "histogram", "x": (0, 1), "y": (1, 2)}),
+        (Series, {**series, "mark": "line", "x": (0, 1), "y": (1,)}),
+        (Series, {**series, "mark": "line", "x": (0,), "y": (1,), "low": (0, 0)}),
+        (Series, {**series, "opacity": 2}),
+        (Plot, {**plot, "columns": 0}),
+        (Plot, {**plot, "height": 1e9}),
+        (Table, {**table, "rows": ((), *table["rows"])}),
+    ):
+        with pytest.raises(ValidationError):
+            part.model_validate(change)
+
+
+def test_a_strange_key_does_not_break_the_line_of_its_error() -> None:
+    with pytest.raises(DataError, match=r"read: a b: Extra inputs are not permitted$"):
+        Report.from_json(whole().to_json().replace("{", '{"a\\n b": 1,', 1))
 
 
 def test_nan_and_unknown_keys_are_refused() -> None:
