@@ -30,7 +30,7 @@ def bench(runs: Sequence[str], *, suite: str, results: Path, talk: Callable[[str
     machine, cases = Machine(), load_suite(suite)
     measured: dict[str, SuiteResult] = {"VADER": run_suite(vader.predict, cases)}
     for name in (BUILT_IN, *runs):
-        measured[name] = run_suite(Classifier.load(name).predict, cases)
+        measured[Path(name).name] = run_suite(Classifier.load(name).predict, cases)
     report = behavior_report(
         measured[BUILT_IN], run=BUILT_IN, data=suite, seed=SEED, baseline=("VADER", measured["VADER"])
     )

@@ -1,9 +1,10 @@
 """Whether the promises of a cascade hold, in draws from real answers: what it loses, and about its errors.
 
 All rows stand for the world: validation rows, labeled rows and a file are drawn from them independently, with
-replacement. Logistic regression on TF-IDF stands for the fast run, the built-in classifier is the slow one.
+replacement. Two runs are given by the predictions that evaluations of the same rows left in them. By default
+logistic regression on TF-IDF stands for the fast run, and the built-in classifier is the slow one, on tweets.
 
-Example: python -m benchmarks.cascade_promises --draws 200
+Example: python -m benchmarks.cascade_promises sst2=fast.predictions.parquet,slow.predictions.parquet
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import Machine
-from benchmarks.results import FOLDER, save, table
-from benchmarks.trust import FILE_ROWS, certain, drawn, errors, shown
+from benchmarks.results import FOLDER, earlier_tasks, save, table
+from benchmarks.trust import FILE_ROWS, SHIFTS, certain, drawn, errors, shown
 from benchmarks.tweets import World, world
 from nlpkit.errors import DataError
 from nlpkit.training.cascade import lowest, points
-from nlpkit.trust.calibration_rows import CalibrationRows
+from nlpkit.trust.calibration_rows import CalibrationRows, kept_rows
 from nlpkit.trust.promise import Bounds, lowest_threshold, refuse_unlike
 from nlpkit.trust.shares import Tally
 
 LOSES = (0.005, 0.01, 0.02, 0.05)
 KEPT_AT = 0.02
 """The loss of the cascade about whose errors something is promised."""
-MAX_ERRORS = (0.1, 0.2)
-SHIFTS_DRAWN = ("none", "medium")
-"""Of those of `trust`."""
+MAX_ERRORS = (0.05, 0.1, 0.2)
+SHIFTS_DRAWN = tuple(shift for shift in SHIFTS if "halves" not in shift)
 ROWS, VALIDATION, LABELED = 3_000, 1_000, 1_000
+TWEETS = "tweets, TF-IDF and built-in"
 
 
 def right(rows: CalibrationRows) -> Any:
@@ -106,47 +107,67 @@ def _outcome(made: Sequence[tuple[bool, float]], draws: int, what: str) -> dict[
     }
 
 
-def _page(record: Mapping[str, Any]) -> list[str]:
+def _page(tasks: Mapping[str, Any]) -> list[str]:
     head = ("loses at most", "a threshold in", "loses no more in", "left to the slow one")
-    losses = [(loses, *map(shown, of.values())) for loses, of in record["loses"].items()]
     titles = ("shift", "errors at most", "promised in", "kept in", "texts answered")
-    promises = [
-        (shift, error, *map(shown, of.values()))
-        for shift, made in record["promises"].items()
-        for error, of in made.items()
-    ]
-    accuracy = record["accuracy"]
-    return [
-        f"{record['rows']:,} tweets that neither was trained on; {record['draws']} draws of {VALIDATION:,} "
-        f"validation rows. Fast: logistic regression on TF-IDF, {accuracy['fast']:.1%} right. Slow: the "
-        f"built-in classifier, {accuracy['slow']:.1%} right.",
-        "",
-        *table(head, losses),
-        "",
-        f"Of the cascades that lose at most {KEPT_AT:.0%}, about all answers together; {LABELED:,} "
-        f"labeled rows, files of {FILE_ROWS} texts:",
-        "",
-        *table(titles, promises),
-    ]
+    lines: list[str] = []
+    for name, task in tasks.items():
+        losses = [(loses, *map(shown, of.values())) for loses, of in task["loses"].items()]
+        promises = [
+            (shift, error, *map(shown, of.values()))
+            for shift, made in task["promises"].items()
+            for error, of in made.items()
+        ]
+        accuracy = task["accuracy"]
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            f"{task['rows']:,} texts; {task['draws']} draws of {VALIDATION:,} validation rows. The fast run "
+            f"is right on {accuracy['fast']:.1%}, the slow one on {accuracy['slow']:.1%}.",
+            "",
+            *table(head, losses),
+            "",
+            f"Of the cascades that lose at most {KEPT_AT:.0%}, about all answers together; {LABELED:,} "
+            f"labeled rows, files of {FILE_ROWS} texts:",
+            "",
+            *table(titles, promises),
+        ]
+    return lines[1:]
 
 
-def bench(answers: World, *, draws: int, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
-    """Measure, write cascade-promises.json and .md, and return the results."""
-    machine = Machine()
-    measured = measure(answers.fast, answers.slow, draws=draws, seed=1)
-    record = {"rows": len(answers.slow), "draws": draws, **measured}
-    title, page = "The promises of a cascade, in draws from real answers", _page(record)
+def bench(
+    worlds: Mapping[str, World], *, draws: int, results: Path, talk: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure, write cascade-promises.json and .md, and return the results; others stay."""
+    machine, tasks = Machine(), earlier_tasks(results, "cascade-promises")
+    for name, answers in worlds.items():
+        measured = measure(answers.fast, answers.slow, draws=draws, seed=1)
+        tasks[name] = {"rows": len(answers.slow), "draws": draws, **measured}
+    record = {"tasks": tasks}
+    title, page = "The promises of a cascade, in draws from real answers", _page(tasks)
     talk(save(results, "cascade-promises", record, title=title, machine=machine, lines=page, timed=False))
     return record
+
+
+def kept_world(name: str, files: str) -> World:
+    """Return what two runs answered to the same rows, by their predictions `FAST,SLOW`."""
+    fast, slow = (kept_rows(Path(file), source=name) for file in files.split(","))
+    if fast.labels != slow.labels or not np.array_equal(fast.truth, slow.truth):
+        raise DataError(f"{name}: the two files do not hold the same rows; expected evaluations of one file")
+    return World(fast=fast, slow=slow)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cascade_promises", description=__doc__)
+    parser.add_argument("predictions", nargs="*", metavar="NAME=FAST.parquet,SLOW.parquet")
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
-    bench(world(ROWS, seed=1), draws=asked.draws, results=asked.results, talk=print)
+    named = dict(each.split("=", 1) for each in asked.predictions)
+    worlds = {name: kept_world(name, files) for name, files in named.items()} or {TWEETS: world(ROWS, seed=1)}
+    bench(worlds, draws=asked.draws, results=asked.results, talk=print)
 
 
 if __name__ == "__main__":

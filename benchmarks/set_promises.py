@@ -91,7 +91,7 @@ def bench(
     for name, path in predictions.items():
         file, *counts = path.split("@")
         rows = kept_rows(Path(file), source=name)
-        labeled, texts = map(int, [*counts, *(len(rows) // 2, FILE_ROWS)[len(counts) :]])
+        labeled, texts = map(int, [*counts, *map(str, (len(rows) // 2, FILE_ROWS)[len(counts) :])])
         measured = measure(rows, labeled=labeled, texts=texts, draws=draws, seed=1)
         about = {"rows": len(rows), "labeled": labeled, "texts": texts, "draws": draws}
         tasks[name] = {**about, "measured": measured}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.cascade_promises import TWEETS
 from benchmarks.figures import OURS, PEER, THIRD, aim, figure_of, legend_below, panels_of
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def groups(result: Mapping[str, Any]) -> Figure:
 def cascade(result: Mapping[str, Any]) -> Figure:
     """What a loss of accuracy saves, and how often no more is lost."""
     figure, (left, right) = panels_of(2)
-    losses = {loss: of for loss, of in result["loses"].items() if of["made"]}
+    losses = {loss: of for loss, of in result["tasks"][TWEETS]["loses"].items() if of["made"]}
     bars = left.bar(list(losses), [100 * of["slow"] for of in losses.values()], color=OURS, width=0.6)
     left.bar_label(bars, fmt="%.0f%%", fontsize=8)
     left.set_ylim(0, 110)
