@@ -67,7 +67,8 @@ def _adapted(folder: Path) -> tuple[Path, BaseModelIdentity]:
     if not run.base.is_dir():
         raise RunError(
             f"{folder}: a run, which is no base to train on; hint: the base that it was trained on, "
-            f"base.source={record.base.source}, or a run of the recipe adapt"
+            f"base.source={record.base.source}; or nlpkit export {folder} --to merged -o merged, and "
+            "base.source=merged, to go on from what it learned"
         )
     return run.base, record.base
 
