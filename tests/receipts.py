@@ -21,9 +21,10 @@ BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 FIGURE = re.compile(r"(?<![\w.,/-])(\d[\d,]*\.\d+|\d[\d,]*(?=%| times\b))(%?)(?![\d/-]|\.\d)")
 RECEIPT = re.compile(r"benchmarks/results/([\w-]+)\.(?:md|json|png)")
 NOT_MEASURED = re.compile(
-    r"`[^`\n]*`|\]\([^)]*\)|arXiv:[\d.]+|(?<=at )95%|\b(?:nominal )?95%(?= intervals?)|(?<=Intervals are )95%"
+    r"`[^`\n]*`|\]\([^)]*\)|arXiv:[\d.]+|(?<=at )95%|\b(?:nominal )?95%(?=\s+(?:intervals?|confidence)\b)"
+    r"|(?<=Intervals are )95%|\b(?:Python|accelerate|MultiWOZ) \d[\d.]*\d(?: to \d[\d.]*\d)?"
 )
-"""Code, targets of links, numbers of papers, and the level of intervals."""
+"""Code, targets of links, numbers of papers, versions, and the level of intervals and confidence."""
 
 
 @dataclass(frozen=True, kw_only=True)

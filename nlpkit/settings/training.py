@@ -24,7 +24,7 @@ class Base(Settings):
     max_tokens: Annotated[int, Field(ge=8)] | None = None
     """Cut training texts to this many tokens; default: all that the model can read."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Dropout of the pretrained model in training; default: its own. 0 trains about 1.5 times as fast."""
+    """Dropout of the pretrained model in training; default: its own. 0 trains faster."""
 
 
 class EncoderBase(Base):

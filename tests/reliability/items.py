@@ -337,7 +337,7 @@ ITEMS: tuple[Item, ...] = (
         number=32,
         part="E",
         promise="A client that leaves ends its reply and frees its place",
-        asked="100 times",
+        asked="100 clients",
         tests=(f"{WHOLE}/test_server.py::test_100_clients_that_leave_end_100_answers",),
     ),
     Item(

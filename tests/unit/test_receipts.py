@@ -8,7 +8,10 @@ import pytest
 
 from tests import receipts
 
-CHECKED = ["README.md", "docs/benchmarks.md", "docs/which.md", "docs/promises.md", "docs/migrate.md"]
+SKIPPED = ("behavior.md", "default.md", "trust.md")
+"""Pages with figures whose receipts are still missing."""
+PAGES = sorted(path.name for path in (receipts.ROOT / "docs").glob("*.md"))
+CHECKED = ["README.md", *(f"docs/{name}" for name in PAGES if name not in SKIPPED)]
 
 
 @pytest.mark.parametrize("document", CHECKED)
@@ -18,10 +21,9 @@ def test_every_figure_has_a_receipt(document: str) -> None:
 
 
 def test_the_documents_hold_figures() -> None:
-    counts = [receipts.check(receipts.ROOT / document)[0] for document in CHECKED]
-    assert counts[0] >= 10
-    assert counts[1] >= 100
-    assert counts[2] >= 30
+    least = {"README.md": 10, "docs/benchmarks.md": 100, "docs/which.md": 30}
+    counts = {document: receipts.check(receipts.ROOT / document)[0] for document in least}
+    assert all(counts[document] >= least[document] for document in least)
 
 
 def test_a_figure_that_no_receipt_holds_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +65,8 @@ def test_a_section_has_its_own_receipts(tmp_path: Path, monkeypatch: pytest.Monk
         ("81.4% of 4,276 texts", [("81.4", "%")]),
         ("3 seeds, 7.4 times slower, 12 times", [("7.4", ""), ("12", "")]),
         ("arXiv:2106.09685, version 0.2.0, `0.5`, 95% intervals", []),
+        ("95%\nintervals, 95% confidence, 95% of them", [("95", "%")]),
+        ("Python 3.11, MultiWOZ 2.0 to 2.4, accelerate 1.15 took 1.16 times", [("1.16", "")]),
     ],
 )
 def test_what_counts_as_a_figure(text: str, figures: list[tuple[str, str]]) -> None:
