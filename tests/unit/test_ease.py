@@ -13,7 +13,7 @@ PAGES = [ease.ROOT / "README.md", *sorted((ease.ROOT / "docs").glob("*.md"))]
 def test_few_sentences_of_a_page_are_long(page: ease.Path) -> None:
     lengths = [ease.words(sentence) for sentence in ease.sentences(page.read_text(encoding="utf-8"))]
     assert max(lengths) < 40
-    assert sum(length > ease.LONG for length in lengths) <= max(2, 0.15 * len(lengths))
+    assert sum(length > ease.LONG for length in lengths) <= max(2, 0.08 * len(lengths))
 
 
 def test_what_is_a_sentence_and_how_many_words_it_has() -> None:
