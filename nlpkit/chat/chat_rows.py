@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nlpkit.chat import message_queries
@@ -23,7 +24,7 @@ class ChatRows:
     """Reads and writes the rows of conversations; the caller has opened a transaction."""
 
     def __init__(self, database: Database) -> None:
-        self.select = database.rows
+        self.select: Callable[..., list[sqlite3.Row]] = database.rows
         """Runs a statement and returns its rows."""
 
     def find_chat(self, id: object, owner: str) -> sqlite3.Row:

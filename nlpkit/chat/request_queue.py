@@ -28,7 +28,7 @@ class StopSequences:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
         self._held = ""
-        self.hit = False
+        self.hit: bool = False
 
     def feed(self, chunk: str) -> str:
         """Add a chunk, and return the text that can be sent now."""

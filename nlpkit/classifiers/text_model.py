@@ -52,7 +52,7 @@ class TextModel:
         self.name = name
         self.identity = identity
         """A hash of all that the run's answers depend on, besides the runtime."""
-        self.budget = self._budgets[1]
+        self.budget: int = self._budgets[1]
         """Max tokens per batch, padding included.
 
         Which texts share a batch decides the last bits of an answer.

@@ -39,7 +39,7 @@ from nlpkit.cli.streams import (
 from nlpkit.cli.terminal import console, escaped
 from nlpkit.errors import NlpkitError
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Sentiment and dialogue from your own data: fine-tune with LoRA, measure with 95% intervals, "
     "score files of any size, chat with what you trained, and serve it.",
     epilog="First steps: nlpkit predict 'What a lovely day' | nlpkit score reviews.csv -o scored.csv | "
@@ -69,9 +69,9 @@ def _register(panel: str, module: ModuleType) -> None:
         app.registered_groups.append(inner)
 
 
-for panel, modules in PANELS.items():
-    for module in modules:
-        _register(panel, module)
+for _panel, _modules in PANELS.items():
+    for _module in _modules:
+        _register(_panel, _module)
 
 
 WELCOME = """\

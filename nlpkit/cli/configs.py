@@ -12,7 +12,7 @@ from nlpkit.cli.options import Encoding, Format, Json
 from nlpkit.cli.terminal import talk
 from nlpkit.errors import ConfigError
 
-configs_app = typer.Typer(
+configs_app: typer.Typer = typer.Typer(
     help="List the shipped configs, show one, or write one for your own file.", no_args_is_help=True
 )
 

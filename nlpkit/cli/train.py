@@ -54,7 +54,7 @@ class WithConfigs(TyperCommand):
             "Shipped configs; `nlpkit train NAME` runs one, `nlpkit train --list` describes them:",
             "  " + ", ".join(config.name for config in shipped_configs()),
         ]
-        self.epilog = "\n\n".join(paragraphs)
+        self.epilog: str | None = "\n\n".join(paragraphs)
         super().format_help(ctx, formatter)
 
 

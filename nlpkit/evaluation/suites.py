@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -42,7 +42,7 @@ class Suite:
 class _Row(BaseModel):
     """A line of a suite: a sentence, or a template with what its slots may hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
     text: str = Field(min_length=1)
     expect: tuple[str, ...] = Field(min_length=1)
     topic: str = ""
@@ -53,7 +53,7 @@ class _Row(BaseModel):
 class _Word(BaseModel):
     """A line of groups.jsonl."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
     word: str
     kind: str
     half: Half

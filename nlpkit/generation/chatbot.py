@@ -66,12 +66,12 @@ class Chatbot:
     ) -> None:
         self.profile = profile
         self.policy = policy
-        self.scheduler = Scheduler(decoder, capacity or Capacity())
+        self.scheduler: Scheduler = Scheduler(decoder, capacity or Capacity())
         self.template: ChatTemplate = ChatTemplate.of(profile.tokenizer)
         # Decoding and encoding run in different threads, and a tokenizer cannot be used and set at once
         self._decoding_tokenizer = copy.deepcopy(profile.tokenizer)
         self._constraints = JsonConstraints(self._decoding_tokenizer, self.template)
-        self.runtime = "torch"
+        self.runtime: str = "torch"
         """The name of the runtime that replies."""
         self.export: Export | None = None
         """The export to a faster runtime that was begun when this was opened, if any."""

@@ -110,7 +110,9 @@ class Export:
             start_new_session=True,  # a Ctrl-C that stops a reply is not for it
         )
         # It ends when its stdin does, also where this process is killed
-        self.stop = weakref.finalize(bot, _close, self._process.stdin)
+        self.stop: weakref.finalize[[IO[str] | None], Changing] = weakref.finalize(
+            bot, _close, self._process.stdin
+        )
         self._thread = threading.Thread(target=self._wait, args=(weakref.ref(bot),), daemon=True)
         self._thread.start()
 

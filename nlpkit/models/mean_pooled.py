@@ -22,7 +22,7 @@ class MeanPooled(nn.Module):
             body.pooler = None  # it reads the first token for nobody
         self.body = body
         self.config: Any = body.config
-        self.classifier = nn.Linear(body.config.hidden_size, outputs)
+        self.classifier: nn.Linear = nn.Linear(body.config.hidden_size, outputs)
 
     @property
     def base_model(self) -> Any:

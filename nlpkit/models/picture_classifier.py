@@ -26,13 +26,16 @@ class FusedParts(nn.Module):
 
     def __init__(self, fusion: Fusion, *, text: int, picture: int, heads: int) -> None:
         super().__init__()
-        self.no_picture = nn.Parameter(torch.zeros(picture))
-        self.of_words, self.of_picture = nn.LayerNorm(text), nn.LayerNorm(picture)
+        self.no_picture: nn.Parameter = nn.Parameter(torch.zeros(picture))
+        self.of_words: nn.LayerNorm = nn.LayerNorm(text)
+        self.of_picture: nn.LayerNorm = nn.LayerNorm(picture)
         if fusion == "attention":
-            self.attention = nn.MultiheadAttention(text, heads, kdim=picture, vdim=picture, batch_first=True)
-            self.gate = nn.Parameter(torch.tensor(GATE))
+            self.attention: nn.MultiheadAttention = nn.MultiheadAttention(
+                text, heads, kdim=picture, vdim=picture, batch_first=True
+            )
+            self.gate: nn.Parameter = nn.Parameter(torch.tensor(GATE))
         self.fusion = fusion
-        self.hidden = nn.Linear(2 * text if fusion == "attention" else text + picture, text)
+        self.hidden: nn.Linear = nn.Linear(2 * text if fusion == "attention" else text + picture, text)
 
     def forward(
         self, words: torch.Tensor, mask: torch.Tensor, seen: torch.Tensor | None, picture: torch.Tensor
@@ -70,15 +73,15 @@ class PictureClassifier(nn.Module):
 
     def __init__(self, text: Any, vision: Any, fusion: Fusion, outputs: int) -> None:
         super().__init__()
-        self.body = nn.ModuleDict({"text": text, "vision": vision})
-        self.config = text.config
-        self.fusion = FusedParts(
+        self.body: nn.ModuleDict = nn.ModuleDict({"text": text, "vision": vision})
+        self.config: Any = text.config
+        self.fusion: FusedParts = FusedParts(
             fusion,
             text=text.config.hidden_size,
             picture=vision.config.hidden_size,
             heads=text.config.num_attention_heads,
         )
-        self.classifier = nn.Linear(text.config.hidden_size, outputs)
+        self.classifier: nn.Linear = nn.Linear(text.config.hidden_size, outputs)
 
     @property
     def device(self) -> torch.device:

@@ -148,7 +148,7 @@ def load_classifier(
             _set_dropout(config, dropout)
             if layers is not None:
                 config.num_hidden_layers = layers
-            model, found = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
+            model, loading = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -159,7 +159,7 @@ def load_classifier(
                 output_loading_info=True,
             )
             body = tuple(
-                key for key, *_ in found["mismatched_keys"] if key.startswith(model.base_model_prefix)
+                key for key, *_ in loading["mismatched_keys"] if key.startswith(model.base_model_prefix)
             )
             if body:
                 raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")

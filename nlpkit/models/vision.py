@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,7 +36,7 @@ ANY_SIZE = ("dinov2", "dinov2_with_registers")
 class Vision(BaseModel):
     """The vision transformer of a run, how it sees a picture, and how it is fused with the text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     base: BaseModelIdentity
     size: int

@@ -9,7 +9,7 @@ are those of a scoring on one machine, and with them the bytes and the way to go
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -21,6 +21,7 @@ from nlpkit.scoring.connecting import connected, hushed
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.state import Chunk
 from nlpkit.scoring.workers import ModelFacts, ModelProbe, Worker, read, unpacked
+from nlpkit.tasks.answers.family import ColumnType
 
 STORE = 512 << 20
 """Bytes of the object store that chunks may wait in, read ahead or done early."""
@@ -37,9 +38,11 @@ class RayFleet:
         self._planned: list[_PlannedFile] = []
         self._stream: _ChunkStream | None = None
         facts: ModelFacts = self._ask("facts")
-        self.columns, self.fingerprint = facts.columns, facts.fingerprint
-        self.turns, self.reads_aspects = facts.turns, facts.reads_aspects
-        self.reads_pictures = facts.reads_pictures
+        self.columns: Mapping[str, ColumnType] = facts.columns
+        self.fingerprint: str = facts.fingerprint
+        self.turns: int | None = facts.turns
+        self.reads_aspects: bool = facts.reads_aspects
+        self.reads_pictures: bool = facts.reads_pictures
         self._budget = facts.budget
 
     @property

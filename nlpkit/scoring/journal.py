@@ -26,7 +26,7 @@ class Journal:
     def __init__(self, folder: Path, target: Path, state: State) -> None:
         self.folder = folder
         self.target = target
-        self.state = state
+        self.state: State = state
 
     def commit(self, chunk: Chunk) -> None:
         """Append a chunk and make it safe: after this returns no kill can undo it.

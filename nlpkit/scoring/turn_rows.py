@@ -43,15 +43,8 @@ def turn_columns_of(turns: int | None, options: ScoreOptions, columns: Iterable[
         conversation=options.conversation or "conversation", speaker=options.speaker or "speaker", turns=turns
     )
     known = list(columns)
-    for option, name in (
-        ("--conversation", columns_of_turns.conversation),
-        ("--speaker", columns_of_turns.speaker),
-    ):
-        if name not in known:
-            raise ConfigError(
-                f"no column {name!r}, and this model reads turns with the turns before them"
-                f"{nearest(name, known)}; hint: name the column with {option}"
-            )
+    for option, name in zip(named, (columns_of_turns.conversation, columns_of_turns.speaker), strict=True):
+        _known_column(name, known, option, "reads turns with the turns before them")
     return columns_of_turns
 
 
@@ -65,13 +58,8 @@ def aspect_column_of(reads_aspects: bool, options: ScoreOptions, columns: Iterab
         if options.aspect is not None:
             raise ConfigError("--aspect: this model reads each text alone; hint: leave out --aspect")
         return None
-    column, known = options.aspect or "aspect", list(columns)
-    if column not in known:
-        raise ConfigError(
-            f"no column {column!r}, and this model is asked about an aspect of each text"
-            f"{nearest(column, known)}; hint: name the column with --aspect"
-        )
-    return column
+    column = options.aspect or "aspect"
+    return _known_column(column, columns, "--aspect", "is asked about an aspect of each text")
 
 
 def image_column_of(reads_pictures: bool, options: ScoreOptions, columns: Iterable[str]) -> str | None:
@@ -84,13 +72,18 @@ def image_column_of(reads_pictures: bool, options: ScoreOptions, columns: Iterab
         if options.image is not None:
             raise ConfigError("--image: this model reads texts, and no pictures; hint: leave out --image")
         return None
-    column, known = options.image or "image", list(columns)
-    if column not in known:
+    column = options.image or "image"
+    return _known_column(column, columns, "--image", "reads a picture with each text")
+
+
+def _known_column(name: str, columns: Iterable[str], option: str, reads: str) -> str:
+    known = list(columns)
+    if name not in known:
         raise ConfigError(
-            f"no column {column!r}, and this model reads a picture with each text"
-            f"{nearest(column, known)}; hint: name the column with --image"
+            f"no column {name!r}, and this model {reads}{nearest(name, known)}; "
+            f"hint: name the column with {option}"
         )
-    return column
+    return name
 
 
 class TurnHistory:

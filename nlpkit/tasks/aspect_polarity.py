@@ -4,37 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field
 
 from nlpkit.data.examples import LabeledText, TextInput
 from nlpkit.data.records import Record, name_of, text_of
 from nlpkit.errors import DataError
 from nlpkit.reports.usage import ASPECT_USAGE
-from nlpkit.settings import Settings
 from nlpkit.settings.data import AspectSource
 from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.annotators import annotated_labels
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.encoding import Encoded, Tokenizer
-from nlpkit.tasks.label_names import as_names, labels_in
+from nlpkit.tasks.label_names import TwoOrMore, labels_in
 from nlpkit.tasks.numbers import weight_of
 from nlpkit.tasks.polarity import in_order, label_or_bin, labeled_columns
-from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
+from nlpkit.tasks.text_settings import TextSettings
 from nlpkit.tasks.turn_encoding import encode_turns
 
-if TYPE_CHECKING:
-    import numpy as np
 
-
-class AspectPolarity(Settings):
+class AspectPolarity(TextSettings):
     """One label for a text and an aspect: words of the text, or a category such as "service"."""
 
     kind: Literal["aspect_polarity"] = "aspect_polarity"
-    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    labels: TwoOrMore = ()
     ordered: bool = True
     """Whether the labels lie on a line; only then a signed score exists."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -42,16 +37,8 @@ class AspectPolarity(Settings):
 
     turns: ClassVar[int | None] = None
     reads_aspects: ClassVar[bool] = True
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[AspectSource]] = AspectSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
-
-    @field_validator("labels")
-    @classmethod
-    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(labels)) < len(labels) or len(labels) == 1:
-            raise ValueError(f"expected at least two labels, each named once, found {list(labels)}")
-        return labels
 
     @property
     def family(self) -> OneLabel:
@@ -59,11 +46,6 @@ class AspectPolarity(Settings):
         return OneLabel(
             labels=self.labels, ordered=self.ordered, temperature=self.temperature, usage=ASPECT_USAGE
         )
-
-    @property
-    def head(self) -> Head:
-        """One output for each label."""
-        return self.family.head
 
     def parse(self, record: Record, source: AspectSource) -> LabeledText:
         """Return the example that a record holds.
@@ -111,13 +93,3 @@ class AspectPolarity(Settings):
                 )
         pairs = [TextInput(text=given.text, speaker=given.about) for given in inputs]
         return encode_turns(pairs, tokenizer, max_tokens)
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
-    ) -> AspectPolarity:
-        """Return the task with the temperature that fits held-out logits best."""
-        return self.model_copy(update=self.family.fit(logits, examples))
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the predictions that logits, (inputs, labels), stand for."""
-        return self.family.decode(outputs)

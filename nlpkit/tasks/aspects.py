@@ -4,36 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from nlpkit.data.examples import OpinionText, TextInput
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import Settings
 from nlpkit.settings.data import OpinionSource
 from nlpkit.settings.training import TextTraining
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.spans import Spans
 from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_placed
-from nlpkit.tasks.label_names import as_names, known_label, labels_in
+from nlpkit.tasks.label_names import Names, known_label, labels_in
 from nlpkit.tasks.numbers import weight_of
 from nlpkit.tasks.opinion_rows import opinion_column, opinions_in
-from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
-
-if TYPE_CHECKING:
-    import numpy as np
+from nlpkit.tasks.text_settings import TextSettings
 
 
-class Aspects(Settings):
+class Aspects(TextSettings):
     """Triplets of aspect, opinion words and polarity, or aspects with a polarity each. `labels` (the
     polarities) left out are found in the data.
     """
 
     kind: Literal["aspects"] = "aspects"
-    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    labels: Names = ()
     find: Literal["triplets", "terms"] = "triplets"
     """`terms`: aspects and their polarity alone, without the words that say it."""
     weights: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
@@ -43,8 +38,6 @@ class Aspects(Settings):
     """The probability above which an opinion is given: chosen after the training."""
 
     turns: ClassVar[int | None] = None
-    reads_aspects: ClassVar[bool] = False
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[OpinionSource]] = OpinionSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 
@@ -65,11 +58,6 @@ class Aspects(Settings):
             offset=self.offset,
             threshold=self.threshold,
         )
-
-    @property
-    def head(self) -> Head:
-        """Vectors for each token."""
-        return self.family.head
 
     def parse(self, record: Record, source: OpinionSource) -> OpinionText:
         """Return the example that a record holds.
@@ -99,20 +87,6 @@ class Aspects(Settings):
             raise DataError("the training rows hold no opinion; expected at least one")
         return self.model_copy(update={"labels": tuple(sorted(labels))})
 
-    def input(self, example: OpinionText) -> TextInput:
-        """Return the text."""
-        return TextInput(text=example.text)
-
     def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
         """Encode texts, with the place of each token."""
         return encode_placed([given.text for given in inputs], tokenizer, max_tokens)
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[OpinionText], encoded: Sequence[Encoded]
-    ) -> Aspects:
-        """Return the task with the weights, offset and threshold that fit held-out logits best."""
-        return self.model_copy(update=self.family.fit(logits, encoded, examples))
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the opinions that the outputs of all tokens stand for."""
-        return self.family.decode(outputs, encoded)

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from nlpkit.data.examples import LabelSetText, TextInput
+from nlpkit.data.examples import LabelSetText
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import Settings
 from nlpkit.settings.data import LabelSetSource
 from nlpkit.settings.training import LabelSetTraining
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.label_set import LabelSet
-from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
-from nlpkit.tasks.label_names import as_names, known_label, label_list, labels_in
+from nlpkit.tasks.label_names import Names, known_label, label_list, labels_in
 from nlpkit.tasks.numbers import weight_of
-from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
-
-if TYPE_CHECKING:
-    import numpy as np
+from nlpkit.tasks.text_settings import TextSettings
 
 
-class Emotions(Settings):
+class Emotions(TextSettings):
     """Any number of labels a text. `labels` left out are found in the data."""
 
     kind: Literal["emotions"] = "emotions"
-    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    labels: Names = ()
     precision: Annotated[float, Field(gt=0, le=1)] | None = None
     """Give a label only from the probability on at which so large a share of the given ones is right;
     default: the probability that gives the highest F1."""
@@ -42,8 +36,6 @@ class Emotions(Settings):
     """The probability above which each label is given: chosen after the training."""
 
     turns: ClassVar[int | None] = None
-    reads_aspects: ClassVar[bool] = False
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSetSource]] = LabelSetSource
     training_settings: ClassVar[type[LabelSetTraining]] = LabelSetTraining
 
@@ -66,11 +58,6 @@ class Emotions(Settings):
             thresholds=self.thresholds,
             precision=self.precision,
         )
-
-    @property
-    def head(self) -> Head:
-        """One output for each label."""
-        return self.family.head
 
     def parse(self, record: Record, source: LabelSetSource) -> LabelSetText:
         """Return the example that a record holds.
@@ -111,21 +98,3 @@ class Emotions(Settings):
                 "hint: give it another name with `labels:` below the source in the config"
             )
         return self.model_copy(update={"labels": tuple(sorted(labels))})
-
-    def input(self, example: LabelSetText) -> TextInput:
-        """Return the text."""
-        return TextInput(text=example.text)
-
-    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
-        """Encode texts."""
-        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[LabelSetText], encoded: Sequence[Encoded] = ()
-    ) -> Self:
-        """Return the task with the slope, offset and thresholds that fit held-out logits best."""
-        return self.model_copy(update=self.family.fit(logits, examples))
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the predictions that logits, (texts, labels), stand for."""
-        return self.family.decode(outputs)

@@ -6,29 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from nlpkit.data.examples import LabeledText, TextInput
+from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import Settings
 from nlpkit.settings.data import NumberSource
 from nlpkit.settings.training import TextTraining
 from nlpkit.tasks.annotators import annotated_numbers
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.number import Number
-from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
 from nlpkit.tasks.numbers import number_of, weight_of
-from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
-
-if TYPE_CHECKING:
-    import numpy as np
+from nlpkit.tasks.text_settings import TextSettings
 
 
-class Intensity(Settings):
+class Intensity(TextSettings):
     """A number a text, between `low` (most negative) and `high`; left out, they are the ends of what the
     data holds.
     """
@@ -46,8 +40,6 @@ class Intensity(Settings):
         return self
 
     turns: ClassVar[int | None] = None
-    reads_aspects: ClassVar[bool] = False
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[NumberSource]] = NumberSource
     training_settings: ClassVar[type[TextTraining]] = TextTraining
 
@@ -55,11 +47,6 @@ class Intensity(Settings):
     def family(self) -> Number:
         """A number a text."""
         return Number(low=self.low or 0.0, high=self.high or 0.0, spread=self.spread)
-
-    @property
-    def head(self) -> Head:
-        """One output for the number, and one for the standard deviation where it is learned."""
-        return self.family.head
 
     def parse(self, record: Record, source: NumberSource) -> LabeledText:
         """Return the example that a record holds.
@@ -102,21 +89,3 @@ class Intensity(Settings):
         if low >= high:
             raise DataError(f"all training rows hold the value {low}; expected a number that varies")
         return self.model_copy(update={"low": low, "high": high})
-
-    def input(self, example: LabeledText) -> TextInput:
-        """Return the text."""
-        return TextInput(text=example.text)
-
-    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
-        """Encode texts."""
-        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
-    ) -> Intensity:
-        """Return the task as it is: a number is not calibrated."""
-        return self
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the predictions that outputs, (texts, 1 or 2), stand for."""
-        return self.family.decode(outputs)

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from nlpkit.data.examples import LabeledText, TextInput
+from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import Settings
 from nlpkit.settings.data import LabelSource
 from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.annotators import annotated_labels
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
-from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
-from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
+from nlpkit.tasks.label_names import Names, known_label, label_of, labels_in
 from nlpkit.tasks.numbers import weight_of
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.polarity import labeled_columns
 from nlpkit.tasks.reading import Reading, read_rows
 from nlpkit.tasks.scope import Scope
-
-if TYPE_CHECKING:
-    import numpy as np
+from nlpkit.tasks.text_settings import TextSettings
 
 
-class Intents(Settings):
+class Intents(TextSettings):
     """One label a text, or `outside`. `labels` left out are found in the data."""
 
     kind: Literal["intents"] = "intents"
-    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    labels: Names = ()
     outside: Annotated[str, Field(min_length=1)] = "out of scope"
     """What rows are called that belong to no label, in data and answers. The data need not have any."""
     false_alarms: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -45,8 +40,6 @@ class Intents(Settings):
     """How texts outside are recognized: fitted after the training."""
 
     turns: ClassVar[int | None] = None
-    reads_aspects: ClassVar[bool] = False
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
 
@@ -73,11 +66,6 @@ class Intents(Settings):
             scope=self.scope,
         )
 
-    @property
-    def head(self) -> Head:
-        """One output for each label, and one for texts outside where they are learned."""
-        return self.family.head
-
     def parse(self, record: Record, source: LabelSource) -> LabeledText:
         """Return the example that a record holds.
 
@@ -99,10 +87,7 @@ class Intents(Settings):
 
     def read(self, path: Path, source: LabelSource) -> Reading[LabeledText]:
         """Read the examples of a file or folder."""
-        columns: dict[str | None, str] = {source.text: "text", source.label: "label"}
-        columns |= {source.weight: "weight"}
-        columns |= dict.fromkeys(source.annotators, "annotators")
-        return read_rows(self, path, source, columns)
+        return read_rows(self, path, source, labeled_columns(source))
 
     def fit(self, examples: Sequence[LabeledText]) -> Intents:
         """Return the task with its labels, and whether texts outside are learned."""
@@ -114,21 +99,3 @@ class Intents(Settings):
             )
         labels = self.labels or tuple(sorted(names - {self.outside}))
         return self.model_copy(update={"labels": labels, "learns_outside": self.outside in names})
-
-    def input(self, example: LabeledText) -> TextInput:
-        """Return the text."""
-        return TextInput(text=example.text)
-
-    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
-        """Encode texts."""
-        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
-    ) -> Intents:
-        """Return the task with the temperature and the scope that fit held-out logits best."""
-        return self.model_copy(update=self.family.fit(logits, examples))
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the predictions that logits, (texts, outputs), stand for."""
-        return self.family.decode(outputs)

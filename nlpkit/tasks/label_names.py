@@ -6,7 +6,9 @@ import ast
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator
 
 from nlpkit.data.label_spellings import spellings
 from nlpkit.data.records import Record
@@ -16,9 +18,20 @@ from nlpkit.settings.data import LabelSetSource, LabelSource
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
 
-def as_names(value: Any) -> Any:
+def _as_names(value: Any) -> Any:
     """Return a config's list of labels as text, since YAML reads 1 as a number."""
     return tuple(str(label) for label in value) if isinstance(value, (list, tuple)) else value
+
+
+def _at_least_two(labels: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(labels)) < len(labels) or len(labels) == 1:
+        raise ValueError(f"expected at least two labels, each named once, found {list(labels)}")
+    return labels
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+TwoOrMore: TypeAlias = Annotated[Names, AfterValidator(_at_least_two)]
+"""Labels of which each text has one; none where they are still to be found."""
 
 
 def known_label(label: str, labels: Sequence[str], where: str, column: str) -> str:

@@ -5,28 +5,22 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field
 
-from nlpkit.data.examples import LabeledText, TextInput
+from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
-from nlpkit.settings import Settings
 from nlpkit.settings.data import LabelSource
 from nlpkit.settings.training import ClassifierTraining
 from nlpkit.tasks.annotators import annotated_labels
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.calibrator import Calibrator
-from nlpkit.tasks.encoding import Encoded, Tokenizer, encode_texts
-from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
+from nlpkit.tasks.label_names import TwoOrMore, known_label, label_of, labels_in
 from nlpkit.tasks.numbers import number_of, weight_of
-from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.reading import Reading, read_rows
-
-if TYPE_CHECKING:
-    import numpy as np
+from nlpkit.tasks.text_settings import TextSettings
 
 NEGATIVE_TO_POSITIVE = (
     ("negative", "neutral", "positive"),
@@ -37,13 +31,13 @@ NEGATIVE_TO_POSITIVE = (
 """Sets of labels whose order from negative to positive is known."""
 
 
-class Polarity(Settings):
+class Polarity(TextSettings):
     """One label a text. `labels` run from the most negative to the most positive; left out, they are found
     in the data.
     """
 
     kind: Literal["polarity"] = "polarity"
-    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    labels: TwoOrMore = ()
     ordered: bool = True
     """Whether the labels lie on a line; only then a signed score exists."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False, exclude_if=lambda value: value == 1.0)] = (
@@ -55,17 +49,8 @@ class Polarity(Settings):
     """What is done to the logits beyond that: fitted after the training, where it is of use."""
 
     turns: ClassVar[int | None] = None
-    reads_aspects: ClassVar[bool] = False
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[LabelSource]] = LabelSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
-
-    @field_validator("labels")
-    @classmethod
-    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(labels)) < len(labels) or len(labels) == 1:
-            raise ValueError(f"expected at least two labels, each named once, found {list(labels)}")
-        return labels
 
     @property
     def family(self) -> OneLabel:
@@ -76,11 +61,6 @@ class Polarity(Settings):
             temperature=self.temperature,
             calibrator=self.calibrator,
         )
-
-    @property
-    def head(self) -> Head:
-        """One output for each label."""
-        return self.family.head
 
     def parse(self, record: Record, source: LabelSource) -> LabeledText:
         """Return the example that a record holds.
@@ -109,24 +89,6 @@ class Polarity(Settings):
             return self
         labels, ordered = in_order(labels_in(examples))
         return self.model_copy(update={"labels": labels, "ordered": ordered})
-
-    def input(self, example: LabeledText) -> TextInput:
-        """Return the text."""
-        return TextInput(text=example.text)
-
-    def encode(self, inputs: Sequence[TextInput], tokenizer: Tokenizer, max_tokens: int) -> list[Encoded]:
-        """Encode texts."""
-        return encode_texts([given.text for given in inputs], tokenizer, max_tokens)
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[LabeledText], encoded: Sequence[Encoded] = ()
-    ) -> Self:
-        """Return the task with the calibration that fits held-out logits best."""
-        return self.model_copy(update=self.family.fit(logits, examples))
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the predictions that logits, (texts, labels), stand for."""
-        return self.family.decode(outputs)
 
 
 def label_or_bin(record: Record, source: LabelSource, labels: Sequence[str]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field
 
 from nlpkit.data.conversation_scripts import scripts_in
 from nlpkit.data.conversation_shapes import Script
@@ -17,20 +17,15 @@ from nlpkit.data.labeled_turns import labeled_turns
 from nlpkit.data.records import Record, text_of
 from nlpkit.errors import DataError
 from nlpkit.reports.usage import TURN_USAGE
-from nlpkit.settings import Settings
 from nlpkit.settings.data import ConversationSource, LabelSource, TurnSource
 from nlpkit.settings.training import ClassifierTraining
-from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.answers.one_label import OneLabel
 from nlpkit.tasks.calibrator import Calibrator
 from nlpkit.tasks.encoding import Encoded, Tokenizer
-from nlpkit.tasks.label_names import as_names, known_label, label_of, labels_in
-from nlpkit.tasks.prediction import Prediction
+from nlpkit.tasks.label_names import TwoOrMore, known_label, label_of, labels_in
 from nlpkit.tasks.reading import Reading
+from nlpkit.tasks.text_settings import TextSettings
 from nlpkit.tasks.turn_encoding import encode_turns
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _PLEASANT = (
     "admiration amusement approval caring contentment desire excited excitement gratitude happiness happy "
@@ -56,11 +51,11 @@ MOST_TURNS = 64
 """Turns before a turn that reading data keeps, whatever the task reads: another run may read more of them."""
 
 
-class TurnEmotions(Settings):
+class TurnEmotions(TextSettings):
     """One label a turn. `labels` left out are found in the data."""
 
     kind: Literal["turn_emotions"] = "turn_emotions"
-    labels: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    labels: TwoOrMore = ()
     turns: Annotated[int, Field(ge=0, le=MOST_TURNS)] = 8
     """How many turns before it are read with a turn, as far as they fit; 0: none. Later ones never are."""
     valence: Mapping[str, Annotated[float, Field(ge=-1, le=1)]] = {}
@@ -70,17 +65,8 @@ class TurnEmotions(Settings):
     calibrator: Annotated[Calibrator | None, Field(exclude_if=lambda value: value is None)] = None
     """What is done to the logits beyond that: fitted after the training, where it is of use."""
 
-    reads_aspects: ClassVar[bool] = False
-    reads_pictures: ClassVar[bool] = False
     source_settings: ClassVar[type[TurnSource]] = TurnSource
     training_settings: ClassVar[type[ClassifierTraining]] = ClassifierTraining
-
-    @field_validator("labels")
-    @classmethod
-    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(labels)) < len(labels) or len(labels) == 1:
-            raise ValueError(f"expected at least two labels, each named once, found {list(labels)}")
-        return labels
 
     @property
     def family(self) -> OneLabel:
@@ -94,11 +80,6 @@ class TurnEmotions(Settings):
             of_turns=True,
             usage=TURN_USAGE,
         )
-
-    @property
-    def head(self) -> Head:
-        """One output for each label."""
-        return self.family.head
 
     def parse(self, record: Record, source: LabelSource) -> LabeledTurn:
         """Return a record as a turn that nothing was said before.
@@ -170,16 +151,6 @@ class TurnEmotions(Settings):
     def _read(self, given: TextInput) -> TextInput:
         """Return a turn with no more turns before it than the task reads."""
         return replace(given, context=given.context[max(0, len(given.context) - self.turns) :])
-
-    def calibrate(
-        self, logits: np.ndarray, examples: Sequence[LabeledTurn], encoded: Sequence[Encoded] = ()
-    ) -> TurnEmotions:
-        """Return the task with the calibration that fits held-out logits best."""
-        return self.model_copy(update=self.family.fit(logits, examples))
-
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
-        """Return the predictions that logits, (turns, labels), stand for."""
-        return self.family.decode(outputs)
 
 
 def _conversations(source: TurnSource) -> ConversationSource:

@@ -171,8 +171,8 @@ def _trained_logits(model: Any, saved: Classifier, inputs: Sequence[TextInput]) 
     return np.concatenate(outputs)
 
 
-def _short(inputs: Sequence[TextInput], saved: Classifier, count: int = 16) -> list[TextInput]:
+def _short(inputs: Sequence[TextInput], saved: Classifier) -> list[TextInput]:
     """Return a few inputs, their texts cut, that fit one window."""
-    readable = [given for given in inputs if given.text.strip() or given.picture][:count]
+    readable = [given for given in inputs if given.text.strip() or given.picture][:16]
     cut = [replace(given, text=given.text[: saved.max_tokens]) for given in readable]
     return [given for given, encoded in zip(cut, saved.encode(cut), strict=True) if len(encoded.windows) == 1]

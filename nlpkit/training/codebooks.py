@@ -35,7 +35,7 @@ def find_codebook(named: Path | str) -> Codebook:
     return read_codebook(shipped[str(path)])
 
 
-def with_codebook(task: AnyTask, codebook: Path | str | None, *, where: str = "task") -> AnyTask:
+def with_codebook(task: AnyTask, codebook: Path | str | None) -> AnyTask:
     """Return the task with the labels of a codebook, in its order; without one, the task as it is.
 
     Raises:
@@ -46,11 +46,11 @@ def with_codebook(task: AnyTask, codebook: Path | str | None, *, where: str = "t
     names = find_codebook(codebook).names
     given = getattr(task, "labels", None)
     if given is None:
-        raise ConfigError(f"{where}: this task has no labels; hint: leave `codebook` out")
+        raise ConfigError("task: this task has no labels; hint: leave `codebook` out")
     if given and set(given) != set(names):
         label = next(iter(set(given) ^ set(names)))
         raise ConfigError(
-            f"{where}.labels: {label!r} stands in only one of the config and the codebook {codebook}; "
+            f"task.labels: {label!r} stands in only one of the config and the codebook {codebook}; "
             "hint: leave `labels` out"
         )
     tree = {**task.model_dump(), "labels": given or names}

@@ -165,6 +165,21 @@ class ClassifierFamily(Family, Protocol):
     """A family whose answers are decoded from the outputs of a head."""
 
     @property
+    def served_by(self) -> Literal["classifier"]:
+        """A classifier."""
+        return "classifier"
+
+    @property
+    def unit(self) -> str:
+        """Rows of a file."""
+        return "rows"
+
+    @property
+    def distillable(self) -> bool:
+        """Whether its logits are one distribution over labels, which a student can learn from a teacher."""
+        return False
+
+    @property
     def head(self) -> Head: ...
     @property
     def columns(self) -> Mapping[str, ColumnType]:
@@ -179,16 +194,32 @@ class ClassifierFamily(Family, Protocol):
         """The metrics that every evaluation during training logs."""
 
     @property
-    def distillable(self) -> bool:
-        """Whether its logits are one distribution over labels, which a student can learn from a teacher."""
-
-    @property
     def calibration(self) -> str:
         """What calibration fitted, in words; empty where there is nothing to calibrate."""
 
     @property
     def report(self) -> FamilyReport:
         """What a report and a model card show besides scores."""
+
+    def groups(self, examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+        """Group examples whose texts are equal or near-equal; pictures alone are grouped by the picture."""
+        from nlpkit.data.near import near_groups
+
+        texts = [example.text or example.picture.sha256 for example in examples]
+        return near_groups(texts, threshold=near_duplicates, seed=seed)
+
+    def identity(self, example: Any) -> tuple[Any, ...]:
+        """Return all fields of an example that a training depends on: not where it came from, its group, or
+        what people answered.
+        """
+        unused = ("where", "conversation", "group", "annotations", "picture")
+        used = tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)
+        picture = getattr(example, "picture", None)
+        return used if picture is None else (*used, picture.sha256)
+
+    def texts(self, example: Any) -> list[str]:
+        """Return all that a model reads of the example."""
+        return [example.full_text]
 
     def target(self, example: Any, encoded: Encoded) -> list[float]:
         """Return the numbers that the loss compares the outputs with; of a head for tokens any number of
@@ -200,6 +231,17 @@ class ClassifierFamily(Family, Protocol):
 
     def loss(self, training: Any, targets: Sequence[Sequence[float]]) -> Loss:
         """Return the loss that the training settings ask for; `targets` are those of the training rows."""
+
+    def fit(
+        self, logits: np.ndarray, examples: Sequence[Any], encoded: Sequence[Encoded] = ()
+    ) -> dict[str, Any]:
+        """Return what fits held-out logits best, by the names of the task's fields."""
+        return {}
+
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded] = ()) -> list[Prediction]:
+        """Return the answers that outputs stand for: (inputs, head.outputs), or of a head for tokens (tokens
+        of all windows, head.outputs).
+        """
 
     def outcomes(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Any:
         """Pair truth and prediction, row by row."""
@@ -292,14 +334,6 @@ def changed_answers(
     )
 
 
-def text_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
-    """Group examples whose texts are equal or near-equal; those that are pictures alone by the picture."""
-    from nlpkit.data.near import near_groups
-
-    texts = [example.text or example.picture.sha256 for example in examples]
-    return near_groups(texts, threshold=near_duplicates, seed=seed)
-
-
 def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
     """Group turns by their conversation, together with those of equal and near-equal conversations."""
     from nlpkit.data.near import near_groups
@@ -310,13 +344,3 @@ def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -
     texts = ["\n".join(turns) for turns in spoken.values()]
     groups = dict(zip(spoken, near_groups(texts, threshold=near_duplicates, seed=seed), strict=True))
     return [groups[example.conversation] for example in examples]
-
-
-def text_identity(example: Any) -> tuple[Any, ...]:
-    """Return all fields of an example that a training depends on: not where it came from, its group, or what
-    people answered.
-    """
-    unused = ("where", "conversation", "group", "annotations", "picture")
-    used = tuple(getattr(example, field.name) for field in fields(example) if field.name not in unused)
-    picture = getattr(example, "picture", None)
-    return used if picture is None else (*used, picture.sha256)

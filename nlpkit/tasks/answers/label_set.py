@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlpkit.data.examples import LabelSetText, from_words, in_words
 from nlpkit.errors import DataError
@@ -18,6 +18,7 @@ from nlpkit.reports.label_set_sections import LABEL_SET_REPORT
 from nlpkit.reports.usage import LABEL_SET_USAGE, FamilyReport, Usage
 from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
 from nlpkit.tasks.answers.family import (
+    ClassifierFamily,
     ColumnType,
     Differences,
     Head,
@@ -28,8 +29,6 @@ from nlpkit.tasks.answers.family import (
     changed_answers,
     likeliest,
     shares_of,
-    text_groups,
-    text_identity,
 )
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import SEVERAL, Prediction
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelSet:
+class LabelSet(ClassifierFamily):
     """Any of `labels`. An output x of the head stands for the probability sigmoid(slope x + offset)."""
 
     labels: tuple[str, ...]
@@ -54,12 +53,9 @@ class LabelSet:
     """The precision that the thresholds are chosen for; None: the highest F1."""
     usage: Usage = LABEL_SET_USAGE
 
-    served_by: ClassVar[Literal["classifier"]] = "classifier"
-    unit: ClassVar[str] = "rows"
     best_by: ClassVar[Metric[LabelSetOutcomes]] = MACRO_F1
     watched: ClassVar[tuple[Metric[LabelSetOutcomes], ...]] = (MACRO_F1, AUROC, LOG_LOSS)
     metrics: ClassVar[tuple[Metric[LabelSetOutcomes], ...]] = LABEL_SET_METRICS
-    distillable: ClassVar[bool] = False
 
     @property
     def report(self) -> FamilyReport:
@@ -111,7 +107,9 @@ class LabelSet:
 
         return loss
 
-    def fit(self, logits: np.ndarray, examples: Sequence[LabelSetText]) -> dict[str, Any]:
+    def fit(
+        self, logits: np.ndarray, examples: Sequence[LabelSetText], encoded: Sequence[Encoded] = ()
+    ) -> dict[str, Any]:
         """Return slope, offset and thresholds that fit held-out outputs best, by name."""
         import numpy as np
 
@@ -120,7 +118,7 @@ class LabelSet:
         chosen = best_thresholds(_sigmoid(logits, slope, offset), truth, precision=self.precision)
         return {"slope": slope, "offset": offset, "thresholds": chosen}
 
-    def decode(self, outputs: np.ndarray) -> list[Prediction]:
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded] = ()) -> list[Prediction]:
         """Return the given labels, the most probable first, and the probability of each label."""
         probabilities = _sigmoid(outputs, self.slope, self.offset)
         given = probabilities > (self.thresholds or (0.5,) * len(self.labels))
@@ -191,10 +189,6 @@ class LabelSet:
             warnings=tuple(_warnings(counts, _counted(validation), training)),
         )
 
-    def groups(self, examples: Sequence[LabelSetText], *, near_duplicates: float, seed: int) -> list[int]:
-        """Group near-equal texts."""
-        return text_groups(examples, near_duplicates=near_duplicates, seed=seed)
-
     def strata(self, examples: Sequence[LabelSetText]) -> list[str]:
         """Return the rarest label of each example, so that rare ones stand in every part."""
         counts = _counted(examples)
@@ -206,14 +200,6 @@ class LabelSet:
     def describe(self, parts: Mapping[str, Sequence[LabelSetText]]) -> dict[str, Any]:
         """Count the examples that have each label, part by part."""
         return {"labels": {name: dict(sorted(_counted(part).items())) for name, part in parts.items()}}
-
-    def identity(self, example: LabelSetText) -> tuple[Any, ...]:
-        """Return all fields but the place."""
-        return text_identity(example)
-
-    def texts(self, example: LabelSetText) -> list[str]:
-        """Return the text."""
-        return [example.full_text]
 
     def parity(
         self,

@@ -6,7 +6,7 @@ import bisect
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import DataError
@@ -18,6 +18,7 @@ from nlpkit.reports.usage import FamilyReport
 from nlpkit.reports.value_sections import VALUE_REPORT
 from nlpkit.tasks.answers.claims import Claim, named_label
 from nlpkit.tasks.answers.family import (
+    ClassifierFamily,
     ColumnType,
     Differences,
     Head,
@@ -25,8 +26,6 @@ from nlpkit.tasks.answers.family import (
     Loss,
     Shown,
     TargetFindings,
-    text_groups,
-    text_identity,
     tone_of,
 )
 from nlpkit.tasks.encoding import Encoded
@@ -68,7 +67,7 @@ class NumberClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number:
+class Number(ClassifierFamily):
     """A number between `low` and `high`, which the model learns on the scale [-1, 1]."""
 
     low: float
@@ -76,13 +75,10 @@ class Number:
     spread: bool = False
     """Whether a second output is the standard deviation of the ratings."""
 
-    served_by: ClassVar[Literal["classifier"]] = "classifier"
-    unit: ClassVar[str] = "rows"
     best_by: ClassVar[Metric[ValueOutcomes]] = PEARSON
     watched: ClassVar[tuple[Metric[ValueOutcomes], ...]] = (PEARSON, MAE)
     metrics: ClassVar[tuple[Metric[ValueOutcomes], ...]] = VALUE_METRICS
     report: ClassVar[FamilyReport] = VALUE_REPORT
-    distillable: ClassVar[bool] = False
     calibration: ClassVar[str] = ""
 
     @property
@@ -114,7 +110,7 @@ class Number:
 
         return loss
 
-    def decode(self, outputs: np.ndarray) -> list[Prediction]:
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded] = ()) -> list[Prediction]:
         """Return value and score of each row of outputs, kept inside the range."""
         import numpy as np
 
@@ -167,10 +163,6 @@ class Number:
             )
         )
 
-    def groups(self, examples: Sequence[LabeledText], *, near_duplicates: float, seed: int) -> list[int]:
-        """Group near-equal texts."""
-        return text_groups(examples, near_duplicates=near_duplicates, seed=seed)
-
     def strata(self, examples: Sequence[LabeledText]) -> list[str]:
         """Return the quantile bin of each example's value."""
         values = _values(examples)
@@ -181,14 +173,6 @@ class Number:
     def describe(self, parts: Mapping[str, Sequence[LabeledText]]) -> dict[str, Any]:
         """Return empty counts: there are no labels."""
         return {"labels": {name: {} for name in parts}}
-
-    def identity(self, example: LabeledText) -> tuple[Any, ...]:
-        """Return all fields but the place."""
-        return text_identity(example)
-
-    def texts(self, example: LabeledText) -> list[str]:
-        """Return the text."""
-        return [example.text]
 
     def parity(
         self,

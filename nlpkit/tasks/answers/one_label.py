@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from nlpkit.data.examples import LabeledText, LabeledTurn
 from nlpkit.errors import DataError
@@ -18,6 +18,7 @@ from nlpkit.reports.label_sections import LABEL_REPORT
 from nlpkit.reports.usage import LABEL_USAGE, FamilyReport, Usage
 from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
 from nlpkit.tasks.answers.family import (
+    ClassifierFamily,
     ColumnType,
     Differences,
     Head,
@@ -28,8 +29,6 @@ from nlpkit.tasks.answers.family import (
     changed_answers,
     likeliest,
     shares_of,
-    text_groups,
-    text_identity,
     tone_of,
     turn_groups,
 )
@@ -53,7 +52,7 @@ Labeled: TypeAlias = LabeledText | LabeledTurn
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneLabel:
+class OneLabel(ClassifierFamily):
     """One of `labels`, which run from negative to positive where they are ordered; or `outside`."""
 
     labels: tuple[str, ...]
@@ -76,8 +75,6 @@ class OneLabel:
     usage: Usage = LABEL_USAGE
     """What the model card says of how a text is read."""
 
-    served_by: ClassVar[Literal["classifier"]] = "classifier"
-    unit: ClassVar[str] = "rows"
     best_by: ClassVar[Metric[LabelOutcomes]] = MACRO_F1
     watched: ClassVar[tuple[Metric[LabelOutcomes], ...]] = (ACCURACY, MACRO_F1, LOG_LOSS)
     distillable: ClassVar[bool] = True
@@ -168,7 +165,9 @@ class OneLabel:
         counts = [sum(target[0] == index for target in targets) for index in range(self.head.outputs)]
         return [len(targets) / (len(counts) * count) for count in counts]
 
-    def fit(self, logits: np.ndarray, examples: Sequence[Labeled]) -> dict[str, Any]:
+    def fit(
+        self, logits: np.ndarray, examples: Sequence[Labeled], encoded: Sequence[Encoded] = ()
+    ) -> dict[str, Any]:
         """Return the calibration that fits held-out logits best: of texts that may be outside the scope a
         temperature and the scope, of others what cross-fitting shows to be of use.
         """
@@ -186,7 +185,7 @@ class OneLabel:
             "scope": fit_scope(logits, inside, len(self.labels), false_alarms=self.false_alarms),
         }
 
-    def decode(self, outputs: np.ndarray) -> list[Prediction]:
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded] = ()) -> list[Prediction]:
         """Return label, probabilities and, where labels are ordered, the score of each row of logits."""
         import numpy as np
 
@@ -266,7 +265,7 @@ class OneLabel:
 
     def groups(self, examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
         """Group near-equal texts, or the turns of near-equal conversations."""
-        grouped = turn_groups if self.of_turns else text_groups
+        grouped = turn_groups if self.of_turns else super().groups
         return grouped(examples, near_duplicates=near_duplicates, seed=seed)
 
     def strata(self, examples: Sequence[Labeled]) -> list[str]:
@@ -281,14 +280,6 @@ class OneLabel:
                 for name, part in parts.items()
             }
         }
-
-    def identity(self, example: Labeled) -> tuple[Any, ...]:
-        """Return all fields but the place."""
-        return text_identity(example)
-
-    def texts(self, example: Labeled) -> list[str]:
-        """Return the text, with the turns before it."""
-        return [example.full_text]
 
     def parity(
         self,

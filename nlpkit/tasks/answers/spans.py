@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.examples import Opinion, OpinionText, Span
 from nlpkit.errors import DataError
@@ -25,6 +25,7 @@ from nlpkit.tasks.answers.claims import Claim
 from nlpkit.tasks.answers.family import (
     PADDING,
     CellType,
+    ClassifierFamily,
     ColumnType,
     Differences,
     Head,
@@ -35,8 +36,6 @@ from nlpkit.tasks.answers.family import (
     TargetFindings,
     changed_answers,
     shares_of,
-    text_groups,
-    text_identity,
 )
 from nlpkit.tasks.answers.span_decoding import Candidates, candidates, without_rivals
 from nlpkit.tasks.answers.span_fit import fit_candidates
@@ -60,7 +59,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spans:
+class Spans(ClassifierFamily):
     """Aspects with a polarity each, and where `pairs` is set the words that say it."""
 
     polarities: tuple[str, ...]
@@ -71,10 +70,6 @@ class Spans:
     """Added to that logit."""
     threshold: float = 0.5
     """The probability above which an opinion is given."""
-
-    served_by: ClassVar[Literal["classifier"]] = "classifier"
-    unit: ClassVar[str] = "rows"
-    distillable: ClassVar[bool] = False
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -145,7 +140,9 @@ class Spans:
 
         return loss
 
-    def fit(self, logits: np.ndarray, encoded: Sequence[Encoded], examples: Sequence[OpinionText]) -> Any:
+    def fit(
+        self, logits: np.ndarray, examples: Sequence[OpinionText], encoded: Sequence[Encoded] = ()
+    ) -> dict[str, Any]:
         """Return weights, offset and threshold that fit held-out outputs best, by name."""
         return fit_candidates(*self.possible(logits, encoded, examples))
 
@@ -161,7 +158,7 @@ class Spans:
         ]
         return windows, true
 
-    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded]) -> list[Prediction]:
+    def decode(self, outputs: np.ndarray, encoded: Sequence[Encoded] = ()) -> list[Prediction]:
         """Return the opinions of each text, in its order.
 
         Args:
@@ -321,10 +318,6 @@ class Spans:
             "a larger base.max_tokens, or shorter texts, keeps them"
         ]
 
-    def groups(self, examples: Sequence[OpinionText], *, near_duplicates: float, seed: int) -> list[int]:
-        """Group near-equal texts."""
-        return text_groups(examples, near_duplicates=near_duplicates, seed=seed)
-
     def strata(self, examples: Sequence[OpinionText]) -> list[str]:
         """Return the rarest polarity of each example."""
         counts = _counted(examples)
@@ -336,10 +329,6 @@ class Spans:
     def describe(self, parts: Mapping[str, Sequence[OpinionText]]) -> dict[str, Any]:
         """Count the opinions by polarity, part by part."""
         return {"labels": {name: dict(sorted(_counted(part).items())) for name, part in parts.items()}}
-
-    def identity(self, example: OpinionText) -> tuple[Any, ...]:
-        """Return all fields but the place."""
-        return text_identity(example)
 
     def texts(self, example: OpinionText) -> list[str]:
         """Return the text."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,17 +38,16 @@ def embed(texts):  # type: ignore[no-untyped-def]
 TOOLS = Instruments(embed=embed, negative=lambda texts: [0.95 if "mean" in text else 0.1 for text in texts])
 
 
+def measure(count: int = 10, items: int = 10, generate: int = 5, **settings: Any) -> Measurement:
+    compared = {"baseline": Unigram(), "instruments": TOOLS, **settings}
+    return measure_dialogue(
+        Copier(), conversations(count), seed=5, items=items, generate=generate, **compared
+    )
+
+
 @pytest.fixture(scope="module")
 def measured() -> Measurement:
-    return measure_dialogue(
-        Copier(),
-        conversations(40),
-        seed=5,
-        items=60,
-        generate=20,
-        baseline=Unigram(),
-        instruments=TOOLS,
-    )
+    return measure(40, items=60, generate=20)
 
 
 def test_the_scores_stand_in_their_order_for_both(measured: Measurement) -> None:
@@ -115,16 +115,7 @@ def test_the_report_goes_to_json_and_back(measured: Measurement) -> None:
 
 
 def test_the_same_seed_gives_the_same_report(measured: Measurement) -> None:
-    again = measure_dialogue(
-        Copier(),
-        conversations(40),
-        seed=5,
-        items=60,
-        generate=20,
-        baseline=Unigram(),
-        instruments=TOOLS,
-    )
-    assert again == measured
+    assert measure(40, items=60, generate=20) == measured
 
 
 def test_without_replies_only_what_was_said_is_measured() -> None:
@@ -136,15 +127,7 @@ def test_without_replies_only_what_was_said_is_measured() -> None:
 
 def test_an_instrument_that_cannot_be_had_says_why() -> None:
     tools = Instruments(embed="not measured: no network", negative=TOOLS.negative)
-    found = measure_dialogue(
-        Copier(),
-        conversations(10),
-        seed=5,
-        items=10,
-        generate=5,
-        baseline=Unigram(),
-        instruments=tools,
-    )
+    found = measure(instruments=tools)
     assert list(found.findings.scores) == ORDER
     assert (found.findings.scores["bertscore"].value, found.findings.scores["bertscore"].undefined) == (
         None,
@@ -167,28 +150,13 @@ def test_one_conversation_has_no_other_replies_to_choose_from() -> None:
 
 def test_progress_comes_to_its_end() -> None:
     calls: list[tuple[int, int]] = []
-    measure_dialogue(
-        Copier(),
-        conversations(10),
-        seed=5,
-        items=10,
-        generate=5,
-        baseline=Unigram(),
-        instruments=TOOLS,
-        progress=lambda done, total: calls.append((done, total)),
-    )
+    measure(progress=lambda done, total: calls.append((done, total)))
     assert calls == [(done, 30) for done in range(1, 31)]
 
 
 def test_what_does_not_fit_is_counted() -> None:
-    found = measure_dialogue(
-        Copier(),
-        conversations(10),
-        seed=5,
-        items=10,
-        generate=0,
-        reach=Reach(fits=lambda history, reply: "thing3" not in reply),
-    )
+    reach = Reach(fits=lambda history, reply: "thing3" not in reply)
+    found = measure_dialogue(Copier(), conversations(10), seed=5, items=10, generate=0, reach=reach)
     assert found.unfit >= 1
     assert sum(found.report("talks").data_card.dropped.values()) == found.unfit
 
@@ -206,16 +174,7 @@ def test_the_judge_reads_the_replies_of_both(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Judge, "verdict", verdict)
     judge = Judge(address="http://judge.example/v1", model="m")
-    found = measure_dialogue(
-        Copier(),
-        conversations(10),
-        seed=5,
-        items=10,
-        generate=5,
-        baseline=Unigram(),
-        instruments=TOOLS,
-        judge=judge,
-    )
+    found = measure(judge=judge)
     assert found.findings.verdict.wins == 5
     with pytest.raises(ConfigError, match="expected a baseline"):
         measure_dialogue(Copier(), conversations(10), seed=5, judge=judge)
@@ -234,16 +193,7 @@ def test_a_metric_of_the_users_own_is_measured_for_both() -> None:
     def questions(predictions: np.ndarray, references: np.ndarray) -> float:
         return float(np.mean([reply.endswith("mean") for reply in predictions]))
 
-    found = measure_dialogue(
-        Copier(),
-        conversations(10),
-        seed=5,
-        items=10,
-        generate=5,
-        baseline=Unigram(),
-        instruments=TOOLS,
-        own=[Metric.of_function(questions, "questions")],
-    ).findings
+    found = measure(own=[Metric.of_function(questions, "questions")]).findings
     assert found.baseline is not None
     assert (found.scores["questions"].value, found.baseline.scores["questions"].value) == (0, 1)
     assert found.baseline.tests["questions"].difference == -1
@@ -255,17 +205,7 @@ def test_a_judge_that_is_gone_is_reported_and_the_rest_measured(monkeypatch: pyt
 
     monkeypatch.setattr(Judge, "verdict", gone)
     lines: list[str] = []
-    found = measure_dialogue(
-        Copier(),
-        conversations(10),
-        seed=5,
-        items=10,
-        generate=5,
-        baseline=Unigram(),
-        instruments=TOOLS,
-        judge=Judge(address="http://judge.example/v1", model="m"),
-        talk=lines.append,
-    ).findings
+    found = measure(judge=Judge(address="http://judge.example/v1", model="m"), talk=lines.append).findings
     assert found.verdict is None
     assert found.scores["perplexity"].value is not None
     assert lines == ["no verdict: nobody there"]

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Section
 from nlpkit.reports.value_sections import VALUE_SECTIONS, value_summary
+from tests.pages import Page
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -33,25 +32,6 @@ HOSTILE = (
     "<a href=//evil.example>x</a><base href=//evil.example><meta http-equiv=refresh content=0>",
     "\u202eevil\x00\x08\x1b",
 )
-
-
-class Page(HTMLParser):
-    """What a browser would find."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def labeled(labels: tuple[str, ...], rows: int = 120, skill: float = 1.5, seed: int = 1) -> LabelOutcomes:

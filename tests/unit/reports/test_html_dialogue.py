@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
-from html.parser import HTMLParser
 
 import pytest
 
@@ -13,6 +11,7 @@ from nlpkit.reports.parts import Cost, DataCard, SourceCard, Step
 from nlpkit.reports.reply_findings import Exchange, JudgeVerdict
 from nlpkit.reports.report import Report
 from tests.dialogue_sample import BASELINE, findings, sample, score
+from tests.pages import Page
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -24,27 +23,6 @@ HOSTILE = (
     "<a href=//evil.example>x</a><base href=//evil.example><meta http-equiv=refresh content=0>",
     "\u202eevil\x00\x08\x1b\u2066",
 )
-
-
-class Page(HTMLParser):
-    """What a browser would find."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.order: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.order.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def worded(word: str) -> Report:
