@@ -65,8 +65,8 @@ def _page(tasks: Mapping[str, Any]) -> list[str]:
         minutes = "" if task["train_seconds"] is None else f"{task['train_seconds'] / 60:.0f}"
         rows.append((name, task["kind"], task["base"], settings, minutes, f"{count:,}", scores))
     note = (
-        "On the validation rows, which also chose the checkpoint, the calibration and the thresholds. Minutes "
-        "are those of a machine that did other work too."
+        "On the validation rows, which also chose the checkpoint, the calibration and the thresholds. "
+        "Minutes are those of a machine that did other work too."
     )
     return [*table(head, rows), "", note]
 

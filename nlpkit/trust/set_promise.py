@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEWEST_FALSE = 2
-"""False ones that a promise must leave room for in the file: of fewer answers chance says too much."""
+"""So many false ones must be allowed in the file: of fewer answers chance says too much."""
 STRICT = 0.001
 """How rarely a file like the labeled rows is taken for one that is not."""
 
