@@ -1,4 +1,4 @@
-"""The tutorials of docs/tutorials, each a page and a notebook: `python -m tests.tutorials` writes the notebooks.
+"""The tutorials, each a page and a notebook: `python -m tests.tutorials` writes the notebooks of the pages.
 
 A page is Markdown. Its blocks `sh` and `python` are run in their order, a block with a title is a file, and
 a block `text` is what the block above it prints. A line `...` in it stands for any lines.
@@ -13,8 +13,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -45,17 +44,12 @@ def cells(page: str) -> list[Cell]:
         prose, place = page[place : block.start()].strip(), block.end()
         language, file, text = block.groups()
         if language == "text" and not prose:
-            found[-1] = Cell(language=found[-1].language, text=found[-1].text, shown=text)
+            found[-1] = replace(found[-1], shown=text)
             continue
         if prose:
             found.append(Cell(language="markdown", text=prose))
         found.append(Cell(language=language, text=text.rstrip("\n"), file=file))
     return [*found, Cell(language="markdown", text=page[place:].strip())]
-
-
-def commands(text: str) -> Iterator[str]:
-    """Yield the commands of a shell block; a backslash joins lines."""
-    yield from (line for line in text.replace("\\\n", " ").splitlines() if line.strip())
 
 
 def notebook(page: str) -> dict[str, Any]:
@@ -70,7 +64,7 @@ def notebook(page: str) -> dict[str, Any]:
         if cell.file:
             text = f"%%writefile {cell.file}\n{text}"
         elif cell.language == "sh":
-            text = "\n".join(f"!{command}" for command in commands(text))
+            text = "\n".join(f"!{command}" for command in text.splitlines())
         outputs = []
         if cell.shown:
             outputs = [{"output_type": "stream", "name": "stdout", "text": cell.shown}]
@@ -95,7 +89,7 @@ def run(cell: Cell, names: dict[str, Any]) -> str:
         with contextlib.redirect_stdout(io.StringIO()) as out:
             exec(compile(cell.text, "page", "exec"), names)  # noqa: S102
         return out.getvalue()
-    return "".join(map(run_command, commands(cell.text)))
+    return "".join(map(run_command, cell.text.splitlines()))
 
 
 def run_command(command: str) -> str:
@@ -122,9 +116,9 @@ def run_command(command: str) -> str:
 def agrees(printed: str, shown: str) -> bool:
     """Whether an output has the words that are shown, and numbers that differ by a rounding at most.
 
-    In `shown`, a line `...` stands for any lines, and `...` in a line for the rest of it.
+    In `shown`, a line `...` stands for any lines, and `...` in a line for any part of it.
     """
-    parts = re.split(rf"(^\.\.\.\n|\.\.\.$|{NUMBER}|\s+)", shown.strip() + "\n", flags=re.MULTILINE)
+    parts = re.split(rf"(^\.\.\.\n|\.\.\.|{NUMBER}|\s+)", shown.strip() + "\n", flags=re.MULTILINE)
     numbers = [part for part in parts if re.fullmatch(NUMBER, part)]
     pattern = "".join(map(_pattern, parts))
     match = re.fullmatch(pattern, printed.strip() + "\n", re.DOTALL)

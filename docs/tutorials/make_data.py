@@ -1,4 +1,4 @@
-"""Write the files of the tutorials: reviews of three products, and chats of a bakery, joined from made phrases.
+"""Write the files of the tutorials: reviews of three products and chats of a bakery, joined from phrases.
 
 Run `python docs/tutorials/make_data.py`. The same seed writes the same files.
 """
@@ -57,7 +57,16 @@ PLAIN = (
     "it replaces an older {}",
     "there is a manual in four languages",
 )
-OPENERS = ("", "Well, ", "Honestly, ", "So far: ", "After a month: ", "Short version: ", "To be fair, ", "Update: ")
+OPENERS = (
+    "",
+    "Well, ",
+    "Honestly, ",
+    "So far: ",
+    "After a month: ",
+    "Short version: ",
+    "To be fair, ",
+    "Update: ",
+)
 WEEKS = 16
 BROKEN_SINCE = 9
 """The week in which kettles begin to fail."""
@@ -76,7 +85,7 @@ NAMES = ("Ann", "Bo", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana", "Ivo", "Jo", 
 
 def reviews(count: int, seed: int) -> list[dict[str, Any]]:
     """Return reviews with a date, a product and one to five stars."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     rows = []
     for number in range(1, count + 1):
         week, product = draw.randrange(WEEKS), draw.choice(PRODUCTS)
@@ -105,7 +114,7 @@ def reviews(count: int, seed: int) -> list[dict[str, Any]]:
 
 def chats(count: int, seed: int) -> list[dict[str, Any]]:
     """Return the turns of chats with a bakery, a turn a row."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     rows: list[dict[str, Any]] = []
     for number in range(1, count + 1):
         name, order, hour = draw.choice(NAMES), draw.choice(ORDERS), draw.randint(8, 17)

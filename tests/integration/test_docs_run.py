@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from nlpkit.cli.app import app
+from tests.tutorials import agrees
 from tests.unit.test_docs import ROOT, blocks
 
 pytestmark = pytest.mark.integration
 
 PAGES = ("README.md", "docs/index.md", "docs/first-steps.md")
-NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
 @pytest.fixture
@@ -31,14 +31,6 @@ def run(command: str) -> str:
     done = CliRunner().invoke(app, shlex.split(command, comments=True)[1:])
     assert done.exit_code == 0, f"{command}: {done.output}"
     return done.stdout
-
-
-def same(printed: str, shown: str) -> bool:
-    """Whether two outputs have the same words, and numbers that differ by a rounding at most."""
-    if NUMBER.sub("#", printed).split() != NUMBER.sub("#", shown).split():
-        return False
-    pairs = zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True)
-    return all(abs(float(first) - float(second)) <= (0.02 if "." in second else 1) for first, second in pairs)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -61,7 +53,7 @@ def test_the_output_below_a_command_is_its_output(page: str, folder: Path) -> No
     assert pairs
     for command, shown in pairs:
         printed = run(command)
-        assert same(printed, shown), printed
+        assert agrees(printed, shown), printed
 
 
 @pytest.mark.parametrize("page", ["docs/first-steps.md", "docs/migrate.md"])

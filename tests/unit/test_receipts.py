@@ -10,8 +10,12 @@ from tests import receipts
 
 SKIPPED = ("behavior.md", "default.md", "trust.md")
 """Pages with figures whose receipts are still missing."""
-PAGES = sorted(path.name for path in (receipts.ROOT / "docs").glob("*.md"))
-CHECKED = ["README.md", *(f"docs/{name}" for name in PAGES if name not in SKIPPED)]
+PAGES = sorted((receipts.ROOT / "docs").rglob("*.md"))
+CHECKED = [
+    path.relative_to(receipts.ROOT).as_posix()
+    for path in (receipts.ROOT / "README.md", *PAGES)
+    if path.name not in SKIPPED
+]
 
 
 @pytest.mark.parametrize("document", CHECKED)
