@@ -114,18 +114,24 @@ def run_command(command: str) -> str:
 
 
 def agrees(printed: str, shown: str) -> bool:
-    """Whether an output has the words that are shown, and numbers that differ by a rounding at most.
+    """Whether an output has the words that are shown, and nearly the numbers.
 
-    In `shown`, a line `...` stands for any lines, and `...` in a line for any part of it.
+    Integers may differ by one, others by two in the last digit. In `shown`, a line `...` stands for any
+    lines, and `...` in a line for any part of it.
     """
     parts = re.split(rf"(^\.\.\.\n|\.\.\.|{NUMBER}|\s+)", shown.strip() + "\n", flags=re.MULTILINE)
     numbers = [part for part in parts if re.fullmatch(NUMBER, part)]
     pattern = "".join(map(_pattern, parts))
     match = re.fullmatch(pattern, printed.strip() + "\n", re.DOTALL)
     return match is not None and all(
-        abs(float(first) - float(second)) <= (0.02 if "." in second else 1)
+        abs(float(first) - float(second)) <= _tolerance(second)
         for first, second in zip(match.groups(), numbers, strict=True)
     )
+
+
+def _tolerance(number: str) -> float:
+    digits = len(number.partition(".")[2])
+    return 2.5 * 0.1**digits if digits else 1
 
 
 def _pattern(part: str) -> str:

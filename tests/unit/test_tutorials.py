@@ -47,8 +47,9 @@ def test_a_page_becomes_cells_with_files_commands_and_outputs() -> None:
 @pytest.mark.parametrize(
     ("printed", "shown", "same"),
     [
-        ("a 0.51\n", "a  0.50\n", True),
-        ("a 0.55", "a 0.50", False),
+        ("a 0.52\n", "a  0.50\n", True),
+        ("a 0.53", "a 0.50", False),
+        ("a 53.9%", "a 53.7%", True),
         ("3 rows", "4 rows", True),
         ("3 rows", "5 rows", False),
         ("one\ntwo\nthree 1.0", "one\n...\nthree 1.0", True),
