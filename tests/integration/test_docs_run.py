@@ -26,6 +26,7 @@ VERB = re.compile(
 )
 ELSEWHERE = re.compile(
     r"--(ray|themes|doubts|annotators|calibration|max-error)|s3://|fetch|behavior|default-bot|project-7|onnx"
+    r"|check reviews.csv --json"
 )
 """What needs other machines, a download, minutes, other files or a better run; other tests hold it."""
 INPUT = re.compile(r"^runs/|/$|\.(csv|parquet|gz|yaml|json|jsonl)$")

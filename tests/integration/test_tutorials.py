@@ -12,6 +12,7 @@ import pytest
 
 from nlpkit.sources import cache_folder
 from tests import tutorials
+from tests.conftest import make_chat_base
 
 pytestmark = pytest.mark.integration
 
@@ -33,12 +34,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("page", tutorials.PAGES, ids=lambda page: page.stem)
-def test_a_tutorial_prints_what_it_shows(page: Path, folder: Path, tiny_chat_base: Path) -> None:
+def test_a_tutorial_prints_what_it_shows(page: Path, folder: Path) -> None:
     names: dict[str, object] = {}
+    base = make_chat_base(folder / "base", window=512)
     for cell in tutorials.cells(page.read_text(encoding="utf-8")):
         if cell.language == "markdown":
             continue
         # The chat model of the page is too large for a test, which the page says
-        text = cell.text.replace("source: smollm2-135m", f"source: {tiny_chat_base}")
+        text = cell.text.replace("source: smollm2-135m", f"source: {base}")
         printed = tutorials.run(replace(cell, text=text), names)
         assert tutorials.agrees(printed, cell.shown or ""), f"{cell.text}\n{printed}"
