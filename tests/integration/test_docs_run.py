@@ -147,7 +147,11 @@ def test_the_python_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     ("page", "printed"),
-    [("docs/scoring.md", r"240 0 [\d.]+\n"), ("docs/evaluation.md", r"[\d.]+ \([\d.]+, [\d.]+\)\n")],
+    [
+        ("docs/scoring.md", r"240 0 [\d.]+\n"),
+        ("docs/evaluation.md", r"[\d.]+ \([\d.]+, [\d.]+\)\n"),
+        ("docs/zero-shot.md", r"\[\[1\. 0\.\]\]\n"),
+    ],
 )
 def test_the_python_of_a_guide_runs(
     page: str, printed: str, mine: Path, tmp_path: Path,
