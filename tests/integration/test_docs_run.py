@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nlpkit import Classifier, score_file
+from nlpkit.classifiers.classifier import default_run
 from nlpkit.cli.app import app
 from tests.conftest import sentences
 from tests.tutorials import agrees
@@ -157,6 +158,8 @@ def test_the_python_of_a_guide_runs(
     page: str, printed: str, mine: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.chdir(shutil.copytree(mine, tmp_path / "mine"))
+    shutil.copy(mine / "reviews.csv", tmp_path)
+    shutil.copytree(default_run().path, tmp_path / "runs" / "mine")
+    monkeypatch.chdir(tmp_path)
     exec(compile(blocks(page, "python")[0], page, "exec"), {})  # noqa: S102
     assert re.fullmatch(printed, capsys.readouterr().out)
