@@ -37,7 +37,7 @@ def test_a_page_becomes_cells_with_files_commands_and_outputs() -> None:
         ("markdown", "# Title"),
         ("code", "%%writefile a.yaml\nname: a"),
         ("markdown", "Then:"),
-        ("code", "!nlpkit train a.yaml\n!nlpkit runs"),
+        ("code", "%%sh\nnlpkit train a.yaml\nnlpkit runs"),
         ("code", "print(1)"),
         ("markdown", "The end."),
     ]
