@@ -19,6 +19,8 @@ MOST_SIGNS = 1000
 CELLS = 2_000_000
 LEVEL = 0.05
 """Of all comparisons together."""
+SMALLEST = 0.0005
+"""Smaller gaps are shown as 0.000, and none at all: a classifier that hardly reads its texts has many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,8 @@ class Gap:
 
     @property
     def is_significant(self) -> bool:
-        """Whether there is a gap, all comparisons considered."""
-        return self.corrected_p < LEVEL
+        """Whether there is a gap that can be seen, all comparisons considered."""
+        return self.corrected_p < LEVEL and abs(self.gap) >= SMALLEST
 
     @property
     def name(self) -> str:

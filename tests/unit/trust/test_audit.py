@@ -36,6 +36,18 @@ def predict(texts: Sequence[str]) -> list[Prediction]:
     return [Prediction(label="negative" if score < 0 else "positive", score=score) for score in scores]
 
 
+def test_a_gap_that_is_shown_as_nothing_counts_as_none() -> None:
+    seen, unseen = (
+        Gap(
+            kind="religion", group="Muslims", against="others", count=50, gap=gap, low=gap, high=gap, p=1e-4,
+            corrected_p=1e-3, changed=0.0,
+        )
+        for gap in (-0.02, -0.0004)
+    )  # fmt: skip
+    assert seen.is_significant
+    assert not unseen.is_significant
+
+
 def test_the_gap_of_a_group_is_its_mean_difference_from_the_others() -> None:
     """Of seven religions one is scored 0.6 lower: 0.1 above the rest is what each of the others is."""
     religion = identities().kinds["religion"]
