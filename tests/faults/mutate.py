@@ -71,7 +71,7 @@ def main() -> int:
     chosen = random.Random(given.seed).sample(known, min(given.sample, len(known)))
     tests, survivors = Patched(guarded.tests), 0
     for mutant in sorted(chosen):
-        if not tests.caught_by(path, mutant.text):
+        if not tests.tried_on(path, mutant.text).failed:
             survivors += 1
             print(f"survived: {guarded.module}:{mutant.line}: {mutant.what}", flush=True)
     print(f"{guarded.module}: {len(chosen) - survivors} of {len(chosen)} faults caught, {len(known)} known")
