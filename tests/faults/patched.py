@@ -140,7 +140,7 @@ def _child(path: Path, text: str, tests: Sequence[str], writing: int, seconds: i
     code, said = 70, ""
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-        os.environ["COLUMNS"] = "400"  # room for the reason of a failure
+        os.environ["COLUMNS"] = "400"  # a failure is printed with its reason
         sys.meta_path.insert(0, _Finder(path, text))
         code, said = run_tests(tests)
     except BaseException as error:  # also of a module that cannot be imported any more
