@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
-import json
 import math
 import sys
 import tomllib
@@ -18,11 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nlpkit.files import write_whole
+from tests.faults import tables
 from tests.faults.patched import ROOT, Patched, Trial
 
 RESULTS = Path(__file__).with_suffix(".json")
-PAGE = ROOT / "docs" / "hardening.md"
-BEGIN, END = "<!-- planted faults: make plant -->\n", "<!-- end of the planted faults -->\n"
 
 
 class Fault(NamedTuple):
@@ -58,7 +56,7 @@ FAULTS = [
 
 def read_results() -> dict[str, dict[str, Any]]:
     """Return the last result of each fault by its name, without those of faults that changed since."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    results = tables.read_results(RESULTS)
     return {
         fault.name: results[fault.name]
         for fault in FAULTS
@@ -93,8 +91,7 @@ def page() -> str:
         "|---|---|---|---|---|---:|",
         *(_row(fault, results.get(fault.name)) for fault in sorted(FAULTS, key=lambda fault: fault.file)),
     ]
-    text = PAGE.read_text(encoding="utf-8")
-    return "\n".join([text.partition(BEGIN)[0] + BEGIN, *rows, "", END + text.partition(END)[2]])
+    return tables.with_table("make plant", rows)
 
 
 def _row(fault: Fault, result: dict[str, Any] | None) -> str:
@@ -122,8 +119,8 @@ def main() -> int:
     for fault in chosen:
         trial = replay(fault, tests)
         known[fault.name] = result_of(fault, trial)
-        write_whole(RESULTS, json.dumps(dict(sorted(known.items())), indent=1) + "\n")
-        write_whole(PAGE, page())
+        tables.write_results(RESULTS, known)
+        write_whole(tables.PAGE, page())
         caught += bool(trial.failed)
         said = f"caught by {trial.failed}: {trial.reason}" if trial.failed else f"MISSED by {fault.test}"
         print(f"{fault.name} ({fault.file}), {trial.seconds:.1f} s: {said}", flush=True)

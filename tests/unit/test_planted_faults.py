@@ -1,4 +1,4 @@
-"""The planted faults still apply, each names a test that stands, and the page shows what was measured."""
+"""Planted faults still apply, each names a test that stands, and the page shows what was measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import ast
 
 import pytest
 
-from tests.faults.planted import FAULTS, PAGE, ROOT, Fault, page
+from tests.faults import mutate, planted
+from tests.faults.patched import ROOT
+from tests.faults.planted import FAULTS, Fault
+from tests.faults.tables import PAGE
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -28,4 +31,4 @@ def test_a_fault_whose_text_is_gone_is_said() -> None:
 
 
 def test_the_page_shows_the_last_results() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page()
+    assert PAGE.read_text(encoding="utf-8") == planted.page() == mutate.page()
