@@ -221,3 +221,4 @@ def test_an_added_letter_is_text_and_two_are_a_control_token() -> None:
     assert safe.control_ids == {pair}
     assert letter in safe.encode_text("caf\u00e9")
     assert safe.encode_text("a@@b") == expected
+    assert [safe.spells_control_token(text) for text in ("a@@b", "caf\u00e9")] == [True, False]
