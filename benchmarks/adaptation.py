@@ -110,7 +110,7 @@ def right_rows(
             task={"kind": "intents"},
             data={"train": files[0], "validation": 0.2, "test": [{"source": files[1]}], **subset},
             base={"source": source, "max_tokens": setup.max_tokens},
-            training={"epochs": setup.epochs, "metric": "accuracy"},
+            training={"epochs": setup.epochs, "metric": "accuracy", "precision": "fastest"},
             seed=seed,
             seeds=[seed],
             **settings,
@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         max_tokens=asked.max_tokens, folder=asked.folder,
         adaptation={"min_probability": asked.min_probability}
         if asked.method == SELF_TRAINING
-        else {"training": {"epochs": asked.adapt_epochs}},
+        else {"training": {"epochs": asked.adapt_epochs, "precision": "fastest"}},
     )  # fmt: skip
     bench(name, files.split(","), setup, results=asked.results, talk=print)
 

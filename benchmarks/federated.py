@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     setup = Setup(
         base=asked.base, ways=asked.ways, seeds=asked.seeds, rounds=asked.rounds, folder=asked.folder,
-        settings={},
+        settings={"training": {"precision": "fastest"}},
     )  # fmt: skip
     files = write_sites(ratings(), MIX, asked.folder / "sites", seed=1)
     bench(files, setup, results=asked.results, talk=print)

@@ -27,7 +27,7 @@ from nlpkit.trust.group_promises import bounds_by_group
 from nlpkit.trust.promise import Bounds, lowest_threshold
 from nlpkit.trust.shares import Tally
 
-MAX_ERRORS = (0.1, 0.15, 0.2)
+MAX_ERRORS = (0.05, 0.1, 0.15, 0.2)
 ROWS, LABELED, FILE_ROWS = 3_000, 500, 500
 """Of the world; and of each group the labeled rows, and the texts of a file."""
 RULES = ("in every group", "in the whole file")

@@ -191,6 +191,25 @@ def test_lora_on_both_sides_and_concatenation_learn_too(settings: Any, tmp_path:
     assert nlpkit.Classifier.load(other).predict(["a film"])[0].label in ("negative", "positive")
 
 
+def test_a_post_may_have_several_emotions_or_none(settings: Any, posts: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in posts.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        line["labels"] = ["joy", "love"] * (line.pop("label") == "positive")
+    file = posts.parent / "several.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    run = nlpkit.train(
+        settings, name="several", output=str(tmp_path), compare=False,
+        task={"kind": "picture_emotions", "labels": ["joy", "love"]},
+        **{"data.train": {"source": str(file), "label": "labels"}},
+    )  # fmt: skip
+    asked = [
+        TextInput(text="this is food", picture=Picture(content=post_picture(label, 201)))
+        for label in ("positive", "negative")
+    ]
+    answers = nlpkit.Classifier.load(run).predict(asked)
+    assert [set(answer.labels) for answer in answers] == [{"joy", "love"}, set()]
+
+
 def test_sources_and_sizes_that_do_not_fit_are_refused(
     settings: Any, tiny_base: Path, posts: Path, tmp_path: Path
 ) -> None:
