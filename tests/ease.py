@@ -44,7 +44,7 @@ def words(sentence: str) -> int:
 
 def main(names: list[str]) -> None:
     """Print the measures of each page and of all."""
-    paths = [ROOT / name for name in names] or [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    paths = [ROOT / name for name in names] or [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     every: list[int] = []
     for path in paths:
         page = sentences(path.read_text(encoding="utf-8"))

@@ -115,7 +115,7 @@ def check(path: Path) -> tuple[int, list[Missing]]:
 
 def main(names: list[str]) -> int:
     """Print the figures without a receipt, and how many there are."""
-    paths = [ROOT / name for name in names] or [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    paths = [ROOT / name for name in names] or [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     total, absent = 0, 0
     for path in paths:
         count, missing = check(path)

@@ -176,7 +176,8 @@ class Adaptation:
             }
         return Objective(
             train=train, validation=held, lengths=[len(window.input_ids) for window in train],
-            metric="loss", greater_is_better=False, metrics=_mean_loss, look_size=training.batch_size,
+            metric="loss", greater_is_better=False, metrics=_mean_loss,
+            evaluation_batch_size=training.batch_size,
             settings={"activation_checkpointing": training.gradient_checkpointing}, **parts,
         )  # fmt: skip
 
@@ -195,7 +196,7 @@ class Adaptation:
             RunError: the saved base computes something else than the trained one.
         """
         trained = model.merge_and_unload() if hasattr(model, "peft_config") else model
-        rows = objective.validation[: objective.look_size]
+        rows = objective.validation[: objective.evaluation_batch_size]
         expected = _sums(trained, objective, rows).sum(axis=0)
         plain = trained.body if self.method == "contrastive" else trained
         plain.config = config_of(self.base.folder)
@@ -243,8 +244,8 @@ def measure(model: Any, objective: Objective, held: Sequence[Window]) -> NDArray
     """Return (texts, numbers): what the objective sums over each held-out text."""
     import numpy as np
 
-    starts = range(0, len(held), objective.look_size)
-    batches = [objective.validation[start : start + objective.look_size] for start in starts]
+    starts = range(0, len(held), objective.evaluation_batch_size)
+    batches = [objective.validation[start : start + objective.evaluation_batch_size] for start in starts]
     sums = np.concatenate([_sums(model, objective, rows) for rows in batches])
     by_text = np.zeros((1 + max(window.text for window in held), sums.shape[1]))
     np.add.at(by_text, [window.text for window in held], sums)

@@ -43,7 +43,7 @@ def language_model_objective(
         metrics=_metrics,
         narrowed=learnt_only,
         tally=token_sums,
-        look_size=training.batch_size,
+        evaluation_batch_size=training.batch_size,
         settings={"activation_checkpointing": training.gradient_checkpointing},
     )
 

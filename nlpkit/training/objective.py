@@ -37,7 +37,7 @@ class Objective:
     """A context around a forward pass, in which the model computes only what the loss needs."""
     tally: Callable[[Any, Batch], torch.Tensor] | None = None
     """What `metrics` gets of a batch where logits are too large to keep, (rows, numbers)."""
-    look_size: int = 64
+    evaluation_batch_size: int = 64
     """The validation rows in a batch."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """More of transformers' TrainingArguments."""

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +169,7 @@ def _arguments(
         output_dir=str(run.checkpoints.absolute()),
         max_steps=steps,
         per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=objective.look_size,
+        per_device_eval_batch_size=objective.evaluation_batch_size,
         gradient_accumulation_steps=training.accumulate,
         learning_rate=training.lr,
         lr_scheduler_type=training.schedule,
@@ -248,10 +248,21 @@ def _reporter(objective: Objective, options: TrainOptions) -> Any:
     from transformers import TrainerCallback
 
     class Reporter(TrainerCallback):  # type: ignore[misc]
-        def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_evaluate(
+            self, args: Any, state: Any, control: Any, metrics: Mapping[str, float] | None = None, **_: Any
+        ) -> None:
+            options.talk(evaluation_line(metrics or {}, state.global_step, state.max_steps))
             options.evaluated(_evaluations(state, objective, None))
 
     return Reporter()
+
+
+def evaluation_line(metrics: Mapping[str, float], step: int, steps: int) -> str:
+    """Return what an evaluation measured, without how long it took, as the preflight writes its lines."""
+    timed = ("epoch", "runtime", "samples_per_second", "steps_per_second")
+    named = {name.removeprefix("eval_"): value for name, value in metrics.items()}
+    shown = ", ".join(f"{name} {value:.3f}" for name, value in named.items() if name not in timed)
+    return f"evaluated  at step {step:,} of {steps:,}: {shown}"
 
 
 def _evaluations(state: Any, objective: Objective, final: float | None) -> Evaluations:

@@ -6,7 +6,7 @@ import pytest
 
 from tests import ease
 
-PAGES = [ease.ROOT / "README.md", *sorted((ease.ROOT / "docs").glob("*.md"))]
+PAGES = [ease.ROOT / "README.md", *sorted((ease.ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

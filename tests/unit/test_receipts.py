@@ -8,8 +8,8 @@ import pytest
 
 from tests import receipts
 
-PAGES = sorted(path.name for path in (receipts.ROOT / "docs").glob("*.md"))
-CHECKED = ["README.md", *(f"docs/{name}" for name in PAGES)]
+PAGES = [receipts.ROOT / "README.md", *sorted((receipts.ROOT / "docs").rglob("*.md"))]
+CHECKED = [path.relative_to(receipts.ROOT).as_posix() for path in PAGES]
 
 
 @pytest.mark.parametrize("document", CHECKED)

@@ -9,7 +9,7 @@ from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.run import Run
 from nlpkit.settings.training import Training
 from nlpkit.training.checkpoints import MARKER, last_trusted, mark, refuse_others
-from nlpkit.training.trainer import planned_steps
+from nlpkit.training.trainer import evaluation_line, planned_steps
 
 
 def test_steps_follow_from_rows_batches_and_processes() -> None:
@@ -18,6 +18,11 @@ def test_steps_follow_from_rows_batches_and_processes() -> None:
     assert planned_steps(100, Training(batch_size=32, epochs=1), processes=2) == 2
     assert planned_steps(100, Training(batch_size=32, epochs=2, max_steps=3)) == 3
     assert planned_steps(1, Training(batch_size=32, epochs=0.1)) == 1
+
+
+def test_an_evaluation_is_reported_without_its_speed() -> None:
+    measured = {"eval_loss": 0.46, "eval_auroc": 0.4995, "eval_runtime": 147.8, "epoch": 0.25}
+    assert evaluation_line(measured, 337, 1348) == "evaluated  at step 337 of 1,348: loss 0.460, auroc 0.499"
 
 
 def checkpoint(folder: Path, step: int, fingerprint: str = "f", marked: bool = True) -> Path:
