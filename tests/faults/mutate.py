@@ -1,16 +1,21 @@
 """Mutation testing of guarded code: `python -m tests.faults.mutate intervals --sample 25 --seed 0`.
 
 Small faults are tried on the unit tests of their module. One that they don't notice is a survivor: a line
-that no test holds fast, or a change that changes nothing.
+that no test holds fast, or a change that changes nothing. The score goes into mutated.json, and from there
+into the table of docs/hardening.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import random
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
+from nlpkit.files import write_whole
+from tests.faults import tables
 from tests.faults.operators import mutants
 from tests.faults.patched import ROOT, Patched
 
@@ -22,6 +27,7 @@ class Guarded(NamedTuple):
     tests: tuple[str, ...]
 
 
+RESULTS = Path(__file__).with_name("mutated.json")
 UNIT = "tests/unit"
 GUARDED = {
     "intervals": Guarded(
@@ -58,6 +64,21 @@ GUARDED = {
 }
 
 
+def page() -> str:
+    """Return the page with today's table."""
+    rows = [
+        "| module | changes | tried | noticed | survivors | measured |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    for name, result in tables.read_results(RESULTS).items():
+        survivors = len(result["survivors"])
+        rows.append(
+            f"| `{GUARDED[name].module.removeprefix('nlpkit/')}` | {result['known']} | {result['tried']} "
+            f"| {result['tried'] - survivors} | {survivors} | {result['date']} |"
+        )
+    return tables.with_table("make mutate", rows)
+
+
 def main() -> int:
     """Print each survivor and the score; end with 1 where there is a survivor."""
     parser = argparse.ArgumentParser(description="Try small faults on the tests of a module.")
@@ -69,13 +90,23 @@ def main() -> int:
     path = ROOT / guarded.module
     known = list(mutants(path.read_text(encoding="utf-8")))
     chosen = random.Random(given.seed).sample(known, min(given.sample, len(known)))
-    tests, survivors = Patched(guarded.tests), 0
+    tests = Patched(guarded.tests)
+    survivors = []
     for mutant in sorted(chosen):
-        if not tests.caught_by(path, mutant.text):
-            survivors += 1
-            print(f"survived: {guarded.module}:{mutant.line}: {mutant.what}", flush=True)
-    print(f"{guarded.module}: {len(chosen) - survivors} of {len(chosen)} faults caught, {len(known)} known")
-    return int(survivors > 0)
+        if not tests.tried_on(path, mutant.text).failed:
+            survivors.append(f"{mutant.line}: {mutant.what}")
+            print(f"survived: {guarded.module}:{survivors[-1]}", flush=True)
+    caught = len(chosen) - len(survivors)
+    print(f"{guarded.module}: {caught} of {len(chosen)} faults caught, {len(known)} known")
+    result = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "known": len(known),
+        "tried": len(chosen),
+        "survivors": survivors,
+    }
+    tables.write_results(RESULTS, tables.read_results(RESULTS) | {given.module: result})
+    write_whole(tables.PAGE, page())
+    return int(bool(survivors))
 
 
 if __name__ == "__main__":

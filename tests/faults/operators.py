@@ -38,13 +38,15 @@ def mutants(text: str) -> Iterator[Mutant]:
 
 
 def _passed_over(tree: ast.AST) -> Iterator[int]:
-    """Yield the nodes that no test should hold fast: annotations, docstrings, messages, imports for types."""
+    """Yield the nodes that no test should hold fast: annotations, decorators, messages, imports for types."""
     for node in ast.walk(tree):
         left_out: list[ast.AST | None] = []
         if isinstance(node, (ast.JoinedStr, ast.Raise)):
             left_out = [node]
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             left_out = [node.returns, *node.decorator_list]
+        elif isinstance(node, ast.ClassDef):
+            left_out = [*node.decorator_list]
         elif isinstance(node, (ast.arg, ast.AnnAssign)):
             left_out = [node.annotation]
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":

@@ -1,12 +1,13 @@
 """Run tests on a source text with a fault in it, without touching a file.
 
-The tests run once as they are, which warms up the libraries. For each fault this process is then forked, and
-the child imports the project anew: the one module from the changed text.
+This process imports the libraries. It is then forked, once for the tests as they are and once for each
+fault. A child imports the project anew, and the one module from the changed text.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -17,15 +18,30 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 OWN = ("nlpkit", "tests", "demo", "recipes")
 ARGUMENTS = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly")
+WARM = ("scipy.stats", "torch", "transformers", "peft")
+"""Slow libraries that tests import late."""
+MOST_SECONDS = 3600
+"""Processor time that the tests may take as they are."""
 LEAST_SECONDS = 30
 """Processor time that tests may take on a fault: one that never ends is caught too."""
+
+
+class Trial(NamedTuple):
+    """What the tests did."""
+
+    failed: str
+    """Which fails, or why they ended; empty where all pass."""
+    reason: str
+    """What pytest says of it."""
+    seconds: float
+    """Processor time."""
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -73,25 +89,26 @@ class Patched:
     """Tests that pass as they are, ready to be run on faults."""
 
     def __init__(self, tests: Sequence[str]) -> None:
-        """Run them once here, and once in a fork.
+        """Collect them here, and run them once in a fork.
 
         Raises:
             RuntimeError: they fail without any fault.
         """
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        code, said = run_tests(tests)
+        code, said = run_tests(["--collect-only", *tests])
         if code:
-            raise RuntimeError(f"the tests fail as they are: {said[-1500:]}")
-        spent = resource.getrusage(resource.RUSAGE_SELF)
-        self._tests = tests
-        self._limit = int(10 * (spent.ru_utime - used.ru_utime)) + LEAST_SECONDS
+            raise RuntimeError(f"the tests are not there: {said[-1500:]}")
+        for name in WARM:  # after pytest, which rewrites the plugins among what they import
+            importlib.import_module(name)
         forget()
+        self._tests, self._limit = tests, MOST_SECONDS
         unchanged = ROOT / "nlpkit" / "errors.py"
-        if said := self.caught_by(unchanged, unchanged.read_text(encoding="utf-8")):
-            raise RuntimeError(f"the tests fail in a fork without any fault: {said}")
+        trial = self.tried_on(unchanged, unchanged.read_text(encoding="utf-8"))
+        if trial.failed:
+            raise RuntimeError(f"the tests fail without any fault: {trial.failed}: {trial.reason}")
+        self._limit = int(10 * trial.seconds) + LEAST_SECONDS
 
-    def caught_by(self, path: Path, text: str, tests: Sequence[str] = ()) -> str:
-        """Return what the tests, or some of them, say of a fault: which fails; empty where all pass."""
+    def tried_on(self, path: Path, text: str, tests: Sequence[str] = ()) -> Trial:
+        """Run the tests, or some of them, on a fault."""
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
@@ -100,13 +117,22 @@ class Patched:
         os.close(writing)
         with os.fdopen(reading, encoding="utf-8", errors="replace") as pipe:
             said = pipe.read()
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            return f"ended by signal {os.WTERMSIG(status)}"
-        if not os.WEXITSTATUS(status):
-            return ""
-        failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return failed[0].split(" - ")[0].split(" ", 1)[-1] if failed else said.strip()[-200:] or "an error"
+        _, status, used = os.wait4(child, 0)
+        failed, reason = _first_failure(status, said)
+        return Trial(failed, reason, used.ru_utime + used.ru_stime)
+
+
+def _first_failure(status: int, said: str) -> tuple[str, str]:
+    """Return the test that fails and the reason, from the status of a child and from what it printed."""
+    if os.WIFSIGNALED(status):
+        return f"ended by signal {os.WTERMSIG(status)}", ""
+    if not os.WEXITSTATUS(status):
+        return "", ""
+    for line in said.splitlines():
+        if line.startswith(("FAILED ", "ERROR ")):
+            test, _, reason = line.partition(" ")[2].partition(" - ")
+            return test, reason
+    return "an error", said.strip()[-200:]
 
 
 def _child(path: Path, text: str, tests: Sequence[str], writing: int, seconds: int) -> None:
@@ -114,6 +140,7 @@ def _child(path: Path, text: str, tests: Sequence[str], writing: int, seconds: i
     code, said = 70, ""
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        os.environ["COLUMNS"] = "400"  # a failure is printed with its reason
         sys.meta_path.insert(0, _Finder(path, text))
         code, said = run_tests(tests)
     except BaseException as error:  # also of a module that cannot be imported any more

@@ -101,6 +101,20 @@ def test_many_comparisons_are_corrected_together() -> None:
     assert not b.mix.is_significant
 
 
+def test_without_a_change_none_of_many_comparisons_is_significant() -> None:
+    random = np.random.default_rng(7)
+    changes = []
+    for seed in range(10):
+        before, after = (
+            counts(list(row), list(random.binomial(row, 0.3)))
+            for row in random.multinomial(1000, [0.2] * 5, size=2)
+        )
+        changes.append(decompose(before, after, list("abcde"), seed=seed))
+    effects = [effect for change in corrected(changes) for effect in change.effects]
+    assert any(effect.p < 0.05 for effect in effects)  # alone, by chance
+    assert not any(effect.is_significant for effect in effects)
+
+
 def test_a_period_without_texts_is_refused() -> None:
     with pytest.raises(DataError, match="2026-W01: no texts"):
         decompose(counts([0], [0]), counts([3], [1]), ["a"], names=("2026-W01", "2026-W02"))

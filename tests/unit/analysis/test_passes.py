@@ -37,6 +37,20 @@ def test_a_damaged_checkpoint_begins_the_pass_anew(tmp_path: Path, damage: str) 
     assert (counted(), restored) == ([0, 1, 2, 3], [4])
 
 
+def test_a_checkpoint_of_another_file_or_other_settings_is_not_used(tmp_path: Path) -> None:
+    restored: list[int] = []
+    rows: Any = Rows()
+
+    def counted(file: str, **settings: str) -> list[Any]:
+        passes = Passes(tmp_path, file=file)
+        return list(passes.over(rows, "counts", int, lambda: 4, restored.append, **settings))
+
+    for file, settings in (("a", {}), ("b", {}), ("b", {"by": "country"})):
+        assert counted(file, **settings) == [0, 1, 2, 3]
+    assert restored == []
+    assert (counted("b", by="country"), restored) == ([], [4])
+
+
 @dataclass
 class Batch:
     file: str

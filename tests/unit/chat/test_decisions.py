@@ -74,7 +74,7 @@ def test_a_choice_has_the_runs_probabilities(url: str, reader: Reader) -> None:
                 "tone": {
                     "type": "choice",
                     "instructions": "How does it sound?",
-                    "criteria": {"Positive": "Likes it", "negative": None, "neutral": None},
+                    "criteria": {"Positive": "Likes it", "neutral": None, "negative": None},
                 }
             },
         },

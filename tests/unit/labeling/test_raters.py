@@ -53,6 +53,15 @@ def test_an_answer_is_on_the_disk_at_once_and_is_taken_back(picked: Path) -> Non
     assert len(journal.path.read_text(encoding="utf-8").splitlines()) == 7  # a journal only grows
 
 
+def test_undo_takes_back_the_last_answer_to_a_text_that_had_one_before(picked: Path) -> None:
+    label(picked, "anna", "good", "bad")
+    label(picked, "anna", "fine")  # on another page of hers
+    journal = journal_of(picked, "anna")
+    assert journal.answers() == {TEXTS[0]: "fine", TEXTS[1]: "bad"}
+    journal.write("undo")
+    assert journal.answers() == {TEXTS[1]: "bad"}
+
+
 def test_an_answer_is_flushed_to_the_disk_before_it_counts(
     picked: Path, on_disk: Callable[[Path], bool]
 ) -> None:

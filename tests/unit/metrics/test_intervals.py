@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from nlpkit.metrics import intervals
-from nlpkit.metrics.labels import ACCURACY, AUROC, LABEL_METRICS, LOG_LOSS, MACRO_F1, MCC
+from nlpkit.metrics.labels import ACCURACY, AUROC, CALIBRATION_ERROR, LABEL_METRICS, LOG_LOSS, MACRO_F1, MCC
 from nlpkit.metrics.metric import Bootstrap, Jackknife, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS
@@ -84,6 +84,16 @@ def test_an_accuracy_interval_is_close_to_the_exact_binomial_one() -> None:
     # A 90% interval would lie 0.007 further in.
     assert score["accuracy"].low == pytest.approx(expected.low, abs=0.004)
     assert score["accuracy"].high == pytest.approx(expected.high, abs=0.004)
+
+
+def test_the_interval_of_a_calibration_error_of_zero_holds_it() -> None:
+    """Of rows at 60% exactly 12 of 20 are right, and so on: each resample is less well calibrated."""
+    sure = np.repeat([0.6, 0.7, 0.8, 0.9], 20)
+    truth = np.concatenate([np.arange(20) >= right for right in (12, 14, 16, 18)]).astype(int)
+    outcomes = LabelOutcomes(labels=("a", "b"), truth=truth, probabilities=np.c_[sure, 1 - sure])
+    score = intervals.bootstrap(outcomes, [CALIBRATION_ERROR], resamples=100, seed=1)[CALIBRATION_ERROR.name]
+    assert score.value == pytest.approx(0)
+    assert score.low == score.value
 
 
 def test_s15_every_interval_is_one_of_95_percent() -> None:

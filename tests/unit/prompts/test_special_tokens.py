@@ -206,3 +206,19 @@ def test_s15_a_control_token_of_one_character_is_text_where_people_write_it() ->
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytes_alone, additional_special_tokens=[mark])
     assert tokenizer(f"a{mark}b")["input_ids"] != expected
     assert SafeTokenizer(tokenizer).encode_text(f"a{mark}b") == expected
+
+
+def test_an_added_letter_is_text_and_two_are_a_control_token() -> None:
+    """Some tokenizers hold letters as added tokens: a text with one must not be refused."""
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    bytes_alone = Tokenizer(models.BPE({letter: place for place, letter in enumerate(sorted(letters))}, []))
+    bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    expected = bytes_alone.encode("a@@b").ids
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytes_alone)
+    tokenizer.add_tokens(["\u00e9", "@@"])
+    letter, pair = tokenizer.convert_tokens_to_ids(["\u00e9", "@@"])
+    safe = SafeTokenizer(tokenizer)
+    assert safe.control_ids == {pair}
+    assert letter in safe.encode_text("caf\u00e9")
+    assert safe.encode_text("a@@b") == expected
+    assert [safe.spells_control_token(text) for text in ("a@@b", "caf\u00e9")] == [True, False]

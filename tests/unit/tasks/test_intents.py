@@ -86,6 +86,8 @@ def test_the_threshold_keeps_to_the_rate_of_false_alarms_and_the_best_score_is_c
     assert abs(certainty(scope.score, logits, 5) - scope.threshold).min() > 1e-4
     assert fit_scope(logits[inside], inside[inside], 5, false_alarms=0.05).recall is None
     assert fit_scope(logits[inside], inside[inside], 5, false_alarms=0.0).false_alarms == 0
+    # 1.3% of 400 rows are five and a bit: a sixth would be too many
+    assert fit_scope(logits, inside, 5, false_alarms=0.013).false_alarms == 5 / 400
 
 
 def test_below_the_threshold_the_answer_is_outside() -> None:

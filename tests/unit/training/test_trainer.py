@@ -8,7 +8,7 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.run import Run
 from nlpkit.settings.training import Training
-from nlpkit.training.checkpoints import last_trusted, mark
+from nlpkit.training.checkpoints import MARKER, last_trusted, mark, refuse_others
 from nlpkit.training.trainer import evaluation_line, planned_steps
 
 
@@ -73,6 +73,25 @@ def test_a_checkpoint_with_any_file_gone_or_cut_is_passed_over(tmp_path: Path, n
         (newer / name).write_text((newer / name).read_text()[:-3])
     assert last_trusted(tmp_path, fingerprint="f", warn=said.append) == older
     assert "checkpoint-10" in said[0]
+
+
+@pytest.mark.parametrize("marker", ["[]", '{"files": {}}', '{"fingerprint": "f"}'])
+def test_a_checkpoint_whose_marker_lacks_a_part_is_passed_over(tmp_path: Path, marker: str) -> None:
+    older, newer = checkpoint(tmp_path, 5), checkpoint(tmp_path, 10)
+    (newer / MARKER).write_text(marker)
+    assert last_trusted(tmp_path, fingerprint="f", warn=lambda _: None) == older
+
+
+def test_the_newest_complete_checkpoint_decides_before_anything_is_computed(tmp_path: Path) -> None:
+    checkpoint(tmp_path, 5, fingerprint="other")
+    checkpoint(tmp_path, 10, fingerprint="mine in 2 processes")
+    half = checkpoint(tmp_path, 11, fingerprint="other", marked=False)
+    refuse_others(tmp_path, fingerprint="mine")
+    for fingerprint in ("other", "min"):
+        with pytest.raises(ConfigError, match="an unfinished training with other data, settings"):
+            refuse_others(tmp_path, fingerprint=fingerprint)
+    assert half.exists()  # deleted by the training alone
+    refuse_others(tmp_path / "empty", fingerprint="other")
 
 
 def test_none_left_is_a_fresh_start_and_is_said(tmp_path: Path) -> None:

@@ -71,4 +71,5 @@ def test_no_attack_can_be_better_than_epsilon_permits() -> None:
     assert highest_auc(0.0, 0.0) == 0.5
     assert highest_auc(math.log(3), 0.0) == 0.75
     assert highest_auc(math.inf, 1e-5) == 1.0
+    assert highest_auc(0.0, 0.5) == 0.875  # above the line from (0, 0.5) to (0.5, 1) lies an eighth
     assert highest_auc(0.0, 1.0) == 1.0  # a delta of 1 promises nothing

@@ -16,6 +16,7 @@ from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.calibration_rows import CalibrationRows
 from nlpkit.trust.cautious import Caution, Cautious
 from nlpkit.trust.promise import lowest_threshold, promise
+from nlpkit.trust.set_promise import false_bounds
 from nlpkit.trust.shares import Tally
 from tests.conftest import sentences, write_csv
 
@@ -185,6 +186,20 @@ def test_of_several_labels_a_share_of_those_given_is_wrong() -> None:
     shifted.add(file.probabilities[:, ::-1], file.given[:, ::-1])
     with pytest.raises(DataError, match="not like those of test rows"):
         promise(held, shifted, max_error=0.2, is_set=True)
+
+
+def test_of_few_labels_without_a_mistake_little_is_promised() -> None:
+    """Ten labels, all of them right."""
+    given = np.tile([True, False], (10, 1))
+    rows = CalibrationRows(
+        source="rows", labels=("a", "b"), probabilities=np.where(given, 0.9, 0.1), given=given, truth=given
+    )
+
+    def bounds(texts: int) -> list[float]:
+        return false_bounds(rows, texts, thresholds=1, level=0.975, count=50, seed=1)[1].tolist()
+
+    assert bounds(1000) == pytest.approx([1 - 0.025 ** (1 / 10)])  # Clopper and Pearson, 0 of 10
+    assert bounds(5) == [0.4]  # two of the five labels of the file may be false
 
 
 def test_a_label_that_is_too_improbable_is_not_given() -> None:
