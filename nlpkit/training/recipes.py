@@ -6,8 +6,9 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -87,6 +88,13 @@ def load_recipe(name: object, *, folder: Path | None = None) -> Any:
     return load_file(known[str(name)], module=f"nlpkit_recipe_{name}")
 
 
+class _Uncached(SourceFileLoader):
+    """Compile the file each time: bytecode of before a change in the same second would be taken for new."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def load_file(path: Path, *, module: str) -> ModuleType:
     """Return a Python file as a module, loaded once.
 
@@ -95,7 +103,7 @@ def load_file(path: Path, *, module: str) -> ModuleType:
     """
     if loaded := sys.modules.get(module):
         return loaded
-    spec = importlib.util.spec_from_file_location(module, path)
+    spec = importlib.util.spec_from_file_location(module, path, loader=_Uncached(module, str(path)))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path}: is no Python file")
     made = importlib.util.module_from_spec(spec)

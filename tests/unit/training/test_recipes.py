@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,8 @@ def test_a_missing_recipe_gives_the_nearest_file(tmp_path: Path) -> None:
         load_recipe("./mien.py", folder=tmp_path)
 
 
-def test_a_changed_recipe_is_loaded_anew(tmp_path: Path) -> None:
+def test_a_changed_recipe_is_loaded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # as it is for users
     code = (
         "from nlpkit.settings import RunSettings as Config\nWORD = {0}\ndef train(config, options): return []"
     )
