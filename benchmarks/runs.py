@@ -58,13 +58,13 @@ def of_seeds(runs: Sequence[Run]) -> dict[str, Any]:
     each = [facts(run) for run in runs]
     if len(each) == 1:
         return each[0]
-    minutes = float(np.mean([of_run["train_seconds"] for of_run in each]))
+    seconds = float(np.mean([of_run["train_seconds"] for of_run in each]))
     by_seed = {
         name: [of_run["scores"][name]["value"] for of_run in each]
         for name in each[0]["scores"]
         if all(name in of_run["scores"] for of_run in each)
     }
-    return {**each[0], "train_seconds": minutes, "by_seed": by_seed}
+    return {**each[0], "train_seconds": seconds, "by_seed": by_seed}
 
 
 def _scores(task: Mapping[str, Any]) -> str:
