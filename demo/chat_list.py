@@ -52,7 +52,7 @@ class ChatList:
         talk, listed = self.talk, self.listed
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         every = {"outputs": components(listed, talk, self.view.side), **quiet}
-        follow = {"fn": self.replies.follow, "inputs": [talk.chat], **every, **FOLLOWING}
+        follow = {"fn": self.replies.follow, "inputs": [talk.seen], **every, **FOLLOWING}
         page.load(self.open, [talk.chat], js=FROM_ADDRESS, **every).then(**follow)
         visit = talk.visit.click(
             self.visit, [talk.chat], js=FROM_ADDRESS, trigger_mode="always_last", **every

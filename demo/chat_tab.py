@@ -54,7 +54,7 @@ class ChatTab:
             message = self.replies.message_at(chat_id, owner, data.index)
             rating = RATINGS.get(str(data.liked))
             self.session.rate(chat_id, owner, message, rating)
-            after = self.view.conversation(self.view.read(chat_id, owner), owner)
+            after = self.view.whole(chat_id, owner)
             return {
                 self.talk.chatbot: after[self.talk.chatbot],
                 self.talk.status: after[self.talk.status],
@@ -72,7 +72,7 @@ class ChatTab:
             rating = next((message.rating for message in chat.messages if message.id == rated), None)
             self.session.rate(chat_id, owner, rated, rating, why)
             gr.Info("Thank you, it is saved.", duration=3)
-            after = self.view.conversation(self.view.read(chat_id, owner), owner)
+            after = self.view.whole(chat_id, owner)
             return {self.talk.status: after[self.talk.status], self.talk.why_row: gr.update(visible=False)}
         return {self.talk.why_row: gr.update(visible=True)}
 

@@ -128,11 +128,14 @@ class Replies:
         settings = _settings(sampling, sentiment)
         return self.session.start(owner, system=system, run=run, settings=settings).id
 
-    def follow(self, chat_id: str, request: gr.Request) -> Iterator[Updates]:
-        """Show the reply that grows in the conversation that was opened, if one does."""
-        yield {self.talk.chat: gr.skip()}  # an iterator that yields nothing would empty the page
-        if running := self.running.get(owner_of(request), chat_id):
+    def follow(self, seen: str, request: gr.Request) -> Iterator[Updates]:
+        """Show the reply that grows in the conversation that was opened, or its end if it has just ended."""
+        yield {self.talk.seen: gr.skip()}  # an iterator that yields nothing would empty the page
+        owner, chat_id = owner_of(request), seen.partition(" ")[0]
+        if running := self.running.get(owner, chat_id):
             yield from self._show(request, chat_id, running)
+        elif chat_id and not self.view.is_unchanged(seen, owner):
+            yield self.view.whole(chat_id, owner)
 
     def stop(self, chat_id: str, request: gr.Request) -> None:
         """Stop the reply in a conversation of the owner."""
@@ -182,8 +185,9 @@ class Replies:
 
     def now(self, request: gr.Request, chat_id: str) -> Iterator[Updates]:
         """Show a conversation as it is now, and the reply that another page has begun in it."""
-        yield self.view.whole(chat_id, owner_of(request))
-        yield from self.follow(chat_id, request)
+        shown = self.view.whole(chat_id, owner_of(request))
+        yield shown
+        yield from self.follow(shown[self.talk.seen], request)
 
     def _show(
         self, request: gr.Request, chat_id: str, running: RunningReply, text: str = ""

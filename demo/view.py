@@ -68,13 +68,14 @@ class View:
 
         `note` says why no reply came, or why it ended early.
         """
+        running = self.running.get(owner, chat_id)  # before the messages, which are then as new
         chat = self.read(chat_id, owner)
         return {
             self.talk.chat: chat.id if chat else "",
             **self.listed_again(),
             self.listed.title: chat.title if chat else "",
             self.listed.confirm: gr.update(visible=False),
-            **self.conversation(chat, owner, note),
+            **self.conversation(chat, owner, note, running),
             **self.side_panel(chat),
         }
 
@@ -107,16 +108,18 @@ class View:
         longest = self.pool.longest_reply(run)
         return gr.update(maximum=longest, value=min(sampling.max_new_tokens, longest))
 
-    def conversation(self, chat: Chat | None, owner: str, note: str = "") -> Updates:
+    def conversation(
+        self, chat: Chat | None, owner: str, note: str = "", running: RunningReply | None = None
+    ) -> Updates:
         """Update the messages and their buttons; a reply that grows is shown as it is now."""
         messages = chat.messages if chat else ()
         last = messages[-1] if messages else None
-        running = self.running.get(owner, chat.id) if chat else None
         shown = with_reply(running) if running else [bubble(turn.role, turn.text) for turn in messages]
         is_free = running is None and last is not None
         return {
             self.talk.chatbot: gr.update(value=shown, feedback_value=ratings(chat)),
-            self.talk.seen: f"{chat.id} {last.id if last else ''}" if chat else "",
+            # Of a growing reply only the start is seen
+            self.talk.seen: f"{chat.id} {last.id if last and not running else ''}" if chat else "",
             self.talk.facts: facts_of(running) if running else message_facts(chat),
             self.talk.status: status(messages, note) if running is None else "",
             self.talk.why_row: gr.update(visible=False),
@@ -159,6 +162,14 @@ class View:
         if last != (messages[-1].id if messages else ""):
             raise DataError(CHANGED)
         return chat_id
+
+    def is_unchanged(self, seen: str, owner: str) -> bool:
+        """Return whether the conversation is still as a page shows it."""
+        try:
+            self.unchanged(seen, owner)
+        except NlpkitError:
+            return False
+        return True
 
     def busy(self, is_busy: bool) -> Updates:
         """Update the buttons while a reply is generated, and after it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from nlpkit.chat.store import Store
 from tests.browser.conftest import Server, Visit
@@ -160,6 +161,34 @@ def test_d3_a_reload_in_any_phase_of_a_reply_loses_and_doubles_nothing(visit: Vi
     phases = [f"phase {phase}" for phase in (0.2, 0.7, 1.0, 1.3)]
     assert visit.said() == ["begin", *phases]
     assert [reply.partition("heard: ")[2] for reply in visit.replies()] == ["begin", *phases]
+
+
+def test_a_reply_that_ends_while_a_page_opens_is_shown_to_its_end(visit: Visit, server: Server) -> None:
+    page, held = visit.page, []
+    visit.send(SLOW)
+    visit.until("#chatbot", "word3")
+    chat = page.url.partition("chat=")[2]
+
+    def follows(request: Any) -> bool:
+        """Is it the request for more of the reply, which the page sends when it shows what there is?"""
+        return "/queue/join" in request.url and f'"data":["{chat} ' in request.post_data
+
+    page.route(
+        "**/queue/join*", lambda each: held.append(each) if follows(each.request) else each.continue_()
+    )
+    with page.expect_request(follows):
+        page.reload()
+    visit.until("#chatbot", "word3")
+    other = Visit(page.context.new_page(), server)
+    other.open(page.url.removeprefix(server.address))
+    other.page.click("#stop")
+    other.done()
+    (whole,) = other.replies()
+    assert whole not in visit.replies()
+    for route in held:
+        route.continue_()
+    visit.done()
+    assert visit.replies() == [whole]
 
 
 def test_d3_two_pages_change_a_conversation_and_neither_loses_a_message(visit: Visit, server: Server) -> None:
