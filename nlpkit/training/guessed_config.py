@@ -114,8 +114,8 @@ def _guess(
             task={"kind": "emotions"}, columns={"label_columns": flags}, why=(why,), needed=("text",)
         )
     else:
-        label = label or likely("label", {name: held for name, held in values.items() if name != text})
-        if label is None:
+        label = label or likely("label", values)
+        if label in (None, text):
             raise DataError(
                 f"{source}: no column looks like a label among {listed(columns)}; hint: --label COLUMN; "
                 "texts without labels: nlpkit config show adapt"
