@@ -180,7 +180,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        from demo.app import build, quiet_gradio, serve
+        from demo.app import build
+        from demo.gradio_server import quiet_gradio, serve
 
         quiet_gradio(Path(folder))
         from demo.model_pool import ModelPool
