@@ -14,8 +14,8 @@ import typer
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from demo.guard import LOOPBACK, DemoLimits
 from demo.gradio_server import quiet_gradio, serve
+from demo.guard import LOOPBACK, DemoLimits
 from nlpkit.cli.chat import Model, Policy, RunArgument, Runtime, StoreFile
 from nlpkit.errors import ConfigError, NlpkitError, optional
 from nlpkit.generation.runtimes import AUTO
