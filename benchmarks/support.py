@@ -20,7 +20,8 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.behavior import load_suite
 from nlpkit.metrics.intervals import bootstrap, exact_share, paired
-from nlpkit.metrics.labels import ACCURACY, BRIER, CALIBRATION_ERROR, MACRO_F1
+from nlpkit.metrics.label_probabilities import BRIER, CALIBRATION_ERROR
+from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.reports.wording import p_value
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from nlpkit.data.examples import LabeledText, LabeledTurn
 from nlpkit.errors import DataError
-from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1, WEIGHTED_F1
+from nlpkit.metrics.label_probabilities import LOG_LOSS
+from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, MACRO_F1, WEIGHTED_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.outside import OUTSIDE_METRICS
