@@ -10,7 +10,7 @@ from demo.charts import bars, histogram
 from demo.panel import colored_words
 from demo.scoring import EXPLAINED, ScoredFile, Strong, Truth, Upload
 from nlpkit.reports.sections import Mark, pieces_of
-from nlpkit.tasks.answers.family import Shown, ShownPart
+from nlpkit.tasks.answers.showing import Shown, ShownPart
 from nlpkit.trust.explanation import Explanation
 from nlpkit.trust.explanation_page import LEGEND, marks_of
 

@@ -22,7 +22,7 @@ from nlpkit.errors import DataError, RunError, nearest
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import ScoreSummary, score_file
-from nlpkit.tasks.answers.family import Shown
+from nlpkit.tasks.answers.showing import Shown
 from nlpkit.tasks.prediction import SEVERAL, Prediction
 from nlpkit.trust.explain import brief_explainer
 from nlpkit.trust.explainer import Explainer

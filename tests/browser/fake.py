@@ -16,8 +16,8 @@ from nlpkit.data.examples import Conversation
 from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
-from nlpkit.tasks.answers.family import Shown
 from nlpkit.tasks.answers.one_label import OneLabel
+from nlpkit.tasks.answers.showing import Shown
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.explanation import Explanation, Word
 from nlpkit.trust.faithfulness import Faithfulness, Scores

@@ -27,7 +27,7 @@ from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
 from nlpkit.settings.data import DataSource
 from nlpkit.settings.training import LabelSetTraining
-from nlpkit.tasks.answers.family import Limits
+from nlpkit.tasks.answers.differences import Limits
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.prediction import Prediction
 from tests.conftest import make_base, sentences, train_toy
