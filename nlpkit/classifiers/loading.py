@@ -24,7 +24,8 @@ from nlpkit.models.pretrained import (
 )
 from nlpkit.models.run_base import find_run_base, refuse_other_base
 from nlpkit.models.vision import Vision
-from nlpkit.run import PACKAGE, Run, RunRecord
+from nlpkit.run import PACKAGE, Run
+from nlpkit.run_record import RunRecord
 from nlpkit.tasks.task import TextTask, text_task_from
 
 

@@ -20,7 +20,8 @@ from nlpkit.metrics.score import PairedTest, Part, Score
 from nlpkit.models.pretrained import find_base, source_of
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.wording import difference, no_better, p_value
-from nlpkit.run import Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import RunRecord
 
 Role = Literal["teacher", "student", "plain"]
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.errors import ConfigError, NlpkitError, RunError, optional
 from nlpkit.files import sha256_of
-from nlpkit.run import BaseModelIdentity, Run
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity
 from nlpkit.sources import identity, refuse_pickles, resolve
 from nlpkit.tasks.answers.family import Head
 

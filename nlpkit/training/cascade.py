@@ -15,7 +15,8 @@ from nlpkit.classifiers.cascade import CascadeRecord, identity_of_member
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import from_words
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.run import Run, RunRecord, now, versions
+from nlpkit.run import Run, now, versions
+from nlpkit.run_record import RunRecord
 from nlpkit.settings import Settings
 from nlpkit.settings.data import DataSource, as_sources
 from nlpkit.tasks.prediction import SEVERAL, Prediction

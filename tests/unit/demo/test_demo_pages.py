@@ -29,7 +29,8 @@ from nlpkit.errors import DataError, RunError, SourceError
 from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.context import Context, CountedBy
 from nlpkit.generation.server_errors import ServerError
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from nlpkit.tasks.answers.span_showing import shown_opinions
 from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.polarity import Polarity
