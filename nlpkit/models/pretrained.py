@@ -33,6 +33,10 @@ TOKENIZER_FILES = (
 NO_LIMIT = 1_000_000
 """Tokenizers that know no limit say 10**30."""
 
+LOCAL = {"trust_remote_code": False, "local_files_only": True}
+"""Files of this machine are opened, and no code of theirs is run."""
+WEIGHTS = {**LOCAL, "use_safetensors": True}
+
 
 def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
     """Return the folder of a base model, checked to hold no code, and the identity of the model.
@@ -82,11 +86,8 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        except Exception as error:  # as for models
-            raise RunError(f"{folder}: its tokenizer cannot be loaded: {_first_line(error)}") from None
+    with _loading(f"{folder}: its tokenizer cannot be loaded"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -100,10 +101,8 @@ def config_of(folder: Path) -> Any:
     """
     from transformers import AutoConfig
 
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # as for models
-        raise RunError(f"{folder}: its configuration cannot be read: {_first_line(error)}") from None
+    with _loading(f"{folder}: its configuration cannot be read"):
+        return AutoConfig.from_pretrained(folder, **LOCAL)
 
 
 def depth_of(folder: Path) -> int:
@@ -137,40 +136,29 @@ def load_classifier(
 
     from nlpkit.models.mean_pooled import MeanPooled
 
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            config.num_labels = head.outputs
-            config.id2label = dict(enumerate(head.names))
-            config.label2id = {name: index for index, name in enumerate(head.names)}
-            config.problem_type = head.problem
-            if config.pad_token_id is None:
-                config.pad_token_id = pad_id
-            _set_dropout(config, dropout)
-            if layers is not None:
-                config.num_hidden_layers = layers
-            model, loading = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=True,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,  # the head of a classifier of other labels
-                output_loading_info=True,
-            )
-            body = tuple(
-                key for key, *_ in loading["mismatched_keys"] if key.startswith(model.base_model_prefix)
-            )
-            if body:
-                raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")
-            return MeanPooled(model, head.outputs) if mean_pooled else model
-        except NlpkitError:
-            raise
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(
-                f"{folder}: no classifier can be made of this model: {_first_line(error)}"
-            ) from None
+    with _loading(f"{folder}: no classifier can be made of this model"):
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+        config.num_labels = head.outputs
+        config.id2label = dict(enumerate(head.names))
+        config.label2id = {name: index for index, name in enumerate(head.names)}
+        config.problem_type = head.problem
+        if config.pad_token_id is None:
+            config.pad_token_id = pad_id
+        _set_dropout(config, dropout)
+        if layers is not None:
+            config.num_hidden_layers = layers
+        model, loading = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # the head of a classifier of other labels
+            output_loading_info=True,
+            **WEIGHTS,
+        )
+        body = tuple(key for key, *_ in loading["mismatched_keys"] if key.startswith(model.base_model_prefix))
+        if body:
+            raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")
+        return MeanPooled(model, head.outputs) if mean_pooled else model
 
 
 def _model_for(level: Literal["text", "token"]) -> Any:
@@ -186,18 +174,10 @@ def load_merged(folder: Path) -> Any:
         RunError: it is none.
     """
     refuse_pickles(folder)
-    with quiet():
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            of_tokens = any("TokenClassification" in name for name in config.get("architectures") or ())
-            model = _model_for("token" if of_tokens else "text").from_pretrained(
-                folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
-            )
-            return model.float()
-        except NlpkitError:
-            raise
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: no classifier can be loaded: {_first_line(error)}") from None
+    with _loading(f"{folder}: no classifier can be loaded"):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        of_tokens = any("TokenClassification" in name for name in config.get("architectures") or ())
+        return _model_for("token" if of_tokens else "text").from_pretrained(folder, **WEIGHTS).float()
 
 
 def load_body(folder: Path) -> Any:
@@ -225,14 +205,10 @@ def load_encoder(folder: Path, *, masked: bool, dropout: float | None = None) ->
 
     config = config_of(folder)
     _set_dropout(config, dropout)
-    with quiet():
-        try:
-            model, loading = (AutoModelForMaskedLM if masked else AutoModel).from_pretrained(
-                folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True,
-                local_files_only=True, output_loading_info=True,
-            )  # fmt: skip
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: no encoder can be made of this model: {_first_line(error)}") from None
+    with _loading(f"{folder}: no encoder can be made of this model"):
+        model, loading = (AutoModelForMaskedLM if masked else AutoModel).from_pretrained(
+            folder, config=config, dtype=torch.float32, output_loading_info=True, **WEIGHTS
+        )
     return model, sorted(loading["missing_keys"])
 
 
@@ -249,18 +225,12 @@ def load_language_model(
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            _set_dropout(config, dropout)
-            return AutoModelForCausalLM.from_pretrained(
-                folder, config=config, dtype=_dtype(), quantization_config=_quantization(quantize),
-                trust_remote_code=False, use_safetensors=True, local_files_only=True,
-            )  # fmt: skip
-        except NlpkitError:
-            raise
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: no language model can be made of this: {_first_line(error)}") from None
+    with _loading(f"{folder}: no language model can be made of this"):
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+        _set_dropout(config, dropout)
+        return AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=_dtype(), quantization_config=_quantization(quantize), **WEIGHTS
+        )
 
 
 def _dtype() -> torch.dtype:
@@ -345,6 +315,23 @@ def quiet() -> Iterator[None]:
             talk.enable_progress_bar()
 
 
+@contextmanager
+def _loading(problem: str) -> Iterator[None]:
+    """Load something in silence; transformers raises whatever a broken file makes it trip over.
+
+    Raises:
+        RunError: what the problem is, with the first line of what was raised.
+    """
+    with quiet():
+        try:
+            yield
+        except NlpkitError:
+            raise
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RunError(f"{problem}: {first[:300]}") from None
+
+
 def _set_dropout(config: Any, dropout: float | None) -> None:
     if dropout is None:
         return
@@ -357,7 +344,3 @@ def _set_dropout(config: Any, dropout: float | None) -> None:
     ):
         if getattr(config, name, None) is not None or name == "classifier_dropout":
             setattr(config, name, dropout)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
