@@ -17,7 +17,7 @@ from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.score import PairedTest, Part, Score
-from nlpkit.models.pretrained import find_base, source_of
+from nlpkit.models.bases import find_base, source_of
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.wording import difference, no_better, p_value
 from nlpkit.run import Run

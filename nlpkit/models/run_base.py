@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nlpkit.errors import RunError
 from nlpkit.models.adapter import read_adapter
-from nlpkit.models.pretrained import find_base, source_of
+from nlpkit.models.bases import find_base, source_of
 from nlpkit.run import Run
 from nlpkit.run_record import BaseModelIdentity, RunRecord
 
