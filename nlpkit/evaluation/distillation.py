@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.examples import LabeledText
-from nlpkit.evaluation.evaluate import refuse_other_answers
+from nlpkit.evaluation.measure_classifier import refuse_other_answers
 from nlpkit.files import write_whole
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
