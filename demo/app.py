@@ -23,8 +23,8 @@ from nlpkit.generation.runtimes import AUTO
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
     from demo.offer import Models
-    from demo.scoring import TextScorer
     from demo.servers import Servers
+    from demo.text_scorer import TextScorer
 
 TITLE = "nlpkit"
 

@@ -12,7 +12,8 @@ import torch
 
 from demo.guard import DemoLimits
 from demo.score_pages import file_page, text_page
-from demo.scoring import score_text, score_upload
+from demo.scoring import score_upload
+from demo.text_scorer import score_text
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.export import export_run
 from nlpkit.classifiers.export_record import ExportRecord
