@@ -13,7 +13,7 @@ SWITCHES = {
     "allowed_paths": [], "strict_cors": True, "ssr_mode": False, "pwa": False, "enable_monitoring": False,
     "show_error": False, "quiet": True, "inbrowser": False, "prevent_thread_lock": True,
 }  # fmt: skip
-"""What Gradio is told for every page."""
+"""The same for every page."""
 
 
 def quiet_gradio(folder: Path) -> None:
