@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import vader
 from benchmarks.machine import Machine
-from benchmarks.mood import labeled_turns
+from benchmarks.mood_sets import labeled_turns
 from benchmarks.results import save, table
 from benchmarks.sentences import outcomes_of
 from nlpkit.classifiers.classifier import Classifier
