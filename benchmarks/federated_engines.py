@@ -2,7 +2,7 @@
 
 A tiny model of random weights, two sites, four rounds. The engine's server is killed after a round and the
 same command resumes; all that passes over the wire of the processes is encrypted, and the files that the
-engine leaves hold no text and no pickle.
+engine leaves are searched for texts and pickles.
 
 Example: python -m benchmarks.federated_engines simulator processes
 """
@@ -19,10 +19,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import Machine
+from benchmarks.results import FOLDER, save, table
 from benchmarks.tiny import tiny_run, tiny_texts
 from nlpkit.federated.rounds import Ledger, recorded_rounds
 from nlpkit.files import sha256_of, write_whole
@@ -129,7 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.federated_engines", description=__doc__)
     parser.add_argument("engines", nargs="*", default=["simulator", "processes"])
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-federated-engines"))
+    parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
+    machine = Machine()
     shutil.rmtree(asked.folder, ignore_errors=True)
     asked.folder.mkdir(parents=True)
     base = tiny_run(asked.folder).parent / "base"
@@ -137,9 +141,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for engine in ("here", *asked.engines):
         path = config(asked.folder, base, engine)
         results[engine] = train_and_kill(path, Run(asked.folder / "runs" / engine), kill=engine != "here")
-        print(json.dumps({engine: results[engine]}, indent=2))
-    equal = {each["adapter_sha256"] for each in results.values()}
-    print("all adapters are equal" if len(equal) == 1 else "the adapters differ")
+    page = save(
+        asked.results, "federated-engines", {"engines": results}, title="Engines of federated training",
+        machine=machine, lines=_page(results), timed=False,
+    )  # fmt: skip
+    print(page)
+
+
+def _page(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows = [
+        (
+            engine, each["killed_after_round"] or "no", f"{each['bytes_a_round']:,}",
+            each.get("files_of_the_engine", 0), len(each.get("pickles", ())),
+            len(each.get("files_with_texts", ())), each["adapter_sha256"][:12],
+        )
+        for engine, each in results.items()
+    ]  # fmt: skip
+    head = (
+        "engine", "killed after round", "bytes a round", "files of the engine", "pickles",
+        "files with texts", "SHA-256 of the adapter",
+    )  # fmt: skip
+    return [
+        f"A tiny model, two sites, {ROUNDS} rounds; all processes are killed after the first round, and the "
+        "same command resumes.",
+        "",
+        *table(head, rows),
+    ]
 
 
 if __name__ == "__main__":

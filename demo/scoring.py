@@ -81,10 +81,7 @@ def score_upload(
     """
     columns = text_columns(file, limits)
     if column not in columns:
-        raise DataError(
-            f"{file.name}: no column {column!r:.80}; "
-            f"expected one of {', '.join(columns)[:300]}{nearest(column, columns)}"
-        )
+        raise DataError(f"{file.name}: no column {column!r:.80}{nearest(column, columns)}")
     rows = count_rows(file)
     # The estimate for a CSV file counts quoted line breaks as rows, so that only clear cases are refused here
     if rows is not None and rows > limits.rows * (1 if file.suffix.lower() == ".parquet" else 4):

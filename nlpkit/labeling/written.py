@@ -30,8 +30,8 @@ def plan(output: Path, source: str, asked: str | None, *, overwrite: bool) -> st
     name = "label-studio" if name == "json" else name
     if name not in FORMATS:
         raise ConfigError(
-            f"{output}: format {name!r} cannot be written; expected one of {', '.join(FORMATS)}"
-            f"{nearest(name, FORMATS)}; hint: -o next.csv, or --output-format"
+            f"{output}: format {name!r} cannot be written{nearest(name, FORMATS)}; "
+            "hint: -o next.csv, or --output-format"
         )
     refuse_path(output, {"the input": Path(source)}, hint="-o next.csv")
     if output.exists() and not overwrite:

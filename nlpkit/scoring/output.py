@@ -105,8 +105,7 @@ def _format(target: Path | None, asked: str | None, read_as: str) -> str:
     if name not in WRITTEN:
         excel = "; hint: write CSV, which Excel opens, as with -o scored.csv"
         raise ConfigError(
-            f"output format {name!r} cannot be written; expected one of {', '.join(WRITTEN)}"
-            f"{excel if 'xls' in name else nearest(name, WRITTEN)}"
+            f"output format {name!r} cannot be written{excel if 'xls' in name else nearest(name, WRITTEN)}"
         )
     if name in ("parquet", "arrow", *ARRAYS) and target is None:
         ending = "json" if name in ARRAYS else name

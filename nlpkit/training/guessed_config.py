@@ -15,6 +15,7 @@ from typing import Any
 
 from nlpkit.data.conversation_shapes import layout_of
 from nlpkit.data.conversation_speakers import CALLED
+from nlpkit.data.good_rows import hint_of
 from nlpkit.data.likely_columns import NAMES, columns_as, likely, named
 from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.text_language import scripts_of
@@ -51,13 +52,21 @@ def guess_config(
         encoding: of the file, if it is not UTF-8.
 
     Raises:
-        DataError: the file can't be read, or no column looks like a label.
+        DataError: the file can't be read, a row does not fit the encoding, all rows are bad, or no column
+            looks like a label.
         SourceError: the source can't be fetched.
     """
     bad: list[BadRow] = []
     path = resolve(source, kind="data")
-    records = read_records(path, format=format, encoding=encoding, on_bad=bad.append)
-    rows = list(islice(records, ROWS))
+
+    def note(row: BadRow) -> None:
+        bad.append(row)
+        if hint := hint_of(row, encoding):  # in another encoding the other rows may be read wrongly too
+            raise DataError(f"{row.where}: {row.reason}{hint}")
+
+    rows = list(islice(read_records(path, format=format, encoding=encoding, on_bad=note), ROWS))
+    if not rows:
+        raise DataError(f"{bad[0].where}: {bad[0].reason}; no other row can be read either")
     columns = tuple(dict.fromkeys(name for row in rows[:100] for name in row.fields))
     for name in (text, label):
         if name is not None and name not in columns:
@@ -105,8 +114,8 @@ def _guess(
             task={"kind": "emotions"}, columns={"label_columns": flags}, why=(why,), needed=("text",)
         )
     else:
-        label = label or likely("label", {name: held for name, held in values.items() if name != text})
-        if label is None:
+        label = label or likely("label", values)
+        if label in (None, text):
             raise DataError(
                 f"{source}: no column looks like a label among {listed(columns)}; hint: --label COLUMN; "
                 "texts without labels: nlpkit config show adapt"

@@ -26,7 +26,7 @@ from nlpkit.watching.watcher import Watcher
 
 STREAM = "-"
 ALARM_RATE = 0.01
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Watch:
     watcher: Watcher
     state: Path | None
     """The file that keeps it."""
-    belongs: Mapping[str, str]
+    belongs: Mapping[str, Any]
     """Hashes of the run and the reference, and the settings: with others it cannot go on."""
     seen: dict[str, str]
     """Names of the files that were watched, by their hashes."""
@@ -70,7 +70,7 @@ class Watch:
         belongs = {
             "run": sha256_of([opened.marker]),
             "reference": sha256_of(data_files(against) if against.is_dir() else [against]),
-            "settings": str(settings),
+            "settings": settings,
         }
         if state and state.exists():
             watcher, seen = _load(state, belongs)
@@ -140,7 +140,7 @@ def _refuse(alarm_rate: float, label: str | None, given: str | None, against: Pa
         raise DataError(f"{against}: no such file; expected texts to compare the stream with")
 
 
-def _load(path: Path, belongs: Mapping[str, str]) -> tuple[Watcher, dict[str, str]]:
+def _load(path: Path, belongs: Mapping[str, Any]) -> tuple[Watcher, dict[str, str]]:
     """Return the watcher that a file holds, and the files that it has seen."""
     try:
         tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -149,12 +149,22 @@ def _load(path: Path, belongs: Mapping[str, str]) -> tuple[Watcher, dict[str, st
         for name, now in belongs.items():
             if tree[name] != now:
                 raise RunError(
-                    f"{path}: belongs to another {name}, so its evidence does not count here; expected "
-                    "that of the earlier calls; hint: begin anew with another --state FILE"
-                    + (f" (then: {tree[name]}; now: {now})" if name == "settings" else "")
+                    f"{path}: the earlier calls had {_other(name, tree[name], now)}: their evidence does not "
+                    "count here; hint: begin anew with another --state FILE"
                 )
         return Watcher.from_dict(Reference.from_dict(tree["against"]), tree["watcher"]), tree["seen"]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(
             f"{path}: is no state of nlpkit watch ({error}); hint: name another file, which will be written"
         ) from None
+
+
+def _other(name: str, then: Any, now: Any) -> str:
+    """Return in words what is not as it was in earlier calls."""
+    if not isinstance(now, Mapping):
+        return f"another {name}"
+    return "other settings, " + ", ".join(
+        f"{key} {then.get(key)!r} instead of {value!r}"
+        for key, value in now.items()
+        if then.get(key) != value
+    )

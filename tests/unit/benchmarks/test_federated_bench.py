@@ -55,7 +55,7 @@ def test_the_first_way_is_compared_with_alone_and_central(
             (way, "a"): np.array(rows, dtype=bool) for way, rows in right[run.path.name].items()
         },
     )
-    setup = Setup(base="", ways=list(right), seeds=[1, 2], rounds=1, folder=tmp_path, settings={})
+    setup = Setup(base="", ways=list(right), seeds=[1, 2], others=1, rounds=1, folder=tmp_path, settings={})
     said: list[str] = []
     found = bench({"a": tmp_path / "a.csv"}, setup, results=tmp_path, talk=said.append)
     gains = {title: sites["a"]["gain"]["difference"] for title, sites in found.items()}
@@ -64,5 +64,6 @@ def test_the_first_way_is_compared_with_alone_and_central(
         "federated against central": -0.25,
         "matrices apart, against federated": -0.25,
     })  # fmt: skip
+    assert [len(sites["a"]["by_seed"]) for sites in found.values()] == [2, 2, 1]
     assert "out and back at all sites: 190 bytes" in (tmp_path / "federated.md").read_text(encoding="utf-8")
     assert "+50.0" in said[0]

@@ -107,11 +107,12 @@ def test_a_state_of_another_reference_or_settings_is_refused(
     other = str(write("other.csv", 151, 150))
     refused = nlpkit("watch", str(toy_run), stream, "--against", other, "--state", state)
     assert refused.exit_code == 4
-    assert "belongs to another reference" in " ".join(refused.stderr.split())
+    assert "the earlier calls had another reference" in " ".join(refused.stderr.split())
     rate = nlpkit(
         "watch", str(toy_run), stream, "--against", reference, "--state", state, "--alarm-rate", "0.5"
     )
     assert rate.exit_code == 4
+    assert "other settings, alarm_rate 0.01 instead of 0.5:" in " ".join(rate.stderr.split())
     Path(state).write_text("{}")
     damaged = nlpkit("watch", str(toy_run), stream, "--against", reference, "--state", state)
     assert damaged.exit_code == 3

@@ -106,6 +106,27 @@ def test_rows_that_cannot_be_used_are_counted_and_skipped(tmp_path: Path) -> Non
     assert "2 of the rows have no text or no label" in comments
 
 
+def test_a_file_in_another_encoding_is_refused_with_its_name_and_read_with_it(tmp_path: Path) -> None:
+    data = tmp_path / "export.csv"
+    lines = [
+        "Kommentar;Bewertung",
+        *(f"Café {number};{('gut', 'schlecht')[number % 2]}" for number in range(40)),
+    ]
+    data.write_bytes("\n".join(lines).encode("cp1252"))
+    with pytest.raises(
+        DataError, match=r"export.csv, row 1: .* does not fit the encoding .* --encoding cp1252"
+    ):
+        guess_config(str(data))
+    assert "encoding: cp1252" in guess_config(str(data), encoding="cp1252")
+
+
+def test_a_file_without_one_good_row_is_refused_with_the_first_reason(tmp_path: Path) -> None:
+    data = tmp_path / "mine.jsonl"
+    data.write_text("{'text': 'no JSON'}\n" * 3)
+    with pytest.raises(DataError, match=r"mine.jsonl, row 1: .*; no other row can be read either"):
+        guess_config(str(data))
+
+
 def test_texts_in_another_script_get_the_multilingual_base(tmp_path: Path) -> None:
     settings, comments = guessed(
         tmp_path, [{"text": "早餐太差了", "label": number % 2} for number in range(9)]
