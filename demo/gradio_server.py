@@ -9,9 +9,9 @@ from typing import Any
 from demo.guard import LOOPBACK, DemoLimits
 
 SWITCHES = {
-    "share": False, "run_history": False, "footer_links": ["api"], "state_session_capacity": 256,
-    "allowed_paths": [], "strict_cors": True, "ssr_mode": False, "pwa": False, "enable_monitoring": False,
-    "show_error": False, "quiet": True, "inbrowser": False, "prevent_thread_lock": True,
+    "run_history": False, "footer_links": ["api"], "state_session_capacity": 256, "strict_cors": True,
+    "ssr_mode": False, "pwa": False, "enable_monitoring": False, "show_error": False, "quiet": True,
+    "inbrowser": False, "prevent_thread_lock": True,
 }  # fmt: skip
 """The same for every page."""
 
@@ -58,6 +58,8 @@ def serve(
     app, address, _ = page.launch(
         server_name=host,
         server_port=port or free_port(host),
+        share=False,
+        allowed_paths=[],
         auth=check,
         max_file_size=limits.upload_bytes,
         mcp_server=mcp,
