@@ -23,6 +23,7 @@ from nlpkit.models.bases import find_base
 from nlpkit.run import Run
 from nlpkit.settings.training import Base, Lora
 from nlpkit.tasks.intents import Intents
+from nlpkit.training.codebooks import worded_examples
 from nlpkit.training.few_shot import FewShot, FewShotData, FewShotTraining, draw
 from nlpkit.training.head_features import HeadFeatures
 from nlpkit.training.loaded_base import LoadedBase, load_classifier_base
@@ -42,6 +43,8 @@ class Setup:
     data: FewShotData
     base: Base
     training: FewShotTraining
+    codebook: str | None = None
+    """What it says of the labels is learned by our ways too."""
     draws: int
 
 
@@ -57,6 +60,7 @@ def ours(way: Any, setup: Setup, rows: Rows[Any], base: LoadedBase, seed: int) -
         few = FewShot(
             base=base, task=rows.task, lora=Lora(), settings=setup.base, training=setup.training,
             job=job, rows=encoded, examples=rows.train,
+            words=encode(worded_examples(setup.codebook), rows.task, base.tokenizer, base.max_tokens),
         )  # fmt: skip
         model = few.train(way, range(len(encoded)))
     test = encode(rows.test, rows.task, base.tokenizer, base.max_tokens)
@@ -115,7 +119,8 @@ def bench(
     machine, tasks, page = Machine(), earlier_tasks(results, "few-shot"), ""
     rows = load_rows(Intents(), setup.data, seed=1)
     base = load_classifier_base(setup.base, mean_pooled=True)
-    task = tasks.setdefault(f"{name}, {setup.base.source}", {"measured": {}})
+    book = f", with the codebook {setup.codebook}" if setup.codebook else ""
+    task = tasks.setdefault(f"{name}, {setup.base.source}{book}", {"measured": {}})
     measured: dict[str, list[dict[str, float]]] = {**task["measured"], **{way: [] for way in ways}}
     for seed in range(1, setup.draws + 1):
         drawn = draw(rows, setup.data.per_label, seed)
@@ -145,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--epochs", type=float, default=30)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--codebook", help="learned by our ways too")
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
     name, files = asked.data.split("=", 1)
@@ -153,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data=FewShotData.model_validate({"train": train, "test": [test], "per_label": asked.per_label}),
         base=Base(source=asked.base, max_tokens=96),
         training=FewShotTraining(epochs=asked.epochs),
+        codebook=asked.codebook,
         draws=asked.draws,
     )
     bench(name, setup, ways=asked.ways, results=asked.results, talk=print)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from nlpkit.config import validate
 from nlpkit.data.codebook import Codebook, read_codebook
+from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, nearest
 from nlpkit.run import Run
 from nlpkit.training.shipped import recipes_folder
@@ -55,3 +56,14 @@ def with_codebook(task: AnyTask, codebook: Path | str | None) -> AnyTask:
         )
     tree = {**task.model_dump(), "labels": given or names}
     return validate(tree, type(task), where=Path(codebook))
+
+
+def worded_examples(codebook: Path | str | None) -> tuple[LabeledText, ...]:
+    """Return each label's description and examples as texts that have the label; none without a codebook."""
+    if codebook is None:
+        return ()
+    return tuple(
+        LabeledText(text=text, label=entry.label, where=f"{codebook}, label {entry.label}")
+        for entry in find_codebook(codebook).labels
+        for text in (f"{entry.spoken}. {entry.description}".strip(), *entry.examples)
+    )

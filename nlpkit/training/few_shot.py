@@ -72,6 +72,8 @@ class FewShot:
     job: RunInProgress
     rows: Sequence[TrainingRow]
     examples: Sequence[Any]
+    words: Sequence[TrainingRow] = ()
+    """What a codebook says of the labels, encoded: learned with any rows, and never held out."""
 
     @property
     def labels(self) -> list[int]:
@@ -88,6 +90,11 @@ class FewShot:
             f"{len(rows.test):,} to report on",
             f"labels     {', '.join(self.task.head.names[:20])}",
             f"cut        {cut:,} texts lose tokens at their end",
+            *(
+                [f"words      {len(self.words)} descriptions and examples of the codebook are learned too"]
+                if self.words
+                else []
+            ),
             f"ways       {', '.join(self.training.ways)}, cross-validated in {self._folds} folds",
             *(f"warning    left out: {reason}" for reason in rows.skipped[:SHOWN_REASONS]),
         ]
@@ -98,7 +105,7 @@ class FewShot:
 
     def train(self, way: Way, chosen: Sequence[int], fold: str = "") -> Any:
         """Train a fresh model on some of the rows, those of a fold or all, and return it."""
-        rows, pad = [self.rows[number] for number in chosen], self.base.tokenizer.pad_token_id
+        rows, pad = [*(self.rows[at] for at in chosen), *self.words], self.base.tokenizer.pad_token_id
         model = build(self.base, self.task, self.lora, dropout=self.settings.dropout, seed=self.job.seed)
         features = HeadFeatures.of(model)
         if way != "contrastive":

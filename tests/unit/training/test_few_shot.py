@@ -93,6 +93,27 @@ def test_few_rows_make_an_ordinary_run_of_each_draw(toy_csv: Path, tiny_base: Pa
     assert lines[-2].endswith("trained already") or any("trained already" in line for line in lines[-4:])
 
 
+def test_what_a_codebook_says_of_the_labels_is_learned_too(
+    toy_csv: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    config, book = tmp_path / "few.yaml", tmp_path / "book.yaml"
+    text = SETTINGS.format(data=toy_csv, base=tiny_base, output=tmp_path).replace("[1, 2]", "[1]")
+    config.write_text(f"{text}codebook: {book}\n")
+    said, given = {}, ["training.ways=[probe]"]
+    for label, other in (("negative", "positive"), ("positive", "negative")):
+        examples = "description: soup, examples: [soup soup, soup soup soup]"
+        book.write_text(f"labels: [{{label: {label}, {examples}}}, {{label: {other}}}]\n")
+        lines: list[str] = []
+        (run,) = nlpkit.train_seeds(config, given=given, talk=lines.append, overwrite=True)
+        assert "words      4 descriptions and examples of the codebook are learned too" in lines
+        assert run.read().data["rows"]["train"] == 8  # the words are no rows of a file
+        said[label] = nlpkit.Classifier.load(run).predict(["soup"])[0].probabilities["positive"]
+    assert said["positive"] > said["negative"]
+    book.write_text(book.read_text().replace("soup", "bread"))
+    with pytest.raises(ConfigError, match="a finished run is there"):
+        nlpkit.train_seeds(config, given=given)
+
+
 def test_rows_that_were_left_out_are_reported(toy_csv: Path, tiny_base: Path, tmp_path: Path) -> None:
     config, named = tmp_path / "few.yaml", tmp_path / "doubts.csv"
     config.write_text(SETTINGS.format(data=toy_csv, base=tiny_base, output=tmp_path))
