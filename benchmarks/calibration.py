@@ -24,9 +24,10 @@ from benchmarks.results import FOLDER, earlier_tasks, save, table
 from nlpkit.errors import RunError
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
 from nlpkit.metrics.intervals import bootstrap
+from nlpkit.metrics.label_probabilities import LOG_LOSS
 from nlpkit.metrics.label_sets import CALIBRATION_ERROR
 from nlpkit.metrics.label_sets import LOG_LOSS as SET_LOG_LOSS
-from nlpkit.metrics.labels import ACCURACY, LOG_LOSS
+from nlpkit.metrics.labels import ACCURACY
 from nlpkit.metrics.outcomes import LabelOutcomes, LabelSetOutcomes
 from nlpkit.metrics.thresholds import fit_scale
 from nlpkit.tasks.calibrator import FOLDS, METHODS, crossfitted, fit_calibration

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.chat import GENERATE, Times
+from benchmarks.chat_turns import GENERATE, Times
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, save, table
 from nlpkit.data.examples import Conversation, Turn

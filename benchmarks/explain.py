@@ -133,6 +133,17 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         ]
         head = ("method", "mean", "of random orders", "difference, 95% interval", "texts where better")
         lines += [f"## {title}", "", *table(head, rows), ""]
+    lines += ["## Smallest sets, and time", "", *_costs(record), ""]
+    for name, of in methods.items():
+        if error := of.get("completeness_error"):
+            lines.append(
+                f"Completeness error of {name}: median {error['median']:.2%}, at most {error['most']:.2%}, "
+                f"under {ASKED:.0%} in {error['within']:.1%} of the texts."
+            )
+    return lines
+
+
+def _costs(record: Mapping[str, Any]) -> list[str]:
     costs = [
         (
             name,
@@ -142,7 +153,7 @@ def _page(record: Mapping[str, Any]) -> list[str]:
             f"{of['processor_seconds']:.2f}",
             f"{record['first'][name]['seconds']:.1f} ({record['first'][name]['processor_seconds']:.1f})",
         )
-        for name, of in methods.items()
+        for name, of in record["methods"].items()
     ]
     heads = (
         "method",
@@ -152,14 +163,7 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         "processor seconds a text",
         f"seconds to the first of {BATCH} (processor seconds)",
     )
-    lines += ["## Smallest sets, and time", "", *table(heads, costs), ""]
-    for name, of in methods.items():
-        if error := of.get("completeness_error"):
-            lines.append(
-                f"Completeness error of {name}: median {error['median']:.2%}, at most {error['most']:.2%}, "
-                f"under {ASKED:.0%} in {error['within']:.1%} of the texts."
-            )
-    return lines
+    return table(heads, costs)
 
 
 def bench(

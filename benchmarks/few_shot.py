@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.machine import Machine
 from benchmarks.results import FOLDER, earlier_tasks, save, table
-from nlpkit.models.pretrained import find_base
+from nlpkit.models.bases import find_base
 from nlpkit.run import Run
 from nlpkit.settings.training import Base, Lora
 from nlpkit.tasks.intents import Intents

@@ -15,121 +15,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 from benchmarks.machine import Machine
+from benchmarks.mood_effect import CHANGES, MoodEffect, Replies, compare, encoder
+from benchmarks.mood_sets import Turns, Use, read_turns
 from benchmarks.results import FOLDER, save, table
 from nlpkit.chat.sentiment import SentimentClassifier, describe_sentiment, predict_sentiments
-from nlpkit.data.examples import Conversation, LabeledText, Turn
+from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import NlpkitError
-from nlpkit.evaluation.instruments import ENCODER
 from nlpkit.generation.chatbot import Chatbot
 from nlpkit.generation.completion import ChatModel
 from nlpkit.generation.runtimes import RUNTIMES
 from nlpkit.generation.sampling import Sampling
-from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.metric import Metric
-from nlpkit.metrics.ratio import Ratio, ratio_metric
-from nlpkit.metrics.replies import token_f1
-from nlpkit.metrics.score import PairedTest, Score
-
-TURNS = Path(__file__).parent / "mood_turns.txt"
-Use: TypeAlias = Literal["choose", "measure"]
-
-NAMES = (
-    (("Thomas", "Oliver", "Jack"), ("Emily", "Charlotte", "Grace")),
-    (("Ahmed", "Omar", "Youssef"), ("Aisha", "Fatima", "Layla")),
-    (("Wei", "Haoran", "Jian"), ("Mei", "Xiu", "Lihua")),
-    (("Arjun", "Rahul", "Vikram"), ("Priya", "Ananya", "Deepika")),
-    (("Kwame", "Chidi", "Jamal"), ("Amara", "Ngozi", "Keisha")),
-    (("Carlos", "Diego", "Javier"), ("Lucia", "Camila", "Guadalupe")),
-    (("Dmitri", "Pavel", "Andrzej"), ("Olga", "Svetlana", "Agnieszka")),
-    (("Kenji", "Hiroshi", "Minho"), ("Yuki", "Sakura", "Jiwoo")),
-)  # fmt: skip
-"""By origin, then men and women. A set takes two of different origins; half the sets two of different sex."""
 
 GREEDY = Sampling(temperature=0.0, max_new_tokens=40)
-SEED = 1
-MEASURES = {
-    "meaning": "1 - cosine of the mean token embeddings of two replies",
-    "unnamed": "the same, with both names replaced by one word in both replies",
-    "words": "1 - token F1 of two replies",
-}
-CHANGES = {
-    "mood": "other mood, other words",
-    "hinted": "hint of the other mood, same words",
-    "name": "other name, same mood",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turns:
-    """One set: a turn and its variants."""
-
-    first: str
-    mood: str
-    name: str
-    names: tuple[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Replies:
-    """The replies to one set."""
-
-    first: str
-    mood: str
-    name: str
-    hinted: str | None = None
-    """To the first turn with the hint of the other mood; None without hints."""
-
-
-def read_turns(use: Use) -> list[Turns]:
-    """Return the sets for a use; half of them begin with the sad words."""
-    rows = [
-        line.split("|")
-        for line in TURNS.read_text(encoding="utf-8").splitlines()
-        if line and not line.startswith("#")
-    ]
-    return [_set(number, *row[1:]) for number, row in enumerate(row for row in rows if row[0] == use)]
-
-
-def labeled_turns() -> list[LabeledText]:
-    """Return every set's turn with its happy word, positive, and with its sad word, negative."""
-    return [
-        LabeledText(text=text, label=label)
-        for use in get_args(Use)
-        for number, turns in enumerate(read_turns(use))
-        for text, label in zip((turns.first, turns.mood), _labels(number), strict=True)
-    ]
-
-
-def _labels(number: int) -> tuple[str, str]:
-    """Return the label of a set's first turn and of the one in the other mood."""
-    return ("positive", "negative") if number // 4 % 2 == 0 else ("negative", "positive")
-
-
-def names(number: int) -> tuple[str, str]:
-    """Return the two names of a set; over 64 sets the pairs of origins are balanced."""
-    origin, round = number % len(NAMES), number // len(NAMES)
-    second = (origin + 1 + round % (len(NAMES) - 1)) % len(NAMES)
-    sex = (number + round) % 2
-    return NAMES[origin][sex][number % 3], NAMES[second][sex ^ (number // 2 % 2)][(number + round) % 3]
-
-
-def _set(number: int, text: str, happy: str, sad: str) -> Turns:
-    mood, other_mood = (happy, sad) if _labels(number)[0] == "positive" else (sad, happy)
-    name, other_name = names(number)
-    return Turns(
-        first=text.format(name=name, mood=mood),
-        mood=text.format(name=name, mood=other_mood),
-        name=text.format(name=other_name, mood=mood),
-        names=(name, other_name),
-    )
 
 
 class CachedReplies:
@@ -179,127 +82,6 @@ def replies(
         )
         for turns in sets
     ]
-
-
-def pairs(sets: Sequence[Replies], change: str) -> list[tuple[str, str]]:
-    """Pair the first reply of each set with the reply after a change; empty if a set has none."""
-    paired_replies = [(replies.first, getattr(replies, change)) for replies in sets]
-    return [] if any(changed is None for _, changed in paired_replies) else paired_replies
-
-
-def distances(
-    sets: Sequence[Turns], pairs: Sequence[tuple[str, str]], vector: Callable[[Sequence[str]], Any]
-) -> dict[str, list[float]]:
-    """Return the distances between the replies of each pair, by measure."""
-    hidden = [
-        (unnamed(first, turns.names), unnamed(second, turns.names))
-        for turns, (first, second) in zip(sets, pairs, strict=True)
-    ]
-    return {
-        "meaning": _distances(vector, pairs),
-        "unnamed": _distances(vector, hidden),
-        "words": [1 - token_f1(first, second) for first, second in pairs],
-    }
-
-
-def unnamed(text: str, names: Sequence[str]) -> str:
-    """Replace these names in a text by one word."""
-    return re.sub(rf"\b({'|'.join(map(re.escape, names))})\b", "someone", text)
-
-
-def _distances(vector: Callable[[Sequence[str]], Any], pairs: Sequence[tuple[str, str]]) -> list[float]:
-    first, second = (vector([pair[side] for pair in pairs]) for side in (0, 1))
-    return [float(1 - cosine) for cosine in (first * second).sum(axis=1)]
-
-
-def encoder() -> Callable[[Sequence[str]], Any]:
-    """Load the encoder: texts -> (texts, size), the unit vectors of their mean token embeddings.
-
-    An empty text gets zeros.
-    """
-    import numpy as np
-
-    from nlpkit.models.encoder import Encoder
-
-    model = Encoder.load(ENCODER)
-
-    def vector(texts: Sequence[str]) -> Any:
-        means = np.array(
-            [
-                tokens.mean(axis=0) if len(tokens) else np.zeros(tokens.shape[1])
-                for tokens in model.embed(texts)
-            ]
-        )
-        return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-
-    return vector
-
-
-@dataclass(frozen=True, kw_only=True)
-class MoodEffect:
-    """Distances of replies for each change, with sentiment hints or without."""
-
-    scores: Mapping[str, Mapping[str, Score]]
-    """By change and measure."""
-    tests: Mapping[str, Mapping[str, PairedTest]]
-    """By change and measure, compared with the other name in the same sets."""
-    equal: Mapping[str, float]
-    """Share of equal replies, by change."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return a dictionary for the results."""
-        parts = {"scores": self.scores, "tests": self.tests}
-        plain = {
-            key: {
-                change: {name: score.model_dump() for name, score in by.items()}
-                for change, by in part.items()
-            }
-            for key, part in parts.items()
-        }
-        return {**plain, "equal": dict(self.equal)}
-
-
-def compare(
-    sets: Sequence[Turns], answered: Sequence[Replies], vector: Callable[[Sequence[str]], Any]
-) -> MoodEffect:
-    """Compute the distances of all changes, and how they differ."""
-    changed = {change: pairs(answered, change) for change in CHANGES}
-    means: dict[str, dict[str, Ratio]] = {
-        change: {name: Ratio.of(values) for name, values in distances(sets, replies, vector).items()}
-        for change, replies in changed.items()
-        if replies
-    }
-    return MoodEffect(
-        scores={
-            change: {
-                name: bootstrap(values, [_distance(name)], seed=SEED)[name] for name, values in by.items()
-            }
-            for change, by in means.items()
-        },
-        tests={
-            change: {
-                name: paired(_distance(name), values, means["name"][name], seed=SEED)
-                for name, values in by.items()
-            }
-            for change, by in means.items()
-            if change != "name"
-        },
-        equal={
-            change: sum(first == second for first, second in replies) / len(replies)
-            for change, replies in changed.items()
-            if replies
-        },
-    )
-
-
-def _distance(name: str) -> Metric[Ratio]:
-    return ratio_metric(
-        lambda distances: distances,
-        name=name,
-        title=name,
-        meaning=MEASURES[name],
-        higher_is_better=None,
-    )
 
 
 def lines(effects: Mapping[str, MoodEffect]) -> list[str]:

@@ -11,7 +11,8 @@ from scipy.special import expit
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
 from nlpkit.metrics.intervals import bootstrap
-from nlpkit.metrics.labels import ACCURACY, LOG_LOSS
+from nlpkit.metrics.label_probabilities import LOG_LOSS
+from nlpkit.metrics.labels import ACCURACY
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.tasks.answers.span_fit import fit_candidates, right_in
 from nlpkit.tasks.calibrator import FOLDS

@@ -23,24 +23,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.driver_limits import limits
 from benchmarks.machine import Machine
 from benchmarks.nodes import NODES, cluster, cpu_seconds, workers
 from benchmarks.results import FOLDER, save, table
 from benchmarks.texts import rated_texts, write_texts
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import NlpkitError
-from nlpkit.scoring.batches import TextRows
-from nlpkit.scoring.chunks import ChunkPlan
 from nlpkit.scoring.cluster import open_fleet
-from nlpkit.scoring.journal import open_journal
-from nlpkit.scoring.listed_rows import AnswerColumns
-from nlpkit.scoring.options import ScoreOptions
-from nlpkit.scoring.output_columns import plan_columns
 from nlpkit.scoring.progress import Progress
-from nlpkit.scoring.score import CHUNK_ROWS, plan_file, score_file
-from nlpkit.scoring.state import Chunk, InputDigest, State
-from nlpkit.scoring.workers import read, unpacked
-from nlpkit.scoring.writers import writer_of
+from nlpkit.scoring.score import score_file
 
 SEED = 1
 BUDGET = 512
@@ -168,51 +160,6 @@ def measure(job: Job, *, rounds: int, talk: Callable[[str], None]) -> list[Turn]
                 refuse_difference(target, whole)
                 target.unlink()
     return turns
-
-
-def limits(folder: Path) -> dict[str, float]:
-    """Measure the two steps that one process does for all workers, in rows a second.
-
-    Reading and cutting is measured in CPU time, writing in wall time.
-    """
-    source = folder / "texts.csv"
-    planned = plan_file(source, folder / "out.csv", ScoreOptions())
-    rows = TextRows(file=planned.file, text="text", skip=False)
-    columns = plan_columns(rows, (), "csv", {})
-    work = ChunkPlan(
-        rows=rows,
-        columns=columns,
-        writer=writer_of("csv", columns),
-        answers=AnswerColumns(kinds={}),
-        prefix="",
-        chunk_rows=CHUNK_ROWS,
-    )
-    before = time.process_time()
-    counts = [batch.read for block in read([(work, 0)] * 5) for _, batch in unpacked(block)]
-    reading = sum(counts) / (time.process_time() - before)
-    data = (folder / "whole.csv").read_bytes()
-    data_of_chunk = data[: len(data) * CHUNK_ROWS // sum(counts) * 5]
-    chunk = Chunk(
-        data=data_of_chunk,
-        rejects=b"",
-        read=CHUNK_ROWS,
-        rows=CHUNK_ROWS,
-        more=0,
-        rejected=0,
-        partly_read=0,
-        abstained=0,
-        guarded=0,
-        unreadable={},
-    )
-    begin = State(source=InputDigest.of(source), settings={})
-    with open_journal(planned.output, folder / "out.csv", begin, overwrite=False) as journal:
-        started = time.perf_counter()
-        for _ in range(50):
-            journal.commit(chunk)
-    return {
-        "reading_rows_per_second": reading,
-        "writing_rows_per_second": 50 * CHUNK_ROWS / (time.perf_counter() - started),
-    }
 
 
 def refuse_difference(target: Path, whole: Path) -> None:

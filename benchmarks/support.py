@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import vader
 from benchmarks.machine import Machine
-from benchmarks.mood import labeled_turns
+from benchmarks.mood_sets import labeled_turns
 from benchmarks.results import save, table
 from benchmarks.sentences import outcomes_of
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.evaluation.behavior import load_suite
 from nlpkit.metrics.intervals import bootstrap, exact_share, paired
-from nlpkit.metrics.labels import ACCURACY, BRIER, CALIBRATION_ERROR, MACRO_F1
+from nlpkit.metrics.label_probabilities import BRIER, CALIBRATION_ERROR
+from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.reports.wording import p_value
 

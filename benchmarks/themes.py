@@ -187,6 +187,10 @@ def bench(
 
 
 def _lines(measured: dict[str, Any]) -> list[str]:
+    return [*_found_lines(measured), "", *_driven_lines(measured["driven"])]
+
+
+def _found_lines(measured: dict[str, Any]) -> list[str]:
     reading = ", ".join(f"{name} {spent:.1f} ms" for name, spent in measured["milliseconds_a_text"].items())
     lines = [f"Processor time to read a text with {BASE}, one thread: {reading}.", ""]
     lines += table(
@@ -221,8 +225,12 @@ def _lines(measured: dict[str, Any]) -> list[str]:
     lines += [
         f"- {row['data']}, {row['asked'] or 'auto'}: {'; '.join(row['names'])}" for row in measured["found"]
     ]
-    lines += ["", "Made changes, with three effects that are not zero and seven that are:", ""]
-    lines += table(
+    return lines
+
+
+def _driven_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    head = "Made changes, with three effects that are not zero and seven that are:"
+    made = table(
         ["texts a period", "draws", "intervals that hold the truth", "of the worst effect",
          "true effects starred", "draws with a false star", "largest gap to the whole"],
         [
@@ -235,10 +243,10 @@ def _lines(measured: dict[str, Any]) -> list[str]:
                 f"{row['false']:.1%}",
                 f"{row['largest_gap']:.0e}",
             )
-            for row in measured["driven"]
+            for row in rows
         ],
     )  # fmt: skip
-    return lines
+    return [head, "", *made]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -20,9 +20,11 @@ HIDDEN = 32
 
 def tiny_run(folder: Path, *, seed: int = 1) -> Path:
     """Write the run and, in the folder `base` next to it, its base; return the folder of the run."""
+    from nlpkit.models.bases import find_base
     from nlpkit.models.lora import add_lora, save_adapter
-    from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer
-    from nlpkit.run import Run, RunRecord, now, versions
+    from nlpkit.models.pretrained import load_classifier, load_tokenizer
+    from nlpkit.run import Run, now, versions
+    from nlpkit.run_record import RunRecord
     from nlpkit.settings.training import Lora
     from nlpkit.tasks.polarity import Polarity
 

@@ -85,7 +85,8 @@ def peer(config: Path, overrides: Sequence[str], clock: Clock) -> None:
     )
 
     from benchmarks.training import read
-    from nlpkit.models.pretrained import find_base, quiet
+    from nlpkit.models.bases import find_base
+    from nlpkit.models.pretrained import quiet
 
     class Callback(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:

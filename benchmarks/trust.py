@@ -195,26 +195,7 @@ def _page(record: Mapping[str, Any]) -> list[str]:
             *table(head, rows),
             "",
         ]
-        promises = [
-            (
-                each["shift"],
-                key,
-                *(shown(made["promise"][what]) for what in ("given", "kept", "answered")),
-                *(shown(made[rule]["kept"]) for rule in ("plain", "single")),
-            )
-            for each in task["measured"]
-            for key, made in each["promises"].items()
-        ]
-        heads = (
-            "shift",
-            "errors at most",
-            "promised in",
-            "kept in",
-            "texts answered",
-            "plain threshold: kept in",
-            "sets of one label: kept in",
-        )
-        lines += table(heads, promises)
+        lines += _promises(task["measured"])
         sets = [
             (each["shift"], kind, *map(shown, list(of.values())[:2]), f"{of['size']:.2f}")
             for each in task["measured"]
@@ -223,6 +204,29 @@ def _page(record: Mapping[str, Any]) -> list[str]:
         titles = ("shift", f"sets at {COVERAGE:.0%}", "hold the truth", "in the lowest 5% of draws", "labels")
         lines += ["", *table(titles, sets)]
     return lines
+
+
+def _promises(measured: Sequence[Mapping[str, Any]]) -> list[str]:
+    promises = [
+        (
+            each["shift"],
+            key,
+            *(shown(made["promise"][what]) for what in ("given", "kept", "answered")),
+            *(shown(made[rule]["kept"]) for rule in ("plain", "single")),
+        )
+        for each in measured
+        for key, made in each["promises"].items()
+    ]
+    heads = (
+        "shift",
+        "errors at most",
+        "promised in",
+        "kept in",
+        "texts answered",
+        "plain threshold: kept in",
+        "sets of one label: kept in",
+    )
+    return table(heads, promises)
 
 
 def bench(

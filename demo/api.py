@@ -12,7 +12,7 @@ import gradio as gr
 
 from demo.guard import RateLimiter
 from demo.sampling_controls import sampling_of
-from demo.scoring import TextScorer, score_text
+from demo.text_scorer import TextScorer, score_text
 from demo.view import View, owner_of, refused, visitor_of
 from nlpkit.chat.text_limits import clean_message
 from nlpkit.errors import NlpkitError

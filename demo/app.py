@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import typer
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from demo.gradio_server import quiet_gradio, serve
 from demo.guard import LOOPBACK, DemoLimits
 from nlpkit.cli.chat import Model, Policy, RunArgument, Runtime, StoreFile
 from nlpkit.errors import ConfigError, NlpkitError, optional
@@ -23,8 +23,8 @@ from nlpkit.generation.runtimes import AUTO
 if TYPE_CHECKING:
     from demo.model_pool import ModelPool
     from demo.offer import Models
-    from demo.scoring import TextScorer
     from demo.servers import Servers
+    from demo.text_scorer import TextScorer
 
 TITLE = "nlpkit"
 
@@ -92,74 +92,6 @@ def build(
         Endpoints(view, scorer).publish()
     page.queue(max_size=limits.waiting, default_concurrency_limit=8, api_open=False)
     return page
-
-
-def serve(
-    page: Any,
-    *,
-    host: str,
-    port: int,
-    limits: DemoLimits,
-    check: Any = None,
-    mcp: bool = False,
-    block: bool = True,
-    script: str | None = None,
-) -> tuple[str, Any]:
-    """Serve the page, and return its address and the app; with `block` only after the server has ended.
-
-    `script` is JavaScript that runs when the page opens; without it, that of the chat. `mcp` also offers the
-    endpoints as tools to programs that speak MCP.
-    """
-    from demo.drafts import DRAFTS
-    from demo.focus import FOCUS
-    from demo.gradio_limits import free_port, set_limits
-    from demo.guard import Guard
-    from demo.keyboard import HELP, KEYS
-    from demo.page_script import COVERS, SETUP
-    from demo.theme import CSS, theme
-    from demo.user_files import UserFiles, keep_files_apart
-    from demo.web_app import HEAD, ICON, WebApp
-
-    script = f"{COVERS}{KEYS}{FOCUS}{HELP}{DRAFTS}" if script is None else script
-    set_limits()
-    keep_files_apart()
-    hosts = LOOPBACK if host in LOOPBACK else ()
-    # Layers as Starlette unpacks them: class, arguments, named arguments
-    guard = (Guard, (), {"body": limits.body_bytes, "upload": limits.upload_bytes + 100_000, "hosts": hosts})
-    app, address, _ = page.launch(
-        server_name=host,
-        server_port=port or free_port(host),
-        share=False,
-        run_history=False,
-        footer_links=["api"],
-        auth=check,
-        max_file_size=limits.upload_bytes,
-        state_session_capacity=256,
-        allowed_paths=[],
-        strict_cors=True,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=mcp,
-        enable_monitoring=False,
-        show_error=False,
-        quiet=True,
-        inbrowser=False,
-        prevent_thread_lock=True,
-        theme=theme(),
-        css="".join(file.read_text(encoding="utf-8") for file in CSS),
-        js=f"{SETUP}{script}}}",
-        head=HEAD,
-        favicon_path=ICON,
-        app_kwargs={
-            "middleware": [guard, (WebApp, (), {}), (UserFiles, (), {})],
-            "docs_url": None,
-            "redoc_url": None,
-        },
-    )
-    print(f"nlpkit is at {address}", flush=True)
-    if block:
-        page.block_thread()
-    return address, app
 
 
 def run(
@@ -289,13 +221,6 @@ def _serve(models: Models, classifier: str | None, address: Address) -> None:
             serve(page, host=address.host, port=address.port, limits=limits, check=check, mcp=address.mcp)
         finally:
             pool.running.close()
-
-
-def quiet_gradio(folder: Path) -> None:
-    """Switch off Gradio's requests to other servers and set its folder, before it is imported."""
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def _add_user(file: Path | None, name: str) -> None:

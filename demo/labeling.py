@@ -11,7 +11,7 @@ from nlpkit.labeling.questions import Questions
 
 def open_page(questions: Questions, *, port: int, browser: bool) -> None:
     """Serve the page to this machine, and open the browser."""
-    from demo.app import quiet_gradio, serve
+    from demo.gradio_server import quiet_gradio, serve
     from demo.guard import DemoLimits
 
     with tempfile.TemporaryDirectory(prefix="nlpkit-label-") as folder:

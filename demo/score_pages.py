@@ -8,9 +8,11 @@ from itertools import pairwise
 
 from demo.charts import bars, histogram
 from demo.panel import colored_words
-from demo.scoring import EXPLAINED, ScoredFile, Strong, Truth, Upload
+from demo.scored_summary import ScoredFile, Strong, Truth
+from demo.scoring import Upload
+from demo.text_scorer import EXPLAINED
 from nlpkit.reports.sections import Mark, pieces_of
-from nlpkit.tasks.answers.family import Shown, ShownPart
+from nlpkit.tasks.answers.showing import Shown, ShownPart
 from nlpkit.trust.explanation import Explanation
 from nlpkit.trust.explanation_page import LEGEND, marks_of
 

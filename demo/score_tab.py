@@ -13,7 +13,8 @@ import gradio as gr
 
 from demo.guard import DemoLimits, RateLimiter
 from demo.score_pages import effects_page, file_page, text_page, upload_page
-from demo.scoring import FORMATS, TextScorer, explain_text, explainer_of, look, score_text, score_upload
+from demo.scoring import FORMATS, look, score_upload
+from demo.text_scorer import TextScorer, explain_text, explainer_of, score_text
 from demo.view import showing_errors, visitor_of
 from nlpkit.errors import DataError
 from nlpkit.scoring.progress import Progress

@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpkit.analysis.about import what_it_is_about
 from nlpkit.analysis.correction import correction_for
-from nlpkit.analysis.counts import count
+from nlpkit.analysis.counts import Counts, count
 from nlpkit.analysis.findings import Findings, find
 from nlpkit.analysis.page import notes_of, report_of
 from nlpkit.analysis.passes import Passes
@@ -27,10 +27,8 @@ from nlpkit.reports.report import Report
 from nlpkit.run import versions
 from nlpkit.scoring.options import ScoreOptions
 from nlpkit.trust.cell_shares import CellShares
-from nlpkit.trust.explain import brief_explainer
 
 NEGATIVE = "negative"
-"""The label that the first sentence is about, where there is one of this name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,72 +129,67 @@ def analyze(
     _refuse_output(source, output, folder, overwrite=overwrite)
     refuse_columns(source, by, time, every, format, encoding)
     with only_writer(output, folder / ".lock"):
-        options = ScoreOptions(
-            text=text, format=format, encoding=encoding, overwrite=overwrite,
-            record=None if source.is_dir() else folder / "_scored.json",
-        )  # fmt: skip
+        options = ScoreOptions(text=text, format=format, encoding=encoding, overwrite=overwrite)
         rows, opened, classifier = scored_input(
             source, run, folder, options, by=by, time=time, runtime=runtime, talk=talk,
             progress=lambda at: progress("scoring", at.rows, at.total),
         )  # fmt: skip
-        labels = rows.labels
-        refuse_label(about, labels)
+        refuse_label(about, rows.labels)
         today = today or datetime.now(UTC).date()
         file = sha256_of(rows.files)
         passes = Passes(
-            folder / ".passes", file=file, rows=[str(source), text, by, time, labels, rows.prefix],
+            folder / ".passes", file=file, rows=[str(source), text, by, time, rows.labels, rows.prefix],
             every=every, order=date_order, today=today, seed=seed, versions=versions(),
         )  # fmt: skip
         plan = survey(rows, passes, every=every, order=date_order, today=today)
         counts = count(
-            rows,
-            plan,
-            passes,
-            listed=folder / ROWS,
-            seed=seed,
+            rows, plan, passes, listed=folder / ROWS, seed=seed,
             progress=lambda done: progress("counting", done, None),
-        )
+        )  # fmt: skip
         correction = correction_for(
             opened, classifier, counts.whole, held_out, fields, is_set=rows.is_set, seed=seed
         )
-        shares = CellShares(len(labels), correction.rows, is_set=rows.is_set, seed=seed)
-        findings = find(counts, plan, shares, labels, seed=seed)
-        label = about or (NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())])
-        chosen = choose(counts, labels, about=label, is_masked=mask, seed=seed)
-        explainer = brief_explainer(classifier) if words and classifier else None
+        shares = CellShares(len(rows.labels), correction.rows, is_set=rows.is_set, seed=seed)
+        findings = find(counts, plan, shares, rows.labels, seed=seed)
+        label = about or _default_label(rows.labels, counts)
+        chosen = choose(counts, rows.labels, about=label, is_masked=mask, seed=seed)
+        if words and classifier:
+            chosen = with_words(chosen, classifier)
         study = Study(
-            rows=rows,
-            run=classifier.name if classifier else "the columns of a scored file",
-            unit=unit, label=label, findings=findings, plan=plan, correction=correction,
-            chosen=list(with_words(chosen, explainer)) if explainer else chosen,
+            rows=rows, run=classifier.name if classifier else "the columns of a scored file", unit=unit,
+            label=label, findings=findings, plan=plan, correction=correction, chosen=chosen,
             about=what_it_is_about(
                 rows, plan, passes, findings, label=label, themes=asked, aspects=aspects, folder=folder,
                 seed=seed, progress=progress,
             ),
-            hash=fingerprint(
-                {
-                    "file": file,
-                    "run": classifier.fingerprint if classifier else "",
-                    "rows": [text, by, time, labels],
-                    "plan": [plan.every, plan.order, str(plan.today)],
-                    "held out": str(held_out or ""),
-                    "versions": versions(),
-                    "seed": seed,
-                    "themes": asked,
-                    "aspects": str(aspects or ""),
-                }
-            ),
+            hash=fingerprint({
+                "file": file, "run": classifier.fingerprint if classifier else "",
+                "rows": [text, by, time, rows.labels], "plan": [plan.every, plan.order, str(plan.today)],
+                "held out": str(held_out or ""), "versions": versions(), "seed": seed, "themes": asked,
+                "aspects": str(aspects or ""),
+            }),
             tables=folder.name, is_masked=mask, seed=seed,
         )  # fmt: skip
-        report = report_of(study)
-        write_tables(folder, tables_of(study))
-        write_whole(folder / "report.json", report.to_json())
-        write_whole(output, report.to_html())
+        analysis = _write(study, output, folder)
         passes.remove()
-        return Analysis(
-            page=output, tables=folder, sentences=report.summary, warnings=report.warnings,
-            notes=notes_of(study), report=report, findings=findings,
-        )  # fmt: skip
+        return analysis
+
+
+def _default_label(labels: Sequence[str], counts: Counts) -> str:
+    """Return what the first sentence is about: the label negative, else the most frequent one."""
+    return NEGATIVE if NEGATIVE in labels else labels[int(counts.whole.given.argmax())]
+
+
+def _write(study: Study, output: Path, folder: Path) -> Analysis:
+    """Write the tables, and then the page."""
+    report = report_of(study)
+    write_tables(folder, tables_of(study))
+    write_whole(folder / "report.json", report.to_json())
+    write_whole(output, report.to_html())
+    return Analysis(
+        page=output, tables=folder, sentences=report.summary, warnings=report.warnings,
+        notes=notes_of(study), report=report, findings=study.findings,
+    )  # fmt: skip
 
 
 def _refuse_output(source: Path, output: Path, folder: Path, *, overwrite: bool) -> None:

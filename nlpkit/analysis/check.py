@@ -82,22 +82,10 @@ def check(
     refuse_columns(source, by, time, every, format, encoding)
     options = ScoreOptions(text=text, format=format, encoding=encoding)
     known = answered(source, run, options, by=by, time=time, runtime=runtime)
-    looked = None
     if known is not None:
-        labels = known[0].labels
+        looked, labels = None, known[0].labels
     else:
-        started = clock.perf_counter()
-        given = PreviewInput(str(source))
-        chosen = resolve_runtime(
-            None if run is None else str(run), runtime, is_long=given.is_long, begun_with=given.begun_with,
-            talk=talk,
-        )  # fmt: skip
-        classifier = label_classifier(run, chosen)
-        looked = preview(
-            source, classifier, options, loading_seconds=clock.perf_counter() - started,
-            progress=lambda rows: progress("reading", rows),
-        )  # fmt: skip
-        labels = labels_in(classifier.columns)
+        looked, labels = _preview(source, run, options, runtime, talk, progress)
     refuse_label(about, labels)
     rows = ScoredRows(
         path=source, source=source, labels=labels, is_set=False, by=by, time=time, format=format,
@@ -126,3 +114,25 @@ def check(
         periods=dict(periods),
         notes=plan.notes,
     )
+
+
+def _preview(
+    source: Path,
+    run: Path | str | None,
+    options: ScoreOptions,
+    runtime: str,
+    talk: Callable[[str], None],
+    progress: Callable[[str, int], None],
+) -> tuple[Preview, tuple[str, ...]]:
+    """Say what the scoring will take; also return the labels."""
+    started, given = clock.perf_counter(), PreviewInput(str(source))
+    chosen = resolve_runtime(
+        None if run is None else str(run), runtime, is_long=given.is_long, begun_with=given.begun_with,
+        talk=talk,
+    )  # fmt: skip
+    classifier = label_classifier(run, chosen)
+    looked = preview(
+        source, classifier, options, loading_seconds=clock.perf_counter() - started,
+        progress=lambda rows: progress("reading", rows),
+    )  # fmt: skip
+    return looked, labels_in(classifier.columns)

@@ -62,10 +62,9 @@ def scored_input(
         return known
     named = None if run is None else _absolute(run)
     target = folder / ("scored" if source.is_dir() else "scored.parquet")
+    options = replace(options, record=None if source.is_dir() else folder / "_scored.json")
     plan = plan_location(str(source), str(target), options)
-    chosen = resolve_runtime(
-        named, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk
-    )  # fmt: skip
+    chosen = resolve_runtime(named, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
     classifier = label_classifier(named, chosen)
     columns = columns_of(source, format=options.format, encoding=options.encoding)
     if set(columns) & set(classifier.columns):  # a column of the user's own, such as label

@@ -25,7 +25,7 @@ def reading_sections(study: Study) -> list[Section]:
         "random sample of the label. Most surprising: sure of a label that is rare in its group and period. "
         "Most doubtful: nearly another label. No two are near-equal. "
         f"{LEGEND if marked else ''} With files and rows: {study.tables}/to_read.csv.",
-        examples=tuple(_example(each, study) for each in whole),
+        examples=tuple(_example(each) for each in whole),
         shown=SHOWN,
     )
     in_groups = Texts(
@@ -33,13 +33,13 @@ def reading_sections(study: Study) -> list[Section]:
         title="What to read in each group",
         nav="Texts by group",
         note="The same, of the largest groups of each column.",
-        examples=tuple(_example(each, study) for each in study.chosen if each.group is not None),
+        examples=tuple(_example(each) for each in study.chosen if each.group is not None),
         shown=SHOWN,
     )
     return [section for section in (whole_section, in_groups) if section.examples]
 
 
-def _example(each: Chosen, study: Study) -> Example:
+def _example(each: Chosen) -> Example:
     candidate = each.candidate
     tags = [each.kind, *([" = ".join(each.group)] if each.group else [])]
     tags.append(f"{candidate.label}, {candidate.probability:.1%}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from nlpkit.analysis.shortlists import Candidate
 from nlpkit.data.near import near_groups
 from nlpkit.data.personal import scan
 from nlpkit.reports.sections import Mark
+from nlpkit.trust.explain import brief_explainer
 from nlpkit.trust.explanation_page import marks_of
 
 if TYPE_CHECKING:
-    from nlpkit.trust.explainer import Explainer
+    from nlpkit.classifiers.classifier import Classifier
 
 EACH = 3
 """Texts of each kind for each label, among all texts."""
@@ -139,14 +140,15 @@ def _share(candidate: Candidate, counts: Counts, labels: tuple[str, ...]) -> flo
     return float(tally.given[number] / tally.texts)
 
 
-def with_words(chosen: Sequence[Chosen], explainer: Explainer) -> Iterator[Chosen]:
-    """Yield the texts, the short ones with the words marked that drove their label, while time is left."""
-    started = time.monotonic()
+def with_words(chosen: Sequence[Chosen], classifier: Classifier) -> list[Chosen]:
+    """Mark the words that drove the label, in the short texts while time is left."""
+    explainer, started = brief_explainer(classifier), time.monotonic()
+    marked = []
     for each in chosen:
         text = each.candidate.text
         is_short = 0 < len(text.split()) <= MOST_WORDS
-        if each.group or not is_short or time.monotonic() - started > SECONDS:
-            yield each
-            continue
-        explanations = next(explainer.explain([text]))
-        yield replace(each, marks=marks_of(explanations[0]) if explanations else ())
+        if explainer and is_short and not each.group and time.monotonic() - started <= SECONDS:
+            explanations = next(explainer.explain([text]))
+            each = replace(each, marks=marks_of(explanations[0]) if explanations else ())
+        marked.append(each)
+    return marked

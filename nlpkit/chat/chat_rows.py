@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from nlpkit.chat import message_queries
 from nlpkit.chat.database import Database
-from nlpkit.chat.messages import Chat, ChatMessage, as_json, chat_of, message_of
+from nlpkit.chat.feedback import RatedChat
+from nlpkit.chat.messages import Chat, ChatMessage, Rating, as_json, chat_of, message_of
 from nlpkit.chat.refusals import LimitError, MissingError
+from nlpkit.chat.search import Search
 from nlpkit.chat.text_limits import storable, title_of
 from nlpkit.data.examples import Role
 
@@ -39,6 +41,18 @@ class ChatRows:
         if not rows:
             raise MissingError("there is no such conversation")
         return rows[0]
+
+    def find_chats(self, owner: str, search: Search | None, limit: int) -> list[Chat]:
+        """Return the owner's conversations that match, last changed first, without their messages."""
+        condition, values = (search.in_chat, search.values) if search else ("1", ())
+        order = "ORDER BY chats.updated DESC, chats.number DESC LIMIT ?"
+        query = f"SELECT * FROM chats WHERE owner = ? AND {condition} {order}"  # noqa: S608
+        return [chat_of(row) for row in self.select(query, owner, *values, limit)]
+
+    def find_matches(self, chat: sqlite3.Row, search: Search) -> list[str]:
+        """Return the ids of the messages that match, oldest first."""
+        query = f"SELECT id FROM messages WHERE chat = ? AND {search.in_message} ORDER BY number"  # noqa: S608
+        return [row["id"] for row in self.select(query, chat["number"], *search.message_values)]
 
     def find_message(self, chat: sqlite3.Row, id: object) -> sqlite3.Row:
         """Return the row of a message of the conversation.
@@ -93,10 +107,53 @@ class ChatRows:
         self.select("INSERT INTO found (rowid, text) VALUES (?, ?)", number, text)
         return self.read_message(number)
 
+    def set_rating(self, reply: sqlite3.Row, rating: Rating | None, reason: str) -> ChatMessage:
+        """Rate a reply; None removes the rating."""
+        query = "UPDATE messages SET rating = ?, reason = ? WHERE number = ?"
+        self.select(query, rating, reason, reply["number"])
+        return self.read_message(reply["number"])
+
+    def add_choice(
+        self, chat: sqlite3.Row, better: sqlite3.Row, worse: sqlite3.Row, reason: str
+    ) -> ChatMessage:
+        """Save which of two replies is better, and make that one current."""
+        query = "INSERT INTO choices (chat, chosen, rejected, reason, created) VALUES (?, ?, ?, ?, ?)"
+        self.select(query, chat["number"], better["number"], worse["number"], reason, time.time())
+        self.show_branch(chat, better)
+        return self.read_message(better["number"])
+
+    def rated_chats(self, owner: str | None) -> list[RatedChat]:
+        """Return the conversations of one owner, or of all, in which a reply was rated or chosen."""
+        condition, values = ("owner = ?", (owner,)) if owner is not None else ("1", ())
+        query = f"SELECT * FROM chats WHERE {condition} AND {message_queries.IS_RATED} ORDER BY number"  # noqa: S608
+        return [
+            RatedChat(
+                id=chat["id"],
+                messages={row["number"]: row for row in self.select(message_queries.ALL, chat["number"])},
+                choices=[
+                    (choice["chosen"], choice["rejected"], choice["reason"])
+                    for choice in self.select(message_queries.CHOICES, chat["number"])
+                ],
+            )
+            for chat in self.select(query, *values)
+        ]
+
+    def set_pinned(self, chat: sqlite3.Row, is_pinned: bool) -> None:
+        """Pin a conversation to the top of the list, or unpin it; it does not count as changed."""
+        self.select("UPDATE chats SET pinned = ? WHERE number = ?", is_pinned, chat["number"])
+
     def set_column(self, chat: sqlite3.Row, column: str, value: str) -> None:
         """Change the title, the system prompt, the run or the settings of a conversation."""
         query = f"UPDATE chats SET {column} = ?, updated = ? WHERE number = ?"  # noqa: S608
         self.select(query, value, time.time(), chat["number"])
+
+    def add_chat(self, owner: str, title: str, system: str, run: str, settings: str) -> str:
+        """Add a conversation, and return its id."""
+        now, id = time.time(), secrets.token_hex(12)
+        columns = "id, owner, title, system, run, settings, created, updated"
+        query = f"INSERT INTO chats ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        self.select(query, id, owner, title, system, run, settings, now, now)
+        return id
 
     def add_message(
         self,

@@ -10,19 +10,17 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from nlpkit.chat import feedback, message_queries, transcripts
+from nlpkit.chat import feedback, transcripts
 from nlpkit.chat.attached_file import AttachedFiles
 from nlpkit.chat.chat_rows import ChatRows
 from nlpkit.chat.database import Database
 from nlpkit.chat.lock import ReplyLock
-from nlpkit.chat.messages import Chat, ChatMessage, Rating, chat_of, message_of
+from nlpkit.chat.messages import Chat, ChatMessage, Rating, message_of
 from nlpkit.chat.refusals import LimitError
 from nlpkit.chat.search import search_of
 from nlpkit.chat.summaries import ChatSummary, read_summaries
@@ -87,18 +85,12 @@ class Store:
         settings: Mapping[str, object] | None = None,
     ) -> Chat:
         """Create a conversation. Without a title it takes the first words of the first message."""
-        now, id = time.time(), secrets.token_hex(12)
-        texts = {"the owner": owner, "the title": title, "the system prompt": system, "the run": run}
-        values = (id, *(storable(text, what) for what, text in texts.items()))
         with self._database.writing():
-            self._database.rows(
-                "INSERT INTO chats (id, owner, title, system, run, settings, created, updated) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                *values,
+            id = self._rows.add_chat(
+                storable(owner, "the owner"), storable(title, "the title"),
+                storable(system, "the system prompt"), storable(run, "the run"),
                 settings_json(settings or {}),
-                now,
-                now,
-            )
+            )  # fmt: skip
         return self.read(id, owner)
 
     def chats(self, owner: str, query: str = "", *, limit: int = 1000) -> list[Chat]:
@@ -107,16 +99,7 @@ class Store:
         The words are searched in the title and in all messages, also in branches that are not current.
         """
         with self._database.reading():
-            search = search_of(query)
-            condition, values = (search.in_chat, search.values) if search else ("1", ())
-            order = "ORDER BY chats.updated DESC, chats.number DESC LIMIT ?"
-            rows = self._database.rows(
-                f"SELECT * FROM chats WHERE owner = ? AND {condition} {order}",  # noqa: S608
-                storable(owner, "the owner"),
-                *values,
-                limit,
-            )
-        return [chat_of(row) for row in rows]
+            return self._rows.find_chats(storable(owner, "the owner"), search_of(query), limit)
 
     def summaries(self, owner: str, query: str = "", *, limit: int = 50) -> list[ChatSummary]:
         """Return the rows of a list: what matches, pinned ones first, each with a line of a message."""
@@ -127,13 +110,7 @@ class Store:
         """Return the ids of the messages with the words of a query, oldest first; branches are included."""
         with self._database.reading():
             chat, search = self._rows.find_chat(id, owner), search_of(query)
-            if search is None:
-                return []
-            rows = self._database.rows(
-                f"SELECT id FROM messages WHERE chat = ? AND {search.in_message} ORDER BY number",  # noqa: S608
-                chat["number"], *search.message_values,
-            )  # fmt: skip
-        return [row["id"] for row in rows]
+            return self._rows.find_matches(chat, search) if search else []
 
     def read(self, id: str, owner: str, *, until: str | None = None) -> Chat:
         """Return the conversation with its current messages, or with those up to the message `until`."""
@@ -246,8 +223,7 @@ class Store:
     def pin(self, id: str, owner: str, is_pinned: bool = True) -> None:
         """Pin the conversation to the top of the list, or unpin it; it does not count as changed."""
         with self._database.writing():
-            number = self._rows.find_chat(id, owner)["number"]
-            self._database.rows("UPDATE chats SET pinned = ? WHERE number = ?", bool(is_pinned), number)
+            self._rows.set_pinned(self._rows.find_chat(id, owner), bool(is_pinned))
 
     def set_system(self, id: str, owner: str, system: str) -> Chat:
         """Change the system prompt."""
@@ -273,11 +249,7 @@ class Store:
             reply = self._rows.find_message(self._rows.find_chat(id, owner), message)
             if reply["role"] != "assistant":
                 raise LimitError("only replies can be rated")
-            why = storable(reason, "the reason") if rating else ""
-            self._database.rows(
-                "UPDATE messages SET rating = ?, reason = ? WHERE number = ?", rating, why, reply["number"]
-            )
-            return self._rows.read_message(reply["number"])
+            return self._rows.set_rating(reply, rating, storable(reason, "the reason") if rating else "")
 
     def choose(self, id: str, owner: str, chosen: str, rejected: str, reason: str = "") -> ChatMessage:
         """Save which of two replies to one message is better, and make that one current.
@@ -294,13 +266,7 @@ class Store:
                 or {better["role"], worse["role"]} != {"assistant"}
             ):
                 raise LimitError("expected two different replies to one message")
-            self._database.rows(
-                "INSERT INTO choices (chat, chosen, rejected, reason, created) VALUES (?, ?, ?, ?, ?)",
-                chat["number"], better["number"], worse["number"],
-                storable(reason, "the reason"), time.time(),
-            )  # fmt: skip
-            self._rows.show_branch(chat, better)
-            return self._rows.read_message(better["number"])
+            return self._rows.add_choice(chat, better, worse, storable(reason, "the reason"))
 
     def delete(self, id: str, owner: str) -> None:
         """Delete the conversation, so that no trace of it remains in any of the store's files."""
@@ -335,21 +301,8 @@ class Store:
 
     def preferences(self, owner: str | None = None) -> feedback.Feedback:
         """Return the ratings and choices of one owner, or of all, as rows of the preference recipe."""
-        condition, values = ("owner = ?", (owner,)) if owner is not None else ("1", ())
-        select = self._database.rows
         with self._database.reading():
-            query = f"SELECT * FROM chats WHERE {condition} AND {message_queries.IS_RATED} ORDER BY number"  # noqa: S608
-            chats = [
-                feedback.RatedChat(
-                    id=chat["id"],
-                    messages={row["number"]: row for row in select(message_queries.ALL, chat["number"])},
-                    choices=[
-                        (choice["chosen"], choice["rejected"], choice["reason"])
-                        for choice in select(message_queries.CHOICES, chat["number"])
-                    ],
-                )
-                for chat in select(query, *values)
-            ]
+            chats = self._rows.rated_chats(owner)
         return feedback.feedback_of(chats, source=str(self.path))
 
     def hold(self, id: str, owner: str) -> ReplyLock:

@@ -16,7 +16,8 @@ from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import DataError
 from nlpkit.files import fingerprint
 from nlpkit.run import Run
-from nlpkit.tasks.answers.family import ColumnType, Shown
+from nlpkit.tasks.answers.family import ColumnType
+from nlpkit.tasks.answers.showing import Shown
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.tasks.task import TextTask

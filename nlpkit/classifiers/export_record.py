@@ -12,7 +12,7 @@ from nlpkit.classifiers.runtimes import EXPORTS
 from nlpkit.errors import RunError, first_problem, nearest
 from nlpkit.files import fingerprint
 from nlpkit.model_files import refuse_unsafe
-from nlpkit.run import FORMAT, in_current_format
+from nlpkit.run_record import FORMAT, in_current_format
 from nlpkit.sources import cache_folder
 from nlpkit.tasks.encoding import Frame
 

@@ -13,18 +13,14 @@ from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.errors import RunError
 from nlpkit.files import sha256_of
 from nlpkit.models.adapter import WEIGHTS
+from nlpkit.models.bases import find_base, source_of
 from nlpkit.models.label_readers import LABEL_WEIGHTS, load_reader
 from nlpkit.models.lora import load_adapter
-from nlpkit.models.pretrained import (
-    find_base,
-    load_classifier,
-    load_tokenizer,
-    pick_device,
-    source_of,
-)
+from nlpkit.models.pretrained import load_classifier, load_tokenizer, pick_device
 from nlpkit.models.run_base import find_run_base, refuse_other_base
 from nlpkit.models.vision import Vision
-from nlpkit.run import PACKAGE, Run, RunRecord
+from nlpkit.run import PACKAGE, Run
+from nlpkit.run_record import RunRecord
 from nlpkit.tasks.task import TextTask, text_task_from
 
 

@@ -13,7 +13,7 @@ from nlpkit.classifiers.text_model import TextModel
 from nlpkit.data.examples import ABOUT, TURN, TextInput, input_in
 from nlpkit.errors import RunError
 from nlpkit.run import Run
-from nlpkit.tasks.answers.family import Limits
+from nlpkit.tasks.answers.differences import Limits
 from nlpkit.tasks.task import TextTask
 
 MOST_ROWS = 1000

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.models.runtimes import RuntimeRow
-from nlpkit.tasks.answers.family import Limits
+from nlpkit.tasks.answers.differences import Limits
 
 if TYPE_CHECKING:
     from nlpkit.classifiers.runtime import Runtime

@@ -10,9 +10,10 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.codebook import LabelsInWords, codebook_of
 from nlpkit.data.examples import TextInput
 from nlpkit.errors import ConfigError
+from nlpkit.models.bases import find_base
 from nlpkit.models.emoji_names import with_emoji_names
 from nlpkit.models.label_readers import ReaderSettings, read_words, text_window
-from nlpkit.models.pretrained import find_base, load_tokenizer, pick_device, window_of
+from nlpkit.models.pretrained import load_tokenizer, pick_device, window_of
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.task import TextTask
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nlpkit.cli.completion import complete_runs
-from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, RuntimeChoice, Text, names_of
+from nlpkit.cli.options import (
+    Encoding,
+    Format,
+    HeldOut,
+    HeldOutLabel,
+    Json,
+    RuntimeChoice,
+    Text,
+    given,
+    names_of,
+)
 from nlpkit.cli.terminal import as_options, bar, resumable, talk
 from nlpkit.errors import ConfigError
 
@@ -116,7 +126,7 @@ def analyze(
         return
     if output is None:
         raise ConfigError("no page; expected -o FILE, as with -o report.html; hint: --check only looks ahead")
-    fields: dict[str, Any] = {} if label is None else {"label": label}
+    fields = given(label=label)
     with as_options(), resumable(shlex.join(["nlpkit", *sys.argv[1:]])), bar("analyzing") as show:
         analysis = run_analysis(
             source, output, run, text=text, by=names_of(by), time=time,

@@ -13,6 +13,7 @@ import typer
 
 from nlpkit.cli.choices import runtime_option
 from nlpkit.cli.completion import complete_runs
+from nlpkit.cli.options import given
 from nlpkit.cli.terminal import note, printable, talk, write
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.generation.addresses import is_address
@@ -206,13 +207,11 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: nlpkit feedback -o ratings.jsonl")(feedback)
 
 
-def sampling_of(**given: float | int | None) -> Any:
+def sampling_of(**options: float | int | None) -> Any:
     """Return the sampling settings that options give."""
     from nlpkit.generation.sampling import Sampling
 
-    return Sampling.of(
-        {name: value for name, value in given.items() if value is not None}, where="the command line"
-    )
+    return Sampling.of(given(**options), where="the command line")
 
 
 def load_classifier(name: str | None, *, needed: bool = False) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,11 +23,15 @@ from nlpkit.cli.options import (
     Speaker,
     System,
     Text,
+    given,
     mapping_of,
     names_of,
 )
 from nlpkit.cli.terminal import as_options, bar, talk
 from nlpkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nlpkit.data.check_report import CheckReport
 
 
 def check_data(
@@ -92,11 +96,10 @@ def check_data(
     for path, hint in ((html, "--html check.html"), (doubts, "--doubts doubts.csv")):
         if path:
             refuse_path(path, inputs, hint=hint)
-    named = {
-        "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
-        "conversation": conversation, "speaker": speaker,
-    }  # fmt: skip
-    named = {name: value for name, value in named.items() if value is not None}
+    named = given(
+        shape=shape, bot=bot, system=system, messages=messages, prompt=prompt, reply=reply,
+        conversation=conversation, speaker=speaker,
+    )  # fmt: skip
     shared: dict[str, Any] = {"test": test, "base": base, "on_error": on_error, "pii": pii}
     if named or holds_conversations(data, label=label, format=format, encoding=encoding):
         if doubts:
@@ -118,19 +121,25 @@ def check_data(
         talk(f"page: {html}")
     if doubts:
         talk(f"doubts: {doubts}")
+    _show(report, as_json)
+    if report.worst == "error":
+        raise typer.Exit(3)
+
+
+def _show(report: CheckReport, as_json: bool) -> None:
+    """Print the report, and on stderr the rows that could not be read or used."""
+    from rich.console import Console
+
     for finding in report.findings:
-        for row in finding.examples if finding.kind == "unreadable" else ():
-            talk(f"unreadable: {row.where}: {row.note}")
-        for row in finding.examples if finding.kind == "unusable" else ():
-            talk(row.text)
+        for row in finding.examples:
+            if finding.kind == "unreadable":
+                talk(f"unreadable: {row.where}: {row.note}")
+            elif finding.kind == "unusable":
+                talk(row.text)
     if as_json:
         typer.echo(report.to_json())
     else:
-        from rich.console import Console
-
         Console().print(report.to_terminal())
-    if report.worst == "error":
-        raise typer.Exit(3)
 
 
 def register(app: typer.Typer) -> None:

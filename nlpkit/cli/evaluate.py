@@ -27,6 +27,7 @@ from nlpkit.cli.options import (
     Speaker,
     System,
     column,
+    given,
     names_of,
 )
 from nlpkit.cli.terminal import as_options, bar, show_scores, show_warnings, skippable, talk
@@ -97,17 +98,17 @@ def evaluate_run(
     from nlpkit.reports.keeping import place
     from nlpkit.run import Run
 
-    options = {
-        "text": text, "format": format, "encoding": encoding, "label": label,
-        "on_bad": None if on_error == "stop" else on_error,
-        "labels": None if labels is None else yaml_value(labels, where="--labels"),
-        "annotators": names_of(annotators) or None,
-        "by": by,
-        "bins": None if bins is None else yaml_value(bins, where="--bins"),
-        "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
-        "conversation": conversation, "speaker": speaker, "aspect": aspect, "image": image, "items": items,
-        "generate": generate,
-    }  # fmt: skip
+    options = given(
+        text=text, format=format, encoding=encoding, label=label,
+        on_bad=None if on_error == "stop" else on_error,
+        labels=None if labels is None else yaml_value(labels, where="--labels"),
+        annotators=names_of(annotators) or None,
+        by=by,
+        bins=None if bins is None else yaml_value(bins, where="--bins"),
+        shape=shape, bot=bot, system=system, messages=messages, prompt=prompt, reply=reply,
+        conversation=conversation, speaker=speaker, aspect=aspect, image=image, items=items,
+        generate=generate,
+    )  # fmt: skip
     opened = Run.open(run)
     with skippable(on_error), as_options(), bar("measuring") as show:
         report = evaluate(
@@ -116,7 +117,7 @@ def evaluate_run(
             baseline=baseline,
             talk=talk,
             progress=lambda done, total: show(done, total, ""),
-            **{name: value for name, value in options.items() if value is not None},
+            **options,
         )
     if as_json:
         typer.echo(report.to_json())

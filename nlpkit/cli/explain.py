@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,17 +27,18 @@ from nlpkit.cli.options import (
     Speaker,
     System,
     Text,
+    given,
 )
 from nlpkit.cli.predict import split_run
 from nlpkit.cli.terminal import COLORS, as_options, bar, escaped, skippable, talk
 from nlpkit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from nlpkit.run import Run
     from nlpkit.trust.explained import Explained
-    from nlpkit.trust.explained_file import ExplainedRow
+    from nlpkit.trust.explained_file import ExplainedFile, ExplainedRow
     from nlpkit.trust.explainer import Explainer
     from nlpkit.trust.explanation import Explanation
     from nlpkit.trust.reply_explanation import ReplyExplanation
@@ -69,6 +70,8 @@ class _Answers:
     rows: Iterator[ExplainedRow]
     title: Callable[[Any], str]
     """Returns the first line of an explanation, as rich's markup."""
+    unit: str
+    """What a row is, in the plural."""
 
 
 def explain(
@@ -125,11 +128,10 @@ def explain(
         raise ConfigError("-o: is for the explanations of a file; hint: --json > explained.jsonl")
     if html and html.exists() and not overwrite:
         raise ConfigError(f"{html}: is there already; hint: --overwrite, or another name")
-    turns = {
-        "shape": shape, "bot": bot, "system": system, "messages": messages, "prompt": prompt, "reply": reply,
-        "conversation": conversation, "speaker": speaker,
-    }  # fmt: skip
-    turns = {name: value for name, value in turns.items() if value is not None}
+    turns = given(
+        shape=shape, bot=bot, system=system, messages=messages, prompt=prompt, reply=reply,
+        conversation=conversation, speaker=speaker,
+    )  # fmt: skip
     chat_run = find_chat_run(run)
     if turns and not (chat_run and file):
         raise ConfigError(
@@ -138,40 +140,23 @@ def explain(
         )
     if chat_run:
         refuse_for_replies(method=method, label=label, runtime=runtime)
+    target = None
+    if output:
+        columns = COLUMNS if chat_run else ()
+        target = ExplainedFile(output, str(file), format=format, columns=columns, overwrite=overwrite)
+    reading = {"text": text, "format": format, "encoding": encoding}
     skipped = _Skipped()
     kept: list[Explained] = []
-    with ExitStack() as stack:
-        columns = COLUMNS if chat_run else ()
-        target = (
-            ExplainedFile(output, str(file), format=format, columns=columns, overwrite=overwrite)
-            if output
-            else None
-        )
-        if file:
-            stack.enter_context(skippable(on_error))
-        reading: dict[str, Any] = {"text": text, "format": format, "encoding": encoding}
+    with skippable(on_error) if file else nullcontext(), as_options() if chat_run else nullcontext():
         if chat_run:
-            stack.enter_context(as_options())
             answers = _replies(chat_run, rest, file, {**reading, **turns, "on_bad": on_error}, skipped)
         else:
             explainer = Explainer(load_for(run, method, runtime), method=method, label=label)
-            if image is not None:
-                if not (file and explainer.classifier.reads_pictures):
-                    raise ConfigError(
-                        "--image: is for a file and a run that reads pictures; hint: leave it out"
-                    )
-                reading["image"] = image
-            answers = _labels(explainer, rest, file, {**reading, "on_error": on_error}, skipped)
-        if target:
-            stack.enter_context(target)
-        show = stack.enter_context(bar("explaining")) if target else None
-        for number, row in enumerate(answers.rows, 1):
+            reading |= given(image=image, on_error=on_error)
+            answers = _labels(explainer, rest, file, reading, skipped)
+        rows = _written(answers, target) if target else _printed(answers, as_json, is_quiet=bool(html))
+        for row in rows:
             kept += row.explanations if html else ()
-            if target and show:
-                target.write(row)
-                show(number, None, "conversations" if chat_run else "texts")
-            else:
-                _show(row.explanations, answers.title, as_json, is_quiet=html is not None)
     if html:
         _write_page(html, kept, answers.name, file or "")
     if skipped.rows:
@@ -185,6 +170,9 @@ def _labels(
     """Explain what a classifier answers."""
     from nlpkit.trust.explained_file import ExplainedRow, explained_rows
 
+    if "image" in reading and not (file and explainer.classifier.reads_pictures):
+        raise ConfigError("--image: is for a file and a run that reads pictures; hint: leave it out")
+
     def title(explanation: Explanation) -> str:
         about = "" if explanation.about == explanation.headline else f" {escaped(explanation.about)}"
         share = "" if explanation.about == "value" else f" {about} {explanation.share:.0%}"
@@ -195,7 +183,7 @@ def _labels(
         rows = explained_rows(explainer, file, skipped=skipped, **reading)
     else:
         rows = (ExplainedRow(explanations=explanations) for explanations in explainer.explain(texts))
-    return _Answers(name=explainer.classifier.name, rows=rows, title=title)
+    return _Answers(name=explainer.classifier.name, rows=rows, title=title, unit="texts")
 
 
 def _replies(
@@ -224,7 +212,7 @@ def _replies(
             for number, text in enumerate(texts, 1)
         ]
         rows = (ExplainedRow(explanations=[explainer.explain(each)]) for each in asked)
-    return _Answers(name=explainer.name, rows=rows, title=title)
+    return _Answers(name=explainer.name, rows=rows, title=title, unit="conversations")
 
 
 def _file(rest: list[str]) -> str | None:
@@ -245,17 +233,27 @@ def _file(rest: list[str]) -> str | None:
     return None
 
 
-def _show(
-    explanations: Sequence[Explained], title: Callable[[Any], str], as_json: bool, *, is_quiet: bool
-) -> None:
+def _written(answers: _Answers, target: ExplainedFile) -> Iterator[ExplainedRow]:
+    """Write the rows into a file as they are explained, and yield them."""
+    with target, bar("explaining") as show:
+        for number, row in enumerate(answers.rows, 1):
+            target.write(row)
+            show(number, None, answers.unit)
+            yield row
+
+
+def _printed(answers: _Answers, as_json: bool, *, is_quiet: bool) -> Iterator[ExplainedRow]:
+    """Print the rows as they are explained, and yield them."""
     import json
 
-    for explanation in explanations:
-        if as_json:
-            text = {"text": explanation.text} if explanation.parts_are == "words" else {}
-            typer.echo(json.dumps({**text, **explanation.as_dict()}, ensure_ascii=False))
-        elif not is_quiet:
-            _show_explanation(explanation, title(explanation))
+    for row in answers.rows:
+        for explanation in row.explanations:
+            if as_json:
+                text = {"text": explanation.text} if explanation.parts_are == "words" else {}
+                typer.echo(json.dumps({**text, **explanation.as_dict()}, ensure_ascii=False))
+            elif not is_quiet:
+                _show_explanation(explanation, answers.title(explanation))
+        yield row
 
 
 def _show_explanation(explanation: Explained, title: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -23,6 +23,11 @@ OnError = Annotated[
 ]
 LABELS, CONVERSATIONS = "For labels and numbers", "For conversations"
 """Panels of the help."""
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that have a value."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def names_of(columns: str | None) -> tuple[str, ...]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,8 +25,10 @@ from nlpkit.cli.options import (
     Speaker,
     Text,
     column,
+    given,
     renamed,
 )
+from nlpkit.cli.scoring_models import Promised, scoring_models
 from nlpkit.cli.terminal import (
     WithAddress,
     bar,
@@ -40,12 +40,7 @@ from nlpkit.cli.terminal import (
 from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nlpkit.scoring.locations import ScoringPlan
     from nlpkit.scoring.options import ScoreOptions
-    from nlpkit.scoring.preview import PreviewInput
-    from nlpkit.trust.cautious import Caution
-
-    Promised: TypeAlias = Callable[[str | None, Any], Caution]
 
 OldText = Annotated[str | None, typer.Option("--text-column", hidden=True)]
 
@@ -180,7 +175,7 @@ def score(
     with (
         resumable(again),
         skippable(on_error),
-        _models(run, threads, ray, runtime, plan, promised) as classifier,
+        scoring_models(run, threads, ray, runtime, plan, promised) as classifier,
         bar("scoring") as show,
     ):
         summary = plan.score(
@@ -218,7 +213,10 @@ def _preview(
     if output is not None:
         plan_location(source, output, options)  # refuses what the job would refuse
     started = time.perf_counter()
-    with _models(run, threads, None, runtime, PreviewInput(source), None) as model, bar("reading") as show:
+    with (
+        scoring_models(run, threads, None, runtime, PreviewInput(source), None) as model,
+        bar("reading") as show,
+    ):
         loaded = time.perf_counter() - started
         looked = preview(
             source, model, options, loading_seconds=loaded, budget=budget, price_per_million=price,
@@ -251,7 +249,7 @@ def _promised(
             "--max-error, --sets: texts without a label, or with several, are no tasks of "
             f"{options.output_format}; hint: leave them out there"
         )
-    fields: dict[str, Any] = {} if label is None else {"label": label}
+    fields = given(label=label)
     return partial(
         caution_for, file=source, max_error=max_error, sets=sets, held_out=held_out, talk=talk,
         by=options.by, text=options.text, format=options.format, encoding=options.encoding,
@@ -268,69 +266,3 @@ def register(app: typer.Typer) -> None:
         "nlpkit score runs/polarity,runs/emotions reviews.csv -o scored.csv   |   "
         "nlpkit score reviews.csv --check --price-per-million 0.15",
     )(score)
-
-
-def _classifier(run: str | None, runtime: str, threads: int | None) -> Any:
-    from nlpkit.classifiers.classifier import Classifier
-
-    return Classifier.load(run, runtime=runtime, threads=threads)
-
-
-def _load(runs: list[str], runtime: str, threads: int | None, caution: Caution | None = None) -> Any:
-    """Load one classifier, or several that answer together; `caution` is what an answer must reach."""
-    from nlpkit.classifiers.readings import Readings
-
-    if len(runs) < 2:
-        classifier = _classifier(runs[0] if runs else None, runtime, threads)
-        if caution is None:
-            return classifier
-        from nlpkit.trust.cautious import Cautious
-
-        return Cautious(classifier, caution)
-    if runtime not in ("auto", "torch"):
-        raise ConfigError(f"--runtime {runtime}: several runs answer together by torch; hint: leave it out")
-    readings = Readings.load(runs, threads=threads)
-    for name, layers in readings.shared.items():
-        if not layers:
-            talk(
-                f"{name} shares no layers with {next(iter(readings.classifiers))}: it takes its full time; "
-                "hint: train both with training.freeze=0.67"
-            )
-    return readings
-
-
-def _runs(run: str | None) -> list[str]:
-    """Return the names in `a,b,c`; a folder whose own name has a comma is one run."""
-    return [] if run is None else [run] if Path(run).exists() else run.split(",")
-
-
-@contextmanager
-def _models(
-    run: str | None,
-    threads: int | None,
-    ray: str | None,
-    runtime: str,
-    plan: ScoringPlan | PreviewInput,
-    promised: Promised | None,
-) -> Iterator[Any]:
-    """Yield a classifier in this process, or with `--ray` one for each core of a cluster.
-
-    `promised` returns what an answer must reach, of a run and its classifier.
-    """
-    from nlpkit.classifiers.opening import resolve_runtime
-
-    # The path must mean the same in a worker of Ray, whose working folder is another.
-    runs = [str(Path(name).absolute()) if Path(name).exists() else name for name in _runs(run)]
-    if len(runs) < 2:
-        runtime = resolve_runtime(run, runtime, is_long=plan.is_long, begun_with=plan.begun_with, talk=talk)
-    if len(runs) > 1 and promised:
-        raise ConfigError("--max-error, --sets: each is a promise about one run; hint: score each by itself")
-    caution = promised(runs[0] if runs else None, _load(runs, runtime, threads)) if promised else None
-    if ray is None:
-        yield _load(runs, runtime, threads, caution)
-        return
-    from nlpkit.scoring.cluster import open_fleet
-
-    load = partial(_load, runs, runtime, 1, caution)  # each has one core
-    with open_fleet(load, ray or None, workers=threads) as fleet:
-        yield fleet

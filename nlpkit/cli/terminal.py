@@ -15,7 +15,7 @@ from nlpkit.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nlpkit.tasks.answers.family import Shown
+    from nlpkit.tasks.answers.showing import Shown
 
 
 class WithAddress(TyperCommand):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nlpkit.cli.completion import complete_runs
-from nlpkit.cli.options import Encoding, Format, HeldOut, HeldOutLabel, Json, Text, column, mapping_of
+from nlpkit.cli.options import (
+    Encoding,
+    Format,
+    HeldOut,
+    HeldOutLabel,
+    Json,
+    Text,
+    column,
+    given,
+    mapping_of,
+)
 from nlpkit.cli.terminal import as_options, bar, escaped, talk
 
 if TYPE_CHECKING:
@@ -46,7 +56,7 @@ def shares(
 
     from nlpkit.trust.file_shares import file_shares
 
-    fields = {} if label is None else {"label": label}
+    fields = given(label=label)
     with as_options(), bar("reading") as show:
         estimated = file_shares(
             run, file, text=text, by=by, every=every, format=format, encoding=encoding, held_out=held_out,
@@ -112,17 +122,12 @@ def audit_run(
     from nlpkit.trust.audit import audit
     from nlpkit.trust.audit_report import write_audit
 
-    given: dict[str, Any] = {
-        "label": label,
-        "labels": mapping_of(labels) or None,
-        "format": format,
-        "encoding": encoding,
-    }
+    options = given(label=label, labels=mapping_of(labels) or None, format=format, encoding=encoding)
     opened = Run.open(run)
     with as_options(), bar("answering") as show:
         audited = audit(
             opened, file, compare=compare, text=text, progress=lambda done, total: show(done, total, "texts"),
-            **{name: value for name, value in given.items() if value is not None},
+            **options,
         )  # fmt: skip
     page = write_audit(opened, audited)
     if as_json:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from nlpkit.data.preferences import DOWN, UP, rating_key
+from nlpkit.data.preference_rows import DOWN, UP, rating_key
 from nlpkit.data.records import Record, kind_of
 from nlpkit.errors import DataError
 

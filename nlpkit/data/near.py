@@ -46,6 +46,16 @@ def near_groups(texts: Sequence[str], *, threshold: float, seed: int) -> list[in
     return [numbers.setdefault(labels[distinct[key]], len(numbers)) for key in keys]
 
 
+def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
+    """Group turns by their conversation, together with those of equal and near-equal conversations."""
+    spoken: dict[str, list[str]] = {}
+    for example in examples:
+        spoken.setdefault(example.conversation, []).append(example.text)
+    texts = ["\n".join(turns) for turns in spoken.values()]
+    groups = dict(zip(spoken, near_groups(texts, threshold=near_duplicates, seed=seed), strict=True))
+    return [groups[example.conversation] for example in examples]
+
+
 def _components(keys: list[str], threshold: float, seed: int) -> list[int]:
     """Return for each distinct text the number of its component in the graph of near-equal texts."""
     import numpy as np

@@ -18,7 +18,8 @@ from nlpkit.data.rows import LeftOut
 from nlpkit.data.text_checks import counted
 from nlpkit.errors import DataError
 from nlpkit.evaluation.data_check import left_out_finding
-from nlpkit.models.pretrained import find_base, load_tokenizer
+from nlpkit.models.bases import find_base
+from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.prompts.rendering import DEFAULT_TEMPLATE
 from nlpkit.settings.data import ConversationSource
 from nlpkit.settings.training import LanguageBase

@@ -19,8 +19,9 @@ from nlpkit.errors import DataError
 from nlpkit.evaluation.annotator_check import agreement_finding
 from nlpkit.evaluation.label_doubt import BASE, doubted_labels, doubts_csv, doubts_finding
 from nlpkit.files import write_whole
+from nlpkit.models.bases import find_base
 from nlpkit.models.emoji_names import with_emoji_names
-from nlpkit.models.pretrained import find_base, load_tokenizer, window_of
+from nlpkit.models.pretrained import load_tokenizer, window_of
 from nlpkit.settings.data import LabelSetSource, LabelSource
 from nlpkit.sources import resolve
 from nlpkit.tasks.annotators import annotated_labels

@@ -11,16 +11,17 @@ from typing import Any, Literal
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.runtime import Metered
 from nlpkit.data.examples import LabeledText
-from nlpkit.evaluation.evaluate import refuse_other_answers
+from nlpkit.evaluation.measure_classifier import refuse_other_answers
 from nlpkit.files import write_whole
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.metrics.intervals import bootstrap, paired
 from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.score import PairedTest, Part, Score
-from nlpkit.models.pretrained import find_base, source_of
+from nlpkit.models.bases import find_base, source_of
 from nlpkit.reports.parts import Baseline
 from nlpkit.reports.wording import difference, no_better, p_value
-from nlpkit.run import Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import RunRecord
 
 Role = Literal["teacher", "student", "plain"]
 

@@ -10,7 +10,7 @@ from typing import Literal
 from nlpkit.data.preferences import Preference, RatedReply
 from nlpkit.generation.speaker import Likelihood, Speaker
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.labels import AUROC
+from nlpkit.metrics.label_probabilities import AUROC
 from nlpkit.metrics.metric import Measured, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.ranking import perplexity_metric

@@ -52,22 +52,13 @@ def run_flare(
     error = ledger.folder / "error.txt"
     error.unlink(missing_ok=True)
     written = write_job(folder / "job", list(config.sites), args)
-    module = (
-        ["nlpkit.federated.flare_processes"]
-        if config.federation.engine == "processes"
-        else ["nvflare.private.fed.app.simulator.simulator", "-t", str(len(config.sites))]
-    )
     local = folder / "workspace" / "local" / "resources.json"  # of the simulator
     write_whole(local, json.dumps({"format_version": 2, "class_allow_list": ALLOWED}))
-    command = [
-        *(sys.executable, "-m", *module, str(written)),
-        *("-w", str(folder / "workspace"), "-c", ",".join(config.sites)),
-    ]
     log = folder / "log.txt"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, **NO_TELEMETRY}, start_new_session=True,
+            _command(config, written, folder / "workspace"), stdout=stream, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, env={**os.environ, **NO_TELEMETRY}, start_new_session=True,
         )  # fmt: skip
         try:
             _follow(process, ledger, report)
@@ -84,6 +75,19 @@ def run_flare(
             f"NVFlare ended after round {done}: {' | '.join(last)}; hint: {log} has all that it wrote"
         )
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _command(config: FederatedConfig, written: Path, workspace: Path) -> list[str]:
+    """Return what starts the engine with a job."""
+    module = (
+        ["nlpkit.federated.flare_processes"]
+        if config.federation.engine == "processes"
+        else ["nvflare.private.fed.app.simulator.simulator", "-t", str(len(config.sites))]
+    )
+    return [
+        *(sys.executable, "-m", *module, str(written)),
+        *("-w", str(workspace), "-c", ",".join(config.sites)),
+    ]
 
 
 def write_job(folder: Path, sites: list[str], args: Mapping[str, Any]) -> Path:

@@ -28,7 +28,8 @@ from nlpkit.generation.runtimes import AUTO, RUNTIMES
 from nlpkit.generation.sampling import Sampler, Sampling
 from nlpkit.generation.scheduler import Scheduler
 from nlpkit.generation.torch_decoder import TorchDecoder
-from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer, pick_device, window_of
+from nlpkit.models.bases import find_base
+from nlpkit.models.pretrained import load_language_model, load_tokenizer, pick_device, window_of
 from nlpkit.models.runtimes import find_runtime
 from nlpkit.prompts.template import ChatTemplate
 from nlpkit.run import BUILT_IN_CHAT_MODEL, PACKAGE, Run

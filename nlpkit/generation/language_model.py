@@ -22,7 +22,8 @@ from nlpkit.models.pretrained import (
 from nlpkit.models.run_base import find_run_base
 from nlpkit.prompts.build import build_prompt, encode_reply
 from nlpkit.prompts.template import ChatTemplate
-from nlpkit.run import Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import RunRecord
 from nlpkit.tasks.dialogue import Dialogue
 from nlpkit.tasks.task import chat_task_from
 

@@ -17,7 +17,7 @@ from nlpkit.labeling.measure_round import measure_round
 from nlpkit.labeling.next_texts import SMALL_ENCODER, refuse_other_tasks
 from nlpkit.labeling.page import write_page
 from nlpkit.labeling.rounds import THRESHOLD, Round, write_rounds
-from nlpkit.models.pretrained import source_of
+from nlpkit.models.bases import source_of
 from nlpkit.reports.keeping import OWN_PARTS
 from nlpkit.run import PACKAGE, Run
 from nlpkit.scoring.json_values import json_text

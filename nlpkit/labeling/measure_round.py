@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlpkit.classifiers.classifier import Classifier
-from nlpkit.evaluation.evaluate import refuse_other_answers
+from nlpkit.evaluation.measure_classifier import refuse_other_answers
 from nlpkit.files import fingerprint
 from nlpkit.labeling.rounds import Round, gains_of, packed, read_rounds
 from nlpkit.metrics.intervals import bootstrap

@@ -17,8 +17,8 @@ from nlpkit.labeling.label_shares import OF, STRATUM
 from nlpkit.labeling.pool import Candidate, Passed, Smallest, by_gap, by_hash, unlabeled
 from nlpkit.labeling.strata import StrataSampler
 from nlpkit.labeling.written import plan, write
+from nlpkit.models.bases import source_of
 from nlpkit.models.encoder import Encoder
-from nlpkit.models.pretrained import source_of
 from nlpkit.run import Run
 from nlpkit.tasks.prediction import read_with_texts
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nlpkit.errors import DataError
-from nlpkit.metrics.labels import BINS, confidence_bins
+from nlpkit.metrics.label_probabilities import BINS, confidence_bins
 from nlpkit.metrics.metric import Bootstrap, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.score import Bin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nlpkit.metrics.labels import BINS, ranking
+from nlpkit.metrics.label_probabilities import BINS, ranking
 from nlpkit.metrics.metric import Bootstrap, Metric
 from nlpkit.metrics.outcomes import LabelSetOutcomes
 from nlpkit.metrics.ratio import Ratio, mean_statistic, ratio_metric, summed_metric

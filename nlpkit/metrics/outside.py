@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlpkit.metrics.labels import ranking
+from nlpkit.metrics.label_probabilities import ranking
 from nlpkit.metrics.metric import Bootstrap, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.ratio import Ratio, ratio_metric

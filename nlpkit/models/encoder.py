@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nlpkit.models.bases import find_base
 from nlpkit.models.batching import batches
 from nlpkit.models.pooling import mean_of_tokens
-from nlpkit.models.pretrained import find_base, load_body, load_tokenizer, pick_device, window_of
+from nlpkit.models.pretrained import load_body, load_tokenizer, pick_device, window_of
 from nlpkit.tasks.encoding import Frame, token_ids
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError, field_validator
 from nlpkit.data.codebook import Codebook, read_codebook
 from nlpkit.errors import ConfigError, RunError, nearest
 from nlpkit.models.pretrained import load_body, load_language_model, load_merged, pick_device
-from nlpkit.run import Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import RunRecord
 from nlpkit.settings import Settings
 from nlpkit.tasks.encoding import Frame
 

@@ -11,66 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlpkit.errors import ConfigError, NlpkitError, RunError, optional
-from nlpkit.files import sha256_of
-from nlpkit.run import BaseModelIdentity, Run
-from nlpkit.sources import identity, refuse_pickles, resolve
+from nlpkit.sources import refuse_pickles
 from nlpkit.tasks.answers.family import Head
 
 if TYPE_CHECKING:
     import torch
 
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
 
 NO_LIMIT = 1_000_000
 """Tokenizers that know no limit say 10**30."""
 
-
-def find_base(source: str) -> tuple[Path, BaseModelIdentity]:
-    """Return the folder of a base model, checked to hold no code, and the identity of the model.
-
-    A run of the recipe adapt stands for the base that it made.
-
-    Raises:
-        RunError: pickled weights, code, or no model.
-        SourceError: it cannot be brought here.
-    """
-    folder, origin = resolve(source, kind="model"), None
-    if not (folder / "config.json").is_file() and Run(folder).config.is_file():
-        folder, origin = _adapted(folder)
-    refuse_pickles(folder)
-    if not (folder / "config.json").is_file():
-        raise RunError(f"{folder}: no config.json; expected the folder of a transformers model")
-    who = identity(source, folder)
-    weights = sorted(folder.glob("*.safetensors"))
-    tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
-    return folder, BaseModelIdentity(
-        source=who.source,
-        revision=who.revision,
-        weights_sha256=sha256_of(weights),
-        tokenizer_sha256=sha256_of(tokenizer),
-        adapted_from=origin,
-    )
-
-
-def _adapted(folder: Path) -> tuple[Path, BaseModelIdentity]:
-    """Return the base that a completed run of the recipe adapt holds, and the one that it was made of."""
-    run = Run.open(folder)
-    record = run.read_verified()
-    if not run.base.is_dir():
-        raise RunError(
-            f"{folder}: a run, which is no base to train on; hint: the base that it was trained on, "
-            f"base.source={record.base.source}; or nlpkit export {folder} --to merged -o merged, and "
-            "base.source=merged, to go on from what it learned"
-        )
-    return run.base, record.base
+LOCAL = {"trust_remote_code": False, "local_files_only": True}
+"""Files of this machine are opened, and no code of theirs is run."""
+WEIGHTS = {**LOCAL, "use_safetensors": True}
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -81,11 +34,8 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        except Exception as error:  # as for models
-            raise RunError(f"{folder}: its tokenizer cannot be loaded: {_first_line(error)}") from None
+    with _loading(f"{folder}: its tokenizer cannot be loaded"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -99,10 +49,8 @@ def config_of(folder: Path) -> Any:
     """
     from transformers import AutoConfig
 
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # as for models
-        raise RunError(f"{folder}: its configuration cannot be read: {_first_line(error)}") from None
+    with _loading(f"{folder}: its configuration cannot be read"):
+        return AutoConfig.from_pretrained(folder, **LOCAL)
 
 
 def depth_of(folder: Path) -> int:
@@ -136,40 +84,29 @@ def load_classifier(
 
     from nlpkit.models.mean_pooled import MeanPooled
 
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            config.num_labels = head.outputs
-            config.id2label = dict(enumerate(head.names))
-            config.label2id = {name: index for index, name in enumerate(head.names)}
-            config.problem_type = head.problem
-            if config.pad_token_id is None:
-                config.pad_token_id = pad_id
-            _set_dropout(config, dropout)
-            if layers is not None:
-                config.num_hidden_layers = layers
-            model, loading = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=True,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,  # the head of a classifier of other labels
-                output_loading_info=True,
-            )
-            body = tuple(
-                key for key, *_ in loading["mismatched_keys"] if key.startswith(model.base_model_prefix)
-            )
-            if body:
-                raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")
-            return MeanPooled(model, head.outputs) if mean_pooled else model
-        except NlpkitError:
-            raise
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(
-                f"{folder}: no classifier can be made of this model: {_first_line(error)}"
-            ) from None
+    with _loading(f"{folder}: no classifier can be made of this model"):
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+        config.num_labels = head.outputs
+        config.id2label = dict(enumerate(head.names))
+        config.label2id = {name: index for index, name in enumerate(head.names)}
+        config.problem_type = head.problem
+        if config.pad_token_id is None:
+            config.pad_token_id = pad_id
+        _set_dropout(config, dropout)
+        if layers is not None:
+            config.num_hidden_layers = layers
+        model, loading = (AutoModel if mean_pooled else _model_for(head.level)).from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # the head of a classifier of other labels
+            output_loading_info=True,
+            **WEIGHTS,
+        )
+        body = tuple(key for key, *_ in loading["mismatched_keys"] if key.startswith(model.base_model_prefix))
+        if body:
+            raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")
+        return MeanPooled(model, head.outputs) if mean_pooled else model
 
 
 def _model_for(level: Literal["text", "token"]) -> Any:
@@ -185,18 +122,10 @@ def load_merged(folder: Path) -> Any:
         RunError: it is none.
     """
     refuse_pickles(folder)
-    with quiet():
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            of_tokens = any("TokenClassification" in name for name in config.get("architectures") or ())
-            model = _model_for("token" if of_tokens else "text").from_pretrained(
-                folder, trust_remote_code=False, use_safetensors=True, local_files_only=True
-            )
-            return model.float()
-        except NlpkitError:
-            raise
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: no classifier can be loaded: {_first_line(error)}") from None
+    with _loading(f"{folder}: no classifier can be loaded"):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        of_tokens = any("TokenClassification" in name for name in config.get("architectures") or ())
+        return _model_for("token" if of_tokens else "text").from_pretrained(folder, **WEIGHTS).float()
 
 
 def load_body(folder: Path) -> Any:
@@ -224,14 +153,10 @@ def load_encoder(folder: Path, *, masked: bool, dropout: float | None = None) ->
 
     config = config_of(folder)
     _set_dropout(config, dropout)
-    with quiet():
-        try:
-            model, loading = (AutoModelForMaskedLM if masked else AutoModel).from_pretrained(
-                folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True,
-                local_files_only=True, output_loading_info=True,
-            )  # fmt: skip
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: no encoder can be made of this model: {_first_line(error)}") from None
+    with _loading(f"{folder}: no encoder can be made of this model"):
+        model, loading = (AutoModelForMaskedLM if masked else AutoModel).from_pretrained(
+            folder, config=config, dtype=torch.float32, output_loading_info=True, **WEIGHTS
+        )
     return model, sorted(loading["missing_keys"])
 
 
@@ -248,18 +173,12 @@ def load_language_model(
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            _set_dropout(config, dropout)
-            return AutoModelForCausalLM.from_pretrained(
-                folder, config=config, dtype=_dtype(), quantization_config=_quantization(quantize),
-                trust_remote_code=False, use_safetensors=True, local_files_only=True,
-            )  # fmt: skip
-        except NlpkitError:
-            raise
-        except Exception as error:  # transformers raises whatever a broken file makes it trip over
-            raise RunError(f"{folder}: no language model can be made of this: {_first_line(error)}") from None
+    with _loading(f"{folder}: no language model can be made of this"):
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+        _set_dropout(config, dropout)
+        return AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=_dtype(), quantization_config=_quantization(quantize), **WEIGHTS
+        )
 
 
 def _dtype() -> torch.dtype:
@@ -288,12 +207,6 @@ def _quantization(quantize: str) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-
-
-def source_of(base: BaseModelIdentity) -> str:
-    """Return the source of a run's base; on the hub, the revision that it was trained on."""
-    pinned = base.source.startswith("hub:") and base.revision and "@" not in base.source
-    return f"{base.source}@{base.revision}" if pinned else base.source
 
 
 def window_of(folder: Path, tokenizer: Any) -> int:
@@ -344,6 +257,23 @@ def quiet() -> Iterator[None]:
             talk.enable_progress_bar()
 
 
+@contextmanager
+def _loading(problem: str) -> Iterator[None]:
+    """Load something in silence; transformers raises whatever a broken file makes it trip over.
+
+    Raises:
+        RunError: what the problem is, with the first line of what was raised.
+    """
+    with quiet():
+        try:
+            yield
+        except NlpkitError:
+            raise
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RunError(f"{problem}: {first[:300]}") from None
+
+
 def _set_dropout(config: Any, dropout: float | None) -> None:
     if dropout is None:
         return
@@ -356,7 +286,3 @@ def _set_dropout(config: Any, dropout: float | None) -> None:
     ):
         if getattr(config, name, None) is not None or name == "classifier_dropout":
             setattr(config, name, dropout)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

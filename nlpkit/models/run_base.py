@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nlpkit.errors import RunError
 from nlpkit.models.adapter import read_adapter
-from nlpkit.models.pretrained import find_base, source_of
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.models.bases import find_base, source_of
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 
 
 def find_run_base(run: Run, record: RunRecord, *, outputs: int = 0) -> Path:

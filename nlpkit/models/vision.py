@@ -13,7 +13,7 @@ from nlpkit.data.examples import GRID, Picture
 from nlpkit.data.pictures import open_picture
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.models.pretrained import config_of, load_body
-from nlpkit.run import BaseModelIdentity
+from nlpkit.run_record import BaseModelIdentity
 
 if TYPE_CHECKING:
     import numpy as np

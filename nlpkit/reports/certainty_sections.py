@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.metrics.calibration import EQUAL_MASS_ERROR
 from nlpkit.metrics.intervals import bootstrap
-from nlpkit.metrics.labels import LOG_LOSS
+from nlpkit.metrics.label_probabilities import LOG_LOSS
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.reports.sections import Column, Panel, Plot, Series, Table
 

@@ -8,7 +8,8 @@ from typing import Any
 from nlpkit.metrics import label_sets
 from nlpkit.metrics.calibration import COLDEST, HOTTEST
 from nlpkit.metrics.intervals import bootstrap, paired
-from nlpkit.metrics.labels import ACCURACY, BRIER, LOG_LOSS, MACRO_F1
+from nlpkit.metrics.label_probabilities import BRIER, LOG_LOSS
+from nlpkit.metrics.labels import ACCURACY, MACRO_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.opinions import TERM_F1, TRIPLET_F1, OpinionOutcomes
 from nlpkit.metrics.outcomes import LabelOutcomes, LabelSetOutcomes, ValueOutcomes

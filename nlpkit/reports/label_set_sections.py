@@ -21,14 +21,8 @@ from nlpkit.metrics.label_sets import (
 from nlpkit.metrics.outcomes import LabelSetOutcomes
 from nlpkit.reports.certainty_sections import reliability_plot
 from nlpkit.reports.constant_answers import commonest_of_set
-from nlpkit.reports.label_sections import (
-    WORST,
-    Rows,
-    each_label_table,
-    few_texts,
-    mistake,
-    mistakes,
-)
+from nlpkit.reports.label_sections import Rows
+from nlpkit.reports.label_tables import WORST, each_label_table, few_texts, mistake, mistakes
 from nlpkit.reports.sections import Column, Section, Table
 from nlpkit.reports.usage import LABEL_SET_USAGE, FamilyReport
 from nlpkit.reports.wording import compared, in_interval

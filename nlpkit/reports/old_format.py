@@ -13,7 +13,7 @@ from nlpkit.metrics.ranking import RANKING_METRICS
 from nlpkit.metrics.replies import REPLY_METRICS
 from nlpkit.metrics.score import Bin, Part, Score
 from nlpkit.metrics.values import VALUE_METRICS
-from nlpkit.reports import certainty_sections, label_sections, value_sections
+from nlpkit.reports import certainty_sections, label_sections, label_tables, value_sections
 from nlpkit.reports.parts import Baseline, Cost, DataCard, ReportContent, Step
 from nlpkit.reports.reply_findings import ContextUse, Exchange, JudgeVerdict, ReplyFindings
 from nlpkit.reports.reply_sections import REPLY_SECTIONS, reply_count, reply_headlines, reply_summary
@@ -117,12 +117,12 @@ def _labels(old: _OldClassifier) -> ReportContent:
     count = max((score.count for score in old.scores.values()), default=0)
     sections: list[Section | None] = []
     if findings.confusion:
-        sections.append(label_sections.confusion_table(findings.labels, findings.confusion))
+        sections.append(label_tables.confusion_table(findings.labels, findings.confusion))
         rows = [(row.label, row.precision, row.recall, row.f1, row.support) for row in findings.per_class]
-        sections.append(label_sections.each_label_table(rows))
+        sections.append(label_tables.each_label_table(rows))
     sections += [
         certainty_sections.reliability_plot(findings.reliability),
-        label_sections.probability_plot([(row.name, row.edges, row.counts) for row in findings.histograms]),
+        label_tables.probability_plot([(row.name, row.edges, row.counts) for row in findings.histograms]),
         _mistakes(
             findings, f"{findings.mistakes:,} of {count:,} texts are wrong. " if findings.mistakes else ""
         ),
@@ -132,7 +132,7 @@ def _labels(old: _OldClassifier) -> ReportContent:
         summary=label_sections.label_summary(old.scores, old.baselines),
         sections=tuple(section for section in sections if section),
         baselines=_known_baselines(old.baselines),
-        limits=label_sections.few_texts([(row.label, row.support) for row in findings.per_class]),
+        limits=label_tables.few_texts([(row.label, row.support) for row in findings.per_class]),
         **old.shared,
     )
 
@@ -186,7 +186,7 @@ def _dialogue(old: _OldDialogue) -> ReportContent:
 
 def _mistakes(findings: _Findings, counted: str = "", **title: str) -> Section | None:
     examples = [
-        label_sections.mistake(
+        label_tables.mistake(
             text=row.text,
             truth=row.truth,
             predicted=row.predicted,
@@ -195,7 +195,7 @@ def _mistakes(findings: _Findings, counted: str = "", **title: str) -> Section |
         )
         for row in findings.worst
     ]
-    return label_sections.mistakes(examples, counted, **title)
+    return label_tables.mistakes(examples, counted, **title)
 
 
 def _known(scores: dict[str, Score]) -> dict[str, Score]:

@@ -18,7 +18,8 @@ from nlpkit.metrics.opinions import (
     pair,
 )
 from nlpkit.reports.constant_answers import no_opinion
-from nlpkit.reports.label_sections import LONGEST, WORST, Rows, each_label_table, few_texts
+from nlpkit.reports.label_sections import Rows
+from nlpkit.reports.label_tables import LONGEST, WORST, each_label_table, few_texts
 from nlpkit.reports.sections import Column, Example, Mark, Section, Table, Tag, Texts
 from nlpkit.reports.usage import OPINION_USAGE, FamilyReport
 from nlpkit.reports.wording import compared, in_interval

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from nlpkit.metrics.outcomes import ValueOutcomes
 from nlpkit.metrics.values import MAE
 from nlpkit.reports.constant_answers import median_value
-from nlpkit.reports.label_sections import WORST, Rows, mistake, mistakes
+from nlpkit.reports.label_sections import Rows
+from nlpkit.reports.label_tables import WORST, mistake, mistakes
 from nlpkit.reports.people_section import people_table
 from nlpkit.reports.sections import Panel, Plot, Section, Series
 from nlpkit.reports.usage import VALUE_USAGE, FamilyReport

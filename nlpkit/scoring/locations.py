@@ -20,7 +20,8 @@ from nlpkit.scoring.output import STREAM
 from nlpkit.scoring.predictors import Predictor
 from nlpkit.scoring.progress import Progress
 from nlpkit.scoring.score import plan_file
-from nlpkit.scoring.stores import is_remote, plan_stores
+from nlpkit.scoring.store_location import is_remote
+from nlpkit.scoring.stores import plan_stores
 
 
 class ScoringPlan(Protocol):

@@ -20,7 +20,7 @@ from nlpkit.scoring.output import STREAM
 from nlpkit.scoring.predictors import Predictor, Tunable
 from nlpkit.scoring.score import plan_file
 from nlpkit.scoring.spent import Spent, Stopwatch
-from nlpkit.scoring.stores import is_remote
+from nlpkit.scoring.store_location import is_remote
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,9 +81,7 @@ def hyperparameter_search(
             Run(folder).remove()
         identity = {**plain.without("name", "output").tree, "space": search.model_dump(exclude={"trials"})}
         identity |= {"files": _hashes(plain.settings())}
-        study = Study(
-            folder / "study.sqlite", search, seed=settings.seed, identity=fingerprint(identity)
-        )  # fmt: skip
+        study = Study(folder / "study.sqlite", search, seed=settings.seed, identity=fingerprint(identity))
         with closing(study):
             if study.trained is None and not overwrite and any(trained.glob("**/run.json")):
                 raise ConfigError(f"{trained}: a finished run is there; hint: another name, or --overwrite")

@@ -53,7 +53,7 @@ def dinov2_small(raw: list[Path], folder: Path) -> None:
     )
     model = Dinov2Model(config)
     expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    weights = dict(_weights(content, expected))
+    weights = dict(_weights(content))
     weights["embeddings.mask_token"] = torch.zeros(expected["embeddings.mask_token"]).numpy()  # never read
     if missing := sorted(expected.keys() - weights.keys()):
         raise ValueError(f"it lacks {len(missing):,} weights, such as {missing[0]}")
@@ -63,7 +63,7 @@ def dinov2_small(raw: list[Path], folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
 
 
-def _weights(content: bytes, expected: dict[str, tuple[int, ...]]) -> Iterator[tuple[str, np.ndarray]]:
+def _weights(content: bytes) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the weights by the names that transformers gives them."""
     import numpy as np
 

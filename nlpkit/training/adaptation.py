@@ -23,7 +23,7 @@ from nlpkit.models.pretrained import (
     quiet,
 )
 from nlpkit.prompts.template import EncodedDialogue
-from nlpkit.run import RunRecord
+from nlpkit.run_record import RunRecord
 from nlpkit.settings.training import Base, DialogueTraining, Lora
 from nlpkit.tasks.task import ADAPTATION
 from nlpkit.training.adaptation_data import AdaptationTexts, Window, windows_of

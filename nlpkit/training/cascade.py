@@ -15,7 +15,8 @@ from nlpkit.classifiers.cascade import CascadeRecord, identity_of_member
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import from_words
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.run import Run, RunRecord, now, versions
+from nlpkit.run import Run, now, versions
+from nlpkit.run_record import RunRecord
 from nlpkit.settings import Settings
 from nlpkit.settings.data import DataSource, as_sources
 from nlpkit.tasks.prediction import SEVERAL, Prediction
@@ -142,19 +143,10 @@ def complete_cascade(job: RunInProgress, fast: Run, slow: Run, rows: Rows[TextTa
     Raises:
         DataError: no threshold loses so little.
     """
-    import numpy as np
-
-    certain, right, seconds = [], [], []
-    for member in (fast, slow):
-        classifier = Classifier.load(member)
-        started = time.monotonic()
-        answers = classifier.predict([rows.task.input(row) for row in rows.validation])
-        seconds.append(time.monotonic() - started)
-        certain.append(np.array([answer.certainty or 0.0 for answer in answers]))
-        truth = (rows.task.family.truth(row) for row in rows.validation)
-        right.append(np.array([_is_right(answer, true) for answer, true in zip(answers, truth, strict=True)]))
-    chosen = lowest(points(certain[0], *right), len(rows.validation), loses)
-    alone, time_share = right[1].mean(), seconds[0] / seconds[1] + chosen.slow
+    certainty, fast_right, fast_seconds = _measured(fast, rows)
+    _, slow_right, slow_seconds = _measured(slow, rows)
+    chosen = lowest(points(certainty, fast_right, slow_right), len(rows.validation), loses)
+    alone, time_share = slow_right.mean(), fast_seconds / slow_seconds + chosen.slow
     job.options.talk(
         f"threshold {chosen.threshold:.3f}: the slow run reads {chosen.slow:.1%} of the texts, "
         f"which takes {time_share:.0%} of its time"
@@ -190,6 +182,19 @@ def complete_cascade(job: RunInProgress, fast: Run, slow: Run, rows: Rows[TextTa
             ),
         )
     )
+
+
+def _measured(member: Run, rows: Rows[TextTask]) -> tuple[NDArray[Any], NDArray[Any], float]:
+    """Return for the validation rows how certain a run is, whether it is right, and the seconds of all."""
+    import numpy as np
+
+    classifier = Classifier.load(member)
+    started = time.monotonic()
+    answers = classifier.predict([rows.task.input(row) for row in rows.validation])
+    seconds = time.monotonic() - started
+    truth = (rows.task.family.truth(row) for row in rows.validation)
+    right = np.array([_is_right(answer, true) for answer, true in zip(answers, truth, strict=True)])
+    return np.array([answer.certainty or 0.0 for answer in answers]), right, seconds
 
 
 def _is_right(answer: Prediction, truth: str) -> bool:

@@ -22,7 +22,8 @@ from nlpkit.files import fingerprint, room_left, sha256_of, write_whole
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.models.batching import batches
 from nlpkit.models.pretrained import in_bf16, pick_device
-from nlpkit.run import Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import RunRecord
 from nlpkit.tasks.task import TextTask, text_task_from
 from nlpkit.training.runs import TrainOptions, is_main_process
 

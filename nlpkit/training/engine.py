@@ -13,7 +13,8 @@ from nlpkit.classifiers.runtime import SERVER
 from nlpkit.errors import ConfigError
 from nlpkit.generation.addresses import public_address
 from nlpkit.generation.decision_server import naming_rows
-from nlpkit.run import BaseModelIdentity, RunRecord, now, versions
+from nlpkit.run import now, versions
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from nlpkit.settings import Settings
 from nlpkit.settings.data import DataSource, as_sources
 from nlpkit.tasks.reading import read_examples

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.errors import ConfigError
+from nlpkit.models.bases import find_base
 from nlpkit.models.emoji_names import with_emoji_names
-from nlpkit.models.pretrained import depth_of, find_base, load_tokenizer, pick_device, quiet, window_of
+from nlpkit.models.pretrained import depth_of, load_tokenizer, pick_device, quiet, window_of
 from nlpkit.models.vision import Vision
-from nlpkit.run import BaseModelIdentity, Run, RunRecord, now, versions
+from nlpkit.run import Run, now, versions
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from nlpkit.settings.training import Base, EncoderBase, Lora
 from nlpkit.training.runs import RunInProgress
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from nlpkit.data.examples import Picture
-from nlpkit.models.pretrained import find_base, pick_device
+from nlpkit.models.bases import find_base
+from nlpkit.models.pretrained import pick_device
 from nlpkit.models.vision import Fusion, states_of, vision_of
 from nlpkit.settings import Settings
 from nlpkit.settings.training import EncoderBase, SentimentTraining, TextTraining

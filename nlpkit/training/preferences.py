@@ -11,16 +11,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from nlpkit.data.examples import Turn
+from nlpkit.data.preference_rows import PreferenceSource, parse
 from nlpkit.data.preference_splits import drop_seen, hold_out
 from nlpkit.data.preferences import (
     FEWEST,
     FEWEST_HELD,
     Preference,
-    PreferenceSource,
     RatedReply,
     ReplyPair,
     pair_up,
-    parse,
     refuse_useless,
     sample,
     take_apart,

@@ -16,7 +16,8 @@ from nlpkit.config import to_yaml
 from nlpkit.data.text_hashes import keep_hashes
 from nlpkit.errors import ConfigError, NlpkitError
 from nlpkit.files import fingerprint, room_left, write_whole
-from nlpkit.run import Run, RunRecord, versions
+from nlpkit.run import Run, versions
+from nlpkit.run_record import RunRecord
 from nlpkit.training.checkpoints import refuse_others
 from nlpkit.training.codebooks import find_codebook
 

@@ -72,11 +72,13 @@ def fit(
     order = RowOrder(
         objective.lengths, batch_size=training.batch_size, grouped=training.group_by_length, seed=seed
     )
-    kind, watched = (
-        _trainer_of(objective, order),
+    kind = _trainer_of(objective, order)
+    callbacks = [
         watcher(run, fingerprint, job.options.progress, hidden=PRIVATE if private else ()),
-    )
-    callbacks = [watched, _reporter(objective, job.options)]
+        _reporter(objective, job.options),
+    ]
+    if training.patience:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=training.patience))
     if private:
         objective, kind = private.objective(objective), private.trainer_of(kind)
         callbacks.insert(0, private.saver())
@@ -92,8 +94,6 @@ def fit(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # stdout is for answers
-    if training.patience:
-        trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
     checkpoint = last_trusted(run.checkpoints, fingerprint=fingerprint, warn=talk)
     if checkpoint:
         talk(f"resuming from step {checkpoint.name.rpartition('-')[2]} of {steps}")

@@ -21,7 +21,7 @@ from nlpkit.errors import RunError
 from nlpkit.generation.decision_server import naming_rows
 from nlpkit.run import Run
 from nlpkit.settings import Settings
-from nlpkit.tasks.answers.family import answer_of
+from nlpkit.tasks.answers.showing import answer_of
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import vader

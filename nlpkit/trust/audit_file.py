@@ -14,7 +14,7 @@ from nlpkit.data.identities import Mention, swapper
 from nlpkit.data.records import read_records, text_of
 from nlpkit.errors import ConfigError, DataError
 from nlpkit.settings.data import DataSource
-from nlpkit.tasks.answers.family import answer_of
+from nlpkit.tasks.answers.showing import answer_of
 from nlpkit.tasks.own_settings import source_for
 from nlpkit.tasks.prediction import Prediction, turns_read_by
 from nlpkit.tasks.reading import read_examples

@@ -16,8 +16,8 @@ from nlpkit.data.examples import Conversation
 from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
 from nlpkit.generation.sampling import Sampling
-from nlpkit.tasks.answers.family import Shown
 from nlpkit.tasks.answers.one_label import OneLabel
+from nlpkit.tasks.answers.showing import Shown
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust.explanation import Explanation, Word
 from nlpkit.trust.faithfulness import Faithfulness, Scores
@@ -180,7 +180,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        from demo.app import build, quiet_gradio, serve
+        from demo.app import build
+        from demo.gradio_server import quiet_gradio, serve
 
         quiet_gradio(Path(folder))
         from demo.model_pool import ModelPool

@@ -92,7 +92,8 @@ def smaller(picture: Path) -> None:
 
 
 def served(folder: Path) -> str:
-    from demo.app import build, quiet_gradio, serve
+    from demo.app import build
+    from demo.gradio_server import quiet_gradio, serve
     from demo.guard import DemoLimits
     from nlpkit.chat.store import Store
     from nlpkit.classifiers.classifier import Classifier

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from tests.browser.conftest import PHONE, Server, Visit
 
 

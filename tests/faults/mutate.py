@@ -34,6 +34,10 @@ GUARDED = {
         "nlpkit/metrics/intervals.py", (f"{UNIT}/metrics/test_intervals.py", f"{UNIT}/metrics/test_ratio.py")
     ),
     "metrics": Guarded("nlpkit/metrics/labels.py", (f"{UNIT}/metrics/test_metrics.py",)),
+    "probabilities": Guarded(
+        "nlpkit/metrics/label_probabilities.py",
+        (f"{UNIT}/metrics/test_metrics.py", f"{UNIT}/metrics/test_calibration.py"),
+    ),
     "calibration": Guarded("nlpkit/metrics/calibration.py", (f"{UNIT}/metrics/test_calibration.py",)),
     "journal": Guarded("nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py",)),
     "state": Guarded(

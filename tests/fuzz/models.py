@@ -119,7 +119,8 @@ def load_run(drawn: tuple[str, bytes], folder: Path) -> None:
 
 def load_base(drawn: tuple[str, bytes], folder: Path) -> None:
     """A base of somebody's is loaded or refused in one sentence."""
-    from nlpkit.models.pretrained import find_base, load_classifier
+    from nlpkit.models.bases import find_base
+    from nlpkit.models.pretrained import load_classifier
     from nlpkit.tasks.answers.family import Head
 
     name, data = drawn

@@ -11,7 +11,8 @@ from nlpkit.classifiers.classifier import Classifier
 from nlpkit.errors import RunError
 from nlpkit.evaluation.publish import published_files
 from nlpkit.generation.chatbot import Chatbot
-from nlpkit.models.pretrained import find_base, load_encoder
+from nlpkit.models.bases import find_base
+from nlpkit.models.pretrained import load_encoder
 from nlpkit.run import Run
 from nlpkit.training.runs import Progress
 from nlpkit.training.train import train_seeds

@@ -25,9 +25,11 @@ def make_start(folder: Path, base: Path) -> Path:
     """A whole dialogue run with a random adapter, as the recipe dialogue leaves it."""
     import torch
 
+    from nlpkit.models.bases import find_base
     from nlpkit.models.lora import add_lora, save_adapter
-    from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer
-    from nlpkit.run import RunRecord, now, versions
+    from nlpkit.models.pretrained import load_language_model, load_tokenizer
+    from nlpkit.run import now, versions
+    from nlpkit.run_record import RunRecord
     from nlpkit.settings.training import Lora
     from nlpkit.tasks.dialogue import Dialogue
 

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 import nlpkit
-import nlpkit.run
+import nlpkit.run_record
 from nlpkit import Chatbot, Classifier, LanguageModel, Run, Session, Store, score_file
 from nlpkit.generation.sampling import Sampler
 from tests.legacy import asking  # what may move stands at its top
@@ -149,7 +149,7 @@ def test_records_of_runs_are_read_whole() -> None:
     for name in ANSWERS["runs"]:
         run = Run.open(name)
         tree = json.loads(run.marker.read_text(encoding="utf-8"))
-        hold(run.read().model_dump(mode="json"), nlpkit.run.in_current_format(tree), 0.0)
+        hold(run.read().model_dump(mode="json"), nlpkit.run_record.in_current_format(tree), 0.0)
         if "comparison" in tree["data"]:
             comparison = asking.comparison_of(run).model_dump(mode="json")
             hold(asking.without_additions(comparison), tree["data"]["comparison"], 0.0)

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.integration
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from demo.app import build, quiet_gradio, serve
+from demo.app import build
+from demo.gradio_server import quiet_gradio, serve
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 
 def note_lookup(event, details):

@@ -78,6 +78,10 @@ OWN_PROCESSES = "nlpkit/scoring/workers.py"
 REFUSED_METHODS = {"extractall": "CVE-2021-41127: a path in an archive leads out of the folder"}
 
 
+DANGEROUS = ("trust_remote_code", "shell", "allow_pickle")
+"""Arguments that are never True."""
+
+
 def calls() -> Iterator[tuple[str, ast.Call]]:
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -95,13 +99,23 @@ def test_nothing_calls_what_an_advisory_needs() -> None:
         if why := REFUSED.get(name.replace("gradio.", "gr.")) or REFUSED_METHODS.get(method):
             found.append(f"{place}: {name}: {why}")
         given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-        for setting, value in (("trust_remote_code", "True"), ("shell", "True"), ("allow_pickle", "True")):
-            if given.get(setting) == value:
-                found.append(f"{place}: {setting}={value}")
+        found += [f"{place}: {setting}=True" for setting in DANGEROUS if given.get(setting) == "True"]
         if method == "launch" and (given.get("share"), given.get("allowed_paths")) != ("False", "[]"):
             found.append(f"{place}: {name} without share=False, allowed_paths=[]")
         if name.endswith("Environment") and given.get("autoescape", "True") != "True":
             found.append(f"{place}: {name} does not escape")
+    assert found == []
+
+
+def test_no_dictionary_of_arguments_holds_a_dangerous_one() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(key)}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value in DANGEROUS and ast.unparse(value) == "True"
+    ]
     assert found == []
 
 

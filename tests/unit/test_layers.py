@@ -15,7 +15,14 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("nlpkit.errors",),
-    ("nlpkit.files", "nlpkit.model_files", "nlpkit.config", "nlpkit.settings", "nlpkit.data.examples"),
+    (
+        "nlpkit.files",
+        "nlpkit.model_files",
+        "nlpkit.run_record",
+        "nlpkit.config",
+        "nlpkit.settings",
+        "nlpkit.data.examples",
+    ),
     ("nlpkit.run", "nlpkit.data.records", "nlpkit.metrics"),
     ("nlpkit.sources", "nlpkit.data", "nlpkit.prompts"),
     ("nlpkit.reports",),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from nlpkit.tasks.answers.differences import Differences, Limits
+from nlpkit.tasks.answers.showing import Shown
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from nlpkit.reports.usage import FamilyReport
     from nlpkit.tasks.answers.claims import Claim
 
-Tone: TypeAlias = Literal["negative", "neutral", "positive"]
 
 CellType: TypeAlias = Literal["string", "int", "float"]
 
@@ -41,12 +42,6 @@ as a number of an example.
 Loss: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
 """(logits, targets) -> the loss of each example, (batch,)."""
 
-TONE = 0.25
-"""A score beyond this, in [-1, 1], is shown as positive or negative."""
-
-
-SHOWN = 6
-"""Labels above which the terminal and the demo show the probabilities of the likeliest only."""
 
 MANY = 30
 """Labels above which a line names only the commonest and the rarest."""
@@ -73,59 +68,6 @@ class TargetFindings:
 
     lines: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """How far an export may lie from its run."""
-
-    changed: float
-    """Share of rows whose label changes."""
-    difference: float | None
-    """Largest difference of a logit; None where single logits may differ."""
-    accuracy: float
-    """Share of the rows by which fewer may be right."""
-    value: float
-    """For numbers: the mean difference in standard deviations of the run's values."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Differences:
-    """How the answers of an export differ from those of its run."""
-
-    changed: float | None = None
-    """Share of rows whose label changes; None where there are no labels."""
-    accuracy: float | None = None
-    """Of the run, where the truth is known."""
-    exported_accuracy: float | None = None
-    failures: tuple[str, ...] = ()
-    """What is beyond its limit, in words."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShownPart:
-    """A part of a text that an answer speaks of."""
-
-    start: int
-    end: int
-    name: str
-    """What is said of it, in words."""
-    tone: Tone
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
-    """An answer as the terminal and the demo show it."""
-
-    headline: str
-    tone: Tone = "neutral"
-    score: float | None = None
-    """In [-1, 1], where there is one."""
-    shares: tuple[tuple[str, float], ...] = ()
-    """The probability of labels, as far as there are labels; of many labels the highest."""
-    text: str = ""
-    """The text, where the answer is about parts of it."""
-    parts: tuple[ShownPart, ...] = ()
 
 
 class Family(Protocol):
@@ -281,66 +223,9 @@ class ClassifierFamily(Family, Protocol):
         """
 
 
-def tone_of(score: float | None) -> Tone:
-    """Return the tone of a score in [-1, 1]."""
-    if score is None or -TONE <= score <= TONE:
-        return "neutral"
-    return "positive" if score > 0 else "negative"
-
-
-def answer_of(prediction: Prediction) -> str:
-    """Return the label, or of a number on which side of neutral it lies."""
-    return prediction.label if prediction.label is not None else tone_of(prediction.score)
-
-
-def likeliest(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    """Return the probability of each label, in its order; of many labels the SHOWN highest, highest first."""
-    if len(probabilities) <= SHOWN:
-        return tuple(probabilities.items())
-    return tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:SHOWN])
-
-
 def shares_of(counts: Mapping[str, int], labels: Sequence[str], rows: int) -> list[str]:
     """Return each label with its rows and their share; of many labels the commonest and the rarest."""
     is_long = len(labels) > MANY
     ranked = sorted(labels, key=lambda label: -counts[label]) if is_long else labels
     shares = [f"{label} {counts[label]:,} ({counts[label] / rows:.0%})" for label in ranked]
     return [f"{len(labels)}: {shares[0]}", *shares[1:3], "...", *shares[-3:]] if is_long else shares
-
-
-def changed_answers(
-    before: Sequence[str], after: Sequence[str], truth: Sequence[object], limits: Limits
-) -> Differences:
-    """Count changed labels, and compare accuracy where the truth is known."""
-    changed = sum(old != new for old, new in zip(before, after, strict=True)) / len(before)
-    failures = []
-    if not changed <= limits.changed:
-        failures.append(f"{changed:.2%} of the labels change, {limits.changed:.2%} are allowed")
-    if not truth:
-        return Differences(changed=changed, failures=tuple(failures))
-    right, still_right = (
-        sum(answer == true for answer, true in zip(answers, truth, strict=True))
-        for answers in (before, after)
-    )
-    accuracy, exported_accuracy = right / len(before), still_right / len(before)
-    # Of few rows a single one is more than any share
-    if right - still_right > max(limits.accuracy * len(before), 1 if limits.accuracy else 0):
-        failures.append(
-            f"accuracy falls from {accuracy:.2%} to {exported_accuracy:.2%}, {limits.accuracy:.2%} are "
-            "allowed"
-        )
-    return Differences(
-        changed=changed, accuracy=accuracy, exported_accuracy=exported_accuracy, failures=tuple(failures)
-    )
-
-
-def turn_groups(examples: Sequence[Any], *, near_duplicates: float, seed: int) -> list[int]:
-    """Group turns by their conversation, together with those of equal and near-equal conversations."""
-    from nlpkit.data.near import near_groups
-
-    spoken: dict[str, list[str]] = {}
-    for example in examples:
-        spoken.setdefault(example.conversation, []).append(example.text)
-    texts = ["\n".join(turns) for turns in spoken.values()]
-    groups = dict(zip(spoken, near_groups(texts, threshold=near_duplicates, seed=seed), strict=True))
-    return [groups[example.conversation] for example in examples]

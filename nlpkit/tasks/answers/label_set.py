@@ -17,19 +17,9 @@ from nlpkit.reports.constant_answers import label_set_signs
 from nlpkit.reports.label_set_sections import LABEL_SET_REPORT
 from nlpkit.reports.usage import LABEL_SET_USAGE, FamilyReport, Usage
 from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
-from nlpkit.tasks.answers.family import (
-    ClassifierFamily,
-    ColumnType,
-    Differences,
-    Head,
-    Limits,
-    Loss,
-    Shown,
-    TargetFindings,
-    changed_answers,
-    likeliest,
-    shares_of,
-)
+from nlpkit.tasks.answers.differences import Differences, Limits, changed_answers
+from nlpkit.tasks.answers.family import ClassifierFamily, ColumnType, Head, Loss, TargetFindings, shares_of
+from nlpkit.tasks.answers.showing import Shown, likeliest
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import SEVERAL, Prediction
 

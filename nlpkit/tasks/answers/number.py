@@ -17,17 +17,9 @@ from nlpkit.reports.constant_answers import value_signs
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.reports.value_sections import VALUE_REPORT
 from nlpkit.tasks.answers.claims import Claim, named_label
-from nlpkit.tasks.answers.family import (
-    ClassifierFamily,
-    ColumnType,
-    Differences,
-    Head,
-    Limits,
-    Loss,
-    Shown,
-    TargetFindings,
-    tone_of,
-)
+from nlpkit.tasks.answers.differences import Differences, Limits
+from nlpkit.tasks.answers.family import ClassifierFamily, ColumnType, Head, Loss, TargetFindings
+from nlpkit.tasks.answers.showing import Shown, tone_of
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from nlpkit.data.examples import LabeledText, LabeledTurn
+from nlpkit.data.near import turn_groups
 from nlpkit.errors import DataError
-from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, LOG_LOSS, MACRO_F1, WEIGHTED_F1
+from nlpkit.metrics.label_probabilities import LOG_LOSS
+from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, MACRO_F1, WEIGHTED_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes
 from nlpkit.metrics.outside import OUTSIDE_METRICS
@@ -17,21 +19,9 @@ from nlpkit.reports.constant_answers import label_signs
 from nlpkit.reports.label_sections import LABEL_REPORT
 from nlpkit.reports.usage import LABEL_USAGE, FamilyReport, Usage
 from nlpkit.tasks.answers.claims import Claim, LabelClaim, named_label
-from nlpkit.tasks.answers.family import (
-    ClassifierFamily,
-    ColumnType,
-    Differences,
-    Head,
-    Limits,
-    Loss,
-    Shown,
-    TargetFindings,
-    changed_answers,
-    likeliest,
-    shares_of,
-    tone_of,
-    turn_groups,
-)
+from nlpkit.tasks.answers.differences import Differences, Limits, changed_answers
+from nlpkit.tasks.answers.family import ClassifierFamily, ColumnType, Head, Loss, TargetFindings, shares_of
+from nlpkit.tasks.answers.showing import Shown, likeliest, tone_of
 from nlpkit.tasks.calibrator import Calibrator, calibrated
 from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction

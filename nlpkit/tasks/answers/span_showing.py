@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from nlpkit.tasks.answers.family import Shown, ShownPart, Tone
+from nlpkit.tasks.answers.showing import Shown, ShownPart, Tone
 from nlpkit.tasks.prediction import FoundOpinion, Prediction
 
 TONES: Mapping[str, Tone] = MappingProxyType(

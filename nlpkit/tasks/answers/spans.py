@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.data.examples import Opinion, OpinionText, Span
-from nlpkit.errors import DataError
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.opinions import (
     OPINION_METRICS,
@@ -22,22 +20,20 @@ from nlpkit.metrics.opinions import (
 from nlpkit.reports.opinion_sections import TERM_REPORT, TRIPLET_REPORT
 from nlpkit.reports.usage import FamilyReport
 from nlpkit.tasks.answers.claims import Claim
+from nlpkit.tasks.answers.differences import Differences, Limits, changed_answers
 from nlpkit.tasks.answers.family import (
     PADDING,
     CellType,
     ClassifierFamily,
     ColumnType,
-    Differences,
     Head,
-    Limits,
     Listed,
     Loss,
-    Shown,
     TargetFindings,
-    changed_answers,
-    shares_of,
 )
+from nlpkit.tasks.answers.showing import Shown
 from nlpkit.tasks.answers.span_decoding import Candidates, candidates, without_rivals
+from nlpkit.tasks.answers.span_findings import opinion_findings, polarity_counts
 from nlpkit.tasks.answers.span_fit import fit_candidates
 from nlpkit.tasks.answers.span_places import (
     by_window,
@@ -281,46 +277,15 @@ class Spans(ClassifierFamily):
         Raises:
             DataError: a polarity has no opinions.
         """
-        counts = _counted(train)
-        total = sum(counts.values())
-        for polarity in self.polarities:
-            if not counts[polarity]:
-                raise DataError(
-                    f"no training row has an opinion with the polarity {polarity!r}: it cannot be learned; "
-                    "hint: leave it out of task.labels"
-                )
-        empty = sum(not example.opinions for example in train)
-        return TargetFindings(
-            lines=(
-                f"opinions   {', '.join(shares_of(counts, self.polarities, total))}",
-                f"           {total / len(train):.2f} a row; {empty:,} rows without any",
-            ),
-            warnings=(
-                *self._lost(train, targets),
-                *(
-                    f"the polarity {polarity!r} is rare ({counts[polarity]:,} opinions)"
-                    for polarity in self.polarities
-                    if 20 * counts[polarity] < max(counts.values())
-                ),
-            ),
-        )
-
-    def _lost(self, train: Sequence[OpinionText], targets: Sequence[Sequence[float]]) -> list[str]:
-        """Return a warning where targets lack opinions of their examples."""
         pairs = zip(train, targets, strict=True) if targets else ()
         lost = sum(
             len(set(self._plain(row.opinions))) - (len(target) - 2) // NUMBERS for row, target in pairs
         )
-        if not lost:
-            return []
-        return [
-            f"{lost:,} opinions are not learned: they do not stand wholly in the first window of their text; "
-            "a larger base.max_tokens, or shorter texts, keeps them"
-        ]
+        return opinion_findings(train, self.polarities, lost=lost)
 
     def strata(self, examples: Sequence[OpinionText]) -> list[str]:
         """Return the rarest polarity of each example."""
-        counts = _counted(examples)
+        counts = polarity_counts(examples)
         return [
             f"polarity {min(example.labels, key=lambda label: (counts[label], label), default='')}"
             for example in examples
@@ -328,7 +293,7 @@ class Spans(ClassifierFamily):
 
     def describe(self, parts: Mapping[str, Sequence[OpinionText]]) -> dict[str, Any]:
         """Count the opinions by polarity, part by part."""
-        return {"labels": {name: dict(sorted(_counted(part).items())) for name, part in parts.items()}}
+        return {"labels": {name: dict(sorted(polarity_counts(part).items())) for name, part in parts.items()}}
 
     def texts(self, example: OpinionText) -> list[str]:
         """Return the text."""
@@ -355,7 +320,3 @@ class Spans(ClassifierFamily):
     def claims(self, answer: Prediction, label: str | None = None) -> tuple[Claim, ...]:
         """Return no claims: opinions are parts of the text themselves."""
         return ()
-
-
-def _counted(examples: Sequence[OpinionText]) -> Counter[str]:
-    return Counter(opinion.polarity for example in examples for opinion in example.opinions)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.chat import GENERATE
 from benchmarks.chat_start import Reply, Start, summary
+from benchmarks.chat_turns import GENERATE
 
 
 def test_d11_the_table_compares_all_tokens_after_the_first_with_generate() -> None:

@@ -7,22 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.mood import (
-    NAMES,
-    TURNS,
-    CachedReplies,
-    Replies,
-    Turns,
-    bench,
-    compare,
-    distances,
-    lines,
-    names,
-    read_turns,
-    replies,
-    sentiment_hints,
-    unnamed,
-)
+from benchmarks.mood import CachedReplies, bench, lines, replies, sentiment_hints
+from benchmarks.mood_effect import Replies, compare, distances, unnamed
+from benchmarks.mood_sets import NAMES, TURNS, Turns, names, read_turns
 from nlpkit.chat.sentiment import describe_sentiment, predict_sentiments
 from tests.fakes import FakeBot, FakeClassifier
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.builtin import by_source, source_of
 from benchmarks.intensity import DOMAINS, one_human, sources
-from benchmarks.mood import labeled_turns
+from benchmarks.mood_sets import labeled_turns
 from benchmarks.quality import main
 from benchmarks.sentences import outcomes_of, tfidf
 from benchmarks.support import FILE, choose_threshold, sure_answers

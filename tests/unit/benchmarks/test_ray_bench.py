@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.ray_nodes import ONE, WIDE, Turn, limits, page, ratio
+from benchmarks.driver_limits import limits
+from benchmarks.ray_nodes import ONE, WIDE, Turn, page, ratio
 from benchmarks.texts import write_texts
 
 

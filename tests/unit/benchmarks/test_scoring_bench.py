@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.machine import Machine, run_child
 from benchmarks.results import save, table
-from benchmarks.scoring import PIPELINE, Bench, Turn, agreement, page, ratio
+from benchmarks.scoring import agreement, page, ratio
+from benchmarks.scoring_turns import PIPELINE, Bench, Turn
 from benchmarks.texts import read_column, write_texts
 from nlpkit.errors import NlpkitError
 

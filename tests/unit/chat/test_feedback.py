@@ -10,7 +10,8 @@ import pytest
 from nlpkit.chat.feedback import Feedback, write_feedback
 from nlpkit.chat.store import Store
 from nlpkit.data.examples import Turn
-from nlpkit.data.preferences import PreferenceSource, RatedReply, ReplyPair, parse, refuse_useless
+from nlpkit.data.preference_rows import PreferenceSource, parse
+from nlpkit.data.preferences import RatedReply, ReplyPair, refuse_useless
 from nlpkit.data.records import read_records
 from nlpkit.errors import ConfigError, DataError
 

@@ -234,7 +234,7 @@ def test_ray_may_stand_alone_and_its_extra_is_named(
         yield Fake()
 
     with monkeypatch.context() as patched:
-        patched.setattr("nlpkit.cli.score._models", models)
+        patched.setattr("nlpkit.cli.score.scoring_models", models)
         for place, words in enumerate([(), ("--ray",), ("--ray", "host:6379"), ("--ray=host:6379",)]):
             assert (
                 nlpkit("score", *words, reviews, "-o", tmp_path / f"{place}.csv", "--prefix", "x_").code == 0
@@ -296,7 +296,7 @@ def test_paths_are_checked_before_the_model_is_loaded(
     def loaded(*_: object, **__: object) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("nlpkit.cli.score._classifier", loaded)
+    monkeypatch.setattr("nlpkit.classifiers.classifier.Classifier.load", loaded)
     assert nlpkit("score", tmp_path / "missing.csv", "-o", tmp_path / "o.csv").code == 3
     assert nlpkit("score", reviews, "-o", reviews).code == 2
     said = nlpkit("score", reviews, "-o", tmp_path / "o.csv", "--text", "txt")

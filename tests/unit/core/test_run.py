@@ -5,7 +5,8 @@ import pytest
 
 from nlpkit.errors import ConfigError, RunError
 from nlpkit.files import fingerprint, sha256_of, write_whole
-from nlpkit.run import BaseModelIdentity, Run, RunRecord, find_runs
+from nlpkit.run import Run, find_runs
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 
 
 def record(**changes: object) -> RunRecord:

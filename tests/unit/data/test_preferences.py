@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 
 from nlpkit.data.examples import Conversation, Turn
+from nlpkit.data.preference_rows import PreferenceSource, parse
 from nlpkit.data.preference_splits import drop_seen, hold_out
-from nlpkit.data.preferences import (
-    PreferenceSource,
-    RatedReply,
-    ReplyPair,
-    pair_up,
-    parse,
-    refuse_useless,
-    sample,
-    take_apart,
-)
+from nlpkit.data.preferences import RatedReply, ReplyPair, pair_up, refuse_useless, sample, take_apart
 from nlpkit.data.records import Record, read_records
 from nlpkit.errors import DataError
 

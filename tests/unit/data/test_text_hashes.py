@@ -8,7 +8,8 @@ import pytest
 from nlpkit.data.text_hashes import count_trained_on, keep_hashes
 from nlpkit.errors import RunError
 from nlpkit.files import sha256_of
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 
 
 def completed(path: Path, texts: list[str] | None, parent: Run | None = None) -> Run:

@@ -13,7 +13,8 @@ from nlpkit.chat.store import Store
 from nlpkit.errors import RunError
 from nlpkit.generation.promoted import promote
 from nlpkit.generation.sampling import Sampling
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from tests.browser.fake import FakeBot
 
 

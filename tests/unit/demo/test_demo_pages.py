@@ -18,8 +18,10 @@ from demo.guard import DemoLimits
 from demo.panel import context_page, mood_strip, sentiment_page, status
 from demo.reports import find_runs, frame
 from demo.score_pages import effects_page, file_page, text_page, upload_page
-from demo.scoring import binned, explain_text, explainer_of, look, score_text, score_upload
+from demo.scored_summary import binned
+from demo.scoring import look, score_upload
 from demo.suggested import FOLLOW_UPS, STARTERS, suggestions
+from demo.text_scorer import explain_text, explainer_of, score_text
 from demo.view import note, showing_errors
 from nlpkit.chat.attached_file import AttachedFile, FileStart
 from nlpkit.chat.messages import Chat, ChatMessage
@@ -29,7 +31,8 @@ from nlpkit.errors import DataError, RunError, SourceError
 from nlpkit.generation.completion import OverloadedError
 from nlpkit.generation.context import Context, CountedBy
 from nlpkit.generation.server_errors import ServerError
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from nlpkit.tasks.answers.span_showing import shown_opinions
 from nlpkit.tasks.aspects import Aspects
 from nlpkit.tasks.polarity import Polarity

@@ -9,7 +9,8 @@ from pyarrow import parquet
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.data.examples import LabeledText
 from nlpkit.errors import ConfigError, DataError
-from nlpkit.evaluation.evaluate import evaluate, measure, report_run
+from nlpkit.evaluation.evaluate import evaluate, report_run
+from nlpkit.evaluation.measure_classifier import measure
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Table, Texts
 from nlpkit.run import Run

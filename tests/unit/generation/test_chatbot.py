@@ -23,7 +23,8 @@ from nlpkit.generation.detokenizer import Detokenizer
 from nlpkit.generation.language_model import LanguageModel
 from nlpkit.generation.sampling import Sampling
 from nlpkit.generation.torch_decoder import TorchDecoder
-from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer
+from nlpkit.models.bases import find_base
+from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.prompts.build import build_prompt
 from nlpkit.prompts.template import ChatTemplate
 from nlpkit.tasks.dialogue import Dialogue

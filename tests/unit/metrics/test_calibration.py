@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 
 from nlpkit.errors import DataError
 from nlpkit.metrics.calibration import COLDEST, HOTTEST, fit_temperature, reliability
-from nlpkit.metrics.labels import expected_calibration_error
+from nlpkit.metrics.label_probabilities import expected_calibration_error
 from nlpkit.metrics.outcomes import LabelOutcomes
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from nlpkit.metrics import intervals
-from nlpkit.metrics.labels import ACCURACY, AUROC, CALIBRATION_ERROR, LABEL_METRICS, LOG_LOSS, MACRO_F1, MCC
+from nlpkit.metrics.label_probabilities import AUROC, CALIBRATION_ERROR, LOG_LOSS
+from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, MACRO_F1, MCC
 from nlpkit.metrics.metric import Bootstrap, Jackknife, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
 from nlpkit.metrics.values import MAE, PEARSON, VALUE_METRICS

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as sk
 
 from nlpkit.errors import DataError
-from nlpkit.metrics import labels, values
+from nlpkit.metrics import label_probabilities, labels, values
 from nlpkit.metrics.labels import LABEL_METRICS, WEIGHTED_F1
 from nlpkit.metrics.metric import Metric
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
@@ -67,21 +67,21 @@ def test_a_label_that_never_occurs_has_no_recall_and_does_not_count_in_the_mean(
     absent = labels.per_class(outcomes)[2]
     assert (absent.precision, absent.recall, absent.f1, absent.support) == (None, None, None, 0)
     assert labels.macro_f1(outcomes) == 1.0
-    assert labels.auroc(outcomes) == 1.0
+    assert label_probabilities.auroc(outcomes) == 1.0
 
 
 def test_losses_by_hand() -> None:
-    assert labels.log_loss(three()) == pytest.approx(
+    assert label_probabilities.log_loss(three()) == pytest.approx(
         -(math.log(0.7) + math.log(0.3) + math.log(0.8) + math.log(0.2)) / 4
     )
     # (0.09 + 0.04 + 0.01) + (0.49 + 0.36 + 0.01) + (0.01 + 0.04 + 0.01) + (0.25 + 0.09 + 0.64)
-    assert labels.brier(three()) == pytest.approx((0.14 + 0.86 + 0.06 + 0.98) / 4)
+    assert label_probabilities.brier(three()) == pytest.approx((0.14 + 0.86 + 0.06 + 0.98) / 4)
 
 
 def test_a_sure_mistake_costs_much_but_not_infinitely_much() -> None:
     outcomes = LabelOutcomes(labels=("a", "b"), truth=np.array([0]), probabilities=np.array([[0.0, 1.0]]))
-    assert labels.log_loss(outcomes) == pytest.approx(36.04, abs=0.01)
-    assert labels.brier(outcomes) == 2.0
+    assert label_probabilities.log_loss(outcomes) == pytest.approx(36.04, abs=0.01)
+    assert label_probabilities.brier(outcomes) == 2.0
 
 
 def test_calibration_error_by_hand() -> None:
@@ -90,7 +90,9 @@ def test_calibration_error_by_hand() -> None:
     outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.array([0, 0, 0, 1, 0, 1]), probabilities=np.c_[first, 1 - first]
     )
-    assert labels.expected_calibration_error(outcomes) == pytest.approx((4 * 0.20 + 2 * 0.12) / 6)
+    assert label_probabilities.expected_calibration_error(outcomes) == pytest.approx(
+        (4 * 0.20 + 2 * 0.12) / 6
+    )
 
 
 def test_bins_are_closed_above() -> None:
@@ -98,8 +100,8 @@ def test_bins_are_closed_above() -> None:
     outcomes = LabelOutcomes(
         labels=("a", "b"), truth=np.zeros(5, dtype=int), probabilities=np.c_[first, 1 - first]
     )
-    assert labels.confidence_bins(outcomes, bins=10).tolist() == [4, 5, 6, 7, 9]
-    assert labels.confidence_bins(outcomes).max() == 14
+    assert label_probabilities.confidence_bins(outcomes, bins=10).tolist() == [4, 5, 6, 7, 9]
+    assert label_probabilities.confidence_bins(outcomes).max() == 14
 
 
 @pytest.mark.parametrize("count", [2, 5])

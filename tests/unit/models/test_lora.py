@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nlpkit.errors import ConfigError, RunError
+from nlpkit.models.bases import find_base
 from nlpkit.models.lora import add_lora, load_adapter, save_adapter
-from nlpkit.models.pretrained import find_base, load_classifier, load_tokenizer, window_of
+from nlpkit.models.pretrained import load_classifier, load_tokenizer, window_of
 from nlpkit.settings.training import Lora
 from nlpkit.tasks.answers.family import Head
 from nlpkit.tasks.polarity import Polarity

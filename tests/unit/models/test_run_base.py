@@ -17,7 +17,8 @@ import pytest
 from nlpkit.classifiers.loading import load_model
 from nlpkit.errors import RunError
 from nlpkit.models.run_base import refuse_other_base
-from nlpkit.run import BaseModelIdentity, Run
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity
 
 DEEP = "[" * 100_000 + "]" * 100_000
 

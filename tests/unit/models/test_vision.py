@@ -11,7 +11,7 @@ import pytest
 from nlpkit.data.examples import Picture
 from nlpkit.errors import ConfigError
 from nlpkit.models.vision import Vision, load_vision, states_of, vision_of
-from nlpkit.run import BaseModelIdentity
+from nlpkit.run_record import BaseModelIdentity
 from tests.picture_files import encoded, make_vit, square
 
 BASE = BaseModelIdentity(source="a", revision=None, weights_sha256="", tokenizer_sha256="")

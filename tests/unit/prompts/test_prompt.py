@@ -78,7 +78,8 @@ def talks(draw: st.DrawFn) -> Conversation:
 @pytest.fixture(scope="module")
 def smollm2() -> Any:
     """The real tokenizer of the catalogue's chat model."""
-    from nlpkit.models.pretrained import find_base, load_tokenizer
+    from nlpkit.models.bases import find_base
+    from nlpkit.models.pretrained import load_tokenizer
 
     return load_tokenizer(find_base("smollm2-135m")[0])
 

@@ -165,7 +165,8 @@ def render_own() -> tuple[str, bool]:
 
 @pytest.mark.integration
 def test_the_template_of_the_catalogues_own_bot_is_known_and_needs_no_child():
-    from nlpkit.models.pretrained import find_base, load_tokenizer
+    from nlpkit.models.bases import find_base
+    from nlpkit.models.pretrained import load_tokenizer
 
     tokenizer = load_tokenizer(find_base("smollm2-135m")[0])
     with patch.object(rendering, "_renderer", side_effect=AssertionError("a child was asked")):

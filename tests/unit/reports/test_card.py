@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from nlpkit.metrics.score import PairedTest, Score
 from nlpkit.reports.card import model_card
-from nlpkit.reports.label_sections import few_texts
+from nlpkit.reports.label_tables import few_texts
 from nlpkit.reports.parts import Baseline, DataCard, SourceCard
 from nlpkit.reports.report import Report
 from nlpkit.reports.usage import LABEL_USAGE, REPLY_USAGE, VALUE_USAGE

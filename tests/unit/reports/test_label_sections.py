@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from nlpkit.metrics.outcomes import LabelOutcomes
-from nlpkit.reports import label_sections
+from nlpkit.reports import label_sections, label_tables
 from nlpkit.reports.label_sections import LABEL_SECTIONS, Rows
 from nlpkit.reports.sections import Plot, Table, Tag, Texts
 
@@ -114,5 +114,5 @@ def test_a_lone_surrogate_does_not_stop_the_report_from_being_written() -> None:
 
 def test_labels_with_few_texts_are_warned_of() -> None:
     assert len(label_sections.label_limits(labeled())) == 2
-    assert "Only 12 of the texts it was measured on are good" in label_sections.few_texts([("good", 12)])[0]
-    assert label_sections.few_texts([("good", 50)]) == ()
+    assert "Only 12 of the texts it was measured on are good" in label_tables.few_texts([("good", 12)])[0]
+    assert label_tables.few_texts([("good", 50)]) == ()

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from nlpkit.errors import DataError
 from nlpkit.metrics.score import PairedTest, Score
-from nlpkit.reports.label_sections import confusion_table, each_label_table, mistake, mistakes
+from nlpkit.reports.label_tables import confusion_table, each_label_table, mistake, mistakes
 from nlpkit.reports.parts import Baseline, Cost, DataCard, SourceCard, Step
 from nlpkit.reports.plots import draw
 from nlpkit.reports.report import Report

@@ -15,7 +15,8 @@ import pytest
 from nlpkit.cli.app import main
 from nlpkit.data.examples import Conversation, Turn
 from nlpkit.errors import SourceError
-from nlpkit.models.pretrained import find_base, load_language_model, load_tokenizer
+from nlpkit.models.bases import find_base
+from nlpkit.models.pretrained import load_language_model, load_tokenizer
 from nlpkit.prompts import rendering
 from nlpkit.prompts.build import build_prompt
 from nlpkit.prompts.template import ChatTemplate

@@ -12,7 +12,8 @@ import torch
 
 from demo.guard import DemoLimits
 from demo.score_pages import file_page, text_page
-from demo.scoring import score_text, score_upload
+from demo.scoring import score_upload
+from demo.text_scorer import score_text
 from nlpkit.classifiers.classifier import Classifier
 from nlpkit.classifiers.export import export_run
 from nlpkit.classifiers.export_record import ExportRecord
@@ -27,7 +28,7 @@ from nlpkit.run import Run
 from nlpkit.scoring.score import score_file
 from nlpkit.settings.data import DataSource
 from nlpkit.settings.training import LabelSetTraining
-from nlpkit.tasks.answers.family import Limits
+from nlpkit.tasks.answers.differences import Limits
 from nlpkit.tasks.emotions import Emotions
 from nlpkit.tasks.prediction import Prediction
 from tests.conftest import make_base, sentences, train_toy

@@ -7,7 +7,7 @@ from nlpkit.data.examples import LabeledText
 from nlpkit.data.records import Record
 from nlpkit.errors import DataError, RunError
 from nlpkit.settings.data import DataSource
-from nlpkit.tasks.answers.family import Limits
+from nlpkit.tasks.answers.differences import Limits
 from nlpkit.tasks.intensity import Intensity
 from nlpkit.tasks.polarity import Polarity
 from nlpkit.tasks.prediction import Prediction

@@ -21,7 +21,8 @@ from nlpkit.classifiers.text_tokenizer import TextTokenizer
 from nlpkit.data.examples import LabeledTurn, SpokenTurn, TextInput
 from nlpkit.data.splits import split
 from nlpkit.errors import ConfigError, DataError, RunError
-from nlpkit.evaluation.evaluate import ALONE, evaluate
+from nlpkit.evaluation.evaluate import evaluate
+from nlpkit.evaluation.measure_classifier import ALONE
 from nlpkit.models.pretrained import load_tokenizer
 from nlpkit.reports.report import Report
 from nlpkit.run import Run

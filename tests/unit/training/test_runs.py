@@ -11,7 +11,8 @@ import pytest
 
 from nlpkit.data.text_hashes import count_trained_on
 from nlpkit.errors import ConfigError, NlpkitError
-from nlpkit.run import BaseModelIdentity, Run, RunRecord
+from nlpkit.run import Run
+from nlpkit.run_record import BaseModelIdentity, RunRecord
 from nlpkit.settings import RunSettings, SeededSettings
 from nlpkit.training.runs import RunInProgress, TrainOptions, only_trainer, train_seeds
 

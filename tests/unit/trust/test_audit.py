@@ -20,7 +20,7 @@ from nlpkit.errors import DataError, RunError
 from nlpkit.reports.card_sections import with_groups
 from nlpkit.reports.report import Report
 from nlpkit.reports.sections import Table
-from nlpkit.tasks.answers.family import answer_of
+from nlpkit.tasks.answers.showing import answer_of
 from nlpkit.tasks.prediction import Prediction
 from nlpkit.trust import audit as audits
 from nlpkit.trust.audit import kind_gaps, sentences, templates
