@@ -29,7 +29,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(run: Path, source: Path, target: Path) -> Forked:
-    words = ("-m", "nlpkit", "score", str(run), str(source), "-o", str(target))
+    words = ("-m", "nlpkit", "score", str(run), str(source), "-o", str(target), "--budget", "512")
     return Forked(*words, environment={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
