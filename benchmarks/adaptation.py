@@ -33,6 +33,9 @@ ACCURACY: Metric[Ratio] = ratio_metric(
 """Of rows, each with the share of the seeds that get it right."""
 
 
+ENOUGH = 1000
+"""With fewer labels there are more epochs: as many batches as with so many."""
+
 SELF_TRAINING = "self_training"
 """In place of a method of adaptation: the texts are labeled by the run, on the base as it was."""
 
@@ -103,6 +106,7 @@ def right_rows(
     from pyarrow import parquet
 
     right, seconds = [], []
+    epochs = setup.epochs * max(1.0, ENOUGH / (rows or ENOUGH))
     for seed in setup.seeds:
         subset = {"subset": {"rows": rows, "draw": seed}} if rows else {}
         (run,) = train_seeds(
@@ -110,7 +114,7 @@ def right_rows(
             task={"kind": "intents"},
             data={"train": files[0], "validation": 0.2, "test": [{"source": files[1]}], **subset},
             base={"source": source, "max_tokens": setup.max_tokens},
-            training={"epochs": setup.epochs, "metric": "accuracy", "precision": "fastest"},
+            training={"epochs": epochs, "metric": "accuracy", "precision": "fastest"},
             seed=seed,
             seeds=[seed],
             **settings,
