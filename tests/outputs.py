@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 NUMBER = r"[+-]?\d+(?:\.\d+)?"
 VALUE = re.compile(
     r"[+−-]?\$?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?(?:%| points?\b| (?:ms|s|min|h|kB|MB|GB|threads?)\b)?"
-    r"|\b(?:negative|neutral|positive)\b"
+    r"|\b(?:negative|neutral|positive)\b|[━─]+"
 )
 
 
@@ -30,6 +30,7 @@ def agrees(printed: str, shown: str) -> bool:
     Integers may differ by one, others by two in the last digit. In `shown`, a line `...` stands for any
     lines, and `...` in a line for any part of it.
     """
+    shown = re.sub(r"^ +(?=\.\.\.$)", "", shown, flags=re.MULTILINE)
     parts = re.split(rf"(^\.\.\.\n|\.\.\.|{NUMBER}|\s+)", shown.strip() + "\n", flags=re.MULTILINE)
     numbers = [part for part in parts if re.fullmatch(NUMBER, part)]
     pattern = "".join(map(_pattern, parts))
@@ -43,16 +44,21 @@ def agrees(printed: str, shown: str) -> bool:
 def has_shape(printed: str, shown: str) -> bool:
     """Whether the lines that are shown are printed in their order, whatever their values.
 
-    Values are numbers with their units, and labels of sentiment. Other lines may stand between; `...` in a
-    line stands for any part of it.
+    Values are numbers with their units, and labels of sentiment. Lines may wrap elsewhere, and others may
+    stand between; `...` in a line stands for any part of it.
     """
-    lines = (VALUE.sub("#", line.strip()) for line in printed.splitlines())
+    lines = iter(_masked(printed))
     patterns = [
-        "".join(map(_pattern, re.split(r"(\.\.\.|\s+)", VALUE.sub("#", line.strip()))))
-        for line in shown.splitlines()
-        if line.strip() not in ("", "...")
+        "".join(map(_pattern, re.split(r"(\.\.\.|\s+)", line)))
+        for line in _masked(shown)
+        if line not in ("", "...")
     ]
     return bool(patterns) and all(any(re.fullmatch(pattern, line) for line in lines) for pattern in patterns)
+
+
+def _masked(text: str) -> list[str]:
+    """Return the lines without their values, those that a narrow terminal wraps as one."""
+    return [VALUE.sub("#", line.strip()) for line in re.sub(r"\s*\n {8,}", " ", text).splitlines()]
 
 
 def _tolerance(number: str) -> float:
