@@ -46,8 +46,9 @@ def false_bounds(
 
     Resampled are the labeled rows, and from them files; one false label more than was seen is counted. As
     resamples of few rows hold too few that are false, it is never below the exact bound of the share (Clopper
-    and Pearson 1934) by the labels that were given; nor so low that of the labels that the file is expected
-    to get fewer than FEWEST_FALSE may be false.
+    and Pearson 1934) by the labels that were given; nor below what the probabilities themselves say, which
+    luck with a few rows does not change; nor so low that of the labels that the file is expected to get fewer
+    than FEWEST_FALSE may be false.
 
     Args:
         rows: what the classifier answers to rows whose labels are known.
@@ -73,4 +74,6 @@ def false_bounds(
     seen, of = false.sum(axis=0), given.sum(axis=0)
     exact = beta.ppf(level, seen + 1, np.maximum(of - seen, 1e-9))
     enough = np.minimum(FEWEST_FALSE * len(rows) / (of * texts), 1)
-    return least, np.maximum.reduce([np.quantile(np.concatenate(shares), level, axis=0), exact, enough])
+    doubts = np.sort(1 - rows.probabilities[rows.given])
+    said = np.cumsum(doubts)[of - 1] / of  # those of the `of` surest
+    return least, np.maximum.reduce([np.quantile(np.concatenate(shares), level, axis=0), exact, enough, said])

@@ -99,7 +99,7 @@ def test_several_groups_need_more_rows_than_one() -> None:
     sure = CalibrationRows(
         source="test rows",
         labels=("a",),
-        probabilities=np.full((100, 1), 0.9),
+        probabilities=np.full((100, 1), 0.99),
         given=np.ones((100, 1), dtype=bool),
         truth=np.ones((100, 1), dtype=bool),
     )

@@ -202,6 +202,17 @@ def test_of_few_labels_without_a_mistake_little_is_promised() -> None:
     assert bounds(5) == [0.4]  # two of the five labels of the file may be false
 
 
+def test_no_fewer_are_promised_false_than_the_probabilities_say() -> None:
+    """Of 300 labels all were right, by luck: the surest 100 say that 4% are false, all of them 10%."""
+    everywhere = np.ones((300, 1), dtype=bool)
+    said = np.repeat([[0.96], [0.87]], [100, 200], axis=0)
+    rows = CalibrationRows(
+        source="rows", labels=("a",), probabilities=said, given=everywhere, truth=everywhere
+    )
+    _, bounds = false_bounds(rows, 1000, thresholds=2, level=0.975, count=50, seed=1)
+    assert bounds.tolist() == pytest.approx([0.1, 0.04])
+
+
 def test_a_label_that_is_too_improbable_is_not_given() -> None:
     answer = Prediction(labels=("joy", "love"), probabilities={"anger": 0.1, "joy": 0.9, "love": 0.6})
     kept = Cautious(Constant(answer), Caution(threshold=0.7)).predict(["x"])  # type: ignore[arg-type]

@@ -73,11 +73,11 @@ def test_the_same_answer_for_every_text_is_no_promise() -> None:
 
 
 def test_of_several_labels_there_are_no_sets() -> None:
-    """1,000 rows with label a right at 0.9 and b false at 0.6: half of the labels given are false."""
+    """1,000 rows with label a right at 0.999 and b false at 0.6: half of the labels given are false."""
     rows = CalibrationRows(
         source="validation rows of mine",
         labels=("a", "b"),
-        probabilities=np.tile([0.9, 0.6], (1000, 1)),
+        probabilities=np.tile([0.999, 0.6], (1000, 1)),
         given=np.ones((1000, 2), dtype=bool),
         truth=np.tile([True, False], (1000, 1)),
     )
