@@ -224,6 +224,8 @@ def test_options_that_do_not_go_together_are_refused(planted: Path, tmp_path: Pa
     page = tmp_path / "report.html"
     with pytest.raises(ConfigError, match=r"--every week: of which dates\? hint: add --time"):
         analyze(planted, page, every="week")
+    with pytest.raises(ConfigError, match=r"--date-order day: of which dates\? hint: add --time"):
+        analyze(planted, page, date_order="day")
     with pytest.raises(ConfigError, match=r"--about negativ: .*did you mean 'negative'"):
         analyze(planted, page, about="negativ")
     with pytest.raises(ConfigError, match=r"expected a name that ends in .html"):
