@@ -117,6 +117,7 @@ def explain(
 
     For the run of a chat model: what each earlier turn adds to the last reply of a conversation.
     """
+    from nlpkit.data.text_checks import counted
     from nlpkit.trust.explain import find_chat_run, load_for, refuse_for_replies
     from nlpkit.trust.explained_conversations import COLUMNS
     from nlpkit.trust.explained_file import ExplainedFile
@@ -140,6 +141,8 @@ def explain(
         )
     if chat_run:
         refuse_for_replies(method=method, label=label, runtime=runtime)
+        if image:
+            raise ConfigError("--image: a chat model reads no pictures; hint: leave it out")
     target = None
     if output:
         columns = COLUMNS if chat_run else ()
@@ -160,7 +163,7 @@ def explain(
     if html:
         _write_page(html, kept, answers.name, file or "")
     if skipped.rows:
-        talk(f"{skipped.rows:,} rows skipped; the first: {skipped.first}")
+        talk(f"{counted(skipped.rows)} skipped; the first: {skipped.first}")
         raise typer.Exit(5)
 
 
