@@ -211,26 +211,28 @@ def show_summary(summary: Any, as_json: bool) -> None:
         # stdout may be the scored rows themselves
         typer.echo(json.dumps(dataclasses.asdict(summary), default=str), err=summary.output is None)
         return
+    from nlpkit.data.text_checks import counted
+
     resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
     talk(
-        f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: "
+        f"{counted(summary.rows)} scored{resumed}, {summary.texts_per_second:,.0f} texts/s: "
         f"{summary.output or 'standard output'}"
     )
     if summary.written != summary.rows:
-        talk(f"{summary.written:,} rows written: one an opinion, and one for each text without any")
+        talk(f"{counted(summary.written)} written: one an opinion, and one for each text without any")
     if summary.partly_read:
-        talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
+        talk(f"{counted(summary.partly_read, 'text')} too long to be read in full: windows were read")
     if summary.abstained:
         share = summary.abstained / summary.rows
-        talk(f"{summary.abstained:,} texts ({share:.1%}) got no label: the model is not certain enough")
+        talk(f"{counted(summary.abstained, 'text')} ({share:.1%}) got no label: the model is too uncertain")
     warn_unreadable(summary.unreadable, summary.rows)
     if summary.guarded:
         talk(
-            f"an apostrophe was put before {summary.guarded:,} cells that a spreadsheet would run; "
-            "hint: --raw-csv leaves them as they are"
+            f"an apostrophe was put before {counted(summary.guarded, 'cell')} that a spreadsheet would run; "
+            "hint: --raw-csv leaves each as it is"
         )
     if summary.rejected:
-        talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
+        talk(f"{counted(summary.rejected)} rejected: {summary.rejects}")
 
 
 def warn_unreadable(scripts: Mapping[str, int], of: int) -> None:
