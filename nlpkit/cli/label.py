@@ -152,7 +152,7 @@ def learn(
         if not equals or not key:
             raise ConfigError(f"override {override!r}: expected key=value, such as training.epochs=3")
         settings[key] = yaml_value(value, where=key)
-    with as_options(), bar("training") as show:
+    with as_options(labels=True), bar("training") as show:
         learned = label_learn(
             run, labeled, output=output, held_out=held_out, threshold=threshold, text=text, label=label,
             labels=mapping_of(labels), annotators=names_of(annotators), format=format, encoding=encoding,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -153,26 +154,33 @@ def resumable(command: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def skippable(on_error: str) -> Iterator[None]:
-    """Add to the message about a bad row how to skip it."""
+def skippable(on_error: str, way: str = "--on-error skip", about: str = ", row ") -> Iterator[None]:
+    """Add to the message about a bad row the way to skip it; `about` is what such a message holds."""
     try:
         yield
     except DataError as error:
-        if on_error == "stop" and ", row " in str(error) and "--on-error" not in str(error):
-            raise DataError(f"{error}; or go past bad rows with --on-error skip") from None
+        if on_error == "stop" and about in str(error) and "--on-error" not in str(error):
+            raise DataError(f"{error}; or go past bad rows with {way}") from None
         raise
 
 
 _KEY = re.compile(r"`(bot|messages|conversation|speaker|text|prompt|reply|system|format): ?([^`]*)`")
+_LABELS = re.compile(r"put `labels: ([^`]*)` below the source in the config")
 
 
 @contextmanager
-def as_options() -> Iterator[None]:
-    """Say keys of a config, which a message about data proposes, as options of the command."""
+def as_options(*, labels: bool = False) -> Iterator[None]:
+    """Say keys of a config, which a message about data proposes, as options of the command.
+
+    `labels`: the command has an option --labels.
+    """
     try:
         yield
     except DataError as error:
-        raise DataError(_KEY.sub(lambda key: f"--{key[1]} {key[2]}".rstrip(), str(error))) from None
+        message = _KEY.sub(lambda key: f"--{key[1]} {key[2]}".rstrip(), str(error))
+        if labels:
+            message = _LABELS.sub(lambda mapping: f"--labels {shlex.quote(mapping[1])}", message)
+        raise DataError(message) from None
 
 
 def show_scores(report: Any) -> None:
