@@ -1,6 +1,6 @@
 """What training at several sites is worth: four of unequal mix, central, alone and federated.
 
-Each site gets texts of the catalogue's `sentiment-ratings`, none twice: mostly of one kind, some of another.
+Each site gets texts of the catalog's `sentiment-ratings`, none twice: mostly of one kind, some of another.
 Then: the mean of LoRA matrices apart, FedProx, a site that drops out, and a poisoned site under three ways to
 combine. A killed benchmark goes on.
 
@@ -110,7 +110,7 @@ def write_sites(
 
 
 def ratings() -> dict[str, list[tuple[str, float]]]:
-    """Return the catalogue's texts by kind, with their mean ratings."""
+    """Return the catalog's texts by kind, with their mean ratings."""
     return {
         kind: [
             (str(record.fields["text"]), float(str(record.fields["mean"])))

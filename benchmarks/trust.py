@@ -230,7 +230,7 @@ def _promises(measured: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def bench(
-    predictions: Mapping[str, str], *, draws: int, results: Path, talk: Callable[[str], None]
+    predictions: Mapping[str, str], *, draws: int, seed: int, results: Path, talk: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure, write trust.json and trust.md, and return the results; earlier ones of other data stay."""
     machine, tasks = Machine(), earlier_tasks(results, "trust")
@@ -238,7 +238,7 @@ def bench(
         file, _, count = path.partition("@")
         rows = kept_rows(Path(file), source=Path(file).name)
         labeled = int(count or len(rows) // 2)
-        measured = measure(rows, labeled=labeled, draws=draws, seed=1)
+        measured = measure(rows, labeled=labeled, draws=draws, seed=seed)
         tasks[name] = {"rows": len(rows), "labeled": labeled, "draws": draws, "measured": measured}
         talk(f"{name}: done")
     record = {"tasks": tasks}
@@ -252,12 +252,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust", description=__doc__)
     parser.add_argument("predictions", nargs="+", metavar="NAME=FILE.parquet[@LABELED]")
     parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1, help="of the draws")
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
     named = dict(each.split("=", 1) for each in asked.predictions)
     bench(
         named,
         draws=asked.draws,
+        seed=asked.seed,
         results=asked.results,
         talk=print,
     )

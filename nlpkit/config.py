@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -205,13 +206,15 @@ def _apply(tree: dict[str, Any], lines: dict[Keys, int], override: str) -> str |
     except Exception as error:
         return f"override {override!r}: the value is not valid YAML: {_first_lines(error)}"
     here: Any = tree
-    *parents, last = [int(part) if part.isdecimal() and len(part) < 10 else part for part in key.split(".")]
-    for part in parents:
+    parts = [int(part) if part.isdecimal() and len(part) < 10 else part for part in key.split(".")]
+    *parents, last = parts
+    for part, inside in pairwise(parts):
         inner = here[part] if _holds(here, part) else None
         if not isinstance(inner, (dict, list)):
             if not isinstance(here, dict):
                 return f"override {override!r}: {key!r} names no place in the config"
-            inner = here[part] = {}
+            # A text alone stands for a list of one, as in `train: rows.csv`
+            inner = here[part] = [{}] if isinstance(inner, str) and inside == 0 else {}
         here = inner
     if isinstance(here, list) and not _holds(here, last):
         return f"override {override!r}: {key!r} names no place in the config"

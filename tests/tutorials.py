@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "tutorials"
 PAGES = sorted(FOLDER.glob("*.md"))
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```\n', re.DOTALL | re.MULTILINE)
-NUMBER = r"[+-]?\d+(?:\.\d+)?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,37 +111,6 @@ def run_command(command: str) -> str:
     ):
         main()
     return out.getvalue()
-
-
-def agrees(printed: str, shown: str) -> bool:
-    """Whether an output has the words that are shown, and nearly the numbers.
-
-    Integers may differ by one, others by two in the last digit. In `shown`, a line `...` stands for any
-    lines, and `...` in a line for any part of it.
-    """
-    parts = re.split(rf"(^\.\.\.\n|\.\.\.|{NUMBER}|\s+)", shown.strip() + "\n", flags=re.MULTILINE)
-    numbers = [part for part in parts if re.fullmatch(NUMBER, part)]
-    pattern = "".join(map(_pattern, parts))
-    match = re.fullmatch(pattern, printed.strip() + "\n", re.DOTALL)
-    return match is not None and all(
-        abs(float(first) - float(second)) <= _tolerance(second)
-        for first, second in zip(match.groups(), numbers, strict=True)
-    )
-
-
-def _tolerance(number: str) -> float:
-    digits = len(number.partition(".")[2])
-    return 2.5 * 0.1**digits if digits else 1
-
-
-def _pattern(part: str) -> str:
-    if part == "...\n":
-        return ".*?"
-    if part == "...":
-        return r"[^\n]*"
-    if re.fullmatch(NUMBER, part):
-        return f"({NUMBER})"
-    return r"\s+" if part and not part.strip() else re.escape(part)
 
 
 if __name__ == "__main__":

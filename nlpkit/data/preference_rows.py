@@ -42,7 +42,7 @@ class PreferenceSource(Settings):
     """Where rated replies or pairs come from, and which columns hold what."""
 
     source: str
-    """A file, a folder, `hub:org/name`, or a catalogue name."""
+    """A file, a folder, `hub:org/name`, or a catalog name."""
     messages: str = "messages"
     """The column of the conversation before the reply: a list of role and content, or its JSON."""
     prompt: str = "prompt"

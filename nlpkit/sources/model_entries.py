@@ -1,4 +1,4 @@
-"""The models of the catalogue."""
+"""The models of the catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the files of a package to those that nlpkit reads: one function for each entry of the catalogue."""
+"""From the files of a package to those that nlpkit reads: one function for each entry of the catalog."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def prepare(entry: Entry, raw: list[Path], folder: Path) -> None:
     """Make the entry's files in `folder` from the raw files, and check the number of rows in every part.
 
     Raises:
-        SourceError: the raw files are not what the catalogue says.
+        SourceError: the raw files are not what the catalog says.
     """
     folder.mkdir(parents=True)
     try:

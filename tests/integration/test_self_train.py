@@ -15,6 +15,7 @@ from nlpkit.run import Run
 from nlpkit.training.runs import Progress, TrainOptions
 from nlpkit.training.train import read_training
 from tests.conftest import sentences, train_toy, write_csv
+from tests.outputs import has_shape, output
 
 pytestmark = pytest.mark.integration
 
@@ -70,6 +71,7 @@ def test_it_learns_from_its_own_labels_and_reports_each_round(trained: tuple[Run
     assert all(0 < label["taken"] <= label["most"] == 26 for label in second["labels"].values())
     assert run.read().data["rows"] == {"train": 16, "validation": 60, "test": 60}
     lines = "\n".join(said)
+    assert has_shape(lines, output("docs/adaptation.md", 0)), lines
     assert "1 texts without labels that stand, nearly equal, in the held-out ones; 1 that repeat" in lines
     assert "rows       16 to train on, 60 to choose on" in lines
     assert f"rows       {16 + sum(each['taken'] for each in second['labels'].values())} to train on" in lines

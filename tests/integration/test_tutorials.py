@@ -13,6 +13,7 @@ import pytest
 from nlpkit.sources import cache_folder
 from tests import tutorials
 from tests.conftest import make_chat_base
+from tests.outputs import agrees
 
 pytestmark = pytest.mark.integration
 
@@ -43,4 +44,4 @@ def test_a_tutorial_prints_what_it_shows(page: Path, folder: Path) -> None:
         # The chat model of the page is too large for a test, which the page says
         text = cell.text.replace("source: smollm2-135m", f"source: {base}")
         printed = tutorials.run(replace(cell, text=text), names)
-        assert tutorials.agrees(printed, cell.shown or ""), f"{cell.text}\n{printed}"
+        assert agrees(printed, cell.shown or ""), f"{cell.text}\n{printed}"

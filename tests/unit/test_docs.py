@@ -118,6 +118,13 @@ def test_every_link_leads_to_a_file(document: str) -> None:
         )
 
 
+def test_every_page_stands_in_the_navigation_of_the_site() -> None:
+    navigation = (ROOT / "docs" / "site" / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    docs = ROOT / "docs"
+    pages = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
+    assert sorted(re.findall(r"[\w/-]+\.md", navigation)) == pages
+
+
 def keys_of(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, default) of everything that a config may hold."""
     for name, field in model.model_fields.items():

@@ -42,24 +42,3 @@ def test_a_page_becomes_cells_with_files_commands_and_outputs() -> None:
         ("markdown", "The end."),
     ]
     assert [output["text"] for cell in made for output in cell.get("outputs", ())] == ["rows 3\n"]
-
-
-@pytest.mark.parametrize(
-    ("printed", "shown", "same"),
-    [
-        ("a 0.52\n", "a  0.50\n", True),
-        ("a 0.53", "a 0.50", False),
-        ("a 53.9%", "a 53.7%", True),
-        ("3 rows", "4 rows", True),
-        ("3 rows", "5 rows", False),
-        ("one\ntwo\nthree 1.0", "one\n...\nthree 1.0", True),
-        ("one\ntwo", "...\ntwo", True),
-        ("one\ntwo", "one", False),
-        ("error: a (from b); hint: c", "error: ...; hint: ...", True),
-        ("error: a\nhint: c", "error: ... c", False),
-        ("printed", "", False),
-        ("", "", True),
-    ],
-)
-def test_what_agrees(printed: str, shown: str, same: bool) -> None:
-    assert tutorials.agrees(printed, shown) is same

@@ -11,6 +11,7 @@ import pytest
 
 from nlpkit.data.records import read_records
 from tests.fakes import FakeBot
+from tests.outputs import has_shape, output
 from tests.served import live
 
 
@@ -183,6 +184,7 @@ def test_a_server_watches_the_texts_that_it_answers(toy_run: Path, write, tmp_pa
         prediction.label for prediction in watch.classifier.predict(negative)
     ]
     assert "nlpkit_watch_texts 401\n" in page
+    assert has_shape(page, output("docs/watch.md", 1)), page
     assert 'nlpkit_watch_alarm{detector="labels"} 1\n' in page
     assert 'nlpkit_watch_evidence_log10{detector="confidence"}' in page
     assert 'nlpkit_requests_total{path="/v1/systemone",status="200"} 1.0' in page

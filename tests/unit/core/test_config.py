@@ -106,6 +106,13 @@ def test_overrides_win_and_reach_into_lists(tmp_path: Path) -> None:
     )
 
 
+def test_an_override_reaches_into_a_file_that_stands_for_a_list(tmp_path: Path) -> None:
+    text = GOOD.replace("[{source: a.csv}]", "a.csv")
+    assert "train: a.csv" in text
+    found = config(tmp_path, text, "data.train.0.source=b.csv", "data.train.0.text=body")
+    assert [(each.source, each.text) for each in found.data.train] == [("b.csv", "body")]
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

@@ -13,6 +13,7 @@ import pytest
 from nlpkit.data.pictures import open_picture, picture_of, post_of
 from nlpkit.data.rows import Record
 from nlpkit.errors import DataError
+from tests.outputs import has_shape, output
 from tests.picture_files import encoded, square
 
 RED, BLUE = (250, 10, 10), (10, 10, 250)
@@ -114,6 +115,15 @@ def test_twenty_hostile_pictures_are_refused_with_their_file_and_row(name: str, 
         picture_of(row("a.png", tmp_path), "image")
     with pytest.raises(DataError, match=rf"row 3, column 'image': .*({message})"):
         picture_of(row({"bytes": content, "path": "a.png"}, tmp_path), "image")
+
+
+def test_the_error_about_a_text_in_place_of_a_picture_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(HOSTILE["text"][0])
+    with pytest.raises(DataError) as refused:
+        picture_of(row("pictures/a.png", tmp_path), "image")
+    shown = str(refused.value).replace(f"{tmp_path}/", "error: ")
+    assert has_shape(shown, output("docs/pictures.md", 0)), shown
 
 
 @pytest.mark.parametrize(

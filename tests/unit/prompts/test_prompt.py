@@ -77,7 +77,7 @@ def talks(draw: st.DrawFn) -> Conversation:
 
 @pytest.fixture(scope="module")
 def smollm2() -> Any:
-    """The real tokenizer of the catalogue's chat model."""
+    """The real tokenizer of the catalog's chat model."""
     from nlpkit.models.bases import find_base
     from nlpkit.models.pretrained import load_tokenizer
 

@@ -18,6 +18,7 @@ from nlpkit.search.rows import nested
 from nlpkit.search.search import hyperparameter_search
 from nlpkit.search.search_page import optimism
 from nlpkit.training.train import read_training
+from tests.outputs import has_shape, output
 
 SEARCH = {
     "trials": 3,
@@ -39,6 +40,8 @@ def test_a_search_trains_the_best_setting_and_reports_it_on_rows_that_no_trial_s
     assert [line.partition(":")[0] for line in said if line.startswith("trial ")] == [
         "trial 1 of 3", "trial 2 of 3", "trial 3 of 3",
     ]  # fmt: skip
+    shown = output("docs/search.md", 0).partition(" training.epochs")[0]
+    assert has_shape("\n".join(said), f"{shown}..."), said
     report = report_in(tmp_path / "toy-search")
     assert report.scores["macro_f1"].count == 48
     assert {"searched", "optimism"} <= report.scores.keys()

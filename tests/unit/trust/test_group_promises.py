@@ -95,7 +95,7 @@ def test_groups_without_a_promise_are_refused_with_the_reason() -> None:
 
 
 def test_several_groups_need_more_rows_than_one() -> None:
-    """100 labels without an error: at 97.5% at most 1 - 0.025^(1/100) = 3.6% are false, at 98.75% 4.3%."""
+    """100 labels without an error: at 98.5% at most 1 - 0.015^(1/100) = 4.1% are false, at 99.25% 4.8%."""
     sure = CalibrationRows(
         source="test rows",
         labels=("a",),
@@ -104,10 +104,10 @@ def test_several_groups_need_more_rows_than_one() -> None:
         truth=np.ones((100, 1), dtype=bool),
     )
     labeled = joined({"en": sure, "de": sure})
-    assert made_for(labeled, {"en": sure}, 0.037, is_set=True).promises.keys() == {"en"}
-    with pytest.raises(DataError, match=r"bear out no less than 4\.3%"):
-        made_for(labeled, {"en": sure, "de": sure}, 0.037, is_set=True)
-    assert len(made_for(labeled, {"en": sure, "de": sure}, 0.0429, is_set=True).promises) == 2
+    assert made_for(labeled, {"en": sure}, 0.042, is_set=True).promises.keys() == {"en"}
+    with pytest.raises(DataError, match=r"bear out no less than 4\.8%"):
+        made_for(labeled, {"en": sure, "de": sure}, 0.042, is_set=True)
+    assert len(made_for(labeled, {"en": sure, "de": sure}, 0.0479, is_set=True).promises) == 2
 
 
 def draw(count: int, skill: float, random: np.random.Generator) -> CalibrationRows:
