@@ -20,9 +20,9 @@ def test_one_is_not_in_the_plural(count: int, plural: str, capsys: pytest.Captur
         rejects=Path("b.jsonl"),
     )  # fmt: skip
     show_summary(summary, as_json=False)
-    told = " ".join(capsys.readouterr().err.split())
+    printed = " ".join(capsys.readouterr().err.split())
     for words in ("row{} scored", "text{} too long", "text{} (100.0%)", "cell{} that", "row{} rejected"):
-        assert f"{count:,} {words.format(plural)}" in told
+        assert f"{count:,} {words.format(plural)}" in printed
 
 
 def test_a_mapping_of_labels_becomes_an_option_that_can_be_typed() -> None:
