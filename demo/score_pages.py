@@ -11,6 +11,7 @@ from demo.panel import colored_words
 from demo.scored_summary import ScoredFile, Strong, Truth
 from demo.scoring import Upload
 from demo.text_scorer import EXPLAINED
+from nlpkit.data.text_checks import counted
 from nlpkit.reports.sections import Mark, pieces_of
 from nlpkit.tasks.answers.showing import Shown, ShownPart
 from nlpkit.trust.explanation import Explanation
@@ -89,7 +90,7 @@ def upload_page(file: str, upload: Upload) -> str:
 def file_page(scored: ScoredFile) -> str:
     """Return a scored file as HTML: counts, accuracy where the truth is known, plots, the strongest rows."""
     summary = scored.summary
-    words = f"{summary.rows:,} rows scored in {summary.seconds:.1f} s"
+    words = f"{counted(summary.rows)} scored in {summary.seconds:.1f} s"
     if summary.rejected:
         words += f", {summary.rejected:,} left out because they cannot be read"
     parts = [f'<p class="answer">{words}.</p>']
@@ -111,7 +112,7 @@ def _truth_page(truth: Truth) -> str:
 
     interval = binomtest(truth.right, truth.rows).proportion_ci(method="wilson")
     words = (
-        f"{truth.right / truth.rows:.1%} of {truth.rows:,} rows as in the column {truth.column} "
+        f"{truth.right / truth.rows:.1%} of {counted(truth.rows)} as in the column {truth.column} "
         f"(95% interval {interval.low:.1%} to {interval.high:.1%})"
     )
     names = sorted({name for pair in truth.counts for name in pair})

@@ -188,6 +188,8 @@ class Run:
             raise RunError(f"{path}: no such run; `nlpkit runs` lists the runs below ./runs")
         if run.checkpoints.is_dir():
             raise RunError(f"{path}: its training did not come to its end; hint: nlpkit train {run.config}")
+        if (run.path / "export.json").is_file():
+            raise RunError(f"{path}: an export; expected a run; hint: name the run that it was made of")
         inner = sorted(marker.parent.name for marker in run.path.glob("*/run.json"))
         hint = f"; it holds the runs {', '.join(inner)}: name one of them" if inner else ""
         raise RunError(f"{path}: not a run: it holds no run.json{hint}")

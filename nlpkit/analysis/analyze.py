@@ -127,7 +127,7 @@ def analyze(
     asked = theme_choice(themes)
     folder = output.with_suffix(".tables") if tables is None else Path(tables)
     _refuse_output(source, output, folder, overwrite=overwrite)
-    refuse_columns(source, by, time, every, format, encoding)
+    refuse_columns(source, by, time, every, date_order, format, encoding)
     with only_writer(output, folder / ".lock"):
         options = ScoreOptions(text=text, format=format, encoding=encoding, overwrite=overwrite)
         rows, opened, classifier = scored_input(

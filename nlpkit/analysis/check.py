@@ -79,7 +79,7 @@ def check(
     """
     source = Path(source)
     theme_choice(themes)
-    refuse_columns(source, by, time, every, format, encoding)
+    refuse_columns(source, by, time, every, date_order, format, encoding)
     options = ScoreOptions(text=text, format=format, encoding=encoding)
     known = answered(source, run, options, by=by, time=time, runtime=runtime)
     if known is not None:

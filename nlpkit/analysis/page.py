@@ -61,6 +61,12 @@ def report_of(study: Study) -> Report:
 def notes_of(study: Study) -> tuple[str, ...]:
     """Return what was left out, in sentences."""
     notes = list(study.plan.notes)
+    texts, given = study.texts(ALL), int(study.findings.counts.whole.given.sum())
+    if given < texts and not study.rows.is_set and not study.is_corrected:
+        notes.append(
+            f"{texts - given:,} of {texts:,} texts have none of the labels in the column "
+            f"{study.rows.answer!r}: the shares sum to {given / texts:.1%}."
+        )
     if study.plan.every and not study.findings.series:
         notes.append(
             f"Fewer than {FEWEST_PERIODS} periods have {FEWEST} texts or more, so that a change cannot be "
@@ -68,8 +74,8 @@ def notes_of(study: Study) -> tuple[str, ...]:
         )
     if few := study.findings.few:
         notes.append(
-            f"{len(few):,} groups, periods or combinations of them have fewer than {FEWEST} texts "
-            f"({sum(few.values()):,} together), and no shares of their own. They count in the whole."
+            f"Fewer than {FEWEST} texts in {len(few):,} of the groups, periods and combinations of them "
+            f"({sum(few.values()):,} together): no shares of their own. They count in the whole."
         )
     return (*notes, *study.about.notes)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from nlpkit.analysis.scored_rows import ScoredRows, answers_in
 from nlpkit.classifiers.classifier import Classifier, default_run
 from nlpkit.classifiers.opening import resolve_runtime
-from nlpkit.data.dates import Period
+from nlpkit.data.dates import Order, Period
 from nlpkit.data.records import columns_of
 from nlpkit.data.rows import require
 from nlpkit.errors import ConfigError, DataError, RunError, nearest
@@ -140,12 +140,14 @@ def refuse_columns(
     by: Sequence[str],
     time: str | None,
     every: Period | None,
+    order: Order | None,
     format: str | None,
     encoding: str | None,
 ) -> None:
     """Refuse periods without dates, and a column that is not there, before anything is scored."""
-    if every and not time:
-        raise ConfigError(f"--every {every}: of which dates? hint: add --time and the column that holds them")
+    option = f"--every {every}" if every else f"--date-order {order}" if order else None
+    if option and not time:
+        raise ConfigError(f"{option}: of which dates? hint: add --time and the column that holds them")
     columns = [*by, *([time] if time else [])]
     if columns and str(source) != "-":
         require(columns, columns_of(source, format=format, encoding=encoding), file=str(source))

@@ -9,7 +9,8 @@ from datetime import date
 from nlpkit.analysis.cells import Plan
 from nlpkit.analysis.passes import Passes
 from nlpkit.analysis.scored_rows import Batch, ScoredRows
-from nlpkit.data.dates import FORMATS, DateCount, Order, Period, period_of
+from nlpkit.data.dates import FORMATS, PERIODS, DateCount, Order, Period, period_of
+from nlpkit.data.text_checks import counted
 from nlpkit.errors import ConfigError
 from nlpkit.tasks.reading import NOTHING
 from nlpkit.trust.shares import FEWEST
@@ -101,8 +102,9 @@ def _group_notes(
         return []
     why = f"the {MOST_GROUPS} largest" if len(large) == MOST_GROUPS else f"with at least {FEWEST} texts"
     return [
-        f"{column}: {least}{len(counter):,} different values; {len(large):,} of them ({why}) have shares "
-        f"of their own, with {sum(large.values()):,} of {rows:,} texts. The others count in the whole alone."
+        f"{column}: {least}{counted(len(counter), 'different value')}; {len(large):,} of them ({why}) have "
+        f"shares of their own, with {sum(large.values()):,} of {rows:,} texts. "
+        "The others count in the whole alone."
     ]
 
 
@@ -110,13 +112,13 @@ def _date_notes(dates: DateCount, order: Order, time: str) -> list[str]:
     """Say how dates were read, and which were not."""
     notes = []
     if dates.missing:
-        notes.append(f"{dates.missing:,} rows have no date. They count in the whole alone.")
+        notes.append(f"{counted(dates.missing)} without a date. Counted in the whole alone.")
     if future := dates.future(order):
-        notes.append(f"{future:,} dates are after {dates.today}. They count in the whole alone.")
+        notes.append(f"{counted(future, 'date')} after {dates.today}. Counted in the whole alone.")
     if failed := dates.unreadable(order):
         shown = ", ".join(repr(value) for value in dates.examples(order))
         notes.append(
-            f"{failed:,} values are no date, such as {shown}. They count in the whole alone. "
+            f"{counted(failed, 'value')} not read as a date, such as {shown}. Counted in the whole alone. "
             f"Read are: {FORMATS}."
         )
     if dates.slashed:
@@ -124,8 +126,8 @@ def _date_notes(dates: DateCount, order: Order, time: str) -> list[str]:
         notes.append(f"dates such as 03/04/2026 are read with {first} first.")
     if dates.zoned:
         notes.append(
-            f"{dates.zoned:,} dates name a time zone. Each counts for the day that is written, its own "
-            "local one."
+            f"{counted(dates.zoned, 'date')} with a time zone. Each counts for the day that is written, "
+            "its own local one."
         )
     if not dates.days(order):
         notes.append("no row has a date that can be used, so that there is no series over time.")
@@ -139,10 +141,11 @@ def _period(days: Counter[int], asked: Period | None) -> Period | None:
     earliest, latest = min(days), max(days)
     fitting: list[Period] = [name for name, most in SPANS if latest - earliest <= most]
     chosen = asked or (fitting[0] if fitting else "year")
-    periods = len({period_of(date.fromordinal(day), chosen) for day in days})
-    if periods > MOST_PERIODS:
+    count = {every: len({period_of(date.fromordinal(day), every) for day in days}) for every in PERIODS}
+    if count[chosen] > MOST_PERIODS:
+        fewer = next((every for every in PERIODS if count[every] <= MOST_PERIODS), "year")
         raise ConfigError(
-            f"--every {chosen}: {periods:,} periods from {date.fromordinal(earliest)} to "
-            f"{date.fromordinal(latest)}; expected at most {MOST_PERIODS:,}; hint: --every month"
+            f"--every {chosen}: {count[chosen]:,} periods from {date.fromordinal(earliest)} to "
+            f"{date.fromordinal(latest)}; expected at most {MOST_PERIODS:,}; hint: --every {fewer}"
         )
     return chosen

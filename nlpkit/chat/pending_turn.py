@@ -1,9 +1,8 @@
-"""A turn and its replies. The conversation stays locked until the last reply has ended."""
+"""A turn and its reply. The conversation stays locked until the reply has ended."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nlpkit.chat.lock import ReplyLock
@@ -18,7 +17,7 @@ from nlpkit.generation.sampling import Sampling
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TurnRequest:
-    """What the chat models are asked, and in whose conversation."""
+    """What the chat model is asked, and in whose conversation."""
 
     chat: str
     owner: str
@@ -27,40 +26,42 @@ class TurnRequest:
     begun: ChatMessage | None = None
     """The reply that is continued, if there is one."""
     prompt: Callable[[Chat, ChatModel], Conversation]
-    """Returns the conversation as a chat model reads it."""
+    """Returns the conversation as the chat model reads it."""
     sampling: Callable[[Chat], Sampling]
 
 
 class PendingTurn:
-    """The replies to one turn, from the moment when it is saved to the end of the last reply."""
+    """The reply to one turn, from the moment when it is saved to the end of the reply."""
 
-    def __init__(self, store: Store, request: TurnRequest, chat_models: Sequence[ChatModel]) -> None:
-        """Lock the conversation, save the turn, and let the chat models begin.
+    def __init__(self, store: Store, request: TurnRequest) -> None:
+        """Lock the conversation.
+
+        Raises:
+            BusyError: another reply is on its way.
+        """
+        self.store = store
+        self.request = request
+        self._lock: ReplyLock = store.hold(request.chat, request.owner)
+        self._head_before: str | None = None
+        self._replaced = ""
+        """The last message, if this turn was answered before."""
+
+    def begin(self, chat_model: ChatModel) -> StreamingReply:
+        """Save the turn, and let the chat model begin.
 
         Raises:
             DataError: the turn cannot be saved or does not fit; the conversation is then shown as it was.
             NlpkitError: the chat model cannot begin; the turn is then kept, and can be retried.
         """
-        self.store = store
-        self.request = request
-        self.streams: list[StreamingReply] = []
-        self._pending = len(chat_models)
-        self._guard = threading.Lock()
-        self._lock: ReplyLock = store.hold(request.chat, request.owner)
-        self._head_before: str | None = None
-        self._replaced = ""
-        """The last message, if this turn was answered before."""
         try:
-            self._begin(chat_models)
+            return self._begin(chat_model)
         except BaseException as error:
-            for stream in self.streams:
-                stream.close()
             if self._head_before is not None and isinstance(error, DataError):
-                store.end_at(request.chat, request.owner, self._head_before)
+                self.store.end_at(self.request.chat, self.request.owner, self._head_before)
             self._lock.release()
             raise
 
-    def _begin(self, chat_models: Sequence[ChatModel]) -> None:
+    def _begin(self, chat_model: ChatModel) -> StreamingReply:
         request = self.request
         chat = self.store.read(request.chat, request.owner)
         sampling = request.sampling(chat)
@@ -71,14 +72,13 @@ class PendingTurn:
         until = request.begun.id if request.begun else message.id
         current = self.store.read(request.chat, request.owner, until=until)
         # The turn is saved: a chat model that cannot be loaded loses no message
-        for number, chat_model in enumerate(map(loaded, chat_models)):
-            # A chat model that answers twice needs two sessions, so that their caches stay apart
-            session = f"{request.chat}/{number}" if number else request.chat
-            conversation = request.prompt(current, chat_model)
-            answer = chat_model.stream(conversation, sampling=sampling, session=session)
-            save = self._saver(message, chat_model, answer)
-            begun = request.begun.text.rstrip() if request.begun else ""
-            self.streams.append(StreamingReply(message, answer, save, self._end_one, begun=begun))
+        chat_model = loaded(chat_model)
+        answer = chat_model.stream(
+            request.prompt(current, chat_model), sampling=sampling, session=request.chat
+        )
+        begun = request.begun.text.rstrip() if request.begun else ""
+        save = self._saver(message, chat_model, answer)
+        return StreamingReply(message, answer, save, self._lock.release, begun=begun)
 
     def _saver(
         self, message: ChatMessage, chat_model: ChatModel, answer: Completion
@@ -99,10 +99,3 @@ class PendingTurn:
             return reply
 
         return save
-
-    def _end_one(self) -> None:
-        with self._guard:
-            self._pending -= 1
-            if self._pending:
-                return
-        self._lock.release()

@@ -111,27 +111,7 @@ class Session:
                 shown.
         """
         message = text_limits.clean_message(text, self.limits)
-        chat_models = [chat_model or self.chat_model]
-        return self._answer(chat, owner, chat_models, sampling, lambda: self._save(chat, owner, message))[0]
-
-    def say_twice(
-        self,
-        chat: str,
-        owner: str,
-        text: str,
-        chat_models: tuple[ChatModel, ChatModel],
-        sampling: Sampling | None = None,
-    ) -> tuple[StreamingReply, StreamingReply]:
-        """Return two replies to a message of the user; they may be read at once. Then call `choose`.
-
-        Raises:
-            DataError: as for `say`.
-        """
-        message = text_limits.clean_message(text, self.limits)
-        first, second = self._answer(
-            chat, owner, chat_models, sampling, lambda: self._save(chat, owner, message)
-        )
-        return first, second
+        return self._answer(chat, owner, chat_model, sampling, lambda: self._save(chat, owner, message))
 
     def retry(
         self,
@@ -147,10 +127,9 @@ class Session:
         Raises:
             DataError: as for `say`; the old reply is shown until text of the new one is saved.
         """
-        chat_models = [chat_model or self.chat_model]
         return self._answer(
-            chat, owner, chat_models, sampling, lambda: self.store.question(chat, owner, message)
-        )[0]
+            chat, owner, chat_model, sampling, lambda: self.store.question(chat, owner, message)
+        )
 
     def resume(
         self, chat: str, owner: str, sampling: Sampling | None = None, *, chat_model: ChatModel | None = None
@@ -164,10 +143,9 @@ class Session:
         messages = self.store.read(chat, owner).messages
         if not messages or messages[-1].role != "assistant":
             raise LimitError("there is no reply to continue; hint: retry the message instead")
-        chat_models = [chat_model or self.chat_model]
         return self._answer(
-            chat, owner, chat_models, sampling, lambda: self.store.question(chat, owner), begun=messages[-1]
-        )[0]
+            chat, owner, chat_model, sampling, lambda: self.store.question(chat, owner), begun=messages[-1]
+        )
 
     def edit(
         self,
@@ -191,7 +169,7 @@ class Session:
             before = list(takewhile(lambda earlier: earlier.id != message, messages))
             return self.store.edit(chat, owner, message, edited, sentiment=self._sentiment(edited, before))
 
-        return self._answer(chat, owner, [chat_model or self.chat_model], sampling, save)[0]
+        return self._answer(chat, owner, chat_model, sampling, save)
 
     def undo(self, chat: str, owner: str) -> Chat:
         """Remove the user's last message and its reply; they are kept as a branch.
@@ -260,12 +238,12 @@ class Session:
         self,
         chat: str,
         owner: str,
-        chat_models: Sequence[ChatModel],
+        chat_model: ChatModel | None,
         sampling: Sampling | None,
         save_turn: Callable[[], ChatMessage],
         *,
         begun: ChatMessage | None = None,
-    ) -> list[StreamingReply]:
+    ) -> StreamingReply:
         request = TurnRequest(
             chat=chat,
             owner=owner,
@@ -276,7 +254,7 @@ class Session:
             sampling=lambda current: sampling or sampling_of(current),
             begun=begun,
         )
-        return PendingTurn(self.store, request, chat_models).streams
+        return PendingTurn(self.store, request).begin(chat_model or self.chat_model)
 
     def _sentiment(self, text: str, before: Sequence[ChatMessage]) -> Sentiment | None:
         if self.classifier is None:

@@ -21,7 +21,7 @@ from nlpkit.cli.options import (
     given,
     names_of,
 )
-from nlpkit.cli.terminal import as_options, bar, resumable, talk
+from nlpkit.cli.terminal import as_options, bar, resumable, skippable, talk
 from nlpkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def analyze(
     if len(paths) not in (1, 2):
         raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
     source, run = paths[-1], paths[0] if len(paths) == 2 else None
+    scored = shlex.join(["nlpkit", "score", *paths, "-o", "scored.csv", "--on-error", "skip"])
+    way = f"{scored}, then analyze scored.csv"
     if check:
         with as_options(), bar("reading") as show:
             checked = check_analysis(
@@ -122,12 +124,17 @@ def analyze(
                 about=about, themes=themes, runtime=runtime, format=format, encoding=encoding, talk=talk,
                 progress=lambda what, done: show(done, None, what),
             )  # fmt: skip
-        _show(checked, as_json)
+        _show(checked, as_json, f"the analysis stops at the first; hint: {way}")
         return
     if output is None:
         raise ConfigError("no page; expected -o FILE, as with -o report.html; hint: --check only looks ahead")
     fields = given(label=label)
-    with as_options(), resumable(shlex.join(["nlpkit", *sys.argv[1:]])), bar("analyzing") as show:
+    with (
+        skippable("stop", way, about=f"column {text!r}: "),
+        as_options(),
+        resumable(shlex.join(["nlpkit", *sys.argv[1:]])),
+        bar("analyzing") as show,
+    ):
         analysis = run_analysis(
             source, output, run, text=text, by=names_of(by), time=time,
             every=every, date_order=date_order, about=about, unit=unit, held_out=held_out, tables=tables,
@@ -147,8 +154,8 @@ def analyze(
     talk(f"page: {analysis.page}; tables: {analysis.tables}")
 
 
-def _show(checked: AnalysisCheck, as_json: bool) -> None:
-    """Print what an analysis will take, and what its page will hold."""
+def _show(checked: AnalysisCheck, as_json: bool, then: str) -> None:
+    """Print what an analysis will take, and what its page will hold; `then` says what becomes of bad rows."""
     import json
 
     from nlpkit.analysis.changes import FEWEST_PERIODS
@@ -158,7 +165,7 @@ def _show(checked: AnalysisCheck, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(checked.as_dict(), ensure_ascii=False))
         return
-    lines = preview_lines(checked.scoring) if checked.scoring else []
+    lines = preview_lines(checked.scoring, then) if checked.scoring else []
     if checked.scoring is None:
         rows = "not known before they are read" if checked.rows is None else f"{checked.rows:,}"
         lines.append(("rows", f"{rows}; they hold answers, so that nothing is scored"))

@@ -154,11 +154,12 @@ def feedback(
     """Write the ratings and choices of the chat as a data set for preference training."""
     from nlpkit.chat.feedback import write_feedback
     from nlpkit.chat.store import Store
+    from nlpkit.data.text_checks import counted
 
     with Store.open(_existing(store, "nlpkit feedback FILE")) as opened:
         preferences = opened.preferences()
         write_feedback(preferences, output)
-    talk(f"{len(preferences.rows):,} rows, {preferences.pairs:,} of them pairs: {output}")
+    talk(f"{counted(len(preferences.rows))}, {preferences.pairs:,} of them pairs: {output}")
     for reason in preferences.left_out:
         talk(reason)
     if preferences.shortage:

@@ -110,7 +110,7 @@ def evaluate_run(
         generate=generate,
     )  # fmt: skip
     opened = Run.open(run)
-    with skippable(on_error), as_options(), bar("measuring") as show:
+    with skippable(on_error), as_options(labels=True), bar("measuring") as show:
         report = evaluate(
             opened,
             data,

@@ -117,6 +117,8 @@ def explain(
 
     For the run of a chat model: what each earlier turn adds to the last reply of a conversation.
     """
+    from nlpkit.data.text_checks import counted
+    from nlpkit.files import refuse_path
     from nlpkit.trust.explain import find_chat_run, load_for, refuse_for_replies
     from nlpkit.trust.explained_conversations import COLUMNS
     from nlpkit.trust.explained_file import ExplainedFile
@@ -126,8 +128,10 @@ def explain(
     file = _file(rest)
     if output and file is None:
         raise ConfigError("-o: is for the explanations of a file; hint: --json > explained.jsonl")
-    if html and html.exists() and not overwrite:
-        raise ConfigError(f"{html}: is there already; hint: --overwrite, or another name")
+    if html:
+        refuse_path(html, {"the input": Path(file)} if file and file != "-" else {}, hint="--html page.html")
+        if html.exists() and not overwrite:
+            raise ConfigError(f"{html}: is there already; hint: --overwrite, or another name")
     turns = given(
         shape=shape, bot=bot, system=system, messages=messages, prompt=prompt, reply=reply,
         conversation=conversation, speaker=speaker,
@@ -140,6 +144,8 @@ def explain(
         )
     if chat_run:
         refuse_for_replies(method=method, label=label, runtime=runtime)
+        if image:
+            raise ConfigError("--image: a chat model reads no pictures; hint: leave it out")
     target = None
     if output:
         columns = COLUMNS if chat_run else ()
@@ -160,7 +166,7 @@ def explain(
     if html:
         _write_page(html, kept, answers.name, file or "")
     if skipped.rows:
-        talk(f"{skipped.rows:,} rows skipped; the first: {skipped.first}")
+        talk(f"{counted(skipped.rows)} skipped; the first: {skipped.first}")
         raise typer.Exit(5)
 
 
@@ -278,10 +284,9 @@ def _show_explanation(explanation: Explained, title: str) -> None:
 
 
 def _write_page(path: Path, explanations: list[Explained], run: str, source: str) -> None:
-    from nlpkit.files import refuse_path, write_whole
+    from nlpkit.files import write_whole
     from nlpkit.trust.explanation_page import to_page
 
-    refuse_path(path, {"the input": Path(source)} if source not in ("", "-") else {}, hint="--html page.html")
     write_whole(path, to_page(explanations, run=run, source=source))
     talk(f"page: {path}")
 

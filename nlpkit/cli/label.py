@@ -75,6 +75,7 @@ def next_texts(
     import json
     from dataclasses import asdict
 
+    from nlpkit.data.text_checks import counted
     from nlpkit.labeling.next_texts import label_next
 
     with skippable(on_error), as_options(), bar("reading") as show:
@@ -86,15 +87,18 @@ def next_texts(
     if as_json:
         typer.echo(json.dumps(asdict(picked), ensure_ascii=False))
     else:
-        talk(f"{picked.count:,} texts of {picked.rows:,} rows: {picked.output}")
+        talk(f"{counted(picked.count, 'text')} of {counted(picked.rows)}: {picked.output}")
     if picked.labeled:
-        talk(f"{picked.labeled:,} rows have a label already, and were not asked about")
+        talk(f"{counted(picked.labeled)} with a label already: not asked about")
     if not picked.knows_training:
         talk("the run keeps no hashes of its training texts: some of them may be among the texts picked")
     if picked.count < count:
-        talk(f"warning: {picked.count:,} of {count:,} texts; all others are labeled or nearly equal to these")
+        talk(
+            f"warning: {picked.count:,} of {counted(count, 'text')}; all others are labeled or nearly equal "
+            "to these"
+        )
     if picked.bad:
-        talk(f"{picked.bad:,} rows could not be used")
+        talk(f"{counted(picked.bad)} could not be used")
         raise typer.Exit(5)
 
 
@@ -148,7 +152,7 @@ def learn(
         if not equals or not key:
             raise ConfigError(f"override {override!r}: expected key=value, such as training.epochs=3")
         settings[key] = yaml_value(value, where=key)
-    with as_options(), bar("training") as show:
+    with as_options(labels=True), bar("training") as show:
         learned = label_learn(
             run, labeled, output=output, held_out=held_out, threshold=threshold, text=text, label=label,
             labels=mapping_of(labels), annotators=names_of(annotators), format=format, encoding=encoding,

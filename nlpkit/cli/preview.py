@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from nlpkit.scoring.preview import Preview
 
 
-def show_preview(looked: Preview, as_json: bool) -> None:
+def show_preview(looked: Preview, as_json: bool, on_error: str) -> None:
     """Print a preview, as lines for people or as JSON."""
     if as_json:
         typer.echo(json.dumps(looked.as_dict()))
     else:
-        show_lines(preview_lines(looked))
+        is_skipped = on_error == "skip"
+        then = "left out" if is_skipped else "the job stops at the first; hint: --on-error skip"
+        show_lines(preview_lines(looked, then))
 
 
 def show_lines(lines: Sequence[tuple[str, str]]) -> None:
@@ -34,13 +36,13 @@ def show_lines(lines: Sequence[tuple[str, str]]) -> None:
     Console().print(table, highlight=False)
 
 
-def preview_lines(looked: Preview) -> list[tuple[str, str]]:
-    """Return what a preview says, as names and words."""
+def preview_lines(looked: Preview, then: str) -> list[tuple[str, str]]:
+    """Return what a preview says, as names and words; `then` says what becomes of bad rows."""
     drawn = f"of {looked.drawn:,} texts drawn"
     about = "" if looked.rows_are == "exact" else f", from {looked.read:,} that were read"
     lines = [("rows", f"{looked.rows:,} ({looked.rows_are}{about})")]
     if looked.rejected:
-        lines.append(("cannot be scored", f"{looked.rejected:,} of {looked.read:,} rows"))
+        lines.append(("cannot be scored", f"{looked.rejected:,} of {looked.read:,} rows: {then}"))
     lines.append(("equal texts", f"{looked.equal_share:.1%} of the rows; {looked.computed:,} are computed"))
     if looked.tokens is not None:
         lines += [

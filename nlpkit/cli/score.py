@@ -222,7 +222,7 @@ def _preview(
             source, model, options, loading_seconds=loaded, budget=budget, price_per_million=price,
             progress=lambda rows: show(rows, None, "rows"),
         )  # fmt: skip
-    show_preview(looked, as_json)
+    show_preview(looked, as_json, options.on_error)
 
 
 def _promised(

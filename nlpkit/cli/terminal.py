@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -153,26 +154,33 @@ def resumable(command: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def skippable(on_error: str) -> Iterator[None]:
-    """Add to the message about a bad row how to skip it."""
+def skippable(on_error: str, way: str = "--on-error skip", about: str = ", row ") -> Iterator[None]:
+    """Add to the message about a bad row the way to skip it; `about` is what such a message holds."""
     try:
         yield
     except DataError as error:
-        if on_error == "stop" and ", row " in str(error) and "--on-error" not in str(error):
-            raise DataError(f"{error}; or go past bad rows with --on-error skip") from None
+        if on_error == "stop" and about in str(error) and "--on-error" not in str(error):
+            raise DataError(f"{error}; or go past bad rows with {way}") from None
         raise
 
 
 _KEY = re.compile(r"`(bot|messages|conversation|speaker|text|prompt|reply|system|format): ?([^`]*)`")
+_LABELS = re.compile(r"put `labels: ([^`]*)` below the source in the config")
 
 
 @contextmanager
-def as_options() -> Iterator[None]:
-    """Say keys of a config, which a message about data proposes, as options of the command."""
+def as_options(*, labels: bool = False) -> Iterator[None]:
+    """Say keys of a config, which a message about data proposes, as options of the command.
+
+    `labels`: the command has an option --labels.
+    """
     try:
         yield
     except DataError as error:
-        raise DataError(_KEY.sub(lambda key: f"--{key[1]} {key[2]}".rstrip(), str(error))) from None
+        message = _KEY.sub(lambda key: f"--{key[1]} {key[2]}".rstrip(), str(error))
+        if labels:
+            message = _LABELS.sub(lambda mapping: f"--labels {shlex.quote(mapping[1])}", message)
+        raise DataError(message) from None
 
 
 def show_scores(report: Any) -> None:
@@ -211,26 +219,28 @@ def show_summary(summary: Any, as_json: bool) -> None:
         # stdout may be the scored rows themselves
         typer.echo(json.dumps(dataclasses.asdict(summary), default=str), err=summary.output is None)
         return
+    from nlpkit.data.text_checks import counted
+
     resumed = f", of them {summary.resumed_from:,} from before" if summary.resumed_from else ""
     talk(
-        f"{summary.rows:,} rows scored{resumed}, {summary.texts_per_second:,.0f} texts/s: "
+        f"{counted(summary.rows)} scored{resumed}, {summary.texts_per_second:,.0f} texts/s: "
         f"{summary.output or 'standard output'}"
     )
     if summary.written != summary.rows:
-        talk(f"{summary.written:,} rows written: one an opinion, and one for each text without any")
+        talk(f"{counted(summary.written)} written: one an opinion, and one for each text without any")
     if summary.partly_read:
-        talk(f"{summary.partly_read:,} texts were too long to be read in full: windows over each were read")
+        talk(f"{counted(summary.partly_read, 'text')} too long to be read in full: windows were read")
     if summary.abstained:
         share = summary.abstained / summary.rows
-        talk(f"{summary.abstained:,} texts ({share:.1%}) got no label: the model is not certain enough")
+        talk(f"{counted(summary.abstained, 'text')} ({share:.1%}) got no label: the model is too uncertain")
     warn_unreadable(summary.unreadable, summary.rows)
     if summary.guarded:
         talk(
-            f"an apostrophe was put before {summary.guarded:,} cells that a spreadsheet would run; "
-            "hint: --raw-csv leaves them as they are"
+            f"an apostrophe was put before {counted(summary.guarded, 'cell')} that a spreadsheet would run; "
+            "hint: --raw-csv leaves each as it is"
         )
     if summary.rejected:
-        talk(f"{summary.rejected:,} rows rejected: {summary.rejects}")
+        talk(f"{counted(summary.rejected)} rejected: {summary.rejects}")
 
 
 def warn_unreadable(scripts: Mapping[str, int], of: int) -> None:

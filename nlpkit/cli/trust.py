@@ -54,6 +54,7 @@ def shares(
     """Estimate the share of each label in a file, corrected for the classifier's mistakes, with intervals."""
     import json
 
+    from nlpkit.data.text_checks import counted
     from nlpkit.trust.file_shares import file_shares
 
     fields = given(label=label)
@@ -65,9 +66,9 @@ def shares(
     if as_json:
         typer.echo(json.dumps(estimated.as_dict(), ensure_ascii=False))
         return
-    _show(f"{estimated.texts:,} texts", estimated.shares)
+    _show(counted(estimated.texts, "text"), estimated.shares)
     for group, of_group in estimated.by_group.items():
-        _show(f"{group}: {estimated.group_texts[group]:,} texts", of_group)
+        _show(f"{group}: {counted(estimated.group_texts[group], 'text')}", of_group)
     if few := ", ".join(f"{group} ({texts})" for group, texts in estimated.left_out.items()):
         talk(f"too few texts for shares of their own: {few}")
     talk(f"corrected by {estimated.held_out_rows:,} labeled rows: {estimated.held_out}")

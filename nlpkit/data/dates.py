@@ -30,7 +30,7 @@ EXAMPLES = 3
 """Values that are no date, of which a message shows so many."""
 
 _SLASHED = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:$|[ T,])")
-_UNIX = re.compile(r"-?\d{9,10}(?:\.\d+)?|\d{13}|\d{16}")
+_UNIX = re.compile(r"-?(?:\d{9,10}|\d{13}|\d{16})(?:\.\d+)?")
 _NAMED = (
     "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y",
     "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Y",
@@ -55,16 +55,16 @@ def read_date(held: object, order: Order | None = None) -> datetime | None:
 
 @lru_cache(maxsize=100_000)
 def _read(text: str, order: Order | None) -> datetime | None:
+    if _UNIX.fullmatch(text):  # before ISO 8601, which reads 1706123400000 as a day of 1706
+        whole = len(text.lstrip("-").partition(".")[0])
+        seconds = float(text) / {13: 1e3, 16: 1e6}.get(whole, 1)
+        return datetime.fromtimestamp(seconds, UTC)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
     if slashed := _SLASHED.match(text):
         return _slashed(slashed, order)
-    if _UNIX.fullmatch(text):
-        whole = len(text.lstrip("-").partition(".")[0])
-        seconds = float(text) / {13: 1e3, 16: 1e6}.get(whole, 1)
-        return datetime.fromtimestamp(seconds, UTC)
     if re.match(r"\d{4}/\d{1,2}/\d{1,2}", text):
         text = re.sub(r"^(\d{4})/(\d{1,2})/(\d{1,2})", lambda at: f"{at[1]}-{at[2]:0>2}-{at[3]:0>2}", text)
         return _read(text, order) if "/" not in text else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +75,14 @@ def _file_content(name: str, source: str) -> bytes:
     if name.startswith(("http://", "https://", "data:")):
         raise DataError("an address, and nothing is downloaded; hint: save the picture, and name its file")
     near = Path(source)
-    path = (near if near.is_dir() else near.parent) / name
+    folder = near if near.is_dir() else near.parent
+    path = folder / name
+    if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):
+        # Who wrote the rows may be somebody else than whose files these are
+        raise DataError(
+            f"outside the folder of the row's file, {folder}; expected a path below it; "
+            "hint: put the pictures there, or a link to their folder"
+        )
     try:
         if not path.is_file():
             raise DataError(f"there is no file {path}; expected a path relative to the file of the row")

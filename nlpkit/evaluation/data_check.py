@@ -14,6 +14,7 @@ from nlpkit.data.examples import LabeledText, LabelSetText, TextExample
 from nlpkit.data.personal import Detector, scanner
 from nlpkit.data.records import BadRow, Record, read_records, text_of
 from nlpkit.data.rows import LeftOut
+from nlpkit.data.text_checks import counted
 from nlpkit.data.text_language import added, scripts_of, unreadable_line
 from nlpkit.errors import DataError
 from nlpkit.evaluation.annotator_check import agreement_finding
@@ -222,6 +223,8 @@ def _example(
         return LabelSetText(text=text_of(record, text, empty="allow"), labels=known, where=record.where)
     name = "" if value is None else str(value).strip()
     text_label = labels.get(name, name) or None
+    if text_label is None and not annotators:
+        raise DataError(f"{record.where}: column {label!r} holds no label")  # as training does
     people = LabelSource(source=record.file, annotators=tuple(annotators), labels=dict(labels))
     return LabeledText(
         text=text_of(record, text, empty="allow"),
@@ -253,7 +256,7 @@ def _unreadable(part: str, rows: Sequence[BadRow], severity: Severity) -> Findin
         severity=severity,
         part=part,
         rows=len(rows),
-        message=f"{len(rows):,} rows can't be read",
+        message=f"{counted(len(rows))} can't be read",
         hint="Correct these rows, or leave them out of the training with `on_bad: skip` below the source",
         examples=examples,
     )

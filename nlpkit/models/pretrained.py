@@ -106,7 +106,24 @@ def load_classifier(
         body = tuple(key for key, *_ in loading["mismatched_keys"] if key.startswith(model.base_model_prefix))
         if body:
             raise RunError(f"{folder}: {body[0]} is not of the size that its config.json says")
-        return MeanPooled(model, head.outputs) if mean_pooled else model
+        if mean_pooled:
+            return MeanPooled(model, head.outputs)
+        _draw_last_layer(model, {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
+        return model
+
+
+def _draw_last_layer(model: Any, drawn: set[str]) -> None:
+    """Draw the layer of the answers at random, unless it was: the base may be a classifier of equal size."""
+    *_, (name, layer) = (
+        (name, module)
+        for name, module in model.named_modules()
+        if not name.startswith(model.base_model_prefix)
+        and next(module.parameters(recurse=False), None) is not None
+    )
+    if f"{name}.weight" not in drawn:
+        for parameter in layer.parameters():
+            parameter._is_hf_initialized = False
+        model._init_weights(layer)
 
 
 def _model_for(level: Literal["text", "token"]) -> Any:

@@ -138,7 +138,9 @@ def _check_paths(source: Path | None, planned: Output) -> None:
     output, rejects, record = planned.path, planned.rejects, planned.record
     taken: dict[str, Path | int] = {"the input": STDIN if source is None else source}
     if output is not None:
-        refuse_path(output, taken, hint=f"write to standard output, as with -o - > {output}")
+        refuse_path(
+            output, taken, hint="name another file, as with -o scored.csv, or -o - for standard output"
+        )
         if not output.parent.is_dir():
             raise ConfigError(
                 f"{output.parent}: not found; "

@@ -31,6 +31,8 @@ LEVEL = 0.985
 is chosen among many. Of several promises together each has a higher one (Bonferroni)."""
 RESAMPLES_A_GROUP = 200
 """Of several promises together, so that some resamples lie above the percentile of each."""
+LARGEST = 0.5
+"""The largest share of errors that `nlpkit score --max-error` takes."""
 THRESHOLDS = 50
 PROMISED = ("label", SEVERAL, OPINIONS)
 """The output columns about which a promise can be made: a run has one of them."""
@@ -150,10 +152,11 @@ class Bounds:
         """
         rows, threshold = self.rows, lowest_threshold(self.thresholds, self.bounds, max_error)
         if threshold is None:
+            larger = f"--max-error {_rounded_up(self.least)}, or " if self.least <= LARGEST else ""
             raise DataError(
                 f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
-                f"bear out no less than {self.least:.1%}; hint: --max-error {_rounded_up(self.least)}, "
-                "or more labeled rows with --held-out FILE"
+                f"bear out no less than {self.least:.1%}; hint: {larger}more labeled rows with "
+                "--held-out FILE"
             )
         return Promise(
             max_error=max_error,

@@ -197,16 +197,33 @@ def test_a_group_of_the_name_of_a_column_of_the_tables_stays_apart(tmp_path: Pat
     assert {row["period"] for row in table(made, "shares")} == {""}
 
 
+def test_texts_without_a_label_are_said_where_shares_do_not_sum_to_one(tmp_path: Path) -> None:
+    rows = [{"label": label} for label in ["positive", "negative", "", "Positive"] * 10]
+    made = analyze(scored(tmp_path / "a.csv", rows), tmp_path / "report.html", today=TODAY)
+    (note,) = made.notes
+    assert note == "20 of 40 texts have none of the labels in the column 'label': the shares sum to 50.0%."
+    assert sum(float(row["share"]) for row in table(made, "shares")) == 0.5
+
+
+def test_the_hint_for_too_many_periods_names_one_that_works(tmp_path: Path) -> None:
+    rows = rows_with(1_056, lambda number: f"{1850 + number // 12}-{number % 12 + 1:02d}-01", "date")
+    path = scored(tmp_path / "a.csv", rows)
+    with pytest.raises(ConfigError, match=r"--every month: 1,056 periods .*hint: --every year"):
+        analyze(path, tmp_path / "report.html", time="date", every="month", today=TODAY)
+    made = analyze(path, tmp_path / "report.html", time="date", every="year", today=TODAY)
+    assert made.notes == ()
+
+
 def test_dates_are_counted_and_never_dropped_silently(tmp_path: Path) -> None:
     dates = ["2026-11-01", "02/11/2026", "15/11/2026", "", "soon", "2027-01-01", "2026-11-03T23:30:00-08:00"]
     path = scored(tmp_path / "dated.csv", rows_with(70, lambda number: dates[number % 7], "date"))
     made = analyze(path, tmp_path / "report.html", time="date", today=TODAY)
     notes = " ".join(made.notes)
-    assert "10 rows have no date" in notes
-    assert "10 dates are after 2026-11-29" in notes
-    assert "10 values are no date, such as 'soon'" in notes
+    assert "10 rows without a date" in notes
+    assert "10 dates after 2026-11-29" in notes
+    assert "10 values not read as a date, such as 'soon'" in notes
     assert "read with the day first" in notes
-    assert "10 dates name a time zone" in notes
+    assert "10 dates with a time zone" in notes
     assert "None is tested for" in notes
     periods = {row["period"] for row in table(made, "shares")}
     assert periods == {"", "2026-11-01", "2026-11-02", "2026-11-03", "2026-11-15"}
@@ -224,6 +241,8 @@ def test_options_that_do_not_go_together_are_refused(planted: Path, tmp_path: Pa
     page = tmp_path / "report.html"
     with pytest.raises(ConfigError, match=r"--every week: of which dates\? hint: add --time"):
         analyze(planted, page, every="week")
+    with pytest.raises(ConfigError, match=r"--date-order day: of which dates\? hint: add --time"):
+        analyze(planted, page, date_order="day")
     with pytest.raises(ConfigError, match=r"--about negativ: .*did you mean 'negative'"):
         analyze(planted, page, about="negativ")
     with pytest.raises(ConfigError, match=r"expected a name that ends in .html"):
@@ -279,7 +298,7 @@ def test_a_check_says_what_the_page_will_hold_and_writes_nothing(tmp_path: Path)
     assert (found.every, found.first, found.last) == ("week", "2026-11-01", "2026-11-27")
     assert sum(found.periods.values()) == 81
     assert list(found.periods) == ["2026-W44", "2026-W45", "2026-W46", "2026-W47", "2026-W48"]
-    assert any("9 rows have no date" in note for note in found.notes)
+    assert any("9 rows without a date" in note for note in found.notes)
     asked = ["analyze", str(path), "--check", "--by", "place", "--time", "date", "--every", "week"]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 0, result.output

@@ -315,38 +315,21 @@ def test_conversations_at_once_are_not_mixed_up(store):
 
 
 def test_two_bots_answer_one_turn_and_one_is_chosen(session, chat, store):
-    chat_models = (
-        FakeBot("old", says=lambda *_: "from the old"),
-        FakeBot("new", says=lambda *_: "from the new"),
-    )
-    one, other = session.say_twice(chat, "", "hello", chat_models)
-    for left, right in zip(one, other, strict=True):  # read at once
-        assert left == right or {left, right} == {" old", " new"}
-    assert chat_models[0].asked == chat_models[1].asked
-    assert (one.reply.chat_model, other.reply.chat_model) == ("old", "new")
-    chosen = session.choose(chat, "", other.reply.id, one.reply.id, "warmer")
+    old = FakeBot("old", says=lambda *_: "from the old")
+    new = FakeBot("new", says=lambda *_: "from the new")
+    said = session.say(chat, "", "hello", chat_model=old)
+    whole(said)
+    retried = session.retry(chat, "", chat_model=new)
+    whole(retried)
+    first, other = said.reply, retried.reply
+    assert old.asked == new.asked
+    assert (first.chat_model, other.chat_model) == ("old", "new")
+    chosen = session.choose(chat, "", other.id, first.id, "warmer")
     assert (chosen.text, chosen.version, chosen.versions) == ("from the new", 2, 2)
     assert [text for text, _ in seen(session, chat)] == ["hello", "from the new"]
     (row,) = store.preferences().rows
     assert (row["chosen"], row["rejected"], row["reason"]) == ("from the new", "from the old", "warmer")
     whole(session.say(chat, "", "and"))
-
-
-def test_the_conversation_is_held_until_both_have_ended(session, chat, chat_model):
-    one, other = session.say_twice(chat, "", "hello", (chat_model, chat_model))
-    assert chat_model.sessions == [chat, f"{chat}/1"]
-    whole(one)
-    with pytest.raises(BusyError):
-        session.say(chat, "", "two")
-    other.close()
-    whole(session.say(chat, "", "two"))
-
-
-def test_where_the_second_bot_does_not_begin_the_first_is_stopped(session, chat, chat_model):
-    with pytest.raises(SourceError):
-        session.say_twice(chat, "", "hello", (chat_model, FakeBot(refuses=SourceError("gone"))))
-    assert chat_model.answers[0].stopped.is_set()
-    session.store.hold(chat, "").release()
 
 
 # What is taken
@@ -448,7 +431,6 @@ def test_titles_prompts_and_reasons_have_their_limits(store, chat_model):
 
 CALLS = {
     "say": lambda session, id: session.say(id, "eve", "x"),
-    "say_twice": lambda session, id: session.say_twice(id, "eve", "x", (FakeBot(), FakeBot())),
     "retry": lambda session, id: session.retry(id, "eve"),
     "edit": lambda session, id: session.edit(id, "eve", "0" * 24, "x"),
     "undo": lambda session, id: session.undo(id, "eve"),

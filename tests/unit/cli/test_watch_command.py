@@ -68,6 +68,14 @@ def test_a_preview_is_shown_and_writes_nothing(nlpkit, toy_run: Path, write, tmp
     looked = json.loads(nlpkit("score", str(toy_run), str(file), "--check", "--json").stdout)
     assert looked["rows"] == 50
     assert looked["seconds"]["low"] <= looked["seconds"]["value"]
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write("2026-03-01,,positive\n")
+    for on_error, then in (
+        ("stop", "the job stops at the first; hint: --on-error skip"),
+        ("skip", "left out"),
+    ):
+        shown = nlpkit("score", str(toy_run), str(file), "--check", "--on-error", on_error)
+        assert f"1 of 51 rows: {then}" in " ".join(shown.stdout.split())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
 
 

@@ -57,6 +57,10 @@ def test_a_folder_that_is_no_run_is_refused_and_names_the_runs_inside(tmp_path: 
         Run.open(tmp_path / "nowhere")
     with pytest.raises(RunError, match=r"not a run: it holds no run.json$"):
         Run.open(tmp_path)
+    (tmp_path / "merged").mkdir()
+    (tmp_path / "merged" / "export.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunError, match="an export; expected a run; hint: name the run that it was made of"):
+        Run.open(tmp_path / "merged")
     whole(tmp_path / "seed-1")
     with pytest.raises(RunError, match="it holds the runs seed-1: name one of them"):
         Run.open(tmp_path)

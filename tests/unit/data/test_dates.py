@@ -40,6 +40,11 @@ def test_one_day_in_many_formats(written: object) -> None:
     assert read.date() == SUNDAY
 
 
+def test_milliseconds_are_no_day_of_the_eighteenth_century() -> None:
+    assert read_date(1_706_123_400_000) == datetime(2024, 1, 24, 19, 10, tzinfo=UTC)
+    assert read_date(1_706_123_400_000.0) == datetime(2024, 1, 24, 19, 10, tzinfo=UTC)  # a column with gaps
+
+
 @pytest.mark.parametrize("written", ["last week", "12", "99/99/2026", "31/02/2026", "", None, True, [2026]])
 def test_what_is_no_date(written: object) -> None:
     assert read_date(written) is None

@@ -132,7 +132,8 @@ def test_the_error_about_a_text_in_place_of_a_picture_is_the_one_that_is_shown(t
         ("gone.png", "there is no file .*gone.png; expected a path relative to the file of the row"),
         ("", None),
         (".", "there is no file"),
-        ("/dev/zero", "there is no file"),
+        ("/dev/zero", "outside the folder of the row's file, .*hint: put the pictures there, or a link"),
+        ("a/../../b.png", "outside the folder"),
         ("a" * 5000 + ".png", "no file|cannot be read"),
         ("nul\0.png", "no file|cannot be read"),
         ("https://example.org/a.png", "an address, and nothing is downloaded"),
@@ -160,6 +161,16 @@ def test_a_post_may_lack_either_part_and_not_both(tmp_path: Path) -> None:
     assert post_of(row({"bytes": None, "path": None}, tmp_path), "text", "image") == ("a text", None)
     with pytest.raises(DataError, match="row 3, column 'text': the text is empty"):
         post_of(row(None, tmp_path, ""), "text", "image")
+
+
+def test_a_link_to_the_folder_of_pictures_may_lie_next_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.png").write_bytes(encoded(square(RED)))
+    posts = tmp_path / "posts"
+    posts.mkdir()
+    (posts / "pictures").symlink_to(tmp_path / "elsewhere")
+    for name in ("pictures/a.png", str(posts / "pictures" / "a.png")):
+        assert picture_of(row(name, posts), "image") is not None
 
 
 def test_a_photo_with_a_second_view_is_one_picture() -> None:

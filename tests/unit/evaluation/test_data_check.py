@@ -40,6 +40,13 @@ def test_unreadable_rows_are_findings_of_their_part(tmp_path: Path) -> None:
     assert "row 2" not in finding.examples[0].note
 
 
+def test_s20_a_row_without_a_label_is_an_error_as_in_training(tmp_path: Path) -> None:
+    report = nlpkit.check(write_csv(tmp_path / "a.csv", [*sentences(20, seed=1), ("a film", " ")]))
+    (finding,) = [finding for finding in report.findings if finding.kind == "unreadable"]
+    assert (finding.severity, finding.message) == ("error", "1 row can't be read")
+    assert finding.examples[0].note == "column 'label' holds no label"
+
+
 def test_r4_unreadable_rows_that_are_to_be_skipped_are_a_warning_and_hide_no_error(tmp_path: Path) -> None:
     rows = "".join(f"a film of the year {n},{label}\n" for n in range(20) for label in ("good", "bad"))
     broken = tmp_path / "broken.csv"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoModelForSequenceClassification
 
 from nlpkit.errors import RunError
@@ -18,12 +19,15 @@ def base_of(labels: int, base: Path, folder: Path) -> Path:
     return folder
 
 
-def test_a_classifier_of_other_labels_gives_its_body(tiny_base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [2, 5])
+def test_a_classifier_of_other_labels_gives_its_body(labels: int, tiny_base: Path, tmp_path: Path) -> None:
     head = Polarity(labels=("negative", "positive")).head
-    base = base_of(5, tiny_base, tmp_path)
+    base = base_of(labels, tiny_base, tmp_path)
+    torch.manual_seed(3)
     model = load_classifier(base, head=head)
     own = AutoModelForSequenceClassification.from_pretrained(base)
     assert model.num_labels == 2
+    assert labels == 5 or not model.classifier.weight.equal(own.classifier.weight)
     body = own.base_model.state_dict()
     assert all(weight.equal(body[name]) for name, weight in model.base_model.state_dict().items())
 

@@ -65,6 +65,7 @@ def test_an_output_that_cannot_be_meant_is_refused(tmp_path, source):
     os.mkfifo(tmp_path / "pipe")
     assert "does not show a format" in refused(source, tmp_path / "pipe")  # and nobody waits for the pipe
     assert "is the input" in refused(source, source, overwrite=True)
+    assert ">" not in refused(source, source, overwrite=True)  # a shell would empty the input
     assert "is the input" in refused(source, tmp_path / "hard.csv", overwrite=True)
     assert f"{tmp_path / 'no'}: not found" in refused(source, tmp_path / "no" / "out.csv")
     assert "not found" in refused(source, tmp_path / "file" / "out.csv")

@@ -108,6 +108,7 @@ def test_bad_conversations_stop_it_or_are_skipped_and_reported(chats: Path, tmp_
 def test_options_of_the_other_kind_of_run_are_refused(chats: Path) -> None:
     assert "--bot: is for a file of conversations" in error_of("hello there", "--bot", "agent")
     assert "--label joy" in error_of(chats, "--label", "joy")
+    assert "--image: a chat model reads no pictures" in error_of(chats, "--image", "picture")
     assert "--method gradients" in error_of(chats, "--method", "gradients")
     reversed_ = invoke(chats, "--bot", "first", "--json")
     assert reversed_.exit_code == 0, reversed_.output

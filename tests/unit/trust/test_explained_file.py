@@ -140,6 +140,12 @@ def test_the_page_marks_words_without_color_and_runs_nothing(classifier: Classif
     assert "+2.00" in html
     assert "\u22121.50" in html
     assert "is there already" in error_of(classifier, text, "--html", page)
+    file = tmp_path / "in.csv"
+    file.write_text("text\ngood\n", encoding="utf-8")
+    with patch.object(
+        Explainer, "explain", side_effect=AssertionError("refused before anything is explained")
+    ):
+        assert "is the input" in error_of(classifier, file, "--html", file, "--overwrite")
     (explanation,) = next(Explainer(classifier).explain([text]))
     marks = marks_of(explanation)
     assert [(text[mark.start : mark.end], mark.kind) for mark in marks] == [

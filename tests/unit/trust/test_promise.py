@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_a_promise_that_nothing_bears_out_is_refused_with_one_that_is() -> None:
         promise(held, tally_of(file), max_error=0.001)
     smallest = float(str(refused.value).partition("--max-error ")[2].split(",")[0])
     assert promise(held, tally_of(file), max_error=smallest).answered > 0
+
+
+def test_a_promise_that_the_command_does_not_take_is_not_proposed() -> None:
+    random = np.random.default_rng(4)
+    held, file = draw((40, 40), random), draw((500, 500), random)
+    wrong = replace(held, truth=held.truth[:, ::-1])
+    with pytest.raises(
+        DataError, match=r"no less than \d\d\..%; hint: more labeled rows with --held-out FILE"
+    ):
+        promise(wrong, tally_of(file), max_error=0.05)
 
 
 def test_texts_unlike_the_labeled_rows_are_refused() -> None:
