@@ -75,5 +75,5 @@ def false_bounds(
     exact = beta.ppf(level, seen + 1, np.maximum(of - seen, 1e-9))
     enough = np.minimum(FEWEST_FALSE * len(rows) / (of * texts), 1)
     doubts = np.sort(1 - rows.probabilities[rows.given])
-    said = np.cumsum(doubts)[of - 1] / of  # those of the `of` surest
-    return least, np.maximum.reduce([np.quantile(np.concatenate(shares), level, axis=0), exact, enough, said])
+    stated = np.cumsum(doubts)[of - 1] / of  # those of the `of` surest
+    return least, np.maximum.reduce([np.quantile(np.concatenate(shares), level, axis=0), exact, enough, stated])
