@@ -76,4 +76,5 @@ def false_bounds(
     enough = np.minimum(FEWEST_FALSE * len(rows) / (of * texts), 1)
     doubts = np.sort(1 - rows.probabilities[rows.given])
     stated = np.cumsum(doubts)[of - 1] / of  # those of the `of` surest
-    return least, np.maximum.reduce([np.quantile(np.concatenate(shares), level, axis=0), exact, enough, stated])
+    drawn = np.quantile(np.concatenate(shares), level, axis=0)
+    return least, np.maximum.reduce([drawn, exact, enough, stated])
