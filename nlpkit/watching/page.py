@@ -48,7 +48,7 @@ def summary(watched: Watched) -> list[str]:
     diagnosis, first = watched.diagnosis, watched.alarms[0]
     date = f" ({diagnosis.date})" if diagnosis.date else ""
     lines = [
-        f"Changed: {' and '.join(diagnosis.kinds)}, likely since text {diagnosis.since:,}{date}. The alarm "
+        f"Changed: {' and '.join(diagnosis.kinds)}, likely since text {first.since:,}{date}. The alarm "
         f"came at text {first.text:,} of {watched.texts:,}, by {first.score} ({first.detector}). {promise}"
     ]
     if diagnosis.is_share_unknown:

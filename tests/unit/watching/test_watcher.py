@@ -68,6 +68,11 @@ def test_a_change_is_found_named_and_dated(change: dict[str, float], kind: str, 
     found = diagnose(watching)
     assert found.kinds == (kind,)
     assert abs(found.since - 1000) < 200
+    alarm = watching.alarms[0]
+    assert (
+        f"likely since text {alarm.since:,} (2026-03-0" in summary(watched(watching, run="m", against="r"))[0]
+    )
+    assert alarm.since <= alarm.text
     if kind == LABEL_SHIFT:
         (size,) = [size for size in found.labels if size.label == "positive"]
         assert size.low <= 0.8 <= size.high
