@@ -314,6 +314,12 @@ def _warnings(counts: Counter[str], validation: Sequence[Labeled], training: Cla
         is_weighted = training.class_weights == "balanced"
         advice = "" if is_weighted else "; training.class_weights: balanced may help"
         warnings.append(f"the label {rarest!r} is rare ({counts[rarest]:,} rows){advice}")
+    warnings += [
+        f"the label {label!r} is what programs write for a missing value ({counts[label]:,} rows); "
+        "hint: remove these rows"
+        for label in counts
+        if label.lower() in ("nan", "null", "n/a", "#n/a")
+    ]
     missing = set(counts) - {str(example.label) for example in validation}
     if missing:
         warnings.append(

@@ -138,6 +138,17 @@ def test_preflight_says_what_is_learned_cut_and_dropped() -> None:
     assert "only 2 validation rows" in warned
 
 
+def test_a_label_that_stands_for_a_missing_one_is_named() -> None:
+    train = examples(("a", "negative"), ("b", "positive"), ("c", "NaN"), ("d", "NaN"))
+    task = Polarity(labels=("negative", "positive", "NaN"))
+    facts = preflight(
+        rows_of(task, train, BOTH), [encoded()] * 4, BASE, weights(), training=ClassifierTraining(), steps=7
+    )
+    assert "the label 'NaN' is what programs write for a missing value (2 rows); hint: remove these rows" in (
+        facts.warnings
+    )
+
+
 def test_s14_class_weights_that_are_set_are_not_advised() -> None:
     """S14: the rare label is still reported."""
     train = BOTH * 6 + examples(*[("c", "positive")] * 120)
