@@ -42,6 +42,12 @@ def refusal(path: Path, data: str, columns: dict[str, str]) -> str:
             "no column 'label'; known: nr, was, urteil; "
             'hint: --label urteil (in a config, label: "urteil")',
         ),
+        (  # the label's values are longer than the texts, and its column is there
+            "a.csv",
+            "wort,label\ngut,positive\nmies,negative\n",
+            ROLES,
+            "no column 'text'; known: wort, label; hint: --text wort (in a config, text: \"wort\")",
+        ),
         (
             "a.jsonl",
             '{"id": 1, "reviewBody": "good"}\n',
