@@ -86,7 +86,8 @@ def missing(column: str, columns: Collection[str], values: Values) -> str:
     if role is None:
         return nearest(column, values)
     close = close_match(column, values, cutoff=_CLOSE)
-    if name := close or likely(role, {name: held for name, held in values.items() if name not in columns}):
+    asked = columns if role == "text" else ()
+    if name := close or likely(role, {name: held for name, held in values.items() if name not in asked}):
         known = f"; did you mean {close!r}" if close else f"; known: {_listed(values)}"
         key = f"{role}: {json.dumps(name, ensure_ascii=False)}"
         return f"{known}; hint: --{role} {shlex.quote(name)} (in a config, {key})"

@@ -712,7 +712,7 @@ def test_every_example_of_the_guide_is_read(ending: str, block: str, tmp_path: P
 
 
 def test_every_source_of_the_guide_is_valid() -> None:
-    (block,) = re.findall(r"^```text\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(r"^```yaml title=.*?\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
     assert [ConversationSource(**tree).source for tree in YAML(typ="safe").load(block)] == [
         "talks.jsonl",
         "log.csv",
