@@ -177,7 +177,7 @@ def test_ratings_become_rows(
     out = tmp_path / "ratings.jsonl"
     assert command(monkeypatch, "feedback", tmp_path / "chat.sqlite", "-o", out) == 0
     assert [json.loads(line)["rating"] for line in out.read_text(encoding="utf-8").splitlines()] == ["up"]
-    assert "1 rows, 0 of them pairs" in " ".join(capsys.readouterr().err.split())
+    assert "1 row, 0 of them pairs" in " ".join(capsys.readouterr().err.split())
     assert command(monkeypatch, "feedback", tmp_path / "none.sqlite", "-o", out) == 3
     assert not (tmp_path / "none.sqlite").exists()
     monkeypatch.setenv("NLPKIT_STORE", str(tmp_path / "chat.sqlite"))
