@@ -18,7 +18,7 @@ from nlpkit.tasks.prediction import OPINIONS, SEVERAL
 from nlpkit.trust.answer_columns import matrices, refuse_other_answers
 from nlpkit.trust.calibration_rows import CalibrationRows
 from nlpkit.trust.sampled_texts import EVERY, sampled_texts
-from nlpkit.trust.set_promise import false_bounds, is_unlike_rows
+from nlpkit.trust.set_promise import false_bounds, is_unlike_rows, stated_errors
 from nlpkit.trust.shares import FEWEST, RESAMPLES, SharesEstimator, Tally, resamples
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """How often such a promise is kept."""
-LEVEL = 0.985
+LEVEL = 0.99
 """The percentile of the errors that must not exceed what is promised: more than CONFIDENCE, as the threshold
 is chosen among many. Of several promises together each has a higher one (Bonferroni)."""
-RESAMPLES_A_GROUP = 200
+RESAMPLES_A_GROUP = 300
 """Of several promises together, so that some resamples lie above the percentile of each."""
 LARGEST = 0.5
 """The largest share of errors that `nlpkit score --max-error` takes."""
@@ -155,8 +155,8 @@ class Bounds:
             larger = f"--max-error {_rounded_up(self.least)}, or " if self.least <= LARGEST else ""
             raise DataError(
                 f"no promise of at most {max_error:.1%} errors: {len(rows):,} labeled rows ({rows.source}) "
-                f"bear out no less than {self.least:.1%}; hint: {larger}more labeled rows with "
-                "--held-out FILE"
+                f"and the texts' own probabilities bear out no less than {self.least:.1%}; "
+                f"hint: {larger}more labeled rows with --held-out FILE"
             )
         return Promise(
             max_error=max_error,
@@ -179,6 +179,9 @@ def error_bounds(
     rows: CalibrationRows, tally: Tally, *, level: float = LEVEL, count: int = RESAMPLES, seed: int = 1
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return thresholds, and for each what the share of wrong labels among those given rarely exceeds.
+
+    It is never below what the probabilities of the file's texts themselves say: luck with the labeled rows
+    does not change these.
 
     Args:
         rows: what the classifier answers to rows whose labels are known.
@@ -206,7 +209,8 @@ def error_bounds(
         rate = np.minimum(_mixed(drawn, missed) * tally.texts / labeled, 1)
         # How many of the file's own labels are wrong varies too
         errors.append(draws.binomial(np.ceil(labeled).astype(int), rate) / labeled)
-    return thresholds, np.quantile(np.concatenate(errors), level, axis=0)
+    stated = stated_errors(tally.sample.max(axis=1), thresholds)
+    return thresholds, np.maximum(np.quantile(np.concatenate(errors), level, axis=0), stated)
 
 
 def lowest_threshold(thresholds: NDArray[Any], bounds: NDArray[Any], max_error: float) -> float | None:

@@ -74,7 +74,15 @@ def false_bounds(
     seen, of = false.sum(axis=0), given.sum(axis=0)
     exact = beta.ppf(level, seen + 1, np.maximum(of - seen, 1e-9))
     enough = np.minimum(FEWEST_FALSE * len(rows) / (of * texts), 1)
-    doubts = np.sort(1 - rows.probabilities[rows.given])
-    stated = np.cumsum(doubts)[of - 1] / of  # those of the `of` surest
+    stated = stated_errors(rows.probabilities[rows.given], least)
     drawn = np.quantile(np.concatenate(shares), level, axis=0)
     return least, np.maximum.reduce([drawn, exact, enough, stated])
+
+
+def stated_errors(certain: NDArray[Any], thresholds: NDArray[Any]) -> NDArray[Any]:
+    """Return the share of errors among answers from each threshold up, by their own probabilities."""
+    import numpy as np
+
+    doubts = np.sort(1 - certain)
+    answers = np.maximum(np.searchsorted(doubts, 1 - thresholds, side="right"), 1)
+    return np.cumsum(doubts)[answers - 1] / answers

@@ -71,6 +71,15 @@ class Keys:
         except TooLate:
             raise AssertionError(f"{self.page.evaluate(NAME)}: {self.page.evaluate(UNSEEN)}") from None
 
+    def unfold(self, fold: str) -> None:
+        """Open a fold, and wait for its fields: Tab would pass over what is not there yet."""
+        self.press("Enter")
+        self.page.wait_for_function(
+            "fold => [...document.querySelectorAll(`${fold} > div :is(button, input, textarea)`)]"
+            ".some(field => field.checkVisibility())",
+            arg=fold,
+        )
+
     def give(self, file: Path) -> None:
         """Press Enter on a button that asks for a file, and give it this one."""
         self.press("Enter")

@@ -87,9 +87,23 @@ def test_the_lowest_threshold_that_keeps_it_is_taken() -> None:
         given=one_hot[given],
         truth=one_hot[truth],
     )
-    made = promise(rows, tally_of(rows), max_error=0.03)
+    made = promise(rows, tally_of(rows), max_error=0.06)
     assert 0.87 <= made.threshold <= 0.92
     assert made.answered == pytest.approx((1 - made.threshold) / 0.5, abs=0.01)
+
+
+def test_nothing_is_promised_that_the_probabilities_themselves_deny() -> None:
+    """1,000 right answers, of which half are 96% sure and the others 90%: at least 4% errors, of all 7%."""
+    certain = np.repeat([[0.96, 0.96, 0.9, 0.9]], 250, axis=0).ravel()[:, None]
+    right = np.tile(np.eye(2, dtype=bool), (500, 1))
+    chances = np.where(right, certain, 1 - certain)
+    rows = CalibrationRows(
+        source="lucky rows", labels=("a", "b"), probabilities=chances, given=right, truth=right
+    )
+    with pytest.raises(DataError, match=r"bear out no less than 4\.0%"):
+        promise(rows, tally_of(rows), max_error=0.039)
+    assert promise(rows, tally_of(rows), max_error=0.041).answered == 0.5
+    assert promise(rows, tally_of(rows), max_error=0.071).answered == 1
 
 
 def test_a_promise_that_nothing_bears_out_is_refused_with_one_that_is() -> None:
