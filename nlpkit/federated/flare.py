@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlpkit.errors import NlpkitError, optional
 from nlpkit.federated.rounds import Ledger, Reply, run_rounds
@@ -19,16 +19,29 @@ from nlpkit.files import write_whole
 from nlpkit.training.loaded_base import load_classifier_base
 from nlpkit.training.train import read_training
 
-_controller: Any = optional("nvflare.apis.impl.controller", extra="federated")
 _spec: Any = optional("nvflare.apis.controller_spec", extra="federated")
-_executor: Any = optional("nvflare.apis.executor", extra="federated")
 _shareable: Any = optional("nvflare.apis.shareable", extra="federated")
+
+if TYPE_CHECKING:
+
+    class _Component:
+        """What is inherited from NVFlare, which has no types."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    class _Controller(_Component): ...
+
+    class _Executor(_Component): ...
+
+else:
+    _Controller = optional("nvflare.apis.impl.controller", extra="federated").Controller
+    _Executor = optional("nvflare.apis.executor", extra="federated").Executor
 
 WEIGHTS, FACTS, PROBLEM, ROUND = "weights", "facts", "problem", "round"
 """Keys of messages."""
 
 
-class Server(_controller.Controller):  # type: ignore[misc]
+class Server(_Controller):
     """Asks the sites in rounds and keeps the ledger. It reads no rows and no base."""
 
     def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int, cwd: str) -> None:
@@ -107,7 +120,7 @@ class Server(_controller.Controller):  # type: ignore[misc]
         return True
 
 
-class SiteExecutor(_executor.Executor):  # type: ignore[misc]
+class SiteExecutor(_Executor):
     """A site inside NVFlare: it opens the rows of its own name alone."""
 
     def __init__(self, config: str, ledger: str, fingerprint: str, seed: int, parent: int, cwd: str) -> None:

@@ -20,7 +20,7 @@ it where you use it.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import datasets
 import evaluate
@@ -52,7 +52,20 @@ _DESCRIPTIONS: dict[Inputs, str] = {
 }
 
 
-class MetricModule(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
+if TYPE_CHECKING:
+
+    class _Metric:
+        """What is inherited from evaluate, which has no types."""
+
+        def __init__(self, **settings: Any) -> None: ...
+        def add(self, *, prediction: Any = None, reference: Any = None) -> None: ...
+        def add_batch(self, *, predictions: Any = None, references: Any = None) -> None: ...
+        def compute(self, *, predictions: Any = None, references: Any = None) -> dict[str, Any] | None: ...
+else:
+    _Metric = evaluate.Metric
+
+
+class MetricModule(_Metric):
     """An nlpkit metric as the `evaluate` library calls it; a subclass names it."""
 
     of: ClassVar[Metric[Any]]

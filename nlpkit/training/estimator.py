@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,8 +25,21 @@ from nlpkit.training.train import train
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    class _Estimator:
+        """What is inherited from scikit-learn, which has no types."""
 
-class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def score(self, X: Sequence[str], y: ArrayLike, sample_weight: Any = None) -> float: ...  # noqa: N803
+        def __getstate__(self) -> dict[str, Any]: ...
+        def __sklearn_tags__(self) -> Any: ...
+else:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    class _Estimator(ClassifierMixin, BaseEstimator): ...
+
+
+class SentimentClassifier(_Estimator):
     """Fine-tune a pretrained encoder with LoRA on texts and labels, through the recipe `sentiment`.
 
         scores = cross_val_score(SentimentClassifier(epochs=2), texts, labels)

@@ -85,4 +85,5 @@ def stated_errors(certain: NDArray[Any], thresholds: NDArray[Any]) -> NDArray[An
 
     doubts = np.sort(1 - certain)
     answers = np.maximum(np.searchsorted(doubts, 1 - thresholds, side="right"), 1)
-    return np.cumsum(doubts)[answers - 1] / answers
+    stated: NDArray[Any] = np.cumsum(doubts)[answers - 1] / answers
+    return stated
