@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from nlpkit.trust.reply_explanation import ReplyExplanation
     from nlpkit.watching.watch import watch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Chatbot",

@@ -1,7 +1,7 @@
 """Resolve each extra alone, as pip would for an empty environment with the pins; nothing is installed.
 
     make extras                                  # all extras
-    python -m tests.extras_alone dist/nlpkit-0.1.0-py3-none-any.whl onnx ray
+    python -m tests.extras_alone dist/nlpkit-0.2.0-py3-none-any.whl onnx ray
 
 Prints the packages that each extra brings on top of nlpkit's own. pip's index must answer; it takes minutes.
 """
