@@ -143,9 +143,7 @@ def explain(
             "hint: leave it out"
         )
     if chat_run:
-        refuse_for_replies(method=method, label=label, runtime=runtime)
-        if image:
-            raise ConfigError("--image: a chat model reads no pictures; hint: leave it out")
+        refuse_for_replies(method=method, label=label, runtime=runtime, image=image)
     target = None
     if output:
         columns = COLUMNS if chat_run else ()

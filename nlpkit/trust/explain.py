@@ -119,11 +119,11 @@ def find_chat_run(run: Run | Path | str | None) -> Run | None:
     return opened if task_from(opened.read().task).family.served_by == "chat model" else None
 
 
-def refuse_for_replies(*, method: str, label: str | None, runtime: str) -> None:
+def refuse_for_replies(*, method: str, label: str | None, runtime: str, image: str | None = None) -> None:
     """Refuse what has no meaning for a chat model.
 
     Raises:
-        ConfigError: another method, a label, or a runtime that gives no likelihoods.
+        ConfigError: another method, a label, a runtime that gives no likelihoods, or a column of pictures.
     """
     if method != "occlusion":
         raise ConfigError(f"--method {method}: turns are left out one by one; hint: --method occlusion")
@@ -131,6 +131,8 @@ def refuse_for_replies(*, method: str, label: str | None, runtime: str) -> None:
         raise ConfigError(f"--label {label}: a chat model gives no labels; hint: leave it out")
     if runtime not in ("auto", "torch"):
         raise ConfigError(f"--runtime {runtime}: likelihoods are computed with torch; hint: --runtime torch")
+    if image:
+        raise ConfigError("--image: a chat model reads no pictures; hint: leave it out")
 
 
 def brief_explainer(classifier: Classifier) -> Explainer | None:
