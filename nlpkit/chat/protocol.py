@@ -27,6 +27,7 @@ from nlpkit.chat.request_models import (
 from nlpkit.chat.serialization import ApiError, bad_format, too_long
 from nlpkit.chat.text_limits import clean
 from nlpkit.data.examples import Conversation, Role, Turn
+from nlpkit.data.formats.json_lines import KINDS
 from nlpkit.data.rows import unreadable_text
 from nlpkit.errors import nearest
 from nlpkit.generation.reply_format import ReplyFormat, ReplyFormatError
@@ -188,9 +189,8 @@ def _parse_json(body: bytes) -> dict[str, Any]:
             400, f"the body is not valid JSON: {error.msg} at byte {error.pos:,}", code="invalid_json"
         ) from None
     if not isinstance(fields, dict):
-        raise ApiError(
-            400, f"the body is a JSON {type(fields).__name__}; expected an object", code="invalid_json"
-        )
+        found = KINDS[type(fields)]
+        raise ApiError(400, f"the body is {found}; expected a JSON object", code="invalid_json")
     return fields
 
 

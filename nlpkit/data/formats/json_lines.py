@@ -25,7 +25,7 @@ _HEAD = 20
 
 # What the fast parser accepts and we must check again: NUL, and integers that it would round to floats.
 _SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
-_NAMES = {
+KINDS = {
     list: "a list",
     str: "text",
     int: "a number",
@@ -33,6 +33,7 @@ _NAMES = {
     bool: "true or false",
     type(None): "null",
 }
+"""What a JSON value that is no object is, in words, by its type."""
 
 
 def stream(file: DataFile, columns: Collection[str]) -> Stream:
@@ -129,7 +130,7 @@ def _checked(fields: object, line: bytes, *, file: str, row: int) -> Record | Ba
 def _no_row(fields: object, row: int) -> str | None:
     if isinstance(fields, dict):
         return f"nested deeper than {NESTING} levels" if _too_deep(fields) else None
-    reason = f'expected an object such as {{"text": ...}}, found {_NAMES[type(fields)]}'
+    reason = f'expected an object such as {{"text": ...}}, found {KINDS[type(fields)]}'
     holds_rows = row == 1 and isinstance(fields, list) and fields and isinstance(fields[0], dict)
     return reason + _one_value() if holds_rows else reason
 

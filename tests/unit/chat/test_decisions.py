@@ -169,7 +169,8 @@ def asked(kind: str, criteria: Any) -> dict[str, Any]:
 
 INVALID: dict[str, tuple[Any, str]] = {
     "no JSON": ("{", "not valid JSON"),
-    "an array": ([], "expected an object"),
+    "an array": ([], "the body is a list; expected a JSON object"),
+    "null": (None, "the body is null; expected a JSON object"),
     "no state": ({"questions": QUESTION}, "state: Field required"),
     "no questions": ({"state": "a", "questions": {}}, "questions: "),
     "many questions": (
