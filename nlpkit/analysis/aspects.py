@@ -106,6 +106,21 @@ def singular(word: str) -> str:
     return word[:-2] + "y" if word.endswith("ie") and len(word) > 3 else word
 
 
+def opinion_reader(run: Path | str) -> Classifier:
+    """Return the classifier of a run that finds opinions.
+
+    Raises:
+        ConfigError: it finds none.
+    """
+    classifier = Classifier.load(run)
+    if OPINIONS not in classifier.columns:
+        raise ConfigError(
+            f"--aspects {run}: answers with {', '.join(classifier.columns)}; expected a run that finds "
+            "opinions; hint: nlpkit train recipes/configs/aspects.yaml trains one (docs/training.md)"
+        )
+    return classifier
+
+
 def count_aspects(
     rows: ScoredRows, passes: Passes, run: Path | str, *, progress: Callable[[int], None]
 ) -> AspectCounts:
@@ -120,12 +135,7 @@ def count_aspects(
     Raises:
         ConfigError: the run finds no opinions.
     """
-    classifier = Classifier.load(run)
-    if OPINIONS not in classifier.columns:
-        raise ConfigError(
-            f"--aspects {run}: answers with {', '.join(classifier.columns)}; expected a run that finds "
-            "opinions; hint: nlpkit train recipes/configs/aspects.yaml trains one (docs/training.md)"
-        )
+    classifier = opinion_reader(run)
     counts = AspectCounts(run=classifier.name)
 
     def restore(before: AspectCounts) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from nlpkit.analysis.aspects import opinion_reader
 from nlpkit.analysis.scored_input import answered, label_classifier, refuse_columns, refuse_label
 from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.analysis.survey import Seen, plan_of
@@ -61,6 +62,7 @@ def check(
     date_order: Order | None = None,
     about: str | None = None,
     themes: int | str = "none",
+    aspects: Path | str | None = None,
     runtime: str = "auto",
     format: str | None = None,
     encoding: str | None = None,
@@ -73,12 +75,14 @@ def check(
     Nothing is written. Of texts without answers a few hundred are scored, to measure the time.
 
     Raises:
-        ConfigError: an option is invalid.
+        ConfigError: an option is invalid, or the run of `aspects` finds no opinions.
         DataError: the file is wrong.
         RunError: the run does not answer with labels.
     """
     source = Path(source)
     theme_choice(themes)
+    if aspects:
+        opinion_reader(aspects)
     refuse_columns(source, by, time, every, date_order, format, encoding)
     options = ScoreOptions(text=text, format=format, encoding=encoding)
     known = answered(source, run, options, by=by, time=time, runtime=runtime)

@@ -121,8 +121,8 @@ def analyze(
         with as_options(), bar("reading") as show:
             checked = check_analysis(
                 source, run, text=text, by=tuple(names_of(by)), time=time, every=every, date_order=date_order,
-                about=about, themes=themes, runtime=runtime, format=format, encoding=encoding, talk=talk,
-                progress=lambda what, done: show(done, None, what),
+                about=about, themes=themes, aspects=aspects, runtime=runtime, format=format,
+                encoding=encoding, talk=talk, progress=lambda what, done: show(done, None, what),
             )  # fmt: skip
         _show(checked, as_json, f"the analysis stops at the first; hint: {way}")
         return

@@ -322,6 +322,8 @@ def test_a_check_of_texts_says_what_scoring_takes(toy_run: Path, tmp_path: Path)
     assert found.labels
     assert found.notes == ("shop: north in all 60 rows, so that there is nothing to compare.",)
     assert [each.name for each in tmp_path.iterdir()] == ["texts.csv"]
+    with pytest.raises(ConfigError, match="expected a run that finds opinions"):
+        check(source, toy_run, aspects=toy_run)
 
 
 def test_a_folder_of_files_with_several_labels_a_text(tmp_path: Path) -> None:
