@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,10 @@ def talk(message: str) -> None:
 
 @contextmanager
 def bar(what: str) -> Iterator[Any]:
-    """Show a progress bar with the time left, if stderr is a terminal."""
+    """Show a progress bar with the time left, if stderr is a terminal.
+
+    It is no terminal in a notebook, which asks for colors all the same (FORCE_COLOR).
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -106,8 +110,7 @@ def bar(what: str) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    screen = console()
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+    with Progress(*columns, console=console(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=None, note="")
 
         def show(done: int, total: int | None, note: str) -> None:
@@ -128,9 +131,8 @@ def bytes_bar(name: str) -> Iterator[Any]:
         TransferSpeedColumn,
     )
 
-    screen = console()
     columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+    with Progress(*columns, console=console(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nlpkit.cli.terminal import as_options, show_summary, skippable
+from nlpkit.cli.terminal import as_options, bar, bytes_bar, show_summary, skippable
 from nlpkit.errors import DataError
 from nlpkit.scoring.job import ScoreSummary
 
@@ -42,3 +43,13 @@ def test_the_way_past_bad_rows_is_named_for_texts_alone() -> None:
         with pytest.raises(DataError) as raised, skippable("stop", "nlpkit score", about="column 'text': "):
             raise DataError(message)
         assert str(raised.value).endswith("or go past bad rows with nlpkit score") == is_about_text
+
+
+@pytest.mark.parametrize("kind", [bar, bytes_bar])
+def test_a_notebook_that_asks_for_colors_gets_no_bar(
+    kind: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with kind("reading") as show:
+        show(1, 2, *([""] if kind is bar else []))
+    assert capsys.readouterr().err.strip() == ""
