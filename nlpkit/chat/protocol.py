@@ -189,8 +189,7 @@ def _parse_json(body: bytes) -> dict[str, Any]:
             400, f"the body is not valid JSON: {error.msg} at byte {error.pos:,}", code="invalid_json"
         ) from None
     if not isinstance(fields, dict):
-        found = KINDS[type(fields)]
-        raise ApiError(400, f"the body is {found}; expected a JSON object", code="invalid_json")
+        raise ApiError(400, f"the body is {KINDS[type(fields)]}; expected a JSON object", code="invalid_json")
     return fields
 
 
