@@ -81,7 +81,7 @@ def close_loop(folder: Folder, nlpkit: str) -> str:
 
     output = folder.run("nlpkit feedback", nlpkit, "feedback", "ratings.sqlite", "-o", "ratings.jsonl")
     # A liked reply that reached its 24 tokens is left out, and said to be
-    counts = [int(number) for number in re.findall(r"^(\d+) (?:rows|left out)", output, re.MULTILINE)]
+    counts = [int(number) for number in re.findall(r"^(\d+) (?:rows?|left out)", output, re.MULTILINE)]
     assert sum(counts) == len(QUESTIONS), output
 
     train = (nlpkit, "train", "preference", "run=default-bot", TRAIN, "name=liked", "training.epochs=1")

@@ -427,7 +427,7 @@ def test_what_is_written_is_in_no_log(
         with pytest.raises(openai.BadRequestError):
             ask(client, [{"role": "canary", "content": "canary@example.org"}])
         assert httpx2.post(f"{url}/v1/score", json={"texts": ["canary", "break"]}).status_code == 500
-    assert [one.getMessage() for one in caplog.records if "canary" in one.getMessage()] == []
+    assert [record for record in caplog.records if "canary" in record.getMessage()] == []
 
 
 INJECTIONS = [
