@@ -33,7 +33,7 @@ def test_the_lines_of_the_readme_run(
     exec(lines[1], {})  # noqa: S102
     assert trained == ["quickstart"]
     assert re.fullmatch(r"(?:(?:negative|positive) -?[\d.e-]+\n){2}", capsys.readouterr().out)
-    rows = (tmp_path / "scored.csv").read_text(encoding="utf-8").splitlines()
+    rows = (tmp_path / "sample.scored.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0].startswith("id,text,label,score,")
     assert len(rows) == len(sample.read_text(encoding="utf-8").splitlines())
 
