@@ -1,6 +1,7 @@
 """What the gaps between groups are before and after a run is mended, from the reports of `nlpkit audit`.
 
-Each report must have been made with `--compare` and the run as it was.
+Each report must have been made with `--compare` and the run as it was. Where an audit of labeled texts lies
+next to it, its accuracy is reported too.
 
 Example: python -m benchmarks.mend swaps=runs/swaps/evaluation/audit.json
 """
@@ -34,7 +35,11 @@ def gaps_in(report: Report) -> dict[str, dict[str, float]]:
 def bench(reports: Mapping[str, str], *, results: Path, talk: Callable[[str], None]) -> dict[str, Any]:
     """Read the reports, write mend.json and mend.md, and return the results."""
     gaps: dict[str, dict[str, float]] = {}
+    accuracies: dict[str, str] = {}
     for name, path in reports.items():
+        for labeled in sorted(Path(path).parent.glob("audit-*.json")):
+            summary = Report.from_json(labeled.read_text(encoding="utf-8")).summary
+            accuracies[name] = " ".join(summary[-2:])
         pair = gaps_in(Report.from_json(Path(path).read_text(encoding="utf-8")))
         gaps = {BEFORE: pair["before"], **gaps, name: pair["after"]}
     rows = [
@@ -42,8 +47,10 @@ def bench(reports: Mapping[str, str], *, results: Path, talk: Callable[[str], No
         for group in sorted(gaps[BEFORE], key=lambda group: -abs(gaps[BEFORE][group]))
     ]
     title, lines = "Gaps between groups, before and after", table(("group", *gaps), rows)
-    talk(save(results, "mend", {"gaps": gaps}, title=title, machine=Machine(), lines=lines, timed=False))
-    return {"gaps": gaps}
+    lines += ["", *(f"- {name}: {text}" for name, text in accuracies.items())]
+    result = {"gaps": gaps, "accuracy": accuracies}
+    talk(save(results, "mend", result, title=title, machine=Machine(), lines=lines, timed=False))
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

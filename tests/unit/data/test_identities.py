@@ -40,6 +40,7 @@ def test_groups_change_places(text: str, kind: str, first: str, second: str, exp
         ("An elderly neighbor", "age", "old people", "A neighbor"),
         ("a middle-aged actor", "age", "middle-aged people", "an actor"),
         ("Deaf people came. DEAF PEOPLE!", "disability", "deaf people", "People came. PEOPLE!"),
+        ("My transgender aunt", "gender identity", "transgender people", "My aunt"),
         ("He is gay.", "sexuality", "gay people", "He is gay."),
         ("A gay man, and he is gay", "sexuality", "gay people", "A gay man, and he is gay"),
         ("The young and the restless", "age", "young people", "The young and the restless"),
