@@ -26,16 +26,18 @@ SETTINGS = (
     "base.max_tokens",
     "training.freeze",
     "training.epochs",
+    "training.batch_size",
     "training.lr",
     "seed",
 )
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """Return what a run was made of, and the scores of its report on the validation rows."""
+    """Return what a run was made of, and its scores on test rows, or else on validation rows."""
     record, (config, _) = run.read(), read_config(run.config)
-    report = Report.from_json((run.evaluation / "validation.json").read_text(encoding="utf-8"))
-    settings: dict[str, Any] = {}
+    tested, validated = run.evaluation / "test.json", run.evaluation / "validation.json"
+    report = Report.from_json((tested if tested.exists() else validated).read_text(encoding="utf-8"))
+    settings: dict[str, Any] = {"rows": "test"} if tested.exists() else {}
     for name in SETTINGS:
         value: Any = config
         for key in name.split("."):
@@ -90,8 +92,8 @@ def _page(tasks: Mapping[str, Any]) -> list[str]:
         minutes = "" if task["train_seconds"] is None else f"{task['train_seconds'] / 60:.0f}"
         rows.append((name, task["kind"], task["base"], settings, minutes, f"{count:,}", _scores(task)))
     note = (
-        "On the validation rows, which also chose the checkpoint, the calibration and the thresholds. "
-        "Minutes are those of a machine that did other work too."
+        "Where rows=test stands, on test rows; else on the validation rows, which also chose the checkpoint, "
+        "the calibration and the thresholds. Minutes are those of a machine that did other work too."
     )
     return [*table(head, rows), "", note]
 

@@ -101,7 +101,9 @@ def _train_one(
         train_rows, held_out, task=rows.task, tokenizer=base.tokenizer, training=settings, copies=rows.swapped
     )
     steps = planned_steps(len(train_rows), settings)
-    facts = preflight(rows, train_rows, base, model, training=settings, steps=steps)
+    facts = preflight(
+        rows, train_rows, base, model, training=settings, steps=steps, is_private=config.private is not None
+    )
     known = with_codebook(config.task, config.codebook)
     private = private_training(config.private, rows, base, model, known=known, training=settings, steps=steps)
     lines, warnings = (private.plan.lines, private.plan.warnings) if private else ([], [])

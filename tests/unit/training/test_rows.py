@@ -136,6 +136,25 @@ def test_preflight_says_what_is_learned_cut_and_dropped() -> None:
     assert "25% of the training texts are cut" in warned
     assert "'negative' is rare (6 rows); training.class_weights: balanced may help" in warned
     assert "only 2 validation rows" in warned
+    assert "only 7 steps, in which little is learned; hint: training.batch_size=8" in warned
+
+
+@pytest.mark.parametrize(
+    ("training", "steps", "expected"),
+    [
+        ({"batch_size": 8}, 45, ["only 45 steps, in which little is learned; hint: training.epochs=7"]),
+        ({}, 100, []),
+        ({"max_steps": 1}, 1, []),
+    ],
+)
+def test_too_few_steps_are_warned_of_where_nobody_asked_for_them(
+    training: dict[str, int], steps: int, expected: list[str]
+) -> None:
+    facts = preflight(
+        rows_of(TWO, BOTH * 60, BOTH * 60), [encoded()] * 120, BASE, weights(),
+        training=ClassifierTraining(**training), steps=steps,
+    )  # fmt: skip
+    assert [warning for warning in facts.warnings if "steps" in warning] == expected
 
 
 def test_a_label_that_stands_for_a_missing_one_is_named() -> None:
