@@ -10,8 +10,8 @@ Example: python -m benchmarks.analyze --draws 50
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import Machine
+from benchmarks.machine import Machine, run_child
 from benchmarks.results import FOLDER, save, table
 from benchmarks.trust import shown
 from benchmarks.tweets import by_built_in, unseen
@@ -41,6 +41,9 @@ USUAL = {"negative": 0.35, "neutral": 0.3, "positive": 0.35}
 PLANTED: Mapping[str, tuple[int, float]] = {"kettle": (12, 0.2), "radio": (20, -0.15)}
 """Product -> the first week of another share of negative texts, and by how much it differs; positive texts
 make up for it."""
+BLOCK = 200_000
+"""Rows of a large file that are made at once."""
+MADE, HELD_OUT = "made.parquet", "labeled.jsonl"
 TODAY = date(2026, 11, 29)
 KINDS = ("planted", "nothing")
 """Files with the planted changes, and files without any."""
@@ -227,8 +230,24 @@ def _page(record: Mapping[str, Any]) -> list[str]:
     if timed:
         lines += [
             "",
-            f"A file of {timed['rows']:,} rows, scored before: {timed['seconds']:.0f} s, page of "
-            f"{timed['page'] / 1e6:.2f} MB. {timed['sentence']}",
+            "Larger files with the planted changes, no two texts equal, scored before; `nlpkit analyze` in a "
+            "process of its own, on one thread:",
+            "",
+            *table(
+                ("rows", "seconds", "CPU seconds", "peak MB", "page, MB"),
+                [
+                    (
+                        f"{each['rows']:,}",
+                        f"{each['seconds']:.0f}",
+                        f"{each['cpu_seconds']:.0f}",
+                        f"{each['peak_mb']:.0f}",
+                        f"{each['page'] / 1e6:.2f}",
+                    )
+                    for each in timed
+                ],
+            ),
+            "",
+            f"The first sentence of the last: {timed[-1]['sentence']}",
         ]
     return lines
 
@@ -238,28 +257,49 @@ def _both(record: Mapping[str, Any], of: Callable[[Mapping[str, Any]], float]) -
     return planted, nothing
 
 
-def whole(world: CalibrationRows, tweets: Sequence[Any], *, rows: int, folder: Path) -> dict[str, Any]:
-    """Analyze one large file, and return the time, the page's size and its first sentence."""
-    import json
+def large_file(path: Path, world: CalibrationRows, texts: Sequence[str], *, rows: int) -> Path:
+    """Write a scored file with the planted changes, no two texts of which are equal, block by block."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    from nlpkit.analysis.analyze import analyze
-    from nlpkit.classifiers.classifier import default_run
+    part, writer = path.with_name("part.parquet"), None
+    for start in range(0, rows, BLOCK):
+        make(part, world, texts, rows=min(BLOCK, rows - start), planted=True, seed=start)
+        block = pq.read_table(part)
+        varied = [f"{text} {number}" for number, text in enumerate(block["text"].to_pylist(), start=start)]
+        block = block.set_column(0, "text", pa.array(varied))
+        writer = writer or pq.ParquetWriter(path, block.schema)
+        writer.write_table(block)
+    if writer:
+        writer.close()
+    part.unlink()
+    return path
 
-    texts = [tweet.text for tweet in tweets]
-    made = make(folder / "made.parquet", world, texts, rows=rows, planted=True, seed=1)
-    labeled = folder / "labeled.jsonl"
+
+def prepare(folder: Path, rows: int) -> None:
+    """Write a large file, and the labeled rows for its shares."""
+    _, tweets = unseen(ROWS, seed=1)
+    large_file(folder / MADE, by_built_in(tweets), [tweet.text for tweet in tweets], rows=rows)
     lines = (json.dumps({"text": tweet.text, "label": tweet.label}) + "\n" for tweet in tweets[:LABELED])
-    labeled.write_text("".join(lines), encoding="utf-8")
-    started = time.monotonic()
-    analysis = analyze(
-        made.path, folder / "report.html", default_run().path, by=["product"], time="date", unit="tweets",
-        held_out=labeled, today=TODAY,
+    (folder / HELD_OUT).write_text("".join(lines), encoding="utf-8")
+
+
+def whole(rows: int, folder: Path) -> dict[str, Any]:
+    """Make one large file and analyze it, each in a process of its own; return time, memory and page."""
+    run_child(["-m", "benchmarks.analyze", "--make", str(folder), "--rows", str(rows)], threads=1)
+    page = folder / "report.html"
+    child = run_child(
+        ["-m", "nlpkit", "analyze", "default", str(folder / MADE), "-o", str(page), "--by", "product",
+         "--time", "date",
+         "--unit", "tweets", "--held-out", str(folder / HELD_OUT), "--json", "--overwrite"], threads=1,
     )  # fmt: skip
     return {
         "rows": rows,
-        "seconds": time.monotonic() - started,
-        "page": analysis.page.stat().st_size,
-        "sentence": analysis.sentences[0],
+        "seconds": child.seconds,
+        "cpu_seconds": child.cpu_seconds,
+        "peak_mb": child.peak_mb,
+        "page": page.stat().st_size,
+        "sentence": json.loads(child.output)["sentences"][0],
     }
 
 
@@ -269,12 +309,14 @@ def bench(
     *,
     draws: int,
     rows: int,
-    large: int,
-    folder: Path | None,
+    large: Sequence[Mapping[str, Any]],
     results: Path,
     talk: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Measure, write analyze.json and analyze.md, and return the results."""
+    """Measure, write analyze.json and analyze.md, and return the results.
+
+    large: what `whole` measured.
+    """
     machine = Machine()
     texts = [tweet.text for tweet in tweets]
     made = {
@@ -288,8 +330,7 @@ def bench(
     }
     record: dict[str, Any] = {"draws": draws, "rows": rows, "world": len(world), **made}
     if large:
-        with tempfile.TemporaryDirectory() as temporary:
-            record["whole"] = whole(world, tweets, rows=large, folder=folder or Path(temporary))
+        record["whole"] = list(large)
     title = "Analysis of made files with planted changes"
     page = _page(record)
     talk(save(results, "analyze", record, title=title, machine=machine, lines=page, timed=bool(large)))
@@ -301,14 +342,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.analyze", description=__doc__)
     parser.add_argument("--draws", type=int, default=50, help="files of each kind")
     parser.add_argument("--rows", type=int, default=20_000, help="of each of these files")
-    parser.add_argument("--large", type=int, default=200_000, help="rows of one file more; 0: none")
-    parser.add_argument("--folder", type=Path, help="keeps the large file and its page")
+    parser.add_argument("--large", type=int, nargs="*", default=[200_000, 1_000_000],
+                        help="rows of larger files, each analyzed as a whole")  # fmt: skip
+    parser.add_argument("--make", type=Path, metavar="FOLDER", help="only write a file of --rows there")
     parser.add_argument("--results", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
+    if asked.make:
+        prepare(asked.make, asked.rows)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        large = [whole(rows, Path(folder)) for rows in asked.large]
     _, tweets = unseen(ROWS, seed=1)
     bench(
-        by_built_in(tweets), tweets, draws=asked.draws, rows=asked.rows, large=asked.large,
-        folder=asked.folder, results=asked.results, talk=print,
+        by_built_in(tweets), tweets, draws=asked.draws, rows=asked.rows, large=large,
+        results=asked.results, talk=print,
     )  # fmt: skip
 
 
