@@ -161,7 +161,7 @@ class Listing:
         whole = self._folder / f"whole.{self._path.name}"
         with pq.ParquetWriter(whole, self._schema, compression="zstd") as writer:
             for part in self._parts:
-                with pq.ParquetFile(part) as held:
+                with pq.ParquetFile(part, pre_buffer=False) as held:
                     for number in range(held.num_row_groups):
                         writer.write_table(held.read_row_group(number))
         whole.replace(self._path)

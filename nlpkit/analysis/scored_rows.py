@@ -115,7 +115,10 @@ class ScoredRows:
             held = {name: rows.column(name).to_pylist() for name in needed if name not in numbers}
             return held | {name: rows.column(name).to_numpy(zero_copy_only=False) for name in numbers}
 
-        with pq.ParquetFile(file) as parquet:
+        # Buffering ahead, pyarrow keeps what was read until the end of the file
+        with pq.ParquetFile(
+            file, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20
+        ) as parquet:
             require(needed, parquet.schema_arrow.names, file=str(file))
             for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(needed))):
                 yield rows.num_rows, of_arrow

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nlpkit.analysis import scored_rows
 from nlpkit.analysis.passes import Listing, Passes
+from nlpkit.analysis.scored_rows import ScoredRows
 from nlpkit.errors import NlpkitError
 from nlpkit.files import only_writer
 from tests.unit.analysis.test_about import analyzed, planted
@@ -86,3 +90,17 @@ def test_of_two_analyses_of_one_page_the_second_is_refused(tmp_path: Path) -> No
     ):
         analyzed(tmp_path / "reviews.csv", page, "auto")
     assert not page.exists()
+
+
+def test_memory_does_not_grow_with_a_parquet_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scored_rows, "BATCH", 1_000)
+    file, size, groups = tmp_path / "scored.parquet", 1 << 20, 24
+    text = pa.array([os.urandom(512).hex() for _ in range(size // 1024)])
+    answers = {"label": ["a"] * len(text), "p_a": [1.0] * len(text)}
+    with pq.ParquetWriter(file, pa.table({"text": text, **answers}).schema) as writer:
+        for _ in range(groups):
+            writer.write_table(pa.table({"text": text, **answers}))
+    rows = ScoredRows(path=file, source=file, labels=("a",), is_set=False)
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in rows.batches(answers=True)]
+    assert max(held) < groups * size / 4
