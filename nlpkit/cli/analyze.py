@@ -20,6 +20,7 @@ from nlpkit.cli.options import (
     Text,
     given,
     names_of,
+    run_and_input,
 )
 from nlpkit.cli.terminal import as_options, bar, resumable, skippable, talk
 from nlpkit.errors import ConfigError
@@ -112,9 +113,7 @@ def analyze(
     from nlpkit.analysis.analyze import analyze as run_analysis
     from nlpkit.analysis.check import check as check_analysis
 
-    if len(paths) not in (1, 2):
-        raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
-    source, run = paths[-1], paths[0] if len(paths) == 2 else None
+    run, source = run_and_input(paths)
     scored = shlex.join(["nlpkit", "score", *paths, "-o", "scored.csv", "--on-error", "skip"])
     way = f"{scored}, then analyze scored.csv"
     if check:

@@ -30,6 +30,17 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def run_and_input(paths: list[str]) -> tuple[str | None, str]:
+    """Return the run, None for nlpkit's own, and the input.
+
+    Raises:
+        ConfigError: there are more arguments, or none.
+    """
+    if len(paths) not in (1, 2):
+        raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
+    return (paths[0] if len(paths) == 2 else None), paths[-1]
+
+
 def names_of(columns: str | None) -> tuple[str, ...]:
     """Return the columns that an option names, separated by commas."""
     return tuple(name.strip() for name in (columns or "").split(",") if name.strip())

@@ -27,6 +27,7 @@ from nlpkit.cli.options import (
     column,
     given,
     renamed,
+    run_and_input,
 )
 from nlpkit.cli.scoring_models import Promised, scoring_models
 from nlpkit.cli.terminal import (
@@ -151,9 +152,7 @@ def score(
     from nlpkit.scoring.locations import plan_location
     from nlpkit.scoring.options import ScoreOptions
 
-    if len(paths) not in (1, 2):
-        raise ConfigError(f"expected [RUN] INPUT, found {len(paths)} arguments: {' '.join(paths)}")
-    source, run = paths[-1], paths[0] if len(paths) == 2 else None
+    run, source = run_and_input(paths)
     text = renamed(text, old="--text-column", given=text_column, new="--text")
     options = ScoreOptions(
         text=text, conversation=conversation, speaker=speaker, aspect=aspect, image=image, by=by,

@@ -59,21 +59,30 @@ class Rows(Generic[AnyTask]):
     def describe(self) -> dict[str, Any]:
         """Return counts, label balance and a fingerprint of each part, for run.json."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        family = self.task.family
+        counts = described(self.task, parts, self.sources, dropped=self.dropped, left_out=self.left_out)
         return {
-            "sources": list(self.sources),
-            "rows": {name: len(rows) for name, rows in parts.items()},
-            **family.describe(parts),
-            "near_duplicates_dropped": self.dropped,
-            "skipped": self.left_out,
+            **counts,
             **({} if self.swapped is None else {"swapped": len(self.swapped)}),
-            "sha256": {
-                name: fingerprint_of([family.identity(row) for row in rows])
-                for name, rows in parts.items()
-                if rows
-            },
             **self.extra,
         }
+
+
+def described(
+    task: Task, parts: Mapping[str, Sequence[Any]], sources: Sequence[str], *, dropped: int, left_out: int
+) -> dict[str, Any]:
+    """Return counts, label balance and a fingerprint of each part of the rows of a run, for run.json."""
+    return {
+        "sources": list(sources),
+        "rows": {name: len(rows) for name, rows in parts.items()},
+        **task.family.describe(parts),
+        "near_duplicates_dropped": dropped,
+        "skipped": left_out,
+        "sha256": {
+            name: fingerprint_of([task.family.identity(row) for row in rows])
+            for name, rows in parts.items()
+            if rows
+        },
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

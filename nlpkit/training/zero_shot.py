@@ -4,7 +4,7 @@ are any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from nlpkit.tasks.reading import read_examples
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.codebooks import find_codebook
 from nlpkit.training.loaded_base import LoadedBase, record_of
-from nlpkit.training.rows import fingerprint_of
+from nlpkit.training.rows import described
 from nlpkit.training.runs import RunInProgress
 
 NEAR = 0.8
@@ -58,20 +58,8 @@ class ZeroShotRows:
 
     def describe(self) -> dict[str, Any]:
         """Return counts, label balance and fingerprints, for run.json."""
-        parts: Mapping[str, Sequence[Any]] = {"calibration": self.calibration, "test": self.test}
-        family = self.task.family
-        return {
-            "sources": list(self.sources),
-            "rows": {name: len(rows) for name, rows in parts.items()},
-            **family.describe(parts),
-            "near_duplicates_dropped": self.dropped,
-            "skipped": self.left_out,
-            "sha256": {
-                name: fingerprint_of([family.identity(row) for row in rows])
-                for name, rows in parts.items()
-                if rows
-            },
-        }
+        parts = {"calibration": self.calibration, "test": self.test}
+        return described(self.task, parts, self.sources, dropped=self.dropped, left_out=self.left_out)
 
 
 def base_of(base: ReaderBase, reader: ReaderSettings) -> str:
