@@ -21,6 +21,7 @@ from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.text_language import scripts_of
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings.data import ConversationSource
+from nlpkit.settings.training import FEW_STEPS, ClassifierTraining
 from nlpkit.sources import resolve
 from nlpkit.training.guessed_task import Guess, guess_task, listed, text_of_cell
 
@@ -209,6 +210,9 @@ def _in_yaml(source: str, guess: Guess, rows: int) -> str:
         "base:",
         f"  source: {guess.base}",
     ]
+    usual = ClassifierTraining()
+    if guess.recipe == "sentiment" and 0.8 * rows * usual.epochs / usual.batch_size < FEW_STEPS:
+        lines += ["training: {batch_size: 8, epochs: 5}        # few rows: more steps than the defaults take"]
     return "\n".join(lines) + "\n"
 
 

@@ -10,15 +10,12 @@ from typing import Any
 
 from nlpkit.data.text_language import scripts_of, unreadable_line
 from nlpkit.errors import DataError
-from nlpkit.settings.training import TextTraining
+from nlpkit.settings.training import FEW_STEPS, SMALL_BATCH, TextTraining
 from nlpkit.tasks.encoding import is_unreadable
 from nlpkit.tasks.reading import SHOWN_REASONS
 from nlpkit.tasks.task import TextTask
 from nlpkit.training.loaded_base import LoadedBase, count_weights
 from nlpkit.training.rows import Rows, TrainingRow
-
-FEW_STEPS, SMALL_BATCH = 100, 8
-"""On 540 sentences of SST-2 the default 51 steps learn less than 204 of batches of 8 do: docs/training.md."""
 
 
 @dataclass(frozen=True, kw_only=True)

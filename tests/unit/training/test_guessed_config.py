@@ -182,3 +182,10 @@ def test_names_and_values_are_ones_that_yaml_and_folders_take(tmp_path: Path) ->
     (source,) = settings.data.train
     assert (source.text, source.label) == ("a: b", "no")
     assert settings.task.labels == ("null", "true: yes")
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(1_300, 8), (1_400, 32)])
+def test_few_rows_get_more_steps_than_the_defaults_take(tmp_path: Path, rows: int, expected: int) -> None:
+    held = [{"text": f"text {row}", "label": ("negative", "positive")[row % 2]} for row in range(rows)]
+    settings, _ = guessed(tmp_path, held)
+    assert settings.training.batch_size == expected
