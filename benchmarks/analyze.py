@@ -290,8 +290,8 @@ def whole(rows: int, folder: Path) -> dict[str, Any]:
     page = folder / "report.html"
     child = run_child(
         ["-m", "nlpkit", "analyze", "default", str(folder / MADE), "-o", str(page), "--by", "product",
-         "--time", "date",
-         "--unit", "tweets", "--held-out", str(folder / HELD_OUT), "--json", "--overwrite"], threads=1,
+         "--time", "date", "--unit", "tweets", "--held-out", str(folder / HELD_OUT), "--json", "--overwrite"],
+        threads=1,
     )  # fmt: skip
     return {
         "rows": rows,

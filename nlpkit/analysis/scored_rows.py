@@ -106,6 +106,7 @@ class ScoredRows:
     def _columnar(
         self, file: Path, columns: Mapping[str, str], answers: bool
     ) -> Iterator[tuple[int, Callable[[], Held]]]:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         numbers = self.chances if answers else []
@@ -115,13 +116,18 @@ class ScoredRows:
             held = {name: rows.column(name).to_pylist() for name in needed if name not in numbers}
             return held | {name: rows.column(name).to_numpy(zero_copy_only=False) for name in numbers}
 
-        # Buffering ahead, pyarrow keeps what was read until the end of the file
-        with pq.ParquetFile(
-            file, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20
-        ) as parquet:
-            require(needed, parquet.schema_arrow.names, file=str(file))
-            for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(needed))):
-                yield rows.num_rows, of_arrow
+        try:
+            # Buffering ahead, pyarrow keeps what was read until the end of the file
+            with pq.ParquetFile(
+                file, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20
+            ) as parquet:
+                require(needed, parquet.schema_arrow.names, file=str(file))
+                for rows in parquet.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(needed))):
+                    yield rows.num_rows, of_arrow
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"{file}: damaged, or not Parquet at all: {error}; hint: score it again"
+            ) from error
 
     def _records(
         self, file: Path, columns: Mapping[str, str], answers: bool

@@ -21,7 +21,7 @@ from nlpkit.data.records import BadRow, Record, read_records
 from nlpkit.data.text_language import scripts_of
 from nlpkit.errors import DataError, nearest
 from nlpkit.settings.data import ConversationSource
-from nlpkit.settings.training import FEW_STEPS, ClassifierTraining
+from nlpkit.settings.training import FEW_STEPS, SMALL_BATCH, ClassifierTraining
 from nlpkit.sources import resolve
 from nlpkit.training.guessed_task import Guess, guess_task, listed, text_of_cell
 
@@ -212,7 +212,8 @@ def _in_yaml(source: str, guess: Guess, rows: int) -> str:
     ]
     usual = ClassifierTraining()
     if guess.recipe == "sentiment" and 0.8 * rows * usual.epochs / usual.batch_size < FEW_STEPS:
-        lines += ["training: {batch_size: 8, epochs: 5}        # few rows: more steps than the defaults take"]
+        settings = f"training: {{batch_size: {SMALL_BATCH}, epochs: 5}}"
+        lines += [f"{settings}        # few rows: more steps than the defaults take"]
     return "\n".join(lines) + "\n"
 
 

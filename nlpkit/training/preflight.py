@@ -36,9 +36,7 @@ def preflight(
     steps: int,
     is_private: bool = False,
 ) -> Preflight:
-    """Describe what this training will do.
-
-    Private training is better off with few steps of large batches.
+    """Describe what this training will do; private training may take few steps, of large batches.
 
     Raises:
         DataError: nothing to learn: too few rows, one class only, labels that never occur, every text cut.

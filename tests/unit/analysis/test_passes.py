@@ -104,3 +104,16 @@ def test_memory_does_not_grow_with_a_parquet_file(tmp_path: Path, monkeypatch: p
     before = pa.total_allocated_bytes()
     held = [pa.total_allocated_bytes() - before for _ in rows.batches(answers=True)]
     assert max(held) < groups * size / 4
+
+
+def test_a_damaged_parquet_file_is_refused_with_its_name(tmp_path: Path) -> None:
+    file, many = tmp_path / "scored.parquet", 5_000
+    text = [f"{number} {os.urandom(4).hex()}" for number in range(many)]
+    table = pa.table({"text": text, "label": ["a"] * many, "p_a": [1.0] * many})
+    pq.write_table(table, file, write_page_checksum=True)
+    damaged = bytearray(file.read_bytes())
+    damaged[20_000] ^= 255
+    file.write_bytes(damaged)
+    rows = ScoredRows(path=file, source=file, labels=("a",), is_set=False)
+    with pytest.raises(NlpkitError, match=r"scored\.parquet: damaged, .*hint: score it again"):
+        list(rows.batches(answers=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pyarrow import parquet
 
-from benchmarks.analyze import PLANTED, PRODUCTS, make, outcome
+from benchmarks.analyze import PLANTED, PRODUCTS, large_file, make, outcome
 from nlpkit.analysis.cells import Cell
 from nlpkit.trust.calibration_rows import CalibrationRows
 
@@ -46,3 +46,9 @@ def test_what_is_planted_is_found() -> None:
     assert result["found"]["kettle"]
     assert result["covered"]["all"] == 1
     assert result["corrected"] < result["counted"]
+
+
+def test_no_two_texts_of_a_large_file_are_equal(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(300)]
+    rows = parquet.read_table(large_file(tmp_path / "made.parquet", world(), texts, rows=500)).to_pylist()
+    assert len({row["text"] for row in rows}) == 500
