@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := runs/quickstart
 
 .PHONY: quickstart install chat wheel package extras test test-browser reliability coverage lint docs lock audit sbom fuzz \
-	mutate plant bench clean
+	fuzz-guided mutate plant bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -103,6 +103,12 @@ sbom: install
 SECONDS := 600
 fuzz: install
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# The same, guided by which lines an input reaches. It needs atheris, which has wheels for few versions of Python
+fuzz-guided: install
+	$(BIN)/pip install -q atheris
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz.guided --seconds $(SECONDS) \
+		$(or $(TARGETS),$$($(BIN)/python -c "from tests.fuzz.targets import TARGETS; print(*TARGETS)"))
 
 # Small faults in guarded code, on its unit tests: make mutate MODULE=intervals SAMPLE=25
 SAMPLE := 25

@@ -121,8 +121,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         made.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Playwright holds this thread's event loop until it ends: other modules may need it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.fuzz import configs, models, rows, server
+from tests.fuzz import configs, models, pictures, rows, server
 from tests.fuzz.values import mutated
 
 
@@ -34,4 +34,5 @@ TARGETS = {
         40,
     ),
     "http": Target(server.bodies(), server.post, 150),
+    "pictures": Target(pictures.CELLS, pictures.read_picture, 150),
 }

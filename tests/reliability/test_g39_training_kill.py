@@ -20,7 +20,7 @@ KILLS = tries(20, 2)
 
 
 def start(config: Path, output: Path, *more: str) -> Forked:
-    command = ["-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=30", *more]
+    command = ["-m", "nlpkit", "train", str(config), f"output={output}", "training.evaluations=60", *more]
     command += ["evaluation.generate=0"] if "recipe: dialogue" in config.read_text(encoding="utf-8") else []
     # Without coverage: a Ctrl-C at a bad moment leaves its tracer's lock locked, and the child never ends.
     environment = {
@@ -52,7 +52,7 @@ def wait_beyond(step: int, process: Forked, output: Path) -> None:
 
 @pytest.mark.parametrize(
     ("recipe", "more"),
-    [("toy_config", ()), ("toy_config", ("training.preset=fast",)), ("chat_config", ())],
+    [("toy_config", ()), ("toy_config", ("training.preset=fast",)), ("chat_config", ("training.epochs=12",))],
     ids=["toy", "fast", "chat"],
 )
 def test_killed_at_random_moments_it_ends_in_the_same_weights(
