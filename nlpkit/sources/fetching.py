@@ -44,7 +44,8 @@ def fetch(name: str, progress: Progress | None = None, *, accepted_terms: Collec
             _fetch_alone(entry, progress or (lambda done, total: None))
         except OSError as error:
             raise SourceError(
-                f"{entry.name}: could not be written to {cache.cache_folder()}: {error}"
+                f"{entry.name}: could not be written to {cache.cache_folder()}: {error.strerror or error}; "
+                "hint: name another folder in NLPKIT_CACHE"
             ) from error
     return where(entry, part)
 

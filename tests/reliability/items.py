@@ -555,6 +555,13 @@ ITEMS: tuple[Item, ...] = (
             f"{UNIT}/chat/test_decisions.py::test_a_request_that_is_invalid_names_the_field",
         ),
     ),
+    Item(
+        number=56,
+        part="J",
+        promise="Locale, time zone, one core, older instructions, 2 GB and a read-only home change no answer",
+        asked="9 machines",
+        tests=(f"{HERE}/test_j_machines.py",),
+    ),
 )
 
 if __name__ == "__main__":

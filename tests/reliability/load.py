@@ -488,8 +488,8 @@ def lines(results: dict[str, dict[str, Any]], minutes: float, clients: int) -> l
     ]
     return [
         f"{clients} clients of `nlpkit serve` and as many of the demo for {minutes:g} minutes. Of ten, seven "
-        "talk, one is slow, one leaves in the middle of a reply, and one lies. Only the model is replaced, by "
-        "one that says back what it heard at 100 words a second.",
+        "talk, one is slow, one leaves in the middle of a reply, and one lies. Only the model is replaced, "
+        "by one that says back what it heard at 100 words a second.",
         "",
         *table(["count", *results], counts),
         "",

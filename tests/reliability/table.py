@@ -20,6 +20,7 @@ PARTS = {
     "G": "Training",
     "H": "Environment",
     "I": "The newer commands",
+    "J": "Other machines",
 }
 
 

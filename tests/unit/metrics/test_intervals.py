@@ -240,3 +240,40 @@ def test_a_jackknife_interval_by_hand(value: float, low: float, high: float) -> 
     )
     score = intervals.bootstrap(valued(2, 0), [metric], seed=0)["x"]
     assert (score.low, score.high) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
+
+
+def test_a_difference_of_jackknives_by_hand() -> None:
+    # The differences without each row, 0.1 and 0.3, lie 0.1 from their mean: a standard error of 0.1
+    def metric_of(first: ValueOutcomes) -> Metric[ValueOutcomes]:
+        return Metric[ValueOutcomes](
+            name="x",
+            title="X",
+            meaning="A number.",
+            compute=lambda outcomes: 0.6 if outcomes is first else 0.4,
+            resample=lambda outcomes: Jackknife(
+                without=np.array([0.5, 0.7]) if outcomes is first else np.array([0.4, 0.4])
+            ),
+        )
+
+    one, other = valued(2, 0), valued(2, 0)
+    test = intervals.paired(metric_of(one), one, other)
+    assert (test.low, test.high) == (pytest.approx(0.0040036), pytest.approx(0.3959964))
+    assert test.p == pytest.approx(2 * norm.sf(2.0))
+
+
+@pytest.mark.parametrize("undefined", [0, 1])
+def test_a_difference_from_what_is_undefined_is_none(undefined: int) -> None:
+    flat = ValueOutcomes(truth=np.array([1.0, 2.0, 4.0]), predicted=np.array([3.0, 3.0, 3.0]))
+    rising = ValueOutcomes(truth=flat.truth, predicted=np.array([1.0, 2.0, 3.0]))
+    both = (flat, rising) if undefined == 0 else (rising, flat)
+    test = intervals.paired(PEARSON, *both)
+    assert (test.difference, test.low, test.p) == (None, None, None)
+    score = intervals.gain(PEARSON, *both, seed=0)
+    assert (score.value, score.low, score.high) == (None, None, None)
+
+
+def test_a_gain_on_one_row_has_no_interval() -> None:
+    one = ValueOutcomes(truth=np.array([1.0]), predicted=np.array([1.5]))
+    other = ValueOutcomes(truth=np.array([1.0]), predicted=np.array([3.0]))
+    score = intervals.gain(MAE, one, other, seed=0)
+    assert (score.value, score.low, score.high) == (-1.5, None, None)
