@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := runs/quickstart
 
 .PHONY: quickstart install chat wheel package extras test test-browser reliability coverage lint docs lock audit sbom fuzz \
-	fuzz-guided mutate plant bench clean
+	fuzz-guided mutate plant gpu bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -118,6 +118,14 @@ mutate: install
 # Faults that a test must notice, planted one at a time: make plant, or make plant WORDS=journal
 plant: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.planted $(WORDS)
+
+# On a machine with CUDA: the tests and the benchmarks that need one, under ten minutes; the figures in gpu/gpu.json
+gpu: install
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,cuda,preference]'
+	$(BIN)/nlpkit sources fetch minilm-l6 smollm2-135m sentiment-ratings
+	mkdir -p gpu
+	$(BIN)/python -m pytest -m gpu --junitxml gpu/tests.xml
+	$(BIN)/python -m benchmarks.gpu --results gpu
 
 bench: install
 	$(BIN)/python -m benchmarks

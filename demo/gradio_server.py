@@ -11,9 +11,13 @@ from demo.guard import LOOPBACK, DemoLimits
 SWITCHES = {
     "run_history": False, "footer_links": ["api"], "state_session_capacity": 256, "strict_cors": True,
     "ssr_mode": False, "pwa": False, "enable_monitoring": False, "show_error": False, "quiet": True,
-    "inbrowser": False, "prevent_thread_lock": True,
+    "inbrowser": False, "prevent_thread_lock": True, "_frontend": False,
 }  # fmt: skip
-"""The same for every page."""
+"""The same for every page.
+
+Without `_frontend` Gradio does not ask its own page whether it is there: where many clients wait for a demo
+to be started again, the answer comes too late, and it would end.
+"""
 
 
 def quiet_gradio(folder: Path) -> None:

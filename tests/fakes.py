@@ -13,6 +13,7 @@ from nlpkit.generation.completion import FinishReason, Usage
 from nlpkit.generation.context import Context
 from nlpkit.generation.reply_format import ReplyFormat
 from nlpkit.generation.sampling import Sampling
+from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
 
 
@@ -132,6 +133,9 @@ class FakeClassifier:
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         self.batches.append(list(texts))
         return [self._one(text) for text in texts]
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        return [Encoded(windows=[[1]], tokens=1, partial=False) for _ in texts]
 
     def _one(self, text: str) -> Prediction:
         found = [score for word in text.lower().split() if (score := self.WORDS.get(word.strip(".,!?")))]

@@ -11,9 +11,8 @@ import pytest
 
 from nlpkit.chat.request_models import ServerLimits
 from nlpkit.chat.server import create_app
-from nlpkit.tasks.encoding import Encoded
 from nlpkit.tasks.prediction import Prediction
-from tests.fakes import FakeBot
+from tests.fakes import FakeBot, FakeClassifier
 from tests.reliability.record import Tally
 from tests.served import live
 from tests.tries import tries
@@ -26,7 +25,7 @@ def chance(text: str) -> float:
     return crc32(text.encode()) / 2**32
 
 
-class Reader:
+class Reader(FakeClassifier):
     """Answers each text with a probability of its own."""
 
     name = "reader"
@@ -36,9 +35,6 @@ class Reader:
             Prediction(label="positive", score=0.0, probabilities={"negative": 1 - p, "positive": p})
             for p in map(chance, texts)
         ]
-
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        return [Encoded(windows=[[1]], tokens=1, partial=False) for _ in texts]
 
 
 def test_each_client_gets_the_answer_to_its_own_text(tally: Tally) -> None:
