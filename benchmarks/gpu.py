@@ -68,8 +68,8 @@ def score(texts: int, *, runtime: str) -> dict[str, float]:
     from nlpkit.classifiers.classifier import Classifier
 
     classifier = Classifier.load(None, runtime=runtime)
-    said = [f"{text} {number}" for number, (text, _) in enumerate(rated_rows(texts, seed=1))]
-    tokens = sum(one.tokens for one in classifier.encode(said))
+    sentences = [f"{text} {number}" for number, (text, _) in enumerate(rated_rows(texts, seed=1))]
+    tokens = sum(encoded.tokens for encoded in classifier.encode(sentences))
     model: Any = classifier.runtime
     layers = [
         weights.numel()
@@ -79,12 +79,12 @@ def score(texts: int, *, runtime: str) -> dict[str, float]:
     best = 0.0
     for _ in range(3):
         begun = time.perf_counter()
-        classifier.predict(said)
-        best = max(best, len(said) / (time.perf_counter() - begun))
+        classifier.predict(sentences)
+        best = max(best, len(sentences) / (time.perf_counter() - begun))
     return {
         "texts_per_second": best,
-        "tokens_per_text": tokens / len(said),
-        "tflops": best * tokens / len(said) * 2 * sum(layers) / 1e12,
+        "tokens_per_text": tokens / len(sentences),
+        "tflops": best * tokens / len(sentences) * 2 * sum(layers) / 1e12,
     }
 
 
@@ -146,9 +146,9 @@ def write_conversations(path: Path, count: int) -> Path:
     """Write conversations of four turns that differ in their numbers only, so that rows are equally long."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
-            said = [f"{text} ({number + 10_000})" for text in TURNS * 2]
+            turns = [f"{text} ({number + 10_000})" for text in TURNS * 2]
             roles = ("user", "assistant") * 2
-            messages = [{"role": role, "content": text} for role, text in zip(roles, said, strict=True)]
+            messages = [{"role": role, "content": text} for role, text in zip(roles, turns, strict=True)]
             file.write(json.dumps({"id": f"chat-{number}", "messages": messages}) + "\n")
     return path
 
@@ -180,9 +180,9 @@ def lines(measured: dict[str, dict[str, float]], name: str) -> list[str]:
     """Return the page: what was measured, and its share of the card's rate."""
     limit = measured.get("bf16 products", {}).get("tflops")
     rows = []
-    for part, found in measured.items():
-        shown = ", ".join(f"{value:,.1f} {what.replace('_', ' ')}" for what, value in found.items())
-        share = f"{found['tflops'] / limit:.1%}" if limit and "tflops" in found else "–"
+    for part, figures in measured.items():
+        shown = ", ".join(f"{value:,.1f} {what.replace('_', ' ')}" for what, value in figures.items())
+        share = f"{figures['tflops'] / limit:.1%}" if limit and "tflops" in figures else "–"
         rows.append([part, shown, share])
     mine, peer = (
         measured.get(f"LoRA by {who}", {}).get("conversations_per_second") for who in ("nlpkit", "TRL")

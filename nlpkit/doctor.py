@@ -22,6 +22,7 @@ Status: TypeAlias = Literal["ok", "note", "failed"]
 
 EXTRAS: Mapping[str, str] = MappingProxyType(
     {
+        "cuda": "4-bit weights on a GPU: base.quantize",
         "explain": "nlpkit explain --method gradients",
         "federated": "the recipe federated on several machines",
         "json": "replies that are JSON of a schema, in nlpkit serve",

@@ -25,6 +25,12 @@ CONNECTIONS = 2000
 PEER_CONNECTIONS = 256
 """Connections of one address that may wait for their client. Those that get an answer are not counted out."""
 
+GRACE_SECONDS = 1
+"""Seconds before a new connection may close another one of its address.
+
+Until then a busy server has read what the two have sent.
+"""
+
 BACKLOG = 128
 """Connections that are accepted at once: they are open before the limits are checked."""
 
@@ -47,6 +53,7 @@ class LimitedProtocol(H11Protocol):
         self._since = self.loop.time()
         self._peer = peer_of(self.client)
         self._expect(HEADER_SECONDS)
+        self.loop.call_later(GRACE_SECONDS, self._close_one_of_peer, self._since)
         self._close_one_of_many()
 
     def data_received(self, data: bytes) -> None:
@@ -92,11 +99,16 @@ class LimitedProtocol(H11Protocol):
 
     def _close_one_of_many(self) -> None:
         earlier = [cast("LimitedProtocol", line) for line in self.connections if line is not self]
-        same = [connection for connection in earlier if connection._peer == self._peer]
-        if len(same) >= PEER_CONNECTIONS and (longest := _longest_waiting(same)):
-            longest._drop()
-        elif len(earlier) >= most_connections():
+        if len(earlier) >= most_connections():
             (_longest_waiting(earlier) or self)._drop()
+
+    def _close_one_of_peer(self, opened: float) -> None:
+        lines = [cast("LimitedProtocol", line) for line in self.connections]
+        same = [line for line in lines if line._peer == self._peer]
+        if len(same) > PEER_CONNECTIONS and (
+            longest := _longest_waiting(line for line in same if line._since <= opened)
+        ):
+            longest._drop()
 
     def _drop(self) -> None:
         self.connections.discard(self)

@@ -52,7 +52,9 @@ def confirmed(process: subprocess.Popen[str], seconds: float) -> list[int]:
     first = process.stdout.readline()
     time.sleep(seconds)
     process.kill()
-    rest, _ = process.communicate(timeout=60)
+    rest = process.stdout.read()  # `communicate` would pass over what the stream has read ahead
+    process.wait(60)
+    process.stdout.close()
     # A last line that was cut off was not printed
     return [int(line) for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
 

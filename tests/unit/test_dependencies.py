@@ -55,6 +55,17 @@ def test_what_is_asked_for_is_imported() -> None:
     assert REQUIRED - imported() == NOT_IMPORTED
 
 
+def test_an_extra_that_a_message_names_can_be_installed() -> None:
+    """`optional("cleanlab", extra="noise")` hints at nlpkit[noise], which must bring cleanlab."""
+    named = re.compile(r'optional\(\s*"([\w.]+)",\s*extra="(\w+)"')
+    for path in [*(ROOT / "nlpkit").rglob("*.py"), *(ROOT / "demo").rglob("*.py")]:
+        for module, extra in named.findall(path.read_text(encoding="utf-8")):
+            requirements = PROJECT["optional-dependencies"].get(extra)
+            assert requirements, f"{path}: nlpkit[{extra}]"
+            home = canonical(packages_distributions().get(module.split(".")[0], [module])[0])
+            assert home in {canonical(one) for one in requirements}, f"{path}: {module}, nlpkit[{extra}]"
+
+
 def test_every_dependency_is_pinned_to_a_version_that_anyone_can_get() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))

@@ -56,6 +56,25 @@ def test_c6_half_requests_of_the_same_address_keep_no_client_out() -> None:
         assert not is_closed(lines[-1])  # those that waited longest were closed
 
 
+def test_requests_that_wait_for_a_busy_server_are_all_answered() -> None:
+    """More clients than an address may have waiting, of which half connect while the server is busy."""
+    app = create_app(FakeBot())
+    app.get("/busy")(busy)
+    half = connections.PEER_CONNECTIONS // 2 + 50
+    health = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with live(app) as url, ExitStack() as stack:
+        kept = [stack.enter_context(closing(connect(url, health))) for _ in range(half)]
+        assert [line.recv(12) for line in kept] == [b"HTTP/1.1 200"] * half
+        stack.enter_context(closing(connect(url, health.replace(b"/health", b"/busy"))))
+        time.sleep(0.1)
+        lines = [stack.enter_context(closing(connect(url, health))) for _ in range(half)]
+        assert [line.recv(12) for line in lines] == [b"HTTP/1.1 200"] * half
+
+
+async def busy() -> None:
+    time.sleep(1.5)
+
+
 def test_c6_an_open_connection_that_was_answered_before_stays_open() -> None:
     with live(create_app(FakeBot())) as url:
         request = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
