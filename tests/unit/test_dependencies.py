@@ -62,7 +62,7 @@ def test_an_extra_that_a_message_names_can_be_installed() -> None:
         for module, extra in named.findall(path.read_text(encoding="utf-8")):
             requirements = PROJECT["optional-dependencies"].get(extra)
             assert requirements, f"{path}: nlpkit[{extra}]"
-            home = canonical(packages_distributions().get(module.split(".")[0], [module])[0])
+            home = canonical(packages_distributions().get(top := module.split(".")[0], [top])[0])
             assert home in {canonical(one) for one in requirements}, f"{path}: {module}, nlpkit[{extra}]"
 
 
