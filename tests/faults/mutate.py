@@ -33,10 +33,13 @@ GUARDED = {
     "intervals": Guarded(
         "nlpkit/metrics/intervals.py", (f"{UNIT}/metrics/test_intervals.py", f"{UNIT}/metrics/test_ratio.py")
     ),
-    "metrics": Guarded("nlpkit/metrics/labels.py", (f"{UNIT}/metrics/test_metrics.py",)),
+    "metrics": Guarded(
+        "nlpkit/metrics/labels.py",
+        (f"{UNIT}/metrics/test_metrics.py", f"{UNIT}/metrics/test_intervals.py"),
+    ),
     "probabilities": Guarded(
         "nlpkit/metrics/label_probabilities.py",
-        (f"{UNIT}/metrics/test_metrics.py", f"{UNIT}/metrics/test_calibration.py"),
+        tuple(f"{UNIT}/metrics/test_{name}.py" for name in ("metrics", "calibration", "intervals")),
     ),
     "calibration": Guarded("nlpkit/metrics/calibration.py", (f"{UNIT}/metrics/test_calibration.py",)),
     "journal": Guarded("nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py",)),
