@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := runs/quickstart
 
 .PHONY: quickstart install chat wheel package extras test test-browser reliability coverage lint docs lock audit sbom fuzz \
-	fuzz-guided mutate plant gpu bench clean
+	fuzz-guided load mutate plant gpu bench clean
 
 quickstart: install $(RUN)/sample.scored.csv
 	@echo
@@ -49,6 +49,10 @@ reliability: install
 	status=0; NLPKIT_TRIES=$(TRIES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.reliability.record \
 		-n logical --dist loadscope -m 'not gpu' $(ITEMS) || status=$$?; \
 		$(BIN)/python -m tests.reliability.table; exit $$status
+
+# Clients at the server and the demo for an hour, with kills
+load: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.reliability.load
 
 # At least 95% of the lines must be run by unit tests and those integration tests that stay in their process
 coverage: install

@@ -19,6 +19,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 
+from tests.fuzz.results import record
 from tests.fuzz.targets import TARGETS, Target
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,7 @@ def main() -> int:
         }
         report = {"python": sys.version.split()[0], "versions": versions, "targets": results}
         given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    record("hypothesis", results)
     return int(any(tried["findings"] for tried in results.values()))
 
 

@@ -17,6 +17,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from tests.fuzz.results import record
+
 PARTS = ("nlpkit", "demo")
 """What is instrumented."""
 BYTES = 4096
@@ -104,6 +106,7 @@ def main() -> int:
         for finding in tried["findings"]:
             print(f"  {finding['where']}: {finding['error'][-300:]!r}", flush=True)
         given.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    record("atheris", results)
     return int(any(tried["findings"] for tried in results.values()))
 
 

@@ -3,6 +3,8 @@
 Of ten clients seven talk, one is slow, one leaves and one lies, at each of the two servers. In the first half
 both are killed again and again; in the second half their memory is measured. Whatever a client saw as saved
 must be in the store, and each reply must answer its own message. It writes load.json and load.md.
+
+`--limit 1 8 64 256 --minutes 0.5` raises the clients of a server with a real model instead: load-limit.md.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ DRAWN = ("", 0.7, 0.9, 0, 1.1, 256, "")
 """Gradio wants all that /chat takes, the defaults too: which bot, and how it draws."""
 LONG = "a long story " * 40
 SHOWN = {"median": 0.5, "95%": 0.95, "99%": 0.99, "longest": 1.0}
+BAD = ("lost", "mixed", "failed", "lie believed", "damaged", "rating refused", "refused without")
+"""Counts that must be zero."""
 LARGE = 1_000_000
 """Bytes of a body that the server may refuse to read to its end."""
 RETRY = 5.0
@@ -187,12 +191,15 @@ class ServeClients(Clients):
                 if not self.goes_on:
                     return
             id, said = found
-            if said != f"{len(messages)}: {text}":
-                self.at.counts["mixed up"] += 1
+            self.at.counts["mixed up"] += not self.is_own(said, messages)
             messages.append({"role": "assistant", "content": said})
             if turn % 3 == 0:
                 await self.rate(id, text, messages)
             await asyncio.sleep(draw.uniform(*self.think))
+
+    def is_own(self, said: str, messages: list[dict[str, str]]) -> bool:
+        """Whether it answers the last message, by the rule of the bot."""
+        return said == f"{len(messages)}: {messages[-1]['content']}"
 
     async def reply(self, messages: list[dict[str, str]], *, stream: bool) -> tuple[str, str] | None:
         life, begun, first = self.at.life, time.monotonic(), 0.0
@@ -274,6 +281,18 @@ class ServeClients(Clients):
         yield "half a body", chat, asked()[:-9], headers, (400,)
         yield "another website", chat, asked(), headers | {"origin": "http://evil.test"}, (403,)
         yield "the reply of another", "/v1/feedback", json.dumps(rating).encode(), headers, (404,)
+
+
+class Talkers(ServeClients):
+    """Clients of a real model that all talk without a pause, and rate nothing."""
+
+    slow = leave = lie = ServeClients.talk
+
+    def is_own(self, said: str, messages: list[dict[str, str]]) -> bool:
+        return bool(said.strip())
+
+    async def rate(self, id: str, reason: str, messages: list[dict[str, str]]) -> None:
+        return
 
 
 class DemoClients(Clients):
@@ -424,14 +443,57 @@ def tried(at: Watched) -> dict[str, Any]:
     }
 
 
+def find_limit(steps: Sequence[int], seconds: float, results: Path) -> None:
+    """Raise the clients of `nlpkit serve` with the built-in chat model, and write what they saw."""
+    machine, measured = Machine(), []
+    with tempfile.TemporaryDirectory() as name:
+        at = Watched("serve", Path(name) / "serve", ())
+        options = ("--classifier", "none", "--rate", "1000000", "--temperature", "0", "--max-tokens", "16")
+        at.server.words = ("-m", "nlpkit", "serve", "--port", str(at.server.port), *options)
+        at.start()
+        try:
+            for clients in steps:
+                at.counts.clear()
+                at.seconds, at.first_seconds = [], []
+                asyncio.run(Talkers(at, clients, time.monotonic() + seconds, (0.0, 0.1)).run())
+                measured.append({"clients": clients, **tried(at)} | {"held": [], "last_life": {}})
+                print(measured[-1], flush=True)
+        finally:
+            at.server.kill()
+    rows = [
+        [
+            f"{step['clients']:,}",
+            f"{step['counts'].get('replies', 0) / seconds:.1f}",
+            *(f"{step['seconds'][share]:.1f} s" for share in ("median", "95%")),
+            f"{step['counts'].get('refused politely', 0):,}",
+            f"{sum(count for what, count in step['counts'].items() if what.startswith(BAD)):,}",
+        ]
+        for step in measured
+    ]
+    head = ["clients", "replies a second", "median", "95%", "refused with Retry-After", "failed or lost"]
+    save(
+        results, "load-limit", {"seconds": seconds, "steps": measured},
+        title="Clients until the server refuses", machine=machine,
+        lines=[
+            "`nlpkit serve` with the built-in chat model, replies of up to 16 tokens; clients that never pause.",
+            "",
+            *table(head, rows),
+        ],
+    )  # fmt: skip
+
+
 def main() -> int:
     """Run the load, write what it showed; end with 1 where something was lost, mixed up or believed."""
     parser = argparse.ArgumentParser(description="Many clients at the servers, with kills.")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--clients", type=int, default=200, help="of each server; default: 200")
     parser.add_argument("--kills", type=int, default=6, help="of each server; default: 6")
+    parser.add_argument("--limit", type=int, nargs="+", metavar="CLIENTS", help="raise the clients instead")
     parser.add_argument("--results", type=Path, default=FOLDER)
     given = parser.parse_args()
+    if given.limit:
+        find_limit(given.limit, 60 * given.minutes, given.results)
+        return 0
     os.environ["NLPKIT_KEY"] = ",".join(KEYS.values())
     machine = Machine()
     with tempfile.TemporaryDirectory() as name:
@@ -454,8 +516,7 @@ def main() -> int:
         machine=machine, lines=lines(results, given.minutes, given.clients),
     )  # fmt: skip
     print(page)
-    bad = ("lost", "mixed", "failed", "lie believed", "damaged", "rating refused", "refused without")
-    return int(any(count for at in servers for what, count in at.counts.items() if what.startswith(bad)))
+    return int(any(count for at in servers for what, count in at.counts.items() if what.startswith(BAD)))
 
 
 async def everyone(servers: Sequence[Watched], seconds: float, clients: int, kills: int) -> None:

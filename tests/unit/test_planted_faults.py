@@ -10,6 +10,7 @@ from tests.faults import mutate, planted
 from tests.faults.patched import ROOT
 from tests.faults.planted import FAULTS, Fault
 from tests.faults.tables import PAGE
+from tests.fuzz import results as fuzzed
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -31,4 +32,4 @@ def test_a_fault_whose_text_is_gone_is_said() -> None:
 
 
 def test_the_page_shows_the_last_results() -> None:
-    assert PAGE.read_text(encoding="utf-8") == planted.page() == mutate.page()
+    assert PAGE.read_text(encoding="utf-8") == planted.page() == mutate.page() == fuzzed.page()
