@@ -277,3 +277,9 @@ def test_a_gain_on_one_row_has_no_interval() -> None:
     other = ValueOutcomes(truth=np.array([1.0]), predicted=np.array([3.0]))
     score = intervals.gain(MAE, one, other, seed=0)
     assert (score.value, score.low, score.high) == (-1.5, None, None)
+    right, wrong = (
+        LabelOutcomes(labels=("a", "b"), truth=np.array([0]), probabilities=np.array([[chance, 1 - chance]]))
+        for chance in (0.9, 0.1)
+    )
+    score = intervals.gain(ACCURACY, right, wrong, seed=0)
+    assert (score.value, score.low, score.high) == (1.0, None, None)
