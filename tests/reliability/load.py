@@ -475,7 +475,7 @@ def find_limit(steps: Sequence[int], seconds: float, results: Path) -> None:
         results, "load-limit", {"seconds": seconds, "steps": measured},
         title="Clients until the server refuses", machine=machine,
         lines=[
-            "`nlpkit serve` with the built-in chat model, replies of up to 16 tokens, clients that never wait.",
+            "`nlpkit serve` with the built-in chat model, 16 tokens a reply at most, clients without pauses.",
             "",
             *table(head, rows),
         ],
