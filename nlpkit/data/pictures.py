@@ -85,12 +85,13 @@ def _file_content(name: str, source: str) -> bytes:
         )
     try:
         if not path.is_file():
-            raise DataError(f"there is no file {path}; expected a path relative to the file of the row")
+            raise DataError(f"no such file in {folder}; expected a path relative to the file of the row")
         if (size := path.stat().st_size) > MOST_BYTES:
             raise DataError(f"{size:,} bytes; expected at most {MOST_BYTES:,}; hint: save it smaller")
         return path.read_bytes()
     except (OSError, ValueError) as error:  # a path that no file system has, such as one with a NUL
-        raise DataError(f"the file cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error  # without the path, which may hold anything
+        raise DataError(f"the file cannot be read: {reason}") from None
 
 
 def open_picture(content: bytes) -> Image.Image:

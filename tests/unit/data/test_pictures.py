@@ -129,9 +129,10 @@ def test_the_error_about_a_text_in_place_of_a_picture_is_the_one_that_is_shown(t
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("gone.png", "there is no file .*gone.png; expected a path relative to the file of the row"),
+        ("gone.png", "gone.png': no such file in .*; expected a path relative to the file of the row"),
         ("", None),
-        (".", "there is no file"),
+        (".", "no such file"),
+        ("two\nlines.png", r"'two\\nlines.png': no such file"),
         ("/dev/zero", "outside the folder of the row's file, .*hint: put the pictures there, or a link"),
         ("a/../../b.png", "outside the folder"),
         ("a" * 5000 + ".png", "no file|cannot be read"),
