@@ -341,6 +341,17 @@ def test_an_input_that_changes_while_it_is_scored_is_refused(tmp_path, make_engi
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_an_input_that_is_only_touched_while_it_is_scored_is_scored(tmp_path, make_engine, write):
+    source = write(tmp_path / "in.csv", [{"text": f"text {n}"} for n in range(20)])
+
+    class Touching(make_engine):
+        def predict(self, texts):
+            os.utime(source, ns=(1, 1))
+            return super().predict(texts)
+
+    assert score_file(Touching(), source, tmp_path / "out.csv", chunk_rows=5).rows == 20
+
+
 def test_an_existing_output_stays_until_the_new_one_is_whole(tmp_path, make_engine, write, read):
     source, target = write(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
     target.write_text("precious")
