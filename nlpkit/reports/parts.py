@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AliasChoices, AwareDatetime, ConfigDict, Field
 
 from nlpkit.metrics.score import PairedTest, Part, Score
-from nlpkit.reports.sections import Section
+from nlpkit.reports.sections import Place, Section
 
 Verdict: TypeAlias = Literal["better", "worse", "differs", "even"]
 
@@ -42,11 +42,11 @@ class Headline(Part):
 class Step(Part):
     """One point of the learning curve."""
 
-    step: int
+    step: Annotated[int, Field(ge=0, le=10**15)]
     epoch: float | None = None
-    loss: float | None = None
+    loss: Place | None = None
     """Training loss since the last point that has one."""
-    metrics: dict[str, float] = Field(default={})
+    metrics: dict[str, Place] = Field(default={})
     """On the validation rows."""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -110,6 +111,14 @@ def test_parts_that_do_not_fit_one_another_are_refused() -> None:
     ):
         with pytest.raises(ValidationError):
             part.model_validate(change)
+
+
+@pytest.mark.parametrize(("key", "value"), [("loss", 1e308), ("step", 10**200), ("metrics", {"x": -1e200})])
+def test_a_point_that_no_plot_can_show_is_refused_with_the_place(key: str, value: object) -> None:
+    tree = json.loads(whole().to_json())
+    tree["curve"][0][key] = value
+    with pytest.raises(DataError, match=rf"read: curve\.0\.{key}.*: Input should be"):
+        Report.from_json(json.dumps(tree))
 
 
 def test_a_strange_key_does_not_break_the_line_of_its_error() -> None:
