@@ -159,6 +159,7 @@ def _equal_mass_gaps(outcomes: LabelOutcomes) -> Array:
 
 
 def _equal_mass_resampled(outcomes: LabelOutcomes) -> Bootstrap:
+    """Return the error of resampled rows in the bins of all rows."""
     import numpy as np
 
     gaps = _equal_mass_gaps(outcomes)

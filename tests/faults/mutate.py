@@ -41,7 +41,14 @@ GUARDED = {
         "nlpkit/metrics/label_probabilities.py",
         tuple(f"{UNIT}/metrics/test_{name}.py" for name in ("metrics", "calibration", "intervals")),
     ),
-    "calibration": Guarded("nlpkit/metrics/calibration.py", (f"{UNIT}/metrics/test_calibration.py",)),
+    "calibration": Guarded(
+        "nlpkit/metrics/calibration.py",
+        (
+            f"{UNIT}/metrics/test_calibration.py",
+            f"{UNIT}/metrics/test_intervals.py",
+            f"{UNIT}/tasks/test_calibrator.py",
+        ),
+    ),
     "journal": Guarded("nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py",)),
     "state": Guarded(
         "nlpkit/scoring/state.py", (f"{UNIT}/scoring/test_score.py", f"{UNIT}/scoring/test_journal.py")

@@ -8,8 +8,16 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from nlpkit.errors import DataError
-from nlpkit.metrics.calibration import COLDEST, HOTTEST, fit_temperature, reliability
+from nlpkit.metrics.calibration import (
+    COLDEST,
+    EQUAL_MASS_ERROR,
+    HOTTEST,
+    fit_scaling,
+    fit_temperature,
+    reliability,
+)
 from nlpkit.metrics.label_probabilities import expected_calibration_error
+from nlpkit.metrics.metric import Bootstrap
 from nlpkit.metrics.outcomes import LabelOutcomes
 
 
@@ -105,6 +113,35 @@ def test_bins_add_up_to_the_calibration_error() -> None:
     outcomes = LabelOutcomes(labels=("a", "b", "c"), truth=truth, probabilities=softmax(logits * 2, axis=1))
     gaps = [one.count * abs((one.confidence or 0) - (one.accuracy or 0)) for one in reliability(outcomes)]
     assert sum(gaps) / 500 == pytest.approx(expected_calibration_error(outcomes))
+
+
+def sure(confidence: list[float], right: list[int]) -> LabelOutcomes:
+    """Rows of two labels with such confidence in the first, which is right or not."""
+    first = np.array(confidence)
+    return LabelOutcomes(
+        labels=("a", "b"), truth=1 - np.array(right), probabilities=np.stack([first, 1 - first], axis=1)
+    )
+
+
+def test_bins_of_equally_many_rows_by_hand() -> None:
+    # Fewer rows than bins: a bin a row
+    four = sure([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 1])
+    assert EQUAL_MASS_ERROR.value(four) == pytest.approx((0.1 + 0.8 + 0.3 + 0.4) / 4)
+    # A resample keeps the bins of the whole set
+    way = EQUAL_MASS_ERROR.resample(four)
+    assert isinstance(way, Bootstrap)
+    np.testing.assert_allclose(way.statistic(np.array([[2, 0, 1, 1]])), [(2 * 0.1 + 0.3 + 0.4) / 4])
+    # 15 bins of two rows, one of them right: each is 0.6 + 0.6 sure of what is right once
+    assert EQUAL_MASS_ERROR.value(sure([0.6] * 30, [1, 0] * 15)) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("by_label", [False, True])
+def test_finds_the_scales_and_biases_that_were_planted(by_label: bool) -> None:
+    logits, truth = drawn(20_000, 4)
+    scales, biases = (0.5, 1.0, 2.0) if by_label else (2.0, 2.0, 2.0), np.array([1.0, 0.0, -1.0])
+    found, added = fit_scaling((logits - biases) / scales, truth, by_label=by_label)
+    np.testing.assert_allclose(found, scales, rtol=0.05)
+    np.testing.assert_allclose(added - added.mean(), biases, atol=0.06)
 
 
 def test_few_rows_of_many_labels_are_calibrated_as_well_as_of_two() -> None:

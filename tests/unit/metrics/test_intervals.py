@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from nlpkit.metrics import intervals
-from nlpkit.metrics.label_probabilities import AUROC, CALIBRATION_ERROR, LOG_LOSS
+from nlpkit.metrics.label_probabilities import AUROC, CALIBRATION_ERROR, LOG_LOSS, ranking
 from nlpkit.metrics.labels import ACCURACY, LABEL_METRICS, MACRO_F1, MCC
 from nlpkit.metrics.metric import Bootstrap, Jackknife, Metric
 from nlpkit.metrics.outcomes import LabelOutcomes, ValueOutcomes
@@ -55,6 +55,13 @@ def test_a_resample_measures_what_the_metric_measures_on_the_repeated_rows(
     drawn = np.concatenate([np.ones((1, 60)), *intervals.draws(60, 20, seed=3)])
     expected = [metric.value(repeated(outcomes, row)) for row in drawn]
     np.testing.assert_allclose(way.statistic(drawn), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_ties_count_half_in_a_resample_by_hand() -> None:
+    statistic = ranking(np.array([0.5, 0.5, 0.2]), np.array([True, False, False]))
+    # The positive row ties with one and beats the other; then the tie alone is drawn, then twice
+    drawn = np.array([[1, 1, 1], [1, 1, 0], [1, 2, 1]])
+    np.testing.assert_allclose(statistic(drawn), [0.75, 0.5, (0.5 * 2 + 1) / 3])
 
 
 def test_every_resample_draws_as_many_rows_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
