@@ -380,6 +380,13 @@ ITEMS: tuple[Item, ...] = (
         ),
     ),
     Item(
+        number=57,
+        part="E",
+        promise="Under clients that talk, are slow, leave and lie, and through kills, nothing is lost or believed",
+        asked="an hour of 200 clients each",
+        tests=(f"{HERE}/test_e57_load.py",),
+    ),
+    Item(
         number=37,
         part="F",
         promise="What people write stands in no log, record or model card",
