@@ -57,12 +57,13 @@ def test_what_is_asked_for_is_imported() -> None:
 
 def test_an_extra_that_a_message_names_can_be_installed() -> None:
     """`optional("cleanlab", extra="noise")` hints at nlpkit[noise], which must bring cleanlab."""
+    homes = packages_distributions()
     named = re.compile(r'optional\(\s*"([\w.]+)",\s*extra="(\w+)"')
     for path in [*(ROOT / "nlpkit").rglob("*.py"), *(ROOT / "demo").rglob("*.py")]:
         for module, extra in named.findall(path.read_text(encoding="utf-8")):
             requirements = PROJECT["optional-dependencies"].get(extra)
             assert requirements, f"{path}: nlpkit[{extra}]"
-            home = canonical(packages_distributions().get(top := module.split(".")[0], [top])[0])
+            home = canonical(homes.get(top := module.split(".")[0], [top])[0])
             assert home in {canonical(one) for one in requirements}, f"{path}: {module}, nlpkit[{extra}]"
 
 
