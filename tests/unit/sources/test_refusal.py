@@ -95,6 +95,7 @@ def test_a_pickle_or_an_archive_renamed_to_safetensors_is_refused(model: Path) -
         b"PK\x03\x04" + bytes(40),
         b"",
         struct.pack("<Q", 10**12) + b"{",
+        SAFE[:-1],
     ):
         (model / "model.safetensors").write_bytes(content)
         refused(model, "model.safetensors")
