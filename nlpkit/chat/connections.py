@@ -16,6 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEADER_SECONDS = 15
 """Seconds for the line and the headers of a request to arrive, from when the connection opens."""
 
+IDLE_SECONDS = 75
+"""Seconds that an idle connection stays open.
+
+Longer than clients keep theirs, so that none uses one that is closing.
+"""
+
 BODY_SECONDS = 60
 """Seconds that a body may pause. An endpoint may limit the time of the whole body, too."""
 
@@ -50,6 +56,7 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline, and close a connection where there are too many."""
         super().connection_made(transport)
+        self.timeout_keep_alive = IDLE_SECONDS  # whoever starts the server
         self._since = self.loop.time()
         self._peer = peer_of(self.client)
         self._expect(HEADER_SECONDS)

@@ -38,12 +38,6 @@ if TYPE_CHECKING:
     from nlpkit.chat.endpoints import NamedClassifier
     from nlpkit.chat.store import Store
 
-KEEP_ALIVE = 75
-"""Seconds that an idle connection stays open.
-
-Longer than clients keep theirs, so that none uses one that is closing.
-"""
-
 
 def create_app(
     chat_model: ChatModel,
@@ -150,7 +144,6 @@ def create_server(app: FastAPI) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             ws="none",
-            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=5,
         )
     )

@@ -140,7 +140,7 @@ def main() -> int:
     results = {at.name: tried(at) for at in servers}
     settings = {"minutes": given.minutes, "clients": given.clients}
     page = save(
-        given.results, "load", settings | {"servers": results}, title="An hour of clients",
+        given.results, "load", settings | {"servers": results}, title=f"{given.clients} clients for {given.minutes:g} minutes",
         machine=machine, lines=lines(results, given.minutes, given.clients),
     )  # fmt: skip
     print(page)

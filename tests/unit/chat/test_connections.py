@@ -111,6 +111,20 @@ def test_c6_a_request_that_does_not_come_is_given_up(sent: bytes, monkeypatch: p
         assert time.monotonic() - begun < 5
 
 
+def test_an_idle_connection_is_closed_by_the_protocol_whoever_starts_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Gradio starts the demo's server, with a time that is also that of many clients: requests cross it."""
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.3)
+    request = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with live(create_app(FakeBot())) as url, closing(connect(url, request)) as line:
+        assert line.recv(12) == b"HTTP/1.1 200"
+        line.recv(1000)
+        begun = time.monotonic()
+        assert until(lambda: is_closed(line))
+        assert time.monotonic() - begun < 5
+
+
 def test_c6_headers_that_drip_have_the_same_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     with live(create_app(FakeBot())) as url, closing(connect(url, HALF)) as line, pytest.raises(OSError):  # noqa: PT012
