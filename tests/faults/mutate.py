@@ -49,7 +49,9 @@ GUARDED = {
             f"{UNIT}/tasks/test_calibrator.py",
         ),
     ),
-    "journal": Guarded("nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py",)),
+    "journal": Guarded(
+        "nlpkit/scoring/journal.py", (f"{UNIT}/scoring/test_journal.py", f"{UNIT}/scoring/test_score.py")
+    ),
     "state": Guarded(
         "nlpkit/scoring/state.py", (f"{UNIT}/scoring/test_score.py", f"{UNIT}/scoring/test_journal.py")
     ),

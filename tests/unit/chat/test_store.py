@@ -152,6 +152,20 @@ def test_a_reply_cannot_be_edited(store):
         store.edit(id, "", store.read(id, "").messages[1].id, "x")
 
 
+def test_a_reply_grows_and_a_message_of_the_user_does_not(store):
+    id = store.create("").id
+    asked, reply = (
+        store.append(id, "", "user", "Tea?"),
+        store.append(id, "", "assistant", "Ye", finish="interrupted"),
+    )
+    grown = store.set_reply(id, "", reply.id, "Yes, please.", "stop")
+    assert (grown.id, grown.text, grown.finish) == (reply.id, "Yes, please.", "stop")
+    assert said(store, id) == ["Tea?", "Yes, please."]
+    with pytest.raises(LimitError, match="only replies grow"):
+        store.set_reply(id, "", asked.id, "Coffee?", "stop")
+    assert said(store, id) == ["Tea?", "Yes, please."]
+
+
 def test_a_retry_makes_a_sibling_reply(store):
     id = talk(store, "a", "A", "b", "B")
     asked, shown = store.question(id, ""), store.read(id, "").messages[-1].id

@@ -154,6 +154,7 @@ def test_a_full_disk_ends_in_a_message_and_can_go_on(tmp_path, source, make_engi
             assert error.exit_code == 1
             assert f"out{ending}.nlpkit: could not be written: No space left on device; " in str(error)
             assert "bytes are free there" in str(error)
+            assert str(error).endswith("hint: free some space and run the same command again")
             assert not target.exists()
             score_file(make_engine(), source, target, chunk_rows=6, on_error="skip")
         assert target.read_bytes() == whole.read_bytes()
