@@ -183,8 +183,8 @@ async def everyone(servers: Sequence[Watched], seconds: float, clients: int, kil
 
 def lines(results: dict[str, dict[str, Any]], minutes: float, clients: int) -> list[str]:
     """Return the tables of the page."""
-    whats = sorted({what for found in results.values() for what in found["counts"]})
-    counts = [[what, *(f"{found['counts'].get(what, 0):,}" for found in results.values())] for what in whats]
+    kinds = sorted({what for found in results.values() for what in found["counts"]})
+    counts = [[what, *(f"{found['counts'].get(what, 0):,}" for found in results.values())] for what in kinds]
     times = [
         [f"{title}, {share}", *(f"{found[key][share]:.2f} s" for found in results.values())]
         for key, title in (("first_seconds", "to the first word"), ("seconds", "to the end of a reply"))
