@@ -52,14 +52,14 @@ from nlpkit.generation.sampling import Sampling
 bot = Chatbot.load(sys.argv[1], runtime="torch")
 greedy = Sampling(temperature=0, max_new_tokens=24)
 said = [Conversation(turns=(Turn(role="user", text=f"think of {word}"),)) for word in sys.argv[2:]]
-print(json.dumps(["".join(bot.stream(one, sampling=greedy)) for one in said]))
+print(json.dumps(["".join(bot.stream(talk, sampling=greedy)) for talk in said]))
 """
 
 
 def replies(run: Path, words: list[str]) -> list[str]:
     bot, greedy = Chatbot.load(run, runtime="torch"), Sampling(temperature=0, max_new_tokens=24)
     said = [Conversation(turns=(Turn(role="user", text=f"think of {word}"),)) for word in words]
-    return ["".join(bot.stream(one, sampling=greedy)) for one in said]
+    return ["".join(bot.stream(talk, sampling=greedy)) for talk in said]
 
 
 def test_it_scores_as_a_processor_does(toy_run: Path) -> None:
@@ -73,7 +73,7 @@ def test_it_scores_as_a_processor_does(toy_run: Path) -> None:
 def test_it_scores_in_bf16(toy_run: Path) -> None:
     texts = [text for text, _ in sentences(300)]
     whole, half = (Classifier.load(toy_run, runtime=name).predict(texts) for name in ("torch", "torch-bf16"))
-    same = sum(one.label == other.label for one, other in zip(whole, half, strict=True))
+    same = sum(full.label == short.label for full, short in zip(whole, half, strict=True))
     assert same >= 0.99 * len(texts)
 
 

@@ -40,11 +40,11 @@ def lost_in(at: Watched) -> int:
         if at.name == "serve":
             kept: dict[str, list[tuple[str, str]]] = {}
             for row in store.preferences().rows:
-                turns = [(one["role"], one["content"]) for one in row["messages"]]
+                turns = [(turn["role"], turn["content"]) for turn in row["messages"]]
                 kept[row["reason"]] = [*turns, ("assistant", row["reply"])]
             return sum(kept.get(reason) != turns for reason, turns in dict(at.saved).items())
         for chat, turns in dict(at.saved).items():
-            held = iter([(one.role, one.text) for one in store.read(chat, "").messages])
+            held = iter([(message.role, message.text) for message in store.read(chat, "").messages])
             lost += sum(turn not in held for turn in list(turns))
     return lost
 

@@ -232,7 +232,7 @@ class ServeClients(Clients):
         answer = await self.client.post("/v1/feedback", json=body, headers=self.headers())
         if answer.status_code == 200:
             self.at.counts["ratings"] += 1
-            self.at.saved[reason] = [(one["role"], one["content"]) for one in messages]
+            self.at.saved[reason] = [(turn["role"], turn["content"]) for turn in messages]
         elif self.at.life == life and not self.at.is_down:
             self.at.counts[f"rating refused: status {answer.status_code}"] += 1
 

@@ -64,7 +64,7 @@ def test_an_extra_that_a_message_names_can_be_installed() -> None:
             requirements = PROJECT["optional-dependencies"].get(extra)
             assert requirements, f"{path}: nlpkit[{extra}]"
             home = canonical(homes.get(top := module.split(".")[0], [top])[0])
-            assert home in {canonical(one) for one in requirements}, f"{path}: {module}, nlpkit[{extra}]"
+            assert home in {canonical(asked) for asked in requirements}, f"{path}: {module}, nlpkit[{extra}]"
 
 
 def test_every_dependency_is_pinned_to_a_version_that_anyone_can_get() -> None:
